@@ -1,0 +1,71 @@
+"""The one interface between agents and whatever writes text for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from staragents.messages import Conversation
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How an agent samples. `max_tokens` counts new tokens; temperature 0 is greedy."""
+
+    temperature: float = 0.7
+    top_p: float = 0.95
+    max_tokens: int = 512
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """One completion. Exactly one of `messages` (chat template) and `prompt` (raw text) is set."""
+
+    request_id: str
+    sampling: Sampling
+    seed: int
+    messages: Conversation | None = None
+    prompt: str | None = None
+    json_schema: dict[str, Any] | None = None
+    top_logprobs: int = 0
+    deadline_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprobs:
+    """A generated token's text and the most likely alternatives there, log-probabilities in nats."""
+
+    text: str
+    top: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """What an engine answered. `seconds` is the time the engine held the request."""
+
+    text: str
+    finish_reason: Literal["stop", "length"]
+    tokens_in: int
+    tokens_out: int
+    seconds: float
+    logprobs: tuple[TokenLogprobs, ...] = ()
+
+
+class Engine(Protocol):
+    """Writes text for every agent that names its model. Implemented in `actors`: vllm, openai, fake."""
+
+    kind: str
+
+    async def start(self) -> None:
+        """Load the model and generate one token: a wedged engine must not look healthy (vllm#53157)."""
+
+    async def generate(self, request: GenerationRequest) -> Generation:
+        """Raises EngineError for this request, EngineDead when no request can succeed any more."""
+        ...
+
+    async def check(self) -> None:
+        """Raises EngineDead if the engine can't serve."""
+
+    async def stop(self) -> None:
+        """Free what the engine holds, its child processes included."""

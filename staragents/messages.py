@@ -1,0 +1,31 @@
+"""A conversation is a tuple of messages, the form shared by seeds, prompts and candidates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Role
+    content: str
+
+    def as_dict(self) -> dict[str, str]:
+        return {"role": self.role, "content": self.content}
+
+
+Conversation = tuple[Message, ...]
+
+
+def conversation(rows: list[dict[str, str]]) -> Conversation:
+    """Messages from `[{"role": ..., "content": ...}]`, already checked by whoever read them."""
+    return tuple(Message(row["role"], row["content"]) for row in rows)  # type: ignore[arg-type]
+
+
+def as_dicts(messages: Conversation) -> list[dict[str, str]]:
+    return [message.as_dict() for message in messages]
