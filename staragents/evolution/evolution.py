@@ -1,0 +1,134 @@
+"""The loop's state machine: draws pairs for a seed, turns its scores into rewards, and learns from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from staragents.config import Baseline, Config, Difficulty
+from staragents.evolution.choice import make_policy
+from staragents.evolution.policy import Drawn, Neighbour, Outcome, Standing
+from staragents.evolution.tally import Tally
+from staragents.records import MISALIGNED, Candidate, stable_seed
+from staragents.reward.composite import choose, composite
+from staragents.reward.difficulty import difficulties, misaligned, ranked_value
+from staragents.reward.rank_sketch import RankSketch
+
+
+class Evolution:
+    """Owns the policy, the running ranks and the draws in work; does no I/O and reads no clock.
+
+    `draw` may be called for many seeds before their `commit`s; the outcome depends only on the sequence
+    of both, so a run that interleaves them alike repeats itself, after a restore too.
+    """
+
+    def __init__(self, config: Config, pairs: Sequence[str], total_seeds: int) -> None:
+        """`pairs` are all pairs of the run, base pairs included."""
+        self._config = config
+        self._base_pairs = [pair for pair in pairs if pair in config.agents.base_pairs]
+        drawable = [pair for pair in pairs if pair not in self._base_pairs]
+        self.policy = make_policy(config.evolution, drawable, total_seeds)
+        # Base pairs are called for every seed, so there is nothing to learn about when to draw them.
+        self._base_rewards = Tally(self._base_pairs)
+        self._draws = min(config.evolution.draws, len(drawable))
+        self._seen = RankSketch()
+        self._pending: dict[str, list[Drawn]] = {}
+        self.committed = 0
+        """Seeds committed so far."""
+        self.chosen = 0
+        """Seeds for which a candidate was chosen, a fallback to the base pair's included."""
+
+    def draw(self, seed_id: str, recalled: Sequence[Neighbour]) -> list[Drawn]:
+        """The pairs to call for a seed: base pairs with propensity 1, then the policy's draws.
+
+        Until the seed is committed the same draw comes again, however often and after a restore: work on
+        it may already be paid for.
+        """
+        if seed_id not in self._pending:
+            drawn = [Drawn(pair, 1.0) for pair in self._base_pairs]
+            if self._draws:
+                number = stable_seed(str(self._config.run.seed), seed_id, "draw")
+                drawn += self.policy.draw(self._draws, number, recalled)
+            self._pending[seed_id] = drawn
+        return self._pending[seed_id]
+
+    def commit(self, candidates: Sequence[Candidate]) -> Candidate | None:
+        """Take ALL candidates of one seed, at least one, in seed order; return the chosen one.
+
+        Fills `difficulty`, `reward`, `selected` and the reject reason `misaligned`. Rejected texts earn 0;
+        candidates that an engine failed on, or whose verdict was unreadable, teach the policy nothing.
+        """
+        self._pending.pop(candidates[0].seed_id, None)
+        self._reward(candidates)
+        chosen = choose(candidates, self._config.reward)
+        self.committed += 1
+        if chosen is not None:
+            chosen.selected = True
+            self.chosen += 1
+        outcomes = []
+        for candidate in candidates:
+            if candidate.reward is None:
+                continue
+            if candidate.base:
+                self._base_rewards.add(candidate.pair, candidate.reward)
+            else:
+                outcomes.append(Outcome(candidate.pair, candidate.reward, candidate is chosen))
+        if outcomes:
+            self.policy.observe(outcomes)
+        return chosen
+
+    def standings(self) -> list[Standing]:
+        """Base pairs first, with probability 0 as they are never drawn, then the policy's pairs."""
+        return self._base_rewards.standings(dict.fromkeys(self._base_pairs, 0.0)) + self.policy.standings()
+
+    def state(self) -> dict[str, Any]:
+        """Everything that later draws and commits depend on, as JSON values."""
+        return {
+            "policy": self.policy.state(),
+            "base_rewards": self._base_rewards.state(),
+            "seen": self._seen.state(),
+            "pending": {
+                seed_id: [[drawn.pair, drawn.propensity] for drawn in draws]
+                for seed_id, draws in self._pending.items()
+            },
+            "committed": self.committed,
+            "chosen": self.chosen,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on where `state` was taken; the config must be the same."""
+        self.policy.restore(state["policy"])
+        self._base_rewards.restore(state["base_rewards"])
+        self._seen.restore(state["seen"])
+        self._pending = {
+            seed_id: [Drawn(pair, propensity) for pair, propensity in draws]
+            for seed_id, draws in state["pending"].items()
+        }
+        self.committed = state["committed"]
+        self.chosen = state["chosen"]
+
+    def _reward(self, candidates: Sequence[Candidate]) -> None:
+        kind = self._config.reward.difficulty
+        scored = [candidate for candidate in candidates if candidate.generated]
+        for candidate in scored:
+            if (value := ranked_value(candidate, kind)) is not None:
+                self._seen.add(value)
+        for candidate, difficulty in zip(scored, difficulties(scored, kind, self._seen), strict=True):
+            candidate.difficulty = difficulty
+            candidate.reward = composite(self._win(candidate), difficulty, self._config.reward.composite)
+            # The paper knows no such limit; and a recorded candidate may carry another config's mark.
+            excluded = kind is not Difficulty.paper and misaligned(candidate)
+            candidate.reject_reason = MISALIGNED if excluded else None
+        for candidate in candidates:
+            if candidate.reject_reason is not None and not candidate.failed:
+                candidate.reward = 0.0
+
+    def _win(self, candidate: Candidate) -> float | None:
+        # The sample that all others were judged against ties with itself (paper eq. 6).
+        is_baseline = self._config.judge.baseline is Baseline.base and candidate.pair == self._baseline_pair
+        return 0.5 if is_baseline and candidate.judge_win is None else candidate.judge_win
+
+    @property
+    def _baseline_pair(self) -> str | None:
+        named = self._config.agents.base_pairs
+        return named[0] if named else None

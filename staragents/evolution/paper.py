@@ -1,0 +1,101 @@
+"""The paper's own policy: eq. 8 and the recall rule of its section 3.3."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from staragents.evolution.drawing import FloatArray, draw_pairs, proportional, with_floor
+from staragents.evolution.policy import Drawn, Neighbour, Outcome, Standing, credited
+from staragents.evolution.tally import Tally
+
+
+class PaperPolicy:
+    """p~ = p + beta * pi, then renormalised after every seed (eq. 8), with beta = rate / total_seeds.
+
+    Draws include a pair with a probability proportional to p, at most 1. With recalled neighbours, l
+    draws come from their pairs and the others from the remaining pairs, which we read as the pairs that
+    no neighbour has; where one side has too few pairs, the other gives more.
+    """
+
+    name = "paper"
+
+    def __init__(
+        self,
+        pairs: Sequence[str],
+        beta: float,
+        credit: str = "winner",
+        floor: float = 0.0,
+        recalled_draws: int | None = None,
+    ) -> None:
+        self._beta = beta
+        self._credit = credit
+        self._floor = floor
+        self._recalled_draws = recalled_draws
+        self._rewards = Tally(pairs)
+        self._place = {pair: place for place, pair in enumerate(pairs)}
+        self._p: FloatArray = np.full(len(pairs), 1.0 / max(len(pairs), 1))
+        # Log of everything that renormalising has divided by: p * exp(log_mass) only ever grows, which
+        # is what makes two shards addable.
+        self._log_mass = 0.0
+
+    def inclusion(self, count: int, seed: int, recalled: Sequence[Neighbour]) -> dict[str, float]:
+        if count >= len(self._p):
+            return dict.fromkeys(self._rewards.pairs, 1.0)
+        pool = np.isin(np.array(self._rewards.pairs), [neighbour.pair for neighbour in recalled])
+        if pool.any():
+            from_pool = math.ceil(count / 2) if self._recalled_draws is None else self._recalled_draws
+            from_pool = max(min(from_pool, count, int(pool.sum())), count - int((~pool).sum()))
+            inclusion = np.empty(len(self._p))
+            inclusion[pool] = proportional(self._p[pool], from_pool)
+            inclusion[~pool] = proportional(self._p[~pool], count - from_pool)
+        else:
+            inclusion = proportional(self._p, count)
+        return dict(zip(self._rewards.pairs, with_floor(inclusion, self._floor).tolist(), strict=True))
+
+    def draw(self, count: int, seed: int, recalled: Sequence[Neighbour]) -> list[Drawn]:
+        group = {neighbour.pair for neighbour in recalled}
+        return draw_pairs(self.inclusion(count, seed, recalled), seed, group)
+
+    def observe(self, outcomes: Sequence[Outcome]) -> None:
+        raised = self._p.copy()
+        for outcome in outcomes:
+            self._rewards.add(outcome.pair, outcome.reward)
+            raised[self._place[outcome.pair]] += self._beta * credited(outcome, self._credit)
+        total = float(raised.sum())
+        self._p = raised / total
+        self._log_mass += math.log(total)
+
+    def standings(self) -> list[Standing]:
+        return self._rewards.standings(self.inclusion(1, 0, ()))
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "p": dict(zip(self._rewards.pairs, self._p.tolist(), strict=True)),
+            "log_mass": self._log_mass,
+            "rewards": self._rewards.state(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self._rewards.restore(state["rewards"])
+        self._p = np.array([state["p"][pair] for pair in self._rewards.pairs])
+        self._log_mass = state["log_mass"]
+
+    def merge(self, state: dict[str, Any]) -> None:
+        """Add both shards' increments over the common, uniform start.
+
+        In units of that start a pair's mass is p * exp(log_mass), so the merged mass is mass + other mass
+        - start. One run over both would weigh the later shard's increments more (each is relative to a p
+        that was renormalised), so this is symmetric but not the same as one run.
+        """
+        self._rewards.merge(state["rewards"])
+        other = np.array([state["p"][pair] for pair in self._rewards.pairs])
+        scale = max(self._log_mass, state["log_mass"])
+        mass = self._p * math.exp(self._log_mass - scale) + other * math.exp(state["log_mass"] - scale)
+        mass = np.maximum(mass - math.exp(-scale) / len(mass), 0.0)
+        total = float(mass.sum())
+        self._p = mass / total
+        self._log_mass = scale + math.log(total)

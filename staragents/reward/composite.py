@@ -1,0 +1,44 @@
+"""One reward from verdict and difficulty, and the candidate that a seed is replaced by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from staragents.config import Composite, Fallback, RewardConfig
+from staragents.records import Candidate
+
+
+def composite(win: float | None, difficulty: float, kind: Composite) -> float | None:
+    """Reward in [0, 1]: product is eq. 7, weighted the mean of both, the others take one side only.
+
+    None if the verdict is needed but was unreadable, which says nothing about the candidate.
+    """
+    if kind is Composite.dual_only:
+        return difficulty
+    if win is None:
+        return None
+    if kind is Composite.judge_only:
+        return win
+    return win * difficulty if kind is Composite.product else (win + difficulty) / 2.0
+
+
+def choose(candidates: Sequence[Candidate], config: RewardConfig) -> Candidate | None:
+    """The candidate of one seed that goes into the dataset; None leaves the seed to itself.
+
+    With `require_win`, the highest reward among those that the judge prefers (w > 1/2), be it 0. Without,
+    the paper's argmax over all, which means nothing where every reward is 0, hence the fallback. Equal
+    rewards go to the clearer win, then to the smaller id. Rejected candidates, misaligned ones among
+    them, are never chosen.
+    """
+    usable = [one for one in candidates if one.generated and one.reject_reason is None]
+    rewarded = [(candidate.reward, candidate.judge_win or 0.0, candidate) for candidate in usable]
+    eligible = [
+        (-reward, -win, candidate.candidate_id, candidate)
+        for reward, win, candidate in rewarded
+        if reward is not None and (win > 0.5 if config.require_win else reward > 0.0)
+    ]
+    if eligible:
+        return min(eligible, key=lambda entry: entry[:3])[-1]
+    if config.fallback is Fallback.base:
+        return next((candidate for candidate in usable if candidate.base), None)
+    return None

@@ -1,0 +1,338 @@
+"""What all policies promise, and what each of them learns."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+from statistics import mean
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from staragents.config import EvolutionConfig, PolicyName
+from staragents.errors import BadInput
+from staragents.evolution.choice import make_policy
+from staragents.evolution.paper import PaperPolicy
+from staragents.evolution.policy import Neighbour, Outcome, Policy
+from staragents.evolution.tally import Tally
+from staragents.evolution.thompson import ThompsonPolicy
+from staragents.evolution.uniform import UniformPolicy
+
+NAMES = list(PolicyName)
+
+
+def fresh(name: PolicyName, pairs: list[str], total: int = 50, **more) -> Policy:
+    return make_policy(EvolutionConfig(policy=name, **more), pairs, total)
+
+
+def pairs_of(number: int) -> list[str]:
+    return [f"i{place}+r" for place in range(number)]
+
+
+# Rewards in quarters add up exactly, in any order.
+quarters = st.integers(0, 4).map(lambda number: number / 4)
+
+
+@st.composite
+def histories(draw, pairs: int = 5):
+    """A few seeds' outcomes over `pairs_of(pairs)`, one winner at most each."""
+    seeds = []
+    for _ in range(draw(st.integers(0, 12))):
+        called = draw(st.lists(st.sampled_from(pairs_of(pairs)), unique=True, min_size=1, max_size=3))
+        winner = draw(st.sampled_from([None, *called]))
+        seeds.append([Outcome(pair, draw(quarters), pair == winner) for pair in called])
+    return seeds
+
+
+recollections = st.lists(
+    st.builds(
+        Neighbour,
+        pair=st.sampled_from([*pairs_of(5), "of+another-run"]),
+        reward=quarters,
+        similarity=st.floats(-0.2, 1),
+    ),
+    max_size=8,
+)
+settings_of_policies = st.fixed_dictionaries(
+    {
+        "floor": st.sampled_from([0.0, 0.05, 1.0]),
+        "credit": st.sampled_from(["all", "winner"]),
+        "rate": st.sampled_from([7.0, 100_000.0]),
+        "recalled_draws": st.sampled_from([None, 0, 1, 9]),
+    }
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=60, deadline=None)
+@given(
+    history=histories(),
+    recalled=recollections,
+    count=st.integers(1, 7),
+    seed=st.integers(0, 2**31 - 1),
+    more=settings_of_policies,
+)
+def test_draws_are_distinct_of_the_right_size_and_logged_with_their_inclusion(
+    name, history, recalled, count, seed, more
+) -> None:
+    policy = fresh(name, pairs_of(5), **more)
+    for outcomes in history:
+        policy.observe(outcomes)
+    inclusion = policy.inclusion(count, seed, recalled)
+    drawn = policy.draw(count, seed, recalled)
+    assert len(drawn) == len({one.pair for one in drawn}) == min(count, 5)
+    assert all(one.propensity == inclusion[one.pair] for one in drawn)
+    assert sum(inclusion.values()) == pytest.approx(min(count, 5), abs=1e-9)
+    assert all(0 < value <= 1 for value in inclusion.values())
+    assert drawn == policy.draw(count, seed, recalled)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=30, deadline=None)
+@given(history=histories(), more=settings_of_policies)
+def test_standings_are_a_distribution_with_intervals_around_the_means(name, history, more) -> None:
+    policy = fresh(name, pairs_of(5), **more)
+    for outcomes in history:
+        policy.observe(outcomes)
+    standings = policy.standings()
+    assert [one.pair for one in standings] == pairs_of(5)
+    assert sum(one.probability for one in standings) == pytest.approx(1)
+    for one in standings:
+        rewards = [o.reward for outcomes in history for o in outcomes if o.pair == one.pair]
+        assert one.observations == len(rewards)
+        if rewards:
+            assert one.mean_reward == pytest.approx(mean(rewards))
+            assert 0 <= one.low <= one.mean_reward <= one.high <= 1
+        else:
+            assert (one.mean_reward, one.low, one.high) == (0.5, 0, 1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=30, deadline=None)
+@given(before=histories(), after=histories(), seed=st.integers(0, 2**31 - 1))
+def test_a_restored_policy_goes_on_exactly_alike(name, before, after, seed) -> None:
+    policy = fresh(name, pairs_of(5))
+    for outcomes in before:
+        policy.observe(outcomes)
+    restored = fresh(name, pairs_of(5))
+    restored.restore(json.loads(json.dumps(policy.state())))
+    for outcomes in after:
+        policy.observe(outcomes)
+        restored.observe(outcomes)
+    assert restored.draw(2, seed, ()) == policy.draw(2, seed, ())
+    assert restored.state() == policy.state()
+
+
+@pytest.mark.parametrize("name", [PolicyName.uniform, PolicyName.thompson])
+@settings(max_examples=30, deadline=None)
+@given(one=histories(), other=histories(), credit=st.sampled_from(["all", "winner"]))
+def test_two_shards_merged_equal_one_run_on_both(name, one, other, credit) -> None:
+    whole, shard, rest = (fresh(name, pairs_of(5), credit=credit) for _ in range(3))
+    for outcomes in one:
+        whole.observe(outcomes)
+        shard.observe(outcomes)
+    for outcomes in other:
+        whole.observe(outcomes)
+        rest.observe(outcomes)
+    shard.merge(rest.state())
+    assert shard.state() == whole.state()
+    assert shard.draw(2, 7, ()) == whole.draw(2, 7, ())
+
+
+@settings(max_examples=30, deadline=None)
+@given(one=histories(), other=histories(), rate=st.sampled_from([7.0, 100_000.0]))
+def test_merging_the_papers_policy_adds_increments_whichever_shard_is_first(one, other, rate) -> None:
+    shards = [fresh(PolicyName.paper, pairs_of(5), rate=rate) for _ in range(2)]
+    for shard, history in zip(shards, (one, other), strict=True):
+        for outcomes in history:
+            shard.observe(outcomes)
+    swapped = copy.deepcopy(shards[1])
+    swapped.merge(shards[0].state())
+    empty = fresh(PolicyName.paper, pairs_of(5), rate=rate)
+    shards[0].merge(empty.state())
+    before = shards[0].state()["p"]
+    shards[0].merge(shards[1].state())
+    merged = shards[0].state()["p"]
+    assert merged == pytest.approx(swapped.state()["p"])
+    assert sum(merged.values()) == pytest.approx(1)
+    if not other:
+        assert merged == pytest.approx(before)
+
+
+def test_shards_of_the_papers_policy_that_favour_different_pairs_meet_in_the_middle() -> None:
+    shards = [PaperPolicy(["a", "b", "c"], beta=0.5) for _ in range(2)]
+    shards[0].observe([Outcome("a", 1.0, True)])
+    shards[1].observe([Outcome("b", 1.0, True)])
+    shards[0].merge(shards[1].state())
+    # 1/3 + 1/2, 1/3 + 1/2 and 1/3, over their sum of 2.
+    assert list(shards[0].state()["p"].values()) == pytest.approx([5 / 12, 5 / 12, 1 / 6])
+
+
+def test_a_state_of_other_pairs_is_refused() -> None:
+    policy = UniformPolicy(["a", "b"])
+    with pytest.raises(BadInput, match=r"agents.pairs: expected the saved \['a', 'c'\], got \['a', 'b'\]"):
+        policy.restore(UniformPolicy(["a", "c"]).state())
+
+
+def test_an_unknown_credit_is_refused() -> None:
+    with pytest.raises(BadInput, match="expected all or winner, got 'winners'"):
+        fresh(PolicyName.paper, ["a"], credit="winners")
+
+
+def test_equation_eight_by_hand() -> None:
+    policy = make_policy(
+        EvolutionConfig(policy=PolicyName.paper, rate=7, credit="winner", floor=0), list("abcd"), 70
+    )
+    policy.observe([Outcome("a", 0.5, True), Outcome("b", 0.9, False)])
+    # beta = 7 / 70: (0.25 + 0.1 * 0.5) / 1.05
+    assert policy.state()["p"] == pytest.approx(
+        {"a": 0.3 / 1.05, "b": 0.25 / 1.05, "c": 0.25 / 1.05, "d": 0.25 / 1.05}
+    )
+
+
+def test_with_credit_for_all_every_evaluated_pair_rises_in_one_step() -> None:
+    policy = PaperPolicy(["a", "b"], beta=0.1, credit="all")
+    policy.observe([Outcome("a", 1.0, True), Outcome("b", 0.5, False)])
+    assert policy.state()["p"] == pytest.approx({"a": 0.6 / 1.15, "b": 0.55 / 1.15})
+
+
+def neighbours_of(*pairs: str) -> list[Neighbour]:
+    return [Neighbour(pair, 0.5, 0.8) for pair in pairs]
+
+
+@pytest.mark.parametrize(
+    ("recalled", "recalled_draws", "from_pool"),
+    [
+        (("a", "b", "a"), None, 2),  # ceil(3 / 2)
+        (("a", "b", "c"), 1, 1),
+        (("a",), 2, 1),  # the pool has one pair, the rest gives two
+        (("a", "b", "c", "d", "e"), 1, 2),  # the rest has one pair, the pool gives two
+        (("a", "b", "c", "d", "e", "f"), 1, 3),
+        (("elsewhere",), 2, 0),
+    ],
+)
+def test_the_papers_recall_draws_from_the_neighbours_pairs_first(recalled, recalled_draws, from_pool) -> None:
+    policy = PaperPolicy(list("abcdef"), beta=0.5, recalled_draws=recalled_draws)
+    policy.observe([Outcome("a", 0.6, True)])
+    pool = set(recalled) & set("abcdef")
+    inclusion = policy.inclusion(3, 0, neighbours_of(*recalled))
+    assert sum(inclusion[pair] for pair in pool) == pytest.approx(from_pool, abs=1e-4)
+    counts = dict.fromkeys("abcdef", 0)
+    for seed in range(2000):
+        drawn = policy.draw(3, seed, neighbours_of(*recalled))
+        assert sum(one.pair in pool for one in drawn) == from_pool
+        for one in drawn:
+            counts[one.pair] += 1
+    for pair, expected in inclusion.items():
+        error = 4 * (expected * (1 - expected) / 2000) ** 0.5
+        assert counts[pair] / 2000 == pytest.approx(expected, abs=error + 1e-3)
+
+
+def test_thompsons_propensities_are_those_of_taking_the_largest_posterior_samples() -> None:
+    policy = ThompsonPolicy(list("abcd"), floor=0.0)
+    for pair, rewards in {"a": [0.9, 0.8, 1.0], "b": [0.5, 0.4], "c": [0.1, 0.0, 0.2]}.items():
+        for reward in rewards:
+            policy.observe([Outcome(pair, reward, False)])
+    counts = dict.fromkeys("abcd", 0)
+    for seed in range(1500):
+        for one in policy.draw(2, seed, ()):
+            counts[one.pair] += 1
+    posterior = np.random.default_rng(0).beta([3.7, 1.9, 1.3, 1.0], [1.3, 2.1, 3.7, 1.0], size=(100_000, 4))
+    largest = np.argsort(posterior, axis=1)[:, 2:]
+    for place, pair in enumerate("abcd"):
+        exact = (largest == place).any(axis=1).mean()
+        assert counts[pair] / 1500 == pytest.approx(exact, abs=0.06)
+
+
+def test_thompson_follows_similar_neighbours_as_far_as_memory_weighs() -> None:
+    recalled = [Neighbour("a", 1.0, 0.9), Neighbour("b", 0.0, 0.9), Neighbour("of+another-run", 1.0, 0.9)]
+    plain = ThompsonPolicy(list("abc"), memory_weight=0.0).inclusion(1, 5, recalled)
+    guided = ThompsonPolicy(list("abc"), memory_weight=4.0).inclusion(1, 5, recalled)
+    assert plain == ThompsonPolicy(list("abc")).inclusion(1, 5, ())
+    assert guided["a"] > plain["a"] + 0.1
+    assert guided["b"] < plain["b"] - 0.1
+
+
+def test_recalled_neighbours_are_forgotten_after_the_draw() -> None:
+    policy = ThompsonPolicy(list("abc"))
+    before = policy.state()
+    policy.draw(2, 1, neighbours_of("a", "a"))
+    assert policy.state() == before
+
+
+def test_the_floor_bounds_a_hopeless_pair_from_below() -> None:
+    for policy in (
+        ThompsonPolicy(["a", "b", "c"], floor=0.3),
+        PaperPolicy(["a", "b", "c"], beta=5.0, floor=0.3),
+    ):
+        for _ in range(200):
+            policy.observe([Outcome("a", 1.0, True), Outcome("b", 0.0, False)])
+        assert policy.inclusion(1, 3, ())["b"] == pytest.approx(0.1, abs=0.01)
+
+
+@pytest.mark.parametrize("number", [10, 40, 100])
+@pytest.mark.parametrize("true_mean", [0.05, 0.1, 0.3, 0.5, 0.8])
+def test_the_interval_covers_the_true_mean_about_nine_times_out_of_ten(number: int, true_mean: float) -> None:
+    coverage = 0.0
+    for wins in range(number + 1):
+        tally = Tally(["a"])
+        for place in range(number):
+            tally.add("a", float(place < wins))
+        (standing,) = tally.standings({"a": 1.0})
+        if standing.low <= true_mean <= standing.high:
+            coverage += math.comb(number, wins) * true_mean**wins * (1 - true_mean) ** (number - wins)
+    assert 0.87 < coverage < 0.99
+
+
+def test_the_interval_is_narrow_where_rewards_hardly_vary() -> None:
+    tally = Tally(["steady", "wild"])
+    for place in range(100):
+        tally.add("steady", 0.3)
+        tally.add("wild", float(place % 10 < 3))
+    steady, wild = tally.standings({"steady": 0.5, "wild": 0.5})
+    assert steady.high - steady.low < (wild.high - wild.low) / 4
+
+
+def mean_reward(policy: Policy, means: np.ndarray, seeds: int, rng: np.random.Generator) -> float:
+    """Average reward of all pairs drawn, three a seed, with noisy rewards around known means."""
+    names = pairs_of(len(means))
+    total = 0.0
+    for _ in range(seeds):
+        drawn = [one.pair for one in policy.draw(3, int(rng.integers(2**31)), ())]
+        rewards = {
+            pair: float(rng.beta(4 * m, 4 * (1 - m))) for pair in drawn for m in [means[names.index(pair)]]
+        }
+        best = max(rewards, key=rewards.__getitem__)
+        policy.observe([Outcome(pair, reward, pair == best) for pair, reward in rewards.items()])
+        total += sum(rewards.values()) / 3
+    return total / seeds
+
+
+@pytest.mark.parametrize("trial", range(3))
+def test_both_learning_policies_beat_the_uniform_draw(trial: int) -> None:
+    rng = np.random.default_rng(trial)
+    means = rng.permutation(np.linspace(0.15, 0.6, 10))
+    uniform, thompson, paper = (
+        mean_reward(policy, means, 1000, np.random.default_rng(trial))
+        for policy in (
+            UniformPolicy(pairs_of(10)),
+            ThompsonPolicy(pairs_of(10)),
+            PaperPolicy(pairs_of(10), beta=7 / 1000),
+        )
+    )
+    assert uniform == pytest.approx(0.375, abs=0.02)
+    assert paper > uniform + 0.03
+    assert thompson > uniform + 0.08
+
+
+def test_a_long_run_of_the_papers_policy_never_loses_a_pair() -> None:
+    policy = PaperPolicy(["a", "b", "c"], beta=50.0)
+    for _ in range(2000):
+        policy.observe([Outcome("a", 1.0, True)])
+    inclusion = policy.inclusion(2, 0, ())
+    assert sum(inclusion.values()) == pytest.approx(2)
+    assert min(inclusion.values()) > 0
+    assert policy.inclusion(2, 0, neighbours_of("b", "c"))["b"] == pytest.approx(0.5, abs=1e-3)
