@@ -1,0 +1,341 @@
+"""Every setting, one dataclass a section. Built by `staragents.config_loading.load_config`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class EngineKind(StrEnum):
+    vllm = "vllm"
+    openai = "openai"
+    fake = "fake"
+
+
+@dataclass
+class SeedsConfig:
+    """Where the instruction-tuning data comes from."""
+
+    path: str = ""
+    """JSONL or JSON file, plain or .gz, with Alpaca columns or `messages`; `bundled:self-instruct`, ours."""
+    limit: int | None = None
+    """Take only the first so many usable rows; unset takes all."""
+    strict: bool = False
+    """Stop before anything is written if any row is bad, instead of putting bad rows into quarantine."""
+    max_chars: int = 100_000
+    """A longer field is a bad row: one huge row would hold an engine for minutes."""
+
+
+@dataclass
+class FakeConfig:
+    """How a `fake` engine behaves: for load and fault tests, marked as fake in every output."""
+
+    latency_s: float = 0.0
+    """Mean time an answer takes."""
+    failure_rate: float = 0.0
+    """Share of requests that raise, chosen by the request's hash, so that a retry may succeed."""
+    refusal_rate: float = 0.0
+    """Share of answers that are refusals."""
+
+
+@dataclass
+class ModelConfig:
+    """One engine, shared by every agent and judge that names it."""
+
+    kind: EngineKind = EngineKind.vllm
+    """vllm (on this cluster), openai (any OpenAI-compatible server) or fake."""
+    model: str = ""
+    """A hub id, a local folder, or `packaged:smollm2-135m-instruct`."""
+    dtype: str = "auto"
+    """auto takes bfloat16 on a GPU and on a CPU with AMX, else float32, which is 2-4x faster there."""
+    max_model_len: int = 4096
+    """Longest prompt plus answer in tokens; the KV cache is sized for it."""
+    max_num_seqs: int = 64
+    """Sequences an engine decodes together: more is more throughput until the KV cache is full."""
+    min_replicas: int = 1
+    """Replicas to start with and never go below."""
+    max_replicas: int = 1
+    """Replicas the pool may grow to while requests queue."""
+    num_gpus: float = 0.0
+    """GPUs of one replica; with more than one the model is split by tensor parallelism."""
+    num_cpus: float = 1.0
+    """CPUs of one replica; for a vLLM on the CPU also its number of OpenMP threads."""
+    gpu_memory_utilization: float = 0.9
+    """Share of the GPU's memory vLLM may take; lower it if scorers live on the same GPU."""
+    kv_cache_gib: int = 1
+    """KV cache of a vLLM on the CPU."""
+    engine_args: dict[str, Any] = field(default_factory=dict)
+    """Further keyword arguments for vLLM's AsyncEngineArgs, as they are."""
+    silence_s: float = 300.0
+    """A replica that has work and finishes none of it for so long is replaced (vllm#53157)."""
+    base_url: str | None = None
+    """For openai: the server's address, such as http://127.0.0.1:8000/v1."""
+    api_key_env: str | None = None
+    """For openai: the name of the environment variable that holds the key. Never the key itself."""
+    chat: bool = True
+    """False for a base model without a chat template: agents send it raw text."""
+    fake: FakeConfig = field(default_factory=FakeConfig)
+
+
+@dataclass
+class AgentConfig:
+    """A name for (model, prompt, sampling). The role is the section it stands in."""
+
+    model: str = ""
+    """A name from `models`; empty only for the prompt `keep`, which needs no model."""
+    prompt: str = ""
+    """A template we ship (see staragents/prompts), or the path of your own .j2 file."""
+    temperature: float = 0.7
+    """0 is greedy; rewriting profits from variety."""
+    top_p: float = 0.95
+    """Nucleus sampling."""
+    max_tokens: int = 512
+    """An answer that reaches it is cut off, hence rejected."""
+    stop: list[str] = field(default_factory=list)
+    """Texts that end the answer."""
+
+
+@dataclass
+class AgentsConfig:
+    """Who rewrites instructions and who answers them."""
+
+    instruction: dict[str, AgentConfig] = field(default_factory=dict)
+    """Instruction agents by name. The prompt `keep` leaves the instruction as it is (the paper's runs)."""
+    response: dict[str, AgentConfig] = field(default_factory=dict)
+    """Response agents by name."""
+    pairs: list[str] | None = None
+    """`instruction+response` names; unset: every combination."""
+    base_pairs: list[str] = field(default_factory=list)
+    """Pairs called for every seed, whatever the policy thinks (paper 3.1)."""
+
+
+class PolicyName(StrEnum):
+    uniform = "uniform"
+    paper = "paper"
+    thompson = "thompson"
+
+
+@dataclass
+class EvolutionConfig:
+    """Which pairs a seed gets, and how that is learnt (paper 3.2, eq. 8)."""
+
+    policy: PolicyName = PolicyName.thompson
+    """uniform, paper (eq. 8) or thompson (Beta posterior per pair)."""
+    draws: int = 2
+    """Pairs drawn for each seed without replacement, besides the base pairs."""
+    rate: float = 7.0
+    """paper: c in beta = c / number of seeds; 5 to 20 is safe, 100 locks on to a wrong pair."""
+    floor: float = 0.05
+    """Share of the draw that stays uniform, so that no pair is lost for ever; the paper has 0."""
+    credit: str = "all"
+    """Whose reward counts: all evaluated pairs, or the winner's only (the paper's reading)."""
+    memory_weight: float = 2.0
+    """thompson: how many observations the recalled neighbours are worth together; 0 ignores memory."""
+    recalled_draws: int | None = None
+    """paper: l, the draws taken from the neighbours' pairs; unset is ceil(draws / 2)."""
+
+
+class Template(StrEnum):
+    plain = "plain"
+    chat = "chat"
+    alpaca = "alpaca"
+
+
+class Convention(StrEnum):
+    exact = "exact"
+    superfiltering = "superfiltering"
+
+
+@dataclass
+class ScorerModelConfig:
+    """One of the two models whose surprise is measured."""
+
+    model: str = ""
+    """A hub id, a local folder, `packaged:...`, or `fake`."""
+    dtype: str = "auto"
+    """auto: bfloat16 on a GPU, float32 on a CPU. The log-softmax is float32 always."""
+    replicas: int = 1
+    """Scorer actors of this model."""
+    num_gpus: float = 0.0
+    """GPUs of one actor; a fraction shares a GPU."""
+    num_cpus: float = 1.0
+    """CPUs, and threads, of one actor."""
+
+
+@dataclass
+class ScoringConfig:
+    """IFD of seed and candidate under the target and a larger model (paper eq. 4-5)."""
+
+    target: ScorerModelConfig = field(default_factory=ScorerModelConfig)
+    """The model that will be trained on the data (or a smaller one)."""
+    larger: ScorerModelConfig = field(default_factory=ScorerModelConfig)
+    """A stronger model: what is hard for it too is too hard."""
+    template: Template = Template.plain
+    """How a prompt is written for scoring; a chat template on a base model pushes every IFD above 1."""
+    convention: Convention = Convention.exact
+    """exact scores the same answer tokens in both passes; superfiltering reproduces published tables."""
+    max_length: int = 2048
+    """Longest prompt plus answer in tokens; only answers are cut, alike in both passes."""
+    batch_tokens: int = 8192
+    """Token budget of one padded batch: memory against speed."""
+    min_answer_tokens: int = 5
+    """Shorter answers get the status too_short: their IFD is noise."""
+
+
+class Verdicts(StrEnum):
+    soft = "soft"
+    hard = "hard"
+    conservative = "conservative"
+
+
+class Baseline(StrEnum):
+    seed = "seed"
+    base = "base"
+
+
+class Compare(StrEnum):
+    pair = "pair"
+    response_same_instruction = "response_same_instruction"
+
+
+@dataclass
+class JudgeConfig:
+    """Who compares a candidate with what it should beat, in both orders (paper eq. 6)."""
+
+    model: str = ""
+    """A name from `models`. A family other than the generators' is recommended."""
+    verdict: Verdicts = Verdicts.soft
+    """soft uses the verdict tokens' probabilities; hard and conservative only the verdict's text."""
+    baseline: Baseline = Baseline.seed
+    """seed: better than what you had. base: better than the first base pair's sample, as in the paper."""
+    compare: Compare = Compare.pair
+    """pair judges instruction and response together; response_same_instruction lets the base agent answer
+    the candidate's instruction too, at the cost of one more generation."""
+    both_orders: bool = True
+    """False saves half the calls and lets position bias through; the paper describes no swap."""
+    reason: bool = True
+    """A short reason before the verdict; costs tokens, helps larger judges."""
+    max_reason_chars: int = 200
+    """Length of that reason."""
+    max_text_chars: int = 6000
+    """Longer texts are shown to the judge cut in the middle, both sides alike."""
+    retries: int = 1
+    """Further tries at an unreadable verdict; then the row is `invalid`, not a tie."""
+
+
+class Difficulty(StrEnum):
+    rank = "rank"
+    paper = "paper"
+    target_only = "target_only"
+    gap_p95 = "gap_p95"
+
+
+class Composite(StrEnum):
+    product = "product"
+    weighted = "weighted"
+    judge_only = "judge_only"
+    dual_only = "dual_only"
+
+
+class Fallback(StrEnum):
+    seed = "seed"
+    base = "base"
+    none = "none"
+
+
+@dataclass
+class RewardConfig:
+    """One number for difficulty and verdict, and what goes into the dataset (paper eq. 5-7)."""
+
+    difficulty: Difficulty = Difficulty.rank
+    """rank: the gap's running rank in the run; paper: gap over the seed's largest gap."""
+    composite: Composite = Composite.product
+    """product is the paper's eq. 7; weighted is the mean of both; the others are ablations."""
+    require_win: bool = True
+    """Only candidates the judge prefers (w > 1/2) are chosen; the paper has no threshold."""
+    fallback: Fallback = Fallback.seed
+    """If nothing is chosen: keep the seed, take the base pair's sample, or leave the seed out."""
+
+
+@dataclass
+class MemoryConfig:
+    """The instruction memory bank: which pairs did well on instructions like this one (paper 3.3)."""
+
+    enabled: bool = True
+    """Off: no embedding model is loaded and every draw is context-free."""
+    embedder: str = "packaged:all-minilm-l6-v2"
+    """A sentence-transformers model: hub id, local folder, `packaged:...`, or `fake`."""
+    url: str | None = None
+    """A Qdrant server; unset uses qdrant-client's local mode inside the run directory's cache."""
+    api_key_env: str | None = None
+    """Name of the environment variable that holds the Qdrant key."""
+    collection: str | None = None
+    """Name on the server; unset: one per run, so that runs don't mix."""
+    neighbours: int = 10
+    """n: how many similar instructions are recalled."""
+    min_similarity: float = 0.5
+    """Cosine below which a neighbour says nothing."""
+    warmup: int = 10
+    """Seeds per pair before recall counts: an early bank only knows what was tried first."""
+    max_points: int = 100_000
+    """Size bound; the points with the smallest reward leave first."""
+    min_reward: float = 0.0
+    """Insert only rewards above it."""
+    timeout_s: float = 2.0
+    """Deadline of one query; when it passes the draw is made without memory."""
+
+
+@dataclass
+class RunConfig:
+    """The loop itself."""
+
+    seed: int = 0
+    """Root of all randomness."""
+    admitted_seeds: int = 32
+    """Seeds in work at once. The draw for a seed knows the results up to this many seeds before it, whatever
+    order they finish in: larger keeps big pools busy, smaller learns sooner."""
+    attempts: int = 3
+    """Tries of one generation before its candidate goes to quarantine."""
+    deadline_s: float = 600.0
+    """Longest wait for one generation or scoring call."""
+    checkpoint_s: float = 5.0
+    """At most this much finished work is done again after a kill."""
+    max_error_rate: float = 0.5
+    """Stop when more than this share of the last 100 or more candidates failed: the engines are broken."""
+
+
+@dataclass
+class OutputConfig:
+    """The run directory."""
+
+    dir: str = "runs/run"
+    """Created if it does not exist; a run directory of the same config is resumed."""
+    resume: str = "auto"
+    """auto resumes what is there, never refuses to, must refuses to start anew."""
+    title: str = "Optimised instruction data"
+    """Heading of the dataset card and the report."""
+
+
+@dataclass
+class Config:
+    """A whole run. See configs/ for presets."""
+
+    seeds: SeedsConfig = field(default_factory=SeedsConfig)
+    models: dict[str, ModelConfig] = field(default_factory=dict)
+    agents: AgentsConfig = field(default_factory=AgentsConfig)
+    evolution: EvolutionConfig = field(default_factory=EvolutionConfig)
+    scoring: ScoringConfig = field(default_factory=ScoringConfig)
+    judge: JudgeConfig = field(default_factory=JudgeConfig)
+    reward: RewardConfig = field(default_factory=RewardConfig)
+    memory: MemoryConfig = field(default_factory=MemoryConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+    output: OutputConfig = field(default_factory=OutputConfig)
+
+    @property
+    def pairs(self) -> list[str]:
+        """All pairs of the run, base pairs included, in a fixed order."""
+        named = self.agents.pairs
+        if named is None:
+            named = [f"{i}+{r}" for i in self.agents.instruction for r in self.agents.response]
+        return named + [pair for pair in self.agents.base_pairs if pair not in named]

@@ -1,0 +1,117 @@
+"""From YAML files and overrides to a checked Config, and back to the text and fingerprint a run saves."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from staragents.config import Config
+from staragents.config_checks import check_config
+from staragents.config_merging import UNREADABLE, over, parse_yaml, read_file, read_overrides, typed
+from staragents.config_tree import Key, as_dict, leaves, matches_any
+from staragents.errors import BadInput
+
+__all__ = ["as_dict", "changed_keys", "fingerprint", "from_yaml", "load_config", "to_yaml"]
+
+MAY_CHANGE = (
+    "output.**",
+    "seeds.strict",
+    "models.*.min_replicas",
+    "models.*.max_replicas",
+    "models.*.max_num_seqs",
+    "models.*.num_gpus",
+    "models.*.num_cpus",
+    "models.*.gpu_memory_utilization",
+    "models.*.kv_cache_gib",
+    "models.*.silence_s",
+    "models.*.base_url",
+    "models.*.api_key_env",
+    "models.*.fake.latency_s",
+    "scoring.*.replicas",
+    "scoring.*.num_gpus",
+    "scoring.*.num_cpus",
+    "scoring.batch_tokens",
+    "memory.api_key_env",
+    "memory.timeout_s",
+    "run.attempts",
+    "run.deadline_s",
+    "run.checkpoint_s",
+    "run.max_error_rate",
+)
+"""Where and how fast the work is done, not which: these may differ when a run is resumed."""
+
+
+def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """A YAML file, what it `extends`, and `a.b=c` overrides, checked as a whole.
+
+    Raises BadInput with every problem that was found, one line each with its dotted key.
+    """
+    problems: list[str] = []
+    tree = read_file(Path(path).expanduser(), problems)
+    unread = bool(problems)
+    tree = over(tree, read_overrides(overrides, problems))
+    config = typed(tree, problems)
+    # What an unreadable file leaves unset is no news, nor is a key that a line already names.
+    if not unread:
+        named = "\n".join(problems)
+        problems += [line for line in check_config(config) if line.partition(": ")[0] not in named]
+    if problems:
+        raise BadInput(problems)
+    return config
+
+
+def to_yaml(config: Config) -> str:
+    """All settings as YAML that `load_config` reads back to an equal config."""
+    return OmegaConf.to_yaml(OmegaConf.create(_escaped(as_dict(config))))
+
+
+def from_yaml(text: str) -> Config:
+    """The inverse of `to_yaml`, without checks: a saved run may be read where its models aren't.
+
+    Raises BadInput if the text is not a config.
+    """
+    problems: list[str] = []
+    try:
+        config = typed(parse_yaml(text), problems)
+    except UNREADABLE as error:
+        raise BadInput(f"config.yaml: not a saved config: {error}") from error
+    if problems:
+        raise BadInput(problems)
+    return config
+
+
+def _escaped(value: Any) -> Any:
+    """Texts that hold `${` so that OmegaConf reads them as they are and not as references."""
+    if isinstance(value, dict):
+        return {name: _escaped(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_escaped(item) for item in value]
+    if isinstance(value, str) and "${" in value:
+        return re.sub(r"(\\*)\$\{", lambda found: 2 * found[1] + r"\${", value)
+    return value
+
+
+def fingerprint(config: Config) -> str:
+    """sha256 over everything that decides what a run makes; resuming needs an equal one."""
+    # Sorted, as the order of sections says nothing; but the order of pairs decides draws.
+    text = json.dumps([sorted(_decisive(as_dict(config)).items()), config.pairs])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def changed_keys(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """The decisive dotted keys in which two configs (from `as_dict`) differ."""
+    before, after = _decisive(old), _decisive(new)
+    changed = [".".join(key) for key in {**before, **after} if before.get(key, ...) != after.get(key, ...)]
+    if not changed and list(before) != list(after):
+        changed.append("agents (their order)")
+    return changed
+
+
+def _decisive(tree: dict[str, Any]) -> dict[Key, Any]:
+    return {key: value for key, value in leaves(tree) if not matches_any(key, MAY_CHANGE)}

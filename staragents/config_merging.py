@@ -1,0 +1,231 @@
+"""Files, `extends` and overrides laid over each other, then leaf by leaf into the config's types."""
+
+from __future__ import annotations
+
+import difflib
+import io
+import types
+import typing
+from collections.abc import Iterable, Sequence
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from staragents.config import Config
+
+Tree = dict[str, Any]
+UNREADABLE = (yaml.YAMLError, OmegaConfBaseException, OSError, ValueError, RecursionError)
+LONGEST_SHOWN = 80
+
+
+def read_file(path: Path, problems: list[str], extended_by: tuple[Path, ...] = ()) -> Tree:
+    """A YAML file over what it `extends`. What is wrong with them is added to `problems`."""
+    if path.resolve() in extended_by:
+        circle = " > ".join(file.name for file in (*extended_by, path))
+        problems.append(f"extends: expected files that don't extend each other in a circle, got {circle}")
+        return {}
+    tree = _parse(path, problems)
+    below = tree.pop("extends", None)
+    if below is None:
+        return tree
+    if not isinstance(below, str):
+        problems.append(f"extends: expected a file name, got {shown(below)} in {path}")
+        return tree
+    return over(read_file(path.parent / below, problems, (*extended_by, path.resolve())), tree)
+
+
+def _parse(path: Path, problems: list[str]) -> Tree:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        problems.append(f"{path}: expected a config file, there is none")
+    except UnicodeDecodeError as error:
+        problems.append(f"{path}: expected UTF-8, got the byte {error.object[error.start]:#04x}")
+    except OSError as error:
+        problems.append(f"{path}: can't be read: {error.strerror or error}")
+    else:
+        return _parse_text(text, path, problems)
+    return {}
+
+
+def _parse_text(text: str, path: Path, problems: list[str]) -> Tree:
+    try:
+        return parse_yaml(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        problems.append(f"{path}:{line}: not YAML: {error.problem or error.context}")
+    except UNREADABLE as error:
+        problems.append(f"{path}: not YAML: {first_line(error)}")
+    return {}
+
+
+def parse_yaml(text: str) -> Tree:
+    """A YAML mapping as plain values. Raises one of UNREADABLE."""
+    # OmegaConf's loader refuses repeated keys and reads 1e-3 as a number; plain YAML does neither.
+    tree = OmegaConf.to_container(OmegaConf.load(io.StringIO(text)))
+    if not isinstance(tree, dict):
+        raise ValueError(f"expected a mapping of sections, got {shown(tree)}")
+    return typing.cast(Tree, tree)
+
+
+def read_overrides(overrides: Sequence[str], problems: list[str]) -> Tree:
+    """`a.b=c` texts, later ones over earlier ones; values are read as YAML."""
+    tree: Tree = {}
+    for text in overrides:
+        key, equals, value = text.partition("=")
+        if not equals or not all(part.strip() for part in key.split(".")):
+            problems.append(f"{text}: expected key=value, such as seeds.limit=100")
+            continue
+        try:
+            tree = over(tree, typing.cast(Tree, OmegaConf.to_container(OmegaConf.from_dotlist([text]))))
+        except UNREADABLE:
+            problems.append(f"{key}: expected a value in YAML, got {shown(value)}")
+    return tree
+
+
+def over(below: Tree, above: Tree) -> Tree:
+    """`above` laid over `below`, mappings merged. A section left empty in `above` changes nothing."""
+    merged = dict(below)
+    for name, value in above.items():
+        old = merged.get(name)
+        if isinstance(old, dict) and (value is None or isinstance(value, dict)):
+            merged[name] = over(old, value or {})
+        else:
+            merged[name] = value
+    return merged
+
+
+def typed(tree: Tree, problems: list[str]) -> Config:
+    """The tree as a Config. A leaf that doesn't fit keeps its default and adds a line to `problems`."""
+    node = OmegaConf.structured(Config)
+    filling = _Filling(problems)
+    filling.fill(node, Config, tree, "")
+    filling.check_references()
+    return typing.cast(Config, OmegaConf.to_object(node))
+
+
+class _Filling:
+    """Sets leaf after leaf, so that a bad one hides no other."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self._problems = problems
+        self._references: list[tuple[DictConfig, str, str, Any]] = []
+
+    def fill(self, section: DictConfig, kind: type, tree: Tree, prefix: str) -> None:
+        """Put `tree` into the `section` that was made from dataclass `kind`."""
+        hints = typing.get_type_hints(kind)
+        known = {field.name: hints[field.name] for field in fields(kind)}
+        for name, value in tree.items():
+            key = f"{prefix}{name}"
+            if name not in known:
+                self._problems.append(f"{key}: unknown key{_instead(str(name), prefix, known)}")
+            elif is_dataclass(hint := known[name]) or entry_kind(hint):
+                if isinstance(value, dict | None):
+                    self._fill_section(section[name], hint, value or {}, key)
+                else:
+                    self._problems.append(f"{key}: expected a mapping, got {shown(value)}")
+            else:
+                self._set(section, name, value, key, hint, getattr(kind(), name))
+
+    def _fill_section(self, section: DictConfig, hint: Any, tree: Tree, key: str) -> None:
+        kind = entry_kind(hint)
+        if kind is None:
+            self.fill(section, hint, tree, f"{key}.")
+            return
+        for name, below in tree.items():
+            if not isinstance(name, str):
+                self._problems.append(f"{key}: expected names, got {shown(name)}")
+            elif not isinstance(below, dict | None):
+                self._problems.append(f"{key}.{name}: expected a mapping, got {shown(below)}")
+            else:
+                section[name] = kind()
+                self.fill(section[name], kind, below or {}, f"{key}.{name}.")
+
+    def _set(self, section: DictConfig, name: str, value: Any, key: str, hint: Any, default: Any) -> None:
+        try:
+            if value == "???":  # OmegaConf's mark for a value that is still to come
+                raise ValueError
+            section.merge_with({name: value})
+        except (OmegaConfBaseException, ValueError):
+            self._problems.append(f"{key}: expected {type_name(hint)}, got {shown(value)}")
+            section[name] = default
+        else:
+            if "${" in str(value):
+                self._references.append((section, name, key, default))
+
+    def check_references(self) -> None:
+        """Look up every `${other.key}`, now that everything it may point to is there."""
+        for section, name, key, default in self._references:
+            try:
+                value = section[name]
+                if OmegaConf.is_config(value):
+                    OmegaConf.to_container(value, resolve=True)
+            except OmegaConfBaseException as error:
+                self._problems.append(f"{key}: {first_line(error)}")
+                section[name] = default
+
+
+def entry_kind(hint: Any) -> Any | None:
+    """The dataclass of a `dict[str, dataclass]`."""
+    arguments = typing.get_args(hint)
+    return arguments[1] if typing.get_origin(hint) is dict and is_dataclass(arguments[1]) else None
+
+
+def _instead(name: str, prefix: str, known: Iterable[str]) -> str:
+    near = nearest(name, known)
+    if near:
+        return f", did you mean {prefix}{near}?"
+    elsewhere = [key for key in _all_keys(Config, "") if key.split(".")[-1] == name]
+    return f", did you mean {elsewhere[0]}?" if elsewhere else f"; known are {', '.join(known)}"
+
+
+def _all_keys(kind: type, prefix: str) -> list[str]:
+    keys = []
+    for name, hint in typing.get_type_hints(kind).items():
+        keys.append(f"{prefix}{name}")
+        if kind_below := entry_kind(hint):
+            keys += _all_keys(kind_below, f"{prefix}{name}.NAME.")
+        elif is_dataclass(hint):
+            keys += _all_keys(typing.cast(type, hint), f"{prefix}{name}.")
+    return keys
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that `name` was probably meant to be."""
+    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+def type_name(hint: Any) -> str:
+    """A field's type in a user's words."""
+    if hint is bool:
+        return "true or false"
+    if hint is float:
+        return "a number"
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return f"one of {', '.join(member.value for member in hint)}"
+    if isinstance(hint, types.UnionType):
+        parts = [type_name(part) for part in typing.get_args(hint) if part is not type(None)]
+        return " or ".join([*parts, "null"])
+    if typing.get_origin(hint) is list:
+        return f"a list of {type_name(typing.get_args(hint)[0])}"
+    if typing.get_origin(hint) is dict:
+        return "a mapping"
+    return str(hint.__name__)
+
+
+def shown(value: Any) -> str:
+    """A value in a message, short enough for a line."""
+    if value is None or value == "":
+        return "nothing"
+    text = repr(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}... ({len(text)} characters)"
+
+
+def first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

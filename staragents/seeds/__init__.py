@@ -1,0 +1,8 @@
+"""The user's dataset: a file of rows, read as a stream of seeds and bad rows.
+
+May import the root modules of `staragents` only.
+"""
+
+from staragents.seeds.seed_file import SeedFile, SeedScan
+
+__all__ = ["SeedFile", "SeedScan"]

@@ -1,0 +1,284 @@
+"""What a config of the right types can still have wrong."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from staragents.config import (
+    AgentConfig,
+    AgentsConfig,
+    Baseline,
+    Config,
+    EngineKind,
+    EvolutionConfig,
+    Fallback,
+    JudgeConfig,
+    MemoryConfig,
+    ModelConfig,
+    OutputConfig,
+    ScorerModelConfig,
+    ScoringConfig,
+    SeedsConfig,
+)
+from staragents.config_bounds import BOUNDS, out_of_bounds
+from staragents.config_checks import check_config
+from staragents.config_tree import as_dict, leaves, matches
+
+KEY = "STARAGENTS_TEST_KEY"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    """Without a problem."""
+    prompt = tmp_path / "mine.j2"
+    prompt.write_text("{{ instruction }}")
+    return Config(
+        seeds=SeedsConfig(path="bundled:self-instruct"),
+        models={"writer": ModelConfig(kind=EngineKind.fake), "other": ModelConfig(kind=EngineKind.fake)},
+        agents=AgentsConfig(
+            instruction={
+                "keep": AgentConfig(prompt="keep"),
+                "more": AgentConfig(model="writer", prompt=str(prompt)),
+            },
+            response={"direct": AgentConfig(model="writer", prompt=str(prompt))},
+            base_pairs=["keep+direct"],
+        ),
+        evolution=EvolutionConfig(draws=1),
+        scoring=ScoringConfig(target=ScorerModelConfig(model="fake"), larger=ScorerModelConfig(model="fake")),
+        judge=JudgeConfig(model="writer"),
+        memory=MemoryConfig(embedder="fake"),
+        output=OutputConfig(dir=str(tmp_path / "runs" / "new")),
+    )
+
+
+def test_a_usable_config_has_no_problem_and_leaves_nothing_behind(config: Config, tmp_path: Path) -> None:
+    before = sorted(tmp_path.iterdir())
+    assert check_config(config) == []
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def vllm(**settings: object) -> ModelConfig:
+    return ModelConfig(**{"kind": EngineKind.vllm, "model": "org/name", **settings})  # type: ignore[arg-type]
+
+
+def openai(**settings: object) -> ModelConfig:
+    good = {"kind": EngineKind.openai, "model": "gpt", "base_url": "http://127.0.0.1:8000/v1"}
+    return ModelConfig(**{**good, **settings})  # type: ignore[arg-type]
+
+
+def without_base(*path: str, value: object) -> Callable[[Config], object]:
+    """No base pair, and a setting that needs one."""
+
+    def spoil(config: Config) -> None:
+        config.agents.base_pairs.clear()
+        setattr(getattr(config, path[0]), path[1], value)
+
+    return spoil
+
+
+def set_model(model: ModelConfig) -> Callable[[Config], object]:
+    return lambda config: config.models.update(writer=model)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "line"),
+    [
+        (lambda c: setattr(c.seeds, "path", ""), "seeds.path: expected a JSONL or JSON file, got nothing"),
+        (
+            lambda c: setattr(c.seeds, "path", "gone.jsonl"),
+            "seeds.path: expected a JSONL or JSON file, got no such",
+        ),
+        (set_model(vllm(model="")), "models.writer.model: expected a hub id"),
+        (set_model(vllm(model="./gone/model")), "models.writer.model: expected a hub id, an existing folder"),
+        (set_model(vllm(model="packaged:smollm")), "models.writer.model: expected one of packaged:smollm2"),
+        (set_model(vllm(dtype="int3")), "models.writer.dtype: expected one of auto"),
+        (set_model(vllm(num_gpus=1.5)), "models.writer.num_gpus: expected a share of one GPU or whole"),
+        (set_model(vllm(num_cpus=0)), "models.writer.num_cpus: expected more than 0 without a GPU"),
+        (set_model(vllm(max_model_len=512)), "agents.instruction.more.max_tokens: expected less than"),
+        (
+            set_model(vllm(min_replicas=3)),
+            "models.writer.min_replicas: expected at most max_replicas .1., got 3",
+        ),
+        (set_model(openai(model="")), "models.writer.model: expected the model's name on the server"),
+        (set_model(openai(base_url=None)), "models.writer.base_url: expected an address"),
+        (set_model(openai(base_url="localhost:80")), "models.writer.base_url: expected an address"),
+        (set_model(openai(base_url="http://[::1")), "models.writer.base_url: expected an address"),
+        (
+            set_model(openai(api_key_env=KEY)),
+            f"models.writer.api_key_env: expected the name of an .* got {KEY}",
+        ),
+        (lambda c: c.models.update({"a b": vllm()}), "models.a b: expected a name of letters"),
+        (lambda c: c.agents.instruction.clear(), "agents.instruction: expected at least one agent"),
+        (lambda c: c.agents.response.clear(), "agents.response: expected at least one agent"),
+        (
+            lambda c: c.agents.response.update({"a+b": c.agents.response["direct"]}),
+            r"agents.response.a\+b: expected a name of letters",
+        ),
+        (
+            lambda c: setattr(c.agents.instruction["more"], "model", "writr"),
+            r"agents.instruction.more.model: .*\(writer, other\), got 'writr', did you mean writer\?",
+        ),
+        (
+            lambda c: setattr(c.agents.instruction["more"], "model", ""),
+            "agents.instruction.more.model: .* got nothing",
+        ),
+        (
+            lambda c: setattr(c.agents.instruction["more"], "prompt", "keeep"),
+            "agents.instruction.more.prompt: .* did you mean keep",
+        ),
+        (
+            lambda c: setattr(c.agents.instruction["more"], "prompt", "gone.j2"),
+            "agents.instruction.more.prompt: gone.j2: .*No such file",
+        ),
+        (
+            lambda c: setattr(c.agents.response["direct"], "prompt", "keep"),
+            "agents.response.direct.prompt: expected one of",
+        ),
+        (
+            lambda c: c.agents.response["direct"].stop.append(""),
+            "agents.response.direct.stop: expected texts",
+        ),
+        (
+            lambda c: setattr(c.agents, "pairs", ["more+direct", "mroe+direct"]),
+            r"agents.pairs\[1\]: .* got 'mroe\+direct', did you mean more\+direct",
+        ),
+        (
+            lambda c: setattr(c.agents, "pairs", ["more+direct"] * 2),
+            r"agents.pairs\[1\]: expected every pair once",
+        ),
+        (
+            lambda c: c.agents.base_pairs.append("direct"),
+            r"agents.base_pairs\[1\]: expected instruction\+response",
+        ),
+        (lambda c: setattr(c.evolution, "draws", 2), "evolution.draws: expected at most 1"),
+        (
+            without_base("evolution", "draws", value=0),
+            "evolution.draws: expected at least 1, as there is no base pair",
+        ),
+        (lambda c: setattr(c.evolution, "recalled_draws", 2), "evolution.recalled_draws: expected at most"),
+        (
+            lambda c: setattr(c.evolution, "credit", "winners"),
+            "evolution.credit: expected one of all, winner",
+        ),
+        (lambda c: setattr(c.scoring.target, "model", ""), "scoring.target.model: expected a hub id"),
+        (
+            lambda c: setattr(c.scoring.larger, "model", "/gone/model"),
+            "scoring.larger.model: expected a hub id",
+        ),
+        (lambda c: setattr(c.scoring.larger, "num_gpus", 1.5), "scoring.larger.num_gpus: expected a share"),
+        (lambda c: setattr(c.judge, "model", "judge"), "judge.model: expected a name from models"),
+        (
+            without_base("judge", "baseline", value=Baseline.base),
+            "judge.baseline: expected seed",
+        ),
+        (
+            without_base("reward", "fallback", value=Fallback.base),
+            "reward.fallback: expected seed or none",
+        ),
+        (lambda c: setattr(c.memory, "embedder", "../gone"), "memory.embedder: expected a hub id"),
+        (lambda c: setattr(c.memory, "url", "qdrant:6333"), "memory.url: expected an address"),
+        (lambda c: setattr(c.memory, "url", "http://qdrant:port"), "memory.url: expected an address"),
+        (
+            lambda c: setattr(c.memory, "api_key_env", KEY),
+            f"memory.api_key_env: .* got {KEY}, which is not set",
+        ),
+        (lambda c: setattr(c.memory, "collection", "a/b"), "memory.collection: expected letters"),
+        (lambda c: setattr(c.output, "resume", "maybe"), "output.resume: expected one of auto, never, must"),
+        (lambda c: setattr(c.output, "dir", " "), "output.dir: expected a folder, got nothing"),
+        (lambda c: setattr(c.output, "dir", "x" * 300), "output.dir: expected a writable folder"),
+    ],
+)
+def test_each_problem_is_a_line_with_its_key(
+    config: Config, spoil: Callable[[Config], object], line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(KEY, raising=False)
+    spoil(config)
+    found = check_config(config)
+    assert any(re.match(line, problem) for problem in found), found
+
+
+def test_a_broken_template_is_named_with_file_and_line(config: Config, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.j2"
+    broken.write_text("Rewrite:\n{{ instruction")
+    config.agents.instruction["more"].prompt = str(broken)
+    (line,) = check_config(config)
+    assert line.startswith(f"agents.instruction.more.prompt: {broken}:2: ")
+
+
+def test_a_key_that_was_pasted_is_not_repeated(config: Config) -> None:
+    config.models["writer"] = openai(api_key_env="sk-abcdef")
+    (line,) = check_config(config)
+    assert line.startswith("models.writer.api_key_env: expected the name of an environment variable")
+    assert "abcdef" not in line
+
+
+def test_a_key_whose_variable_is_set_is_fine(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEY, "x")
+    config.models["writer"] = openai(api_key_env=KEY)
+    assert check_config(config) == []
+
+
+def test_memory_that_is_off_needs_no_embedder(config: Config) -> None:
+    config.memory = MemoryConfig(enabled=False, embedder="../gone", url="nonsense")
+    assert check_config(config) == []
+
+
+def test_an_output_that_is_a_file_or_below_one_is_not_writable(config: Config, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file", tmp_path / "file" / "run"):
+        config.output.dir = str(path)
+        (line,) = check_config(config)
+        assert line == f"output.dir: expected a folder, got {path}, where {tmp_path / 'file'} is a file"
+
+
+def test_an_output_where_no_file_can_be_made_is_not_writable(config: Config) -> None:
+    if not Path("/proc/self").is_dir():
+        pytest.skip("needs a folder that not even root can write to")
+    config.output.dir = "/proc/staragents/run"
+    (line,) = check_config(config)
+    assert line.startswith("output.dir: expected a writable folder, got /proc: ")
+
+
+def _number_keys() -> list[str]:
+    settings = Config(
+        models={"writer": ModelConfig()}, agents=AgentsConfig(instruction={"more": AgentConfig()})
+    )
+    settings.seeds.limit = settings.evolution.recalled_draws = 1
+    numbers = [key for key, value in leaves(as_dict(settings)) if type(value) in (int, float)]
+    return [".".join(key) for key in numbers if key != ("run", "seed")]
+
+
+@pytest.mark.parametrize("key", _number_keys())
+def test_no_number_may_be_negative_infinite_or_nan(config: Config, key: str) -> None:
+    assert any(matches(tuple(key.split(".")), pattern) for pattern in BOUNDS)
+    *sections, field = key.split(".")
+    section: object = config
+    for name in sections:
+        section = section[name] if isinstance(section, dict) else getattr(section, name)
+    for value in (-7, math.inf, math.nan):
+        setattr(section, field, value)
+        assert any(line.startswith(f"{key}: expected ") for line in check_config(config))
+
+
+def test_every_bound_stands_for_a_setting() -> None:
+    keys = [tuple(key.split(".")) for key in _number_keys()]
+    assert [pattern for pattern in BOUNDS if not any(matches(key, pattern) for key in keys)] == []
+
+
+def test_shares_end_at_one(config: Config) -> None:
+    config.evolution.floor = 1.01
+    config.models["writer"].fake.failure_rate = 2
+    assert check_config(config) == [
+        "models.writer.fake.failure_rate: expected 0 to 1, got 2",
+        "evolution.floor: expected 0 to 1, got 1.01",
+    ]
+
+
+def test_defaults_are_within_bounds() -> None:
+    config = Config(models={"m": ModelConfig()}, agents=AgentsConfig(response={"a": AgentConfig()}))
+    assert list(out_of_bounds(config)) == []

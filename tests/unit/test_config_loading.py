@@ -1,0 +1,209 @@
+"""Reading configs: files, extends, overrides, and every problem at once."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from staragents.config import Config, EngineKind, ModelConfig, OutputConfig, PolicyName
+from staragents.config_loading import from_yaml, load_config, to_yaml
+from staragents.errors import BadInput
+
+VALID = """
+seeds: {path: "bundled:self-instruct"}
+models:
+  writer: {kind: fake}
+  qwen2.5: {kind: fake}
+agents:
+  instruction:
+    keep: {prompt: keep}
+    more: {model: writer, prompt: rewrite.j2}
+  response:
+    direct: {model: qwen2.5, prompt: rewrite.j2}
+  base_pairs: [keep+direct]
+evolution: {draws: 1}
+scoring: {target: {model: fake}, larger: {model: fake}}
+judge: {model: writer}
+memory: {embedder: fake}
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with one valid config and a prompt."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "valid.yaml").write_text(VALID)
+    (tmp_path / "rewrite.j2").write_text("Rewrite: {{ instruction }}")
+    return tmp_path
+
+
+def problems(path: str | Path, *overrides: str) -> list[str]:
+    with pytest.raises(BadInput) as caught:
+        load_config(path, overrides)
+    return caught.value.problems
+
+
+def written(text: str, name: str = "config.yaml") -> str:
+    Path(name).write_text(text)
+    return name
+
+
+def test_a_valid_config_gives_plain_dataclasses() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        config = load_config("valid.yaml", ["seeds.limit=5", "run.deadline_s=60", "judge.both_orders=no"])
+    assert type(config) is Config
+    assert type(config.models["qwen2.5"]) is ModelConfig
+    assert config.models["writer"].kind is EngineKind.fake
+    assert (config.seeds.limit, config.run.deadline_s, config.judge.both_orders) == (5, 60.0, False)
+    assert config.evolution.policy is PolicyName.thompson
+    assert config.pairs == ["keep+direct", "more+direct"]
+
+
+def test_later_overrides_win() -> None:
+    config = load_config("valid.yaml", ["run.seed=1", "run={seed: 2, attempts: 5}", "run.seed=3"])
+    assert (config.run.seed, config.run.attempts) == (3, 5)
+
+
+def test_extends_lays_a_file_over_another_relative_to_it() -> None:
+    Path("below").mkdir()
+    written("{extends: ../valid.yaml, judge: {model: qwen2.5}, run: {seed: 4}}", "below/middle.yaml")
+    config = load_config(written("extends: below/middle.yaml\nrun: {attempts: 7}\nmemory:\n"))
+    assert (config.judge.model, config.run.seed, config.run.attempts) == ("qwen2.5", 4, 7)
+    assert config.memory.embedder == "fake"
+
+
+def test_extends_in_a_circle_is_a_problem() -> None:
+    written("extends: b.yaml", "a.yaml")
+    written("extends: a.yaml", "b.yaml")
+    assert problems("a.yaml") == [
+        "extends: expected files that don't extend each other in a circle, got a.yaml > b.yaml > a.yaml"
+    ]
+
+
+def test_extending_a_missing_file_names_it() -> None:
+    assert problems(written("extends: gone.yaml")) == ["gone.yaml: expected a config file, there is none"]
+
+
+def test_a_value_may_refer_to_another_key() -> None:
+    config = load_config("valid.yaml", ["output.dir=runs/${run.seed}", "output.title=${judge.model}"])
+    assert (config.output.dir, config.output.title) == ("runs/0", "writer")
+
+
+def test_a_missing_config_file_is_a_problem() -> None:
+    assert problems("nowhere.yaml") == ["nowhere.yaml: expected a config file, there is none"]
+
+
+def test_an_empty_config_file_lists_what_must_be_set() -> None:
+    keys = {line.split(": ")[0] for line in problems(written(""))}
+    assert {"seeds.path", "judge.model", "scoring.target.model", "scoring.larger.model"} <= keys
+    assert {"agents.instruction", "agents.response"} <= keys
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("seeds:\n  path: [a\nrun: {}\n", "config.yaml:3: not YAML: "),
+        ("run: {}\nrun: {}\n", "config.yaml:2: not YAML: found duplicate key run"),
+        ("- seeds\n", "config.yaml: not YAML: expected a mapping of sections, got ['seeds']"),
+        ("5\n", "config.yaml: not YAML: "),
+        ("a: !!python/object:os.system x\n", "config.yaml:1: not YAML: could not determine a constructor"),
+    ],
+)
+def test_a_file_that_is_no_yaml_mapping_is_one_problem(text: str, line: str) -> None:
+    (found,) = problems(written(text))
+    assert found.startswith(line)
+
+
+def test_a_config_that_is_not_utf8_is_a_problem() -> None:
+    Path("config.yaml").write_bytes(b"output: {title: \xff}")
+    assert problems("config.yaml") == ["config.yaml: expected UTF-8, got the byte 0xff"]
+
+
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        ("seeds.pth=x", "seeds.pth: unknown key, did you mean seeds.path?"),
+        ("models.writer.modle=x", "models.writer.modle: unknown key, did you mean models.writer.model?"),
+        ("checkpoint_s=3", "checkpoint_s: unknown key, did you mean run.checkpoint_s?"),
+        (
+            "evolution.policy=thomson",
+            "evolution.policy: expected one of uniform, paper, thompson, got 'thomson'",
+        ),
+        ("seeds.max_chars=abc", "seeds.max_chars: expected int, got 'abc'"),
+        ("seeds.max_chars=1.5", "seeds.max_chars: expected int, got 1.5"),
+        ("seeds.limit=abc", "seeds.limit: expected int or null, got 'abc'"),
+        ("run.deadline_s=soon", "run.deadline_s: expected a number, got 'soon'"),
+        ("run.seed=", "run.seed: expected int, got nothing"),
+        ("run.seed=???", "run.seed: expected int, got '???'"),
+        ("judge.reason=perhaps", "judge.reason: expected true or false, got 'perhaps'"),
+        ("agents.base_pairs=keep+direct", "agents.base_pairs: expected a list of str, got 'keep+direct'"),
+        ("models.writer.engine_args=[1]", "models.writer.engine_args: expected a mapping, got [1]"),
+        ("models=5", "models: expected a mapping, got 5"),
+        ("models.writer=5", "models.writer: expected a mapping, got 5"),
+        ("models={1: {}}", "models: expected names, got 1"),
+        ("memory=off", "memory: expected a mapping, got False"),
+        ("output.title=${nope}", "output.title: Interpolation key 'nope' not found"),
+        ("models.writer.engine_args={a: '${nope}'}", "models.writer.engine_args: Interpolation key"),
+        ("seeds.limit", "seeds.limit: expected key=value, such as seeds.limit=100"),
+        ("=5", "=5: expected key=value"),
+        ("seeds..limit=5", "seeds..limit=5: expected key=value"),
+        ("seeds.limit=[1", "seeds.limit: expected a value in YAML, got '[1'"),
+    ],
+)
+def test_a_bad_setting_is_a_line_with_its_key(override: str, line: str) -> None:
+    assert any(found.startswith(line) for found in problems("valid.yaml", override))
+
+
+def test_one_bad_setting_hides_no_other() -> None:
+    found = problems(
+        "valid.yaml",
+        "oops",
+        "seeds.pth=x",
+        "seeds.limit=many",
+        "run.attempts=-1",
+        "judge.model=writr",
+        "models.writer.num_cpus=two",
+    )
+    assert sorted(line.split(": ")[0] for line in found) == [
+        "judge.model",
+        "models.writer.num_cpus",
+        "oops",
+        "run.attempts",
+        "seeds.limit",
+        "seeds.pth",
+    ]
+
+
+def test_a_key_with_a_problem_is_named_once() -> None:
+    assert problems("valid.yaml", "judge.model=[1]") == ["judge.model: expected str, got [1]"]
+
+
+def test_a_huge_value_is_cut_in_the_message() -> None:
+    (line,) = problems("valid.yaml", f"run.seed={'x' * 5000}")
+    assert len(line) < 200
+    assert "5002 characters" in line
+
+
+def test_a_saved_config_loads_again_as_it_was() -> None:
+    config = load_config("valid.yaml", ["models.writer.engine_args={seed: 3, x: null, y: {z: [1, fp8]}}"])
+    assert load_config(written(to_yaml(config))) == config
+    assert from_yaml(to_yaml(config)) == config
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.text() | st.text(st.sampled_from("${}\\:.'\"- \n?#@1e"), max_size=10))
+def test_any_text_survives_saving(text: str) -> None:
+    assume(text != "???")
+    config = Config(models={"a.b": ModelConfig(engine_args={"text": text})}, output=OutputConfig(title=text))
+    assert from_yaml(to_yaml(config)) == config
+
+
+def test_a_damaged_saved_config_is_bad_input() -> None:
+    for text in ("seeds: [", "seeds: {pth: 1}", "[]"):
+        with pytest.raises(BadInput):
+            from_yaml(text)
