@@ -1,0 +1,43 @@
+"""How the conversation before an answer is written as prompt text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from staragents.config import Template
+from staragents.messages import Conversation, as_dicts
+
+# The wording of Stanford Alpaca, which models tuned on it expect to the letter.
+_ALPACA_PREAMBLE = (
+    "Below is an instruction that describes a task. "
+    "Write a response that appropriately completes the request."
+)
+
+
+def prompt_text(messages: Conversation, template: Template, tokenizer: Any) -> str:
+    """Prompt text for `messages`, all turns before the answer. Without any text: the empty string.
+
+    plain: each turn on a line of its own, so one turn is `{instruction}\\n` as in Superfiltering.
+    chat: the tokenizer's chat template with generation prompt. alpaca: headed blocks; a system
+    message takes the preamble's place.
+    """
+    if not any(message.content for message in messages):
+        return ""
+    if template is Template.chat:
+        text = tokenizer.apply_chat_template(as_dicts(messages), tokenize=False, add_generation_prompt=True)
+        return str(text)
+    if template is Template.alpaca:
+        return _alpaca(messages)
+    return "".join(f"{message.content}\n" for message in messages if message.content)
+
+
+def _alpaca(messages: Conversation) -> str:
+    preamble = _ALPACA_PREAMBLE
+    blocks = []
+    for message in messages:
+        if message.role == "system":
+            preamble = message.content
+        else:
+            header = "Instruction" if message.role == "user" else "Response"
+            blocks.append(f"### {header}:\n{message.content}\n\n")
+    return f"{preamble}\n\n{''.join(blocks)}### Response:"
