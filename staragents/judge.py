@@ -1,0 +1,250 @@
+"""The judge's text logic: what it is asked, how its words become a verdict. No engine in here."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal, cast
+
+from staragents.agents import history_text
+from staragents.config import JudgeConfig, ModelConfig, Verdicts
+from staragents.generation import Generation, GenerationRequest, Sampling, TokenLogprobs
+from staragents.messages import Conversation
+from staragents.prompt_templates import PROMPTS, PromptTemplate, read_prompt
+from staragents.records import stable_id, stable_seed
+from staragents.rejects import CONTROL_TOKENS
+
+Label = Literal["A", "B", "tie"]
+LABELS: tuple[Label, ...] = ("A", "B", "tie")
+_VALUE: dict[Label, float] = {"A": 1.0, "B": 0.0, "tie": 0.5}
+
+TOP_LOGPROBS = 20
+"""The most that OpenAI and a default vLLM give; the verdict's three labels are among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderVerdict:
+    """One order's outcome, in terms of the sample shown as A.
+
+    `a_wins` is P(A) + P(tie) / 2 over the verdict's tokens, or the label's 1, 0.5 or 0 without probabilities.
+    """
+
+    label: Label
+    a_wins: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Both orders' outcome, in terms of the candidate: 1 it is better, 0 worse, 0.5 a tie.
+
+    `win_first` is from the order that shows the candidate as A, and `reason` that order's words;
+    `win_second` and `agreement` are None if only one order was asked.
+    """
+
+    win: float
+    agreement: bool | None
+    win_first: float
+    win_second: float | None
+    reason: str
+
+
+TIE = Verdict(0.5, True, 0.5, 0.5, "both texts are the same")
+"""The verdict on identical texts, which costs no call."""
+
+
+def is_identical(candidate: Conversation, baseline: Conversation) -> bool:
+    """The last exchange is the same but for white space: there is nothing to compare."""
+    return [turn.content.split() for turn in candidate[-2:]] == [
+        turn.content.split() for turn in baseline[-2:]
+    ]
+
+
+def judge_requests(
+    config: JudgeConfig,
+    model: ModelConfig,
+    candidate_id: str,
+    candidate: Conversation,
+    baseline: Conversation,
+    attempt: int,
+    deadline_s: float,
+    run_seed: int,
+) -> list[GenerationRequest]:
+    """One request an order: candidate as A, then (unless `both_orders` is off) candidate as B.
+
+    Nothing but the position differs between the two, so that a position bias cancels. Another attempt has
+    another fence, as a greedy judge would only repeat itself on the same text.
+    """
+    fence = "data" + stable_id(str(run_seed), candidate_id, "judge", str(attempt))[:4]
+    sides = [_side(conversation, fence, config) for conversation in (candidate, baseline)]
+    orders = [("ab", sides)]
+    if config.both_orders:
+        orders.append(("ba", sides[::-1]))
+    requests = []
+    for order, (a, b) in orders:
+        prompt = _template().render(
+            compare=config.compare.value,
+            fence=fence,
+            history=_shown(history_text(candidate[:-2]), fence, config.max_text_chars // 3),
+            a=a,
+            b=b,
+            reason=config.reason,
+        )
+        requests.append(
+            GenerationRequest(
+                request_id=f"{candidate_id}-judge-{order}-{attempt}",
+                # Room for the reason at one token a character, and for the JSON round it.
+                sampling=Sampling(temperature=0.0, top_p=1.0, max_tokens=config.max_reason_chars + 64),
+                seed=stable_seed(str(run_seed), candidate_id, "judge", order, str(attempt)),
+                messages=prompt.turns if model.chat else None,
+                prompt=None if model.chat else prompt.raw,
+                json_schema=_schema(config),
+                top_logprobs=TOP_LOGPROBS if config.verdict is Verdicts.soft else 0,
+                deadline_s=deadline_s,
+            )
+        )
+    return requests
+
+
+@cache
+def _template() -> PromptTemplate:
+    side = {"instruction": "Name a colour.", "response": "Blue."}
+    sample = {"compare": "pair", "fence": "data", "history": "", "a": side, "b": side, "reason": True}
+    return read_prompt(PROMPTS / "judge.j2", sample)
+
+
+def _schema(config: JudgeConfig) -> dict[str, Any]:
+    """The reason comes first, so that the verdict can follow from it."""
+    properties: dict[str, Any] = {"verdict": {"type": "string", "enum": list(LABELS)}}
+    if config.reason:
+        reason = {"type": "string", "maxLength": config.max_reason_chars}
+        properties = {"reason": reason, **properties}
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _side(conversation: Conversation, fence: str, config: JudgeConfig) -> dict[str, str]:
+    """A third of the room is for the instruction and the rest for the response, on both sides alike."""
+    instruction, response = conversation[-2:]
+    third = config.max_text_chars // 3
+    return {
+        "instruction": _shown(instruction.content, fence, third),
+        "response": _shown(response.content, fence, config.max_text_chars - third),
+    }
+
+
+_VERDICT_LIKE = re.compile(r"""\[\[\s*(A|B|C|tie)\s*\]\]|["']?(\bverdict\b)["']?\s*[:=]""", re.IGNORECASE)
+
+
+def _shown(text: str, fence: str, limit: int) -> str:
+    """A text as data: cut in the middle, and without strings that look like our fence, a verdict or the end
+    of the judge's turn, which could steer it."""
+    text = text.strip()
+    if len(text) > limit:
+        text = f"{text[: limit // 2]} [...] {text[len(text) - limit // 2 :]}"
+    text = CONTROL_TOKENS.sub(lambda found: f"{found[0][0]} {found[0][1:]}", text)
+    text = text.replace(fence, "data")
+    return _VERDICT_LIKE.sub(lambda found: found[1] or f"{found[2]} ", text)
+
+
+_WRITTEN_VERDICT = re.compile(
+    r"""verdict"?\s*[:=]\s*"?\s*(?P<json>A|B|tie)\b|\[\[\s*(?P<square>A|B|C|tie)\s*\]\]""", re.IGNORECASE
+)
+_BARE_VERDICT = re.compile(r"""\W*(?P<bare>A|B|tie)\W*""", re.IGNORECASE)
+
+
+def parse_verdict(generation: Generation, config: JudgeConfig) -> OrderVerdict | None:
+    """The verdict in what the judge wrote, JSON or not; None if there is none. Never raises.
+
+    The last mention counts: a reason may quote labels before it.
+    """
+    text = generation.text
+    found = _written(text)
+    if found is None:
+        return None
+    label = _label(found)
+    a_wins = _soft(generation.logprobs, label) if config.verdict is Verdicts.soft else None
+    reason = _reason(text, found)[: config.max_reason_chars]
+    return OrderVerdict(label, _VALUE[label] if a_wins is None else a_wins, reason)
+
+
+def combine(verdicts: Sequence[OrderVerdict | None], config: JudgeConfig) -> Verdict | None:
+    """The orders' verdicts as one, in terms of the candidate; None (invalid) if one of them is missing.
+
+    `verdicts` are in the order of `judge_requests`. soft: mean of the probabilities; a constant position
+    bias b, (w + b) and (w - b), cancels in it. hard: mean of the labels' values. conservative (MT-bench,
+    arXiv 2306.05685, section 3.4): a win only if both orders agree, else a tie.
+    """
+    if not verdicts or any(verdict is None for verdict in verdicts):
+        return None
+    first, *others = cast("Sequence[OrderVerdict]", verdicts)
+    label_values = [_VALUE[first.label], *(1 - _VALUE[other.label] for other in others)]
+    soft = config.verdict is Verdicts.soft
+    wins = [first.a_wins, *(1 - other.a_wins for other in others)] if soft else label_values
+    agree = len(set(label_values)) == 1
+    win = sum(wins) / len(wins)
+    if config.verdict is Verdicts.conservative and not agree:
+        win = 0.5
+    return Verdict(win, agree if others else None, wins[0], wins[1] if others else None, first.reason)
+
+
+def _written(text: str) -> re.Match[str] | None:
+    mentions = list(_WRITTEN_VERDICT.finditer(text))
+    return mentions[-1] if mentions else _BARE_VERDICT.fullmatch(text)
+
+
+def _label(found: re.Match[str]) -> Label:
+    word = found[_group(found)].lower()
+    return "A" if word == "a" else "B" if word == "b" else "tie"
+
+
+def _group(found: re.Match[str]) -> str:
+    return found.lastgroup or "bare"
+
+
+def _reason(text: str, found: re.Match[str]) -> str:
+    try:
+        answer = json.loads(text)
+        if isinstance(answer, dict) and isinstance(answer.get("reason"), str):
+            return answer["reason"].strip()
+    except (ValueError, RecursionError):
+        pass
+    return text[: found.start()].strip(" \n{\"',")
+
+
+def _soft(logprobs: tuple[TokenLogprobs, ...], label: Label) -> float | None:
+    """P(A) + P(tie) / 2 at the verdict's token, among the tokens that begin a label; None if unknown.
+
+    vLLM 0.32 masks by the grammar before it computes log-probabilities, other servers give them unmasked:
+    renormalising among the labels makes both the same.
+    """
+    text = "".join(token.text for token in logprobs)
+    found = _written(text)
+    if found is None or _label(found) != label:
+        return None
+    position, end = found.start(_group(found)), 0
+    for token in logprobs:
+        end += len(token.text)
+        if end > position:
+            return _renormalised(token.top)
+    return None
+
+
+def _renormalised(top: dict[str, float]) -> float | None:
+    mass = dict.fromkeys(LABELS, 0.0)
+    for text, logprob in top.items():
+        word = text.strip(" \t\n\"'[]{},:")
+        if word in ("A", "B"):
+            mass[cast("Label", word)] += math.exp(min(logprob, 0.0))
+        elif word and "tie".startswith(word.lower()):
+            mass["tie"] += math.exp(min(logprob, 0.0))
+    total = sum(mass.values())
+    return (mass["A"] + mass["tie"] / 2) / total if total > 0 else None

@@ -1,0 +1,207 @@
+"""Which rewrites and answers are failures of a generator and not data. Rules only, no model.
+
+A rule that could also hit good text looks at the seed first: what the user's own data does is no failure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from staragents.generation import Generation
+
+REASONS = {
+    "empty": "there is no text",
+    "cut_off": "it reached max_tokens, so its end is missing",
+    "refusal": "the model declined instead of doing the work",
+    "prompt_leak": "words of our own prompt or of a chat template stand in it",
+    "echo": "an answer that only says the instruction again",
+    "repetition": "a loop: the same words over and over",
+    "no_change": "a rewrite that adds nothing to the instruction",
+    "lost_input": "a rewrite without the text or data that the instruction is about",
+    "answered": "a rewrite that answers the instruction",
+    "too_long": "a rewrite several times as long as the instruction: an answer or babble",
+}
+"""Every reject reason with what it means."""
+
+
+def rewrite_problem(seed_instruction: str, rewritten: str, generation: Generation) -> str | None:
+    """Why a rewritten instruction is no data, as one of REASONS, or None if it is usable.
+
+    `rewritten` is the cleaned text of `generation`.
+    """
+    if not any(character.isalnum() for character in rewritten):
+        return "empty"
+    if generation.finish_reason == "length":
+        return "cut_off"
+    if is_refusal(rewritten):
+        return "refusal"
+    if _leaks(rewritten, seed_instruction, _REWRITE_MARKERS):
+        return "prompt_leak"
+    if loops(rewritten) and not loops(seed_instruction):
+        return "repetition"
+    if _ANSWERED.match(rewritten) and not _ANSWERED.match(seed_instruction):
+        return "answered"
+    old, new = words(seed_instruction), words(rewritten)
+    if _adds_nothing(old, new):
+        return "no_change"
+    if _lost_input(seed_instruction, new):
+        return "lost_input"
+    if len(new) > 2 * len(old) + 100:
+        return "too_long"
+    return None
+
+
+def answer_problem(instruction: str, answer: str, generation: Generation, seed_response: str) -> str | None:
+    """Why an answer is no data, as one of REASONS, or None if it is usable.
+
+    `instruction` is what was answered. A refusal, a loop or an echo is allowed if the seed's own response
+    is one: some data teaches exactly that.
+    """
+    if not answer.strip():
+        return "empty"
+    if generation.finish_reason == "length":
+        return "cut_off"
+    if is_refusal(answer) and not is_refusal(seed_response):
+        return "refusal"
+    if _leaks(answer, instruction, _ANSWER_MARKERS):
+        return "prompt_leak"
+    if _echoes(instruction, answer) and not _echoes(instruction, seed_response):
+        return "echo"
+    if loops(answer) and not loops(seed_response) and not loops(instruction):
+        return "repetition"
+    return None
+
+
+def is_refusal(text: str) -> bool:
+    """Whether the text begins by declining. A later "sorry", or a refusal that is quoted, is none."""
+    start = text.lstrip()[:400].lower().replace("\u2019", "'")
+    for short, full in _CONTRACTIONS:
+        start = start.replace(short, full)
+    return any(pattern.match(start) for pattern in _REFUSALS)
+
+
+# Applied in this order, so that one form of each phrase is left to match.
+_CONTRACTIONS = (
+    ("i'm ", "i am "),
+    ("can't", "cannot"),
+    ("can not", "cannot"),
+    ("won't", "will not"),
+    ("n't", " not"),
+)
+_SORRY = r"(?:(?:i am )?(?:\w+ )?sorry|(?:my )?apologies|i apologi[sz]e|unfortunately|regrettably)\b"
+# An "AI researcher" is a person, so what follows matters.
+_AI = (
+    r"(?:as|i am)(?: just| only)? an? (?:[\w-]+ ){0,3}?(?:ai|artificial intelligence|language model|chatbot)"
+    r"(?: (?:language )?(?:model|assistant|system|chatbot|program))?"
+    r"(?=\s*[,.;]| (?:i|and|but|so|trained|created|developed|designed|without|cannot|do)\b)"
+)
+_UNABLE = r"\bi (?:cannot|could not|am (?:unable|not (?:able|allowed|permitted|programmed|designed)) to)"
+_LACK = (
+    r"\bi do not (?:understand|have (?:access|the ability|enough|personal|feelings|opinions|real-time"
+    r"|any (?:personal|information|context)))"
+)
+# What an assistant declines to do; "I can't wait", "attend" or "help falling in love" is somebody's text.
+_WORK = (
+    r"(?:help(?! but\b| \w+ing\b)|assist|provide|fulfil|comply|answer|respond|generate|create|write|rewrite"
+    r"|produce|complete|continue|proceed|engage|discuss|share|offer|support|access|browse|process|perform"
+    r"|translate|give you|do (?:that|this|so)\b)"
+)
+_SAME_SENTENCE = r"[^.!?\n]{0,80}?"
+_REFUSALS = [
+    re.compile(pattern)
+    for pattern in (
+        rf"{_SORRY}{_SAME_SENTENCE}(?:{_UNABLE} (?:\w+ )?{_WORK}|{_LACK}|{_AI}|{_UNABLE}\s*(?:[.!,]|$))",
+        rf"{_AI}{_SAME_SENTENCE}\b(?:cannot|unable|not able|not capable|do not|will not)\b",
+        rf"{_UNABLE} (?:\w+ )?{_WORK}",
+        r"i (?:must|have to) (?:\w+ )?decline\b",
+        r"i am not comfortable (?:with|writing|providing|discussing|creating|generating|helping)\b",
+    )
+]
+
+_CONTROL = r"<[|\uff5c][^<>\n]{1,30}[|\uff5c]>|</?s>|\[/?INST\]|<(?:start|end)_of_turn>|<unused\d+>"
+CONTROL_TOKENS = re.compile(_CONTROL)
+"""What chat templates mark turns with: a tokenizer would read these in a text as the end of a turn."""
+
+_REWRITE_MARKERS = re.compile(
+    rf"{_CONTROL}|\b(?:new|rewritten|revised|given|original|last) instructions?\b"
+    r"|\brewrite (?:each|the|this) instruction\b|\bdo not answer it\b|\bthe instruction(?: is|:)",
+    re.IGNORECASE,
+)
+_ANSWER_MARKERS = re.compile(
+    rf"{_CONTROL}|^\W*(?:user|human|assistant|instruction):|reply with the new instruction",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def _leaks(text: str, source: str, markers: re.Pattern[str]) -> bool:
+    """A marker stands in the text though not in what the text was made from."""
+    known = source.casefold()
+    return any(match[0].strip().casefold() not in known for match in markers.finditer(text))
+
+
+_ANSWERED = re.compile(
+    r"(?:yes|no|sure|certainly|of course)[,.!]|the (?:correct |right )?answer\b"
+    r"|here (?:is|are) (?:the|a|an|some|\w+) (?:list|answer|example|response|tip|suggestion|idea|step|way)"
+    r"|here's (?:the|a|an|some) ",
+    re.IGNORECASE,
+)
+
+# Scripts without spaces between words count by character: a whole sentence would be one word.
+_WORD = re.compile(
+    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]"
+    r"|[^\W_\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]+"
+)
+
+
+def words(text: str) -> list[str]:
+    """Casefolded words without punctuation; single characters in scripts that don't space words."""
+    return _WORD.findall(text.casefold())
+
+
+def _adds_nothing(old: list[str], new: list[str]) -> bool:
+    """At most one word of the new text is not in the old one, none if the old one is short."""
+    added = sum((Counter(new) - Counter(old)).values())
+    return added == 0 or added == 1 and len(old) > 3
+
+
+def _lost_input(seed_instruction: str, new: list[str]) -> bool:
+    """The rewrite keeps the task but not the text below it. A new task (`broaden`) needs no old input."""
+    head, *rest = re.split(r"\n\s*\n|:\s*\n", seed_instruction, maxsplit=1)
+    task, given = words(head), words("".join(rest))
+    return len(given) > 2 and _kept(task, new) >= 0.5 and _kept(given, new) < 0.5
+
+
+def _kept(old: list[str], new: list[str]) -> float:
+    return sum((Counter(old) & Counter(new)).values()) / max(1, len(old))
+
+
+def _echoes(instruction: str, answer: str) -> bool:
+    """The answer is the instruction, start and end included: a corrected text has lost one of them."""
+    old, new = words(instruction), words(answer)
+    if len(old) < 4:
+        return False
+    near = 0.8 <= len(new) / len(old) <= 1.2 and old[:3] == new[:3] and old[-3:] == new[-3:]
+    return new == old or near and _adds_nothing(old, new)
+
+
+LONGEST_PERIOD = 40
+LOOP_WORDS = 12
+
+
+def loops(text: str) -> bool:
+    """Whether words repeat as in a degenerate loop of a small model.
+
+    Either a phrase of up to LONGEST_PERIOD words comes three or more times in a row and repeats at least
+    LOOP_WORDS words (numbers don't count, as loops number their lines), or two thirds of the four-word
+    phrases of a longer text are repetitions.
+    """
+    found = [word for word in words(text) if not word.isdecimal()]
+    for period in range(1, min(LONGEST_PERIOD, len(found) // 2) + 1):
+        run = 0
+        for earlier, later in zip(found, found[period:], strict=False):
+            run = run + 1 if earlier == later else 0
+            if run >= max(2 * period, LOOP_WORDS):
+                return True
+    phrases = list(zip(found, found[1:], found[2:], found[3:], strict=False))
+    return len(phrases) >= 48 and len(set(phrases)) <= len(phrases) / 3

@@ -1,0 +1,202 @@
+"""Agents: which requests they make, and what is left of a model's words afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from staragents.agents import (
+    Agents,
+    agents_from_config,
+    candidate_id,
+    clean_instruction,
+    history_text,
+    pairs_from_config,
+)
+from staragents.config import AgentConfig, AgentsConfig, Config, ModelConfig
+from staragents.errors import BadInput
+from staragents.messages import Message
+from staragents.records import Seed
+
+SYSTEM, QUESTION, REPLY = Message("system", "Be kind."), Message("user", "Hi."), Message("assistant", "Hello!")
+LAST = (Message("user", "Name a quokka."), Message("assistant", "Quincy."))
+SINGLE = Seed("s1", 0, LAST)
+LONG = Seed("s2", 1, (SYSTEM, QUESTION, REPLY, *LAST))
+
+
+def make_config(**changes: object) -> Config:
+    agents = AgentsConfig(
+        instruction={
+            "same": AgentConfig(prompt="keep"),
+            "deeper": AgentConfig(model="chatty", prompt="deepen", temperature=0.9, max_tokens=99, stop=["##"]),
+        },
+        response={
+            "plain": AgentConfig(model="chatty", prompt="direct"),
+            "steps": AgentConfig(model="chatty", prompt="step_by_step"),
+            "shots": AgentConfig(model="basic", prompt="few_shot", stop=["##"]),
+        },
+    )
+    models = {"chatty": ModelConfig(), "basic": ModelConfig(chat=False)}
+    return Config(models=models, agents=replace(agents, **changes))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def agents() -> Agents:
+    return agents_from_config(make_config())
+
+
+def test_every_combination_is_a_pair_unless_some_are_named() -> None:
+    pairs = pairs_from_config(make_config())
+    named = pairs_from_config(make_config(pairs=["deeper+shots"], base_pairs=["same+plain"]))
+
+    assert list(pairs) == [f"{i}+{r}" for i in ("same", "deeper") for r in ("plain", "steps", "shots")]
+    assert all(pair.name == name for name, pair in pairs.items())
+    assert list(named) == ["deeper+shots", "same+plain"]
+
+
+def test_keep_leaves_instructions_alone_and_has_nothing_to_ask(agents: Agents) -> None:
+    agent = agents.instruction["same"]
+
+    assert agent.keeps
+    assert not agents.instruction["deeper"].keeps
+    with pytest.raises(ValueError, match="same keeps instructions"):
+        agent.rewrite_request(SINGLE, "c", 0, 60.0)
+
+
+def test_a_rewrite_request_carries_the_agents_sampling_and_the_deadline(agents: Agents) -> None:
+    request = agents.instruction["deeper"].rewrite_request(SINGLE, "c", 0, 42.0)
+
+    assert (request.sampling.temperature, request.sampling.max_tokens) == (0.9, 99)
+    assert request.sampling.stop == ("##",)
+    assert request.deadline_s == 42.0
+    assert request.messages is not None
+    assert request.messages[-1] == Message("user", "Name a quokka.")
+    assert request.prompt is None
+
+
+def test_the_rewriter_sees_the_conversation_that_the_instruction_belongs_to(agents: Agents) -> None:
+    request = agents.instruction["deeper"].rewrite_request(LONG, "c", 0, 60.0)
+
+    assert request.messages is not None
+    assert "System: Be kind.\nUser: Hi.\nAssistant: Hello!" in request.messages[0].content
+    assert "Quincy" not in str(request.messages)
+
+
+def test_a_response_agent_goes_on_with_the_conversation(agents: Agents) -> None:
+    request = agents.response["plain"].answer_request(LONG.context, "Name two.", "c", 0, 60.0)
+
+    assert request.messages == (SYSTEM, QUESTION, REPLY, Message("user", "Name two."))
+
+
+def test_a_prompts_own_system_text_and_examples_come_before_the_conversation(tmp_path: Path) -> None:
+    path = tmp_path / "mine.j2"
+    path.write_text(
+        "{% block system %}Be brief.{% endblock %}{% block user_1 %}1+1?{% endblock %}"
+        "{% block assistant_1 %}2{% endblock %}{% block user %}{{ instruction }}{% endblock %}"
+    )
+    mine = {"mine": AgentConfig(model="chatty", prompt=str(path))}
+    agent = agents_from_config(make_config(response=mine)).response["mine"]
+
+    request = agent.answer_request(LONG.context, "Name two.", "c", 0, 60.0)
+
+    assert request.messages is not None
+    texts = [turn.content for turn in request.messages]
+    assert texts == ["Be kind.\n\nBe brief.", "1+1?", "2", "Hi.", "Hello!", "Name two."]
+
+
+def test_a_base_model_gets_raw_text_with_the_conversation_and_all_stops(agents: Agents) -> None:
+    request = agents.response["shots"].answer_request(LONG.context, "Name two.", "c", 0, 60.0)
+
+    assert request.messages is None
+    assert request.prompt is not None
+    assert request.prompt.endswith("User: Hi.\nAssistant: Hello!\n\nUser: Name two.\nAssistant:")
+    assert request.sampling.stop == ("##", "\nUser:", "\nAssistant:")
+
+
+def test_requests_are_the_same_in_a_resumed_run_and_differ_in_everything_else(agents: Agents) -> None:
+    rewriter, responder = agents.instruction["deeper"], agents.response["plain"]
+    first = rewriter.rewrite_request(SINGLE, "c1", 0, 60.0)
+    requests = [
+        first,
+        rewriter.rewrite_request(SINGLE, "c2", 0, 60.0),
+        responder.answer_request((), "Name a quokka.", "c1", 0, 60.0),
+    ]
+
+    assert agents_from_config(make_config()).instruction["deeper"].rewrite_request(SINGLE, "c1", 0, 60.0) == first
+    assert len({request.request_id for request in requests}) == 3
+    assert len({request.seed for request in requests}) == 3
+    assert rewriter.rewrite_request(SINGLE, "c1", 1, 60.0).seed != first.seed
+
+
+def test_candidate_ids_are_of_seed_and_pair() -> None:
+    ids = {candidate_id(seed, pair) for seed in (SINGLE, LONG) for pair in ("a+b", "a+c")}
+
+    assert len(ids) == 4
+    assert candidate_id(Seed("s1", 7, LONG.messages), "a+b") == candidate_id(SINGLE, "a+b")
+
+
+def test_every_bad_template_is_reported_at_once_with_its_key(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.j2"
+    broken.write_text("{{ instruction }}\n{{ nothing }}")
+    config = make_config(
+        instruction={"x": AgentConfig(model="chatty", prompt=str(broken))},
+        response={"y": AgentConfig(model="basic", prompt="direct"), "z": AgentConfig(model="chatty", prompt="no")},
+    )
+
+    with pytest.raises(BadInput) as error:
+        agents_from_config(config)
+
+    first, second, third = error.value.problems
+    assert first == f"agents.instruction.x.prompt: {broken}:2: 'nothing' is undefined"
+    assert second.startswith("agents.response.y.prompt: expected a template with a raw block")
+    assert third.startswith("agents.response.z.prompt: expected one of direct")
+
+
+def test_history_is_labelled_turns() -> None:
+    assert history_text(()) == ""
+    assert history_text((SYSTEM, QUESTION)) == "System: Be kind.\nUser: Hi."
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("  Name two.\n", "Name two."),
+        ("New instruction: Name two.", "Name two."),
+        ("**Rewritten instruction:** Name two.", "Name two."),
+        ("Instruction:\nName two.", "Name two."),
+        ('"Name two."', "Name two."),
+        ("\u201cName two.\u201d", "Name two."),
+        ('New instruction: "Name two."', "Name two."),
+        ("```\nName two.\n```", "Name two."),
+        ("```text\nName two.\n```", "Name two."),
+        ("Here's a revised version of the instruction:\n\nName two.", "Name two."),
+        ("Sure! Here is the new prompt: Name two.", "Name two."),
+        ('Here\'s a rewritten version:\n\n"Name two."\n\nThis instruction asks for more.', "Name two."),
+    ],
+)
+def test_what_small_models_wrap_round_an_instruction_is_taken_off(text: str, expected: str) -> None:
+    assert clean_instruction(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"To be or not to be"\n\nWho wrote this?',
+        '"Yes" or "no": which is shorter?',
+        "Here is a poem. Rewrite it without the letter e.",
+        "Here are three words: cat, dog, cow. Sort them.",
+        "'Tis the season: what does it mean?",
+        "Explain this code:\n```\nx = 1\n```",
+        "Question the motives of Hamlet: who gains?",
+        "Follow these instructions: sit, then stand.",
+    ],
+)
+def test_an_instruction_that_only_looks_wrapped_is_left_alone(text: str) -> None:
+    assert clean_instruction(text) == text
+
+
+def test_an_answer_keeps_its_fence_and_quotes(agents: Agents) -> None:
+    assert agents.response["plain"].clean("\n```python\nx = 1\n```\n") == "```python\nx = 1\n```"
+    assert agents.response["plain"].clean(' "Yes." ') == '"Yes."'

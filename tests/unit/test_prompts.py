@@ -1,0 +1,167 @@
+"""Templates: what users may write, what they are told when it is wrong, and that data stays data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from staragents.errors import BadInput
+from staragents.messages import Message
+from staragents.prompt_templates import AGENT_SAMPLE, PromptTemplate, load_prompt, shipped_prompts
+
+EVERY_PROMPT = [(role, name) for role in ("instruction", "response") for name in shipped_prompts(role)]
+STYLES = ["broaden", "concretise", "constrain", "deepen", "lengthen", "reason"]
+
+
+def template(source: str) -> PromptTemplate:
+    return PromptTemplate(source, "my.j2", AGENT_SAMPLE)
+
+
+def test_the_shipped_names_are_the_documented_ones() -> None:
+    assert shipped_prompts("instruction") == STYLES
+    assert shipped_prompts("response") == ["direct", "few_shot", "step_by_step"]
+
+
+@pytest.mark.parametrize(("role", "name"), EVERY_PROMPT)
+def test_a_shipped_prompt_shows_instruction_last(role: str, name: str) -> None:
+    prompt = load_prompt(role, name).render(instruction="Name a quokka.", history="")
+
+    text = prompt.raw or prompt.turns[-1].content
+    assert text.count("Name a quokka.") == 1
+    assert text.index("Name a quokka.") > len(text) - 120
+    assert not prompt.turns or prompt.turns[-1].role == "user"
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_a_style_asks_for_the_new_instruction_only_and_shows_examples(name: str) -> None:
+    turns = load_prompt("instruction", name).render(instruction="Name a quokka.", history="").turns
+
+    assert "Reply with the new instruction only." in turns[0].content
+    assert [turn.role for turn in turns] == ["system", *["user", "assistant"] * 3, "user"]
+
+
+@pytest.mark.parametrize("name", [*STYLES, "few_shot"])
+def test_earlier_turns_are_shown_where_the_prompt_does_not_keep_them_as_turns(name: str) -> None:
+    role = "response" if name == "few_shot" else "instruction"
+    prompt = load_prompt(role, name).render(instruction="And its size?", history="User: Name a quokka.")
+
+    shown = prompt.raw or prompt.turns[0].content
+    assert "User: Name a quokka." in shown
+
+
+def test_the_raw_prompt_ends_where_the_model_goes_on_and_names_its_stops() -> None:
+    prompt = load_prompt("response", "few_shot").render(instruction="Name a quokka.", history="")
+
+    assert prompt.turns == ()
+    assert prompt.raw is not None
+    assert prompt.raw.endswith("\n\nUser: Name a quokka.\nAssistant:")
+    assert "\nUser:" in prompt.stop
+
+
+def test_a_template_without_blocks_is_the_user_turn() -> None:
+    prompt = template("Answer this: {{ instruction }}").render(instruction="Why?", history="")
+
+    assert prompt.turns == (Message("user", "Answer this: Why?"),)
+
+
+def test_turns_come_in_the_order_of_their_blocks() -> None:
+    source = """{% block system %}S{% endblock %}
+    {% block user_1 %}U1{% endblock %}{% block assistant_1 %}A1{% endblock %}
+    {% block user %}{{ instruction }}{% endblock %}"""
+
+    prompt = template(source).render(instruction="Why?", history="")
+
+    assert [turn.role for turn in prompt.turns] == ["system", "user", "assistant", "user"]
+    assert [turn.content for turn in prompt.turns] == ["S", "U1", "A1", "Why?"]
+
+
+def test_an_empty_system_turn_is_left_out() -> None:
+    source = "{% block system %}{{ history }}{% endblock %}{% block user %}{{ instruction }}{% endblock %}"
+
+    assert [turn.role for turn in template(source).render(instruction="Why?", history="").turns] == ["user"]
+
+
+def test_blocks_see_what_the_top_level_sets() -> None:
+    source = "{% set stop = ['END'] %}{% set word = 'Please' %}{% block user %}{{ word }}: {{ instruction }}{% endblock %}"
+
+    prompt = template(source).render(instruction="Why?", history="")
+
+    assert prompt.stop == ("END",)
+    assert prompt.turns[0].content == "Please: Why?"
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("{% block user %}\n{{ instuction }}{% endblock %}", "my.j2:2: 'instuction' is undefined"),
+        ("{% if history %}\n\n{{ histry }}{% endif %}", "my.j2:3: 'histry' is undefined"),
+        ("one\n{% if %}", "my.j2:2: Expected an expression"),
+        ("\n{{ 1 / 0 }}", "my.j2:2: division by zero"),
+        ("\n{% block human %}x{% endblock %}", "my.j2:2: block: expected system, user"),
+        ("{% block assistant %}x{% endblock %}", "my.j2: blocks: expected an optional system turn"),
+        (
+            "{% block user %}x{% endblock %}{% block user_2 %}y{% endblock %}",
+            "my.j2: blocks: expected an optional system turn, then user and assistant in turn with user last, "
+            "got user, user",
+        ),
+        ("{% set stop = 'END' %}{{ instruction }}", "my.j2: stop: expected a list of texts, got 'END'"),
+        ("{% set stop = [''] %}{{ instruction }}", "my.j2: stop: expected a list of texts, got ['']"),
+        ("{% include 'passwords.txt' %}", "my.j2:1: no loader"),
+    ],
+)
+def test_a_wrong_template_is_named_with_file_and_line(source: str, problem: str) -> None:
+    with pytest.raises(BadInput) as error:
+        template(source)
+
+    assert str(error.value).startswith(problem)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ ''.__class__.__mro__ }}",
+        "{{ instruction.__init__.__globals__ }}",
+        "{{ '{0.__class__}'.format(instruction) }}",
+        "{{ self._TemplateReference__context.environment.__class__ }}",
+        "{% for i in range(10000000) %}x{% endfor %}",
+    ],
+)
+def test_a_template_cannot_reach_out_of_its_sandbox(source: str) -> None:
+    with pytest.raises(BadInput, match=r"my\.j2"):
+        template(source)
+
+
+def test_a_file_that_is_missing_or_no_text_is_named(tmp_path: Path) -> None:
+    binary = tmp_path / "binary.j2"
+    binary.write_bytes(b"\xff\xfe\x00")
+
+    for path in (tmp_path / "missing.j2", binary):
+        with pytest.raises(BadInput, match=path.name):
+            load_prompt("response", str(path))
+
+
+def test_a_template_of_the_users_own_is_read_from_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "terse.j2"
+    path.write_text("{% block user %}{{ instruction }} Be brief.{% endblock %}", encoding="utf-8")
+
+    prompt = load_prompt("response", str(path)).render(instruction="Why?", history="")
+
+    assert prompt.turns[-1].content == "Why? Be brief."
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(BadInput, match=r"expected one of direct, few_shot, step_by_step or a \.j2 file"):
+        load_prompt("response", "directt")
+
+
+_TEMPLATE_LIKE = st.sampled_from(["{{ 7 * 7 }}", "{% for x in y %}", "{#", "{% endblock %}", "<b>&amp;", "\\", "%s"])
+
+
+@given(st.lists(st.one_of(_TEMPLATE_LIKE, st.text(max_size=20))).map("".join))
+def test_seed_text_is_never_read_as_template(text: str) -> None:
+    prompt = load_prompt("response", "direct").render(instruction=text, history=text)
+
+    assert prompt.turns[-1].content == text.strip()

@@ -1,0 +1,240 @@
+"""Reject rules: tables of texts that small models really write, and of good texts that look like them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from staragents.generation import Generation
+from staragents.prompt_templates import load_prompt, shipped_prompts
+from staragents.rejects import REASONS, answer_problem, is_refusal, loops, rewrite_problem
+
+SEED = "Plan a weekly lunch menu for a school with a main dish for each day."
+RESPONSE = "Monday: lentil soup. Tuesday: pasta with vegetables."
+
+
+def generated(text: str, cut_off: bool = False) -> Generation:
+    return Generation(text, "length" if cut_off else "stop", 10, 10, 0.1)
+
+
+def of_rewrite(text: str, seed: str = SEED) -> str | None:
+    return rewrite_problem(seed, text, generated(text))
+
+
+def of_answer(text: str, instruction: str = SEED, seed_response: str = RESPONSE) -> str | None:
+    return answer_problem(instruction, text, generated(text), seed_response)
+
+
+REFUSALS = [
+    "I'm sorry, but I can't assist with that.",
+    "I\u2019m sorry, but I can\u2019t",
+    "Sorry, I can't do that.",
+    "I am really sorry, but I cannot help you with this request.",
+    "I apologize, but I cannot create such content.",
+    "My apologies, but I'm not able to translate this.",
+    "Unfortunately, I am unable to provide medical advice.",
+    "As an AI language model, I cannot browse the internet.",
+    "As an AI, I don't have personal opinions.",
+    "As an artificial intelligence language model, I do not have feelings.",
+    "I'm just an AI and do not eat breakfast.",
+    "I'm sorry, but as an AI language model I can only guess.",
+    "I'm sorry, but I don't have enough information to answer.",
+    "I cannot fulfill this request.",
+    "I'm unable to generate images.",
+    "I must respectfully decline.",
+    "I'm not comfortable writing about this.",
+    "  \nI can't help with that.",
+]
+
+NO_REFUSALS = [
+    "I can't wait to see you at the party!",
+    "I can't help falling in love with you",
+    "I can't help but smile when I read this.",
+    "I'm sorry, but I can't attend the meeting on Friday.",
+    "I'm sorry I broke your vase. I will replace it.",
+    "As an AI researcher, I cannot stress this enough: check your data.",
+    "As an assistant manager, I do not decide on pay.",
+    "Unfortunately, the train was late, so we walked.",
+    "Unfortunately, I cannot make it on Friday.",
+    "I cannot recommend this book enough.",
+    "Sorry is the hardest word.",
+    "The guard said: I'm sorry, but I can't help you.",
+    "You could say: sorry, I can't provide that today.",
+    "AI models cannot feel.",
+    "",
+]
+
+
+@pytest.mark.parametrize("text", REFUSALS)
+def test_a_refusal_is_no_answer_and_no_rewrite(text: str) -> None:
+    assert of_answer(text) == "refusal"
+    assert of_rewrite(text) == "refusal"
+
+
+@pytest.mark.parametrize("text", NO_REFUSALS)
+def test_a_text_that_only_sounds_like_a_refusal_is_none(text: str) -> None:
+    assert not is_refusal(text)
+
+
+def test_a_refusal_is_an_answer_where_the_seed_refuses_too() -> None:
+    text = "I'm sorry, but I can't help you break into a car."
+
+    assert of_answer(text, "How do I break into a car?", "I can't assist with breaking into cars.") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Explain why a chatbot says "I\'m sorry, but I can\'t help with that."',
+        '"I\'m sorry, but I can\'t help with that." Make this reply friendlier and name two alternatives.',
+        "What should I say when I can't provide a receipt?",
+    ],
+)
+def test_an_instruction_may_quote_a_refusal(text: str) -> None:
+    assert of_rewrite(text, "Make this reply friendlier.") is None
+
+
+@pytest.mark.parametrize(
+    ("reason", "text"),
+    [
+        ("empty", ""),
+        ("empty", "  \n "),
+        ("empty", "..."),
+        ("empty", '""'),
+        ("prompt_leak", "Rewrite each instruction so that it asks for a menu in more depth and detail."),
+        ("prompt_leak", "Plan a menu with five dishes. Reply with the new instruction only."),
+        ("prompt_leak", "Plan a menu for a school kitchen<|im_end|> with five cheap dishes"),
+        ("prompt_leak", "The given instruction asks for a menu that has five dishes and a soup."),
+        ("answered", "Yes, you can cook lentil soup on Monday and pasta on Tuesday."),
+        ("answered", "The answer to this is lentil soup for every day."),
+        ("answered", "Here's a list of dishes that children like."),
+        ("answered", "Here are some ideas for a weekly menu that is cheap."),
+        ("no_change", SEED),
+        ("no_change", SEED.upper() + "  "),
+        ("no_change", "Plan a weekly lunch menu for a school."),
+        ("no_change", "Plan a weekly dinner menu for a school with a main dish for each day."),
+        ("repetition", "Plan a menu, and say why " + "it is good for you, and say why " * 4),
+        ("too_long", " ".join(f"dish{i}" for i in range(140))),
+    ],
+)
+def test_a_rewrite_that_failed_has_its_reason(reason: str, text: str) -> None:
+    assert of_rewrite(text) == reason
+    assert reason in REASONS
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Plan a weekly lunch menu for a school with a main dish for each day and no nuts.",
+        "Plan a weekly lunch menu for 240 pupils, with a main dish a day that costs at most 2 euros.",
+        "How would a school kitchen halve its food waste without smaller portions?",
+        "No school lunch is perfect: name five flaws of a weekly menu and how to plan around them.",
+        "\u00bfC\u00f3mo se planifica el men\u00fa de una escuela?",
+        "\u4e3a\u5b66\u6821\u8bbe\u8ba1\u4e00\u5468\u7684\u5348\u9910\u83dc\u5355\uff0c\u6bcf\u5929\u4e24\u9053\u83dc\u3002",
+    ],
+)
+def test_a_good_rewrite_passes(text: str) -> None:
+    assert of_rewrite(text) is None
+
+
+def test_a_text_that_reached_max_tokens_is_cut_off() -> None:
+    text = "Plan a weekly lunch menu for 240 pupils, with a main dish a day that"
+
+    assert rewrite_problem(SEED, text, generated(text, cut_off=True)) == "cut_off"
+    assert answer_problem(SEED, text, generated(text, cut_off=True), RESPONSE) == "cut_off"
+
+
+@pytest.mark.parametrize("name", shipped_prompts("instruction"))
+def test_our_own_system_text_never_passes_as_a_rewrite(name: str) -> None:
+    system = load_prompt("instruction", name).render(instruction="Name a quokka.", history="").turns[0].content
+
+    assert of_rewrite(system) == "prompt_leak"
+
+
+def test_marker_words_that_the_seed_itself_uses_are_no_leak() -> None:
+    seed = "Summarise what the new instruction from head office says about lunch."
+
+    assert of_rewrite("Summarise in 30 words what the new instruction from head office demands.", seed) is None
+
+
+def test_a_rewrite_must_not_lose_the_text_it_is_about() -> None:
+    seed = "Correct the grammar of this sentence.\n\nHe go to school every days with her brothers."
+    kept = "Correct the grammar of this sentence and explain each change: He go to school every days with her brothers."
+
+    assert of_rewrite("Correct the grammar of this sentence, and explain each change you made.", seed) == "lost_input"
+    assert of_rewrite(kept, seed) is None
+    assert of_rewrite("Which verbs change their vowel in the past tense?", seed) is None
+
+
+@pytest.mark.parametrize(
+    ("seed", "text"),
+    [("Translate hello.", "Translate goodbye."), ("\u5199\u8bd7", "\u5199\u4e00\u9996\u5173\u4e8e\u6d77\u7684\u8bd7")],
+)
+def test_one_word_is_a_change_in_a_short_instruction(seed: str, text: str) -> None:
+    assert of_rewrite(text, seed) is None
+
+
+@pytest.mark.parametrize(
+    ("reason", "text"),
+    [
+        ("empty", " \n"),
+        ("echo", SEED),
+        ("echo", "plan a weekly lunch menu for a school, with a main dish for each day!"),
+        ("prompt_leak", "Lentil soup.\nUser: And on Tuesday?"),
+        ("prompt_leak", "Assistant: Lentil soup."),
+        ("prompt_leak", "Lentil soup.\n### Instruction: Name a soup."),
+        ("prompt_leak", "Lentil soup.<|im_start|>user"),
+        ("repetition", "1. Soup with bread\n" * 8),
+        ("repetition", "\n".join(f"{i}. Include a list of your own projects" for i in range(1, 9))),
+        ("repetition", "very " * 30),
+        ("repetition", " ".join(f"the soup is good on day {'abc'[i % 3]} and" for i in range(12))),
+    ],
+)
+def test_an_answer_that_failed_has_its_reason(reason: str, text: str) -> None:
+    assert of_answer(text) == reason
+
+
+@pytest.mark.parametrize(
+    ("instruction", "text"),
+    [
+        (SEED, RESPONSE),
+        (SEED, "Sorry to be brief: soup on all five days."),
+        ("Pick a mood with one emoji.", "\U0001f600"),
+        ("Which operator adds?", "+"),
+        ("Say hello.", "Hello."),
+        ("Correct: He go to school with his two older brothers.", "He goes to school with his two older brothers."),
+        ("The menu has soup on Monday and pasta on Tuesday. Fix typos.", "The menu has soup on Monday and pasta on Tuesday."),
+        ("Write a dialogue between a user and a bot.", "User: Hi!\nBot: Hello."),
+        ("Sing happy birthday.", "Happy birthday to you, happy birthday to you, happy birthday dear Ann, happy birthday to you!"),
+        ("A 4x3 zero matrix?", "[[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]"),
+        ("Print x three times.", "print(x)\nprint(x)\nprint(x)"),
+    ],
+)  # fmt: skip
+def test_a_good_answer_passes(instruction: str, text: str) -> None:
+    assert of_answer(text, instruction) is None
+
+
+def test_loops_and_echoes_pass_where_the_seed_has_them() -> None:
+    lines = "I will not talk in class.\n" * 20
+
+    assert of_answer(lines, "Write the line twenty times.", lines) is None
+    assert of_answer("Say these four words", "Say these four words", "Say these four words") is None
+
+
+@given(st.text(max_size=200), st.text(max_size=200), st.text(max_size=200), st.booleans())
+def test_any_text_gets_a_known_reason_or_none(seed: str, text: str, response: str, cut_off: bool) -> None:
+    generation = generated(text, cut_off)
+
+    assert rewrite_problem(seed, text, generation) in {None, *REASONS}
+    assert answer_problem(seed, text, generation, response) in {None, *REASONS}
+
+
+@given(st.lists(st.sampled_from(["soup", "bread", "tea", "rice"]), min_size=2, max_size=6), st.integers(9, 20))
+def test_a_phrase_said_nine_times_or_more_is_a_loop(phrase: list[str], times: int) -> None:
+    assert loops(" ".join(phrase * times))
+
+
+@given(st.permutations([f"word{chr(97 + i)}{chr(97 + j)}" for i in range(8) for j in range(10)]))
+def test_a_text_that_says_everything_once_is_no_loop(distinct: list[str]) -> None:
+    assert not loops(" ".join(distinct))
