@@ -1,0 +1,43 @@
+"""Instruction embeddings by a sentence-transformers model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from staragents.errors import BadInput
+
+BATCH = 32
+# The model reads the first few hundred tokens; tokenising a huge row to its end would be wasted time.
+MAX_CHARS = 8000
+
+
+class Embedder:
+    """Loads on the GPU if the process sees one, else on the CPU with `threads` threads."""
+
+    kind = "sentence-transformers"
+
+    def __init__(self, model_path: str, threads: int) -> None:
+        """Raises BadInput if the model cannot be loaded."""
+        import torch
+        from sentence_transformers import SentenceTransformer
+
+        torch.set_num_threads(threads)
+        try:
+            self._model = SentenceTransformer(model_path)
+        except (OSError, ValueError) as error:
+            raise BadInput(f"memory.embedder: cannot load {model_path}: {error}") from error
+        self.size = self.embed(["Hello"]).shape[1]
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors, shape (len(texts), size)."""
+        vectors = self._model.encode(
+            [text[:MAX_CHARS] for text in texts],
+            batch_size=BATCH,
+            normalize_embeddings=True,
+            convert_to_numpy=True,
+            show_progress_bar=False,
+        )
+        return np.asarray(vectors, dtype=np.float32)

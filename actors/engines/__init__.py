@@ -1,0 +1,4 @@
+"""Engines behind `staragents.generation.Engine`: vLLM, any OpenAI-compatible server, and a fake.
+
+Each module imports its library only when its engine is used; `choice.make_engine` picks one.
+"""

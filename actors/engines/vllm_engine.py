@@ -1,0 +1,211 @@
+"""vLLM's AsyncLLM inside the actor that owns it, one awaitable per request."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from staragents.config import ModelConfig
+from staragents.errors import EngineDead, EngineError, PromptTooLong
+from staragents.generation import Generation, GenerationRequest, Sampling, TokenLogprobs
+from staragents.messages import Message, as_dicts
+
+if TYPE_CHECKING:
+    from vllm import RequestOutput, SamplingParams
+
+logger = logging.getLogger(__name__)
+
+
+class VllmEngine:
+    """One AsyncLLM. Batching inside the engine replaces batching outside: the slowest row of a batch
+    would hold all others (ray#52634)."""
+
+    kind = "vllm"
+
+    def __init__(self, config: ModelConfig, model_path: str) -> None:
+        self.config = config
+        self.model_path = model_path
+
+    async def start(self) -> None:
+        """Load the model and generate one token. Raises EngineDead with vLLM's reason if that fails."""
+        from transformers import AutoTokenizer
+        from vllm.engine.arg_utils import AsyncEngineArgs
+        from vllm.exceptions import VLLMValidationError
+        from vllm.v1.engine.async_llm import AsyncLLM
+        from vllm.v1.engine.exceptions import EngineDeadError
+
+        self._fatal: type[Exception] = EngineDeadError
+        self._invalid: tuple[type[Exception], ...] = (VLLMValidationError, ValueError)
+        self._tokenizer = AutoTokenizer.from_pretrained(self.model_path)
+        try:
+            self._engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**self._engine_args()))
+            self._context = self._engine.model_config.max_model_len
+            await self.generate(
+                GenerationRequest("probe", Sampling(temperature=0.0, max_tokens=1), seed=0, prompt="Hello")
+            )
+        except Exception as error:
+            raise EngineDead(f"vLLM could not start {self.config.model}: {error}") from error
+
+    def _engine_args(self) -> dict[str, Any]:
+        config = self.config
+        gpus = int(config.num_gpus)
+        return {
+            "model": self.model_path,
+            "dtype": self._dtype(),
+            "max_model_len": config.max_model_len,
+            "max_num_seqs": config.max_num_seqs,
+            "gpu_memory_utilization": config.gpu_memory_utilization,
+            "tensor_parallel_size": max(1, gpus),
+            # One resource request for all GPUs of a replica, and vLLM's own processes inside it: no
+            # placement group that could leak (ray#64035).
+            "distributed_executor_backend": "mp" if gpus > 1 else "uni",
+            "seed": 0,
+            # Small judges otherwise spend their token budget on line breaks between JSON keys.
+            "structured_outputs_config": {"disable_any_whitespace": True},
+            **config.engine_args,
+        }
+
+    def _dtype(self) -> str:
+        if self.config.dtype != "auto" or self.config.num_gpus:
+            return self.config.dtype
+        import torch
+
+        # Emulated bfloat16 is 2-4 times slower than float32 on a CPU without matrix instructions.
+        has_amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)()
+        return "bfloat16" if has_amx else "float32"
+
+    async def generate(self, request: GenerationRequest) -> Generation:
+        """Answer one request. Raises PromptTooLong, EngineError past the deadline, EngineDead."""
+        from vllm.inputs import TokensPrompt
+
+        started = time.monotonic()
+        prompt_ids = self._prompt_ids(request)
+        room = self._context - len(prompt_ids)
+        if room < 1:
+            raise PromptTooLong(
+                f"expected a prompt under {self._context} tokens (max_model_len), got {len(prompt_ids)}"
+            )
+        try:
+            async with asyncio.timeout(request.deadline_s):
+                output = await self._last(
+                    self._engine.generate(
+                        TokensPrompt(prompt_token_ids=prompt_ids),
+                        self._sampling(request, room),
+                        request.request_id,
+                    )
+                )
+        except TimeoutError:
+            raise EngineError(f"no answer from {self.config.model} within {request.deadline_s:g} s") from None
+        except self._fatal as error:
+            raise EngineDead(f"the vLLM engine of {self.config.model} died: {error}") from error
+        except self._invalid as error:
+            raise EngineError(f"vLLM refused the request: {error}") from error
+        return self._generation(output, len(prompt_ids), time.monotonic() - started)
+
+    async def _last(self, outputs: Any) -> RequestOutput:
+        final: RequestOutput | None = None
+        async for output in outputs:
+            final = output
+        if final is None:
+            raise EngineError(f"vLLM ended a request to {self.config.model} without an answer")
+        return final
+
+    def _prompt_ids(self, request: GenerationRequest) -> list[int]:
+        if request.messages is None:
+            return list(self._tokenizer(request.prompt)["input_ids"])
+        if not self._tokenizer.chat_template:
+            raise EngineError(
+                f"{self.config.model} has no chat template: set models.*.chat=false and give its agents "
+                "a raw prompt such as few_shot"
+            )
+        messages = self._fold_system(request.messages) if self._no_system_role else request.messages
+        return list(
+            self._tokenizer.apply_chat_template(
+                as_dicts(messages), add_generation_prompt=True, tokenize=True, return_dict=False
+            )
+        )
+
+    @property
+    def _no_system_role(self) -> bool:
+        # Gemma and Mistral templates raise on a system turn.
+        return "system" not in (self._tokenizer.chat_template or "")
+
+    @staticmethod
+    def _fold_system(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+        if len(messages) < 2 or messages[0].role != "system":
+            return messages
+        first = Message("user", f"{messages[0].content}\n\n{messages[1].content}")
+        return (first, *messages[2:])
+
+    @staticmethod
+    def _sampling(request: GenerationRequest, room: int) -> SamplingParams:
+        from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
+
+        sampling = request.sampling
+        schema = request.json_schema
+        return SamplingParams(
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            max_tokens=min(sampling.max_tokens, room),
+            stop=list(sampling.stop) or None,
+            # A greedy request has nothing to seed, and a seed would cost it a generator of its own.
+            seed=request.seed if sampling.temperature > 0 else None,
+            logprobs=request.top_logprobs or None,
+            structured_outputs=StructuredOutputsParams(json=schema) if schema else None,
+            output_kind=RequestOutputKind.FINAL_ONLY,
+        )
+
+    def _generation(self, output: RequestOutput, tokens_in: int, seconds: float) -> Generation:
+        answer = output.outputs[0]
+        if answer.finish_reason not in ("stop", "length"):
+            raise EngineError(f"vLLM ended a request with {answer.finish_reason!r}")
+        logprobs = tuple(
+            TokenLogprobs(
+                text=options[token].decoded_token or "",
+                top={entry.decoded_token or "": entry.logprob for entry in options.values()},
+            )
+            for token, options in zip(answer.token_ids, answer.logprobs or (), strict=False)
+            if options
+        )
+        return Generation(
+            text=answer.text,
+            finish_reason=answer.finish_reason,  # type: ignore[arg-type]
+            tokens_in=tokens_in,
+            tokens_out=len(answer.token_ids),
+            seconds=seconds,
+            logprobs=logprobs,
+        )
+
+    async def check(self) -> None:
+        try:
+            await self._engine.check_health()
+        except Exception as error:
+            raise EngineDead(str(error) or f"the vLLM engine of {self.config.model} died") from error
+
+    async def stop(self) -> None:
+        if hasattr(self, "_engine"):
+            self._engine.shutdown()
+
+
+def vllm_environment(config: ModelConfig, local_model: bool) -> dict[str, str]:
+    """What must stand in the actor's environment before vLLM is imported there (for `runtime_env`)."""
+    variables = {
+        "VLLM_NO_USAGE_STATS": "1",
+        "VLLM_LOGGING_LEVEL": os.environ.get("VLLM_LOGGING_LEVEL", "WARNING"),
+    }
+    if local_model:
+        variables["HF_HUB_OFFLINE"] = "1"
+    if not config.num_gpus:
+        variables |= {
+            # Automatic binding puts two engines of one host on the same core (vllm#43240).
+            "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+            "VLLM_CPU_KVCACHE_SPACE": str(config.kv_cache_gib),
+            "OMP_NUM_THREADS": str(max(1, round(config.num_cpus))),
+            # Leaves the executor `uni` as it is on a CPU: one child process and one import of vllm less.
+            "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+        }
+    return variables

@@ -1,0 +1,146 @@
+"""The actor that embeds instructions and owns the memory bank: both off the coordinator's event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actors.embedder import Embedder
+from actors.fake_embedder import FakeEmbedder
+from staragents.config import MemoryConfig
+from staragents.environment import secret
+from staragents.evolution.policy import Neighbour
+from staragents.memory_bank import Memory, MemoryBank
+from staragents.records import stable_id
+
+logger = logging.getLogger(__name__)
+
+# Vectors wait here from read-ahead to commit, a few hundred at a time. Only seeds that are never committed
+# could make more of them, and those must not fill the memory of a long run.
+KEPT_LIMIT = 50_000
+EMBEDDER_THREADS = 1
+
+Commit = tuple[int, str, str | None, float | None]
+"""(order, seed id, the pair worth remembering or None, its reward)."""
+
+
+class MemoryActor:
+    """Undecorated: `cluster.pools` makes the actor, tests call it as it is.
+
+    Ray may restart it, and then calls no `start`: every method does so by itself. Vectors that waited are
+    lost in that case; their seeds are not remembered and recall nothing.
+    """
+
+    def __init__(self, config: MemoryConfig, path: str | None, model_path: str | None, run_name: str) -> None:
+        """`path` is the bank's folder in local mode, None keeps it in memory; `model_path` the embedder's."""
+        self.config = config
+        self._model_path = model_path
+        self._bank = MemoryBank(
+            collection=config.collection or f"staragents-{run_name}",
+            run=run_name,
+            max_points=config.max_points,
+            timeout_s=config.timeout_s,
+            path=path or ":memory:",
+            url=config.url,
+            api_key=secret(config.api_key_env) if config.api_key_env else None,
+        )
+        self._run_name = run_name
+        self._embedder: Embedder | FakeEmbedder | None = None
+        self._starting = asyncio.Lock()
+        self._embedding = asyncio.Lock()
+        self._kept: dict[str, asyncio.Future[NDArray[np.float32] | None]] = {}
+
+    async def start(self) -> dict[str, Any]:
+        """Load the embedder and open the bank, once. Raises BadInput if either is not usable."""
+        async with self._starting:
+            if self._embedder is None:
+                embedder = await asyncio.to_thread(self._load)
+                await self._bank.open(embedder.size)
+                self._embedder = embedder
+        return {
+            "embedder": self._embedder.kind,
+            "size": self._embedder.size,
+            "bank": "server" if self.config.url else "local",
+            "points": await self._bank.count(),
+        }
+
+    def _load(self) -> Embedder | FakeEmbedder:
+        if self.config.embedder == "fake" or not self._model_path:
+            return FakeEmbedder()
+        return Embedder(self._model_path, EMBEDDER_THREADS)
+
+    async def embed(self, items: Sequence[tuple[str, str]]) -> None:
+        """Embed (seed id, instruction) items and keep the vectors until their seeds are committed."""
+        # Before anything waits: a `turn` that follows must find that its vector is under way.
+        loop = asyncio.get_running_loop()
+        waiting = {seed_id: loop.create_future() for seed_id, _ in items}
+        self._kept.update(waiting)
+        while len(self._kept) > KEPT_LIMIT:
+            self._kept.pop(next(iter(self._kept)))
+        try:
+            embedder = await self._ready()
+            async with self._embedding:
+                vectors = await asyncio.to_thread(embedder.embed, [text for _, text in items])
+            for (seed_id, _), vector in zip(items, vectors, strict=True):
+                waiting[seed_id].set_result(vector)
+        except Exception as error:
+            logger.warning("no embeddings for %d instructions: %s", len(items), error)
+        finally:
+            for future in waiting.values():
+                if not future.done():
+                    future.set_result(None)
+
+    async def turn(self, commits: Sequence[Commit], recall_for: str | None) -> list[Neighbour]:
+        """Remember what committed seeds taught, drop their vectors, then recall for another seed."""
+        await self._ready()
+        for order, seed_id, pair, reward in commits:
+            kept = self._kept.pop(seed_id, None)
+            if pair is None or reward is None or kept is None:
+                continue
+            vector = await kept
+            if vector is not None:
+                point_id = stable_id(self._run_name, str(order), seed_id, pair)
+                await self._bank.insert(Memory(point_id, order, seed_id, pair, reward, vector))
+        under_way = self._kept.get(recall_for) if recall_for is not None else None
+        if under_way is None:
+            return []
+        vector = await under_way
+        if vector is None:
+            return []
+        return await self._bank.recall(vector, self.config.neighbours, self.config.min_similarity)
+
+    async def rewind(self, order: int) -> None:
+        """Go back to the moment seed `order` was committed (-1: nothing was); vectors kept so far go too."""
+        await self._ready()
+        self._kept.clear()
+        await self._bank.rewind(order)
+
+    async def stats(self) -> dict[str, Any]:
+        """What the bank holds and how its queries went."""
+        bank = self._bank
+        return {
+            "points": await bank.count(),
+            "queries": bank.queries,
+            "hits": bank.hits,
+            "failures": bank.failures,
+            "queued": bank.queued,
+            "dropped": bank.dropped,
+            "available": bank.available,
+            "embedder": self._embedder.kind if self._embedder else None,
+        }
+
+    async def close(self) -> None:
+        """Write what is queued and free the bank's folder."""
+        if self._embedder is not None:
+            await self._bank.close()
+
+    async def _ready(self) -> Embedder | FakeEmbedder:
+        if self._embedder is None:
+            await self.start()
+        assert self._embedder is not None
+        return self._embedder

@@ -1,0 +1,129 @@
+"""The memory actor: what a committed seed taught is recalled for the seeds after it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from actors import memory
+from actors.fake_embedder import FakeEmbedder
+from actors.memory import MemoryActor
+from staragents.config import MemoryConfig
+
+RIVER = "Name a long river in the west of France."
+ANOTHER_RIVER = "Name a short river in the west of France."
+SORTING = "Write a function that sorts numbers."
+
+
+def actor(path: Path | None = None, **settings: Any) -> MemoryActor:
+    config = MemoryConfig(embedder="fake", **settings)
+    return MemoryActor(config, str(path) if path else None, "", "run")
+
+
+async def test_a_winner_is_recalled_for_a_similar_seed_and_for_no_other() -> None:
+    bank = actor()
+    await bank.start()
+    await bank.embed([("s0", RIVER), ("s1", ANOTHER_RIVER), ("s2", SORTING)])
+    (neighbour,) = await bank.turn([(0, "s0", "a+b", 0.75)], "s1")
+    assert (neighbour.pair, neighbour.reward) == ("a+b", 0.75)
+    assert 0.5 <= neighbour.similarity < 1
+    assert await bank.turn([], "s2") == []
+    stats = await bank.stats()
+    assert (stats["points"], stats["queries"], stats["hits"], stats["failures"]) == (1, 2, 1, 0)
+
+
+async def test_a_seed_without_a_winner_is_not_remembered() -> None:
+    bank = actor()
+    await bank.embed([("s0", RIVER), ("s1", RIVER)])
+    assert await bank.turn([(0, "s0", None, None)], "s1") == []
+    assert (await bank.stats())["points"] == 0
+
+
+async def test_committed_vectors_are_dropped() -> None:
+    bank = actor()
+    await bank.embed([("s0", RIVER), ("s1", RIVER)])
+    await bank.turn([(0, "s0", "a+b", 0.5)], None)
+    assert await bank.turn([], "s0") == []
+    assert len(await bank.turn([], "s1")) == 1
+
+
+async def test_recall_waits_for_an_embedding_that_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    may_embed = threading.Event()
+    plain = FakeEmbedder.embed
+
+    def slow(self: FakeEmbedder, texts: list[str]) -> np.ndarray:
+        may_embed.wait(10)
+        return plain(self, texts)
+
+    monkeypatch.setattr(FakeEmbedder, "embed", slow)
+    bank = actor()
+    await bank.start()
+    embedding = asyncio.ensure_future(bank.embed([("s0", RIVER), ("s1", RIVER)]))
+    await asyncio.sleep(0)
+    turn = asyncio.ensure_future(bank.turn([(0, "s0", "a+b", 0.5)], "s1"))
+    await asyncio.sleep(0.05)
+    assert not turn.done()
+    may_embed.set()
+    assert [n.pair for n in await turn] == ["a+b"]
+    await embedding
+
+
+async def test_an_embedder_that_fails_costs_memory_and_not_the_run(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(self: FakeEmbedder, texts: list[str]) -> np.ndarray:
+        raise RuntimeError("no memory left")
+
+    bank = actor()
+    await bank.start()
+    monkeypatch.setattr(FakeEmbedder, "embed", broken)
+    with caplog.at_level(logging.WARNING):
+        await bank.embed([("s0", RIVER), ("s1", RIVER)])
+    assert await bank.turn([(0, "s0", "a+b", 0.5)], "s1") == []
+    assert "no memory left" in caplog.text
+
+
+async def test_a_seed_nobody_embedded_recalls_nothing() -> None:
+    assert await actor().turn([(0, "unknown", "a+b", 0.5)], "also-unknown") == []
+
+
+async def test_vectors_of_seeds_that_are_never_committed_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "KEPT_LIMIT", 2)
+    bank = actor(min_similarity=-1.0)
+    await bank.embed([("s0", RIVER), ("s1", SORTING), ("s2", RIVER), ("s3", RIVER)])
+    await bank.turn([(0, "s0", "lost+x", 0.5), (2, "s2", "kept+x", 0.5)], None)
+    assert [n.pair for n in await bank.turn([], "s3")] == ["kept+x"]
+
+
+async def test_a_resumed_run_recalls_what_was_committed_before_its_checkpoint(tmp_path: Path) -> None:
+    first = actor(tmp_path)
+    await first.embed([(f"s{i}", RIVER) for i in range(3)])
+    await first.turn([(i, f"s{i}", f"{i}+x", 0.5) for i in range(3)], None)
+    await first.close()
+    second = actor(tmp_path)
+    assert (await second.start())["points"] == 3
+    await second.rewind(1)
+    await second.embed([("s9", RIVER)])
+    assert {n.pair for n in await second.turn([], "s9")} == {"0+x", "1+x"}
+    await second.close()
+
+
+async def test_starting_tells_what_runs_and_marks_the_fake() -> None:
+    assert await actor().start() == {"embedder": "fake", "size": 256, "bank": "local", "points": 0}
+
+
+def test_fake_embeddings_are_unit_vectors_that_depend_on_words_alone() -> None:
+    texts = [RIVER, RIVER.upper(), ANOTHER_RIVER, SORTING, "", "?!", "\ud800"]
+    vectors = FakeEmbedder().embed(texts)
+    assert vectors.dtype == np.float32
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1.0)
+    assert np.array_equal(vectors[0], vectors[1])
+    assert np.array_equal(vectors[4], vectors[5])
+    assert vectors[0] @ vectors[2] > 0.7 > vectors[0] @ vectors[3]
+    assert np.array_equal(FakeEmbedder().embed(texts[::-1])[::-1], vectors)
