@@ -1,0 +1,66 @@
+"""A chart: a plotly figure as plain data, its heading and one line on how to read it."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, field
+from typing import Any
+
+Figure = dict[str, Any]
+
+# Of middling lightness, so that they read on white and on near-black alike.
+ACCENT, MUTED, ALERT, SECOND = "#1f9e89", "#8b95a5", "#d9534f", "#4a7fd1"
+PALETTE = (ACCENT, SECOND, "#e0903a", "#9268c4", "#c9578c", "#6f9e3b", "#3ba7c4", "#a67c52")
+
+MAX_LABEL = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """`note` says how to read it. `figure` is None if the run has nothing to show here; `missing` says why."""
+
+    name: str
+    title: str
+    note: str
+    figure: Figure | None
+    missing: str = ""
+    height: int = 340
+
+
+@dataclass(slots=True)
+class Axis:
+    """An axis without a frame; colours of text and grid are set by the page, which knows light from dark."""
+
+    title: str = ""
+    more: dict[str, Any] = field(default_factory=dict)
+
+    def layout(self) -> dict[str, Any]:
+        return {"title": {"text": self.title}, "automargin": True, "zeroline": False, **self.more}
+
+
+def figure(traces: list[dict[str, Any]], x: Axis, y: Axis, **layout: Any) -> Figure:
+    """Traces on one pair of axes, transparent, the legend below."""
+    return {
+        "data": traces,
+        "layout": {
+            "xaxis": x.layout(),
+            "yaxis": y.layout(),
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "margin": {"l": 8, "r": 12, "t": 32, "b": 8},
+            "legend": {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0},
+            "hoverlabel": {"align": "left"},
+            **layout,
+        },
+    }
+
+
+def label(text: str) -> str:
+    """A name for a tick, legend or hover label. Plotly renders a subset of HTML there, so it is escaped."""
+    short = text if len(text) <= MAX_LABEL else text[: MAX_LABEL - 3] + "..."
+    return html.escape(short)
+
+
+def bar_height(bars: int) -> int:
+    """Pixels for a chart of horizontal bars or rows."""
+    return 96 + 34 * max(bars, 2)

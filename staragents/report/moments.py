@@ -1,0 +1,98 @@
+"""Running means, correlations and samples: all that stays in memory of a dataset of any size."""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+# Two-sided 90 %: the 95th percentile of the normal distribution.
+Z_90 = 1.6448536269514722
+
+
+@dataclass(slots=True)
+class Mean:
+    """Mean of the values that were measured; None and what is not finite are not counted."""
+
+    count: int = 0
+    total: float = 0.0
+
+    def add(self, value: float | None) -> None:
+        if value is not None and math.isfinite(value):
+            self.count += 1
+            self.total += value
+
+    @property
+    def value(self) -> float | None:
+        return self.total / self.count if self.count else None
+
+    def interval90(self) -> tuple[float, float] | None:
+        """Wilson's score interval (1927) for a mean of values in [0, 1].
+
+        Such values vary at most as much as a coin with the same mean, so it is on the wide side for rewards,
+        and it stays sensible for one observation or for all zeros, where the normal interval has no width.
+        """
+        if self.count == 0:
+            return None
+        mean, n = self.total / self.count, self.count
+        centre = mean + Z_90**2 / (2 * n)
+        spread = Z_90 * math.sqrt(max(mean * (1 - mean), 0.0) / n + (Z_90 / (2 * n)) ** 2)
+        scale = 1 + Z_90**2 / n
+        return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+
+
+@dataclass(slots=True)
+class Line:
+    """Pearson correlation and least-squares line of pairs (x, y), by Welford's update."""
+
+    count: int = 0
+    mean_x: float = 0.0
+    mean_y: float = 0.0
+    _xx: float = 0.0
+    _yy: float = 0.0
+    _xy: float = 0.0
+
+    def add(self, x: float, y: float) -> None:
+        if not (math.isfinite(x) and math.isfinite(y)):
+            return
+        self.count += 1
+        dx, dy = x - self.mean_x, y - self.mean_y
+        self.mean_x += dx / self.count
+        self.mean_y += dy / self.count
+        self._xx += dx * (x - self.mean_x)
+        self._yy += dy * (y - self.mean_y)
+        self._xy += dx * (y - self.mean_y)
+
+    @property
+    def correlation(self) -> float | None:
+        """None for fewer than three pairs or if one side does not vary."""
+        if self.count < 3 or self._xx <= 0 or self._yy <= 0:
+            return None
+        return self._xy / math.sqrt(self._xx * self._yy)
+
+    @property
+    def at_zero(self) -> float | None:
+        """y of the fitted line at x = 0."""
+        if self.correlation is None:
+            return None
+        return self.mean_y - self._xy / self._xx * self.mean_x
+
+
+@dataclass(slots=True)
+class Sample(Generic[Item]):
+    """A uniform sample of at most `size` items of a stream (Vitter's algorithm R), the same every time."""
+
+    size: int
+    items: list[Item] = field(default_factory=list)
+    seen: int = 0
+    _random: random.Random = field(default_factory=lambda: random.Random(0))
+
+    def add(self, item: Item) -> None:
+        self.seen += 1
+        if len(self.items) < self.size:
+            self.items.append(item)
+        elif (slot := self._random.randrange(self.seen)) < self.size:
+            self.items[slot] = item

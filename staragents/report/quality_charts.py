@@ -1,0 +1,274 @@
+"""Charts of what the method decided: pairs, difficulty and the judge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from staragents.evolution.policy import Standing
+from staragents.report.chart import (
+    ACCENT,
+    MUTED,
+    PALETTE,
+    SECOND,
+    Axis,
+    Chart,
+    bar_height,
+    figure,
+    label,
+)
+from staragents.report.evidence import IfdPoint, VerdictPoint
+from staragents.report.moments import Sample
+from staragents.report.timeline import Moment
+
+BANDS = 4
+SHARE_AXIS: dict[str, Any] = {"range": [-0.03, 1.03], "dtick": 0.25}
+
+
+def policy_chart(moments: list[Moment], policy: str) -> Chart:
+    """The pairs that ended highest in colour, the others in grey."""
+    last = moments[-1].standings if moments else []
+    order = [s.pair for s in sorted(last, key=lambda s: s.probability, reverse=True)]
+    traces = [
+        _pair_line(moments, pair, PALETTE[place] if place < len(PALETTE) else MUTED)
+        for place, pair in enumerate(order)
+    ]
+    return Chart(
+        name="policy",
+        title="Which pairs the policy came to prefer",
+        note=f"Chance of a pair to be drawn next, after so many seeds (policy: {policy}). Lines that part: it found "
+        "a difference. Base pairs are always called and not shown. Click a name to hide its line.",
+        figure=figure(
+            traces,
+            Axis("seeds done", {"rangemode": "tozero", "tickformat": "~s"}),
+            Axis(more={"rangemode": "tozero", "tickformat": ".0%"}),
+            hovermode="closest",
+        )
+        if len(moments) > 1 and traces
+        else None,
+        missing="No seed was finished, or there are only base pairs.",
+        height=400,
+    )
+
+
+def beliefs_chart(moments: list[Moment]) -> Chart:
+    """Running means of the pairs that ended highest; more bands than that hide each other."""
+    last = moments[-1].standings if moments else []
+    order = sorted(last, key=lambda s: s.probability, reverse=True)[:BANDS]
+    traces = [
+        trace
+        for place, standing in enumerate(order)
+        for trace in _belief_band(moments, standing.pair, PALETTE[place])
+    ]
+    others = f" Only the {BANDS} pairs that ended highest." if len(last) > BANDS else ""
+    return Chart(
+        name="beliefs",
+        title="How sure it is of each pair",
+        note="Mean reward after so many seeds, with its 90 % interval. Bands that overlap: not decided yet. "
+        f"They narrow as a pair is tried more often.{others}",
+        figure=figure(
+            traces,
+            Axis("seeds done", {"rangemode": "tozero", "tickformat": "~s"}),
+            Axis("mean reward", {"range": [0, 1], "dtick": 0.25}),
+        )
+        if len(moments) > 1 and traces
+        else None,
+        missing="No seed was finished, or there are only base pairs.",
+        height=400,
+    )
+
+
+def rewards_chart(pairs: dict[str, dict[str, Any]], rewards: dict[str, Sample[float]]) -> Chart:
+    """Single rewards as dots, their mean with its interval on top, best pair first."""
+    names = sorted((n for n in pairs if pairs[n]["reward"] is not None), key=lambda n: -pairs[n]["reward"])
+    dots = [
+        {
+            "type": "box",
+            "orientation": "h",
+            "x": rewards[name].items,
+            "y": [label(name)] * len(rewards[name].items),
+            "boxpoints": "all",
+            "pointpos": 0,
+            "jitter": 0.7,
+            "line": {"color": "rgba(0,0,0,0)"},
+            "fillcolor": "rgba(0,0,0,0)",
+            "marker": {"color": MUTED, "size": 4, "opacity": 0.45},
+            "hoverinfo": "skip",
+            "showlegend": False,
+        }
+        for name in names
+        if name in rewards
+    ]
+    means = [(pairs[name]["reward"], *pairs[name]["reward_interval_90"]) for name in names]
+    colours = [SECOND if pairs[name]["base"] else ACCENT for name in names]
+    points = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [mean for mean, _, _ in means],
+        "y": [label(name) for name in names],
+        "error_x": _spread(means, ACCENT),
+        "marker": {"size": 10, "symbol": "diamond", "color": colours},
+        "customdata": [[pairs[name]["accepted"], pairs[name]["drawn"]] for name in names],
+        "hovertemplate": "%{y}: mean %{x:.3f}, %{customdata[0]} of %{customdata[1]} accepted<extra></extra>",
+        "showlegend": False,
+    }
+    return Chart(
+        name="rewards",
+        title="Reward by pair",
+        note="Dots: single candidates (a sample). Diamond: mean with its 90 % interval; blue for base pairs. "
+        "Reward is difficulty times judge win, so many are exactly 0.",
+        figure=figure([*dots, points], Axis("reward", SHARE_AXIS), _rows_axis(len(names))) if names else None,
+        missing="No candidate has a reward.",
+        height=bar_height(len(names)),
+    )
+
+
+def ifd_chart(accepted: Sample[IfdPoint], others: Sample[IfdPoint]) -> Chart:
+    points = [*others.items, *accepted.items]
+    # A few wild values must not squeeze the cloud into a corner; zooming out still shows them.
+    ends = sorted(max(point.target, point.larger) for point in points)
+    top = max(1.25, ends[int(0.97 * (len(ends) - 1))] * 1.05) if ends else 1.25
+    seen = accepted.seen + others.seen
+    sampled = f" A sample of {len(points):,} of {seen:,}." if seen > len(points) else ""
+    return Chart(
+        name="ifd",
+        title="Difficulty for the target and for the larger model",
+        note="Instruction-following difficulty of each candidate; above 1 the instruction does not help its "
+        "answer. The shaded region is hard for the target model yet easier for the larger one: that "
+        f"is where samples are worth most.{sampled}",
+        figure=figure(
+            [
+                _ifd_points("not accepted", others.items, MUTED, 5),
+                _ifd_points("accepted", accepted.items, ACCENT, 8),
+            ],
+            Axis("IFD, target model", {"range": [0, top]}),
+            Axis("IFD, larger model", {"range": [0, top]}),
+            shapes=[
+                {
+                    "type": "path",
+                    "path": "M 0 0 L 1 0 L 1 1 Z",
+                    "fillcolor": "rgba(31,158,137,0.13)",
+                    "line": {"width": 0},
+                    "layer": "below",
+                }
+            ],
+        )
+        if points
+        else None,
+        missing="No candidate was scored by both models.",
+        height=470,
+    )
+
+
+def judge_chart(verdicts: Sample[VerdictPoint]) -> Chart:
+    agree = [point for point in verdicts.items if point.agree]
+    differ = [point for point in verdicts.items if not point.agree]
+    diagonal = {"type": "line", "x0": 0, "y0": 0, "x1": 1, "y1": 1, "layer": "below"}
+    return Chart(
+        name="judge",
+        title="The judge, asked in both orders",
+        note="Each dot is a candidate: how surely the judge prefers it when shown first, and when shown second. "
+        "Dots below the diagonal: the first place helps. Orange: its two verdicts contradict each other.",
+        figure=figure(
+            [
+                _verdict_points("both orders agree", agree, ACCENT),
+                _verdict_points("orders disagree", differ, PALETTE[2]),
+            ],
+            Axis("win when shown first", SHARE_AXIS),
+            Axis("win when shown second", SHARE_AXIS),
+            shapes=[{**diagonal, "line": {"color": MUTED, "width": 1, "dash": "dot"}}],
+        )
+        if verdicts.items
+        else None,
+        missing="No candidate was judged in both orders.",
+        height=470,
+    )
+
+
+def _pair_line(moments: list[Moment], pair: str, colour: str) -> dict[str, Any]:
+    standings = _standings(moments, pair)
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": label(pair),
+        "x": [moment.seeds for moment in moments],
+        "y": [s.probability for s in standings],
+        "line": {"color": colour, "width": 2},
+        "customdata": [s.observations for s in standings],
+        "hovertemplate": "after %{x} seeds: %{y:.1%}, %{customdata} observations",
+    }
+
+
+def _belief_band(moments: list[Moment], pair: str, colour: str) -> list[dict[str, Any]]:
+    standings = _standings(moments, pair)
+    seeds = [moment.seeds for moment in moments]
+    band = {
+        "type": "scatter",
+        "mode": "none",
+        "x": [*seeds, *reversed(seeds)],
+        "y": [*(s.high for s in standings), *(s.low for s in reversed(standings))],
+        "fill": "toself",
+        "fillcolor": f"{colour}26",
+        "hoverinfo": "skip",
+        "showlegend": False,
+        "legendgroup": label(pair),
+    }
+    line = {
+        "type": "scatter",
+        "mode": "lines",
+        "name": label(pair),
+        "x": seeds,
+        "y": [s.mean_reward for s in standings],
+        "line": {"color": colour, "width": 2},
+        "customdata": [[s.low, s.high] for s in standings],
+        "hovertemplate": "after %{x} seeds: %{y:.3f} (%{customdata[0]:.3f} to %{customdata[1]:.3f})",
+        "legendgroup": label(pair),
+    }
+    return [band, line]
+
+
+def _standings(moments: list[Moment], pair: str) -> list[Standing]:
+    return [next(s for s in moment.standings if s.pair == pair) for moment in moments]
+
+
+def _ifd_points(name: str, points: list[IfdPoint], colour: str, size: int) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": [point.target for point in points],
+        "y": [point.larger for point in points],
+        "marker": {"color": colour, "size": size, "opacity": 0.65},
+        "customdata": [[label(point.pair), label(point.candidate_id[:8])] for point in points],
+        "hovertemplate": "%{customdata[0]}<br>target %{x:.3f}, larger %{y:.3f}<br>%{customdata[1]}"
+        "<extra></extra>",
+    }
+
+
+def _verdict_points(name: str, points: list[VerdictPoint], colour: str) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": [point.first for point in points],
+        "y": [point.second for point in points],
+        "marker": {"color": colour, "size": 6, "opacity": 0.6},
+        "customdata": [label(point.pair) for point in points],
+        "hovertemplate": "%{customdata}<br>first %{x:.2f}, second %{y:.2f}<extra></extra>",
+    }
+
+
+def _spread(values: list[tuple[float, float, float]], colour: str) -> dict[str, Any]:
+    """Error bars from (mean, low, high)."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [high - mean for mean, _, high in values],
+        "arrayminus": [mean - low for mean, low, _ in values],
+        "color": colour,
+        "thickness": 1.5,
+        "width": 4,
+    }
+
+
+def _rows_axis(rows: int) -> Axis:
+    return Axis(more={"range": [rows - 0.5, -0.5], "showgrid": False, "ticksuffix": " "})

@@ -1,0 +1,107 @@
+"""report.html: one self-contained page about a run that opens offline."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from plotly.offline import get_plotlyjs
+
+from staragents.report.chart import Chart
+from staragents.report.evidence import Evidence
+from staragents.report.quality_charts import (
+    beliefs_chart,
+    ifd_chart,
+    judge_chart,
+    policy_chart,
+    rewards_chart,
+)
+from staragents.report.run_charts import (
+    funnel_chart,
+    losses_chart,
+    recall_chart,
+    seconds_chart,
+    tokens_chart,
+)
+from staragents.report.saved_run import REFERENCE, SavedRun
+from staragents.report.timeline import Timeline
+from staragents.report.wording import duration, number, share, short
+
+Section = tuple[str, list[Chart]]
+
+
+def write_report(run_dir: str | Path) -> Path:
+    """Write report.html from what lies in the run directory; returns its path.
+
+    Raises BadInput if the folder is not a run directory that came as far as its summary.
+    """
+    run = SavedRun.open(run_dir)
+    funnel = run.summary["funnel"]
+    evidence = Evidence.gather(
+        run.shards, funnel["finished"], Timeline(run.config, funnel["seeds"], funnel["finished"])
+    )
+    page = _page(run, evidence)
+    target = run.path / "report.html"
+    temporary = target.with_name(".report.html.tmp")
+    temporary.write_text(page, encoding="utf-8", newline="\n")
+    os.replace(temporary, target)
+    return target
+
+
+def _page(run: SavedRun, evidence: Evidence) -> str:
+    # Autoescape does the escaping of every text; `tojson` also neutralises </script> and <!--.
+    environment = Environment(
+        loader=PackageLoader("staragents", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": number, "share": share, "short": short, "duration": duration}
+    folder = Path(__file__).parent
+    scripts = {"plotly": get_plotlyjs(), "charts": (folder / "report.js").read_text(encoding="utf-8")}
+    sections = _sections(run, evidence)
+    figures = {chart.name: chart.figure for _, charts in sections for chart in charts if chart.figure}
+    return environment.get_template("report.html.j2").render(
+        run=run,
+        title=run.title,
+        reference=REFERENCE,
+        summary=run.summary,
+        facts=run.summary["run"],
+        sections=sections,
+        figures=figures,
+        examples=evidence.examples.chosen(),
+        style=(folder / "report.css").read_text(encoding="utf-8"),
+        scripts=scripts,
+        script_hashes=[_csp_hash(script) for script in scripts.values()],
+    )
+
+
+def _sections(run: SavedRun, evidence: Evidence) -> list[Section]:
+    summary, moments = run.summary, evidence.timeline.moments
+    stages = summary["cost"]["stages"]
+    return [
+        ("Yield", [funnel_chart(summary["funnel"]), losses_chart(summary["funnel"])]),
+        (
+            "Agent pairs",
+            [
+                policy_chart(moments, run.config.evolution.policy.value),
+                beliefs_chart(moments),
+                rewards_chart(summary["pairs"], evidence.rewards),
+                recall_chart(evidence.recall, run.config.memory.enabled),
+            ],
+        ),
+        (
+            "Difficulty and judge",
+            [ifd_chart(evidence.ifd_accepted, evidence.ifd_others), judge_chart(evidence.verdicts)],
+        ),
+        ("Cost", [tokens_chart(stages), seconds_chart(stages)]),
+    ]
+
+
+def _csp_hash(script: str) -> str:
+    """The page's policy lets only these scripts run: a slip in escaping would still not execute."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

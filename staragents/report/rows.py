@@ -1,0 +1,55 @@
+"""Candidate rows and seeds straight from the shards, a bounded number in memory at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+Row = dict[str, Any]
+
+ROWS_PER_BATCH = 256
+
+
+def shards_of(run_dir: Path) -> list[Path]:
+    """The complete shards of a run directory in the order they were committed."""
+    return sorted((run_dir / "candidates").glob("part-*.parquet"))
+
+
+def read_rows(shards: Iterable[Path]) -> Iterator[Row]:
+    """Every candidate as a dict by column name, maps as dicts, in commit order."""
+    for shard in shards:
+        with pq.ParquetFile(shard) as file:
+            for batch in file.iter_batches(batch_size=ROWS_PER_BATCH):
+                yield from batch.to_pylist(maps_as_pydicts="strict")
+
+
+def read_seeds(shards: Iterable[Path]) -> Iterator[list[Row]]:
+    """The candidates of one seed after the other, in commit order."""
+    for _, rows in groupby(read_rows(shards), key=lambda row: row["seed_id"]):
+        yield list(rows)
+
+
+def count_rows(shards: Iterable[Path]) -> int:
+    """From the files' footers: reads no data."""
+    return sum(pq.read_metadata(shard).num_rows for shard in shards)
+
+
+def is_generated(row: Row) -> bool:
+    """There is a text that passed the reject rules, whatever was found out about it later."""
+    return bool(row["messages"])
+
+
+def is_scored(row: Row) -> bool:
+    return row["target_ifd"] is not None and row["larger_ifd"] is not None
+
+
+def response_of(messages: list[dict[str, str]]) -> str:
+    return messages[-1]["content"]
+
+
+def instruction_of(messages: list[dict[str, str]]) -> str:
+    return messages[-2]["content"]

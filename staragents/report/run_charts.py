@@ -1,0 +1,162 @@
+"""Charts of the run itself: the funnel, what was lost, cost by stage, the memory bank."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from staragents.report.chart import (
+    ACCENT,
+    ALERT,
+    MUTED,
+    SECOND,
+    Axis,
+    Chart,
+    bar_height,
+    figure,
+    label,
+)
+from staragents.report.evidence import Window
+
+FUNNEL = ("drawn", "generated", "scored", "judged", "accepted")
+COUNT_AXIS: dict[str, Any] = {"rangemode": "tozero", "tickformat": "~s", "nticks": 6}
+NAMES_AXIS: dict[str, Any] = {"autorange": "reversed", "showgrid": False, "ticksuffix": " "}
+
+
+def funnel_chart(funnel: dict[str, Any]) -> Chart:
+    counts = [funnel[step] for step in FUNNEL]
+    drawn = funnel["drawn"]
+    texts = [f"{count:,}" + (f"  {count / drawn:.0%}" if drawn else "") for count in counts]
+    bars = _counted([step.capitalize() for step in FUNNEL], counts, texts, [MUTED] * 4 + [ACCENT])
+    return Chart(
+        name="funnel",
+        title="From drawn pairs to accepted samples",
+        note="Each bar counts candidates, with their share of all drawn. At most one candidate a seed is accepted.",
+        figure=figure([bars], _silent_axis(counts), Axis(more=NAMES_AXIS), bargap=0.35) if drawn else None,
+        missing="No candidate was drawn.",
+        height=bar_height(5),
+    )
+
+
+def losses_chart(funnel: dict[str, Any], most: int = 10) -> Chart:
+    losses = [(f"rejected: {reason}", count, MUTED) for reason, count in funnel["rejected"].items()]
+    losses += [(f"failed: {stage}", count, ALERT) for stage, count in funnel["failed"].items()]
+    losses = sorted(losses, key=lambda loss: loss[1], reverse=True)[:most]
+    counts = [count for _, count, _ in losses]
+    bars = _counted(
+        [label(name) for name, _, _ in losses],
+        counts,
+        [f"{count:,}" for count in counts],
+        [colour for _, _, colour in losses],
+    )
+    return Chart(
+        name="losses",
+        title="Where candidates were lost",
+        note="Grey: the text broke a rule and was rejected. Red: an engine or actor failed. "
+        "Each row of it is in quarantine.parquet.",
+        figure=figure([bars], _silent_axis(counts), Axis(more=NAMES_AXIS), bargap=0.35) if losses else None,
+        missing="Nothing was rejected and nothing failed.",
+        height=bar_height(len(losses)),
+    )
+
+
+def tokens_chart(stages: dict[str, dict[str, float]]) -> Chart:
+    names = list(stages)
+    traces = [
+        _stage_bars("read by the model", names, [stages[name]["tokens_in"] for name in names], MUTED),
+        _stage_bars("written", names, [stages[name]["tokens_out"] for name in names], ACCENT),
+    ]
+    return Chart(
+        name="tokens",
+        title="Tokens by stage",
+        note="Prompt tokens and new tokens of every model call, retries of unreadable verdicts included. "
+        "Scoring writes nothing.",
+        figure=_stacked(traces) if any(sum(trace["x"]) for trace in traces) else None,
+        missing="No tokens were counted.",
+        height=bar_height(len(names)),
+    )
+
+
+def seconds_chart(stages: dict[str, dict[str, float]]) -> Chart:
+    names = list(stages)
+    bars = _stage_bars("seconds", names, [stages[name]["seconds"] for name in names], SECOND)
+    return Chart(
+        name="seconds",
+        title="Seconds by stage",
+        note="Time that requests spent in their engine, summed. Engines work on many at once, "
+        "so the sum can be longer than the run.",
+        figure=_stacked([bars]) if sum(bars["x"]) else None,
+        missing="No time was measured.",
+        height=bar_height(len(names)),
+    )
+
+
+def recall_chart(windows: list[Window], enabled: bool) -> Chart:
+    shown = enabled and bool(windows)
+    line = {
+        "type": "scatter",
+        "mode": "lines+markers" if len(windows) < 15 else "lines",
+        "x": [window.end for window in windows],
+        "y": [window.hit_rate for window in windows],
+        "line": {"color": ACCENT, "width": 2, "shape": "linear"},
+        "fill": "tozeroy",
+        "fillcolor": "rgba(31,158,137,0.12)",
+        "customdata": [window.seeds for window in windows],
+        "hovertemplate": "seeds up to %{x}: %{y:.0%} of %{customdata}<extra></extra>",
+    }
+    return Chart(
+        name="recall",
+        title="Memory bank: how often it had an answer",
+        note="Share of seeds for which similar instructions were recalled, by the seed's place in the run. "
+        "It is 0 while the bank warms up.",
+        figure=figure(
+            [line],
+            Axis("seeds done", COUNT_AXIS),
+            Axis(more={"range": [0, 1.03], "tickformat": ".0%"}),
+        )
+        if shown
+        else None,
+        missing="No seed was finished." if enabled else "The memory bank was off.",
+    )
+
+
+def _counted(names: list[str], counts: list[int], texts: list[str], colours: list[str]) -> dict[str, Any]:
+    """Bars with their number written behind them."""
+    return {
+        "type": "bar",
+        "orientation": "h",
+        "x": counts,
+        "y": names,
+        "text": texts,
+        "textposition": "outside",
+        "cliponaxis": False,
+        "marker": {"color": colours},
+        "hoverinfo": "skip",
+    }
+
+
+def _silent_axis(counts: list[int]) -> Axis:
+    """No ticks, as the bars carry their numbers, and room for these."""
+    return Axis(more={"visible": False, "range": [0, 1.25 * max(counts, default=1)]})
+
+
+def _stage_bars(name: str, stages: list[str], values: list[float], colour: str) -> dict[str, Any]:
+    return {
+        "type": "bar",
+        "orientation": "h",
+        "name": name,
+        "x": values,
+        "y": [label(stage) for stage in stages],
+        "marker": {"color": colour},
+        "hovertemplate": f"%{{y}}: %{{x:,.0f}} {name}<extra></extra>",
+    }
+
+
+def _stacked(traces: list[dict[str, Any]]) -> dict[str, Any]:
+    return figure(
+        traces,
+        Axis(more=COUNT_AXIS),
+        Axis(more=NAMES_AXIS),
+        barmode="stack",
+        bargap=0.35,
+        showlegend=len(traces) > 1,
+    )
