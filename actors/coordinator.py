@@ -1,0 +1,279 @@
+"""The loop of a run: admit seeds, commit their candidates in seed order, save. One named async actor."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from actors.finish import write_results
+from actors.generator_client import GeneratorClient
+from actors.progress import Progress
+from actors.scorer_pool import ScorerPool
+from actors.seed_pipeline import SeedPipeline
+from staragents.config import Config
+from staragents.config_loading import as_dict, fingerprint
+from staragents.errors import RunFailed
+from staragents.evolution.evolution import Evolution
+from staragents.evolution.policy import Drawn, Neighbour
+from staragents.records import MISALIGNED, Candidate, Seed
+from staragents.run_directory import RunDirectory
+from staragents.seeds.seed_file import SeedFile, SeedScan
+
+logger = logging.getLogger(__name__)
+
+ROWS_PER_SHARD = 512
+READ_AHEAD = 64
+FAILURE_WINDOW = 100
+FAILURE_MINIMUM = 20
+
+
+@dataclass(slots=True)
+class Admitted:
+    """A seed whose pairs are drawn. It has no task while the run drains: its draw is saved, not its work."""
+
+    seed: Seed
+    draws: list[Drawn]
+    neighbours: list[Neighbour]
+    task: asyncio.Future[list[Candidate]] | None = None
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "seed_id": self.seed.seed_id,
+            "draws": [[d.pair, d.propensity] for d in self.draws],
+            "neighbours": [[n.pair, n.reward, n.similarity] for n in self.neighbours],
+        }
+
+
+class Coordinator:
+    """Undecorated: `cluster.pools` makes the named actor.
+
+    Seeds finish in any order and are committed in theirs: committing seed c teaches policy and memory, and
+    only then the pairs of seed c + admitted_seeds are drawn. So every decision depends on the config and the
+    results alone, and a resumed run decides as the undisturbed one would have.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        scan: SeedScan,
+        generators: GeneratorClient,
+        target: ScorerPool,
+        larger: ScorerPool,
+        same_tokenizer: bool,
+        memory: Any | None,
+        facts: dict[str, Any],
+    ) -> None:
+        self.config = config
+        self._scan = scan
+        self._facts = facts
+        self._run = RunDirectory(config.output.dir)
+        self._generators = generators
+        self._memory = memory
+        self._pipeline = SeedPipeline(config, generators.generate, target, larger, same_tokenizer)
+        self._evolution = Evolution(config, config.pairs, total_seeds=scan.seeds)
+        self._window: deque[Admitted] = deque()
+        self._draining = False
+        self._cursor = 0
+        self._shards: list[str] = []
+        self._uncommitted_rows: dict[str, list[Candidate]] = {}
+        self._unsaved: list[Candidate] = []
+        self._failures: deque[bool] = deque(maxlen=FAILURE_WINDOW)
+        self._seconds_before = 0.0
+        self._started = self._saved = time.monotonic()
+        self.progress = Progress(total_seeds=scan.seeds)
+
+    async def run(self) -> dict[str, Any]:
+        """Run to the end of the seeds or until drained; returns the summary.
+
+        Raises RunFailed when too many candidates fail; what was finished is saved then too.
+        """
+        lock = await asyncio.to_thread(self._run.lock)
+        try:
+            feed = await self._restore()
+            while self._window and (task := self._window[0].task) is not None:
+                candidates = await task
+                admitted = self._window.popleft()
+                await self._commit(admitted, candidates, feed)
+                if self._due():
+                    await self._save()
+                self._stop_if_broken()
+            await self._save()
+            finished = not self._window
+            return await asyncio.to_thread(
+                write_results, self._run, self.config, self._scan, self._run_facts(finished)
+            )
+        finally:
+            for admitted in self._window:
+                if admitted.task is not None:
+                    admitted.task.cancel()
+            lock.release()
+
+    async def drain(self) -> None:
+        """Start no further seed; `run` returns when the seeds in work are committed and saved."""
+        self._draining = True
+
+    async def status(self) -> dict[str, Any]:
+        """Plain values for the live panel and the log line."""
+        return self.progress.status(
+            in_work=sum(a.task is not None for a in self._window),
+            draining=self._draining,
+            counters=self._generators.counters,
+            standings=self._evolution.standings(),
+            seconds=self._seconds(),
+            seconds_here=time.monotonic() - self._started,
+        )
+
+    # -- the loop's parts, in the order they run ---------------------------------------------------------
+
+    async def _restore(self) -> Iterator[Seed]:
+        """Take up the saved state, or begin; fill the window. Returns the seeds not drawn yet."""
+        state = self._run.state() or {}
+        self._run.remove_temporary()
+        if state:
+            self._cursor = state["cursor"]
+            self._shards = state["shards"]
+            self._seconds_before = state["seconds"]
+            self._evolution.restore(state["evolution"])
+            self.progress.restore(state["progress"])
+            self._take_up_orphans()
+        if self._memory is not None:
+            await self._memory.rewind.remote(self._cursor - 1)
+        feed = self._read_ahead(SeedFile(self.config.seeds).seeds(start=self._cursor))
+        for saved in state.get("pending", []):
+            seed = next(feed)
+            if seed.seed_id != saved["seed_id"]:
+                raise RunFailed(f"seeds.path: row {seed.row} is not the seed this run had drawn there")
+            self._admit(
+                Admitted(
+                    seed, [Drawn(*d) for d in saved["draws"]], [Neighbour(*n) for n in saved["neighbours"]]
+                )
+            )
+        if not state:
+            for seed in islice(feed, self.config.run.admitted_seeds):
+                self._admit(Admitted(seed, self._evolution.draw(seed.seed_id, []), []))
+        return feed
+
+    def _take_up_orphans(self) -> None:
+        """A shard that was written just before a kill, ahead of the state: its seeds need no work again."""
+        for shard in self._run.shards()[len(self._shards) :]:
+            for candidate in self._run.read_shard(shard.name):
+                candidate.selected, candidate.reward, candidate.difficulty = False, None, None
+                if candidate.reject_reason == MISALIGNED:
+                    candidate.reject_reason = None
+                self._uncommitted_rows.setdefault(candidate.seed_id, []).append(candidate)
+
+    def _read_ahead(self, seeds: Iterator[Seed]) -> Iterator[Seed]:
+        """The same seeds, embedded some way before they are drawn."""
+        while batch := list(islice(seeds, READ_AHEAD)):
+            if self._memory is not None:
+                self._memory.embed.remote([(seed.seed_id, seed.instruction) for seed in batch])
+            yield from batch
+
+    def _admit(self, admitted: Admitted) -> None:
+        self._window.append(admitted)
+        finished = self._uncommitted_rows.pop(admitted.seed.seed_id, None)
+        if finished is not None:
+            admitted.task = asyncio.get_running_loop().create_future()
+            admitted.task.set_result(finished)
+        elif not self._draining:
+            admitted.task = asyncio.ensure_future(
+                self._pipeline.run(admitted.seed, admitted.draws, admitted.neighbours)
+            )
+
+    async def _commit(self, admitted: Admitted, candidates: list[Candidate], feed: Iterator[Seed]) -> None:
+        chosen = self._evolution.commit(candidates)
+        self.progress.commit(candidates, chosen, hit=bool(admitted.neighbours))
+        self._failures.extend(candidate.failed for candidate in candidates)
+        self._unsaved += candidates
+        order, self._cursor = self._cursor, self._cursor + 1
+        seed = next(feed, None)
+        neighbours = await self._remember(order, admitted.seed, chosen, seed)
+        if seed is not None:
+            self._admit(Admitted(seed, self._evolution.draw(seed.seed_id, neighbours), neighbours))
+
+    async def _remember(
+        self, order: int, seed: Seed, chosen: Candidate | None, next_seed: Seed | None
+    ) -> list[Neighbour]:
+        """Store who did well on this seed, then ask who did well on instructions like the next one."""
+        if self._memory is None:
+            return []
+        settings = self.config.memory
+        worth = chosen is not None and not chosen.base and (chosen.reward or 0.0) > settings.min_reward
+        commit = (
+            order,
+            seed.seed_id,
+            chosen.pair if worth and chosen else None,
+            chosen.reward if chosen else None,
+        )
+        warm = self._cursor >= settings.warmup * len(self.config.pairs)
+        recall_for = next_seed.seed_id if next_seed is not None and warm else None
+        try:
+            async with asyncio.timeout(30 + settings.timeout_s):
+                return await self._memory.turn.remote([commit], recall_for)
+        except Exception as error:
+            self.progress.memory_failures += 1
+            if self.progress.memory_failures == 1:
+                logger.warning("memory bank away, drawing without it: %s", error)
+            return []
+
+    def _due(self) -> bool:
+        if self._uncommitted_rows:
+            return False  # a new shard would replace the orphan that still holds these rows
+        return (
+            len(self._unsaved) >= ROWS_PER_SHARD
+            or time.monotonic() - self._saved > self.config.run.checkpoint_s
+        )
+
+    async def _save(self) -> None:
+        """First the shard, then the state that names it: a kill in between leaves an orphan, not a hole."""
+        rows, self._unsaved = self._unsaved, []
+        number = len(self._shards)
+        if rows:
+            self._shards.append(f"part-{number:06d}.parquet")
+        state = self._state()
+        if rows:
+            await asyncio.to_thread(self._run.write_shard, number, rows)
+        await asyncio.to_thread(self._run.write_json, "state.json", state)
+        self._saved = time.monotonic()
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "fingerprint": fingerprint(self.config),
+            "seeds_sha256": self._scan.sha256,
+            "config": as_dict(self.config),
+            "cursor": self._cursor,
+            "shards": list(self._shards),
+            "pending": [admitted.state() for admitted in self._window],
+            "evolution": self._evolution.state(),
+            "progress": self.progress.state(),
+            "seconds": self._seconds(),
+        }
+
+    def _stop_if_broken(self) -> None:
+        failed = sum(self._failures)
+        if len(self._failures) >= FAILURE_MINIMUM and failed > self.config.run.max_error_rate * len(
+            self._failures
+        ):
+            raise RunFailed(
+                f"{failed} of the last {len(self._failures)} candidates failed (run.max_error_rate="
+                f"{self.config.run.max_error_rate:g}); last error: {self.progress.last_error}"
+            )
+
+    def _seconds(self) -> float:
+        return self._seconds_before + time.monotonic() - self._started
+
+    def _run_facts(self, finished: bool) -> dict[str, Any]:
+        return {
+            **self._facts,
+            "finished": finished,
+            "wall_seconds": self._seconds(),
+            "loop_seconds": time.monotonic() - self._started,
+            "memory": self.progress.memory(),
+            "retries": {name: c.retries for name, c in self._generators.counters.items()},
+        }

@@ -1,0 +1,74 @@
+"""One replica of a model's pool: an engine behind Ray Serve, with a limit and a watchdog."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from dataclasses import dataclass
+
+from actors.engines.choice import make_engine
+from staragents.config import ModelConfig
+from staragents.errors import EngineDead, EngineError
+from staragents.generation import Generation, GenerationRequest
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a replica has no generation for a request. A value and not an exception, so that Serve does not
+    write a traceback for every row that fails."""
+
+    error_class: str
+    message: str
+    retryable: bool
+
+
+class Generator:
+    """Undecorated: `cluster.pools` turns it into a Serve deployment, tests call it as it is."""
+
+    def __init__(self, config: ModelConfig, model_path: str) -> None:
+        self.config = config
+        self.engine = make_engine(config, model_path)
+        # A little over the engine's own limit keeps it full; a deep queue inside it would only hide load.
+        self._slots = asyncio.Semaphore(max(1, round(1.1 * config.max_num_seqs)))
+        self._running = 0
+        self._last_answer = time.monotonic()
+
+    async def start(self) -> None:
+        """Load the engine; the replica takes requests only after it. Raises EngineDead."""
+        await self.engine.start()
+
+    async def generate(self, request: GenerationRequest) -> Generation | Refusal:
+        """Answer one request, or say why not."""
+        async with self._slots:
+            if not self._running:
+                self._last_answer = time.monotonic()
+            self._running += 1
+            try:
+                return await self.engine.generate(request)
+            except EngineDead as error:
+                # A dead engine in a live actor would get every retry (ray#60145); give this answer time
+                # to leave, then go.
+                logger.error("leaving: %s", error)
+                asyncio.get_running_loop().call_later(1.0, os._exit, 1)
+                return Refusal("EngineDead", str(error), retryable=True)
+            except EngineError as error:
+                return Refusal(type(error).__name__, str(error), error.retryable)
+            finally:
+                self._running -= 1
+                self._last_answer = time.monotonic()
+
+    async def check_health(self) -> None:
+        """Raises if the engine is dead, or has work and has finished none of it for too long: an engine that
+        answers health checks may still generate nothing (vllm#53157, ray#61263)."""
+        await self.engine.check()
+        silent = time.monotonic() - self._last_answer
+        if self._running and silent > self.config.silence_s:
+            raise EngineDead(f"{self._running} requests running and none finished for {silent:.0f} s")
+
+    async def stop(self) -> None:
+        """Free the engine and its child processes."""
+        await self.engine.stop()

@@ -1,0 +1,75 @@
+"""What a run has done so far: the live funnel and the numbers of the status line."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from actors.generator_client import ModelCounters
+from staragents.evolution.policy import Standing
+from staragents.records import Candidate
+
+
+@dataclass(slots=True)
+class Progress:
+    """Counters over committed seeds and their candidates, kept across resumes."""
+
+    total_seeds: int
+    seeds: int = 0
+    drawn: int = 0
+    generated: int = 0
+    scored: int = 0
+    judged: int = 0
+    accepted: int = 0
+    failed: int = 0
+    rejected: int = 0
+    recalled: int = 0
+    memory_failures: int = 0
+    last_error: str = ""
+
+    def commit(self, candidates: list[Candidate], chosen: Candidate | None, hit: bool) -> None:
+        self.seeds += 1
+        self.drawn += len(candidates)
+        self.recalled += hit
+        self.accepted += chosen is not None
+        for candidate in candidates:
+            self.generated += candidate.generated
+            self.scored += candidate.target_ifd is not None and candidate.larger_ifd is not None
+            self.judged += candidate.judge_win is not None
+            self.rejected += candidate.reject_reason is not None
+            if candidate.failed:
+                self.failed += 1
+                self.last_error = f"{candidate.failed_stage}: {candidate.error_message}"
+
+    def memory(self) -> dict[str, float]:
+        return {
+            "hits": self.recalled,
+            "hit_rate": self.recalled / self.seeds if self.seeds else 0.0,
+            "failures": self.memory_failures,
+        }
+
+    def state(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def restore(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            setattr(self, name, value)
+
+    def status(
+        self,
+        in_work: int,
+        draining: bool,
+        counters: dict[str, ModelCounters],
+        standings: list[Standing],
+        seconds: float,
+        seconds_here: float,
+    ) -> dict[str, Any]:
+        return {
+            **asdict(self),
+            "in_work": in_work,
+            "draining": draining,
+            "models": {name: asdict(counter) for name, counter in counters.items()},
+            "standings": [asdict(standing) for standing in standings],
+            "seconds": seconds,
+            "seconds_here": seconds_here,
+        }

@@ -1,0 +1,95 @@
+"""One scorer actor: rows in as an Arrow table, IFD scores out as an Arrow table."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from staragents.config import ScorerModelConfig, ScoringConfig
+from staragents.messages import Conversation, as_dicts, conversation
+from staragents.scoring.ifd import Score, Status
+
+if TYPE_CHECKING:
+    from staragents.scoring.fake_ifd_model import FakeIfdModel
+    from staragents.scoring.ifd_model import IfdModel
+
+ROW_SCHEMA = pa.schema([("messages", pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())])))])
+
+
+class Scorer:
+    """Holds one of the two models. Undecorated: `cluster.pools` makes the Ray actor."""
+
+    def __init__(self, role: str, model: ScorerModelConfig, scoring: ScoringConfig, model_path: str) -> None:
+        self.role = role
+        self._model_config = model
+        self._scoring = scoring
+        self._path = model_path
+        # One thread: two packs at once would only share the same cores or GPU.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"ifd-{role}")
+
+        self._model: IfdModel | FakeIfdModel | None = None
+
+    async def start(self) -> dict[str, str]:
+        """Load the model. Returns its name and the identity of its tokenizer."""
+        model = await asyncio.get_running_loop().run_in_executor(self._thread, self._loaded)
+        return {"model": model.model_name, "tokenizer": model.tokenizer_id}
+
+    def _loaded(self) -> IfdModel | FakeIfdModel:
+        # Not in the constructor: a scorer that Ray restarted must load by itself at its next pack.
+        if self._model is None:
+            self._model = self._load()
+        return self._model
+
+    def _load(self) -> IfdModel | FakeIfdModel:
+        if self._model_config.model == "fake":
+            from staragents.scoring.fake_ifd_model import FakeIfdModel
+
+            return FakeIfdModel(self.role)
+        from staragents.scoring.ifd_model import IfdModel
+
+        scoring = self._scoring
+        return IfdModel(
+            self._path,
+            dtype=self._model_config.dtype,
+            threads=max(1, round(self._model_config.num_cpus)),
+            template=scoring.template,
+            convention=scoring.convention,
+            max_length=scoring.max_length,
+            batch_tokens=scoring.batch_tokens,
+            min_answer_tokens=scoring.min_answer_tokens,
+        )
+
+    async def score(self, table: pa.Table) -> pa.Table:
+        """Table with ROW_SCHEMA in, `scores_table` out, row for row."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._score, table)
+
+    def _score(self, table: pa.Table) -> pa.Table:
+        from staragents.scoring.ifd import ScoreRow
+
+        rows = [ScoreRow(conversation(messages)) for messages in table.column("messages").to_pylist()]
+        return scores_table(self._loaded().score(rows))
+
+
+def rows_table(conversations: Sequence[Conversation]) -> pa.Table:
+    return pa.Table.from_pylist([{"messages": as_dicts(c)} for c in conversations], schema=ROW_SCHEMA)
+
+
+def scores_table(scores: list[Score]) -> pa.Table:
+    return pa.table(
+        {
+            "nll_cond": pa.array([s.nll_cond for s in scores], pa.float64()),
+            "nll_direct": pa.array([s.nll_direct for s in scores], pa.float64()),
+            "tokens": pa.array([s.tokens for s in scores], pa.int32()),
+            "tokens_total": pa.array([s.tokens_total for s in scores], pa.int32()),
+            "answer_bytes": pa.array([s.answer_bytes for s in scores], pa.int32()),
+            "status": pa.array([s.status.value for s in scores], pa.string()),
+        }
+    )
+
+
+def scores_from_table(table: pa.Table) -> list[Score]:
+    return [Score(**{**row, "status": Status(row["status"])}) for row in table.to_pylist()]

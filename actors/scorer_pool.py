@@ -1,0 +1,117 @@
+"""The scorer actors of one model: packs of rows to whoever has least to do."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import ray
+from ray.exceptions import RayActorError, RayError
+
+from actors.scorer import rows_table, scores_from_table
+from staragents.errors import EngineError
+from staragents.messages import Conversation
+from staragents.scoring.ifd import Score
+
+logger = logging.getLogger(__name__)
+
+# Two packs at an actor: one in work, one waiting, so that it never idles for a round trip.
+PACKS_PER_ACTOR = 2
+
+
+@dataclass(slots=True)
+class _Row:
+    messages: Conversation
+    characters: int
+    answer: asyncio.Future[tuple[Score, float]]
+    tries: int = 0
+
+
+class ScorerPool:
+    """Rows wait here until an actor has room, so packs grow by themselves when scoring falls behind."""
+
+    def __init__(self, actors: list[Any], pack_characters: int, attempts: int, deadline_s: float) -> None:
+        self._load = dict.fromkeys(actors, 0)
+        self._packs = dict.fromkeys(actors, 0)
+        self._pack_characters = pack_characters
+        self._attempts = attempts
+        self._deadline_s = deadline_s
+        self._waiting: deque[_Row] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.rows = 0
+
+    @property
+    def outstanding(self) -> int:
+        """Rows that wait or are being scored."""
+        return len(self._waiting) + sum(self._packs.values())
+
+    async def score(self, messages: Conversation) -> tuple[Score, float]:
+        """The score of the last turn and its share of the scorer's seconds. Raises EngineError."""
+        characters = sum(len(message.content) for message in messages)
+        row = _Row(messages, characters, asyncio.get_running_loop().create_future())
+        self._waiting.append(row)
+        # After the current batch of callbacks: candidates that finish together share a pack.
+        asyncio.get_running_loop().call_soon(self._send)
+        return await row.answer
+
+    def _send(self) -> None:
+        while self._waiting:
+            free = [actor for actor, packs in self._packs.items() if packs < PACKS_PER_ACTOR]
+            if not free:
+                return
+            actor = min(free, key=self._load.__getitem__)
+            pack = self._next_pack()
+            self._packs[actor] += 1
+            task = asyncio.ensure_future(self._score_pack(actor, pack))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _next_pack(self) -> list[_Row]:
+        pack = [self._waiting.popleft()]
+        if pack[0].tries:
+            return pack  # alone, so that a row that kills scorers does not take others with it
+        room = self._pack_characters - pack[0].characters
+        while self._waiting and self._waiting[0].characters <= room and not self._waiting[0].tries:
+            pack.append(self._waiting.popleft())
+            room -= pack[-1].characters
+        return pack
+
+    async def _score_pack(self, actor: Any, pack: list[_Row]) -> None:
+        work = sum(row.characters for row in pack)
+        self._load[actor] += work
+        started = time.monotonic()
+        try:
+            reference = ray.put(rows_table([row.messages for row in pack]))
+            async with asyncio.timeout(self._deadline_s):
+                table: pa.Table = await actor.score.remote(reference)
+            seconds = (time.monotonic() - started) / len(pack)
+            self.rows += len(pack)
+            for row, score in zip(pack, scores_from_table(table), strict=True):
+                row.answer.set_result((score, seconds))
+        except (RayError, TimeoutError) as error:
+            self._retry(pack, error)
+        except Exception as error:
+            for row in pack:
+                if not row.answer.done():
+                    row.answer.set_exception(error)
+        finally:
+            self._load[actor] -= work
+            self._packs[actor] -= 1
+            self._send()
+
+    def _retry(self, pack: list[_Row], error: Exception) -> None:
+        """Queue the rows again, first in line. Ray restarts a dead actor; a row that was there too often when
+        one died is given up, or it would kill the next one as well."""
+        if isinstance(error, RayActorError):
+            logger.warning("a scorer died with %d rows; they are scored again", len(pack))
+        for row in reversed(pack):
+            row.tries += 1
+            if row.tries >= self._attempts:
+                row.answer.set_exception(EngineError(f"scoring failed {row.tries} times: {error}"))
+            else:
+                self._waiting.appendleft(row)

@@ -1,0 +1,256 @@
+"""One seed through everything: rewrite, answer, score, judge. No policy and no files in here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
+
+from staragents import judge
+from staragents.agents import AgentPair, agents_from_config, candidate_id, pairs_from_config
+from staragents.config import Baseline, Compare, Config
+from staragents.errors import EngineError
+from staragents.evolution.policy import Drawn, Neighbour
+from staragents.generation import Generation, GenerationRequest
+from staragents.messages import Conversation
+from staragents.records import Candidate, Seed
+from staragents.rejects import answer_problem, rewrite_problem
+from staragents.scoring.ifd import Score, ifd_gap
+
+Generate = Callable[[str, GenerationRequest], Awaitable[Generation]]
+
+
+class Scorers(Protocol):
+    """A pool of scorers of one model; in tests, one scorer in the same process."""
+
+    async def score(self, messages: Conversation) -> tuple[Score, float]: ...
+
+
+class SeedPipeline:
+    """Makes and measures the candidates of a seed. Every failure ends up in its candidate, none is raised."""
+
+    def __init__(
+        self, config: Config, generate: Generate, target: Scorers, larger: Scorers, same_tokenizer: bool
+    ) -> None:
+        self.config = config
+        self._agents = agents_from_config(config)
+        self._pairs = pairs_from_config(config)
+        self._generate = generate
+        self._target = target
+        self._larger = larger
+        self._same_tokenizer = same_tokenizer
+
+    async def run(
+        self, seed: Seed, draws: Sequence[Drawn], neighbours: Sequence[Neighbour]
+    ) -> list[Candidate]:
+        """All candidates of the seed, in the order of the draws."""
+        candidates = [self._candidate(seed, drawn, neighbours) for drawn in draws]
+        seed_scores = asyncio.gather(
+            self._target.score(seed.messages), self._larger.score(seed.messages), return_exceptions=True
+        )
+        writing = {c.pair: asyncio.ensure_future(self._write(seed, c)) for c in candidates}
+        await asyncio.gather(
+            *(self._finish(seed, candidate, candidates, writing) for candidate in candidates)
+        )
+        target, larger = await seed_scores
+        for candidate in candidates:
+            candidate.seed_target_ifd = None if isinstance(target, BaseException) else target[0].ifd
+            candidate.seed_larger_ifd = None if isinstance(larger, BaseException) else larger[0].ifd
+            candidate.seconds = sum((candidate.stage_seconds or {}).values())
+        return candidates
+
+    def _candidate(self, seed: Seed, drawn: Drawn, neighbours: Sequence[Neighbour]) -> Candidate:
+        pair = self._pairs[drawn.pair]
+        return Candidate(
+            seed_id=seed.seed_id,
+            candidate_id=candidate_id(seed, drawn.pair),
+            pair=drawn.pair,
+            instruction_agent=pair.instruction.name,
+            response_agent=pair.response.name,
+            propensity=drawn.propensity,
+            seed_messages=seed.messages,
+            neighbours=len(neighbours),
+            seed_row=seed.row,
+            base=drawn.pair in self.config.agents.base_pairs,
+            domain_similarity=max((n.similarity for n in neighbours), default=None),
+            stage_seconds={},
+            stage_tokens={},
+        )
+
+    async def _finish(
+        self,
+        seed: Seed,
+        candidate: Candidate,
+        candidates: list[Candidate],
+        writing: Mapping[str, asyncio.Future[None]],
+    ) -> None:
+        await writing[candidate.pair]
+        if not candidate.generated:
+            return
+        scoring = asyncio.ensure_future(self._score(candidate))
+        try:
+            await self._judge(seed, candidate, candidates, writing)
+        finally:
+            await scoring
+
+    async def _write(self, seed: Seed, candidate: Candidate) -> None:
+        pair = self._pairs[candidate.pair]
+        instruction = await self._rewrite(pair, seed, candidate)
+        if instruction is None:
+            return
+        agent = pair.response
+        request = agent.answer_request(
+            seed.context, instruction, candidate.candidate_id, self._run_seed, self._deadline
+        )
+        generation = await self._ask(candidate, "answer", agent.name, agent.model, request)
+        if generation is None:
+            return
+        answer = agent.clean(generation.text)
+        reason = answer_problem(instruction, answer, generation, seed.response)
+        if reason:
+            candidate.reject_reason, candidate.rejected_text = reason, answer
+            return
+        candidate.messages = seed.rewritten(instruction, answer)
+
+    async def _rewrite(self, pair: AgentPair, seed: Seed, candidate: Candidate) -> str | None:
+        agent = pair.instruction
+        if agent.keeps:
+            return seed.instruction
+        request = agent.rewrite_request(seed, candidate.candidate_id, self._run_seed, self._deadline)
+        generation = await self._ask(candidate, "rewrite", agent.name, agent.model, request)
+        if generation is None:
+            return None
+        rewritten = agent.clean(generation.text)
+        reason = rewrite_problem(seed.instruction, rewritten, generation)
+        if reason:
+            candidate.reject_reason, candidate.rejected_text = f"rewrite_{reason}", rewritten
+            return None
+        return rewritten
+
+    async def _score(self, candidate: Candidate) -> None:
+        try:
+            (target, t_seconds), (larger, l_seconds) = await asyncio.gather(
+                self._target.score(candidate.messages), self._larger.score(candidate.messages)
+            )
+        except Exception as error:
+            _fail(candidate, "score", "scorer", error)
+            return
+        _add(candidate.stage_seconds, "score", t_seconds + l_seconds)
+        candidate.target_nll_cond, candidate.target_nll_direct = target.nll_cond, target.nll_direct
+        candidate.larger_nll_cond, candidate.larger_nll_direct = larger.nll_cond, larger.nll_direct
+        candidate.target_ifd, candidate.larger_ifd = target.ifd, larger.ifd
+        candidate.target_ifd_bytes, candidate.larger_ifd_bytes = target.ifd_bytes, larger.ifd_bytes
+        candidate.target_status, candidate.larger_status = target.status.value, larger.status.value
+        candidate.target_tokens, candidate.larger_tokens = target.tokens, larger.tokens
+        candidate.answer_bytes = target.answer_bytes
+        candidate.ifd_gap = ifd_gap(target, larger, self._same_tokenizer)
+
+    async def _judge(
+        self,
+        seed: Seed,
+        candidate: Candidate,
+        candidates: list[Candidate],
+        writing: Mapping[str, asyncio.Future[None]],
+    ) -> None:
+        baseline = await self._baseline(seed, candidate, candidates, writing)
+        if baseline is None:
+            return
+        verdict: judge.Verdict | None = judge.TIE
+        if not judge.is_identical(candidate.messages, baseline):
+            verdict = await self._verdict(candidate, baseline)
+        if verdict is None:
+            return
+        candidate.judge_win, candidate.judge_agreement = verdict.win, verdict.agreement
+        candidate.judge_win_first, candidate.judge_win_second = verdict.win_first, verdict.win_second
+        candidate.judge_reason = verdict.reason
+
+    async def _baseline(
+        self,
+        seed: Seed,
+        candidate: Candidate,
+        candidates: list[Candidate],
+        writing: Mapping[str, asyncio.Future[None]],
+    ) -> Conversation | None:
+        """What the candidate has to beat; None if it is the baseline itself or there is none to be had."""
+        settings = self.config.judge
+        if settings.compare is Compare.response_same_instruction:
+            return await self._same_instruction_baseline(seed, candidate)
+        if settings.baseline is Baseline.seed:
+            return seed.messages
+        base = next(c for c in candidates if c.pair == self.config.agents.base_pairs[0])
+        if base is candidate:
+            return None
+        await writing[base.pair]
+        # The base sample can fail; the seed is then the only other answer there is.
+        return base.messages if base.generated else seed.messages
+
+    async def _same_instruction_baseline(self, seed: Seed, candidate: Candidate) -> Conversation | None:
+        agent = self._pairs[self.config.agents.base_pairs[0]].response
+        instruction = candidate.messages[-2].content
+        if instruction == seed.instruction:
+            return seed.messages
+        request = agent.answer_request(
+            seed.context, instruction, f"{candidate.candidate_id}-baseline", self._run_seed, self._deadline
+        )
+        generation = await self._ask(candidate, "judge", agent.name, agent.model, request)
+        if generation is None:
+            return None
+        return seed.rewritten(instruction, agent.clean(generation.text))
+
+    async def _verdict(self, candidate: Candidate, baseline: Conversation) -> judge.Verdict | None:
+        settings = self.config.judge
+        model = self.config.models[settings.model]
+        for attempt in range(1 + settings.retries):
+            requests = judge.judge_requests(
+                settings,
+                model,
+                candidate.candidate_id,
+                candidate.messages,
+                baseline,
+                attempt,
+                self._deadline,
+                self._run_seed,
+            )
+            answers = await asyncio.gather(
+                *(self._ask(candidate, "judge", "judge", settings.model, request) for request in requests)
+            )
+            if any(answer is None for answer in answers):
+                return None
+            verdict = judge.combine([judge.parse_verdict(a, settings) for a in answers if a], settings)
+            if verdict is not None:
+                return verdict
+        return None
+
+    async def _ask(
+        self, candidate: Candidate, stage: str, agent: str, model: str, request: GenerationRequest
+    ) -> Generation | None:
+        """One generation with its cost booked on the candidate; None if the engine gave none."""
+        try:
+            generation = await self._generate(model, request)
+        except EngineError as error:
+            _fail(candidate, stage, agent, error)
+            return None
+        _add(candidate.stage_seconds, stage, generation.seconds)
+        _add(candidate.stage_tokens, f"{stage}.in", generation.tokens_in)
+        _add(candidate.stage_tokens, f"{stage}.out", generation.tokens_out)
+        candidate.tokens_in += generation.tokens_in
+        candidate.tokens_out += generation.tokens_out
+        return generation
+
+    @property
+    def _run_seed(self) -> int:
+        return self.config.run.seed
+
+    @property
+    def _deadline(self) -> float:
+        return self.config.run.deadline_s
+
+
+def _add(totals: dict[str, float] | dict[str, int] | None, key: str, amount: float) -> None:
+    if totals is not None:
+        totals[key] = totals.get(key, 0) + amount  # type: ignore[assignment]
+
+
+def _fail(candidate: Candidate, stage: str, agent: str, error: Exception) -> None:
+    candidate.failed_stage, candidate.failed_agent = stage, agent
+    candidate.error_class, candidate.error_message = type(error).__name__, str(error)[:500]

@@ -1,0 +1,113 @@
+"""vLLM inside the pipeline against the same prompts given to vLLM directly, same engine settings, one run.
+
+Baseline: AsyncLLM in a process of its own, every prompt sent at once. Ours: the same engine behind Ray Serve,
+the same prompts through the coordinator's client. Greedy, so that both write the same tokens.
+
+    python benchmarks/generation.py [--prompts 64] [--tokens 96]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import time
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from actors.engines.vllm_engine import VllmEngine, vllm_environment
+from actors.generator_client import GeneratorClient
+from cluster.demand import demand_of
+from cluster.generators import handle, running_generators
+from cluster.ray_session import ray_session
+from staragents.config import Config, SeedsConfig
+from staragents.config_loading import load_config
+from staragents.generation import GenerationRequest, Sampling
+from staragents.messages import Message
+from staragents.packaged_models import resolve_model
+from staragents.seeds.seed_file import SeedFile
+
+ROOT = Path(__file__).parents[1]
+
+
+def requests(count: int, tokens: int) -> list[GenerationRequest]:
+    """The bundled seeds' instructions, as chats."""
+    seeds = SeedFile(SeedsConfig(path="bundled:self-instruct", limit=count)).seeds()
+    sampling = Sampling(temperature=0.0, max_tokens=tokens)
+    return [
+        GenerationRequest(seed.seed_id, sampling, seed=0, messages=(Message("user", seed.instruction),))
+        for seed in seeds
+    ]
+
+
+async def timed(generate: Any, batch: list[GenerationRequest]) -> tuple[float, int]:
+    """Generated tokens per second, and tokens."""
+    await generate(batch[0])
+    started = time.perf_counter()
+    answers = await asyncio.gather(*(generate(request) for request in batch))
+    tokens = sum(answer.tokens_out for answer in answers)
+    return tokens / (time.perf_counter() - started), tokens
+
+
+def direct(config: Config, name: str, batch: list[GenerationRequest], answer: Any) -> None:
+    """The baseline, in a child process whose environment is the actor's."""
+    model = config.models[name]
+    path = resolve_model(model.model)
+    os.environ.update(vllm_environment(model, Path(path).is_dir()))
+
+    async def go() -> tuple[float, int]:
+        engine = VllmEngine(model, path)
+        await engine.start()
+        try:
+            return await timed(engine.generate, batch)
+        finally:
+            await engine.stop()
+
+    answer.put(asyncio.run(go()))
+
+
+class Client:
+    """The coordinator's client in an actor, without the rest of the coordinator."""
+
+    def __init__(self, apps: dict[str, str], window: int) -> None:
+        handles = {name: handle(app) for name, app in apps.items()}
+        self._client = GeneratorClient(handles, dict.fromkeys(apps, window), attempts=1)
+
+    async def timed(self, name: str, batch: list[GenerationRequest]) -> tuple[float, int]:
+        return await timed(lambda request: self._client.generate(name, request), batch)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config", default=str(ROOT / "configs/demo.yaml"))
+    parser.add_argument("--prompts", type=int, default=64)
+    parser.add_argument("--tokens", type=int, default=96)
+    arguments = parser.parse_args()
+    config = load_config(arguments.config, [])
+    name = next(iter(config.models))
+    batch = requests(arguments.prompts, arguments.tokens)
+
+    context = get_context("spawn")
+    queue = context.Queue()
+    child = context.Process(target=direct, args=(config, name, batch, queue))
+    child.start()
+    baseline, tokens = queue.get()
+    child.join()
+
+    with ray_session(demand_of(config)), running_generators(config, "benchmark") as generators:
+        client = ray.remote(Client).options(num_cpus=0).remote(generators, len(batch))
+        ours, ours_tokens = ray.get(client.timed.remote(name, batch))
+    print(f"{config.models[name].model}, {len(batch)} prompts, {os.cpu_count()} CPUs")
+    print(f"vLLM directly (baseline): {baseline:8.1f} tokens/s  ({tokens} tokens)")
+    print(
+        f"inside the pipeline:      {ours:8.1f} tokens/s  ({ours_tokens} tokens), {ours / baseline:.2f} of it"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""Candidates per second through the whole Ray path, with fake engines of zero latency.
+
+Baseline: the same seeds through the same code in one process, without Ray, files or memory bank. What is left
+of its rate is what distribution costs.
+
+    python benchmarks/pipeline.py [--seeds 175]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import platform
+import tempfile
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from actors.engines.fake_engine import FakeEngine
+from actors.seed_pipeline import SeedPipeline
+from cluster.optimise import optimise
+from cluster.panel import Watcher
+from staragents.config import Config
+from staragents.config_loading import load_config
+from staragents.evolution.evolution import Evolution
+from staragents.generation import Generation, GenerationRequest
+from staragents.messages import Conversation
+from staragents.scoring.fake_ifd_model import FakeIfdModel
+from staragents.scoring.ifd import Score, ScoreRow
+from staragents.seeds.seed_file import SeedFile
+
+ROOT = Path(__file__).parents[1]
+
+
+class LocalScorer:
+    """A scorer in this process."""
+
+    def __init__(self, role: str) -> None:
+        self._model = FakeIfdModel(role)
+
+    async def score(self, messages: Conversation) -> tuple[Score, float]:
+        return self._model.score([ScoreRow(messages)])[0], 0.0
+
+
+async def in_one_process(config: Config) -> float:
+    """Candidates per second without Ray."""
+    engines = {name: FakeEngine(model) for name, model in config.models.items()}
+
+    async def generate(model: str, request: GenerationRequest) -> Generation:
+        return await engines[model].generate(request)
+
+    pipeline = SeedPipeline(config, generate, LocalScorer("target"), LocalScorer("larger"), True)
+    seeds = list(SeedFile(config.seeds).seeds())
+    evolution = Evolution(config, config.pairs, total_seeds=len(seeds))
+    started, count = time.perf_counter(), 0
+    for seed in seeds:
+        candidates = await pipeline.run(seed, evolution.draw(seed.seed_id, []), [])
+        evolution.commit(candidates)
+        count += len(candidates)
+    return count / (time.perf_counter() - started)
+
+
+def through_ray(config: Config) -> tuple[float, float]:
+    """Candidates per second of the loop alone, and with starting, stopping and the report."""
+    started = time.perf_counter()
+    summary = optimise(config, Watcher(Console(quiet=True), quiet=True)).summary
+    drawn = summary["funnel"]["drawn"]
+    return drawn / summary["run"]["loop_seconds"], drawn / (time.perf_counter() - started)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seeds", type=int, default=175)
+    parser.add_argument("--memory", action=argparse.BooleanOptionalAction, default=True)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        config = load_config(
+            str(ROOT / "configs/fake.yaml"),
+            [
+                f"output.dir={folder}/run",
+                f"seeds.limit={arguments.seeds}",
+                f"memory.enabled={str(arguments.memory).lower()}",
+                "models.writer.fake.latency_s=0",
+            ],
+        )
+        local = asyncio.run(in_one_process(config))
+        rate, whole = through_ray(config)
+    print(f"machine: {platform.processor() or platform.machine()}, fake engines, {arguments.seeds} seeds")
+    print(f"one process, no Ray (baseline): {local:8.0f} candidates/s")
+    print(f"through Ray, the loop:          {rate:8.0f} candidates/s  ({rate / local:.2f} of the baseline)")
+    print(f"through Ray, start to report:   {whole:8.0f} candidates/s")
+
+
+if __name__ == "__main__":
+    main()

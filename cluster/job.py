@@ -1,0 +1,82 @@
+"""The command line: `staragents ...`, or `python -m cluster.job ...` for `ray job submit`."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+import click
+
+import staragents
+from cluster.commands.doctor import doctor
+from cluster.commands.preview import preview
+from cluster.commands.report import report
+from cluster.commands.run import run
+from cluster.commands.validate import validate
+from staragents.errors import StarAgentsError
+
+INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(staragents.__version__, prog_name="staragents")
+@click.option("-v", "--verbose", is_flag=True, help="Also log what the parts are doing.")
+def cli(verbose: bool) -> None:
+    """Turn an instruction-tuning dataset into a better one.
+
+    \b
+    Start here:
+      staragents validate configs/demo.yaml     look at config and seeds, load nothing
+      staragents preview configs/demo.yaml      three seeds through everything
+      staragents run configs/demo.yaml          the whole run; run it again to resume
+
+    Exit codes: 0 success, 1 failed, 2 bad input, 130 interrupted.
+    """
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    for noisy in ("httpx", "ray.serve", "ray", "sentence_transformers"):
+        logging.getLogger(noisy).setLevel(logging.INFO if verbose else logging.ERROR)
+
+
+for command in (run, preview, validate, doctor, report):
+    cli.add_command(command)
+
+
+def check_one_root() -> None:
+    """`actors` and `cluster` are common names: another distribution's package of that name, found first,
+    would give baffling errors."""
+    import actors
+    import cluster
+
+    roots = {Path(package.__file__ or "").parents[1] for package in (staragents, actors, cluster)}
+    if len(roots) > 1:
+        places = ", ".join(sorted(str(root) for root in roots))
+        raise StarAgentsError(f"staragents, actors and cluster must come from one place, got {places}")
+
+
+def main() -> None:
+    """Entry point: every known error is one line a problem on standard error, without a traceback."""
+    try:
+        check_one_root()
+        code = cli.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.UsageError as error:
+        error.show()
+        sys.exit(2)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except StarAgentsError as error:
+        for line in str(error).splitlines():
+            click.echo(f"error: {line}", err=True)
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        sys.exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

