@@ -38,7 +38,7 @@ def cli(verbose: bool) -> None:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
-    for noisy in ("httpx", "ray.serve", "ray", "sentence_transformers"):
+    for noisy in ("httpx", "httpx2", "ray", "sentence_transformers"):
         logging.getLogger(noisy).setLevel(logging.INFO if verbose else logging.ERROR)
 
 

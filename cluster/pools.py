@@ -14,7 +14,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from actors.coordinator import Coordinator
 from actors.generator_client import GeneratorClient
 from actors.memory import MemoryActor
-from actors.scorer import Scorer
+from actors.scorer import Scorer, scorer_environment
 from actors.scorer_pool import ScorerPool
 from cluster.generators import handle, quietly, running_generators
 from staragents.config import Config, ScorerModelConfig
@@ -111,7 +111,6 @@ def start_coordinator(config: Config, scan: SeedScan, pools: Pools, facts: dict[
 def _scorer(config: Config, role: str, name: str) -> Any:
     model: ScorerModelConfig = getattr(config.scoring, role)
     fake = model.model == "fake"
-    threads = str(max(1, round(model.num_cpus)))
     return (
         ray.remote(Scorer)
         .options(
@@ -119,7 +118,7 @@ def _scorer(config: Config, role: str, name: str) -> Any:
             num_cpus=0 if fake else model.num_cpus,
             num_gpus=model.num_gpus,
             max_restarts=-1,
-            runtime_env={"env_vars": {"OMP_NUM_THREADS": threads, "TOKENIZERS_PARALLELISM": "false"}},
+            runtime_env={"env_vars": scorer_environment(model)},
         )
         .remote(role, model, config.scoring, "" if fake else resolve_model(model.model))
     )

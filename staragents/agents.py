@@ -166,7 +166,7 @@ def _unquoted(text: str, commented: bool) -> str:
     if closing is None:
         return text
     inside, found, after = text[1:].partition(closing)
-    if found and (not after or commented and after.startswith("\n")):
+    if found and (not after or (commented and after.startswith("\n"))):
         return inside
     return text
 

@@ -156,7 +156,7 @@ def _shown(text: str, fence: str, limit: int) -> str:
 
 
 _WRITTEN_VERDICT = re.compile(
-    r"""verdict"?\s*[:=]\s*"?\s*(?P<json>A|B|tie)\b|\[\[\s*(?P<square>A|B|C|tie)\s*\]\]""", re.IGNORECASE
+    r"""verdict["'*]*\s*[:=]["'*\s]*(?P<json>A|B|tie)\b|\[\[\s*(?P<square>A|B|C|tie)\s*\]\]""", re.IGNORECASE
 )
 _BARE_VERDICT = re.compile(r"""\W*(?P<bare>A|B|tie)\W*""", re.IGNORECASE)
 

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
+from functools import cache
 
 from staragents.generation import Generation
+from staragents.prompt_templates import load_prompt, shipped_prompts
 
 REASONS = {
     "empty": "there is no text",
@@ -36,16 +39,16 @@ def rewrite_problem(seed_instruction: str, rewritten: str, generation: Generatio
         return "cut_off"
     if is_refusal(rewritten):
         return "refusal"
-    if _leaks(rewritten, seed_instruction, _REWRITE_MARKERS):
+    if _leaks(rewritten, seed_instruction, _REWRITE_MARKERS) or _example_phrases() & set(_phrases(rewritten)):
         return "prompt_leak"
     if loops(rewritten) and not loops(seed_instruction):
         return "repetition"
-    if _ANSWERED.match(rewritten) and not _ANSWERED.match(seed_instruction):
+    if _states(rewritten) and not _states(seed_instruction):
         return "answered"
     old, new = words(seed_instruction), words(rewritten)
     if _adds_nothing(old, new):
         return "no_change"
-    if _lost_input(seed_instruction, new):
+    if _lost_input(seed_instruction, rewritten):
         return "lost_input"
     if len(new) > 2 * len(old) + 100:
         return "too_long"
@@ -134,18 +137,56 @@ _ANSWER_MARKERS = re.compile(
 )
 
 
+_EDGES = re.compile(r"^\W+|\W+$")
+
+
 def _leaks(text: str, source: str, markers: re.Pattern[str]) -> bool:
     """A marker stands in the text though not in what the text was made from."""
     known = source.casefold()
-    return any(match[0].strip().casefold() not in known for match in markers.finditer(text))
+    return any(_EDGES.sub("", match[0].casefold()) not in known for match in markers.finditer(text))
+
+
+PHRASE_WORDS = 8
+
+
+def _phrases(text: str) -> Iterator[tuple[str, ...]]:
+    found = words(text)
+    return zip(*(found[start:] for start in range(PHRASE_WORDS)), strict=False)
+
+
+@cache
+def _example_phrases() -> frozenset[tuple[str, ...]]:
+    """What a small model copies from the example turns of our own prompts instead of using them."""
+    return frozenset(
+        phrase
+        for name in shipped_prompts("instruction")
+        for turn in load_prompt("instruction", name).render(instruction="", history="").turns
+        if turn.role == "assistant"
+        for phrase in _phrases(turn.content)
+    )
 
 
 _ANSWERED = re.compile(
     r"(?:yes|no|sure|certainly|of course)[,.!]|the (?:correct |right )?answer\b"
-    r"|here (?:is|are) (?:the|a|an|some|\w+) (?:list|answer|example|response|tip|suggestion|idea|step|way)"
+    r"|here (?:is|are) (?:[\w-]+ ){1,3}(?:list|answer|example|response|tip|suggestion|idea|step|way)"
+    r"|to \w+ [^?:\n]*, you (?:can|could|would|will|should|need|'ll)\b"
     r"|here's (?:the|a|an|some) ",
     re.IGNORECASE,
 )
+
+# One statement, neither a question nor an introduction to anything: there is nothing to do in it.
+_STATEMENT = re.compile(
+    r"(?:the|an?|this|these|there|it|they|you (?:can|could|have)|i'm|i am|my)\b[^?:\n]*", re.IGNORECASE
+)
+_SENTENCE_END = re.compile(r"[.!]\s+\S")
+
+
+def _states(text: str) -> bool:
+    """The text answers or states something where an instruction is expected."""
+    if _ANSWERED.match(text):
+        return True
+    return bool(_STATEMENT.fullmatch(text)) and not _SENTENCE_END.search(text)
+
 
 # Scripts without spaces between words count by character: a whole sentence would be one word.
 _WORD = re.compile(
@@ -162,14 +203,21 @@ def words(text: str) -> list[str]:
 def _adds_nothing(old: list[str], new: list[str]) -> bool:
     """At most one word of the new text is not in the old one, none if the old one is short."""
     added = sum((Counter(new) - Counter(old)).values())
-    return added == 0 or added == 1 and len(old) > 3
+    return added == 0 or (added == 1 and len(old) > 3)
 
 
-def _lost_input(seed_instruction: str, new: list[str]) -> bool:
-    """The rewrite keeps the task but not the text below it. A new task (`broaden`) needs no old input."""
+_POINTS_AT_INPUT = re.compile(
+    r"\b(?:(?:this|these|the (?:given|following|above)) \w+|(?:given|following|above|below)\b)", re.IGNORECASE
+)
+
+
+def _lost_input(seed_instruction: str, rewritten: str) -> bool:
+    """The rewrite keeps or points at the task's text but not the text. A new task (`broaden`) needs none."""
     head, *rest = re.split(r"\n\s*\n|:\s*\n", seed_instruction, maxsplit=1)
-    task, given = words(head), words("".join(rest))
-    return len(given) > 2 and _kept(task, new) >= 0.5 and _kept(given, new) < 0.5
+    task, given, new = words(head), words("".join(rest)), words(rewritten)
+    if len(given) < 3 or _kept(given, new) >= 0.5:
+        return False
+    return _kept(task, new) >= 0.5 or bool(_POINTS_AT_INPUT.search(rewritten))
 
 
 def _kept(old: list[str], new: list[str]) -> float:
@@ -182,7 +230,7 @@ def _echoes(instruction: str, answer: str) -> bool:
     if len(old) < 4:
         return False
     near = 0.8 <= len(new) / len(old) <= 1.2 and old[:3] == new[:3] and old[-3:] == new[-3:]
-    return new == old or near and _adds_nothing(old, new)
+    return new == old or (near and _adds_nothing(old, new))
 
 
 LONGEST_PERIOD = 40

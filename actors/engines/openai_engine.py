@@ -195,7 +195,7 @@ def _generation(answer: ChatCompletion | Completion, seconds: float) -> Generati
     usage = answer.usage
     return Generation(
         text=text,
-        finish_reason=choice.finish_reason,  # type: ignore[arg-type]
+        finish_reason=choice.finish_reason,
         tokens_in=int(usage.prompt_tokens or 0) if usage else 0,
         tokens_out=int(usage.completion_tokens or 0) if usage else len(logprobs),
         seconds=seconds,

@@ -47,7 +47,8 @@ class VllmEngine:
                 GenerationRequest("probe", Sampling(temperature=0.0, max_tokens=1), seed=0, prompt="Hello")
             )
         except Exception as error:
-            raise EngineDead(f"vLLM could not start {self.config.model}: {error}") from error
+            reason = " ".join(str(error).split())
+            raise EngineDead(f"vLLM could not start {self.config.model}: {reason}") from error
 
     def _engine_args(self) -> dict[str, Any]:
         config = self.config
@@ -64,7 +65,7 @@ class VllmEngine:
             "distributed_executor_backend": "mp" if gpus > 1 else "uni",
             "seed": 0,
             # Small judges otherwise spend their token budget on line breaks between JSON keys.
-            "structured_outputs_config": {"disable_any_whitespace": True},
+            "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
             **config.engine_args,
         }
 

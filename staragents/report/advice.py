@@ -120,8 +120,8 @@ def _about_pairs(summary: dict[str, Any]) -> Iterator[str]:
 def _about_memory(memory: dict[str, Any], run: dict[str, Any]) -> Iterator[str]:
     if failures := run.get("memory", {}).get("failures", 0):
         yield (
-            f"the memory bank was away for {failures} seeds, whose pairs were drawn without it: check memory.url "
-            "or try a larger memory.timeout_s"
+            f"the memory bank was away for {failures} seeds, whose pairs were drawn without it: "
+            "check memory.url or try a larger memory.timeout_s"
         )
     if memory["enabled"] and memory["seeds"] >= 10 * ENOUGH and memory["hit_rate"] == 0:
         yield (

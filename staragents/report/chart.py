@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +18,7 @@ MAX_LABEL = 32
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """`note` says how to read it. `figure` is None if the run has nothing to show here; `missing` says why."""
+    """`note` says how to read it. `figure` is None if there is nothing to show; `missing` says why."""
 
     name: str
     title: str
@@ -56,9 +57,41 @@ def figure(traces: list[dict[str, Any]], x: Axis, y: Axis, **layout: Any) -> Fig
 
 
 def label(text: str) -> str:
-    """A name for a tick, legend or hover label. Plotly renders a subset of HTML there, so it is escaped."""
-    short = text if len(text) <= MAX_LABEL else text[: MAX_LABEL - 3] + "..."
-    return html.escape(short)
+    """A short name for a legend or hover label. Plotly renders a subset of HTML there, so it is escaped."""
+    if len(text) > MAX_LABEL:
+        # Cut in the middle: a pair's two agents differ at both ends.
+        half = (MAX_LABEL - 3) // 2
+        text = f"{text[:half]}...{text[-half:]}"
+    return html.escape(text)
+
+
+def seeds_axis(seeds: int) -> Axis:
+    """Place in the run; whole numbers even if there are only a few."""
+    step = {"dtick": 1} if seeds <= 10 else {"nticks": 7}
+    return Axis("seeds done", {"rangemode": "tozero", "tickformat": ",", **step})
+
+
+def names_axis(names: list[str], **more: Any) -> Axis:
+    """A vertical axis with one row a name, the first on top. Long names are cut only where they are shown,
+    or two that begin alike would share a row; traces use `html.escape(name)` as their y.
+    """
+    ticks = {"tickmode": "array", "tickvals": [html.escape(name) for name in names]}
+    return Axis(
+        more={
+            **ticks,
+            "ticktext": [label(name) for name in names],
+            "range": [len(names) - 0.5, -0.5],
+            "showgrid": False,
+            "ticksuffix": " ",
+            **more,
+        }
+    )
+
+
+def legend_height(names: list[str]) -> int:
+    """Pixels the legend takes below a plot, on a phone too."""
+    beside = 2 if max(map(len, names), default=0) <= 20 else 1
+    return 20 * math.ceil(len(names) / beside)
 
 
 def bar_height(bars: int) -> int:

@@ -1,4 +1,4 @@
-"""A few candidates to look at: the best accepted ones, some the judge preferred the seed to, some rejected."""
+"""A few candidates to look at: the best accepted ones, some that lost to their seed, some rejected."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 from staragents.evolution.policy import Standing
@@ -15,6 +16,9 @@ from staragents.report.chart import (
     bar_height,
     figure,
     label,
+    legend_height,
+    names_axis,
+    seeds_axis,
 )
 from staragents.report.evidence import IfdPoint, VerdictPoint
 from staragents.report.moments import Sample
@@ -29,24 +33,25 @@ def policy_chart(moments: list[Moment], policy: str) -> Chart:
     last = moments[-1].standings if moments else []
     order = [s.pair for s in sorted(last, key=lambda s: s.probability, reverse=True)]
     traces = [
-        _pair_line(moments, pair, PALETTE[place] if place < len(PALETTE) else MUTED)
-        for place, pair in enumerate(order)
+        {**_pair_line(moments, pair, MUTED), "opacity": 0.5, "showlegend": False}
+        for pair in order[len(PALETTE) :]
     ]
+    traces += [_pair_line(moments, pair, colour) for pair, colour in zip(order, PALETTE, strict=False)]
     return Chart(
         name="policy",
         title="Which pairs the policy came to prefer",
-        note=f"Chance of a pair to be drawn next, after so many seeds (policy: {policy}). Lines that part: it found "
-        "a difference. Base pairs are always called and not shown. Click a name to hide its line.",
+        note=f"Chance of a pair to be drawn next, after so many seeds (policy: {policy}). Lines that part: "
+        "it found a difference. Base pairs are always called and not shown; grey: pairs that ended low.",
         figure=figure(
             traces,
-            Axis("seeds done", {"rangemode": "tozero", "tickformat": "~s"}),
+            seeds_axis(moments[-1].seeds),
             Axis(more={"rangemode": "tozero", "tickformat": ".0%"}),
             hovermode="closest",
         )
         if len(moments) > 1 and traces
         else None,
         missing="No seed was finished, or there are only base pairs.",
-        height=400,
+        height=330 + legend_height(order[: len(PALETTE)]),
     )
 
 
@@ -67,13 +72,13 @@ def beliefs_chart(moments: list[Moment]) -> Chart:
         f"They narrow as a pair is tried more often.{others}",
         figure=figure(
             traces,
-            Axis("seeds done", {"rangemode": "tozero", "tickformat": "~s"}),
+            seeds_axis(moments[-1].seeds),
             Axis("mean reward", {"range": [0, 1], "dtick": 0.25}),
         )
         if len(moments) > 1 and traces
         else None,
         missing="No seed was finished, or there are only base pairs.",
-        height=400,
+        height=330 + legend_height([standing.pair for standing in order]),
     )
 
 
@@ -85,7 +90,7 @@ def rewards_chart(pairs: dict[str, dict[str, Any]], rewards: dict[str, Sample[fl
             "type": "box",
             "orientation": "h",
             "x": rewards[name].items,
-            "y": [label(name)] * len(rewards[name].items),
+            "y": [html.escape(name)] * len(rewards[name].items),
             "boxpoints": "all",
             "pointpos": 0,
             "jitter": 0.7,
@@ -104,7 +109,7 @@ def rewards_chart(pairs: dict[str, dict[str, Any]], rewards: dict[str, Sample[fl
         "type": "scatter",
         "mode": "markers",
         "x": [mean for mean, _, _ in means],
-        "y": [label(name) for name in names],
+        "y": [html.escape(name) for name in names],
         "error_x": _spread(means, ACCENT),
         "marker": {"size": 10, "symbol": "diamond", "color": colours},
         "customdata": [[pairs[name]["accepted"], pairs[name]["drawn"]] for name in names],
@@ -116,7 +121,7 @@ def rewards_chart(pairs: dict[str, dict[str, Any]], rewards: dict[str, Sample[fl
         title="Reward by pair",
         note="Dots: single candidates (a sample). Diamond: mean with its 90 % interval; blue for base pairs. "
         "Reward is difficulty times judge win, so many are exactly 0.",
-        figure=figure([*dots, points], Axis("reward", SHARE_AXIS), _rows_axis(len(names))) if names else None,
+        figure=figure([*dots, points], Axis("reward", SHARE_AXIS), names_axis(names)) if names else None,
         missing="No candidate has a reward.",
         height=bar_height(len(names)),
     )
@@ -166,8 +171,8 @@ def judge_chart(verdicts: Sample[VerdictPoint]) -> Chart:
     return Chart(
         name="judge",
         title="The judge, asked in both orders",
-        note="Each dot is a candidate: how surely the judge prefers it when shown first, and when shown second. "
-        "Dots below the diagonal: the first place helps. Orange: its two verdicts contradict each other.",
+        note="Each dot is a candidate: how surely the judge prefers it when shown first, and when shown "
+        "second. Dots below the diagonal: the first place helps. Orange: the verdicts contradict each other.",
         figure=figure(
             [
                 _verdict_points("both orders agree", agree, ACCENT),
@@ -268,7 +273,3 @@ def _spread(values: list[tuple[float, float, float]], colour: str) -> dict[str, 
         "thickness": 1.5,
         "width": 4,
     }
-
-
-def _rows_axis(rows: int) -> Axis:
-    return Axis(more={"range": [rows - 0.5, -0.5], "showgrid": False, "ticksuffix": " "})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -41,14 +40,10 @@ def write_report(run_dir: str | Path) -> Path:
     run = SavedRun.open(run_dir)
     funnel = run.summary["funnel"]
     evidence = Evidence.gather(
-        run.shards, funnel["finished"], Timeline(run.config, funnel["seeds"], funnel["finished"])
+        run.folder.shards(), funnel["finished"], Timeline(run.config, funnel["seeds"], funnel["finished"])
     )
-    page = _page(run, evidence)
-    target = run.path / "report.html"
-    temporary = target.with_name(".report.html.tmp")
-    temporary.write_text(page, encoding="utf-8", newline="\n")
-    os.replace(temporary, target)
-    return target
+    run.folder.write("report.html", _page(run, evidence))
+    return run.folder.path / "report.html"
 
 
 def _page(run: SavedRun, evidence: Evidence) -> str:

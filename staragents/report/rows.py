@@ -14,11 +14,6 @@ Row = dict[str, Any]
 ROWS_PER_BATCH = 256
 
 
-def shards_of(run_dir: Path) -> list[Path]:
-    """The complete shards of a run directory in the order they were committed."""
-    return sorted((run_dir / "candidates").glob("part-*.parquet"))
-
-
 def read_rows(shards: Iterable[Path]) -> Iterator[Row]:
     """Every candidate as a dict by column name, maps as dicts, in commit order."""
     for shard in shards:
@@ -31,11 +26,6 @@ def read_seeds(shards: Iterable[Path]) -> Iterator[list[Row]]:
     """The candidates of one seed after the other, in commit order."""
     for _, rows in groupby(read_rows(shards), key=lambda row: row["seed_id"]):
         yield list(rows)
-
-
-def count_rows(shards: Iterable[Path]) -> int:
-    """From the files' footers: reads no data."""
-    return sum(pq.read_metadata(shard).num_rows for shard in shards)
 
 
 def is_generated(row: Row) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 from staragents.report.chart import (
@@ -13,13 +14,13 @@ from staragents.report.chart import (
     Chart,
     bar_height,
     figure,
-    label,
+    names_axis,
+    seeds_axis,
 )
 from staragents.report.evidence import Window
 
 FUNNEL = ("drawn", "generated", "scored", "judged", "accepted")
-COUNT_AXIS: dict[str, Any] = {"rangemode": "tozero", "tickformat": "~s", "nticks": 6}
-NAMES_AXIS: dict[str, Any] = {"autorange": "reversed", "showgrid": False, "ticksuffix": " "}
+COUNT_AXIS: dict[str, Any] = {"rangemode": "tozero", "tickformat": ",", "nticks": 5}
 
 
 def funnel_chart(funnel: dict[str, Any]) -> Chart:
@@ -30,8 +31,12 @@ def funnel_chart(funnel: dict[str, Any]) -> Chart:
     return Chart(
         name="funnel",
         title="From drawn pairs to accepted samples",
-        note="Each bar counts candidates, with their share of all drawn. At most one candidate a seed is accepted.",
-        figure=figure([bars], _silent_axis(counts), Axis(more=NAMES_AXIS), bargap=0.35) if drawn else None,
+        note="Each bar counts candidates, with their share of all drawn. At most one a seed is accepted.",
+        figure=figure(
+            [bars], _silent_axis(counts), names_axis([step.capitalize() for step in FUNNEL]), bargap=0.35
+        )
+        if drawn
+        else None,
         missing="No candidate was drawn.",
         height=bar_height(5),
     )
@@ -43,7 +48,7 @@ def losses_chart(funnel: dict[str, Any], most: int = 10) -> Chart:
     losses = sorted(losses, key=lambda loss: loss[1], reverse=True)[:most]
     counts = [count for _, count, _ in losses]
     bars = _counted(
-        [label(name) for name, _, _ in losses],
+        [name for name, _, _ in losses],
         counts,
         [f"{count:,}" for count in counts],
         [colour for _, _, colour in losses],
@@ -53,7 +58,9 @@ def losses_chart(funnel: dict[str, Any], most: int = 10) -> Chart:
         title="Where candidates were lost",
         note="Grey: the text broke a rule and was rejected. Red: an engine or actor failed. "
         "Each row of it is in quarantine.parquet.",
-        figure=figure([bars], _silent_axis(counts), Axis(more=NAMES_AXIS), bargap=0.35) if losses else None,
+        figure=figure([bars], _silent_axis(counts), names_axis([name for name, _, _ in losses]), bargap=0.35)
+        if losses
+        else None,
         missing="Nothing was rejected and nothing failed.",
         height=bar_height(len(losses)),
     )
@@ -70,7 +77,7 @@ def tokens_chart(stages: dict[str, dict[str, float]]) -> Chart:
         title="Tokens by stage",
         note="Prompt tokens and new tokens of every model call, retries of unreadable verdicts included. "
         "Scoring writes nothing.",
-        figure=_stacked(traces) if any(sum(trace["x"]) for trace in traces) else None,
+        figure=_stacked(traces, names) if any(sum(trace["x"]) for trace in traces) else None,
         missing="No tokens were counted.",
         height=bar_height(len(names)),
     )
@@ -84,7 +91,7 @@ def seconds_chart(stages: dict[str, dict[str, float]]) -> Chart:
         title="Seconds by stage",
         note="Time that requests spent in their engine, summed. Engines work on many at once, "
         "so the sum can be longer than the run.",
-        figure=_stacked([bars]) if sum(bars["x"]) else None,
+        figure=_stacked([bars], names) if sum(bars["x"]) else None,
         missing="No time was measured.",
         height=bar_height(len(names)),
     )
@@ -110,7 +117,7 @@ def recall_chart(windows: list[Window], enabled: bool) -> Chart:
         "It is 0 while the bank warms up.",
         figure=figure(
             [line],
-            Axis("seeds done", COUNT_AXIS),
+            seeds_axis(windows[-1].end),
             Axis(more={"range": [0, 1.03], "tickformat": ".0%"}),
         )
         if shown
@@ -125,7 +132,7 @@ def _counted(names: list[str], counts: list[int], texts: list[str], colours: lis
         "type": "bar",
         "orientation": "h",
         "x": counts,
-        "y": names,
+        "y": [html.escape(name) for name in names],
         "text": texts,
         "textposition": "outside",
         "cliponaxis": False,
@@ -145,17 +152,17 @@ def _stage_bars(name: str, stages: list[str], values: list[float], colour: str) 
         "orientation": "h",
         "name": name,
         "x": values,
-        "y": [label(stage) for stage in stages],
+        "y": [html.escape(stage) for stage in stages],
         "marker": {"color": colour},
         "hovertemplate": f"%{{y}}: %{{x:,.0f}} {name}<extra></extra>",
     }
 
 
-def _stacked(traces: list[dict[str, Any]]) -> dict[str, Any]:
+def _stacked(traces: list[dict[str, Any]], stages: list[str]) -> dict[str, Any]:
     return figure(
         traces,
         Axis(more=COUNT_AXIS),
-        Axis(more=NAMES_AXIS),
+        names_axis(stages),
         barmode="stack",
         bargap=0.35,
         showlegend=len(traces) > 1,

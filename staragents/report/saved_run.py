@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,44 +9,33 @@ from typing import Any
 from staragents.config import Config
 from staragents.config_loading import from_yaml
 from staragents.errors import BadInput
-from staragents.report.rows import shards_of
+from staragents.run_directory import RunDirectory
 
 REFERENCE = "Star-Agents (arXiv 2411.14497)"
 
 
 @dataclass(frozen=True, slots=True)
 class SavedRun:
-    """Config, summary and shards of a run directory."""
+    """Folder, config and summary of a run."""
 
-    path: Path
+    folder: RunDirectory
     config: Config
     config_text: str
     summary: dict[str, Any]
-    shards: list[Path]
 
     @classmethod
     def open(cls, run_dir: str | Path) -> SavedRun:
         """Raises BadInput if the folder is not a run directory that came as far as its summary."""
-        path = Path(run_dir)
-        texts = {}
-        for name in ("config.yaml", "summary.json"):
-            try:
-                texts[name] = (path / name).read_text(encoding="utf-8")
-            except OSError as error:
-                raise BadInput(
-                    f"{path / name}: expected a finished run's file, got {error.strerror}"
-                ) from error
+        folder = RunDirectory(run_dir)
+        path = folder.path / "config.yaml"
         try:
-            config, summary = from_yaml(texts["config.yaml"]), json.loads(texts["summary.json"])
-        except (BadInput, ValueError) as error:
-            raise BadInput(f"{path}: config.yaml or summary.json is damaged: {error}") from error
-        return cls(
-            path=path,
-            config=config,
-            config_text=texts["config.yaml"],
-            summary=summary,
-            shards=shards_of(path),
-        )
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadInput(f"{path}: expected a run's config, got {error}") from error
+        summary = folder.summary()
+        if summary is None:
+            raise BadInput(f"{folder.path}: no summary.json: the run did not come to its end yet")
+        return cls(folder, from_yaml(text), text, summary)
 
     @property
     def title(self) -> str:

@@ -33,7 +33,7 @@ class Timeline:
         self._keep()
 
     def add_seed(self, rows: list[Row]) -> None:
-        """The next seed's candidates. Base pairs are always called, so the policy learns nothing from them."""
+        """The next seed's candidates. Base pairs are always called: the policy learns nothing of them."""
         if self._policy is None:
             return
         self._policy.observe(

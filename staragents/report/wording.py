@@ -11,7 +11,7 @@ def number(value: float | None) -> str:
         return DASH
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:,.1f}" if abs(value) >= 10 else f"{value:.3f}"
+    return f"{value:,.1f}" if abs(value) >= 10 or value == 0 else f"{value:.3f}"
 
 
 def short(value: float | None) -> str:

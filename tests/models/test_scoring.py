@@ -176,7 +176,7 @@ def test_the_chat_template_is_what_the_prompt_is_written_with(smollm2: str) -> N
     ]
     row = ScoreRow((*(Message(**m) for m in messages), Message("assistant", "An apple can be red.")))  # type: ignore[arg-type]
     [score] = IfdModel(smollm2, threads=1, template=Template.chat).score([row])
-    context = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
+    context: Any = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
     answer = tokenizer.encode("An apple can be red.", add_special_tokens=False)
     # The template begins with BOS, so that no second one is put before it.
     assert context[0] == tokenizer.bos_token_id

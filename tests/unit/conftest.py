@@ -140,6 +140,15 @@ def _measure(candidate: Candidate, quality: float, rng: random.Random, text: str
     candidate.reward = candidate.difficulty * candidate.judge_win
 
 
+def _failed(candidate: Candidate) -> Candidate:
+    known = ("seed_id", "candidate_id", "pair", "instruction_agent", "response_agent", "propensity", "base")
+    return Candidate(
+        **{name: getattr(candidate, name) for name in known},
+        seed_messages=candidate.seed_messages,
+        failed_stage="rewrite",
+    )
+
+
 def write_run(
     path: Path,
     seeds: int = 60,
@@ -147,11 +156,16 @@ def write_run(
     pairs: dict[str, float] = QUALITY,
     facts: dict[str, Any] | None = None,
     seeds_per_shard: int = 25,
+    dead: bool = False,
 ) -> Path:
-    """A finished run directory. `text` replaces every text of seeds and models; `facts` the coordinator's."""
+    """A finished run directory. `text` replaces every text of seeds and models; `facts` adds to what the
+    coordinator knows; with `dead` engines every candidate failed.
+    """
     rng = random.Random(7)
     (path / "candidates").mkdir(parents=True)
     made = [make_seed(number, rng, text, pairs) for number in range(seeds)]
+    if dead:
+        made = [[_failed(candidate) for candidate in seed] for seed in made]
     for part, start in enumerate(range(0, seeds, seeds_per_shard)):
         rows = [candidate for seed in made[start : start + seeds_per_shard] for candidate in seed]
         pq.write_table(candidates_table(rows), path / "candidates" / f"part-{part:06d}.parquet")

@@ -20,7 +20,11 @@ from staragents.errors import BadInput
 from staragents.messages import Message
 from staragents.records import Seed
 
-SYSTEM, QUESTION, REPLY = Message("system", "Be kind."), Message("user", "Hi."), Message("assistant", "Hello!")
+SYSTEM, QUESTION, REPLY = (
+    Message("system", "Be kind."),
+    Message("user", "Hi."),
+    Message("assistant", "Hello!"),
+)
 LAST = (Message("user", "Name a quokka."), Message("assistant", "Quincy."))
 SINGLE = Seed("s1", 0, LAST)
 LONG = Seed("s2", 1, (SYSTEM, QUESTION, REPLY, *LAST))
@@ -30,7 +34,9 @@ def make_config(**changes: object) -> Config:
     agents = AgentsConfig(
         instruction={
             "same": AgentConfig(prompt="keep"),
-            "deeper": AgentConfig(model="chatty", prompt="deepen", temperature=0.9, max_tokens=99, stop=["##"]),
+            "deeper": AgentConfig(
+                model="chatty", prompt="deepen", temperature=0.9, max_tokens=99, stop=["##"]
+            ),
         },
         response={
             "plain": AgentConfig(model="chatty", prompt="direct"),
@@ -124,7 +130,10 @@ def test_requests_are_the_same_in_a_resumed_run_and_differ_in_everything_else(ag
         responder.answer_request((), "Name a quokka.", "c1", 0, 60.0),
     ]
 
-    assert agents_from_config(make_config()).instruction["deeper"].rewrite_request(SINGLE, "c1", 0, 60.0) == first
+    assert (
+        agents_from_config(make_config()).instruction["deeper"].rewrite_request(SINGLE, "c1", 0, 60.0)
+        == first
+    )
     assert len({request.request_id for request in requests}) == 3
     assert len({request.seed for request in requests}) == 3
     assert rewriter.rewrite_request(SINGLE, "c1", 1, 60.0).seed != first.seed
@@ -142,7 +151,10 @@ def test_every_bad_template_is_reported_at_once_with_its_key(tmp_path: Path) -> 
     broken.write_text("{{ instruction }}\n{{ nothing }}")
     config = make_config(
         instruction={"x": AgentConfig(model="chatty", prompt=str(broken))},
-        response={"y": AgentConfig(model="basic", prompt="direct"), "z": AgentConfig(model="chatty", prompt="no")},
+        response={
+            "y": AgentConfig(model="basic", prompt="direct"),
+            "z": AgentConfig(model="chatty", prompt="no"),
+        },
     )
 
     with pytest.raises(BadInput) as error:

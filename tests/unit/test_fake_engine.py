@@ -14,10 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.engines.fake_engine import FakeEngine
-from staragents.config import FakeConfig, ModelConfig
+from staragents.config import FakeConfig, JudgeConfig, ModelConfig
 from staragents.errors import EngineError
 from staragents.generation import Generation, GenerationRequest, Sampling
+from staragents.judge import parse_verdict
 from staragents.messages import Message
+from staragents.rejects import answer_problem, rewrite_problem
 
 VERDICT = {
     "type": "object",
@@ -105,11 +107,17 @@ def test_the_set_share_of_requests_fails_and_a_retry_may_succeed() -> None:
     assert answers(flaky, [request(name=f"{failed[0]}-0")]) == [None]
 
 
-def test_the_set_share_of_answers_are_refusals() -> None:
-    texts = [g.text for g in answers(engine(refusal_rate=0.2), [request(seed=i) for i in range(1000)]) if g]
-    refusals = [text for text in texts if text.startswith("I'm sorry, but I can't")]
-    assert 140 <= len(refusals) <= 260
-    assert all("fake" in text for text in refusals)
+def test_the_set_share_of_answers_are_refusals_and_the_others_pass_the_reject_rules() -> None:
+    seed = "Name a long river in the west of France."
+    generations = answers(engine(refusal_rate=0.2), [request(seed, seed=i) for i in range(1000)])
+    written = [generation for generation in generations if generation]
+    assert all("fake" in generation.text for generation in written)
+    for problems in (
+        [rewrite_problem(seed, generation.text, generation) for generation in written],
+        [answer_problem(seed, generation.text, generation, "The Loire.") for generation in written],
+    ):
+        assert set(problems) == {None, "refusal"}
+        assert 140 <= problems.count("refusal") <= 260
 
 
 def test_a_verdict_is_json_of_the_schema_with_the_labels_probabilities() -> None:
@@ -131,6 +139,8 @@ def test_verdicts_vary_in_label_and_certainty() -> None:
         token.top for g in answers(engine(), requests) if g for token in g.logprobs if len(token.top) == 3
     ]
     chances = sorted(math.exp(top["A"]) for top in tops)
+    verdicts = [parse_verdict(g, JudgeConfig()) for g in answers(engine(), requests) if g]
+    assert len({verdict.a_wins for verdict in verdicts if verdict}) == 300
     assert chances[30] < 0.15
     assert chances[-30] > 0.6
     assert all(sum(max(top, key=lambda n: top[n]) == name for top in tops) > 60 for name in ("A", "B", "tie"))

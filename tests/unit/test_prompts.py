@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from staragents.errors import BadInput
@@ -13,6 +13,7 @@ from staragents.messages import Message
 from staragents.prompt_templates import AGENT_SAMPLE, PromptTemplate, load_prompt, shipped_prompts
 
 EVERY_PROMPT = [(role, name) for role in ("instruction", "response") for name in shipped_prompts(role)]
+DIRECT = load_prompt("response", "direct")
 STYLES = ["broaden", "concretise", "constrain", "deepen", "lengthen", "reason"]
 
 
@@ -85,7 +86,8 @@ def test_an_empty_system_turn_is_left_out() -> None:
 
 
 def test_blocks_see_what_the_top_level_sets() -> None:
-    source = "{% set stop = ['END'] %}{% set word = 'Please' %}{% block user %}{{ word }}: {{ instruction }}{% endblock %}"
+    source = """{% set stop = ['END'] %}{% set word = 'Please' %}
+    {% block user %}{{ word }}: {{ instruction }}{% endblock %}"""
 
     prompt = template(source).render(instruction="Why?", history="")
 
@@ -104,8 +106,8 @@ def test_blocks_see_what_the_top_level_sets() -> None:
         ("{% block assistant %}x{% endblock %}", "my.j2: blocks: expected an optional system turn"),
         (
             "{% block user %}x{% endblock %}{% block user_2 %}y{% endblock %}",
-            "my.j2: blocks: expected an optional system turn, then user and assistant in turn with user last, "
-            "got user, user",
+            "my.j2: blocks: expected an optional system turn, then user and assistant in turn "
+            "with user last, got user, user",
         ),
         ("{% set stop = 'END' %}{{ instruction }}", "my.j2: stop: expected a list of texts, got 'END'"),
         ("{% set stop = [''] %}{{ instruction }}", "my.j2: stop: expected a list of texts, got ['']"),
@@ -157,11 +159,14 @@ def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
         load_prompt("response", "directt")
 
 
-_TEMPLATE_LIKE = st.sampled_from(["{{ 7 * 7 }}", "{% for x in y %}", "{#", "{% endblock %}", "<b>&amp;", "\\", "%s"])
+_TEMPLATE_LIKE = st.sampled_from(
+    ["{{ 7 * 7 }}", "{% for x in y %}", "{#", "{% endblock %}", "<b>&amp;", "\\", "%s"]
+)
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(_TEMPLATE_LIKE, st.text(max_size=20))).map("".join))
 def test_seed_text_is_never_read_as_template(text: str) -> None:
-    prompt = load_prompt("response", "direct").render(instruction=text, history=text)
+    prompt = DIRECT.render(instruction=text, history=text)
 
     assert prompt.turns[-1].content == text.strip()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from staragents.generation import Generation
@@ -86,8 +86,8 @@ def test_a_refusal_is_an_answer_where_the_seed_refuses_too() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        'Explain why a chatbot says "I\'m sorry, but I can\'t help with that."',
-        '"I\'m sorry, but I can\'t help with that." Make this reply friendlier and name two alternatives.',
+        "Explain why a chatbot says \"I'm sorry, but I can't help with that.\"",
+        "\"I'm sorry, but I can't help with that.\" Make this reply friendlier and name two alternatives.",
         "What should I say when I can't provide a receipt?",
     ],
 )
@@ -110,6 +110,11 @@ def test_an_instruction_may_quote_a_refusal(text: str) -> None:
         ("answered", "The answer to this is lentil soup for every day."),
         ("answered", "Here's a list of dishes that children like."),
         ("answered", "Here are some ideas for a weekly menu that is cheap."),
+        ("answered", "Here are a few ideas to consider: soup, pasta, rice."),
+        ("answered", "To plan a menu for a week, you would start with the soup. Then the rest."),
+        ("answered", "There are five dishes for a week."),
+        ("answered", "You can have lentil soup on Monday and pasta on Tuesday!"),
+        ("answered", "A good menu that has a main dish for each day and no nuts."),
         ("no_change", SEED),
         ("no_change", SEED.upper() + "  "),
         ("no_change", "Plan a weekly lunch menu for a school."),
@@ -128,6 +133,9 @@ def test_a_rewrite_that_failed_has_its_reason(reason: str, text: str) -> None:
     [
         "Plan a weekly lunch menu for a school with a main dish for each day and no nuts.",
         "Plan a weekly lunch menu for 240 pupils, with a main dish a day that costs at most 2 euros.",
+        "There are 240 pupils, and 12 eat no meat. Plan a menu for five days.",
+        "The school has no oven: plan five lunches.",
+        "The cook is ill, so what can 12 pupils cook for all?",
         "How would a school kitchen halve its food waste without smaller portions?",
         "No school lunch is perfect: name five flaws of a weekly menu and how to plan around them.",
         "\u00bfC\u00f3mo se planifica el men\u00fa de una escuela?",
@@ -147,29 +155,53 @@ def test_a_text_that_reached_max_tokens_is_cut_off() -> None:
 
 @pytest.mark.parametrize("name", shipped_prompts("instruction"))
 def test_our_own_system_text_never_passes_as_a_rewrite(name: str) -> None:
-    system = load_prompt("instruction", name).render(instruction="Name a quokka.", history="").turns[0].content
+    system = (
+        load_prompt("instruction", name).render(instruction="Name a quokka.", history="").turns[0].content
+    )
 
     assert of_rewrite(system) == "prompt_leak"
+
+
+def test_a_statement_may_be_an_instruction_where_the_seed_is_one_too() -> None:
+    assert of_rewrite("A story about a dog that guards a bakery.", "A story about a dog.") is None
+
+
+@pytest.mark.parametrize("name", shipped_prompts("instruction"))
+def test_the_words_of_our_examples_are_no_rewrite_of_another_instruction(name: str) -> None:
+    turns = load_prompt("instruction", name).render(instruction="Name a quokka.", history="").turns
+    examples = [turn.content for turn in turns if turn.role == "assistant"]
+
+    assert [of_rewrite(example) for example in examples] == ["prompt_leak"] * 3
+    assert of_rewrite(f"Plan a menu for a school, {examples[-1][4:]}") == "prompt_leak"
 
 
 def test_marker_words_that_the_seed_itself_uses_are_no_leak() -> None:
     seed = "Summarise what the new instruction from head office says about lunch."
 
-    assert of_rewrite("Summarise in 30 words what the new instruction from head office demands.", seed) is None
+    assert (
+        of_rewrite("Summarise in 30 words what the new instruction from head office demands.", seed) is None
+    )
 
 
 def test_a_rewrite_must_not_lose_the_text_it_is_about() -> None:
     seed = "Correct the grammar of this sentence.\n\nHe go to school every days with her brothers."
-    kept = "Correct the grammar of this sentence and explain each change: He go to school every days with her brothers."
+    kept = "Correct this sentence and explain each change: He go to school every days with her brothers."
 
-    assert of_rewrite("Correct the grammar of this sentence, and explain each change you made.", seed) == "lost_input"
+    assert (
+        of_rewrite("Correct the grammar of this sentence, and explain each change you made.", seed)
+        == "lost_input"
+    )
+    assert of_rewrite("Turn these words into a rule for verbs.", seed) == "lost_input"
     assert of_rewrite(kept, seed) is None
     assert of_rewrite("Which verbs change their vowel in the past tense?", seed) is None
 
 
 @pytest.mark.parametrize(
     ("seed", "text"),
-    [("Translate hello.", "Translate goodbye."), ("\u5199\u8bd7", "\u5199\u4e00\u9996\u5173\u4e8e\u6d77\u7684\u8bd7")],
+    [
+        ("Translate hello.", "Translate goodbye."),
+        ("\u5199\u8bd7", "\u5199\u4e00\u9996\u5173\u4e8e\u6d77\u7684\u8bd7"),
+    ],
 )
 def test_one_word_is_a_change_in_a_short_instruction(seed: str, text: str) -> None:
     assert of_rewrite(text, seed) is None
@@ -203,14 +235,14 @@ def test_an_answer_that_failed_has_its_reason(reason: str, text: str) -> None:
         ("Pick a mood with one emoji.", "\U0001f600"),
         ("Which operator adds?", "+"),
         ("Say hello.", "Hello."),
-        ("Correct: He go to school with his two older brothers.", "He goes to school with his two older brothers."),
-        ("The menu has soup on Monday and pasta on Tuesday. Fix typos.", "The menu has soup on Monday and pasta on Tuesday."),
+        ("Correct: He go to school with his older brothers.", "He goes to school with his older brothers."),
+        ("Soup is on Monday and pasta on Tuesday. Fix typos.", "Soup is on Monday and pasta on Tuesday."),
         ("Write a dialogue between a user and a bot.", "User: Hi!\nBot: Hello."),
-        ("Sing happy birthday.", "Happy birthday to you, happy birthday to you, happy birthday dear Ann, happy birthday to you!"),
+        ("Sing for Ann.", f"{'Happy birthday to you, ' * 2}happy birthday, dear Ann, happy birthday to you!"),
         ("A 4x3 zero matrix?", "[[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]"),
         ("Print x three times.", "print(x)\nprint(x)\nprint(x)"),
     ],
-)  # fmt: skip
+)
 def test_a_good_answer_passes(instruction: str, text: str) -> None:
     assert of_answer(text, instruction) is None
 
@@ -222,6 +254,7 @@ def test_loops_and_echoes_pass_where_the_seed_has_them() -> None:
     assert of_answer("Say these four words", "Say these four words", "Say these four words") is None
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200), st.text(max_size=200), st.text(max_size=200), st.booleans())
 def test_any_text_gets_a_known_reason_or_none(seed: str, text: str, response: str, cut_off: bool) -> None:
     generation = generated(text, cut_off)
@@ -230,11 +263,15 @@ def test_any_text_gets_a_known_reason_or_none(seed: str, text: str, response: st
     assert answer_problem(seed, text, generation, response) in {None, *REASONS}
 
 
-@given(st.lists(st.sampled_from(["soup", "bread", "tea", "rice"]), min_size=2, max_size=6), st.integers(9, 20))
+@settings(deadline=None)
+@given(
+    st.lists(st.sampled_from(["soup", "bread", "tea", "rice"]), min_size=2, max_size=6), st.integers(9, 20)
+)
 def test_a_phrase_said_nine_times_or_more_is_a_loop(phrase: list[str], times: int) -> None:
     assert loops(" ".join(phrase * times))
 
 
+@settings(deadline=None)
 @given(st.permutations([f"word{chr(97 + i)}{chr(97 + j)}" for i in range(8) for j in range(10)]))
 def test_a_text_that_says_everything_once_is_no_loop(distinct: list[str]) -> None:
     assert not loops(" ".join(distinct))

@@ -1,0 +1,67 @@
+"""The packaged sentence-embedding model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from actors.embedder import Embedder
+from actors.memory import MemoryActor
+from staragents.config import MemoryConfig
+from staragents.errors import BadInput
+from staragents.packaged_models import check_model, resolve_model
+
+MODEL = "packaged:all-minilm-l6-v2"
+
+if problem := check_model(MODEL):
+    pytest.skip(problem, allow_module_level=True)
+
+
+@pytest.fixture(scope="module")
+def embedder() -> Embedder:
+    return Embedder(resolve_model(MODEL), threads=2)
+
+
+def test_vectors_are_unit_float32_and_follow_the_meaning(embedder: Embedder) -> None:
+    river, stream, sorting = embedder.embed(
+        [
+            "Name a river in France.",
+            "Which streams flow through French towns?",
+            "Write a function that sorts numbers.",
+        ]
+    )
+    assert embedder.size == river.size == 384
+    assert river.dtype == np.float32
+    assert np.linalg.norm(river) == pytest.approx(1.0, abs=1e-5)
+    assert river @ stream > 0.4 > 0.2 > river @ sorting
+
+
+def test_a_text_has_the_same_vector_in_any_batch(embedder: Embedder) -> None:
+    texts = ["Name a river.", "word " * 20_000, ""]
+    together = embedder.embed(texts)
+    alone = np.concatenate([embedder.embed([text]) for text in texts])
+    assert np.allclose(together, alone, atol=1e-5)
+
+
+async def test_the_memory_actor_recalls_by_meaning() -> None:
+    bank = MemoryActor(MemoryConfig(neighbours=1), None, resolve_model(MODEL), "run")
+    facts = await bank.start()
+    assert (facts["embedder"], facts["size"]) == ("sentence-transformers", 384)
+    await bank.embed(
+        [
+            ("s0", "Sort a list of numbers in Python."),
+            ("s1", "List three French rivers."),
+            ("s2", "Name some rivers in France."),
+        ]
+    )
+    found = await bank.turn([(0, "s0", "code+x", 0.9), (1, "s1", "geography+x", 0.4)], "s2")
+    assert [n.pair for n in found] == ["geography+x"]
+    assert found[0].similarity > 0.7
+
+
+async def test_a_model_that_cannot_be_loaded_is_bad_input(tmp_path: Path) -> None:
+    bank = MemoryActor(MemoryConfig(embedder=str(tmp_path)), None, str(tmp_path), "run")
+    with pytest.raises(BadInput, match=r"memory\.embedder: cannot load"):
+        await bank.start()

@@ -1,0 +1,133 @@
+"""The real pipeline on four seeds; the numbers it wrote are recomputed independently."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+ROOT = Path(__file__).parents[2]
+SEEDS = 4
+DRAWS = 2
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory: pytest.TempPathFactory, smollm2: Any, gemma3: Any) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "four"
+    subprocess.run(
+        [sys.executable, "-m", "cluster.job", "run", "configs/demo.yaml", f"seeds.limit={SEEDS}",
+         f"output.dir={folder}", f"evolution.draws={DRAWS}"],
+        cwd=ROOT, check=True, timeout=900, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    return folder
+
+
+@pytest.fixture(scope="module")
+def candidates(run_dir: Path) -> list[dict[str, Any]]:
+    return [
+        row
+        for shard in sorted((run_dir / "candidates").iterdir())
+        for row in pq.read_table(shard).to_pylist()
+    ]
+
+
+def by_seed(rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    groups = defaultdict(list)
+    for row in rows:
+        groups[row["seed_id"]].append(row)
+    return groups
+
+
+def naive_nlls(path: str, prompt: str, answer: str, max_length: int) -> tuple[float, float]:
+    """Mean NLL of the answer's tokens with and without the prompt: one row, two forwards, full logits."""
+    tokenizer = AutoTokenizer.from_pretrained(path)
+    model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32).eval()
+    start = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
+    p = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+    a = tokenizer(answer, add_special_tokens=False)["input_ids"][: max_length - 1 - len(p)]
+    means = []
+    for context in ([start, *p], [start]):
+        ids = torch.tensor([context + a])
+        with torch.no_grad():
+            logprobs = torch.log_softmax(model(ids).logits.float(), dim=-1)[0]
+        rows = range(len(context) - 1, ids.shape[1] - 1)
+        means.append(-sum(logprobs[r, t].item() for r, t in zip(rows, a, strict=True)) / len(a))
+    return means[0], means[1]
+
+
+def test_the_run_used_real_engines_and_made_candidates(
+    run_dir: Path, candidates: list[dict[str, Any]]
+) -> None:
+    summary = json.loads((run_dir / "summary.json").read_text())
+    assert summary["engine"] == "vllm"
+    assert summary["fake"] == []
+    assert len(candidates) == SEEDS * (DRAWS + 1)
+    assert any(row["judge_win"] is not None for row in candidates)
+
+
+@pytest.mark.parametrize("role", ["target", "larger"])
+def test_ifd_equals_a_naive_recomputation_from_the_saved_text(
+    role: str, candidates: list[dict[str, Any]], smollm2: Any, gemma3: Any
+) -> None:
+    scored = [row for row in candidates if row[f"{role}_ifd"] is not None]
+    assert scored
+    for row in scored[:6]:
+        prompt = "".join(f"{turn['content']}\n" for turn in row["messages"][:-1])
+        path = str(smollm2 if role == "target" else gemma3)
+        conditional, direct = naive_nlls(path, prompt, row["messages"][-1]["content"], max_length=1024)
+        assert row[f"{role}_nll_cond"] == pytest.approx(conditional, rel=1e-4)
+        assert row[f"{role}_nll_direct"] == pytest.approx(direct, rel=1e-4)
+        assert row[f"{role}_ifd"] == pytest.approx(math.exp(conditional - direct), rel=5e-4)
+
+
+def test_propensities_are_probabilities_of_a_uniform_first_draw(candidates: list[dict[str, Any]]) -> None:
+    """Nothing is learnt before the first seed is committed: 2 of 13 pairs, each with the same chance."""
+    first = next(iter(by_seed(candidates).values()))
+    drawn = [row for row in first if not row["base"]]
+    assert len(drawn) == DRAWS
+    assert all(row["propensity"] == 1.0 for row in candidates if row["base"])
+    assert all(0 < row["propensity"] < 1 for row in candidates if not row["base"])
+
+
+def test_inclusion_probabilities_of_every_draw_sum_to_the_number_of_draws(run_dir: Path) -> None:
+    from staragents.config_loading import load_config
+    from staragents.evolution.choice import make_policy
+
+    config = load_config(str(run_dir / "config.yaml"), [])
+    arms = [pair for pair in config.pairs if pair not in config.agents.base_pairs]
+    policy = make_policy(config.evolution, arms, SEEDS)
+    assert sum(policy.inclusion(DRAWS, 1, []).values()) == pytest.approx(DRAWS)
+    assert sum(standing.probability for standing in policy.standings()) == pytest.approx(1.0)
+
+
+def test_the_funnel_adds_up(run_dir: Path, candidates: list[dict[str, Any]]) -> None:
+    funnel = json.loads((run_dir / "summary.json").read_text())["funnel"]
+    rejected_before_scoring = sum(n for reason, n in funnel["rejected"].items() if reason != "misaligned")
+    assert funnel["seeds"] == SEEDS == len(by_seed(candidates))
+    assert funnel["drawn"] == len(candidates)
+    assert funnel["generated"] == funnel["drawn"] - rejected_before_scoring - sum(funnel["failed"].values())
+    assert funnel["accepted"] + funnel["kept_seed"] == SEEDS
+    assert funnel["accepted"] == sum(row["selected"] for row in candidates)
+    assert sum(1 for _ in (run_dir / "dataset.jsonl").open(encoding="utf-8")) == SEEDS
+
+
+def test_every_chosen_candidate_wins_and_has_the_highest_composite_of_the_winners(
+    candidates: list[dict[str, Any]],
+) -> None:
+    for rows in by_seed(candidates).values():
+        winners = [row for row in rows if (row["judge_win"] or 0) > 0.5 and row["reject_reason"] is None]
+        chosen = [row for row in rows if row["selected"]]
+        assert len(chosen) == bool(winners)
+        for row in chosen:
+            assert row["judge_win"] > 0.5
+            assert row["reward"] == pytest.approx(row["judge_win"] * row["difficulty"])
+            assert row["reward"] == max(winner["reward"] for winner in winners)

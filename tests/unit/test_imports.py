@@ -1,0 +1,50 @@
+"""Imports flow one way: staragents <- actors <- cluster."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FORBIDDEN = {
+    "staragents": {"ray", "vllm", "actors", "cluster"},
+    "actors": {"cluster"},
+    "cluster": {"vllm"},
+}
+TORCH_MAY_STAND_IN = ("staragents/scoring/", "staragents/packaged_models.py")
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Top-level names of everything a module imports, inside functions too."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield (node.module or "").split(".")[0]
+
+
+@pytest.mark.parametrize("package", FORBIDDEN)
+def test_a_package_imports_only_what_lies_below_it(package: str) -> None:
+    modules = list((ROOT / package).rglob("*.py"))
+    assert modules
+    wrong = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in modules
+        for name in imports(path)
+        if name in FORBIDDEN[package]
+    }
+    assert not wrong
+
+
+def test_torch_is_imported_only_where_models_are_scored_or_converted() -> None:
+    wrong = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "staragents").rglob("*.py")
+        if not str(path.relative_to(ROOT)).startswith(TORCH_MAY_STAND_IN)
+        and {"torch", "transformers", "sentence_transformers"} & set(imports(path))
+    }
+    assert not wrong

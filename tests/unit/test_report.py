@@ -1,0 +1,205 @@
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import plotly.graph_objects as go
+import pytest
+
+from staragents.errors import BadInput
+from staragents.report.evidence import IFD_POINTS, Evidence
+from staragents.report.report import write_report
+from staragents.report.rows import read_rows
+from staragents.report.saved_run import SavedRun
+from staragents.report.timeline import POINTS, Timeline
+
+CHARTS = {"funnel", "losses", "policy", "beliefs", "rewards", "recall", "ifd", "judge", "tokens", "seconds"}
+MARK = "document.documentElement.dataset.ran=1"
+PAYLOAD = (
+    f'</script><script>{MARK}</script><!--<script><img src=x onerror="{MARK}"> {{{{ 7 * 7 }}}} '
+    f"<a href='javascript:{MARK}'>a</a> %{{y}} </pre></div><svg onload={MARK}>\u2028 ${{jndi}}"
+)
+PAIRS = {f"<img src=x onerror={MARK}>+careful": 0.7, "deepen+brief": 0.4, f"</script><b>{MARK}+brief": 0.3}
+
+
+class Page(HTMLParser):
+    """Tags with their attributes, the text outside scripts, and the figures."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.figures: dict[str, dict] = {}
+        self.text = ""
+        self._inside = ""
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._inside = dict(attrs).get("id") or tag if tag in ("script", "style") else ""
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside == "figures":
+            self.figures = json.loads(data)
+        elif not self._inside:
+            self.text += data
+
+
+def chromium(page: Path, tmp_path: Path) -> str:
+    """The page's DOM after its scripts ran in a headless browser."""
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("chromium is not installed")
+    profile = tmp_path / "profile"
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    flags += ["--virtual-time-budget=5000", "--dump-dom", f"--user-data-dir={profile}"]
+    done = subprocess.run([program, *flags, page.as_uri()], capture_output=True, text=True, timeout=120)
+    shutil.rmtree(profile, ignore_errors=True)
+    return done.stdout
+
+
+def ran(dom: str) -> bool:
+    return re.search(r"<html[^>]*data-ran", dom) is not None
+
+
+def test_report_shows_every_chart_and_valid_figures(run_writer: Callable[..., Path]) -> None:
+    page = Page(write_report(run_writer()))
+    assert set(page.figures) == CHARTS
+    assert {attrs["id"] for tag, attrs in page.tags if attrs.get("class") == "plot"} == {
+        f"chart-{name}" for name in CHARTS
+    }
+    for figure in page.figures.values():
+        go.Figure(figure)  # raises on a property plotly does not know
+    assert "FAKE ENGINES" not in page.text
+    assert "Synthetic run" in page.text
+
+
+def test_report_asks_for_nothing_from_elsewhere(run_writer: Callable[..., Path]) -> None:
+    page = Page(write_report(run_writer()))
+    asking = [(tag, attrs) for tag, attrs in page.tags if {"src", "href", "srcset", "data"} & attrs.keys()]
+    assert asking == []
+    (policy,) = (a["content"] for t, a in page.tags if a.get("http-equiv") == "Content-Security-Policy")
+    assert "default-src 'none'" in policy
+    assert "unsafe-eval" not in policy
+
+
+@pytest.mark.parametrize("seeds", [0, 1, 4])
+def test_tiny_run_has_a_report(run_writer: Callable[..., Path], seeds: int) -> None:
+    page = Page(write_report(run_writer(seeds=seeds)))
+    for figure in page.figures.values():
+        go.Figure(figure)
+    missing = [attrs for _, attrs in page.tags if attrs.get("class") == "missing"]
+    assert bool(missing) or seeds > 0
+
+
+def test_run_in_which_everything_failed_has_a_report(run_writer: Callable[..., Path]) -> None:
+    folder = run_writer(seeds=4, dead=True)
+    page = Page(write_report(folder))
+    assert set(page.figures) == {"funnel", "losses", "recall", "policy", "beliefs"}
+    assert "No candidate was scored by both models." in page.text
+
+
+def test_facts_the_coordinator_may_not_know_are_optional(run_writer: Callable[..., Path]) -> None:
+    folder = run_writer(seeds=4)
+    summary = json.loads((folder / "summary.json").read_text())
+    summary["run"] = {}
+    (folder / "summary.json").write_text(json.dumps(summary))
+    assert write_report(folder).is_file()
+
+
+def test_fake_engines_are_announced_on_top(run_writer: Callable[..., Path]) -> None:
+    page = Page(write_report(run_writer(seeds=4, facts={"engines": {"smollm": "fake"}})))
+    assert page.text.index("FAKE ENGINES") < page.text.index("Seeds in")
+
+
+def test_stopped_run_says_so(run_writer: Callable[..., Path]) -> None:
+    text = Page(write_report(run_writer(seeds=4, facts={"finished": False, "seeds": 9}))).text
+    assert "stopped before its last seed: 4 of 9 seeds" in text
+
+
+def test_same_run_gives_the_same_report(run_writer: Callable[..., Path]) -> None:
+    folder = run_writer(seeds=20)
+    first = write_report(folder).read_bytes()
+    assert write_report(folder).read_bytes() == first
+
+
+def test_hostile_texts_are_shown_and_not_interpreted(run_writer: Callable[..., Path], tmp_path: Path) -> None:
+    path = write_report(run_writer(seeds=12, text=PAYLOAD, pairs=PAIRS))
+    page = Page(path)
+    assert [tag for tag, _ in page.tags].count("script") == 3
+    assert not any(name.startswith("on") for _, attrs in page.tags for name in attrs)
+    assert "{{ 7 * 7 }}" in page.text
+    assert PAYLOAD.split("\u2028")[0] in page.text
+    # Plotly itself renders a subset of HTML in labels.
+    assert not re.search(r"<(img|script|/script|a|b)\b", json.dumps(page.figures))
+
+    control = tmp_path / "control.html"
+    control.write_text(f"<html><body>{PAYLOAD}", encoding="utf-8")
+    assert ran(chromium(control, tmp_path)), "the payload must be able to run, or this test shows nothing"
+    dom = chromium(path, tmp_path)
+    assert dom.count("main-svg") >= len(page.figures)
+    assert not ran(dom)
+    # Escaping must suffice without the page's own policy.
+    bare = tmp_path / "bare.html"
+    bare.write_text(re.sub(r"<meta http-equiv[^>]*>", "", path.read_text(encoding="utf-8")), encoding="utf-8")
+    assert not ran(chromium(bare, tmp_path))
+
+
+def test_pairs_whose_names_begin_alike_keep_their_own_rows(run_writer: Callable[..., Path]) -> None:
+    names = [f"a-very-long-name-of-an-instruction-agent-{n}+careful" for n in range(3)]
+    page = Page(write_report(run_writer(seeds=20, pairs=dict.fromkeys(names, 0.6))))
+    axis = page.figures["rewards"]["layout"]["yaxis"]
+    assert set(names) <= set(axis["tickvals"])
+    assert all(len(text) <= 40 for text in axis["ticktext"])
+
+
+def test_timeline_ends_where_the_policy_stands_and_is_bounded(run_writer: Callable[..., Path]) -> None:
+    run = SavedRun.open(run_writer(seeds=230))
+    evidence = Evidence.gather(run.folder.shards(), 230, Timeline(run.config, 230, 230))
+    moments = evidence.timeline.moments
+    assert len(moments) <= POINTS + 2
+    assert (moments[0].seeds, moments[-1].seeds) == (0, 230)
+    rows = [row for row in read_rows(run.folder.shards()) if not row["base"] and row["reward"] is not None]
+    for standing in moments[-1].standings:
+        rewards = [row["reward"] for row in rows if row["pair"] == standing.pair]
+        assert standing.observations == len(rewards)
+        assert standing.mean_reward == pytest.approx(sum(rewards) / len(rewards))
+    assert sum(s.probability for s in moments[-1].standings) == pytest.approx(1)
+
+
+def test_evidence_stays_small_in_a_large_run(run_writer: Callable[..., Path]) -> None:
+    run = SavedRun.open(run_writer(seeds=900, seeds_per_shard=300))
+    evidence = Evidence.gather(run.folder.shards(), 900, Timeline(run.config, 900, 900))
+    assert evidence.ifd_others.seen > IFD_POINTS
+    assert len(evidence.ifd_others.items) == IFD_POINTS
+    assert len(evidence.recall) <= 40
+    assert sum(window.seeds for window in evidence.recall) == 900
+    assert len(evidence.examples.chosen()) <= 12
+
+
+def test_examples_are_the_best_accepted_then_lost_then_one_a_reject_reason(
+    run_writer: Callable[..., Path],
+) -> None:
+    run = SavedRun.open(run_writer())
+    evidence = Evidence.gather(run.folder.shards(), 60, Timeline(run.config, 60, 60))
+    examples = evidence.examples.chosen()
+    accepted = [e.row["reward"] for e in examples if e.outcome == "accepted"]
+    best = sorted((r["reward"] for r in read_rows(run.folder.shards()) if r["selected"]), reverse=True)
+    assert accepted == best[:5]
+    assert all(e.row["judge_win"] < 0.5 for e in examples if e.outcome == "lost")
+    reasons = [e.row["reject_reason"] for e in examples if e.outcome == "rejected"]
+    assert sorted(reasons) == ["cut_off", "refusal", "rewrite_echo"]
+
+
+def test_folder_that_is_no_finished_run_is_bad_input(tmp_path: Path, run_writer: Callable[..., Path]) -> None:
+    with pytest.raises(BadInput, match=r"config\.yaml"):
+        write_report(tmp_path)
+    folder = run_writer(seeds=2)
+    (folder / "summary.json").unlink()
+    with pytest.raises(BadInput, match=r"no summary\.json"):
+        write_report(folder)
