@@ -46,8 +46,9 @@ def running_generators(config: Config, run_name: str) -> Iterator[dict[str, str]
     apps = {name: f"staragents-{run_name}-{name}" for name in config.models}
     try:
         quiet = LoggingConfig(log_level="WARNING", enable_access_log=False)
+        # A filter, as Serve sets the level of its logger when it starts.
+        logging.getLogger("ray.serve").addFilter(_is_warning)
         serve.start(proxy_location="Disabled", logging_config=quiet)
-        logging.getLogger("ray.serve").setLevel(logging.WARNING)  # Serve sets its own level when it starts
         targets = [
             serve.RunTarget(
                 target=_application(name, config.models[name], quiet), name=app, route_prefix=None
@@ -65,6 +66,10 @@ def running_generators(config: Config, run_name: str) -> Iterator[dict[str, str]
         # A local Ray ends with the command, and Serve with it.
         if ray_address() and not _others_are_served():
             quietly(serve.shutdown)
+
+
+def _is_warning(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING
 
 
 def handle(app: str) -> Handle:

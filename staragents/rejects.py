@@ -168,7 +168,7 @@ def _example_phrases() -> frozenset[tuple[str, ...]]:
 
 _ANSWERED = re.compile(
     r"(?:yes|no|sure|certainly|of course)[,.!]|the (?:correct |right )?answer\b"
-    r"|here (?:is|are) (?:[\w-]+ ){1,3}(?:list|answer|example|response|tip|suggestion|idea|step|way)"
+    r"|here (?:is|are) (?:[\w-]+ ){1,3}(?:list|answer|example|response|tip|suggestion|idea|step|way|possible)"
     r"|to \w+ [^?:\n]*, you (?:can|could|would|will|should|need|'ll)\b"
     r"|here's (?:the|a|an|some) ",
     re.IGNORECASE,

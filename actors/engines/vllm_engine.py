@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from staragents.config import ModelConfig
@@ -65,8 +67,17 @@ class VllmEngine:
             "distributed_executor_backend": "mp" if gpus > 1 else "uni",
             "seed": 0,
             # Small judges otherwise spend their token budget on line breaks between JSON keys.
+            **(self._cpu_args() if not gpus else {}),
             "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
             **config.engine_args,
+        }
+
+    def _cpu_args(self) -> dict[str, Any]:
+        return {
+            # A prompt cut into chunks rewinds its request's random generator, which a CPU generator can't: the
+            # engine would die on seeded requests ("CPU Generator does not use offset", vllm 0.32).
+            "enable_chunked_prefill": False,
+            "max_num_batched_tokens": max(2048, self.config.max_model_len),
         }
 
     def _dtype(self) -> str:
@@ -192,6 +203,15 @@ class VllmEngine:
             self._engine.shutdown()
 
 
+def _faster_libraries() -> list[str]:
+    """Intel's OpenMP from its wheel and tcmalloc from the system, where they are: nearly twice the tokens/s."""
+    candidates = [
+        Path(sys.prefix) / "lib" / "libiomp5.so",
+        *sorted(Path("/usr/lib/x86_64-linux-gnu").glob("libtcmalloc_minimal.so.4")),
+    ]
+    return [str(path) for path in candidates if path.exists()]
+
+
 def vllm_environment(config: ModelConfig, local_model: bool) -> dict[str, str]:
     """What must stand in the actor's environment before vLLM is imported there (for `runtime_env`)."""
     variables = {
@@ -206,6 +226,7 @@ def vllm_environment(config: ModelConfig, local_model: bool) -> dict[str, str]:
             "VLLM_CPU_OMP_THREADS_BIND": "nobind",
             "VLLM_CPU_KVCACHE_SPACE": str(config.kv_cache_gib),
             "OMP_NUM_THREADS": str(max(1, round(config.num_cpus))),
+            "LD_PRELOAD": ":".join(_faster_libraries()),
             # Leaves the executor `uni` as it is on a CPU: one child process and one import of vllm less.
             "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
         }

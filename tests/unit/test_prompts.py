@@ -23,7 +23,7 @@ def template(source: str) -> PromptTemplate:
 
 def test_the_shipped_names_are_the_documented_ones() -> None:
     assert shipped_prompts("instruction") == STYLES
-    assert shipped_prompts("response") == ["direct", "few_shot", "step_by_step"]
+    assert shipped_prompts("response") == ["brief", "direct", "few_shot", "step_by_step"]
 
 
 @pytest.mark.parametrize(("role", "name"), EVERY_PROMPT)
@@ -155,7 +155,9 @@ def test_a_template_of_the_users_own_is_read_from_its_path(tmp_path: Path) -> No
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(BadInput, match=r"expected one of direct, few_shot, step_by_step or a \.j2 file"):
+    with pytest.raises(
+        BadInput, match=r"expected one of brief, direct, few_shot, step_by_step or a \.j2 file"
+    ):
         load_prompt("response", "directt")
 
 
