@@ -44,6 +44,7 @@ def running_generators(config: Config, run_name: str) -> Iterator[dict[str, str]
     Raises RunFailed with the engine's reason if a pool does not come up.
     """
     apps = {name: f"staragents-{run_name}-{name}" for name in config.models}
+    finished = False
     try:
         quiet = LoggingConfig(log_level="WARNING", enable_access_log=False)
         # A filter, as Serve sets the level of its logger when it starts.
@@ -60,9 +61,12 @@ def running_generators(config: Config, run_name: str) -> Iterator[dict[str, str]
         except RuntimeError as error:
             raise RunFailed(f"a model pool did not start: {_reason(error, apps)}") from error
         yield apps
+        finished = True
     finally:
         for app in apps.values():
-            quietly(serve.delete, app)
+            # Drained replicas free their engines in order; after an interrupt nobody waits for answers that
+            # nobody will read.
+            quietly(serve.delete, app, finished)
         # A local Ray ends with the command, and Serve with it.
         if ray_address() and not _others_are_served():
             quietly(serve.shutdown)
@@ -97,7 +101,7 @@ def _application(name: str, model: ModelConfig, quiet: LoggingConfig) -> serve.A
         graceful_shutdown_timeout_s=DRAIN_S,
         graceful_shutdown_wait_loop_s=0.5,
         health_check_timeout_s=60,
-        max_constructor_retry_count=2,
+        max_constructor_retry_count=1,
         logging_config=quiet,
     )(GeneratorReplica)
     return deployed.bind(model, path)

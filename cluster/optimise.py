@@ -61,7 +61,10 @@ def optimise(config: Config, watcher: Watcher) -> Outcome:
         watcher.say("loading models (a vLLM engine takes about a minute on a CPU)")
         with running_pools(config, run_name) as pools:
             coordinator = start_coordinator(config, scan, pools, _facts(config, scan))
-            return _follow(coordinator, watcher)
+            try:
+                return _follow(coordinator, watcher)
+            finally:
+                ray.kill(coordinator)
 
 
 def _follow(coordinator: Any, watcher: Watcher) -> Outcome:

@@ -74,8 +74,8 @@ class VllmEngine:
 
     def _cpu_args(self) -> dict[str, Any]:
         return {
-            # A prompt cut into chunks rewinds its request's random generator, which a CPU generator can't: the
-            # engine would die on seeded requests ("CPU Generator does not use offset", vllm 0.32).
+            # A prompt cut into chunks rewinds its request's random generator, which a CPU generator can't:
+            # the engine would die on seeded requests ("CPU Generator does not use offset", vllm 0.32).
             "enable_chunked_prefill": False,
             "max_num_batched_tokens": max(2048, self.config.max_model_len),
         }
@@ -204,7 +204,7 @@ class VllmEngine:
 
 
 def _faster_libraries() -> list[str]:
-    """Intel's OpenMP from its wheel and tcmalloc from the system, where they are: nearly twice the tokens/s."""
+    """Intel's OpenMP from its wheel and the system's tcmalloc, where they are: nearly twice the tokens/s."""
     candidates = [
         Path(sys.prefix) / "lib" / "libiomp5.so",
         *sorted(Path("/usr/lib/x86_64-linux-gnu").glob("libtcmalloc_minimal.so.4")),

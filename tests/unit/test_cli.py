@@ -1,0 +1,124 @@
+"""The command line on bad input: one clear line each, exit code 2, nothing written."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from cluster.job import main
+
+ROOT = Path(__file__).parents[2]
+FAKE = str(ROOT / "configs/fake.yaml")
+GOOD = {"instruction": "Name a colour.", "output": "Blue."}
+
+
+def staragents(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Run a command in this process; its exit code."""
+    monkeypatch.setattr(sys, "argv", ["staragents", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return int(ended.value.code or 0)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """Run `run configs/fake.yaml` with overrides; returns the error lines after checking the contract."""
+
+    def call(*overrides: str) -> list[str]:
+        out = tmp_path / "run"
+        assert staragents(monkeypatch, "run", FAKE, f"output.dir={out}", *overrides) == 2
+        assert not out.exists()
+        lines = capsys.readouterr().err.strip().splitlines()
+        assert lines
+        assert not any("Traceback" in line for line in lines)
+        return lines
+
+    return call
+
+
+def seeds(tmp_path: Path, content: bytes | str) -> str:
+    path = tmp_path / "seeds.jsonl"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return f"seeds.path={path}"
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("", "empty"),
+        ("not json\n", ":1:"),
+        (json.dumps({"question": "x"}) + "\n", "instruction"),
+        (json.dumps({"instruction": 3, "output": "x"}) + "\n", "instruction"),
+        (json.dumps({"instruction": "  ", "output": "x"}) + "\n", "instruction"),
+        (b'{"instruction": "\xff", "output": "x"}\n', "UTF-8"),
+        (json.dumps({"instruction": "x" * 1_000_000, "output": "x"}) + "\n", "seeds.max_chars"),
+    ],
+    ids=["empty", "not json", "no columns", "wrong type", "blank", "invalid utf-8", "1 MB"],
+)  # fmt: skip
+def test_a_file_without_one_good_row_is_bad_input(
+    run, tmp_path: Path, content: str | bytes, expected: str
+) -> None:
+    lines = run(seeds(tmp_path, content))
+    assert any(expected in line and "seeds.jsonl" in line for line in lines)
+
+
+def test_a_bad_row_among_good_ones_stops_only_a_strict_run(run, tmp_path: Path) -> None:
+    path = seeds(tmp_path, json.dumps(GOOD) + "\nnot json\n")
+    lines = run(path, "seeds.strict=true")
+    assert any("seeds.jsonl:2" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("seeds.path=there/is/none.jsonl", "none.jsonl"),
+        ("evolution.drawz=1", "evolution.draws"),
+        ("evolution.draws=-1", "evolution.draws"),
+        ("run.admitted_seeds=many", "run.admitted_seeds"),
+        ("scoring.target.model=./no/such/model", "scoring.target.model"),
+        ("nonsense", "key=value"),
+    ],
+)
+def test_a_bad_setting_is_named_by_its_key(run, override: str, expected: str) -> None:
+    assert any(expected in line for line in run(override))
+
+
+def test_every_problem_of_a_config_is_said_at_once(run) -> None:
+    keys = {"evolution.draws", "run.attempts", "judge.modell"}
+    lines = run("evolution.draws=-1", "run.attempts=0", "judge.modell=x")
+    assert {key for line in lines for key in keys if key in line} == keys
+
+
+def test_a_folder_that_is_no_run_directory_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "thesis.txt").write_text("precious")
+    assert staragents(monkeypatch, "run", FAKE, f"output.dir={tmp_path}") == 2
+    assert "thesis.txt" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_validate_reads_gzip_and_counts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "seeds.json.gz"
+    path.write_bytes(gzip.compress(json.dumps([GOOD, GOOD, {"instruction": "x"}]).encode()))
+    code = staragents(
+        monkeypatch, "validate", FAKE, f"seeds.path={path}", f"output.dir={tmp_path}/run", "--json"
+    )
+    assert code == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["seeds"], found["bad_rows"], found["duplicates"]) == (1, 1, 1)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("verb", ["run", "preview", "validate", "doctor", "report"])
+def test_help_teaches_with_an_example(
+    verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert staragents(monkeypatch, verb, "--help") == 0
+    assert f"staragents {verb}" in capsys.readouterr().out.split("Example", 1)[1]
