@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import platform
 import tempfile
 import time
@@ -21,7 +22,7 @@ from actors.engines.fake_engine import FakeEngine
 from actors.seed_pipeline import SeedPipeline
 from cluster.optimise import optimise
 from cluster.panel import Watcher
-from staragents.config import Config
+from staragents.config import Config, SeedsConfig
 from staragents.config_loading import load_config
 from staragents.evolution.evolution import Evolution
 from staragents.generation import Generation, GenerationRequest
@@ -31,6 +32,18 @@ from staragents.scoring.ifd import Score, ScoreRow
 from staragents.seeds.seed_file import SeedFile
 
 ROOT = Path(__file__).parents[1]
+
+
+def many_seeds(folder: Path, count: int) -> Path:
+    """The bundled seeds over and over, each time with another number in the instruction."""
+    bundled = list(SeedFile(SeedsConfig(path="bundled:self-instruct")).seeds())
+    path = folder / "seeds.jsonl"
+    with path.open("w", encoding="utf-8") as file:
+        for number in range(count):
+            seed = bundled[number % len(bundled)]
+            row = {"instruction": f"{seed.instruction} (variant {number})", "output": seed.response}
+            file.write(json.dumps(row) + "\n")
+    return path
 
 
 class LocalScorer:
@@ -73,17 +86,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seeds", type=int, default=175)
+    parser.add_argument("--seeds", type=int, default=700)
     parser.add_argument("--memory", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("overrides", nargs="*", help="further settings, such as run.admitted_seeds=64")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         config = load_config(
             str(ROOT / "configs/fake.yaml"),
             [
                 f"output.dir={folder}/run",
-                f"seeds.limit={arguments.seeds}",
+                f"seeds.path={many_seeds(Path(folder), arguments.seeds)}",
+                "seeds.limit=null",
+                "run.admitted_seeds=48",
+                "models.writer.max_replicas=1",
+                "run.checkpoint_s=5",
                 f"memory.enabled={str(arguments.memory).lower()}",
                 "models.writer.fake.latency_s=0",
+                *arguments.overrides,
             ],
         )
         local = asyncio.run(in_one_process(config))

@@ -88,6 +88,9 @@ def _application(name: str, model: ModelConfig, quiet: LoggingConfig) -> serve.A
         path = resolve_model(model.model)
         options["num_cpus"] = model.num_cpus
         options["runtime_env"] = {"env_vars": vllm_environment(model, Path(path).is_dir())}
+    else:
+        # These engines never block their loop, so a thread of its own for them would only cost a hop.
+        options["runtime_env"] = {"env_vars": {"RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0"}}
     deployed = serve.deployment(
         name=name,
         ray_actor_options=options,

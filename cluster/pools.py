@@ -99,6 +99,8 @@ def start_coordinator(config: Config, scan: SeedScan, pools: Pools, facts: dict[
             name=f"staragents-{pools.run_name}",
             num_cpus=0,
             max_restarts=COORDINATOR_RESTARTS,
+            # Its loop only waits: a thread of its own for Serve's router would cost a hop per request.
+            runtime_env={"env_vars": {"RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0"}},
             # Relative paths in a config are the driver's, so the coordinator should be beside it.
             scheduling_strategy=NodeAffinitySchedulingStrategy(
                 ray.get_runtime_context().get_node_id(), soft=True
