@@ -21,7 +21,6 @@ def report(run_dir: Path, as_json: bool) -> None:
       staragents report runs/demo
     """
     from staragents.dataset_card import write_card
-
     from staragents.report.report import write_report
     from staragents.run_directory import RunDirectory
 
