@@ -163,7 +163,7 @@ def test_every_bad_template_is_reported_at_once_with_its_key(tmp_path: Path) -> 
     first, second, third = error.value.problems
     assert first == f"agents.instruction.x.prompt: {broken}:2: 'nothing' is undefined"
     assert second.startswith("agents.response.y.prompt: expected a template with a raw block")
-    assert third.startswith("agents.response.z.prompt: expected one of direct")
+    assert third.startswith("agents.response.z.prompt: expected one of brief, direct")
 
 
 def test_history_is_labelled_turns() -> None:
