@@ -52,7 +52,7 @@ def preview(config: str, overrides: tuple[str, ...], seeds: int, as_json: bool) 
                 show(console, candidates)
     if not as_json:
         per_seed = outcome.summary["run"]["wall_seconds"] / outcome.summary["funnel"]["seeds"]
-        console.print(f"about {per_seed:.0f} s a seed once models are loaded; engine: {outcome.summary['engine']}")
+        console.print(f"about {per_seed:.0f} s a seed once loaded; engine: {outcome.summary['engine']}")
 
 
 def show(console: Console, candidates: list[Candidate]) -> None:
