@@ -233,12 +233,12 @@ class Coordinator:
     async def _save(self) -> None:
         """First the shard, then the state that names it: a kill in between leaves an orphan, not a hole."""
         rows, self._unsaved = self._unsaved, []
-        number = len(self._shards)
+        name = f"part-{len(self._shards):06d}.parquet"
         if rows:
-            self._shards.append(f"part-{number:06d}.parquet")
+            self._shards.append(name)
         state = self._state()
         if rows:
-            await asyncio.to_thread(self._run.write_shard, number, rows)
+            await asyncio.to_thread(self._run.write_shard, name, rows)
         await asyncio.to_thread(self._run.write_json, "state.json", state)
         self._saved = time.monotonic()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from staragents.config import Config
@@ -12,8 +11,6 @@ from staragents.report.report import write_report
 from staragents.run_directory import RunDirectory
 from staragents.seeds.seed_file import SeedFile, SeedScan
 from staragents.summary import summarise
-
-logger = logging.getLogger(__name__)
 
 
 def write_results(run: RunDirectory, config: Config, scan: SeedScan, facts: dict[str, Any]) -> dict[str, Any]:

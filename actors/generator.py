@@ -27,7 +27,7 @@ class Refusal:
 
 
 class Generator:
-    """Undecorated: `cluster.pools` turns it into a Serve deployment, tests call it as it is."""
+    """Undecorated: `cluster.generators` turns it into a Serve deployment, tests call it as it is."""
 
     def __init__(self, config: ModelConfig, model_path: str) -> None:
         self.config = config

@@ -43,12 +43,6 @@ class ScorerPool:
         self._deadline_s = deadline_s
         self._waiting: deque[_Row] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
-        self.rows = 0
-
-    @property
-    def outstanding(self) -> int:
-        """Rows that wait or are being scored."""
-        return len(self._waiting) + sum(self._packs.values())
 
     async def score(self, messages: Conversation) -> tuple[Score, float]:
         """The score of the last turn and its share of the scorer's seconds. Raises EngineError."""
@@ -90,7 +84,6 @@ class ScorerPool:
             async with asyncio.timeout(self._deadline_s):
                 table: pa.Table = await actor.score.remote(reference)
             seconds = (time.monotonic() - started) / len(pack)
-            self.rows += len(pack)
             for row, score in zip(pack, scores_from_table(table), strict=True):
                 row.answer.set_result((score, seconds))
         except (RayError, TimeoutError) as error:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 from staragents import judge
-from staragents.agents import AgentPair, agents_from_config, candidate_id, pairs_from_config
+from staragents.agents import AgentPair, candidate_id, pairs_from_config
 from staragents.config import Baseline, Compare, Config
 from staragents.errors import EngineError
 from staragents.evolution.policy import Drawn, Neighbour
@@ -33,7 +33,6 @@ class SeedPipeline:
         self, config: Config, generate: Generate, target: Scorers, larger: Scorers, same_tokenizer: bool
     ) -> None:
         self.config = config
-        self._agents = agents_from_config(config)
         self._pairs = pairs_from_config(config)
         self._generate = generate
         self._target = target

@@ -89,15 +89,13 @@ class RunDirectory:
         """All complete shards in the order they were committed."""
         return sorted(self.candidates.glob("part-*.parquet"))
 
-    def write_shard(self, number: int, candidates: list[Candidate]) -> str:
-        """Append a shard; the same number written twice holds the same work, so the later one stays."""
-        name = f"part-{number:06d}.parquet"
+    def write_shard(self, name: str, candidates: list[Candidate]) -> None:
+        """Append a shard; the same name written twice holds the same work, so the later one stays."""
 
         def parquet(path: Path) -> None:
             pq.write_table(candidates_table(candidates), path, compression="zstd")
 
         self.write_with(f"candidates/{name}", parquet)
-        return name
 
     def read_shard(self, name: str) -> list[Candidate]:
         return candidates_from_table(pq.read_table(self.candidates / name))
