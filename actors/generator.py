@@ -32,8 +32,7 @@ class Generator:
     def __init__(self, config: ModelConfig, model_path: str) -> None:
         self.config = config
         self.engine = make_engine(config, model_path)
-        # A little over the engine's own limit keeps it full; a deep queue inside it would only hide load.
-        self._slots = asyncio.Semaphore(max(1, round(1.1 * config.max_num_seqs)))
+        self._slots = asyncio.Semaphore(config.max_ongoing)
         self._running = 0
         self._last_answer = time.monotonic()
 

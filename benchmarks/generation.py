@@ -1,9 +1,10 @@
 """vLLM inside the pipeline against the same prompts given to vLLM directly, same engine settings, one run.
 
 Baseline: AsyncLLM in a process of its own, every prompt sent at once. Ours: the same engine behind Ray Serve,
-the same prompts through the coordinator's client. Greedy, so that both write the same tokens.
+the same prompts through the coordinator's client. Greedy, so that both write the same tokens. The batch is run
+several times and the median counts: the first round of either still warms up allocator and caches.
 
-    python benchmarks/generation.py [--prompts 64] [--tokens 96]
+    python benchmarks/generation.py [--prompts 64] [--tokens 96] [--rounds 3]
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import time
 from multiprocessing import get_context
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import ray
@@ -43,26 +45,28 @@ def requests(count: int, tokens: int) -> list[GenerationRequest]:
     ]
 
 
-async def timed(generate: Any, batch: list[GenerationRequest]) -> tuple[float, int]:
-    """Generated tokens per second, and tokens."""
-    await generate(batch[0])
-    started = time.perf_counter()
-    answers = await asyncio.gather(*(generate(request) for request in batch))
-    tokens = sum(answer.tokens_out for answer in answers)
-    return tokens / (time.perf_counter() - started), tokens
+async def timed(generate: Any, batch: list[GenerationRequest], rounds: int) -> tuple[list[float], int]:
+    """Generated tokens per second of every round, and a round's tokens."""
+    speeds = []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        answers = await asyncio.gather(*(generate(request) for request in batch))
+        tokens = sum(answer.tokens_out for answer in answers)
+        speeds.append(tokens / (time.perf_counter() - started))
+    return speeds, tokens
 
 
-def direct(config: Config, name: str, batch: list[GenerationRequest], answer: Any) -> None:
+def direct(config: Config, name: str, batch: list[GenerationRequest], rounds: int, answer: Any) -> None:
     """The baseline, in a child process whose environment is the actor's."""
     model = config.models[name]
     path = resolve_model(model.model)
     os.environ.update(vllm_environment(model, Path(path).is_dir()))
 
-    async def go() -> tuple[float, int]:
+    async def go() -> tuple[list[float], int]:
         engine = VllmEngine(model, path)
         await engine.start()
         try:
-            return await timed(engine.generate, batch)
+            return await timed(engine.generate, batch, rounds)
         finally:
             await engine.stop()
 
@@ -72,12 +76,15 @@ def direct(config: Config, name: str, batch: list[GenerationRequest], answer: An
 class Client:
     """The coordinator's client in an actor, without the rest of the coordinator."""
 
-    def __init__(self, apps: dict[str, str], window: int) -> None:
+    def __init__(self, config: Config, apps: dict[str, str]) -> None:
         handles = {name: handle(app) for name, app in apps.items()}
-        self._client = GeneratorClient(handles, dict.fromkeys(apps, window), attempts=1)
+        windows = {name: model.max_ongoing for name, model in config.models.items()}
+        self._client = GeneratorClient(handles, windows, attempts=1)
 
-    async def timed(self, name: str, batch: list[GenerationRequest]) -> tuple[float, int]:
-        return await timed(lambda request: self._client.generate(name, request), batch)
+    async def timed(
+        self, name: str, batch: list[GenerationRequest], rounds: int
+    ) -> tuple[list[float], int]:
+        return await timed(lambda request: self._client.generate(name, request), batch, rounds)
 
 
 def main() -> None:
@@ -87,6 +94,7 @@ def main() -> None:
     parser.add_argument("--config", default=str(ROOT / "configs/demo.yaml"))
     parser.add_argument("--prompts", type=int, default=64)
     parser.add_argument("--tokens", type=int, default=96)
+    parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     config = load_config(arguments.config, [])
     name = next(iter(config.models))
@@ -94,19 +102,22 @@ def main() -> None:
 
     context = get_context("spawn")
     queue = context.Queue()
-    child = context.Process(target=direct, args=(config, name, batch, queue))
+    child = context.Process(target=direct, args=(config, name, batch, arguments.rounds, queue))
     child.start()
     baseline, tokens = queue.get()
     child.join()
 
     with ray_session(demand_of(config)), running_generators(config, "benchmark") as generators:
-        client = ray.remote(Client).options(num_cpus=0).remote(generators, len(batch))
-        ours, ours_tokens = ray.get(client.timed.remote(name, batch))
-    print(f"{config.models[name].model}, {len(batch)} prompts, {os.cpu_count()} CPUs")
-    print(f"vLLM directly (baseline): {baseline:8.1f} tokens/s  ({tokens} tokens)")
-    print(
-        f"inside the pipeline:      {ours:8.1f} tokens/s  ({ours_tokens} tokens), {ours / baseline:.2f} of it"
-    )
+        client = ray.remote(Client).options(num_cpus=0).remote(config, generators)
+        ours, ours_tokens = ray.get(client.timed.remote(name, batch, arguments.rounds))
+    print(f"{config.models[name].model}, {len(batch)} prompts, {os.cpu_count()} CPUs, tokens/s of every round")
+    print(f"vLLM directly (baseline): {_row(baseline)}  ({tokens} tokens)")
+    ratio = median(ours) / median(baseline)
+    print(f"inside the pipeline:      {_row(ours)}  ({ours_tokens} tokens), {ratio:.2f} of it by the medians")
+
+
+def _row(speeds: list[float]) -> str:
+    return " ".join(f"{speed:7.1f}" for speed in speeds)
 
 
 if __name__ == "__main__":

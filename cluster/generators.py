@@ -94,8 +94,7 @@ def _application(name: str, model: ModelConfig, quiet: LoggingConfig) -> serve.A
     deployed = serve.deployment(
         name=name,
         ray_actor_options=options,
-        # Serve's default of 5 would starve vLLM; a little more than the engine takes keeps it full.
-        max_ongoing_requests=max(8, round(1.2 * model.max_num_seqs)),
+        max_ongoing_requests=model.max_ongoing,
         autoscaling_config=AutoscalingConfig(
             min_replicas=model.min_replicas,
             max_replicas=model.max_replicas,

@@ -46,7 +46,7 @@ class CoordinatorActor(Coordinator):
         run = config.run
         # Some four characters a token, and every answer is scored twice: with its prompt and without.
         pack = 2 * config.scoring.batch_tokens
-        windows = {name: m.max_replicas * m.max_num_seqs for name, m in config.models.items()}
+        windows = {name: m.max_replicas * m.max_ongoing for name, m in config.models.items()}
         super().__init__(
             config,
             scan,

@@ -19,6 +19,14 @@ logger = logging.getLogger(__name__)
 NAMESPACE = "staragents"
 LOCAL_OBJECT_STORE_BYTES = 1 << 30
 
+# Ray's housekeeping at a cluster's pace takes 8 % of a two-core machine away from the models (the rows of
+# docs/benchmarks.md "Generation"); a local Ray has one node and nobody reads its task events.
+LOCAL_PACE = {
+    "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "1",
+    "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "5000",
+    "RAY_task_events_report_interval_ms": "0",
+}
+
 
 @contextmanager
 def ray_session(demand: Demand) -> Iterator[None]:
@@ -33,6 +41,8 @@ def ray_session(demand: Demand) -> Iterator[None]:
         gpus = _local_gpus()
         if demand.gpus > gpus:
             raise BadInput(f"models: {demand.explain()}; this machine has {gpus:g} GPUs")
+        for name, value in LOCAL_PACE.items():
+            os.environ.setdefault(name, value)
         ray.init(
             address="local",
             namespace=NAMESPACE,

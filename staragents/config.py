@@ -77,6 +77,13 @@ class ModelConfig:
     """False for a base model without a chat template: agents send it raw text."""
     fake: FakeConfig = field(default_factory=FakeConfig)
 
+    @property
+    def max_ongoing(self) -> int:
+        """Requests a replica holds at once. Half as many again as a vLLM engine runs: when several of its
+        requests end in one step, others take their places in the next; a deeper queue would only hide load.
+        A server that is not ours gets what it was promised."""
+        return round(1.5 * self.max_num_seqs) if self.kind is EngineKind.vllm else self.max_num_seqs
+
 
 @dataclass
 class AgentConfig:
