@@ -16,6 +16,7 @@ from actors.generator_client import GeneratorClient
 from actors.progress import Progress
 from actors.scorer_pool import ScorerPool
 from actors.seed_pipeline import SeedPipeline
+from staragents.agents import prompt_hashes
 from staragents.config import Config
 from staragents.config_loading import as_dict, fingerprint
 from staragents.errors import RunFailed
@@ -73,6 +74,7 @@ class Coordinator:
         self._scan = scan
         self._facts = facts
         self._run = RunDirectory(config.output.dir)
+        self._prompts = prompt_hashes(config)
         self._generators = generators
         self._memory = memory
         self._pipeline = SeedPipeline(config, generators.generate, target, larger, same_tokenizer)
@@ -100,9 +102,11 @@ class Coordinator:
                 candidates = await task
                 admitted = self._window.popleft()
                 await self._commit(admitted, candidates, feed)
-                if self._due():
+                broken = self._broken()
+                if self._may_save() and (broken or self._due()):
                     await self._save()
-                self._stop_if_broken()
+                if broken:
+                    raise RunFailed(broken)
             await self._save()
             finished = not self._window
             return await asyncio.to_thread(
@@ -222,9 +226,11 @@ class Coordinator:
                 logger.warning("memory bank away, drawing without it: %s", error)
             return []
 
+    def _may_save(self) -> bool:
+        # A new shard would replace the orphan that still holds these rows.
+        return not self._uncommitted_rows
+
     def _due(self) -> bool:
-        if self._uncommitted_rows:
-            return False  # a new shard would replace the orphan that still holds these rows
         return (
             len(self._unsaved) >= ROWS_PER_SHARD
             or time.monotonic() - self._saved > self.config.run.checkpoint_s
@@ -246,6 +252,7 @@ class Coordinator:
         return {
             "fingerprint": fingerprint(self.config),
             "seeds_sha256": self._scan.sha256,
+            "prompts": self._prompts,
             "config": as_dict(self.config),
             "cursor": self._cursor,
             "shards": list(self._shards),
@@ -255,15 +262,15 @@ class Coordinator:
             "seconds": self._seconds(),
         }
 
-    def _stop_if_broken(self) -> None:
-        failed = sum(self._failures)
-        if len(self._failures) >= FAILURE_MINIMUM and failed > self.config.run.max_error_rate * len(
-            self._failures
-        ):
-            raise RunFailed(
-                f"{failed} of the last {len(self._failures)} candidates failed (run.max_error_rate="
-                f"{self.config.run.max_error_rate:g}); last error: {self.progress.last_error}"
-            )
+    def _broken(self) -> str:
+        """Why the run can't go on, or nothing."""
+        failed, seen = sum(self._failures), len(self._failures)
+        if seen < FAILURE_MINIMUM or failed <= self.config.run.max_error_rate * seen:
+            return ""
+        return (
+            f"{failed} of the last {seen} candidates failed (run.max_error_rate="
+            f"{self.config.run.max_error_rate:g}); last error: {self.progress.last_error}"
+        )
 
     def _seconds(self) -> float:
         return self._seconds_before + time.monotonic() - self._started

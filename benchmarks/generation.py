@@ -1,8 +1,8 @@
 """vLLM inside the pipeline against the same prompts given to vLLM directly, same engine settings, one run.
 
-Baseline: AsyncLLM in a process of its own, every prompt sent at once. Ours: the same engine behind Ray Serve,
-the same prompts through the coordinator's client. Greedy, so that both write the same tokens. The batch is run
-several times and the median counts: the first round of either still warms up allocator and caches.
+Baseline: AsyncLLM in a process of its own, every prompt sent at once. Ours: the same engine behind Ray
+Serve, the same prompts through the coordinator's client. Greedy, so that both write the same tokens. The
+batch is run several times and the median counts: the first round of either still warms up its caches.
 
     python benchmarks/generation.py [--prompts 64] [--tokens 96] [--rounds 3]
 """
@@ -81,9 +81,7 @@ class Client:
         windows = {name: model.max_ongoing for name, model in config.models.items()}
         self._client = GeneratorClient(handles, windows, attempts=1)
 
-    async def timed(
-        self, name: str, batch: list[GenerationRequest], rounds: int
-    ) -> tuple[list[float], int]:
+    async def timed(self, name: str, batch: list[GenerationRequest], rounds: int) -> tuple[list[float], int]:
         return await timed(lambda request: self._client.generate(name, request), batch, rounds)
 
 
@@ -110,7 +108,9 @@ def main() -> None:
     with ray_session(demand_of(config)), running_generators(config, "benchmark") as generators:
         client = ray.remote(Client).options(num_cpus=0).remote(config, generators)
         ours, ours_tokens = ray.get(client.timed.remote(name, batch, arguments.rounds))
-    print(f"{config.models[name].model}, {len(batch)} prompts, {os.cpu_count()} CPUs, tokens/s of every round")
+    print(
+        f"{config.models[name].model}, {len(batch)} prompts, {os.cpu_count()} CPUs, tokens/s of every round"
+    )
     print(f"vLLM directly (baseline): {_row(baseline)}  ({tokens} tokens)")
     ratio = median(ours) / median(baseline)
     print(f"inside the pipeline:      {_row(ours)}  ({ours_tokens} tokens), {ratio:.2f} of it by the medians")

@@ -14,9 +14,7 @@ from cluster.commands.preview import preview
 from cluster.commands.report import report
 from cluster.commands.run import run
 from cluster.commands.validate import validate
-from staragents.errors import StarAgentsError
-
-INTERRUPTED = 130
+from staragents.errors import INTERRUPTED, StarAgentsError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

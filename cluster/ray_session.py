@@ -19,8 +19,8 @@ logger = logging.getLogger(__name__)
 NAMESPACE = "staragents"
 LOCAL_OBJECT_STORE_BYTES = 1 << 30
 
-# Ray's housekeeping at a cluster's pace takes 8 % of a two-core machine away from the models (the rows of
-# docs/benchmarks.md "Generation"); a local Ray has one node and nobody reads its task events.
+# Ray's housekeeping at a cluster's pace slows the models of a two-core machine (docs/benchmarks.md); a local
+# Ray has one node, and nobody reads its task events.
 LOCAL_PACE = {
     "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "1",
     "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "5000",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass, replace
 
@@ -9,7 +10,7 @@ from staragents.config import AgentConfig, Config
 from staragents.errors import BadInput
 from staragents.generation import GenerationRequest, Sampling
 from staragents.messages import Conversation, Message
-from staragents.prompt_templates import Prompt, PromptTemplate, load_prompt
+from staragents.prompt_templates import Prompt, PromptTemplate, load_prompt, prompt_path
 from staragents.records import Seed, stable_id, stable_seed
 
 KEEP = "keep"
@@ -107,6 +108,17 @@ def agents_from_config(config: Config) -> Agents:
     if problems:
         raise BadInput(problems)
     return Agents(instruction, response)
+
+
+def prompt_hashes(config: Config) -> dict[str, str]:
+    """sha256 of every agent's template file by its dotted key: an edited prompt is another run."""
+    hashes = {}
+    for role, agents in (("instruction", config.agents.instruction), ("response", config.agents.response)):
+        for name, agent in agents.items():
+            if agent.prompt != KEEP:
+                text = prompt_path(role, agent.prompt).read_bytes()
+                hashes[f"agents.{role}.{name}.prompt"] = hashlib.sha256(text).hexdigest()
+    return hashes
 
 
 def pairs_from_config(config: Config) -> dict[str, AgentPair]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it; the other codes are those of the classes below."""
+
 
 class StarAgentsError(Exception):
     """Something went wrong that we can explain in one line. Exit code 1."""

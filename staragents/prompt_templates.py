@@ -129,14 +129,19 @@ def shipped_prompts(role: str) -> list[str]:
     return sorted(path.stem for path in (PROMPTS / role).glob("*.j2"))
 
 
-def load_prompt(role: str, name: str) -> PromptTemplate:
-    """A shipped template by name, or a user's by the path of a .j2 file. Raises BadInput."""
+def prompt_path(role: str, name: str) -> Path:
+    """Where a shipped template, or a user's .j2 file, lies. Raises BadInput for an unknown name."""
     if name.endswith(".j2"):
-        return read_prompt(Path(name).expanduser(), AGENT_SAMPLE)
+        return Path(name).expanduser()
     shipped = shipped_prompts(role)
     if name not in shipped:
         raise BadInput(f"expected one of {', '.join(shipped)} or a .j2 file, got {name!r}")
-    return read_prompt(PROMPTS / role / f"{name}.j2", AGENT_SAMPLE)
+    return PROMPTS / role / f"{name}.j2"
+
+
+def load_prompt(role: str, name: str) -> PromptTemplate:
+    """A shipped template by name, or a user's by the path of a .j2 file. Raises BadInput."""
+    return read_prompt(prompt_path(role, name), AGENT_SAMPLE)
 
 
 def read_prompt(path: Path, sample: Mapping[str, Any]) -> PromptTemplate:

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
+from staragents.agents import prompt_hashes
 from staragents.config import Config
 from staragents.config_loading import as_dict, changed_keys, fingerprint, to_yaml
 from staragents.errors import BadInput, RunFailed
@@ -54,6 +55,12 @@ class RunDirectory:
             raise BadInput(
                 f"output.dir: {self.path} belongs to another config; changed: {', '.join(changed)}. "
                 "Take another output.dir, or the old values to resume."
+            )
+        prompts = prompt_hashes(config)
+        if edited := [key for key, text in saved["prompts"].items() if prompts[key] != text]:
+            raise BadInput(
+                f"output.dir: {self.path} was written with another text of {', '.join(edited)}. "
+                "Take another output.dir, or the old text to resume."
             )
         return True
 

@@ -11,8 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from staragents.config_loading import load_config
-
-INTERRUPTED = 130
+from staragents.errors import INTERRUPTED
 
 
 @click.command()

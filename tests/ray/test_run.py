@@ -151,11 +151,11 @@ def test_failing_requests_are_retried_and_what_still_fails_is_quarantined(
 def test_a_run_whose_engines_are_broken_stops_with_the_reason(
     tmp_path: Path, start: Callable[..., Any]
 ) -> None:
-    job = start(
-        "run", FAKE, *overrides(tmp_path / "broken", "models.writer.fake.failure_rate=1", "run.attempts=1")
-    )
+    run_dir = tmp_path / "broken"
+    job = start("run", FAKE, *overrides(run_dir, "models.writer.fake.failure_rate=1", "run.attempts=1"))
     code, output = job.wait()
     assert code == 1, output
+    assert len(rows(run_dir)) >= 20, "what was finished before the stop is saved"
     assert "run.max_error_rate" in output
     assert "Traceback" not in output
     assert job.left_over() == []
