@@ -50,14 +50,16 @@ class Scorer:
 
             return FakeIfdModel(self.role)
         from staragents.scoring.ifd_model import IfdModel
+        from staragents.scoring.model_loading import Loading
 
-        scoring = self._scoring
+        scoring, model = self._scoring, self._model_config
         return IfdModel(
             self._path,
-            dtype=self._model_config.dtype,
-            threads=max(1, round(self._model_config.num_cpus)),
+            loading=Loading(model.dtype, "auto", model.device_map, model.adapter, model.quantization),
+            threads=max(1, round(model.num_cpus)),
             template=scoring.template,
             convention=scoring.convention,
+            execution=scoring.execution,
             max_length=scoring.max_length,
             batch_tokens=scoring.batch_tokens,
             min_answer_tokens=scoring.min_answer_tokens,

@@ -154,6 +154,12 @@ class Convention(StrEnum):
     superfiltering = "superfiltering"
 
 
+class Execution(StrEnum):
+    auto = "auto"
+    packed = "packed"
+    padded = "padded"
+
+
 @dataclass
 class ScorerModelConfig:
     """One of the two models whose surprise is measured."""
@@ -168,6 +174,12 @@ class ScorerModelConfig:
     """GPUs of one actor; a fraction shares a GPU."""
     num_cpus: float = 1.0
     """CPUs, and threads, of one actor."""
+    adapter: str | None = None
+    """A LoRA adapter on top of the model: a folder or hub id (needs the package peft)."""
+    quantization: str | None = None
+    """8bit or 4bit, where the weights would not fit (needs the package bitsandbytes)."""
+    device_map: str | None = None
+    """auto spreads a model over the actor's GPUs, if it is bigger than one."""
 
 
 @dataclass
@@ -182,10 +194,12 @@ class ScoringConfig:
     """How a prompt is written for scoring; a chat template on a base model pushes every IFD above 1."""
     convention: Convention = Convention.exact
     """exact scores the same answer tokens in both passes; superfiltering reproduces published tables."""
+    execution: Execution = Execution.auto
+    """packed runs many sequences in one row without padding; auto takes it where the model allows it."""
     max_length: int = 2048
     """Longest prompt plus answer in tokens; only answers are cut, alike in both passes."""
     batch_tokens: int = 8192
-    """Token budget of one padded batch: memory against speed."""
+    """Token budget of one forward pass: memory against speed. A CPU takes at most 512."""
     min_answer_tokens: int = 5
     """Shorter answers get the status too_short: their IFD is noise."""
 

@@ -4,60 +4,58 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from staragents.config import Convention, Template
-from staragents.errors import BadInput
+from staragents.config import Convention, Execution, Template
+from staragents.errors import BadInput, EngineError
 from staragents.scoring.conventions import Passes, Span, exact, superfiltering
 from staragents.scoring.ifd import Score, ScoreRow, Status
-from staragents.scoring.packing import pack
+from staragents.scoring.losses import token_nlls
+from staragents.scoring.model_loading import Loading, load
+from staragents.scoring.packed_body import PackedBody
+from staragents.scoring.padded_body import PaddedBody
 from staragents.scoring.templates import prompt_text
 
-# Logits in memory at once, in elements: 128 MiB of float32. Gemma's 262k words make 128 rows of it.
-_LOGITS = 1 << 25
-# A CPU is busy with this many tokens; more only add padding (measured: 8192 takes twice as long).
+logger = logging.getLogger(__name__)
+
+# A CPU is busy with this many tokens; more only leave its caches.
 _CPU_BATCH_TOKENS = 512
+AS_IT_IS = Loading()
+# Rows whose sequences are sorted and packed together; the next so many are tokenised meanwhile.
+_WINDOW = 512
 
 
 class IfdModel:
     """A model and its tokenizer, ready to score.
 
-    `path` is a local folder or hub id, `dtype` a torch name or `auto` (bfloat16 on CUDA, float32 on
-    the CPU), `max_length` and `batch_tokens` count tokens (a CPU takes at most 512 at once). Raises
-    BadInput if the model can't be loaded or can't be scored this way.
+    `path` is a local folder or hub id, `max_length` and `batch_tokens` count tokens (a CPU takes at most
+    512 at once). Raises BadInput if the model can't be loaded or can't be scored this way.
     """
 
     def __init__(
         self,
         path: str,
         *,
-        dtype: str = "auto",
+        loading: Loading = AS_IT_IS,
         threads: int = 1,
         template: Template = Template.plain,
         convention: Convention = Convention.exact,
+        execution: Execution = Execution.auto,
         max_length: int = 2048,
         batch_tokens: int = 8192,
         min_answer_tokens: int = 5,
     ) -> None:
         torch.set_num_threads(threads)
-        self._device = "cuda" if torch.cuda.is_available() else "cpu"
-        try:
-            self._tokenizer: Any = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
-            model: Any = AutoModelForCausalLM.from_pretrained(
-                path, dtype=self._dtype(dtype), trust_remote_code=False
-            )
-        except (OSError, ValueError) as error:
-            raise BadInput(f"can't load the model {path}: {error}") from error
-        model.requires_grad_(False).eval().to(self._device)
+        model, self._tokenizer = load(path, loading)
         # Answers are cut here, so transformers need not warn about long texts.
         self._tokenizer.model_max_length = 1 << 62
-        self._body = model.base_model
         self._head = model.get_output_embeddings()
         config = model.config.get_text_config()
         self._softcap: float | None = getattr(config, "final_logit_softcapping", None)
@@ -65,30 +63,54 @@ class IfdModel:
         if template is Template.chat and not self._tokenizer.chat_template:
             raise BadInput(f"scoring.template: expected a model with a chat template, got {path}")
         self._check_logits(model, path)
+        self._body = self._execution(model, execution, path)
         self._template = template
         self._convention = convention
         self._max_length = min(max_length, getattr(config, "max_position_embeddings", None) or max_length)
-        self._batch_tokens = batch_tokens if self._device == "cuda" else min(batch_tokens, _CPU_BATCH_TOKENS)
+        on_cpu = model.device.type == "cpu"
+        self._batch_tokens = min(batch_tokens, _CPU_BATCH_TOKENS) if on_cpu else batch_tokens
         self._min_tokens = min_answer_tokens
         self.model_name = Path(path).name if Path(path).is_dir() else path
         self.parameters: int = model.num_parameters()
         vocabulary = sorted(self._tokenizer.get_vocab().items())
         self.tokenizer_id = hashlib.sha256(json.dumps(vocabulary).encode()).hexdigest()[:16]
 
+    @torch.inference_mode()
+    def _execution(self, model: Any, execution: Execution, path: str) -> PackedBody | PaddedBody:
+        if execution is not Execution.padded:
+            packed = PackedBody(model)
+            if packed.works():
+                logger.info("scoring with %s in packs, attention by %s", path, packed.kernel)
+                return packed
+            if execution is Execution.packed:
+                raise BadInput(f"scoring.execution: expected a model that can be packed, got {path}")
+        return PaddedBody(model)
+
     def score(self, rows: Sequence[ScoreRow]) -> list[Score]:
-        """One Score a row, in order. A row's score does not depend on the rows beside it."""
-        answers = [row.messages[-1].content for row in rows]
-        passes = self._passes(rows, answers)
+        """One Score a row, in order. A row's score does not depend on the rows beside it.
+
+        Raises EngineError if a GPU has no memory for a single sequence.
+        """
+        windows = [rows[start : start + _WINDOW] for start in range(0, len(rows), _WINDOW)]
+        scores: list[Score] = []
+        with ThreadPoolExecutor(1, thread_name_prefix="tokenise") as ahead:
+            for window, passes in zip(windows, ahead.map(self._passes, windows), strict=True):
+                scores += self._window_scores(window, passes)
+        return scores
+
+    def _window_scores(self, rows: Sequence[ScoreRow], passes: list[Passes]) -> list[Score]:
         # Equal sequences are run once: repeated rows, the direct pass of repeated answers, and both
         # passes of a row without a prompt, whose IFD is therefore exactly 1.
         spans = list(dict.fromkeys(s for p in passes for s in (p.cond, p.direct) if s is not None))
         nlls = dict(zip(spans, self._mean_nlls(spans), strict=True))
-        return [self._row_score(p, answer, nlls) for p, answer in zip(passes, answers, strict=True)]
+        return [
+            self._row_score(p, row.messages[-1].content, nlls) for row, p in zip(rows, passes, strict=True)
+        ]
 
-    def _passes(self, rows: Sequence[ScoreRow], answers: list[str]) -> list[Passes]:
+    def _passes(self, rows: Sequence[ScoreRow]) -> list[Passes]:
         prompts = [prompt_text(row.messages[:-1], self._template, self._tokenizer) for row in rows]
         # What is nothing but blanks has tokens, but no answer.
-        answers = [answer if answer.strip() else "" for answer in answers]
+        answers = [row.messages[-1].content if row.messages[-1].content.strip() else "" for row in rows]
         prompt_ids, answer_ids = self._tokenize(prompts), self._tokenize(answers)
         if self._convention is Convention.superfiltering:
             whole_ids = self._tokenize([p + a for p, a in zip(prompts, answers, strict=True)])
@@ -121,50 +143,49 @@ class IfdModel:
         return Score(cond, direct, tokens, passes.tokens_total, size, passes.status)
 
     def _mean_nlls(self, spans: list[Span]) -> list[float]:
-        means = [math.nan] * len(spans)
-        # The last token is never an input: nothing after it is scored.
-        for batch in pack([len(span.ids) - 1 for span in spans], self._batch_tokens):
-            for index, mean in zip(batch, self._batch_nlls([spans[i] for i in batch]), strict=True):
-                means[index] = mean
-        return means
+        means: dict[int, float] = {}
+        while todo := [index for index in range(len(spans)) if index not in means]:
+            # The last token is never an input: nothing after it is scored.
+            lengths = [len(spans[index].ids) - 1 for index in todo]
+            running: tuple[list[int], torch.Tensor] | None = None
+            for batch in self._body.batches(lengths, self._batch_tokens):
+                indices = [todo[place] for place in batch]
+                try:
+                    nlls = self._batch_nlls([spans[index] for index in indices])
+                except torch.OutOfMemoryError:
+                    self._batch_tokens = self._smaller(lengths[batch[0]] if len(batch) == 1 else None)
+                    break
+                # Read one batch behind: a GPU has the next one queued while this one's values leave it.
+                means |= _means(spans, running)
+                running = indices, nlls
+            means |= _means(spans, running)
+        return [means[index] for index in range(len(spans))]
+
+    def _smaller(self, alone: int | None) -> int:
+        """The token budget after the GPU had no memory for a batch, or for the one sequence in it."""
+        torch.cuda.empty_cache()
+        if alone is not None:
+            raise EngineError(
+                f"no GPU memory for one sequence of {alone} tokens of {self.model_name}: "
+                "lower scoring.max_length"
+            )
+        logger.warning(
+            "no GPU memory for scoring.batch_tokens=%d: going on with half of it", self._batch_tokens
+        )
+        return max(1, self._batch_tokens // 2)
 
     @torch.inference_mode()
-    def _batch_nlls(self, spans: list[Span]) -> list[float]:
-        inputs = torch.zeros(len(spans), max(len(span.ids) for span in spans) - 1, dtype=torch.long)
-        for row, span in enumerate(spans):
-            inputs[row, : len(span.ids) - 1] = torch.tensor(span.ids[:-1])
-        # Padding is on the right, so that causal attention never lets a real token see it, and real
-        # tokens sit at the default positions 0, 1, ...: with an explicit mask the values are the same
-        # and scaled-dot-product attention loses its causal fast path.
-        hidden = self._body(input_ids=inputs.to(self._device), use_cache=False).last_hidden_state
-        scored = [hidden[row, span.start - 1 : len(span.ids) - 1] for row, span in enumerate(spans)]
+    def _batch_nlls(self, spans: list[Span]) -> torch.Tensor:
+        """Float32 NLLs [answer tokens of all spans], on the device."""
+        hidden = self._body.hidden(spans)
         targets = torch.tensor([token for span in spans for token in span.ids[span.start :]])
-        nlls = self._token_nlls(torch.cat(scored), targets.to(self._device)).double().cpu()
-        return [part.sum().item() / len(part) for part in nlls.split([span.tokens for span in spans])]
+        return self._token_nlls(hidden, targets)
 
     def _token_nlls(self, hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Float32 NLL [rows] of `targets` [rows] after `hidden` [rows, d]; never all logits at once."""
-        rows = max(1, _LOGITS // self._head.weight.shape[0])
-        return torch.cat(
-            [
-                torch.nn.functional.cross_entropy(self._logits(h), t, reduction="none")
-                for h, t in zip(hidden.split(rows), targets.split(rows), strict=True)
-            ]
+        weight = self._head.weight
+        return token_nlls(
+            hidden.to(weight.device), targets.to(weight.device), weight, self._head.bias, self._softcap
         )
-
-    def _logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self._head(hidden).float()
-        if self._softcap is not None:
-            logits = torch.tanh(logits / self._softcap) * self._softcap
-        return logits
-
-    def _dtype(self, name: str) -> torch.dtype:
-        if name == "auto":
-            return torch.bfloat16 if self._device == "cuda" else torch.float32
-        dtype = getattr(torch, name, None)
-        if not isinstance(dtype, torch.dtype):
-            raise BadInput(f"dtype: expected auto, float32, bfloat16 or float16, got {name!r}")
-        return dtype
 
     def _find_anchor(self, path: str) -> int:
         for token in (self._tokenizer.bos_token_id, self._tokenizer.eos_token_id):
@@ -175,8 +196,20 @@ class IfdModel:
     @torch.inference_mode()
     def _check_logits(self, model: Any, path: str) -> None:
         """Some models scale their logits after the head: refuse what we would score wrongly."""
-        probe = torch.arange(8, device=self._device)[None]
-        expected = model(input_ids=probe, use_cache=False).logits.float()
-        got = self._logits(self._body(input_ids=probe, use_cache=False).last_hidden_state)
+        probe = torch.arange(8, device=model.device)[None]
+        logits = model(input_ids=probe, use_cache=False).logits[0, :-1].float()
+        targets = probe[0, 1:]
+        expected = torch.nn.functional.cross_entropy(logits, targets.to(logits.device), reduction="none")
+        hidden = model.base_model(input_ids=probe, use_cache=False).last_hidden_state[0, :-1]
+        got = self._token_nlls(hidden, targets).to(expected.device)
         if not torch.allclose(got, expected, rtol=0.02, atol=0.02):
             raise BadInput(f"expected logits that are the output head's, got other ones from {path}")
+
+
+def _means(spans: Sequence[Span], batch: tuple[list[int], torch.Tensor] | None) -> dict[int, float]:
+    """Each span's mean by its index. Sum and count, divided once."""
+    if batch is None:
+        return {}
+    indices, nlls = batch
+    parts = nlls.double().cpu().split([spans[index].tokens for index in indices])
+    return {index: part.sum().item() / len(part) for index, part in zip(indices, parts, strict=True)}

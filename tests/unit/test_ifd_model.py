@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
     CohereConfig,
     CohereForCausalLM,
@@ -14,14 +13,14 @@ from transformers import (
     Gemma2ForCausalLM,
     LlamaConfig,
     LlamaForCausalLM,
-    PreTrainedTokenizerFast,
 )
 
 from staragents.config import Convention, Template
 from staragents.errors import BadInput
-from staragents.messages import Message
-from staragents.scoring.ifd import Score, ScoreRow, Status
+from staragents.scoring.ifd import Score, Status
 from staragents.scoring.ifd_model import IfdModel
+from staragents.scoring.model_loading import Loading
+from tests.unit.tiny_models import TEXTS, naive_nlls, rows, save_tokenizer
 
 SIZES: dict[str, Any] = {
     "hidden_size": 32,
@@ -33,33 +32,6 @@ SIZES: dict[str, Any] = {
     "vocab_size": 258,
     "max_position_embeddings": 128,
 }
-TEXTS = [
-    ("Name a fruit.", "An apple is a fruit."),
-    ("Translate into Chinese: good morning", "\u65e9\u4e0a\u597d\uff0c\u5f88\u9ad8\u5174\u89c1\u5230\u4f60"),
-    ("Smile!", "\U0001f600 \U0001f468\u200d\U0001f469\u200d\U0001f467 !"),
-    ("Write code.", "\n\n    x = 1\n"),
-    ("Count.", "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16"),
-    ("", "Nobody asked for this."),
-    ("Name a fruit.", "An apple is a fruit."),
-]
-
-
-def rows(texts: list[tuple[str, str]]) -> list[ScoreRow]:
-    return [ScoreRow((Message("user", prompt), Message("assistant", answer))) for prompt, answer in texts]
-
-
-def save_tokenizer(folder: Path, with_bos: bool = True) -> PreTrainedTokenizerFast:
-    """Bytes as tokens: everything can be written, and one emoji is many tokens."""
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocab = {token: i for i, token in enumerate(["<s>", "</s>", *alphabet])}
-    tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, bos_token="<s>" if with_bos else None, eos_token="</s>"
-    )
-    fast.save_pretrained(folder)
-    return fast
 
 
 @pytest.fixture(scope="module")
@@ -72,31 +44,16 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder)
 
 
-def naive(path: str, model_class: type, prompt: str, answer: str, anchor: int = 0) -> tuple[float, float]:
-    """Two forwards with full logits, a row at a time. Tokens are bytes."""
-    model = model_class.from_pretrained(path, dtype=torch.float32).eval()
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(path)
-    answer_ids = tokenizer.encode(answer, add_special_tokens=False)
-    means = []
-    for context in ([anchor, *tokenizer.encode(prompt, add_special_tokens=False)], [anchor]):
-        with torch.no_grad():
-            logits = model(torch.tensor([context + answer_ids])).logits[0]
-        logprobs = torch.log_softmax(logits.float(), dim=-1)
-        total = sum(logprobs[len(context) - 1 + i, token].item() for i, token in enumerate(answer_ids))
-        means.append(-total / len(answer_ids))
-    return means[0], means[1]
-
-
-def assert_equals_naive(scores: list[Score], path: str, model_class: type) -> None:
+def assert_equals_naive(scores: list[Score], path: str) -> None:
     for score, (prompt, answer) in zip(scores, TEXTS, strict=True):
-        cond, direct = naive(path, model_class, f"{prompt}\n" if prompt else "", answer)
+        cond, direct = naive_nlls(path, f"{prompt}\n" if prompt else "", answer)
         assert score.status is Status.ok
         assert score.nll_cond == pytest.approx(cond, rel=1e-4)
         assert score.nll_direct == pytest.approx(direct, rel=1e-4)
 
 
 def test_exact_convention_equals_the_naive_loop(tiny: str) -> None:
-    assert_equals_naive(IfdModel(tiny, threads=1).score(rows(TEXTS)), tiny, LlamaForCausalLM)
+    assert_equals_naive(IfdModel(tiny, threads=1).score(rows(TEXTS)), tiny)
 
 
 def test_rows_beside_a_row_and_the_batch_size_do_not_change_its_score(tiny: str) -> None:
@@ -153,7 +110,7 @@ def test_a_cut_inside_a_character_does_not_count_its_bytes(tiny: str) -> None:
 
 def test_one_token_can_be_scored_where_allowed(tiny: str) -> None:
     [score] = IfdModel(tiny, threads=1, min_answer_tokens=1).score(rows([("Question?", "A")]))
-    cond, direct = naive(tiny, LlamaForCausalLM, "Question?\n", "A")
+    cond, direct = naive_nlls(tiny, "Question?\n", "A")
     assert score.nll_cond == pytest.approx(cond, rel=1e-4)
     assert score.nll_direct == pytest.approx(direct, rel=1e-4)
 
@@ -181,7 +138,7 @@ def test_eos_stands_in_where_the_tokenizer_has_no_bos(tiny: str, tmp_path: Path)
     LlamaForCausalLM.from_pretrained(tiny).save_pretrained(tmp_path)
     save_tokenizer(tmp_path, with_bos=False)
     [score] = IfdModel(str(tmp_path), threads=1).score(rows([("Question?", "An answer.")]))
-    cond, direct = naive(str(tmp_path), LlamaForCausalLM, "Question?\n", "An answer.", anchor=1)
+    cond, direct = naive_nlls(str(tmp_path), "Question?\n", "An answer.", anchor=1)
     assert score.nll_cond == pytest.approx(cond, rel=1e-4)
     assert score.nll_direct == pytest.approx(direct, rel=1e-4)
 
@@ -192,7 +149,7 @@ def test_capped_logits_are_scored_as_the_model_caps_them(tmp_path: Path) -> None
     Gemma2ForCausalLM(config).save_pretrained(tmp_path)
     save_tokenizer(tmp_path)
     scores = IfdModel(str(tmp_path), threads=1).score(rows(TEXTS))
-    assert_equals_naive(scores, str(tmp_path), Gemma2ForCausalLM)
+    assert_equals_naive(scores, str(tmp_path))
 
 
 def test_a_model_that_scales_its_logits_otherwise_is_refused(tmp_path: Path) -> None:
@@ -234,6 +191,6 @@ def test_unusable_settings_are_bad_input(tiny: str, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="chat template"):
         IfdModel(tiny, threads=1, template=Template.chat)
     with pytest.raises(BadInput, match="float99"):
-        IfdModel(tiny, threads=1, dtype="float99")
+        IfdModel(tiny, threads=1, loading=Loading(dtype="float99"))
     with pytest.raises(BadInput, match="can't load"):
         IfdModel(str(tmp_path), threads=1)

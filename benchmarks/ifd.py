@@ -1,0 +1,253 @@
+"""IFD scoring against the loop that users run today, as a ratio and as a share of the FLOP limit.
+
+Baseline: one row at a time, two forward passes with the logits of every token (the Superfiltering and
+Cherry_LLM scripts), in the same process with as many threads. Limit: 2 N (q + 2a) FLOP for the body of N
+parameters and 2 d V 2a for the head, at the rate of a large matrix product measured in this run; padding,
+prompt logits and attention do not count. Needs torch, transformers, tokenizers, numpy and pyarrow.
+
+    python benchmarks/ifd.py packaged:smollm2-135m-instruct packaged:gemma-3-270m --data DATA.json.gz
+    python benchmarks/ifd.py --random-weights llama-7b --rows 512        # one GPU, nothing to download
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import math
+import os
+import platform
+import random
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from staragents.config import Execution
+from staragents.messages import Message
+from staragents.scoring.conventions import Span
+from staragents.scoring.ifd import Score, ScoreRow
+from staragents.scoring.ifd_model import IfdModel
+from staragents.scoring.model_loading import Loading, load
+
+# (layers, hidden, inner, heads, key/value heads, words)
+RANDOM = {
+    "llama-7b": (32, 4096, 11008, 32, 32, 32000),
+    "llama-1b": (16, 2048, 8192, 32, 8, 128256),
+    "tiny": (2, 64, 128, 4, 2, 512),
+}
+# Answer and prompt tokens of the synthetic mixes: (median, spread of the logarithm) each.
+MIXES = {"short": ((40, 0.6), (20, 0.6)), "long": ((400, 0.4), (150, 0.6)), "mixed": ((120, 1.2), (60, 1.0))}
+
+
+@dataclass
+class Work:
+    """What scoring some rows needs at least."""
+
+    rows: int
+    tokens: int
+    answer_tokens: int
+    flop: float
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("models", nargs="*", help="hub ids, folders or packaged:NAME")
+    parser.add_argument("--random-weights", choices=RANDOM, help="a Llama of this size with random weights")
+    parser.add_argument("--data", help="JSON or JSON.gz with Alpaca columns, instead of the synthetic mixes")
+    parser.add_argument("--mix", choices=MIXES, action="append", help="synthetic lengths; all if not given")
+    parser.add_argument("--rows", type=int, default=64)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--batch-tokens", type=int, default=8192)
+    parser.add_argument("--rounds", type=int, default=1, help="times that each way is run; the best counts")
+    arguments = parser.parse_args()
+    if not arguments.models and not arguments.random_weights:
+        parser.error("expected a model or --random-weights")
+    torch.set_num_threads(arguments.threads)
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or "CPU"
+    print(f"{device}, {arguments.threads} threads, torch {torch.__version__}")
+    if arguments.random_weights:
+        with tempfile.TemporaryDirectory() as folder:
+            save_random(arguments.random_weights, folder)
+            benchmark(folder, arguments.random_weights, arguments)
+    for model in arguments.models:
+        benchmark(resolved(model), model, arguments)
+
+
+def benchmark(path: str, name: str, arguments: argparse.Namespace) -> None:
+    """One table: a line for each mix and way of running it."""
+    print(f"\n{name}\n{'rows':12}{'way':>9}{'rows/s':>9}{'ratio':>7}{'of limit':>10}{'worst error':>13}")
+    model, tokenizer = load(path, Loading())
+    ours = {
+        way: IfdModel(
+            path, threads=arguments.threads, execution=way, batch_tokens=arguments.batch_tokens,
+            min_answer_tokens=1,
+        )
+        for way in (Execution.padded, Execution.packed)
+    }  # fmt: skip
+    for mix, rows in mixes(arguments).items():
+        work = least_work(model, ours[Execution.padded], rows)
+        rate = peak(model.dtype, model.device)
+        reference, seconds = timed(lambda rows=rows: naive(model, tokenizer, rows), arguments.rounds)
+        results = {"naive": (reference, seconds)}
+        for way, scorer in ours.items():
+            results[way.value] = timed(lambda scorer=scorer, rows=rows: scorer.score(rows), arguments.rounds)
+        rate = max(rate, peak(model.dtype, model.device))
+        for way, (scores, taken) in results.items():
+            print(
+                f"{mix:12}{way:>9}{work.rows / taken:9.2f}{seconds / taken:7.2f}"
+                f"{work.flop / taken / rate:10.0%}{worst(scores, reference):13.1e}"
+            )
+        print(
+            f"{'':12}limit {work.rows * rate / work.flop:.2f} rows/s at {rate / 1e12:.3g} TFLOP/s; "
+            f"{work.tokens / work.rows:.0f} tokens a row, {work.answer_tokens / work.rows:.0f} of them scored"
+        )
+    print(f"{'':12}peak memory {memory_gib():.2f} GiB (both copies of the model and the baseline's logits)")
+
+
+def timed(step: Callable[[], Any], rounds: int) -> tuple[Any, float]:
+    best = math.inf
+    for _ in range(rounds):
+        started = time.perf_counter()
+        result = step()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        best = min(best, time.perf_counter() - started)
+    return result, best
+
+
+@torch.no_grad()
+def naive(model: Any, tokenizer: Any, rows: Sequence[ScoreRow]) -> list[tuple[float, float]]:
+    """Mean NLLs with the prompt and without: a row at a time, all logits."""
+    anchor = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
+    found = []
+    for row in rows:
+        prompt, answer = (
+            tokenizer(text, add_special_tokens=False)["input_ids"]
+            for text in (f"{row.messages[0].content}\n", row.messages[1].content)
+        )
+        means = []
+        for context in ([anchor, *prompt], [anchor]):
+            ids = torch.tensor([context + answer], device=model.device)
+            labels = ids.clone()
+            labels[0, : len(context)] = -100
+            means.append(model(ids, labels=labels).loss.item())
+        found.append((means[0], means[1]))
+    return found
+
+
+def worst(scores: Sequence[Score | tuple[float, float]], reference: Sequence[tuple[float, float]]) -> float:
+    """Largest relative difference of an NLL from the baseline's."""
+    return max(
+        abs(ours - other) / abs(other)
+        for score, pair in zip(scores, reference, strict=True)
+        for ours, other in zip(
+            (score.nll_cond or 0.0, score.nll_direct or 0.0) if isinstance(score, Score) else score,
+            pair,
+            strict=True,
+        )
+    )
+
+
+def least_work(model: Any, scorer: IfdModel, rows: Sequence[ScoreRow]) -> Work:
+    head = model.get_output_embeddings().weight
+    embeddings = {id(p) for p in (head, model.get_input_embeddings().weight)}
+    body = sum(p.numel() for p in model.parameters() if id(p) not in embeddings)
+    passes = scorer._passes(rows)
+    spans: list[Span] = [span for p in passes for span in (p.cond, p.direct) if span is not None]
+    tokens = sum(len(span.ids) - 1 for span in spans)
+    answer_tokens = sum(span.tokens for span in spans)
+    return Work(len(rows), tokens, answer_tokens, 2.0 * body * tokens + 2.0 * head.numel() * answer_tokens)
+
+
+def peak(dtype: torch.dtype, device: torch.device) -> float:
+    """FLOP/s of the best of some large matrix products."""
+    size = 8192 if device.type == "cuda" else 2048
+    a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+    out, best = torch.empty_like(a), math.inf
+    for _ in range(12):
+        _, seconds = timed(lambda: torch.mm(a, b, out=out), 1)
+        best = min(best, seconds)
+    return 2 * size**3 / best
+
+
+def mixes(arguments: argparse.Namespace) -> dict[str, list[ScoreRow]]:
+    if arguments.data:
+        raw = Path(arguments.data).read_bytes()
+        rows = json.loads(gzip.decompress(raw) if arguments.data.endswith(".gz") else raw)
+        texts = [
+            ("\n".join(filter(None, (row["instruction"], row.get("input")))), row["output"])
+            for row in rows
+            if row["output"].strip()
+        ]
+        return {"data": [row(*text) for text in texts[: arguments.rows]]}
+    return {name: synthetic(MIXES[name], arguments.rows) for name in arguments.mix or MIXES}
+
+
+def synthetic(mix: tuple[tuple[int, float], tuple[int, float]], rows: int) -> list[ScoreRow]:
+    """Rows of random letters: with the random models' tokenizer a letter is a token."""
+    rng = random.Random(0)
+
+    def text(median: int, spread: float) -> str:
+        length = min(1800, max(5, round(rng.lognormvariate(math.log(median), spread))))
+        return "".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=length))
+
+    return [row(text(*mix[1]), text(*mix[0])) for _ in range(rows)]
+
+
+def row(prompt: str, answer: str) -> ScoreRow:
+    return ScoreRow((Message("user", prompt), Message("assistant", answer)))
+
+
+def save_random(name: str, folder: str) -> None:
+    """A Llama whose weights are noise, with bytes as tokens."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    layers, hidden, inner, heads, kv_heads, words = RANDOM[name]
+    config = LlamaConfig(
+        num_hidden_layers=layers, hidden_size=hidden, intermediate_size=inner, num_attention_heads=heads,
+        num_key_value_heads=kv_heads, vocab_size=words, max_position_embeddings=4096,
+    )  # fmt: skip
+    on_gpu = torch.cuda.is_available()
+    torch.manual_seed(0)
+    torch.set_default_dtype(torch.bfloat16 if on_gpu else torch.float32)
+    with torch.device("cuda" if on_gpu else "cpu"):
+        LlamaForCausalLM(config).save_pretrained(folder)
+    torch.set_default_dtype(torch.float32)
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {token: i for i, token in enumerate(["<s>", "</s>", *alphabet])}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>").save_pretrained(
+        folder
+    )
+
+
+def resolved(model: str) -> str:
+    if not model.startswith("packaged:"):
+        return model
+    from staragents.packaged_models import resolve_model
+
+    return resolve_model(model)
+
+
+def memory_gib() -> float:
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 2**30
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""A causal language model and its tokenizer from disk or hub, on the device where it will score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from staragents.errors import BadInput
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """How the weights are put into memory.
+
+    `dtype`: a torch name, or auto: bfloat16 on CUDA, float32 on a CPU. `device`: cpu, cuda, cuda:1 ..., or
+    auto: the GPU if there is one. `device_map`: auto spreads a model over the GPUs (accelerate). `adapter`: a
+    LoRA adapter on top (peft). `quantization`: 8bit or 4bit (bitsandbytes).
+    """
+
+    dtype: str = "auto"
+    device: str = "auto"
+    device_map: str | None = None
+    adapter: str | None = None
+    quantization: str | None = None
+
+
+def load(path: str, loading: Loading) -> tuple[Any, Any]:
+    """Model (evaluation mode, no gradients) and tokenizer. Never runs code from the model's folder.
+
+    Raises BadInput if the model, its adapter or a package it needs can't be loaded.
+    """
+    device = loading.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    options: dict[str, Any] = {"dtype": _dtype(loading.dtype, device), "trust_remote_code": False}
+    if loading.quantization is not None:
+        options["quantization_config"] = _quantization(loading.quantization)
+    if loading.device_map is not None or loading.quantization is not None:
+        options["device_map"] = loading.device_map or {"": device}
+    try:
+        tokenizer: Any = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+        model: Any = AutoModelForCausalLM.from_pretrained(path, **options)
+        if loading.adapter is not None:
+            model.load_adapter(loading.adapter)
+        if "device_map" not in options:
+            model.to(device)
+    except (OSError, ValueError, ImportError, RuntimeError) as error:
+        raise BadInput(f"can't load the model {path}: {error}") from error
+    return model.requires_grad_(False).eval(), tokenizer
+
+
+def _dtype(name: str, device: str) -> torch.dtype:
+    if name == "auto":
+        return torch.bfloat16 if device.startswith("cuda") else torch.float32
+    dtype = getattr(torch, name, None)
+    if not isinstance(dtype, torch.dtype):
+        raise BadInput(f"dtype: expected auto, float32, bfloat16 or float16, got {name!r}")
+    return dtype
+
+
+def _quantization(bits: str) -> Any:
+    from transformers import BitsAndBytesConfig
+
+    if bits not in ("8bit", "4bit"):
+        raise BadInput(f"quantization: expected 8bit or 4bit, got {bits!r}")
+    return BitsAndBytesConfig(
+        load_in_8bit=bits == "8bit", load_in_4bit=bits == "4bit", bnb_4bit_compute_dtype=torch.bfloat16
+    )

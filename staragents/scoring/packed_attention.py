@@ -1,0 +1,153 @@
+"""Attention for many documents in one row, each seeing only itself, as transformers calls it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch.nn import functional
+from transformers import AttentionInterface
+
+NAME = "staragents_packed"
+
+# (query, key, value: [heads, tokens, size]; edges; scale; window) -> [tokens, heads, size]
+Kernel = Callable[..., torch.Tensor]
+
+
+def register(device: str, dtype: torch.dtype) -> str:
+    """Make the fastest kernel of this machine known as the attention NAME; returns the kernel's name.
+
+    flash-attn's variable-length kernel if that package is installed, else torch's own, else scaled dot
+    products document by document. The first two need CUDA and 16-bit numbers.
+    """
+    name, kernel = _kernel(device, dtype)
+
+    def attend(
+        module: torch.nn.Module,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        attention_mask: torch.Tensor | None,
+        *,
+        scaling: float | None = None,
+        sliding_window: int | None = None,
+        softcap: float | None = None,
+        document_edges: tuple[int, ...] = (),
+        cu_seq_lens_q: torch.Tensor | None = None,
+        **_: Any,
+    ) -> tuple[torch.Tensor, None]:
+        # Raised while the model is loaded (`PackedBody.works`), where it means the padded way.
+        if softcap is not None or query.shape[0] != 1 or not document_edges:
+            raise NotImplementedError("expected one row with its documents' edges and no softcap")
+        out = kernel(query[0], key[0], value[0], document_edges, cu_seq_lens_q, scaling, sliding_window)
+        return out[None], None
+
+    AttentionInterface.register(NAME, attend)
+    return name
+
+
+def _kernel(device: str, dtype: torch.dtype) -> tuple[str, Kernel]:
+    if device == "cuda" and dtype in (torch.bfloat16, torch.float16):
+        try:
+            from flash_attn import flash_attn_varlen_func
+        except ImportError:
+            pass
+        else:
+            return "flash-attn varlen", _flash(flash_attn_varlen_func)
+        try:
+            from torch.nn.attention.varlen import varlen_attn
+        except ImportError:
+            pass
+        else:
+            return "torch varlen", _varlen(varlen_attn)
+    return "SDPA by document", _by_document
+
+
+def _by_document(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    edges: tuple[int, ...],
+    _: torch.Tensor | None,
+    scale: float | None,
+    window: int | None,
+) -> torch.Tensor:
+    grouped = len(query) != len(key)
+    out = query.new_empty(query.shape[1], len(query), value.shape[-1])
+    for start, end in pairwise(edges):
+        mask = _band(end - start, window, query.device) if window and end - start > window else None
+        document = functional.scaled_dot_product_attention(
+            query[None, :, start:end],
+            key[None, :, start:end],
+            value[None, :, start:end],
+            attn_mask=mask,
+            is_causal=mask is None,
+            scale=scale,
+            enable_gqa=grouped,
+        )
+        out[start:end] = document[0].transpose(0, 1)
+    return out
+
+
+def _band(length: int, window: int, device: torch.device) -> torch.Tensor:
+    """True where position i may look at j: j <= i and i - j < window."""
+    distance = torch.arange(length, device=device)[:, None] - torch.arange(length, device=device)
+    return (distance >= 0) & (distance < window)
+
+
+def _varlen(varlen_attn: Callable[..., Any]) -> Kernel:
+    def kernel(
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        edges: tuple[int, ...],
+        cumulative: torch.Tensor,
+        scale: float | None,
+        window: int | None,
+    ) -> torch.Tensor:
+        longest = max(end - start for start, end in pairwise(edges))
+        out: torch.Tensor = varlen_attn(
+            query.transpose(0, 1),
+            key.transpose(0, 1),
+            value.transpose(0, 1),
+            cumulative,
+            cumulative,
+            longest,
+            longest,
+            scale=scale,
+            window_size=(window - 1 if window else -1, 0),
+            enable_gqa=len(query) != len(key),
+        )
+        return out
+
+    return kernel
+
+
+def _flash(flash_attn_varlen_func: Callable[..., Any]) -> Kernel:
+    def kernel(
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        edges: tuple[int, ...],
+        cumulative: torch.Tensor,
+        scale: float | None,
+        window: int | None,
+    ) -> torch.Tensor:
+        longest = max(end - start for start, end in pairwise(edges))
+        out: torch.Tensor = flash_attn_varlen_func(
+            query.transpose(0, 1),
+            key.transpose(0, 1),
+            value.transpose(0, 1),
+            cumulative,
+            cumulative,
+            longest,
+            longest,
+            softmax_scale=scale,
+            causal=True,
+            window_size=(window - 1 if window else -1, 0),
+        )
+        return out
+
+    return kernel

@@ -1,0 +1,37 @@
+"""The commands beside `run`, as a user starts them, on fake engines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+FAKE = "configs/fake.yaml"
+
+
+def test_preview_shows_every_candidate_and_keeps_nothing(start: Callable[..., Any]) -> None:
+    job = start("preview", FAKE, "-n", "2", "--json", "output.dir=runs/never-written")
+    code, output = job.wait()
+    assert code == 0, output
+    candidates = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    assert len({candidate["seed_id"] for candidate in candidates}) == 2
+    assert all(candidate["messages"] or candidate["reject_reason"] for candidate in candidates)
+    assert "never-written" not in output
+    assert job.left_over() == []
+
+
+def test_doctor_reads_the_config_and_says_what_it_finds(start: Callable[..., Any]) -> None:
+    code, output = start("doctor", FAKE, "--json").wait()
+    assert code == 0, output
+    findings = json.loads(output[output.index("[") :])
+    assert {finding["ok"] for finding in findings} <= {True, None}
+    assert any("python" in finding["what"].lower() for finding in findings)
+
+
+def test_doctor_names_a_model_that_is_not_there(start: Callable[..., Any]) -> None:
+    code, output = start(
+        "doctor", FAKE, "models.writer.kind=vllm", "models.writer.model=/no/such/model"
+    ).wait()
+    assert code == 2, output
+    assert "models.writer.model" in output
+    assert "Traceback" not in output
