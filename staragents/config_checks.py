@@ -20,6 +20,7 @@ from staragents.seeds.content import seed_path
 FAKE = "fake"
 NAME = re.compile(r"[\w.-]+")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
+QUANTIZATIONS = ("8bit", "4bit")
 CREDITS = ("all", "winner")
 RESUMES = ("auto", "never", "must")
 
@@ -144,6 +145,8 @@ def _scoring(config: Config) -> Iterator[str]:
     for role, scorer in (("target", config.scoring.target), ("larger", config.scoring.larger)):
         yield from _model(f"scoring.{role}.model", scorer.model, may_be_fake=True)
         yield from _one_of(f"scoring.{role}.dtype", scorer.dtype, DTYPES)
+        if scorer.quantization is not None:
+            yield from _one_of(f"scoring.{role}.quantization", scorer.quantization, QUANTIZATIONS)
         yield from _gpus(f"scoring.{role}.num_gpus", scorer.num_gpus)
 
 

@@ -194,3 +194,28 @@ def test_unusable_settings_are_bad_input(tiny: str, tmp_path: Path) -> None:
         IfdModel(tiny, threads=1, loading=Loading(dtype="float99"))
     with pytest.raises(BadInput, match="can't load"):
         IfdModel(str(tmp_path), threads=1)
+
+
+def test_an_adapter_changes_the_scores_as_merging_it_would(tiny: str, tmp_path: Path) -> None:
+    peft = pytest.importorskip("peft", reason="needs the extra lora")
+    torch.manual_seed(1)
+    lora = peft.LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
+    adapted = peft.get_peft_model(LlamaForCausalLM.from_pretrained(tiny), lora)
+    adapted.save_pretrained(tmp_path / "adapter")
+    adapted.merge_and_unload().save_pretrained(tmp_path / "merged")
+    save_tokenizer(tmp_path / "merged")
+    plain = IfdModel(tiny).score(rows(TEXTS))
+    with_adapter = IfdModel(tiny, loading=Loading(adapter=str(tmp_path / "adapter"))).score(rows(TEXTS))
+    for score, other in zip(with_adapter, plain, strict=True):
+        assert score.nll_cond != pytest.approx(other.nll_cond, rel=1e-4)
+    assert_equals_naive(with_adapter, str(tmp_path / "merged"))
+
+
+def test_an_adapter_that_is_not_there_is_bad_input(tiny: str, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="can't load"):
+        IfdModel(tiny, loading=Loading(adapter=str(tmp_path / "none")))
+
+
+def test_unknown_quantisation_is_bad_input(tiny: str) -> None:
+    with pytest.raises(BadInput, match="8bit or 4bit"):
+        IfdModel(tiny, loading=Loading(quantization="3bit"))
