@@ -199,7 +199,7 @@ class ScoringConfig:
     max_length: int = 2048
     """Longest prompt plus answer in tokens; only answers are cut, alike in both passes."""
     batch_tokens: int = 8192
-    """Token budget of one forward pass: memory against speed. A CPU takes at most 512."""
+    """Token budget of one forward pass: memory against speed. A CPU takes at most 1024."""
     min_answer_tokens: int = 5
     """Shorter answers get the status too_short: their IFD is noise."""
 

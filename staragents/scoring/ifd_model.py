@@ -26,7 +26,7 @@ from staragents.scoring.templates import prompt_text
 logger = logging.getLogger(__name__)
 
 # A CPU is busy with this many tokens; more only leave its caches.
-_CPU_BATCH_TOKENS = 512
+_CPU_BATCH_TOKENS = 1024
 AS_IT_IS = Loading()
 # Rows whose sequences are sorted and packed together; the next so many are tokenised meanwhile.
 _WINDOW = 512
@@ -36,7 +36,7 @@ class IfdModel:
     """A model and its tokenizer, ready to score.
 
     `path` is a local folder or hub id, `max_length` and `batch_tokens` count tokens (a CPU takes at most
-    512 at once). Raises BadInput if the model can't be loaded or can't be scored this way.
+    1024 at once). Raises BadInput if the model can't be loaded or can't be scored this way.
     """
 
     def __init__(
