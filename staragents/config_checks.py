@@ -15,7 +15,7 @@ from staragents.config_merging import nearest, shown
 from staragents.environment import secret
 from staragents.errors import BadInput
 from staragents.prompt_templates import load_prompt, shipped_prompts
-from staragents.seeds.content import seed_path
+from staragents.seeds.seed_path import seed_path
 
 FAKE = "fake"
 NAME = re.compile(r"[\w.-]+")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -10,8 +9,12 @@ from itertools import islice
 from staragents.config import SeedsConfig
 from staragents.errors import BadInput
 from staragents.records import Seed
-from staragents.seeds.content import Content, opened, seed_path
-from staragents.seeds.row import BadRow, parse_line, parse_row
+from staragents.rows.content import Content, opened
+from staragents.rows.json_rows import json_rows
+from staragents.rows.raw_row import BadRow
+from staragents.rows.row_messages import RowReader
+from staragents.seeds.row import parse_row
+from staragents.seeds.seed_path import seed_path
 
 PROBLEMS_SHOWN = 20
 SAMPLE_SEEDS = 3
@@ -35,9 +38,7 @@ class _Duplicate:
 
 
 class SeedFile:
-    """JSONL is streamed; a JSON array is loaded for the time of a pass.
-
-    The same content and settings give the same seeds in the same order. Row numbers count from 1; in
+    """The same content and settings give the same seeds in the same order. Row numbers count from 1; in
     JSONL they are line numbers. A conversation that came before is a duplicate, and left out.
     """
 
@@ -105,30 +106,6 @@ class SeedFile:
                     return
 
     def _rows(self, content: Content) -> Iterator[Seed | BadRow]:
-        started = False
-        for number, line in enumerate(content.lines(), start=1):
-            if not line.strip():
-                continue
-            if not started and line.lstrip().startswith(b"["):
-                yield from self._array(line + content.rest(), number)
-                return
-            started = True
-            yield parse_line(line, number, self._config.max_chars)
-
-    def _array(self, data: bytes, first_line: int) -> Iterator[Seed | BadRow]:
-        name = self._config.path
-        try:
-            rows = json.loads(data.decode("utf-8"))
-        except UnicodeDecodeError as error:
-            line = first_line + data.count(b"\n", 0, error.start)
-            raise BadInput(f"{name}:{line}: expected UTF-8, got the byte {data[error.start]:#04x}") from error
-        except json.JSONDecodeError as error:
-            line = first_line + error.lineno - 1
-            raise BadInput(f"{name}:{line}: not JSON: {error.msg} at column {error.colno}") from error
-        except (ValueError, RecursionError) as error:
-            raise BadInput(
-                f"{name}: not JSON that can be read: a number too long or nesting too deep"
-            ) from error
-        del data
-        for number, row in enumerate(rows, start=1):
-            yield parse_row(row, number, self._config.max_chars)
+        reader = RowReader(max_chars=self._config.max_chars)
+        for raw in json_rows(content, self._config.path):
+            yield raw if isinstance(raw, BadRow) else parse_row(raw, reader)

@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 
 from staragents.messages import Message
 from staragents.records import Seed
-from staragents.seeds.row import BadRow, parse_line, parse_row
+from staragents.rows.json_rows import decode_line
+from staragents.rows.raw_row import BadRow, RawRow
+from staragents.rows.row_messages import RowReader
+from staragents.seeds.row import parse_row
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -33,7 +36,7 @@ ALMOST_ROWS = st.fixed_dictionaries(
 
 
 def parsed(value: Any, max_chars: int = 100) -> Seed | BadRow:
-    return parse_row(value, 7, max_chars)
+    return parse_row(RawRow(7, value), RowReader(max_chars=max_chars))
 
 
 def bad(value: Any, max_chars: int = 100) -> tuple[str, str]:
@@ -128,7 +131,7 @@ def test_a_bad_row_says_field_and_reason(value: Any, field: str, words: str) -> 
     ],
 )
 def test_a_line_that_is_no_json_is_a_bad_row(line: bytes, words: str) -> None:
-    row = parse_line(line, 3, 100)
+    row = decode_line(line, 3)
     assert isinstance(row, BadRow)
     assert (row.row, row.field) == (3, "row")
     assert words in row.message
@@ -150,5 +153,5 @@ def test_any_json_value_is_a_seed_or_a_bad_row(value: Any) -> None:
 
 
 @given(st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode()))
-def test_any_line_is_a_seed_or_a_bad_row(line: bytes) -> None:
-    assert isinstance(parse_line(line, 1, 100), Seed | BadRow)
+def test_any_line_is_a_row_or_a_bad_row(line: bytes) -> None:
+    assert isinstance(decode_line(line, 1), RawRow | BadRow)

@@ -1,0 +1,51 @@
+"""CSV rows with a header line; every value stays the text that it is."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from io import TextIOWrapper
+from typing import IO
+
+from staragents.errors import BadInput
+from staragents.rows.raw_row import BadRow, RawRow
+
+# A quote that is never closed would otherwise take the rest of the file into one field.
+MAX_FIELD_CHARACTERS = 1 << 26
+
+
+def csv_rows(stream: IO[bytes], name: str) -> Iterator[RawRow | BadRow]:
+    """Rows as dicts by the header, separated by commas; `row` is the line on which the row starts.
+
+    Raises BadInput if there is no header or a field has no end.
+    """
+    csv.field_size_limit(MAX_FIELD_CHARACTERS)
+    # Surrogates keep a bad byte to its row.
+    text = TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    reader = csv.reader(text)
+    try:
+        header = next(reader, None)
+        if header is None:
+            return
+        if len(set(header)) < len(header):
+            twice = next(column for column in header if header.count(column) > 1)
+            raise BadInput(f"{name}:1: expected every column once, got {twice!a} twice")
+        line = reader.line_num + 1
+        for fields in reader:
+            if fields:
+                yield _row(header, fields, line)
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise BadInput(f"{name}:{line}: not CSV: {error} (is a quote never closed?)") from error
+    finally:
+        # The stream is closed by whoever opened it.
+        text.detach()
+
+
+def _row(header: list[str], fields: list[str], line: int) -> RawRow | BadRow:
+    if len(fields) != len(header):
+        return BadRow(line, "row", f"expected {len(header)} fields as in the header, got {len(fields)}")
+    for column, value in zip(header, fields, strict=True):
+        if byte := next((ord(c) - 0xDC00 for c in value if "\udc80" <= c <= "\udcff"), None):
+            return BadRow(line, ascii(column).strip("'"), f"expected UTF-8, got the byte {byte:#04x}")
+    return RawRow(line, dict(zip(header, fields, strict=True)))
