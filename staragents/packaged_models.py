@@ -87,9 +87,13 @@ PACKAGED = {
     )
 }
 
+# As its package spells it.
+ALIASES = {"packaged:gemma3-270m": "packaged:gemma-3-270m"}
+
 
 def check_model(model: str) -> str | None:
     """What is wrong with a model's name, or None. Converts and loads nothing, asks no hub."""
+    model = ALIASES.get(model, model)
     if model.startswith(PREFIX):
         return _check_packaged(model)
     path = Path(model).expanduser()
@@ -110,6 +114,7 @@ def resolve_model(model: str) -> str:
     """
     if problem := check_model(model):
         raise BadInput(problem)
+    model = ALIASES.get(model, model)
     if model not in PACKAGED:
         path = Path(model).expanduser()
         return str(path.absolute()) if path.is_dir() else model
