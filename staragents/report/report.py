@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from pathlib import Path
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from plotly.offline import get_plotlyjs
 
 from staragents.report.chart import Chart
 from staragents.report.evidence import Evidence
+from staragents.report.page import rendered
 from staragents.report.quality_charts import (
     beliefs_chart,
     ifd_chart,
@@ -27,7 +23,6 @@ from staragents.report.run_charts import (
 )
 from staragents.report.saved_run import REFERENCE, SavedRun
 from staragents.report.timeline import Timeline
-from staragents.report.wording import duration, number, share, short
 
 Section = tuple[str, list[Chart]]
 
@@ -47,31 +42,17 @@ def write_report(run_dir: str | Path) -> Path:
 
 
 def _page(run: SavedRun, evidence: Evidence) -> str:
-    # Autoescape does the escaping of every text; `tojson` also neutralises </script> and <!--.
-    environment = Environment(
-        loader=PackageLoader("staragents", "report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": number, "share": share, "short": short, "duration": duration}
-    folder = Path(__file__).parent
-    scripts = {"plotly": get_plotlyjs(), "charts": (folder / "report.js").read_text(encoding="utf-8")}
     sections = _sections(run, evidence)
-    figures = {chart.name: chart.figure for _, charts in sections for chart in charts if chart.figure}
-    return environment.get_template("report.html.j2").render(
+    return rendered(
+        "report.html.j2",
+        [chart for _, charts in sections for chart in charts],
         run=run,
         title=run.title,
         reference=REFERENCE,
         summary=run.summary,
         facts=run.summary["run"],
         sections=sections,
-        figures=figures,
         examples=evidence.examples.chosen(),
-        style=(folder / "report.css").read_text(encoding="utf-8"),
-        scripts=scripts,
-        script_hashes=[_csp_hash(script) for script in scripts.values()],
     )
 
 
@@ -95,8 +76,3 @@ def _sections(run: SavedRun, evidence: Evidence) -> list[Section]:
         ),
         ("Cost", [tokens_chart(stages), seconds_chart(stages)]),
     ]
-
-
-def _csp_hash(script: str) -> str:
-    """The page's policy lets only these scripts run: a slip in escaping would still not execute."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -1,0 +1,42 @@
+"""A self-contained HTML page with charts that opens offline."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from plotly.offline import get_plotlyjs
+
+from staragents.report.chart import Chart
+from staragents.report.wording import duration, number, share, short
+
+
+def rendered(template: str, drawn: Iterable[Chart], **values: Any) -> str:
+    """The page of a template of this folder, with its style and the scripts that draw `drawn`."""
+    # Autoescape does the escaping of every text; `tojson` also neutralises </script> and <!--.
+    environment = Environment(
+        loader=PackageLoader("staragents", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": number, "share": share, "short": short, "duration": duration}
+    folder = Path(__file__).parent
+    scripts = {"plotly": get_plotlyjs(), "charts": (folder / "report.js").read_text(encoding="utf-8")}
+    return environment.get_template(template).render(
+        figures={chart.name: chart.figure for chart in drawn if chart.figure},
+        style=(folder / "report.css").read_text(encoding="utf-8"),
+        scripts=scripts,
+        script_hashes=[_csp_hash(script) for script in scripts.values()],
+        **values,
+    )
+
+
+def _csp_hash(script: str) -> str:
+    """The page's policy lets only these scripts run: a slip in escaping would still not execute."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
