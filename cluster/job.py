@@ -13,6 +13,7 @@ from cluster.commands.doctor import doctor
 from cluster.commands.preview import preview
 from cluster.commands.report import report
 from cluster.commands.run import run
+from cluster.commands.score import score
 from cluster.commands.validate import validate
 from staragents.errors import INTERRUPTED, StarAgentsError
 
@@ -40,7 +41,7 @@ def cli(verbose: bool) -> None:
         logging.getLogger(noisy).setLevel(logging.INFO if verbose else logging.ERROR)
 
 
-for command in (run, preview, validate, doctor, report):
+for command in (run, preview, validate, doctor, score, report):
     cli.add_command(command)
 
 

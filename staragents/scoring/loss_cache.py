@@ -33,8 +33,8 @@ class LossCache:
             with self._database:
                 self._database.execute(
                     "CREATE TABLE IF NOT EXISTS losses (key BLOB PRIMARY KEY, nll_cond REAL, "
-                    "nll_direct REAL, tokens INTEGER, tokens_total INTEGER, answer_bytes INTEGER, status TEXT, used INTEGER) "
-                    "WITHOUT ROWID"
+                    "nll_direct REAL, tokens INTEGER, tokens_total INTEGER, answer_bytes INTEGER, "
+                    "status TEXT, used INTEGER) WITHOUT ROWID"
                 )
                 self._database.execute("CREATE INDEX IF NOT EXISTS losses_used ON losses (used)")
             (last,) = self._database.execute("SELECT max(used) FROM losses").fetchone()

@@ -1,0 +1,208 @@
+"""`staragents score`: IFD of any dataset."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.bar import Bar
+from rich.console import Console
+from rich.table import Table
+
+from staragents.config import Convention, Template
+from staragents.errors import BadInput
+from staragents.rows.row_messages import Columns
+from staragents.score_file.selection import SORT_COLUMNS, Selection
+
+COLUMN_KEYS = ("instruction", "input", "response", "messages")
+SHOWN_BINS = 16
+"""Of 0.1 each; the last one takes the rest."""
+
+
+@click.command()
+@click.argument("data")
+@click.option("--target", required=True, help="The model to train: hub id, folder or packaged:NAME.")
+@click.option("--larger", help="A stronger model; adds larger_* and ifd_gap.")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="F.parquet, F.jsonl or F.jsonl.gz."
+)
+@click.option(
+    "--template",
+    type=click.Choice(Template),
+    default=Template.plain,
+    show_default=True,
+    help="How a prompt is written. A chat template on a base model pushes every IFD above 1.",
+)
+@click.option(
+    "--convention",
+    type=click.Choice(Convention),
+    default=Convention.exact,
+    show_default=True,
+    help="superfiltering reproduces that paper's tables; never mix their values with the others.",
+)
+@click.option(
+    "--max-length",
+    default=2048,
+    show_default=True,
+    type=click.IntRange(2),
+    help="Prompt plus answer, in tokens.",
+)
+@click.option(
+    "--min-tokens",
+    default=5,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Shorter answers are too_short.",
+)
+@click.option(
+    "--batch-tokens", default=8192, show_default=True, type=click.IntRange(1), help="Memory against speed."
+)
+@click.option("--dtype", default="auto", show_default=True, help="auto: bfloat16 on a GPU, float32 on a CPU.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option("--limit", type=click.IntRange(1), help="Only the first so many rows.")
+@click.option(
+    "--columns", metavar="KEY=COLUMN,...", help=f"Your names for {', '.join(COLUMN_KEYS)}, if they differ."
+)
+@click.option(
+    "--sort-by", type=click.Choice(list(SORT_COLUMNS)), help="Highest first; rows without a value last."
+)
+@click.option(
+    "--top",
+    help="Write only the best, by --sort-by or else by ifd: a number such as 500, or a share of all rows, "
+    "such as 10%. Rows with a target IFD of 1 or more (prompt and answer do not belong together) and rows without "
+    "a score are never among them; if fewer are left, all of these are written.",
+)
+@click.option(
+    "--histogram",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also draw the IFDs into this HTML file.",
+)
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Keep losses in this file, for the next command.",
+)
+@click.option(
+    "--cache-size",
+    default=200_000,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Rows that are remembered, in memory or in --cache.",
+)
+@click.option("--strict", is_flag=True, help="Stop before anything is scored if any row is bad.")
+@click.option("--overwrite", is_flag=True, help="Replace an output, or an unfinished one, of other options.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+def score(
+    as_json: bool,
+    histogram: Path | None,
+    columns: str | None,
+    sort_by: str | None,
+    top: str | None,
+    **options: Any,
+) -> None:
+    """How hard is each answer to predict from its prompt? IFD of any dataset, under one or two models.
+
+    DATA is JSONL, JSON, CSV or Parquet, plain or .gz, a folder of such files, or - (JSONL from standard
+    input), with the columns instruction, input, output, or messages. Each row comes out with its own columns
+    and target_ifd = exp(loss with the prompt - loss without): below 1 the prompt helps; high but below 1 is
+    hard to follow and worth training on; 1 or more: prompt and answer do not belong together.
+
+    Killed or stopped, the same command goes on where it was.
+
+    \b
+    Examples:
+      staragents score alpaca.json --target Qwen/Qwen3-0.6B -o scores.parquet
+      staragents score alpaca.json --target Qwen/Qwen3-0.6B --larger Qwen/Qwen3-4B \\
+        --sort-by gap --top 10% -o best.jsonl --histogram ifd.html
+      zcat qa.jsonl.gz | staragents score - --columns instruction=question,response=answer \\
+        --target packaged:smollm2-135m-instruct --limit 100 -o scores.parquet
+    """
+    from cluster.score_progress import ScoreProgress
+    from staragents.score_file.score_job import ScoreJob
+    from staragents.score_file.settings import ScoreSettings
+
+    if (sort_by in ("gap", "larger_ifd")) and not options["larger"]:
+        raise BadInput(f"--sort-by: expected --larger for {sort_by}, got none")
+    settings = ScoreSettings(columns=parse_columns(columns), selection=Selection(sort_by, top), **options)
+    # A job that is told to stop saves what it has, as with Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    with ScoreProgress() as progress:
+        summary = ScoreJob(settings, progress).run()
+    if histogram is not None:
+        write_histogram(histogram, summary)
+    if as_json:
+        click.echo(json.dumps(summary, ensure_ascii=False))
+    else:
+        show(Console(soft_wrap=True), summary)
+
+
+def write_histogram(path: Path, summary: dict[str, Any]) -> None:
+    from staragents.report.score_page import write_score_page
+
+    try:
+        write_score_page(path, summary)
+    except OSError as error:
+        raise BadInput(f"--histogram: can't write {path}: {error.strerror}") from error
+
+
+def parse_columns(text: str | None) -> Columns:
+    """`instruction=question,response=answer`. Columns that are named win over `messages`."""
+    if text is None:
+        return Columns()
+    named = {}
+    for pair in text.split(","):
+        key, equals, column = (part.strip() for part in pair.partition("="))
+        if key not in COLUMN_KEYS or not equals or not column:
+            raise BadInput(
+                f"--columns: expected KEY=COLUMN with a key of {', '.join(COLUMN_KEYS)}, got {pair!r}"
+            )
+        named[key] = column
+    return Columns(**({"messages": None} | named))  # type: ignore[arg-type]
+
+
+def show(console: Console, summary: dict[str, Any]) -> None:
+    """A histogram a model, what was not scored, and where the file lies."""
+    for role, model in summary["models"].items():
+        facts = summary[role]
+        draw(console, f"{role} IFD, {model['name']}", facts["ifd"])
+        others = {name: n for name, n in facts["statuses"].items() if name != "ok"}
+        if others:
+            console.print(", ".join(f"{n:,} {name}" for name, n in others.items()), highlight=False)
+        console.print()
+    for warning in summary["warnings"]:
+        console.print(f"note: {warning}", style="yellow", markup=False, highlight=False)
+    bad = f", {summary['bad_rows']:,} bad rows left out" if summary["bad_rows"] else ""
+    console.print(
+        f"{summary['rows_written']:,} of {summary['rows']:,} rows written{bad}: {summary['output']}",
+        markup=False,
+        highlight=False,
+    )
+
+
+def draw(console: Console, title: str, spread: dict[str, Any]) -> None:
+    """Bins of 0.1; those from 1 on, where the prompt does not help, in yellow."""
+    if not spread["rows"]:
+        console.print(f"{title}: no row has one", markup=False, highlight=False)
+        return
+    bins = coarse(spread["histogram"]["counts"])
+    used = [index for index, n in enumerate(bins) if n]
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for index in range(min(used), max(used) + 1):
+        low = f"{index / 10:.1f}" if index < SHOWN_BINS else f"{index / 10:.1f}+"
+        colour = "yellow" if index >= 10 else "cyan"
+        table.add_row(low, Bar(max(bins), 0, bins[index], width=50, color=colour), f"{bins[index]:,}")
+    console.print(
+        f"{title}: median {spread['median']:.2f}, 80 % between {spread['p10']:.2f} and {spread['p90']:.2f}",
+        markup=False,
+        highlight=False,
+    )
+    console.print(table)
+
+
+def coarse(counts: list[int]) -> list[int]:
+    """Bins of 0.01 as bins of 0.1."""
+    edge = 10 * SHOWN_BINS
+    return [sum(counts[i : i + 10]) for i in range(0, edge, 10)] + [sum(counts[edge:])]

@@ -1,0 +1,76 @@
+"""The histograms of `staragents score` as one HTML page that opens offline."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from staragents.report.chart import ACCENT, MUTED, SECOND, Axis, Chart, figure
+from staragents.report.page import rendered
+
+_COLOURS = {"target": ACCENT, "larger": SECOND}
+# The summary's bins of 0.01 would be a comb for a few hundred rows.
+_BINS_A_BAR = 5
+
+
+def write_score_page(path: Path, summary: dict[str, Any]) -> None:
+    """`summary` as ScoreJob returns it. The page appears whole or not at all."""
+    roles = list(summary["models"])
+    charts = [_ifd_chart(summary, roles)]
+    if "ifd_gap" in summary:
+        charts.append(_gap_chart(summary["ifd_gap"]))
+    page = rendered("score.html.j2", charts, summary=summary, roles=roles, charts=charts)
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(page, encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def _ifd_chart(summary: dict[str, Any], roles: list[str]) -> Chart:
+    traces = [
+        _bars(role, summary[role]["ifd"], _COLOURS[role]) for role in roles if summary[role]["ifd"]["rows"]
+    ]
+    layout = {"barmode": "overlay", "shapes": [_line(1.0)], "bargap": 0.04}
+    return Chart(
+        "ifd",
+        "IFD",
+        "Below 1 the prompt helps; high but below 1 is hard to follow. From 1 on, prompt and answer do not "
+        "belong together. The last bar takes all from 2 on.",
+        figure(traces, Axis("IFD"), Axis("rows", {"rangemode": "tozero"}), **layout) if traces else None,
+        "No row has an IFD.",
+    )
+
+
+def _gap_chart(gaps: dict[str, Any]) -> Chart:
+    traces = [_bars("gap", gaps, MUTED)] if gaps["rows"] else []
+    layout = {"shapes": [_line(0.0)], "bargap": 0.04}
+    return Chart(
+        "gap",
+        "IFD gap",
+        "IFD of the target minus that of the larger model. A wide gap: hard for the target, yet feasible.",
+        figure(traces, Axis("gap"), Axis("rows", {"rangemode": "tozero"}), **layout) if traces else None,
+        "No row has both IFDs.",
+    )
+
+
+def _bars(name: str, spread: dict[str, Any], colour: str) -> dict[str, Any]:
+    histogram = spread["histogram"]
+    counts, low, width = histogram["counts"], histogram["from"], histogram["bin"] * _BINS_A_BAR
+    bars = [sum(counts[i : i + _BINS_A_BAR]) for i in range(0, len(counts), _BINS_A_BAR)]
+    used = [index for index, rows in enumerate(bars) if rows]
+    shown = range(used[0], used[-1] + 1)
+    return {
+        "type": "bar",
+        "name": name,
+        "x": [round(low + (index + 0.5) * width, 4) for index in shown],
+        "y": [bars[index] for index in shown],
+        "customdata": [f"{low + i * width:.2f} to {low + (i + 1) * width:.2f}" for i in shown],
+        "hovertemplate": "%{customdata}: %{y:,} rows<extra>" + name + "</extra>",
+        "marker": {"color": colour},
+        "opacity": 0.7,
+    }
+
+
+def _line(x: float) -> dict[str, Any]:
+    place = {"x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper"}
+    return {"type": "line", **place, "line": {"color": MUTED, "dash": "dot", "width": 1.5}}

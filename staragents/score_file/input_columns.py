@@ -1,0 +1,134 @@
+"""The input's columns as Arrow, with their values kept whatever types are mixed in them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from staragents.rows.data_files import Block
+from staragents.rows.raw_row import RawRow
+
+TEXT = {b"staragents": b"json"}
+"""Metadata of a column whose values are JSON texts, because no one type holds all of them."""
+
+
+class Unconvertible(Exception):
+    """A value of `column` does not fit the type that the column was given."""
+
+    def __init__(self, column: str) -> None:
+        super().__init__(column)
+        self.column = column
+
+
+class InputColumns:
+    """A type for every column: the file's own, else what Arrow infers from the values, else JSON text."""
+
+    def __init__(self, blocks: Iterable[Block], without: Iterable[str]) -> None:
+        """Looks at all blocks. Columns named in `without` are dropped."""
+        self._types: dict[str, pa.DataType | None] = {}
+        self._without = set(without)
+        for block in blocks:
+            for name, kind in _types(block).items():
+                self._types[name] = _united(self._types[name], kind) if name in self._types else kind
+        for name in self._without & self._types.keys():
+            del self._types[name]
+
+    def as_text(self, column: str) -> None:
+        """Write this column as JSON texts."""
+        self._types[column] = None
+
+    def schema(self) -> pa.Schema:
+        return pa.schema([_field(name, kind) for name, kind in self._types.items()])
+
+    def arrays(self, block: Block) -> list[pa.Array]:
+        """One array a column of `schema`. Raises Unconvertible."""
+        return [self._array(block, name, kind) for name, kind in self._types.items()]
+
+    def _array(self, block: Block, name: str, kind: pa.DataType | None) -> pa.Array:
+        if block.table is not None and kind is not None:
+            if name not in block.table.column_names:
+                return pa.nulls(len(block.rows), kind)
+            try:
+                return block.table[name].combine_chunks().cast(kind)
+            except pa.ArrowException as error:
+                raise Unconvertible(name) from error
+        values = _values(block, name)
+        if kind is None:
+            return pa.array([None if v is None else json_text(v) for v in values], pa.string())
+        try:
+            return pa.array(values, _field(name, kind).type)
+        except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+            raise Unconvertible(name) from error
+
+
+def _types(block: Block) -> dict[str, pa.DataType | None]:
+    if block.table is not None:
+        return {field.name: field.type for field in block.table.schema}
+    names = dict.fromkeys(name for row in _dicts(block) for name in row)
+    return {name: _inferred(_values(block, name)) for name in names}
+
+
+def _inferred(values: list[Any]) -> pa.DataType | None:
+    try:
+        kind = pa.array(values).type
+    except (pa.ArrowException, ValueError, TypeError, OverflowError):
+        return None
+    return None if _has_empty_struct(kind) else kind
+
+
+def _has_empty_struct(kind: pa.DataType) -> bool:
+    """Parquet has no struct without fields."""
+    if pa.types.is_struct(kind):
+        return kind.num_fields == 0 or any(_has_empty_struct(field.type) for field in kind)
+    return pa.types.is_list(kind) and _has_empty_struct(kind.value_type)
+
+
+def _united(one: pa.DataType | None, other: pa.DataType | None) -> pa.DataType | None:
+    if one is None or other is None:
+        return None
+    try:
+        return pa.unify_schemas(
+            [pa.schema({"c": one}), pa.schema({"c": other})], promote_options="permissive"
+        )[0].type
+    except pa.ArrowException:
+        return None
+
+
+def _field(name: str, kind: pa.DataType | None) -> pa.Field:
+    if kind is None:
+        return pa.field(name, pa.string(), metadata=TEXT)
+    # Many readers know no column without a type.
+    return pa.field(name, pa.string() if pa.types.is_null(kind) else kind)
+
+
+def _dicts(block: Block) -> list[Mapping[str, Any]]:
+    return [row.value for row in block.rows if isinstance(row, RawRow) and isinstance(row.value, dict)]
+
+
+def _values(block: Block, name: str) -> list[Any]:
+    if block.table is not None:
+        return block.table[name].to_pylist() if name in block.table.column_names else [None] * len(block.rows)
+    return [row.get(name) for row in _dicts(block)]
+
+
+def json_text(value: Any) -> str:
+    """JSON that every reader takes: dates as text, no NaN, half a surrogate pair escaped."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=str)
+        text.encode()
+        return text
+    except UnicodeEncodeError:
+        return json.dumps(value, default=str)
+    except ValueError:
+        return json.dumps(_without_nan(value), default=str)
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(inner) for inner in value]
+    return None if isinstance(value, float) and not abs(value) < float("inf") else value

@@ -1,0 +1,170 @@
+"""Input rows and their scores together, in one file that appears whole or not at all."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from staragents.errors import BadInput, RunFailed
+from staragents.rows.data_files import Block, DataFiles
+from staragents.rows.raw_row import RawRow
+from staragents.score_file.input_columns import InputColumns, Unconvertible, json_text
+from staragents.score_file.parts import Parts
+from staragents.score_file.score_table import PROBLEM, score_schema
+from staragents.score_file.selection import LEFT_OUT
+from staragents.score_file.spill import sorted_tables
+
+SUFFIXES = (".parquet", ".jsonl", ".jsonl.gz")
+ROW_GROUP_ROWS, ROW_GROUP_BYTES = 20_000, 64 << 20
+_LINE = "line"
+
+
+def check_output(path: Path) -> None:
+    """Raises BadInput if nothing can be written under this name. Writes nothing that stays."""
+    if not path.name.endswith(SUFFIXES):
+        raise BadInput(f"-o: expected a name that ends in {', '.join(SUFFIXES)}, got {path}")
+    if path.is_dir():
+        raise BadInput(f"-o: expected a file, got the folder {path}")
+    folder = path.parent
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise BadInput(f"-o: can't write to {folder}")
+
+
+class ScoredFile:
+    """Brings rows and parts together under `path`."""
+
+    def __init__(self, path: Path, data: DataFiles, parts: Parts, roles: Sequence[str]) -> None:
+        self._path = path
+        self._temporary = path.with_name(f".{path.name}.tmp")
+        self._data = data
+        self._parts = parts
+        self._scores = score_schema(roles)
+
+    def write(self, places: np.ndarray | None, sort: bool) -> int:
+        """Write all good rows, or those with a place, in the order of the input or of their places.
+
+        Returns how many. The file has its name only after `publish`. Raises RunFailed if the disk is full.
+        """
+        try:
+            if self._path.suffix == ".parquet":
+                return self._write_parquet(places, sort)
+            return self._write_jsonl(places, sort)
+        except OSError as error:
+            self._temporary.unlink(missing_ok=True)
+            raise RunFailed(f"-o: can't write {self._path}: {error.strerror or error}") from error
+
+    def publish(self) -> None:
+        os.replace(self._temporary, self._path)
+
+    def discard(self) -> None:
+        self._temporary.unlink(missing_ok=True)
+
+    def _write_parquet(self, places: np.ndarray | None, sort: bool) -> int:
+        columns = InputColumns(self._data.blocks(), without=self._scores.names)
+        while True:
+            schema = pa.schema([*columns.schema(), *self._scores])
+
+            def rendered(block: Block, scores: pa.Table, schema: pa.Schema = schema) -> pa.Table:
+                return pa.table([*columns.arrays(block), *scores.columns], schema=schema)
+
+            written = 0
+            try:
+                with pq.ParquetWriter(self._temporary, schema, compression="zstd") as file:
+                    for table in _row_groups(self._tables(rendered, places, sort)):
+                        file.write_table(table)
+                        written += len(table)
+                return written
+            except Unconvertible as misfit:
+                columns.as_text(misfit.column)
+
+    def _write_jsonl(self, places: np.ndarray | None, sort: bool) -> int:
+        def rendered(block: Block, scores: pa.Table) -> pa.Table:
+            rows = [r.value for r in block.rows if isinstance(r, RawRow)]
+            values = rows if block.table is None else block.table.to_pylist()
+            added = scores.to_pylist()
+            lines = [json_text({**row, **more}) for row, more in zip(values, added, strict=True)]
+            return pa.table({_LINE: pa.array(lines, pa.large_string())})
+
+        written = 0
+        with self._opened() as file:
+            for table in self._tables(rendered, places, sort):
+                for line in table[_LINE]:
+                    file.write(line.as_py().encode() + b"\n")
+                written += len(table)
+        return written
+
+    def _opened(self) -> IO[bytes]:
+        if self._path.suffix == ".gz":
+            return gzip.open(self._temporary, "wb", compresslevel=6)  # type: ignore[return-value]
+        return self._temporary.open("wb")
+
+    def _tables(self, rendered: Any, places: np.ndarray | None, sort: bool) -> Iterator[pa.Table]:
+        kept = ((rendered(block, scores), where) for block, scores, where in self._kept(places))
+        if places is None or not sort:
+            return (table for table, _ in kept)
+        return sorted_tables(kept, int(places.max(initial=LEFT_OUT)) + 1, self._parts.folder / "sorting")
+
+    def _kept(self, places: np.ndarray | None) -> Iterator[tuple[Block, pa.Table, np.ndarray]]:
+        """The rows that come out, with their scores and places."""
+        start = 0
+        ahead = _Ahead(self._parts)
+        for block in self._data.blocks():
+            scores = ahead.take(len(block.rows))
+            end = start + len(block.rows)
+            if places is None:
+                where = np.arange(start, end)
+                keep = pc.is_null(scores[PROBLEM]).to_numpy()
+            else:
+                where = places[start:end]
+                keep = where != LEFT_OUT
+            start = end
+            chosen = np.flatnonzero(keep)
+            if len(chosen):
+                table = None if block.table is None else block.table.take(chosen)
+                rows = [block.rows[i] for i in chosen]
+                yield (
+                    Block(block.file, rows, table),
+                    scores.take(chosen).drop_columns([PROBLEM]),
+                    where[chosen],
+                )
+
+
+def _row_groups(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """Tables joined to sizes that readers of Parquet like."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting.append(table)
+        if (
+            sum(t.num_rows for t in waiting) >= ROW_GROUP_ROWS
+            or sum(t.nbytes for t in waiting) >= ROW_GROUP_BYTES
+        ):
+            yield pa.concat_tables(waiting)
+            waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting)
+
+
+class _Ahead:
+    """Parts cut to the input's blocks."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._tables = parts.tables()
+        self._table: pa.Table | None = None
+
+    def take(self, rows: int) -> pa.Table:
+        some = [] if self._table is None else [self._table]
+        while sum(len(table) for table in some) < rows:
+            some.append(next(self._tables))
+        whole = pa.concat_tables(some)
+        self._table = whole.slice(rows)
+        return whole.slice(0, rows)

@@ -1,0 +1,138 @@
+"""Finished scores on disk, from the first row on without a gap, while a command is not finished."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
+
+from staragents.errors import BadInput, RunFailed
+
+MANIFEST = "command.json"
+WRITE_EVERY_S = 5.0
+# A part every few seconds for days would be too many files to open.
+PARTS_TO_JOIN = 200
+
+
+class Parts:
+    """A folder of `part-START-END.parquet`: rows START to END - 1 of the input. A part, once its name is
+    there, is complete and never changes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.rows = 0
+        """How many rows, from the first, are on disk."""
+        self._waiting: list[pa.Table] = []
+        self._written = time.monotonic()
+        self._small: list[Path] = []
+        self._lock = FileLock(folder / ".lock")
+
+    def manifest(self) -> dict[str, Any] | None:
+        """The `facts` and `overwrites` that the parts were opened with, or None if there are none."""
+        try:
+            return dict(json.loads((self.folder / MANIFEST).read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return None
+        except (ValueError, OSError) as error:
+            raise BadInput(f"{self.folder / MANIFEST}: can't be read: {error}") from error
+
+    def open(self, facts: dict[str, Any], overwrites: bool) -> None:
+        """Take up the parts that belong to `facts`, or throw others away and start. `overwrites` stays true
+        once it was. Raises RunFailed if another process writes to the folder.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._lock.acquire(timeout=1)
+        except Timeout:
+            raise RunFailed(f"{self.folder} is being written by another command") from None
+        before = self.manifest()
+        if before is None or before["facts"] != facts:
+            self._empty()
+        else:
+            overwrites = overwrites or before["overwrites"]
+        manifest = json.dumps({"facts": facts, "overwrites": overwrites})
+        self._write(MANIFEST, lambda path: path.write_text(manifest, encoding="utf-8"))
+        self.rows = 0
+        for path, start, end in self._names():
+            if start != self.rows or not _whole(path, end - start):
+                # Left by a kill while parts were joined, or cut short by a crash of the machine.
+                path.unlink()
+                continue
+            self.rows = end
+
+    def append(self, table: pa.Table) -> None:
+        """Add the scores of the next rows; on disk after WRITE_EVERY_S or `flush`."""
+        self._waiting.append(table)
+        if time.monotonic() - self._written >= WRITE_EVERY_S:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits."""
+        if self._waiting:
+            self._small.append(self._write_part(self.rows, pa.concat_tables(self._waiting)))
+            self.rows += sum(len(table) for table in self._waiting)
+            self._waiting = []
+        self._written = time.monotonic()
+        if len(self._small) >= PARTS_TO_JOIN:
+            self._join()
+
+    def tables(self) -> Iterator[pa.Table]:
+        """All parts, in the input's order."""
+        for path, _, _ in self._names():
+            yield pq.read_table(path)
+
+    def close(self) -> None:
+        self._lock.release()
+
+    def remove(self) -> None:
+        self.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _join(self) -> None:
+        first = int(self._small[0].stem.split("-")[1])
+        self._write_part(first, pa.concat_tables([pq.read_table(path) for path in self._small]))
+        for path in self._small:
+            path.unlink()
+        self._small = []
+
+    def _write_part(self, start: int, table: pa.Table) -> Path:
+        name = f"part-{start:012d}-{start + len(table):012d}.parquet"
+        return self._write(name, lambda path: pq.write_table(table, path, compression="zstd"))
+
+    def _write(self, name: str, writer: Any) -> Path:
+        """Under a temporary name first, so that a kill leaves a whole file or none."""
+        target = self.folder / name
+        temporary = self.folder / f".{name}.tmp"
+        writer(temporary)
+        os.replace(temporary, target)
+        return target
+
+    def _names(self) -> list[tuple[Path, int, int]]:
+        """Parts by start; of two that start alike the longer one, which joined the others, first."""
+        found = []
+        for path in self.folder.glob("part-*.parquet"):
+            _, start, end = path.stem.split("-")
+            found.append((path, int(start), int(end)))
+        return sorted(found, key=lambda part: (part[1], -part[2]))
+
+    def _empty(self) -> None:
+        for path in self.folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != ".lock":
+                path.unlink()
+
+
+def _whole(path: Path, rows: int) -> bool:
+    try:
+        return bool(pq.read_metadata(path).num_rows == rows)
+    except (pa.ArrowException, OSError):
+        return False

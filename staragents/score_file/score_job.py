@@ -1,0 +1,228 @@
+"""A whole score command: look, load, score what is missing, write."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from staragents.errors import BadInput
+from staragents.rows.data_files import DataFiles
+from staragents.rows.row_messages import RowReader
+from staragents.score_file.loading import identity, load, resolve
+from staragents.score_file.output import ScoredFile, check_output
+from staragents.score_file.parts import Parts
+from staragents.score_file.scan import Scan, scan
+from staragents.score_file.score_table import PROBLEM
+from staragents.score_file.scoring_pass import score_missing
+from staragents.score_file.settings import ScoreSettings
+from staragents.score_file.summary import summarise
+from staragents.scoring.cached_model import CachedModel, RowModel
+from staragents.scoring.loss_cache import LossCache
+
+STDIN = "-"
+# Raise it when a part's columns or their meaning change.
+VERSION = 1
+
+
+class Watch(Protocol):
+    """Who wants to know how it goes."""
+
+    def say(self, line: str) -> None: ...
+
+    def begin(self, rows: int, done: int) -> None: ...
+
+    def advance(self, rows: int) -> None: ...
+
+
+class ScoreJob:
+    """Beside the output lie, until it is finished, `NAME.parts/` with the scores so far; afterwards
+    `NAME.summary.json`, and `NAME.quarantine.jsonl` if there were bad rows."""
+
+    def __init__(
+        self,
+        settings: ScoreSettings,
+        watch: Watch,
+        load_model: Callable[[str, str, ScoreSettings], RowModel] = load,
+    ) -> None:
+        """`load_model` makes a model of role, path and settings."""
+        self._settings = settings
+        self._watch = watch
+        self._load = load_model
+        self._output = settings.output.absolute()
+        self._parts = Parts(self._beside(".parts"))
+        self._reader = RowReader(settings.columns, may_be_blank=True)
+
+    def run(self) -> dict[str, Any]:
+        """The summary. What an earlier, killed run of the same command finished is not done again.
+
+        Raises BadInput with nothing written, RunFailed or KeyboardInterrupt with all finished rows saved.
+        """
+        check_output(self._output)
+        paths = {role: resolve(role, name) for role, name in self._settings.models.items()}
+        with self._data() as data:
+            found = scan(data, self._reader, self._settings.strict)
+            scoring = self._scoring_facts(found, paths)
+            command = {**scoring, **self._settings.decides_rows(), "DATA": self._files(data)}
+            if (summary := self._finished(scoring, command)) is not None:
+                self._watch.say(f"{self._output.name} is finished already")
+                return summary
+            return self._run(data, found, paths, scoring, command)
+
+    def _run(
+        self,
+        data: DataFiles,
+        found: Scan,
+        paths: dict[str, str],
+        scoring: dict[str, Any],
+        command: dict[str, Any],
+    ) -> dict[str, Any]:
+        started = time.monotonic()
+        settings, roles = self._settings, list(paths)
+        self._report_bad(found)
+        # Before anything is written: a model that can't be loaded leaves no trace.
+        cache = LossCache(settings.cache_size, settings.cache)
+        models = {role: self._cached(role, path, cache) for role, path in paths.items()}
+        try:
+            self._parts.open(scoring, overwrites=settings.overwrite or not self._output.exists())
+        except OSError as error:
+            raise BadInput(f"-o: can't write to {self._output.parent}: {error.strerror}") from error
+        try:
+            done = self._parts.rows
+            self._watch.begin(found.rows, done)
+            score_missing(data, self._reader, models, self._parts, self._watch.advance)
+            summary = {
+                "output": str(settings.output),
+                "models": {r: {"name": m.model_name, "parameters": m.parameters} for r, m in models.items()},
+                "settings": {**settings.decides_scores(), **settings.decides_rows()},
+                **summarise(self._parts.tables(), roles),
+                "rows_before": done,
+                "rows_reused": {role: model.reused for role, model in models.items()},
+                "command": command,
+            }
+            self._write(data, roles, found, summary, started)
+        finally:
+            self._parts.close()
+            cache.close()
+        self._parts.remove()
+        return summary
+
+    def _write(
+        self, data: DataFiles, roles: list[str], found: Scan, summary: dict[str, Any], started: float
+    ) -> None:
+        settings = self._settings
+        scored = ScoredFile(self._output, data, self._parts, roles)
+        try:
+            places = settings.selection.places(self._parts.tables(), found.rows)
+            summary["rows_written"] = scored.write(places, sort=settings.selection.sort_by is not None)
+            summary["seconds"] = round(time.monotonic() - started, 3)
+            self._write_beside(".quarantine.jsonl", self._quarantine() if found.bad else None)
+            # The summary first: with the parts still there, output and summary are made again in any case.
+            self._write_beside(".summary.json", iter([json.dumps(summary, ensure_ascii=False)]))
+            scored.publish()
+        finally:
+            scored.discard()
+
+    def _cached(self, role: str, path: str, cache: LossCache) -> CachedModel:
+        self._watch.say(f"loading {self._settings.models[role]}")
+        facts = {"model": identity(path), "role": role if path == "fake" else None}
+        decided_by = json.dumps({**facts, **self._settings.decides_scores()}, sort_keys=True)
+        return CachedModel(self._load(role, path, self._settings), cache, decided_by)
+
+    def _scoring_facts(self, found: Scan, paths: dict[str, str]) -> dict[str, Any]:
+        """What the parts depend on: the conversations, the models' weights and the options."""
+        return {
+            "version": VERSION,
+            "rows": found.sha256,
+            **{f"--{role}": [self._settings.models[role], identity(path)] for role, path in paths.items()},
+            **self._settings.decides_scores(),
+        }
+
+    def _files(self, data: DataFiles) -> list[list[Any]]:
+        """Columns that are not scored are in the output too, so files count by size and time of writing."""
+        if self._settings.data == STDIN:
+            return []
+        return [[str(f.absolute()), f.stat().st_size, f.stat().st_mtime_ns] for f in data.files]
+
+    def _finished(self, scoring: dict[str, Any], command: dict[str, Any]) -> dict[str, Any] | None:
+        """The summary if this very command has ended before. Raises BadInput if going on would throw away
+        what another one made."""
+        if self._settings.overwrite:
+            return None
+        started = self._parts.manifest()
+        if started is not None and started["facts"] != scoring:
+            raise BadInput(
+                f"-o: {self._parts.folder} holds rows of another command that has not ended (changed: "
+                f"{_changed(started['facts'], scoring)}); take another -o, or --overwrite to throw them away"
+            )
+        if not self._output.exists() or (started is not None and started["overwrites"]):
+            return None
+        try:
+            summary = json.loads(self._beside(".summary.json").read_text(encoding="utf-8"))
+            before = summary["command"]
+        except (OSError, ValueError, KeyError, TypeError):
+            raise BadInput(f"-o: {self._output} is there already; take another -o, or --overwrite") from None
+        if before != command:
+            raise BadInput(
+                f"-o: {self._output} is of another command (changed: {_changed(before, command)}); "
+                "take another -o, or --overwrite"
+            )
+        return dict(summary)
+
+    @contextmanager
+    def _data(self) -> Iterator[DataFiles]:
+        settings = self._settings
+        if settings.data != STDIN:
+            data = DataFiles(settings.data, settings.columns, settings.limit)
+            if self._output in (file.absolute() for file in data.files):
+                raise BadInput(f"-o: expected a file that is not in DATA, got {settings.output}")
+            yield data
+            return
+        # Read more than once, so it has to lie somewhere; a second run compares it with the first one's.
+        copy = self._beside(".stdin.jsonl")
+        try:
+            self._output.parent.mkdir(parents=True, exist_ok=True)
+            with copy.open("wb") as file:
+                shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)
+            yield DataFiles(copy, settings.columns, settings.limit)
+        except OSError as error:
+            raise BadInput(f"-o: can't write to {self._output.parent}: {error.strerror}") from error
+        finally:
+            copy.unlink(missing_ok=True)
+
+    def _report_bad(self, found: Scan) -> None:
+        if found.bad:
+            self._watch.say(f"{found.bad} bad rows are left out, see {self._beside('.quarantine.jsonl')}:")
+            for problem in found.problems:
+                self._watch.say(f"  {problem}")
+
+    def _quarantine(self) -> Iterator[str]:
+        for part in self._parts.tables():
+            for problem in part[PROBLEM].drop_null().to_pylist():
+                yield json.dumps({"problem": problem}, ensure_ascii=False)
+
+    def _write_beside(self, suffix: str, lines: Iterator[str] | None) -> None:
+        """Replace a companion file as a whole, or remove what an earlier command left."""
+        path = self._beside(suffix)
+        if lines is None:
+            path.unlink(missing_ok=True)
+            return
+        temporary = self._parts.folder / f".{suffix}.tmp"
+        with temporary.open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(f"{line}\n" for line in lines)
+        os.replace(temporary, path)
+
+    def _beside(self, suffix: str) -> Path:
+        return self._output.with_name(self._output.name + suffix)
+
+
+def _changed(before: dict[str, Any], now: dict[str, Any]) -> str:
+    names = {"version": "the format", "rows": "DATA"}
+    different = [names.get(k, k) for k in {**before, **now} if before.get(k) != now.get(k)]
+    return ", ".join(dict.fromkeys(different))
