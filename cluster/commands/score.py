@@ -72,8 +72,8 @@ SHOWN_BINS = 16
 @click.option(
     "--top",
     help="Write only the best, by --sort-by or else by ifd: a number such as 500, or a share of all rows, "
-    "such as 10%. Rows with a target IFD of 1 or more (prompt and answer do not belong together) and rows without "
-    "a score are never among them; if fewer are left, all of these are written.",
+    "such as 10%. Rows with a target IFD of 1 or more (prompt and answer do not belong together) and rows "
+    "without a score are never among them; if fewer are left, all of these are written.",
 )
 @click.option(
     "--histogram",

@@ -64,8 +64,8 @@ class JsonArray:
                 raise BadInput(
                     f"{self._name}: not JSON that can be read: a number too long or nesting too deep"
                 ) from error
-            # A number at the very end may go on in the next block.
-            if end == len(self._text) and not self._ended:
+            # A number near the end may go on in the next block: 1 is a value, and 1.5e+3 is one.
+            if end + _CUT > len(self._text) and not self._ended:
                 self._more()
                 continue
             self._at = end

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 
 from staragents.errors import BadInput
 from staragents.packaged_models import resolve_model
 from staragents.score_file.settings import ScoreSettings
 from staragents.scoring.cached_model import RowModel
+from staragents.scoring.device import see_device
 from staragents.scoring.fake_ifd_model import FakeIfdModel
-from staragents.scoring.identity import model_identity
 
 FAKE = "fake"
-_DEVICE = re.compile(r"auto|cpu|cuda(:(\d+))?")
 _LONGEST_REASON = 300
 
 
@@ -26,10 +24,6 @@ def resolve(role: str, name: str) -> str:
         return resolve_model(name)
     except BadInput as error:
         raise BadInput(f"--{role}: {error}") from error
-
-
-def identity(path: str) -> str:
-    return model_identity(path)
 
 
 def load(role: str, path: str, settings: ScoreSettings) -> RowModel:
@@ -58,19 +52,3 @@ def load(role: str, path: str, settings: ScoreSettings) -> RowModel:
         reason = " ".join(str(error).split())
         short = reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}..."
         raise BadInput(f"--{role}: {short}") from error
-
-
-def see_device(device: str) -> None:
-    """Let torch, not loaded yet, see one device only. Raises BadInput for a name that is none."""
-    found = _DEVICE.fullmatch(device)
-    if found is None:
-        raise BadInput(f"--device: expected auto, cpu, cuda or cuda:N, got {device!r}")
-    if device == "cpu":
-        os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    elif found[2] is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = found[2]
-    if device.startswith("cuda"):
-        import torch
-
-        if not torch.cuda.is_available():
-            raise BadInput(f"--device: expected a GPU for {device}, found none")

@@ -31,7 +31,7 @@ class Parts:
         self.rows = 0
         """How many rows, from the first, are on disk."""
         self._waiting: list[pa.Table] = []
-        self._written = time.monotonic()
+        self._written = float("-inf")
         self._small: list[Path] = []
         self._lock = FileLock(folder / ".lock")
 

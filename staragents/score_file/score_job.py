@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from staragents.errors import BadInput
 from staragents.rows.data_files import DataFiles
 from staragents.rows.row_messages import RowReader
-from staragents.score_file.loading import identity, load, resolve
+from staragents.score_file.loading import load, resolve
 from staragents.score_file.output import ScoredFile, check_output
 from staragents.score_file.parts import Parts
 from staragents.score_file.scan import Scan, scan
@@ -24,6 +24,7 @@ from staragents.score_file.scoring_pass import score_missing
 from staragents.score_file.settings import ScoreSettings
 from staragents.score_file.summary import summarise
 from staragents.scoring.cached_model import CachedModel, RowModel
+from staragents.scoring.identity import model_identity
 from staragents.scoring.loss_cache import LossCache
 
 STDIN = "-"
@@ -99,7 +100,10 @@ class ScoreJob:
             score_missing(data, self._reader, models, self._parts, self._watch.advance)
             summary = {
                 "output": str(settings.output),
-                "models": {r: {"name": m.model_name, "parameters": m.parameters} for r, m in models.items()},
+                "models": {
+                    role: {"name": name, "parameters": models[role].parameters}
+                    for role, name in settings.models.items()
+                },
                 "settings": {**settings.decides_scores(), **settings.decides_rows()},
                 **summarise(self._parts.tables(), roles),
                 "rows_before": done,
@@ -131,7 +135,7 @@ class ScoreJob:
 
     def _cached(self, role: str, path: str, cache: LossCache) -> CachedModel:
         self._watch.say(f"loading {self._settings.models[role]}")
-        facts = {"model": identity(path), "role": role if path == "fake" else None}
+        facts = {"model": model_identity(path), "role": role if path == "fake" else None}
         decided_by = json.dumps({**facts, **self._settings.decides_scores()}, sort_keys=True)
         return CachedModel(self._load(role, path, self._settings), cache, decided_by)
 
@@ -140,7 +144,10 @@ class ScoreJob:
         return {
             "version": VERSION,
             "rows": found.sha256,
-            **{f"--{role}": [self._settings.models[role], identity(path)] for role, path in paths.items()},
+            **{
+                f"--{role}": [self._settings.models[role], model_identity(path)]
+                for role, path in paths.items()
+            },
             **self._settings.decides_scores(),
         }
 

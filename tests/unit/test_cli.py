@@ -116,7 +116,7 @@ def test_validate_reads_gzip_and_counts(
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("verb", ["run", "preview", "validate", "doctor", "report"])
+@pytest.mark.parametrize("verb", ["run", "preview", "validate", "doctor", "score", "report"])
 def test_help_teaches_with_an_example(
     verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,166 @@
+"""A dataset's files as rows: every format, streamed, and files that can't be used."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from staragents.errors import BadInput
+from staragents.rows.content import Content
+from staragents.rows.csv_rows import csv_rows
+from staragents.rows.data_files import DataFiles
+from staragents.rows.json_rows import json_rows
+from staragents.rows.raw_row import BadRow, RawRow
+from staragents.rows.row_messages import Columns
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+ROWS = [{"instruction": f"Say {n}.", "output": f"It is {n}, \u00e9\n\u4e2d."} for n in range(5)]
+
+
+def table(rows: list[dict[str, str]]) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), sink)
+    return sink.getvalue()
+
+
+def comma_separated(rows: list[dict[str, str]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\r\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+FORMS = {
+    "rows.jsonl": b"".join(json.dumps(row).encode() + b"\n" for row in ROWS),
+    "rows.json": json.dumps(ROWS, indent=1).encode(),
+    "rows.csv": comma_separated(ROWS),
+    "rows.parquet": table(ROWS),
+}
+
+
+def values(path: Path, limit: int | None = None) -> list[Any]:
+    blocks = DataFiles(path, Columns(), limit).blocks()
+    return [row.value if isinstance(row, RawRow) else row for block in blocks for row in block.rows]
+
+
+@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("packed", [False, True])
+def test_every_format_gives_the_same_rows(tmp_path: Path, name: str, packed: bool) -> None:
+    path = tmp_path / (f"{name}.gz" if packed else name)
+    path.write_bytes(gzip.compress(FORMS[name]) if packed else FORMS[name])
+    assert values(path) == ROWS
+    assert values(path, limit=3) == ROWS[:3]
+
+
+def test_a_folder_is_all_its_files_by_name(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    for place, name in ((tmp_path / "b.csv", "rows.csv"), (tmp_path / "sub" / "c.parquet", "rows.parquet")):
+        place.write_bytes(FORMS[name])
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(FORMS["rows.jsonl"]))
+    (tmp_path / "README.md").write_text("no data")
+    (tmp_path / ".hidden.json").write_text("oops")
+    assert values(tmp_path) == 3 * ROWS
+    assert values(tmp_path, limit=7) == [*ROWS, *ROWS[:2]]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("rows.txt", b"", "expected .jsonl, .ndjson, .json, .csv, .parquet, plain or .gz, got rows.txt"),
+        ("rows.parquet", b"PAR1 but not really", "not Parquet"),
+        ("rows.json", b'[{"a": 1}, oops]', ":1: not JSON: Expecting value at column 12"),
+        ("rows.csv", b"a,a\n1,2\n", "expected every column once, got 'a' twice"),
+        ("rows.jsonl.gz", gzip.compress(FORMS["rows.jsonl"] * 50)[:-20], "the gzip file is damaged"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named(
+    tmp_path: Path, name: str, content: bytes, expected: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(BadInput) as caught:
+        values(tmp_path / name)
+    (line,) = caught.value.problems
+    assert expected in line
+    assert name in line
+
+
+def test_what_is_not_there_is_bad_input(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "none.jsonl"):
+        with pytest.raises(BadInput, match="DATA: expected"):
+            DataFiles(path, Columns())
+
+
+def test_a_csv_row_that_does_not_fit_its_header_is_bad_alone() -> None:
+    content = b'instruction,output\n"two\nlines",x\na,b,c\n"\xff",d\n\ne,f\n'
+    found = list(csv_rows(io.BytesIO(content), "rows.csv"))
+    assert found == [
+        RawRow(2, {"instruction": "two\nlines", "output": "x"}),
+        BadRow(4, "row", "expected 2 fields as in the header, got 3"),
+        BadRow(5, "instruction", "expected UTF-8, got the byte 0xff"),
+        RawRow(7, {"instruction": "e", "output": "f"}),
+    ]
+
+
+@given(st.lists(JSON, max_size=6), st.sampled_from([None, 1]), st.booleans(), st.integers(1, 40))
+def test_an_array_read_in_pieces_is_what_json_makes_of_it(
+    rows: list[Any], indent: int | None, ascii_only: bool, block: int
+) -> None:
+    try:
+        content = json.dumps(rows, indent=indent, ensure_ascii=ascii_only).encode()
+    except UnicodeEncodeError:
+        content = json.dumps(rows, indent=indent).encode()
+    with (
+        patch("staragents.rows.json_rows.BLOCK_BYTES", block),
+        patch("staragents.rows.json_array.BLOCK_BYTES", block),
+    ):
+        found = list(json_rows(Content(io.BytesIO(content)), "rows.json"))
+    assert [row.value for row in found if isinstance(row, RawRow)] == json.loads(content)
+    assert [row.row for row in found] == list(range(1, len(rows) + 1))
+
+
+@given(st.binary(max_size=40).map(lambda inner: b"[" + inner), st.integers(1, 8))
+def test_any_bytes_are_rows_or_bad_input(content: bytes, block: int) -> None:
+    with patch("staragents.rows.json_array.BLOCK_BYTES", block):
+        try:
+            expected = json.loads(content.decode())
+        except ValueError:
+            with pytest.raises(BadInput):
+                list(json_rows(Content(io.BytesIO(content)), "rows.json"))
+            return
+        found = list(json_rows(Content(io.BytesIO(content)), "rows.json"))
+    assert repr([row.value for row in found if isinstance(row, RawRow)]) == repr(expected)
+
+
+def test_an_array_on_one_line_is_not_loaded_at_once() -> None:
+    class Counted(io.BytesIO):
+        taken = 0
+
+        def readline(self, size: int | None = -1) -> bytes:
+            line = super().readline(size)
+            self.taken += len(line)
+            return line
+
+        def read(self, size: int | None = -1) -> bytes:
+            data = super().read(size)
+            self.taken += len(data)
+            return data
+
+    stream = Counted(json.dumps([{"text": "x" * 1000}] * 10_000).encode())
+    next(iter(json_rows(Content(stream), "rows.json")))
+    assert stream.taken < 3 << 20
