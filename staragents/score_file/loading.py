@@ -9,7 +9,6 @@ from staragents.errors import BadInput
 from staragents.packaged_models import resolve_model
 from staragents.score_file.settings import ScoreSettings
 from staragents.scoring.cached_model import RowModel
-from staragents.scoring.device import see_device
 from staragents.scoring.fake_ifd_model import FakeIfdModel
 
 FAKE = "fake"
@@ -30,16 +29,16 @@ def load(role: str, path: str, settings: ScoreSettings) -> RowModel:
     """Raises BadInput in one line with the option's name."""
     if path == FAKE:
         return FakeIfdModel(role)
-    see_device(settings.device)
     if not sys.stderr.isatty():
         # Bars that redraw themselves only fill a log.
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     from staragents.scoring.ifd_model import IfdModel
+    from staragents.scoring.model_loading import Loading
 
     try:
         return IfdModel(
             path,
-            dtype=settings.dtype,
+            loading=Loading(dtype=settings.dtype, device=settings.device),
             threads=len(os.sched_getaffinity(0)),
             template=settings.template,
             convention=settings.convention,

@@ -32,9 +32,7 @@ def load(path: str, loading: Loading) -> tuple[Any, Any]:
 
     Raises BadInput if the model, its adapter or a package it needs can't be loaded.
     """
-    device = loading.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = _device(loading.device)
     options: dict[str, Any] = {"dtype": _dtype(loading.dtype, device), "trust_remote_code": False}
     if loading.quantization is not None:
         options["quantization_config"] = _quantization(loading.quantization)
@@ -50,6 +48,18 @@ def load(path: str, loading: Loading) -> tuple[Any, Any]:
     except (OSError, ValueError, ImportError, RuntimeError) as error:
         raise BadInput(f"can't load the model {path}: {error}") from error
     return model.requires_grad_(False).eval(), tokenizer
+
+
+def _device(name: str) -> str:
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise BadInput(f"device: expected auto, cpu, cuda or cuda:N, got {name!r}") from None
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise BadInput(f"device: expected a GPU for {name}, found {torch.cuda.device_count()}")
+    return name
 
 
 def _dtype(name: str, device: str) -> torch.dtype:

@@ -219,3 +219,9 @@ def test_an_adapter_that_is_not_there_is_bad_input(tiny: str, tmp_path: Path) ->
 def test_unknown_quantisation_is_bad_input(tiny: str) -> None:
     with pytest.raises(BadInput, match="8bit or 4bit"):
         IfdModel(tiny, loading=Loading(quantization="3bit"))
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:99"])
+def test_a_device_that_is_not_there_is_bad_input(tiny: str, device: str) -> None:
+    with pytest.raises(BadInput, match="device: expected"):
+        IfdModel(tiny, loading=Loading(device=device))
