@@ -55,13 +55,13 @@ def _kernel(device: str, dtype: torch.dtype) -> tuple[str, Kernel]:
         except ImportError:
             pass
         else:
-            return "flash-attn varlen", _flash(flash_attn_varlen_func)
+            return "flash-attn varlen", _varlen(flash_attn_varlen_func, "softmax_scale", causal=True)
         try:
             from torch.nn.attention.varlen import varlen_attn
         except ImportError:
             pass
         else:
-            return "torch varlen", _varlen(varlen_attn)
+            return "torch varlen", _varlen(varlen_attn, "scale", enable_gqa=True)
     return "SDPA by document", _by_document
 
 
@@ -97,7 +97,9 @@ def _band(length: int, window: int, device: torch.device) -> torch.Tensor:
     return (distance >= 0) & (distance < window)
 
 
-def _varlen(varlen_attn: Callable[..., Any]) -> Kernel:
+def _varlen(attend: Callable[..., Any], scale_name: str, **options: bool) -> Kernel:
+    """flash-attn's and torch's kernels differ in the names of what they take only."""
+
     def kernel(
         query: torch.Tensor,
         key: torch.Tensor,
@@ -108,7 +110,7 @@ def _varlen(varlen_attn: Callable[..., Any]) -> Kernel:
         window: int | None,
     ) -> torch.Tensor:
         longest = max(end - start for start, end in pairwise(edges))
-        out: torch.Tensor = varlen_attn(
+        out: torch.Tensor = attend(
             query.transpose(0, 1),
             key.transpose(0, 1),
             value.transpose(0, 1),
@@ -116,37 +118,9 @@ def _varlen(varlen_attn: Callable[..., Any]) -> Kernel:
             cumulative,
             longest,
             longest,
-            scale=scale,
             window_size=(window - 1 if window else -1, 0),
-            enable_gqa=len(query) != len(key),
-        )
-        return out
-
-    return kernel
-
-
-def _flash(flash_attn_varlen_func: Callable[..., Any]) -> Kernel:
-    def kernel(
-        query: torch.Tensor,
-        key: torch.Tensor,
-        value: torch.Tensor,
-        edges: tuple[int, ...],
-        cumulative: torch.Tensor,
-        scale: float | None,
-        window: int | None,
-    ) -> torch.Tensor:
-        longest = max(end - start for start, end in pairwise(edges))
-        out: torch.Tensor = flash_attn_varlen_func(
-            query.transpose(0, 1),
-            key.transpose(0, 1),
-            value.transpose(0, 1),
-            cumulative,
-            cumulative,
-            longest,
-            longest,
-            softmax_scale=scale,
-            causal=True,
-            window_size=(window - 1 if window else -1, 0),
+            **{scale_name: scale},
+            **options,
         )
         return out
 
