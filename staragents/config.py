@@ -120,7 +120,10 @@ class AgentsConfig:
 class PolicyName(StrEnum):
     uniform = "uniform"
     paper = "paper"
+    additive = "additive"
+    ucb = "ucb"
     thompson = "thompson"
+    exp3 = "exp3"
 
 
 @dataclass
@@ -128,17 +131,25 @@ class EvolutionConfig:
     """Which pairs a seed gets, and how that is learnt (paper 3.2, eq. 8)."""
 
     policy: PolicyName = PolicyName.thompson
-    """uniform, paper (eq. 8) or thompson (Beta posterior per pair)."""
+    """thompson and ucb (a belief about every agent and pair), paper (eq. 8), additive (eq. 8 with a floor),
+    exp3 (no assumption about rewards, slow) or uniform (learns nothing)."""
     draws: int = 2
     """Pairs drawn for each seed without replacement, besides the base pairs."""
     rate: float = 7.0
-    """paper: c in beta = c / number of seeds; 5 to 20 is safe, 100 locks on to a wrong pair."""
-    floor: float = 0.05
-    """Share of the draw that stays uniform, so that no pair is lost for ever; the paper has 0."""
+    """paper, additive: c in beta = c / number of seeds; 5 to 20 is safe, 100 locks on to a wrong pair."""
+    floor: float = 0.005
+    """Share of the draw that stays uniform, so that no pair is lost for ever; the paper has 0. Larger makes
+    off-policy estimates of other policies better, and the run worse."""
+    exploration: float = 0.6
+    """thompson, ucb: how far a draw trusts to luck rather than to what is known; 1 is the whole posterior
+    (thompson) or bound (ucb). Less earns more in short runs and may miss the best pair in one of many."""
+    discount: float = 1.0
+    """thompson, ucb, exp3: what a seed's outcomes still count one seed later; below 1 the policy follows a
+    judge or models that change, and learns less: 0.999 remembers the last 1,000 seeds or so."""
     credit: str = "all"
     """Whose reward counts: all evaluated pairs, or the winner's only (the paper's reading)."""
-    memory_weight: float = 2.0
-    """thompson: how many observations the recalled neighbours are worth together; 0 ignores memory."""
+    memory_weight: float = 1.0
+    """thompson, ucb, additive: multiplies what recalled neighbours were found to be worth; 0 ignores them."""
     recalled_draws: int | None = None
     """paper: l, the draws taken from the neighbours' pairs; unset is ceil(draws / 2)."""
 
@@ -360,3 +371,8 @@ class Config:
         if named is None:
             named = [f"{i}+{r}" for i in self.agents.instruction for r in self.agents.response]
         return named + [pair for pair in self.agents.base_pairs if pair not in named]
+
+    @property
+    def factors(self) -> dict[str, tuple[str, str]]:
+        """The names of the instruction agent and the response agent of every pair."""
+        return {pair: (pair.partition("+")[0], pair.partition("+")[2]) for pair in self.pairs}

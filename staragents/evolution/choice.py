@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from staragents.config import EvolutionConfig, PolicyName
 from staragents.errors import BadInput
+from staragents.evolution.additive import AdditivePolicy
+from staragents.evolution.exp3 import Exp3Policy
 from staragents.evolution.paper import PaperPolicy
 from staragents.evolution.policy import Policy
 from staragents.evolution.thompson import ThompsonPolicy
+from staragents.evolution.ucb import UcbPolicy
 from staragents.evolution.uniform import UniformPolicy
 
 
-def make_policy(config: EvolutionConfig, pairs: Sequence[str], total_seeds: int) -> Policy:
+def make_policy(
+    config: EvolutionConfig,
+    pairs: Sequence[str],
+    total_seeds: int,
+    factors: Mapping[str, tuple[str, str]] | None = None,
+) -> Policy:
     """A fresh policy over `pairs`, base pairs left out; `total_seeds` is N in the paper's beta = c / N.
 
-    Raises BadInput for a `credit` that is neither all nor winner.
+    `factors` names the two agents of each pair, for policies that learn about agents too; without it every
+    pair stands for itself. Raises BadInput for a `credit` that is neither all nor winner.
     """
     if config.credit not in ("all", "winner"):
         raise BadInput(f"evolution.credit: expected all or winner, got {config.credit!r}")
-    if config.policy is PolicyName.uniform:
-        return UniformPolicy(pairs)
-    if config.policy is PolicyName.paper:
-        beta = config.rate / max(total_seeds, 1)
-        return PaperPolicy(pairs, beta, config.credit, config.floor, config.recalled_draws)
-    return ThompsonPolicy(pairs, config.credit, config.floor, config.memory_weight)
+    credit, floor = config.credit, config.floor
+    beta = config.rate / max(total_seeds, 1)
+    match config.policy:
+        case PolicyName.uniform:
+            return UniformPolicy(pairs)
+        case PolicyName.paper:
+            return PaperPolicy(pairs, beta, credit, floor, config.recalled_draws)
+        case PolicyName.additive:
+            return AdditivePolicy(pairs, beta, credit, floor, config.memory_weight)
+        case PolicyName.exp3:
+            return Exp3Policy(pairs, credit, floor, config.discount)
+    optimist = config.policy is PolicyName.ucb
+    return (UcbPolicy if optimist else ThompsonPolicy)(
+        pairs,
+        credit,
+        floor,
+        config.memory_weight,
+        config.exploration,
+        config.discount,
+        total_seeds,
+        factors,
+    )

@@ -27,12 +27,13 @@ class Evolution:
         self._config = config
         self._base_pairs = [pair for pair in pairs if pair in config.agents.base_pairs]
         drawable = [pair for pair in pairs if pair not in self._base_pairs]
-        self.policy = make_policy(config.evolution, drawable, total_seeds)
+        self.policy = make_policy(config.evolution, drawable, total_seeds, config.factors)
         # Base pairs are called for every seed, so there is nothing to learn about when to draw them.
         self._base_rewards = Tally(self._base_pairs)
         self._draws = min(config.evolution.draws, len(drawable))
         self._seen = RankSketch()
         self._pending: dict[str, list[Drawn]] = {}
+        self._recalled: dict[str, Sequence[Neighbour]] = {}
         self.committed = 0
         """Seeds committed so far."""
         self.chosen = 0
@@ -50,6 +51,7 @@ class Evolution:
                 number = stable_seed(str(self._config.run.seed), seed_id, "draw")
                 drawn += self.policy.draw(self._draws, number, recalled)
             self._pending[seed_id] = drawn
+            self._recalled[seed_id] = recalled
         return self._pending[seed_id]
 
     def commit(self, candidates: Sequence[Candidate]) -> Candidate | None:
@@ -59,6 +61,7 @@ class Evolution:
         candidates that an engine failed on, or whose verdict was unreadable, teach the policy nothing.
         """
         self._pending.pop(candidates[0].seed_id, None)
+        recalled = self._recalled.pop(candidates[0].seed_id, ())
         self._reward(candidates)
         chosen = choose(candidates, self._config.reward)
         self.committed += 1
@@ -72,9 +75,11 @@ class Evolution:
             if candidate.base:
                 self._base_rewards.add(candidate.pair, candidate.reward)
             else:
-                outcomes.append(Outcome(candidate.pair, candidate.reward, candidate is chosen))
+                outcomes.append(
+                    Outcome(candidate.pair, candidate.reward, candidate is chosen, candidate.propensity)
+                )
         if outcomes:
-            self.policy.observe(outcomes)
+            self.policy.observe(outcomes, recalled)
         return chosen
 
     def standings(self) -> list[Standing]:
@@ -91,6 +96,11 @@ class Evolution:
                 seed_id: [[drawn.pair, drawn.propensity] for drawn in draws]
                 for seed_id, draws in self._pending.items()
             },
+            "recalled": {
+                seed_id: [[near.pair, near.reward, near.similarity] for near in neighbours]
+                for seed_id, neighbours in self._recalled.items()
+                if neighbours
+            },
             "committed": self.committed,
             "chosen": self.chosen,
         }
@@ -103,6 +113,10 @@ class Evolution:
         self._pending = {
             seed_id: [Drawn(pair, propensity) for pair, propensity in draws]
             for seed_id, draws in state["pending"].items()
+        }
+        self._recalled = {
+            seed_id: [Neighbour(*near) for near in neighbours]
+            for seed_id, neighbours in state["recalled"].items()
         }
         self.committed = state["committed"]
         self.chosen = state["chosen"]

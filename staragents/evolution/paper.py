@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import numpy as np
 
-from staragents.evolution.drawing import FloatArray, draw_pairs, proportional, with_floor
+from staragents.evolution.drawing import FloatArray, available, draw_pairs, proportional, with_floor
 from staragents.evolution.policy import Drawn, Neighbour, Outcome, Standing, credited
 from staragents.evolution.tally import Tally
 
@@ -42,28 +42,35 @@ class PaperPolicy:
         # is what makes two shards addable.
         self._log_mass = 0.0
 
-    def inclusion(self, count: int, seed: int, recalled: Sequence[Neighbour]) -> dict[str, float]:
-        if count >= len(self._p):
-            return dict.fromkeys(self._rewards.pairs, 1.0)
-        pool = np.isin(np.array(self._rewards.pairs), [neighbour.pair for neighbour in recalled])
+    def inclusion(
+        self, count: int, seed: int, recalled: Sequence[Neighbour], without: Container[str] = ()
+    ) -> dict[str, float]:
+        names, places = available(self._rewards.pairs, without)
+        if count >= len(names):
+            return dict.fromkeys(names, 1.0)
+        p = self._p[places]
+        neighbours = {neighbour.pair for neighbour in recalled}
+        pool = np.array([name in neighbours for name in names])
         if pool.any():
             from_pool = math.ceil(count / 2) if self._recalled_draws is None else self._recalled_draws
             from_pool = max(min(from_pool, count, int(pool.sum())), count - int((~pool).sum()))
-            inclusion = np.empty(len(self._p))
-            inclusion[pool] = proportional(self._p[pool], from_pool)
-            inclusion[~pool] = proportional(self._p[~pool], count - from_pool)
+            inclusion = np.empty(len(names))
+            inclusion[pool] = proportional(p[pool], from_pool)
+            inclusion[~pool] = proportional(p[~pool], count - from_pool)
         else:
-            inclusion = proportional(self._p, count)
-        return dict(zip(self._rewards.pairs, with_floor(inclusion, self._floor).tolist(), strict=True))
+            inclusion = proportional(p, count)
+        return dict(zip(names, with_floor(inclusion, self._floor).tolist(), strict=True))
 
-    def draw(self, count: int, seed: int, recalled: Sequence[Neighbour]) -> list[Drawn]:
+    def draw(
+        self, count: int, seed: int, recalled: Sequence[Neighbour], without: Container[str] = ()
+    ) -> list[Drawn]:
         group = {neighbour.pair for neighbour in recalled}
-        return draw_pairs(self.inclusion(count, seed, recalled), seed, group)
+        return draw_pairs(self.inclusion(count, seed, recalled, without), seed, group)
 
-    def observe(self, outcomes: Sequence[Outcome]) -> None:
+    def observe(self, outcomes: Sequence[Outcome], recalled: Sequence[Neighbour] = ()) -> None:
+        self._rewards.add_all(outcomes)
         raised = self._p.copy()
         for outcome in outcomes:
-            self._rewards.add(outcome.pair, outcome.reward)
             raised[self._place[outcome.pair]] += self._beta * credited(outcome, self._credit)
         total = float(raised.sum())
         self._p = raised / total
@@ -81,7 +88,10 @@ class PaperPolicy:
 
     def restore(self, state: dict[str, Any]) -> None:
         self._rewards.restore(state["rewards"])
-        self._p = np.array([state["p"][pair] for pair in self._rewards.pairs])
+        # A pair that is new to the run starts at the mean of the others.
+        start = 1.0 / max(len(state["p"]), 1)
+        p = np.array([state["p"].get(pair, start) for pair in self._rewards.pairs])
+        self._p = p if len(state["p"]) == len(p) else p / p.sum()
         self._log_mass = state["log_mass"]
 
     def merge(self, state: dict[str, Any]) -> None:

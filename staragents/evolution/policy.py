@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A winner remembered for a similar instruction; `similarity` is the cosine."""
+    """What a pair earned on a similar instruction, as remembered; `similarity` is the cosine."""
 
     pair: str
     reward: float
@@ -26,11 +26,12 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a pair earned on one seed, in [0, 1], and whether its candidate was chosen."""
+    """What a pair earned on one seed, in [0, 1], whether its candidate won, and its draw's propensity."""
 
     pair: str
     reward: float
     winner: bool
+    propensity: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +50,33 @@ class Standing:
 
 
 class Policy(Protocol):
-    """Draws pairs and learns from rewards. All randomness comes from the `seed` passed in."""
+    """Draws pairs and learns from rewards. All randomness comes from the `seed` passed in.
+
+    Rewards may come late, in any order, or never: nothing is learnt from a draw, only from `observe`.
+    """
 
     name: str
 
-    def inclusion(self, count: int, seed: int, recalled: Sequence[Neighbour]) -> dict[str, float]:
-        """Each pair's probability to be drawn: above 0, and together `count` (or the number of pairs)."""
+    def inclusion(
+        self, count: int, seed: int, recalled: Sequence[Neighbour], without: Container[str] = ()
+    ) -> dict[str, float]:
+        """Each pair's probability to be drawn: above 0, and together `count` (or the number of pairs).
+
+        Pairs in `without` (their model is away) are left out; what was learnt about them stays.
+        """
         ...
 
-    def draw(self, count: int, seed: int, recalled: Sequence[Neighbour]) -> list[Drawn]:
+    def draw(
+        self, count: int, seed: int, recalled: Sequence[Neighbour], without: Container[str] = ()
+    ) -> list[Drawn]:
         """`count` different pairs (all, if there are fewer), each with its `inclusion`."""
         ...
 
-    def observe(self, outcomes: Sequence[Outcome]) -> None:
-        """All outcomes of one seed."""
+    def observe(self, outcomes: Sequence[Outcome], recalled: Sequence[Neighbour] = ()) -> None:
+        """All outcomes of one seed, and the neighbours its draw was made with.
+
+        Raises BadInput, and learns nothing, for an unknown pair or a reward outside [0, 1].
+        """
 
     def standings(self) -> list[Standing]:
         """One a pair, in the order of the config; the probabilities sum to 1."""
@@ -73,7 +87,11 @@ class Policy(Protocol):
         ...
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take over what `state` gave: later draws are those of the policy that gave it."""
+        """Take over what `state` gave: later draws are those of the policy that gave it.
+
+        Pairs that the state lacks are new and start unknown. Raises BadInput if it has pairs that this
+        policy lacks: a pair that goes away stays in the config, and draws are made `without` it.
+        """
 
     def merge(self, state: dict[str, Any]) -> None:
         """Add what another shard of the same run has learnt."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from staragents.errors import BadInput
-from staragents.evolution.policy import Standing
+from staragents.evolution.policy import Outcome, Standing
 
 Z90 = 1.645  # two-sided 90 % of the normal distribution
 
@@ -23,24 +23,35 @@ class Tally:
         number, total, squares = self._sums[pair]
         self._sums[pair] = (number + 1, total + reward, squares + reward * reward)
 
+    def add_all(self, outcomes: Sequence[Outcome]) -> None:
+        """Raises BadInput, and adds nothing, for an unknown pair or a reward outside [0, 1]."""
+        for outcome in outcomes:
+            if outcome.pair not in self._sums:
+                raise BadInput(f"pair: expected one of {', '.join(self.pairs)}, got {outcome.pair!r}")
+            if not 0.0 <= outcome.reward <= 1.0:
+                raise BadInput(f"reward of {outcome.pair}: expected 0 to 1, got {outcome.reward}")
+        for outcome in outcomes:
+            self.add(outcome.pair, outcome.reward)
+
     def observations(self, pair: str) -> int:
         return self._sums[pair][0]
 
     def standings(self, probabilities: Mapping[str, float]) -> list[Standing]:
         """One a pair; a pair that was never seen has mean 1/2 and the interval [0, 1]."""
-        return [self._standing(pair, probabilities[pair]) for pair in self.pairs]
+        return [self._standing(pair, probabilities.get(pair, 0.0)) for pair in self.pairs]
 
     def state(self) -> dict[str, Any]:
         return {pair: list(sums) for pair, sums in self._sums.items()}
 
     def restore(self, state: dict[str, Any]) -> None:
-        self._expect_same_pairs(state)
-        self._sums = {pair: (state[pair][0], state[pair][1], state[pair][2]) for pair in self.pairs}
+        self._expect_known_pairs(state)
+        self._sums = dict.fromkeys(self.pairs, (0, 0.0, 0.0))
+        self._sums |= {pair: (sums[0], sums[1], sums[2]) for pair, sums in state.items()}
 
     def merge(self, state: dict[str, Any]) -> None:
-        self._expect_same_pairs(state)
-        for pair, (number, total, squares) in self._sums.items():
-            more = state[pair]
+        self._expect_known_pairs(state)
+        for pair, more in state.items():
+            number, total, squares = self._sums[pair]
             self._sums[pair] = (number + more[0], total + more[1], squares + more[2])
 
     def _standing(self, pair: str, probability: float) -> Standing:
@@ -59,6 +70,6 @@ class Tally:
             observations=number,
         )
 
-    def _expect_same_pairs(self, state: dict[str, Any]) -> None:
-        if state.keys() != self._sums.keys():
+    def _expect_known_pairs(self, state: dict[str, Any]) -> None:
+        if not state.keys() <= self._sums.keys():
             raise BadInput(f"agents.pairs: expected the saved {sorted(state)}, got {sorted(self.pairs)}")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
-from staragents.evolution.drawing import draw_pairs
+from staragents.evolution.drawing import available, draw_pairs
 from staragents.evolution.policy import Drawn, Neighbour, Outcome, Standing
 from staragents.evolution.tally import Tally
 
@@ -18,16 +18,19 @@ class UniformPolicy:
     def __init__(self, pairs: Sequence[str]) -> None:
         self._rewards = Tally(pairs)
 
-    def inclusion(self, count: int, seed: int, recalled: Sequence[Neighbour]) -> dict[str, float]:
-        pairs = self._rewards.pairs
-        return {pair: min(count / len(pairs), 1.0) for pair in pairs}
+    def inclusion(
+        self, count: int, seed: int, recalled: Sequence[Neighbour], without: Container[str] = ()
+    ) -> dict[str, float]:
+        names, _ = available(self._rewards.pairs, without)
+        return {pair: min(count / len(names), 1.0) for pair in names}
 
-    def draw(self, count: int, seed: int, recalled: Sequence[Neighbour]) -> list[Drawn]:
-        return draw_pairs(self.inclusion(count, seed, recalled), seed)
+    def draw(
+        self, count: int, seed: int, recalled: Sequence[Neighbour], without: Container[str] = ()
+    ) -> list[Drawn]:
+        return draw_pairs(self.inclusion(count, seed, recalled, without), seed)
 
-    def observe(self, outcomes: Sequence[Outcome]) -> None:
-        for outcome in outcomes:
-            self._rewards.add(outcome.pair, outcome.reward)
+    def observe(self, outcomes: Sequence[Outcome], recalled: Sequence[Neighbour] = ()) -> None:
+        self._rewards.add_all(outcomes)
 
     def standings(self) -> list[Standing]:
         return self._rewards.standings(self.inclusion(1, 0, ()))

@@ -25,7 +25,7 @@ class Timeline:
 
     def __init__(self, config: Config, total_seeds: int, finished_seeds: int) -> None:
         arms = [pair for pair in config.pairs if pair not in config.agents.base_pairs]
-        self._policy = make_policy(config.evolution, arms, total_seeds) if arms else None
+        self._policy = make_policy(config.evolution, arms, total_seeds, config.factors) if arms else None
         self._step = max(1, math.ceil(finished_seeds / POINTS))
         self._last = finished_seeds
         self._seeds = 0
@@ -38,7 +38,7 @@ class Timeline:
             return
         self._policy.observe(
             [
-                Outcome(row["pair"], row["reward"], bool(row["selected"]))
+                Outcome(row["pair"], row["reward"], bool(row["selected"]), row["propensity"])
                 for row in rows
                 if not row["base"] and row["reward"] is not None
             ]

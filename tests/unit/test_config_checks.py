@@ -275,7 +275,7 @@ def test_shares_end_at_one(config: Config) -> None:
     config.models["writer"].fake.failure_rate = 2
     assert check_config(config) == [
         "models.writer.fake.failure_rate: expected 0 to 1, got 2",
-        "evolution.floor: expected 0 to 1, got 1.01",
+        "evolution.floor: expected 0 to 0.2, got 1.01",
     ]
 
 

@@ -126,7 +126,7 @@ def test_a_restored_policy_goes_on_exactly_alike(name, before, after, seed) -> N
     assert restored.state() == policy.state()
 
 
-@pytest.mark.parametrize("name", [PolicyName.uniform, PolicyName.thompson])
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in (PolicyName.paper, PolicyName.additive)])
 @settings(max_examples=30, deadline=None)
 @given(one=histories(), other=histories(), credit=st.sampled_from(["all", "winner"]))
 def test_two_shards_merged_equal_one_run_on_both(name, one, other, credit) -> None:
@@ -231,29 +231,151 @@ def test_the_papers_recall_draws_from_the_neighbours_pairs_first(recalled, recal
         assert counts[pair] / 2000 == pytest.approx(expected, abs=error + 1e-3)
 
 
-def test_thompsons_propensities_are_those_of_taking_the_largest_posterior_samples() -> None:
-    policy = ThompsonPolicy(list("abcd"), floor=0.0)
-    for pair, rewards in {"a": [0.9, 0.8, 1.0], "b": [0.5, 0.4], "c": [0.1, 0.0, 0.2]}.items():
-        for reward in rewards:
-            policy.observe([Outcome(pair, reward, False)])
+def test_thompsons_propensities_are_near_those_of_the_largest_posterior_samples() -> None:
+    policy = ThompsonPolicy(list("abcd"), floor=0.0, exploration=1.0)
+    rng = np.random.default_rng(0)
+    for pair, centre in {"a": 0.6, "b": 0.55, "c": 0.3}.items():
+        for _ in range(30):
+            policy.observe([Outcome(pair, float(rng.beta(4 * centre, 4 - 4 * centre)), False)])
+    inclusion = policy.inclusion(2, 0, ())
     counts = dict.fromkeys("abcd", 0)
-    for seed in range(1500):
+    for seed in range(2000):
         for one in policy.draw(2, seed, ()):
             counts[one.pair] += 1
-    posterior = np.random.default_rng(0).beta([3.7, 1.9, 1.3, 1.0], [1.3, 2.1, 3.7, 1.0], size=(100_000, 4))
-    largest = np.argsort(posterior, axis=1)[:, 2:]
+    mean, sd = policy.state()["posterior"]
+    samples = np.random.default_rng(0).normal(mean, sd, size=(100_000, 4))
+    largest = np.argsort(samples, axis=1)[:, 2:]
     for place, pair in enumerate("abcd"):
-        exact = (largest == place).any(axis=1).mean()
-        assert counts[pair] / 1500 == pytest.approx(exact, abs=0.06)
+        error = 4 * (inclusion[pair] * (1 - inclusion[pair]) / 2000) ** 0.5
+        assert counts[pair] / 2000 == pytest.approx(inclusion[pair], abs=error + 1e-3)
+        assert inclusion[pair] == pytest.approx((largest == place).any(axis=1).mean(), abs=0.08)
 
 
-def test_thompson_follows_similar_neighbours_as_far_as_memory_weighs() -> None:
-    recalled = [Neighbour("a", 1.0, 0.9), Neighbour("b", 0.0, 0.9), Neighbour("of+another-run", 1.0, 0.9)]
-    plain = ThompsonPolicy(list("abc"), memory_weight=0.0).inclusion(1, 5, recalled)
-    guided = ThompsonPolicy(list("abc"), memory_weight=4.0).inclusion(1, 5, recalled)
-    assert plain == ThompsonPolicy(list("abc")).inclusion(1, 5, ())
-    assert guided["a"] > plain["a"] + 0.1
-    assert guided["b"] < plain["b"] - 0.1
+def two_domains(policy: Policy, seeds: int, useful: bool) -> float:
+    """Mean reward where pair a is good on even seeds and b on odd ones, and the neighbours say so, or lie."""
+    rng = np.random.default_rng(1)
+    total = 0.0
+    for number in range(seeds):
+        domain = number % 2 if useful else int(rng.integers(2))
+        recalled = [Neighbour("ab"[domain], 0.8, 0.9), Neighbour("ab"[domain], 0.7, 0.8)]
+        good = "ab"[number % 2]
+        drawn = [one.pair for one in policy.draw(1, number, recalled)]
+        rewards = {pair: (0.8 if pair == good else 0.2) + float(rng.uniform(-0.2, 0.2)) for pair in drawn}
+        policy.observe([Outcome(pair, reward, True) for pair, reward in rewards.items()], recalled)
+        total += sum(rewards.values())
+    return total / seeds
+
+
+@pytest.mark.parametrize("name", [PolicyName.thompson, PolicyName.ucb])
+def test_memory_is_followed_as_far_as_it_proved_to_be_right(name: PolicyName) -> None:
+    assert two_domains(fresh(name, list("abc"), 400), 400, useful=True) > 0.7
+    assert two_domains(fresh(name, list("abc"), 400, memory_weight=0.0), 400, useful=True) < 0.6
+    blind = two_domains(fresh(name, list("abc"), 400, memory_weight=0.0), 400, useful=False)
+    assert two_domains(fresh(name, list("abc"), 400), 400, useful=False) == pytest.approx(blind, abs=0.03)
+
+
+def test_the_additive_rule_is_boosted_by_useful_neighbours() -> None:
+    plain, boosted = (fresh(PolicyName.additive, list("abc"), 400, memory_weight=w) for w in (0.0, 1.0))
+    assert two_domains(boosted, 400, useful=True) > two_domains(plain, 400, useful=True) + 0.05
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_pair_that_is_away_is_not_drawn_and_comes_back_with_what_was_learnt(name: PolicyName) -> None:
+    policy = fresh(name, pairs_of(5))
+    for _ in range(10):
+        policy.observe([Outcome("i0+r", 0.9, True), Outcome("i1+r", 0.1, False)])
+    before = policy.inclusion(2, 1, ())
+    away = policy.inclusion(2, 1, (), without={"i0+r"})
+    assert "i0+r" not in away
+    assert sum(away.values()) == pytest.approx(2)
+    assert all(one.pair != "i0+r" for one in policy.draw(4, 1, (), without={"i0+r"}))
+    assert policy.inclusion(2, 1, ()) == before
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_pair_added_later_starts_unknown_and_the_others_keep_their_statistics(name: PolicyName) -> None:
+    policy = fresh(name, pairs_of(3))
+    for _ in range(10):
+        policy.observe([Outcome("i0+r", 0.9, True), Outcome("i1+r", 0.1, False)])
+    larger = fresh(name, pairs_of(4))
+    larger.restore(json.loads(json.dumps(policy.state())))
+    assert [one.observations for one in larger.standings()] == [10, 10, 0, 0]
+    assert sum(larger.inclusion(2, 1, ()).values()) == pytest.approx(2)
+    assert larger.inclusion(2, 1, ())["i3+r"] > 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("reward", [-0.1, 1.1, math.nan, math.inf])
+def test_a_reward_outside_its_range_is_refused_and_nothing_is_learnt(name: PolicyName, reward: float) -> None:
+    policy = fresh(name, pairs_of(3))
+    before = policy.state()
+    with pytest.raises(BadInput, match=r"reward of i1\+r: expected 0 to 1, got"):
+        policy.observe([Outcome("i0+r", 0.5, True), Outcome("i1+r", reward, False)])
+    assert policy.state() == before
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_pair_never_defined_is_refused(name: PolicyName) -> None:
+    with pytest.raises(BadInput, match=r"pair: expected one of i0\+r, i1\+r, got 'else'"):
+        fresh(name, pairs_of(2)).observe([Outcome("else", 0.5, True)])
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in (PolicyName.paper, PolicyName.additive)])
+@settings(max_examples=30, deadline=None)
+@given(history=histories(), order=st.randoms(use_true_random=False))
+def test_what_is_learnt_does_not_depend_on_the_order_results_arrive_in(name, history, order) -> None:
+    shuffled = list(history)
+    order.shuffle(shuffled)
+    one, other = (fresh(name, pairs_of(5)) for _ in range(2))
+    for outcomes in history:
+        one.observe(outcomes)
+    for outcomes in shuffled:
+        other.observe(outcomes)
+    assert one.state() == other.state()
+    assert one.draw(2, 3, ()) == other.draw(2, 3, ())
+
+
+@pytest.mark.parametrize("name", [PolicyName.thompson, PolicyName.exp3])
+def test_discounting_follows_a_change(name: PolicyName) -> None:
+    policy = fresh(name, list("abc"), 2000, discount=0.99)
+    for seed in range(1500):
+        best = "a" if seed < 1000 else "b"
+        drawn = policy.draw(1, seed, ())
+        policy.observe([Outcome(o.pair, 0.7 if o.pair == best else 0.3, True, o.propensity) for o in drawn])
+    assert policy.inclusion(1, 0, ())["b"] > 0.5
+
+
+@pytest.mark.parametrize("factored", [False, True])
+def test_agents_teach_about_pairs_never_drawn(factored: bool) -> None:
+    factors = {f"i{j}+r{k}": (f"i{j}", f"r{k}") for j in range(4) for k in range(4)}
+    policy = ThompsonPolicy(list(factors), factors=factors if factored else None)
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        for pair, (left, right) in factors.items():
+            if pair not in ("i0+r0", "i3+r3"):
+                mean = (
+                    0.5
+                    + 0.1 * (left == "i0")
+                    + 0.1 * (right == "r0")
+                    - 0.1 * (left == "i3")
+                    - 0.1 * (right == "r3")
+                )
+                policy.observe([Outcome(pair, float(mean + rng.uniform(-0.1, 0.1)), False)])
+    means = dict(zip(factors, policy.state()["posterior"][0], strict=True))
+    assert (means["i0+r0"] > means["i3+r3"] + 0.1) == factored
+
+
+def test_the_state_of_fifty_by_fifty_pairs_stays_below_a_megabyte() -> None:
+    factors = {
+        f"rewriter-{j}+responder-{k}": (f"rewriter-{j}", f"responder-{k}")
+        for j in range(50)
+        for k in range(50)
+    }
+    policy = ThompsonPolicy(list(factors), factors=factors)
+    rng = np.random.default_rng(0)
+    for pair in factors:
+        policy.observe([Outcome(pair, float(rng.random()), False)])
+    assert len(json.dumps(policy.state())) < 1_000_000
 
 
 def test_recalled_neighbours_are_forgotten_after_the_draw() -> None:

@@ -1,0 +1,69 @@
+"""The paper's additive rule made safe: a floor, and memory as a boost instead of a fixed number of draws."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from typing import Any
+
+import numpy as np
+
+from staragents.evolution.context import Context
+from staragents.evolution.drawing import available, draw_pairs, proportional, with_floor
+from staragents.evolution.paper import PaperPolicy
+from staragents.evolution.policy import Drawn, Neighbour, Outcome, credited
+
+MOST_BOOST = 4.0
+
+
+class AdditivePolicy(PaperPolicy):
+    """Eq. 8, p~ = p + beta * pi, with a floor.
+
+    Neighbours multiply a pair's p by exp(shift / mean reward), between 1/4 and 4, where the shift is what
+    they proved to be worth (`Context`). No pair is certain because a neighbour had it, as in the paper.
+    """
+
+    name = "additive"
+
+    def __init__(
+        self,
+        pairs: Sequence[str],
+        beta: float,
+        credit: str = "all",
+        floor: float = 0.05,
+        memory_weight: float = 1.0,
+    ) -> None:
+        super().__init__(pairs, beta, credit, floor)
+        self._context = Context(pairs, memory_weight)
+
+    def inclusion(
+        self, count: int, seed: int, recalled: Sequence[Neighbour], without: Container[str] = ()
+    ) -> dict[str, float]:
+        names, places = available(self._rewards.pairs, without)
+        if count >= len(names):
+            return dict.fromkeys(names, 1.0)
+        weights = self._p
+        shift = self._context.shift(recalled)
+        if shift is not None and (usual := self._context.mean_reward()) > 0:
+            weights = weights * np.clip(np.exp(np.clip(shift / usual, -9, 9)), 1 / MOST_BOOST, MOST_BOOST)
+        inclusion = with_floor(proportional(weights[places], count), self._floor)
+        return dict(zip(names, inclusion.tolist(), strict=True))
+
+    def draw(
+        self, count: int, seed: int, recalled: Sequence[Neighbour], without: Container[str] = ()
+    ) -> list[Drawn]:
+        return draw_pairs(self.inclusion(count, seed, recalled, without), seed)
+
+    def observe(self, outcomes: Sequence[Outcome], recalled: Sequence[Neighbour] = ()) -> None:
+        super().observe(outcomes)
+        self._context.observe(outcomes, [credited(one, self._credit) for one in outcomes], recalled)
+
+    def state(self) -> dict[str, Any]:
+        return {**super().state(), "context": self._context.state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        super().restore(state)
+        self._context.restore(state["context"])
+
+    def merge(self, state: dict[str, Any]) -> None:
+        super().merge(state)
+        self._context.merge(state["context"])
