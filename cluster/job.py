@@ -11,6 +11,7 @@ import click
 import staragents
 from cluster.commands.doctor import doctor
 from cluster.commands.preview import preview
+from cluster.commands.replay import replay
 from cluster.commands.report import report
 from cluster.commands.run import run
 from cluster.commands.score import score
@@ -41,7 +42,7 @@ def cli(verbose: bool) -> None:
         logging.getLogger(noisy).setLevel(logging.INFO if verbose else logging.ERROR)
 
 
-for command in (run, preview, validate, doctor, score, report):
+for command in (run, preview, validate, doctor, score, report, replay):
     cli.add_command(command)
 
 

@@ -137,12 +137,12 @@ class EvolutionConfig:
     """Pairs drawn for each seed without replacement, besides the base pairs."""
     rate: float = 7.0
     """paper, additive: c in beta = c / number of seeds; 5 to 20 is safe, 100 locks on to a wrong pair."""
-    floor: float = 0.005
+    floor: float = 0.002
     """Share of the draw that stays uniform, so that no pair is lost for ever; the paper has 0. Larger makes
     off-policy estimates of other policies better, and the run worse."""
-    exploration: float = 0.6
-    """thompson, ucb: how far a draw trusts to luck rather than to what is known; 1 is the whole posterior
-    (thompson) or bound (ucb). Less earns more in short runs and may miss the best pair in one of many."""
+    exploration: float = 0.2
+    """thompson, ucb: how widely a draw looks around what is known so far. Less earns more in most runs and
+    may miss the best pair in some; 0.4 suits long runs."""
     discount: float = 1.0
     """thompson, ucb, exp3: what a seed's outcomes still count one seed later; below 1 the policy follows a
     judge or models that change, and learns less: 0.999 remembers the last 1,000 seeds or so."""

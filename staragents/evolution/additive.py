@@ -57,6 +57,10 @@ class AdditivePolicy(PaperPolicy):
         super().observe(outcomes)
         self._context.observe(outcomes, [credited(one, self._credit) for one in outcomes], recalled)
 
+    def memory_worth(self) -> float:
+        """What a unit of the neighbours' reading adds to the expected reward; 0 while it can't be told."""
+        return self._context.slope()
+
     def state(self) -> dict[str, Any]:
         return {**super().state(), "context": self._context.state()}
 

@@ -11,16 +11,16 @@ from staragents.evolution.thompson import ThompsonPolicy
 class UcbPolicy(ThompsonPolicy):
     """The `count` pairs with the largest mean + bonus, under the same belief as Thompson sampling.
 
-    The bonus is `exploration` sd sqrt(2 ln(1 + seeds left / pairs)): a bound that holds for the rest of the
-    run (in the manner of MOSS, Audibert and Bubeck 2009). With discounting the rest is what is remembered.
+    The bonus is 3 `exploration` sd sqrt(2 ln(1 + seeds left / pairs)): a bound that holds for the rest of the
+    run (in the manner of MOSS, Audibert and Bubeck 2009).
     Everything beyond the floor is certain, so propensities are poor material for off-policy estimates.
     """
 
     name = "ucb"
 
     def _preferred(self, mean: FloatArray, sd: FloatArray, count: int) -> FloatArray:
-        left = max(self._total_seeds - self._refreshed_at, 0) if self._total_seeds else 1000
-        bound = mean + self._exploration * math.sqrt(2.0 * math.log1p(left / len(mean))) * sd
+        _, ratio = self._left()
+        bound = mean + 3.0 * self._exploration * math.sqrt(2.0 * math.log1p(ratio)) * sd
         # Equal bounds (a fresh run) share their draws.
         lowest = float(sorted(bound.tolist())[-count])
         above, level = bound > lowest + 1e-12, abs(bound - lowest) <= 1e-12

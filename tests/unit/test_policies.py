@@ -18,7 +18,7 @@ from staragents.evolution.choice import make_policy
 from staragents.evolution.paper import PaperPolicy
 from staragents.evolution.policy import Neighbour, Outcome, Policy
 from staragents.evolution.tally import Tally
-from staragents.evolution.thompson import ThompsonPolicy
+from staragents.evolution.thompson import OPTIMISM, ThompsonPolicy
 from staragents.evolution.uniform import UniformPolicy
 
 NAMES = list(PolicyName)
@@ -232,7 +232,7 @@ def test_the_papers_recall_draws_from_the_neighbours_pairs_first(recalled, recal
 
 
 def test_thompsons_propensities_are_near_those_of_the_largest_posterior_samples() -> None:
-    policy = ThompsonPolicy(list("abcd"), floor=0.0, exploration=1.0)
+    policy = ThompsonPolicy(list("abcd"), floor=0.0)
     rng = np.random.default_rng(0)
     for pair, centre in {"a": 0.6, "b": 0.55, "c": 0.3}.items():
         for _ in range(30):
@@ -242,8 +242,9 @@ def test_thompsons_propensities_are_near_those_of_the_largest_posterior_samples(
     for seed in range(2000):
         for one in policy.draw(2, seed, ()):
             counts[one.pair] += 1
-    mean, sd = policy.state()["posterior"]
-    samples = np.random.default_rng(0).normal(mean, sd, size=(100_000, 4))
+    mean, sd = map(np.array, policy.state()["posterior"])
+    spread = sd * policy._width()
+    samples = np.random.default_rng(0).normal(mean + OPTIMISM * spread, spread, size=(100_000, 4))
     largest = np.argsort(samples, axis=1)[:, 2:]
     for place, pair in enumerate("abcd"):
         error = 4 * (inclusion[pair] * (1 - inclusion[pair]) / 2000) ** 0.5

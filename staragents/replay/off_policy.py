@@ -1,0 +1,147 @@
+"""What another policy would have earned on a finished run's seeds, from the candidates the run drew."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from staragents.config import EvolutionConfig
+from staragents.errors import BadInput
+from staragents.evolution.choice import make_policy
+from staragents.evolution.drawing import FloatArray
+from staragents.evolution.policy import Outcome
+from staragents.records import Candidate
+
+# Below this an estimate rests on a handful of draws, and its interval can't be trusted either.
+LEAST_EFFECTIVE = 100.0
+LEAST_SHARE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean reward a draw with the half width of its 95 % interval over seeds."""
+
+    name: str
+    mean: float
+    half_width: float
+
+
+@dataclass(frozen=True, slots=True)
+class OffPolicy:
+    """`effective_draws` is (sum w)^2 / sum w^2 over the run's draws; `warning` says if that is too few."""
+
+    policy: str
+    seeds: int
+    draws: int
+    missing: int
+    logged: Estimate
+    estimates: tuple[Estimate, ...]
+    effective_draws: float
+    warning: str | None
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def estimate(
+    seeds: Iterable[Sequence[Candidate]],
+    config: EvolutionConfig,
+    pairs: Sequence[str],
+    total_seeds: int,
+    factors: dict[str, tuple[str, str]],
+) -> OffPolicy:
+    """Inverse propensity (IPS), self-normalised and doubly robust estimates for `config`'s policy.
+
+    The policy is shown the run's outcomes seed by seed and asked, before each, for its inclusion
+    probabilities; weights are these over the logged propensities (Horvitz and Thompson 1952, as draws are
+    without replacement). The doubly robust form (Dudik et al. 2011) takes each pair's mean so far as its
+    model, so that IPS and it are unbiased whatever came before. Draws without a reward are left out; base
+    pairs are not drawn. Neighbours were not recorded: the policy is judged without memory.
+    """
+    policy = make_policy(config, pairs, total_seeds, factors)
+    totals, numbers = np.zeros(len(pairs)), np.zeros(len(pairs))
+    place = {pair: index for index, pair in enumerate(pairs)}
+    logged: list[float] = []
+    ips: list[float] = []
+    robust: list[float] = []
+    weight_sums: list[float] = []
+    weights: list[float] = []
+    draws = missing = 0
+    for number, candidates in enumerate(seeds):
+        drawn = [candidate for candidate in candidates if not candidate.base]
+        known = [candidate for candidate in drawn if candidate.reward is not None]
+        draws += len(drawn)
+        missing += len(drawn) - len(known)
+        if not known:
+            continue
+        for candidate in known:
+            if candidate.pair not in place or not 0 < candidate.propensity <= 1:
+                raise BadInput(
+                    f"seed {candidate.seed_id}: expected a pair of the config with a propensity above 0, "
+                    f"got {candidate.pair} with {candidate.propensity}"
+                )
+        inclusion = policy.inclusion(len(drawn), number, ())
+        target = np.array([inclusion[pair] for pair in pairs])
+        # A pair never seen is modelled by the mean of the others.
+        usual = float(totals.sum() / numbers.sum()) if numbers.any() else 0.0
+        model = np.where(numbers > 0, totals / np.maximum(numbers, 1), usual)
+        direct = float(target @ model)
+        seed_weights = [inclusion[one.pair] / one.propensity for one in known]
+        rewards = [float(one.reward or 0.0) for one in known]
+        size = len(drawn)
+        ips.append(sum(w * r for w, r in zip(seed_weights, rewards, strict=True)) / size)
+        corrections = (
+            w * (r - model[place[one.pair]]) for w, r, one in zip(seed_weights, rewards, known, strict=True)
+        )
+        robust.append((direct + sum(corrections)) / size)
+        logged.append(sum(rewards) / len(rewards))
+        weight_sums.append(sum(seed_weights) / size)
+        weights += seed_weights
+        for one, reward in zip(known, rewards, strict=True):
+            totals[place[one.pair]] += reward
+            numbers[place[one.pair]] += 1
+        policy.observe(
+            [Outcome(o.pair, r, o.selected, o.propensity) for o, r in zip(known, rewards, strict=True)]
+        )
+    if not weights:
+        raise BadInput("candidates: expected drawn candidates with rewards, got none")
+    effective = sum(weights) ** 2 / sum(w * w for w in weights) if any(weights) else 0.0
+    return OffPolicy(
+        policy=config.policy.value,
+        seeds=len(ips),
+        draws=draws,
+        missing=missing,
+        logged=_mean("the run itself", np.array(logged)),
+        estimates=(
+            _mean("inverse propensity", np.array(ips)),
+            _ratio("self-normalised", np.array(ips), np.array(weight_sums)),
+            _mean("doubly robust", np.array(robust)),
+        ),
+        effective_draws=effective,
+        warning=_warning(effective, len(weights)),
+    )
+
+
+def _mean(name: str, values: FloatArray) -> Estimate:
+    spread = float(values.std(ddof=1)) if len(values) > 1 else math.inf
+    return Estimate(name, float(values.mean()), 1.96 * spread / math.sqrt(len(values)))
+
+
+def _ratio(name: str, values: FloatArray, weights: FloatArray) -> Estimate:
+    """The interval is that of the ratio linearised at its value."""
+    ratio = float(values.sum() / weights.sum())
+    residual = _mean(name, (values - ratio * weights) / float(weights.mean()))
+    return Estimate(name, ratio, residual.half_width)
+
+
+def _warning(effective: float, draws: int) -> str | None:
+    if effective >= LEAST_EFFECTIVE and effective >= LEAST_SHARE * draws:
+        return None
+    return (
+        f"the estimates rest on {effective:.0f} effective draws of {draws}: this policy prefers pairs that "
+        "the run hardly drew. Log with a larger evolution.floor or policy=uniform."
+    )

@@ -1,0 +1,50 @@
+"""The memory bank of a replay: the run's rules for what is kept and recalled, in one array."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from staragents.config import MemoryConfig
+from staragents.evolution.policy import Neighbour, Outcome
+
+
+class Recollection:
+    """Remembers what earned more than `memory.min_reward` on each instruction, recalls by cosine.
+
+    As in a run only the winner is kept, and nothing is recalled before `warmup` instructions a pair. Exact
+    search: a bank server gives the same neighbours, and thousands of replayed draws need them at once.
+    """
+
+    def __init__(
+        self, vectors: NDArray[np.float32], config: MemoryConfig, pairs: int, capacity: int, everything: bool
+    ) -> None:
+        """`vectors` are unit vectors, one an instruction; `everything` keeps losers too."""
+        self._vectors = vectors
+        self._config = config
+        self._everything = everything
+        self._warmup = config.warmup * pairs
+        self._turns = 0
+        self._kept = np.zeros((capacity, vectors.shape[1]), dtype=np.float32)
+        self._outcomes: list[Outcome] = []
+
+    def remember(self, row: int, outcomes: Sequence[Outcome]) -> None:
+        self._turns += 1
+        for outcome in outcomes:
+            if self._everything or (outcome.winner and outcome.reward > self._config.min_reward):
+                self._kept[len(self._outcomes)] = self._vectors[row]
+                self._outcomes.append(outcome)
+
+    def recall(self, row: int) -> list[Neighbour]:
+        """The most similar first."""
+        if self._turns < self._warmup or not self._outcomes:
+            return []
+        similarity = self._kept[: len(self._outcomes)] @ self._vectors[row]
+        nearest = np.argsort(-similarity, kind="stable")[: self._config.neighbours].tolist()
+        return [
+            Neighbour(self._outcomes[place].pair, self._outcomes[place].reward, float(similarity[place]))
+            for place in nearest
+            if similarity[place] >= self._config.min_similarity
+        ]
