@@ -57,7 +57,7 @@ BOUNDS = {
     "evolution.draws": ZERO_OR_MORE,
     "evolution.rate": POSITIVE,
     "evolution.floor": Range(0, 0.2),
-    "evolution.exploration": Range(0.05, 0.6),
+    "evolution.exploration": Range(0.1, 0.6),
     "evolution.discount": Range(0.99, 1),
     "evolution.memory_weight": Range(0, 2),
     "evolution.recalled_draws": ZERO_OR_MORE,

@@ -10,13 +10,8 @@ import numpy as np
 
 from staragents.evolution.drawing import FloatArray
 from staragents.evolution.policy import Outcome
+from staragents.evolution.score import rounded, score
 
-# A judge's win probability below this is rounding. The score of a reward is its log-odds, scaled to [0, 1].
-SMALLEST_ODDS = 1e-5
-WIDEST = math.log1p(1.0 / SMALLEST_ODDS)
-# Rewards and scores are kept to 16 binary places: their sums are then exact, so that shards add up to the
-# last bit whatever the order, and two runs that saw the same make the same draws.
-GRAIN = 2.0**16
 # Priors, each worth a few observations: pairs' mean scores differ by half of what one pair's scores differ
 # by, and what a pair earns beyond its score by a fifth of that. The data takes over from there.
 SPREAD_OF_PAIRS = 0.5
@@ -27,17 +22,6 @@ COUPLES_THE_PRIOR_IS_WORTH = 20.0
 MOST_PAIRS_COMPARED = 64
 ROUNDS = 3
 SMALLEST_VARIANCE = 1e-9
-
-
-def score(reward: float) -> float:
-    """Log-odds of a reward in [0, 1], scaled to [0, 1]; rounded, see GRAIN.
-
-    A win probability is the logistic of the judge's margin, and margins are what is about normal: where
-    most rewards are near 0 their mean hangs on a few large ones, while the mean margin shows early which
-    pair is better.
-    """
-    margin = math.log((reward + SMALLEST_ODDS) / (1.0 - reward + SMALLEST_ODDS)) / WIDEST
-    return round((0.5 + 0.5 * margin) * GRAIN) / GRAIN
 
 
 class Belief:
@@ -78,7 +62,7 @@ class Belief:
         scores = [score(reward) for reward in rewards]
         rr = uu = ru = 0.0
         for place, exact, u in zip(places, rewards, scores, strict=True):
-            r = round(exact * GRAIN) / GRAIN
+            r = rounded(exact)
             self._number[place] += 1.0
             self._reward[place] += r
             self._score[place] += u
@@ -120,7 +104,8 @@ class Belief:
         between = _between(trust, z - mean_z, seen, within_uu, prior)
         seed_share, partners = self._seed_effect(z, total, within_uu)
         noise = within_uu * (1.0 - seed_share)
-        effect, effect_variance = self._effects(mean_z, noise, between, seed_share, partners)
+        shared = self._shared(trust, z - mean_z, between)
+        effect, effect_variance = self._effects(mean_z, noise, between, shared, seed_share, partners)
 
         mean_y = pooled_y + slope * (mean_z - pooled_z)
         rest = y - mean_y - slope * (z - mean_z)
@@ -140,8 +125,35 @@ class Belief:
         share = common / (couples + COUPLES_THE_PRIOR_IS_WORTH) / within
         return min(max(share, 0.0), 0.9), 1.0 + couples / total
 
+    def _shared(self, trust: FloatArray, gap: FloatArray, between: float) -> float:
+        """Variance of the agents' effects: the covariance of pairs that have one agent in common.
+
+        Their noise is independent, so products of their gaps need no correction for it; but gaps are from a
+        mean that all pairs share, so the products of pairs with nothing in common are taken off. A prior of
+        equal shares of instruction agents, response agents and interactions is worth a few pairs.
+        """
+        if self._design is None:
+            return 0.0
+        known = trust * gap
+        squares, weights = float(known.dot(known)), float(trust.dot(trust))
+        products = float(((known @ self._design) ** 2).sum()) - 2.0 * squares
+        couples = float(((trust @ self._design) ** 2).sum()) - 2.0 * weights
+        others = float(trust.sum()) ** 2 - weights - couples
+        if others > 0:
+            products -= couples * (float(known.sum()) ** 2 - squares - products) / others
+        all_couples = float((self._design.sum(axis=0) ** 2).sum()) - 2.0 * len(trust)
+        prior = PAIRS_THE_PRIOR_IS_WORTH * all_couples / len(trust)
+        shared = (prior * between / 3.0 + products) / (prior + couples)
+        return min(max(shared, 0.01 * between), 0.45 * between)
+
     def _effects(
-        self, mean: float, noise: float, between: float, seed_share: float, draws: float
+        self,
+        mean: float,
+        noise: float,
+        between: float,
+        shared: float,
+        seed_share: float,
+        draws: float,
     ) -> tuple[FloatArray, FloatArray]:
         """Posterior mean and variance of each pair's score, less `mean`.
 
@@ -152,13 +164,12 @@ class Belief:
         ratio = seed_share / (1.0 - seed_share)
         weight = ratio / (1.0 + draws * ratio)
         sums = self._score - n * mean
-        own = between if self._design is None else between / 3.0
-        shrink = noise / own
+        shrink = noise / (between - 2.0 * shared)
         precision = n + shrink
         if self._design is not None:
             design = self._design
             main = (design.T * (n * shrink / precision)) @ design
-            main.flat[:: len(main) + 1] += shrink
+            main.flat[:: len(main) + 1] += noise / shared
             covariance = np.linalg.inv(main)
             unseen = shrink / precision
         effect = np.zeros(len(n))

@@ -9,8 +9,8 @@ import numpy as np
 
 from staragents.evolution.drawing import FloatArray
 from staragents.evolution.policy import Neighbour, Outcome
+from staragents.evolution.score import rounded
 
-GRAIN = 2.0**16  # sums of such numbers are exact, see belief.py
 # A slope is believed as far as its square exceeds this many times its own sampling variance.
 DOUBT = 4.0
 
@@ -41,7 +41,7 @@ class Context:
         readings = self._readings(recalled)
         for outcome, reward in zip(outcomes, rewards, strict=True):
             place = self._place[outcome.pair]
-            x, y = round(float(readings[place]) * GRAIN) / GRAIN, round(reward * GRAIN) / GRAIN
+            x, y = rounded(float(readings[place])), rounded(reward)
             self._number[place] += 1.0
             self._reading[place] += x
             self._reward[place] += y

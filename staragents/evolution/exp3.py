@@ -10,9 +10,9 @@ import numpy as np
 
 from staragents.evolution.drawing import available, draw_pairs, proportional, with_floor
 from staragents.evolution.policy import Drawn, Neighbour, Outcome, Standing, credited
+from staragents.evolution.score import rounded
 from staragents.evolution.tally import Tally
 
-GRAIN = 2.0**16  # sums of such numbers are exact, see belief.py
 # Exp3-IX (Neu 2015): added to every propensity, it bounds what one lucky rare draw can claim.
 IMPLICIT_EXPLORATION = 0.01
 # A pair that is never tried can't be seen to have become better: at least this share stays uniform.
@@ -64,8 +64,8 @@ class Exp3Policy:
         for outcome in outcomes:
             reward = credited(outcome, self._credit)
             gain = reward / (outcome.propensity + IMPLICIT_EXPLORATION)
-            self._gains[self._place[outcome.pair]] += round(gain * GRAIN) / GRAIN
-            self._variation += round(reward * gain * GRAIN) / GRAIN
+            self._gains[self._place[outcome.pair]] += rounded(gain)
+            self._variation += rounded(reward * gain)
 
     def standings(self) -> list[Standing]:
         return self._rewards.standings(self.inclusion(1, 0, ()))

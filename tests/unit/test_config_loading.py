@@ -132,7 +132,7 @@ def test_a_config_that_is_not_utf8_is_a_problem() -> None:
         ("checkpoint_s=3", "checkpoint_s: unknown key, did you mean run.checkpoint_s?"),
         (
             "evolution.policy=thomson",
-            "evolution.policy: expected one of uniform, paper, thompson, got 'thomson'",
+            "evolution.policy: expected one of uniform, paper, additive, ucb, thompson, exp3, got 'thomson'",
         ),
         ("seeds.max_chars=abc", "seeds.max_chars: expected int, got 'abc'"),
         ("seeds.max_chars=1.5", "seeds.max_chars: expected int, got 1.5"),
