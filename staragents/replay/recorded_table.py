@@ -13,7 +13,7 @@ import numpy as np
 
 from staragents.errors import BadInput
 from staragents.evolution.drawing import FloatArray
-from staragents.seeds.content import opened
+from staragents.rows.content import opened
 
 MOST_PROBLEMS = 20
 
