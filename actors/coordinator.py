@@ -13,6 +13,7 @@ from typing import Any
 
 from actors.finish import write_results
 from actors.generator_client import GeneratorClient
+from actors.memory import Commit
 from actors.progress import Progress
 from actors.scorer_pool import ScorerPool
 from actors.seed_pipeline import SeedPipeline
@@ -160,7 +161,8 @@ class Coordinator:
             )
         if not state:
             for seed in islice(feed, self.config.run.admitted_seeds):
-                self._admit(Admitted(seed, self._evolution.draw(seed.seed_id, []), []))
+                neighbours = await self._turn([], seed)
+                self._admit(Admitted(seed, self._evolution.draw(seed.seed_id, neighbours), neighbours))
         return feed
 
     def _take_up_orphans(self) -> None:
@@ -205,21 +207,22 @@ class Coordinator:
         self, order: int, seed: Seed, chosen: Candidate | None, next_seed: Seed | None
     ) -> list[Neighbour]:
         """Store who did well on this seed, then ask who did well on instructions like the next one."""
+        settings = self.config.memory
+        worth = chosen is not None and not chosen.base and (chosen.reward or 0.0) > settings.min_reward
+        pair, reward = (chosen.pair, chosen.reward) if worth and chosen else (None, None)
+        return await self._turn([(order, seed.seed_id, pair, reward)], next_seed)
+
+    async def _turn(self, commits: list[Commit], next_seed: Seed | None) -> list[Neighbour]:
         if self._memory is None:
             return []
         settings = self.config.memory
-        worth = chosen is not None and not chosen.base and (chosen.reward or 0.0) > settings.min_reward
-        commit = (
-            order,
-            seed.seed_id,
-            chosen.pair if worth and chosen else None,
-            chosen.reward if chosen else None,
-        )
-        warm = self._cursor >= settings.warmup * len(self.config.pairs)
+        warm = bool(settings.reuse) or self._cursor >= settings.warmup * len(self.config.pairs)
         recall_for = next_seed.seed_id if next_seed is not None and warm else None
+        if not commits and recall_for is None:
+            return []
         try:
             async with asyncio.timeout(30 + settings.timeout_s):
-                return await self._memory.turn.remote([commit], recall_for)
+                return await self._memory.turn.remote(commits, recall_for)
         except Exception as error:
             self.progress.memory_failures += 1
             if self.progress.memory_failures == 1:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from actors.fake_embedder import FakeEmbedder
 from staragents.errors import BadInput
+from staragents.packaged_models import resolve_model
 
 BATCH = 32
 # The model reads the first few hundred tokens; tokenising a huge row to its end would be wasted time.
@@ -41,3 +43,8 @@ class Embedder:
             show_progress_bar=False,
         )
         return np.asarray(vectors, dtype=np.float32)
+
+
+def load_embedder(name: str, threads: int = 1) -> Embedder | FakeEmbedder:
+    """By the name that `memory.embedder` gives. Raises BadInput if there is no such model."""
+    return FakeEmbedder() if name == "fake" else Embedder(resolve_model(name), threads)

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from actors.embedder import Embedder
 from actors.fake_embedder import FakeEmbedder
 from staragents.config import MemoryConfig
-from staragents.environment import secret
 from staragents.evolution.policy import Neighbour
-from staragents.memory_bank import Memory, MemoryBank
+from staragents.memory.bank import MemoryBank
+from staragents.memory.memory import Memory
+from staragents.memory.reuse import winners
 from staragents.records import stable_id
 
 logger = logging.getLogger(__name__)
@@ -24,6 +25,8 @@ logger = logging.getLogger(__name__)
 # could make more of them, and those must not fill the memory of a long run.
 KEPT_LIMIT = 50_000
 EMBEDDER_THREADS = 1
+EMBEDDED_AT_ONCE = 256
+BEFORE_THIS_RUN = -1
 
 Commit = tuple[int, str, str | None, float | None]
 """(order, seed id, the pair worth remembering or None, its reward)."""
@@ -36,19 +39,22 @@ class MemoryActor:
     lost in that case; their seeds are not remembered and recall nothing.
     """
 
-    def __init__(self, config: MemoryConfig, path: str | None, model_path: str | None, run_name: str) -> None:
-        """`path` is the bank's folder in local mode, None keeps it in memory; `model_path` the embedder's."""
+    def __init__(
+        self,
+        config: MemoryConfig,
+        path: str | None,
+        model_path: str | None,
+        run_name: str,
+        pairs: Sequence[str] = (),
+    ) -> None:
+        """`path` is the bank's folder in local mode, None keeps it in memory; `model_path` the embedder's.
+
+        Of earlier runs (`config.reuse`) winners of `pairs` are remembered.
+        """
         self.config = config
         self._model_path = model_path
-        self._bank = MemoryBank(
-            collection=config.collection or f"staragents-{run_name}",
-            run=run_name,
-            max_points=config.max_points,
-            timeout_s=config.timeout_s,
-            path=path or ":memory:",
-            url=config.url,
-            api_key=secret(config.api_key_env) if config.api_key_env else None,
-        )
+        self._pairs = frozenset(pairs)
+        self._bank = MemoryBank(config, run_name, path or ":memory:")
         self._run_name = run_name
         self._embedder: Embedder | FakeEmbedder | None = None
         self._starting = asyncio.Lock()
@@ -61,6 +67,7 @@ class MemoryActor:
             if self._embedder is None:
                 embedder = await asyncio.to_thread(self._load)
                 await self._bank.open(embedder.size)
+                await self._reuse(embedder)
                 self._embedder = embedder
         return {
             "embedder": self._embedder.kind,
@@ -68,6 +75,32 @@ class MemoryActor:
             "bank": "server" if self.config.url else "local",
             "points": await self._bank.count(),
         }
+
+    async def _reuse(self, embedder: Embedder | FakeEmbedder) -> None:
+        """Insert the winners of earlier runs; those that are there already are replaced by themselves."""
+        config = self.config
+        if not config.reuse:
+            return
+        earlier = await asyncio.to_thread(
+            winners, config.reuse, self._pairs, config.min_reward, config.max_points
+        )
+        logger.info("memory: embedding %d winners of %d earlier runs", len(earlier), len(config.reuse))
+        for start in range(0, len(earlier), EMBEDDED_AT_ONCE):
+            some = earlier[start : start + EMBEDDED_AT_ONCE]
+            vectors = await asyncio.to_thread(embedder.embed, [one.instruction for one in some])
+            await self._bank.load(
+                [
+                    Memory(
+                        stable_id(self._run_name, "reuse", one.candidate_id),
+                        BEFORE_THIS_RUN,
+                        one.seed_id,
+                        one.pair,
+                        one.reward,
+                        vector,
+                    )
+                    for one, vector in zip(some, vectors, strict=True)
+                ]
+            )
 
     def _load(self) -> Embedder | FakeEmbedder:
         if self.config.embedder == "fake" or not self._model_path:
@@ -112,7 +145,7 @@ class MemoryActor:
         vector = await under_way
         if vector is None:
             return []
-        return await self._bank.recall(vector, self.config.neighbours, self.config.min_similarity)
+        return [found.neighbour() for found in await self._bank.recall(vector)]
 
     async def rewind(self, order: int) -> None:
         """Go back to the moment seed `order` was committed (-1: nothing was); vectors kept so far go too."""

@@ -21,7 +21,6 @@ from staragents.config import Config
 from staragents.config_loading import fingerprint
 from staragents.errors import BadInput, RunFailed, StarAgentsError
 from staragents.packaged_models import resolve_model
-from staragents.records import stable_id
 from staragents.run_directory import RunDirectory
 from staragents.seeds.seed_file import SeedFile, SeedScan
 
@@ -59,9 +58,8 @@ def optimise(config: Config, watcher: Watcher) -> Outcome:
     with ray_session(demand_of(config)):
         run.create(config, resumes)
         _prepare_models(config, watcher)
-        run_name = stable_id(str(run.path.absolute()))[:8]
         watcher.say("loading models (a vLLM engine takes about a minute on a CPU)")
-        with running_pools(config, run_name) as pools:
+        with running_pools(config, run.name) as pools:
             coordinator = start_coordinator(config, scan, pools, _facts(config, scan))
             try:
                 return _follow(coordinator, watcher)

@@ -133,7 +133,7 @@ def _memory(config: Config, run_name: str, name: str) -> Any:
     return (
         ray.remote(MemoryActor)
         .options(name=name, num_cpus=0, max_restarts=-1)
-        .remote(memory, folder, model, run_name)
+        .remote(memory, folder, model, run_name, config.pairs)
     )
 
 

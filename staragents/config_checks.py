@@ -8,6 +8,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pydantic import ValidationError
+from qdrant_client import models
+
 from staragents.agents import KEEP
 from staragents.config import AgentConfig, Baseline, Config, EngineKind, Fallback
 from staragents.config_bounds import out_of_bounds
@@ -170,6 +173,16 @@ def _memory(config: Config) -> Iterator[str]:
     yield from _key_variable("memory.api_key_env", memory.api_key_env)
     if memory.collection is not None and not NAME.fullmatch(memory.collection):
         yield f"memory.collection: expected letters, digits and . _ -, got {shown(memory.collection)}"
+    try:
+        models.HnswConfigDiff(**memory.hnsw)
+    except ValidationError as error:
+        for problem in error.errors():
+            yield f"memory.hnsw.{problem['loc'][0]}: {problem['msg']}, got {shown(problem['input'])}"
+    for number, folder in enumerate(memory.reuse):
+        if not any((Path(folder) / "candidates").glob("*.parquet")):
+            yield f"memory.reuse[{number}]: expected the directory of an earlier run, got {shown(folder)}"
+        elif Path(folder).absolute() == Path(config.output.dir).absolute():
+            yield f"memory.reuse[{number}]: expected another run's directory, got output.dir {shown(folder)}"
 
 
 def _output(config: Config) -> Iterator[str]:

@@ -17,7 +17,7 @@ from staragents.agents import prompt_hashes
 from staragents.config import Config
 from staragents.config_loading import as_dict, changed_keys, fingerprint, to_yaml
 from staragents.errors import BadInput, RunFailed
-from staragents.records import Candidate, candidates_from_table, candidates_table
+from staragents.records import Candidate, candidates_from_table, candidates_table, stable_id
 
 UNFINISHED = {".lock", "config.yaml", "memory", "candidates"}
 """What a run leaves that was killed before its first checkpoint."""
@@ -30,6 +30,11 @@ class RunDirectory:
         self.path = Path(path)
         self.candidates = self.path / "candidates"
         self.memory = self.path / "memory"
+
+    @property
+    def name(self) -> str:
+        """Short id of this folder, for the names of its actors, apps and points on a server."""
+        return stable_id(str(self.path.absolute()))[:8]
 
     def check(self, config: Config) -> bool:
         """Whether there is something to resume for this config. Writes nothing.

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from staragents.config_loading import load_config
+from staragents.printable import printable
 from staragents.records import Candidate, as_row
 
 
@@ -63,8 +64,8 @@ def show(console: Console, candidates: list[Candidate]) -> None:
     first = candidates[0]
     table.add_row(
         "seed",
-        Text(first.seed_messages[-2].content),
-        Text(first.seed_messages[-1].content),
+        Text(printable(first.seed_messages[-2].content)),
+        Text(printable(first.seed_messages[-1].content)),
         _pair_of_ifds(first.seed_target_ifd, first.seed_larger_ifd),
     )
     for candidate in candidates:
@@ -72,9 +73,9 @@ def show(console: Console, candidates: list[Candidate]) -> None:
         refused = candidate.reject_reason or candidate.error_message or ""
         table.add_row(
             Text(candidate.pair, style="bold green" if candidate.selected else ""),
-            Text(texts[0].content if texts else ""),
-            Text(texts[1].content if texts else candidate.rejected_text or ""),
-            Text(_scores(candidate) if not refused else f"rejected: {refused}"),
+            Text(printable(texts[0].content if texts else "")),
+            Text(printable(texts[1].content if texts else candidate.rejected_text or "")),
+            Text(_scores(candidate) if not refused else printable(f"rejected: {refused}")),
         )
     console.print(Panel(table, title=f"row {first.seed_row}", border_style="dim"))
 

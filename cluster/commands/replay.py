@@ -117,14 +117,9 @@ def settings(overrides: tuple[str, ...], policy: str | None) -> Config:
 
 def embed(texts: tuple[str, ...], model: str) -> np.ndarray:
     """Unit vectors, shape (texts, size)."""
-    from actors.fake_embedder import FakeEmbedder
-    from staragents.packaged_models import resolve_model
+    from actors.embedder import load_embedder
 
-    if model == "fake":
-        return FakeEmbedder().embed(texts)
-    from actors.embedder import Embedder
-
-    return Embedder(resolve_model(model), 1).embed(texts)
+    return load_embedder(model).embed(texts)
 
 
 def off_policy(

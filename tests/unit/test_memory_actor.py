@@ -15,6 +15,11 @@ from actors import memory
 from actors.fake_embedder import FakeEmbedder
 from actors.memory import MemoryActor
 from staragents.config import MemoryConfig
+from staragents.errors import BadInput
+from staragents.memory.reuse import winners
+from staragents.messages import Message
+from staragents.records import Candidate
+from staragents.run_directory import RunDirectory
 
 RIVER = "Name a long river in the west of France."
 ANOTHER_RIVER = "Name a short river in the west of France."
@@ -127,3 +132,56 @@ def test_fake_embeddings_are_unit_vectors_that_depend_on_words_alone() -> None:
     assert np.array_equal(vectors[4], vectors[5])
     assert vectors[0] @ vectors[2] > 0.7 > vectors[0] @ vectors[3]
     assert np.array_equal(FakeEmbedder().embed(texts[::-1])[::-1], vectors)
+
+
+def earlier_run(folder: Path, *won: tuple[str, str, float]) -> RunDirectory:
+    """A run directory with a chosen candidate for each (instruction, pair, reward), and one that lost."""
+    run = RunDirectory(folder)
+    run.candidates.mkdir(parents=True)
+    rows = []
+    for number, (instruction, pair, reward) in enumerate([*won, (RIVER, "loser+x", 0.9)]):
+        seed = (Message("user", instruction), Message("assistant", "The Loire."))
+        row = Candidate(f"s{number}", f"c{number}", pair, *pair.split("+"), 0.5, seed, seed)
+        row.reward, row.selected = reward, pair != "loser+x"
+        rows.append(row)
+    run.write_shard("part-000000.parquet", rows)
+    return run
+
+
+async def test_winners_of_an_earlier_run_are_recalled_and_outlive_a_rewind(tmp_path: Path) -> None:
+    earlier_run(tmp_path / "old", (RIVER, "a+x", 0.75), (RIVER, "gone+x", 0.9), (SORTING, "b+x", 0.5))
+    config = MemoryConfig(embedder="fake", reuse=[str(tmp_path / "old")])
+
+    def new() -> MemoryActor:
+        return MemoryActor(config, str(tmp_path / "bank"), "", "run", pairs=["a+x", "b+x", "loser+x"])
+
+    for _ in range(2):  # begun, and resumed
+        bank = new()
+        await bank.start()
+        await bank.rewind(-1)
+        await bank.embed([("new", ANOTHER_RIVER)])
+        assert [(n.pair, n.reward) for n in await bank.turn([], "new")] == [("a+x", 0.75)]
+        assert (await bank.stats())["points"] == 2
+        await bank.close()
+
+
+async def test_only_the_best_of_earlier_winners_fit_a_small_bank(tmp_path: Path) -> None:
+    earlier_run(tmp_path / "old", (RIVER, "a+x", 0.2), (SORTING, "a+x", 0.8), (SORTING, "b+x", 0.5))
+    found = winners([str(tmp_path / "old")], ["a+x", "b+x"], min_reward=0.0, most=2)
+    assert [(one.reward, one.instruction) for one in found] == [(0.8, SORTING), (0.5, SORTING)]
+    assert len(winners([str(tmp_path / "old")] * 2, ["a+x", "b+x"], min_reward=0.3, most=9)) == 2
+
+
+def test_reusing_a_folder_without_candidates_is_bad_input(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"memory\.reuse: expected a run directory, got .*nothing"):
+        winners([str(tmp_path / "nothing")], [], 0.0, 1)
+
+
+async def test_reusing_with_a_server_that_is_away_stops_before_the_run(
+    tmp_path: Path, unused_tcp_port: int
+) -> None:
+    earlier_run(tmp_path / "old", (RIVER, "a+x", 0.75))
+    url = f"http://127.0.0.1:{unused_tcp_port}"
+    config = MemoryConfig(embedder="fake", reuse=[str(tmp_path / "old")], url=url, timeout_s=1.0)
+    with pytest.raises(BadInput, match=r"memory\.reuse: .* is away"):
+        await MemoryActor(config, None, "", "run", ["a+x"]).start()

@@ -20,14 +20,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from qdrant_client import AsyncQdrantClient, models
 
-from staragents import memory_bank
+from staragents.config import MemoryConfig, Quantization
 from staragents.environment import test_qdrant_url as qdrant_url
 from staragents.errors import BadInput
-from staragents.memory_bank import Memory, MemoryBank
+from staragents.memory import bank as memory_bank
+from staragents.memory.bank import MemoryBank
+from staragents.memory.memory import Memory
 from staragents.records import stable_id
 
 SIZE = 4
-KEY = "qdrant-key-that-nobody-may-see"
+KEY, KEY_NAME = "qdrant-key-that-nobody-may-see", "QDRANT_KEY_OF_THE_TEST"
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEY_NAME, KEY)
 
 
 def unit(*values: float) -> np.ndarray:
@@ -42,8 +49,16 @@ def memory(order: int, pair: str = "a+b", reward: float = 0.5, vector: np.ndarra
     )
 
 
-def bank(max_points: int = 1000, run: str = "run", **place: Any) -> MemoryBank:
-    return MemoryBank("memories", run, max_points, timeout_s=place.pop("timeout_s", 5.0), **place)
+def bank(run: str = "run", path: str = ":memory:", retry_s: float = 10.0, **settings: Any) -> MemoryBank:
+    known: dict[str, Any] = {
+        "timeout_s": 5.0,
+        "collection": "memories",
+        "neighbours": 100,
+        "min_similarity": -1.0,
+    }
+    made = MemoryBank(MemoryConfig(**known | settings), run, path)
+    made.retry_s = retry_s
+    return made
 
 
 async def opened(**arguments: Any) -> MemoryBank:
@@ -52,26 +67,27 @@ async def opened(**arguments: Any) -> MemoryBank:
     return opened_bank
 
 
-async def recalled(of: MemoryBank, limit: int = 100) -> list[tuple[str, float]]:
-    return [(n.pair, n.reward) for n in await of.recall(unit(1), limit, -1.0)]
+async def recalled(of: MemoryBank) -> list[tuple[str, float]]:
+    return [(found.payload["pair"], found.payload["reward"]) for found in await of.recall(unit(1))]
 
 
 async def test_recall_gives_the_most_similar_first_and_nothing_below_the_threshold() -> None:
-    memories = await opened()
+    memories = await opened(min_similarity=0.5)
     await memories.insert(memory(0, "near+x", 0.25, unit(1, 0.1)))
     await memories.insert(memory(1, "far+x", 0.75, unit(0, 1)))
     await memories.insert(memory(2, "same+x", 0.5, unit(1)))
-    found = await memories.recall(unit(1), limit=10, min_similarity=0.5)
+    found = [one.neighbour() for one in await memories.recall(unit(1))]
     assert [(n.pair, n.reward) for n in found] == [("same+x", 0.5), ("near+x", 0.25)]
     assert found[0].similarity == pytest.approx(1.0, abs=1e-5)
     assert found[1].similarity == pytest.approx(1 / np.sqrt(1.01), abs=1e-5)
-    assert len(await memories.recall(unit(1), limit=1, min_similarity=0.5)) == 1
-    assert await memories.recall(unit(0, 0, 1), limit=10, min_similarity=0.5) == []
-    assert (memories.queries, memories.hits) == (3, 2)
+    assert await memories.recall(unit(0, 0, 1)) == []
+    assert (memories.queries, memories.hits) == (2, 1)
+    memories.config.neighbours = 1
+    assert len(await memories.recall(unit(1))) == 1
 
 
 async def test_an_empty_bank_recalls_nothing() -> None:
-    assert await (await opened()).recall(unit(1), 10, 0.0) == []
+    assert await (await opened()).recall(unit(1)) == []
 
 
 async def test_the_same_point_counts_once() -> None:
@@ -91,13 +107,35 @@ async def test_the_smallest_rewards_leave_a_full_bank_and_of_equals_the_oldest()
 
 
 async def test_a_full_bank_is_cleared_in_batches() -> None:
-    memories = await opened(max_points=200)
+    memories = await opened(max_points=200, neighbours=300)
     for order in range(202):
-        await memories.insert(memory(order, reward=order / 1000))
+        await memories.insert(memory(order, f"{order}+x", reward=order / 1000))
     assert await memories.count() == 202
-    await memories.insert(memory(202, reward=0.001))
+    await memories.insert(memory(202, "202+x", reward=0.001))
     assert await memories.count() == 200
-    assert min(reward for _, reward in await recalled(memories, 300)) == 0.002
+    assert min(reward for _, reward in await recalled(memories)) == 0.002
+
+
+async def test_who_only_repeats_another_leaves_before_who_says_something_new() -> None:
+    memories = await opened(max_points=3)
+    await memories.insert(memory(0, "a+x", 0.9, unit(1)))
+    await memories.insert(memory(1, "a+x", 0.8, unit(1, 0.01)))  # the same pair on the same instruction
+    await memories.insert(memory(2, "b+x", 0.3, unit(1)))  # another pair there
+    await memories.insert(memory(3, "a+x", 0.2, unit(0, 1)))  # the same pair elsewhere
+    assert sorted(reward for _, reward in await recalled(memories)) == [0.2, 0.3, 0.9]
+
+
+async def test_memories_that_come_at_once_know_of_each_other() -> None:
+    memories = await opened(max_points=2)
+    await memories.load([memory(n, "a+x", 0.9 - n / 10, unit(1)) for n in range(3)])
+    assert sorted(reward for _, reward in await recalled(memories)) == [0.7, 0.9]
+
+
+async def test_what_comes_twice_does_not_repeat_itself() -> None:
+    memories = await opened()
+    for _ in range(2):
+        await memories.insert(memory(0))
+    assert (await memories.points())[0].payload["worth"] == 0.5  # type: ignore[index]
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -117,38 +155,52 @@ def test_rewinding_leaves_what_had_been_committed(rewards: list[float], same_tex
         for item in memories[: keep + 1]:
             await never_went_on.insert(item)
         assert await rewound.count() == min(len(rewards), keep + 1)
-        assert await rewound.recall(unit(1), 5, -1.0) == await never_went_on.recall(unit(1), 5, -1.0)
+        assert await rewound.recall(unit(1)) == await never_went_on.recall(unit(1))
 
     asyncio.run(both())
 
 
-async def test_rewinding_leaves_other_runs_of_a_shared_collection_alone(tmp_path: Path) -> None:
-    mine = await opened(path=str(tmp_path), run="mine")
+async def test_runs_of_a_shared_collection_know_nothing_of_each_other(peer: QdrantPeer) -> None:
+    mine, other = (
+        await opened(url=peer.url, run="mine"),
+        await opened(url=peer.url, run="other", max_points=1),
+    )
     await mine.insert(memory(0, "mine+x"))
-    await mine.close()
-    other = await opened(path=str(tmp_path), run="other")
     await other.insert(memory(1, "other+x"))
+    await other.insert(memory(2, "other+y", 0.9))
+    assert await recalled(other) == [("other+y", 0.9)]
     await other.rewind(-1)
-    assert await recalled(other) == [("mine+x", 0.5)]
-    await other.close()
+    assert (await recalled(other), await other.count()) == ([], 0)
+    assert (await recalled(mine), await mine.count()) == ([("mine+x", 0.5)], 1)
+    assert mine.failures + other.failures == 0
+
+
+async def test_a_folder_that_was_moved_is_the_same_bank(tmp_path: Path) -> None:
+    first = await opened(path=str(tmp_path / "a"), run="a", collection=None)
+    await first.insert(memory(0))
+    await first.close()
+    (tmp_path / "a").rename(tmp_path / "b")
+    moved = await opened(path=str(tmp_path / "b"), run="b", collection=None)
+    assert await moved.count() == 1
+    await moved.rewind(-1)
+    assert await moved.count() == 0
+    await moved.close()
 
 
 async def test_equal_similarities_come_in_the_same_order_after_reopening(tmp_path: Path) -> None:
-    first = await opened(path=str(tmp_path))
+    first = await opened(path=str(tmp_path), neighbours=3)
     for order in range(6):
         await first.insert(memory(order, f"{order}+x", vector=unit(1)))
-    before = await recalled(first, 3)
+    before = await recalled(first)
     await first.close()
-    second = await opened(path=str(tmp_path))
-    assert await recalled(second, 3) == before
+    second = await opened(path=str(tmp_path), neighbours=3)
+    assert await recalled(second) == before
     await second.close()
 
 
 async def test_another_vector_size_is_refused_with_both_sizes(tmp_path: Path) -> None:
     await (await opened(path=str(tmp_path))).close()
-    with pytest.raises(
-        BadInput, match=r"memory\.collection: expected vectors of size 8 .* got \(4, 'Cosine'\)"
-    ):
+    with pytest.raises(BadInput, match=r"memory\.collection: expected vectors of size 8 .* got \(4, 'Dot'\)"):
         await bank(path=str(tmp_path)).open(8)
     # The refused bank has let go of the folder.
     await (await opened(path=str(tmp_path))).close()
@@ -157,11 +209,13 @@ async def test_another_vector_size_is_refused_with_both_sizes(tmp_path: Path) ->
 WRITER = """
 import asyncio, sys
 import numpy as np
-from staragents.memory_bank import Memory, MemoryBank
+from staragents.config import MemoryConfig
+from staragents.memory.bank import MemoryBank
+from staragents.memory.memory import Memory
 from staragents.records import stable_id
 
 async def main():
-    bank = MemoryBank("memories", "run", 10**6, 5.0, path=sys.argv[1])
+    bank = MemoryBank(MemoryConfig(collection="memories", max_points=10**6), "run", sys.argv[1])
     await bank.open(4)
     for order in range(10**6):
         vector = np.array([1, order / 100, 0, 0], dtype=np.float32)
@@ -261,7 +315,8 @@ class QdrantPeer:
                 await store.upsert(name, [models.PointStruct(**point) for point in body["points"]])
                 return done
             case "POST", ["points", "count"]:
-                return {"count": (await store.count(name)).count}
+                where = models.Filter(**body["filter"]) if body.get("filter") else None
+                return {"count": (await store.count(name, where)).count}
             case "POST", ["points", "delete"]:
                 if "points" in body:
                     await store.delete(name, models.PointIdsList(points=body["points"]))
@@ -275,7 +330,9 @@ class QdrantPeer:
                 return {"points": [point.model_dump(mode="json") for point in points]}
             case "POST", ["points", "query"]:
                 assert body["params"]["exact"] is True
-                found = await store.query_points(name, query=body["query"]["nearest"], limit=body["limit"])
+                where = models.Filter(**body["filter"]) if body.get("filter") else None
+                query = body["query"]["nearest"]
+                found = await store.query_points(name, query=query, query_filter=where, limit=body["limit"])
                 return {"points": [point.model_dump(mode="json") for point in found.points]}
         raise AssertionError(f"the bank asked for {method} {path}")
 
@@ -289,7 +346,7 @@ async def peer() -> Any:
 
 
 async def test_a_server_gets_the_key_and_remembers(peer: QdrantPeer) -> None:
-    memories = await opened(url=peer.url, api_key=KEY)
+    memories = await opened(url=peer.url, api_key_env=KEY_NAME)
     await memories.insert(memory(0, "a+x"))
     await memories.insert(memory(1, "b+x"))
     assert [pair for pair, _ in await recalled(memories)] == ["a+x", "b+x"]
@@ -311,14 +368,14 @@ async def test_a_full_bank_on_a_server_loses_the_smallest_rewards(peer: QdrantPe
 
 async def test_another_vector_size_on_a_server_is_refused(peer: QdrantPeer) -> None:
     await (await opened(url=peer.url)).close()
-    with pytest.raises(BadInput, match=r"expected vectors of size 8 .* got \(4, 'Cosine'\)"):
+    with pytest.raises(BadInput, match=r"expected vectors of size 8 .* got \(4, 'Dot'\)"):
         await bank(url=peer.url).open(8)
 
 
 async def test_a_refused_key_is_bad_input_that_does_not_show_it(peer: QdrantPeer) -> None:
     peer.mode = "refuse"
     with pytest.raises(BadInput, match=r"memory\.api_key_env: .* got 401") as caught:
-        await opened(url=peer.url, api_key=KEY)
+        await opened(url=peer.url, api_key_env=KEY_NAME)
     assert KEY not in repr(caught.value)
 
 
@@ -327,10 +384,10 @@ async def test_the_run_goes_on_without_its_server_and_catches_up_later(
     peer: QdrantPeer, mode: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    memories = await opened(url=peer.url, api_key=KEY, timeout_s=1.0, retry_s=0.0)
+    memories = await opened(url=peer.url, api_key_env=KEY_NAME, timeout_s=1.0, retry_s=0.0)
     await memories.insert(memory(0, "a+x"))
     peer.mode = mode
-    assert await memories.recall(unit(1), 10, 0.0) == []
+    assert await memories.recall(unit(1)) == []
     await memories.insert(memory(1, "b+x"))
     await memories.insert(memory(2, "c+x"))
     assert (memories.available, memories.queued, memories.failures) == (False, 2, 3)
@@ -350,7 +407,7 @@ async def test_a_server_that_is_away_is_not_asked_again_at_once(peer: QdrantPeer
     peer.mode = "error"
     asked_before = peer.requests
     for _ in range(5):
-        assert await memories.recall(unit(1), 10, 0.0) == []
+        assert await memories.recall(unit(1)) == []
     assert peer.requests == asked_before + 1
 
 
@@ -399,7 +456,7 @@ async def test_the_queue_is_bounded_and_loses_the_oldest(
 async def test_nobody_listening_is_a_bank_that_is_away(unused_tcp_port: int) -> None:
     memories = await opened(url=f"http://127.0.0.1:{unused_tcp_port}", timeout_s=1.0)
     assert not memories.available
-    assert await memories.recall(unit(1), 10, 0.0) == []
+    assert await memories.recall(unit(1)) == []
     assert await memories.count() == 0
     await memories.close()
 
@@ -408,7 +465,9 @@ async def test_nobody_listening_is_a_bank_that_is_away(unused_tcp_port: int) -> 
 async def test_a_real_server_remembers_evicts_and_rewinds() -> None:
     url, name = qdrant_url(), f"staragents-test-{uuid.uuid4()}"
     assert url is not None
-    memories = MemoryBank(name, "run", max_points=3, timeout_s=10.0, url=url)
+    memories = bank(
+        collection=name, max_points=3, timeout_s=10.0, url=url, hnsw={"m": 8}, quantization=Quantization.int8
+    )
     try:
         await memories.open(SIZE)
         for order, reward in enumerate([0.9, 0.1, 0.5, 0.5, 0.5, 0.9]):

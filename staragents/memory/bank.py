@@ -1,0 +1,212 @@
+"""The memory bank over Qdrant: winners, found by the embedding of their seed's instruction (paper 3.3)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import math
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from qdrant_client import AsyncQdrantClient, models
+
+from staragents.config import MemoryConfig
+from staragents.environment import secret
+from staragents.errors import BadInput
+from staragents.memory.collection import Collection
+from staragents.memory.memory import Memory, Recalled, Vector
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+QUEUE_LIMIT = 4096
+BATCH = 64
+# Between two tries at a bank that is away: every try may cost the caller a whole deadline.
+RETRY_S = 10.0
+# A run that was killed and started again may meet its old process while that still holds the folder.
+LOCK_WAIT_S = 15.0
+
+
+class MemoryBank:
+    """A bounded collection of memories, in qdrant-client's local mode (folder or `:memory:`) or on a server.
+
+    A bank that is away or slow never stops a run: `recall` then returns nothing, `insert` keeps its memories
+    in a bounded queue until the bank is back. Nothing but BadInput is raised.
+
+    After `rewind` a resumed run sees what was committed up to there. The exception are points that the
+    size bound removed after that commit: they do not come back.
+    """
+
+    def __init__(self, config: MemoryConfig, run: str, path: str = ":memory:") -> None:
+        """`run` keeps this run's points apart on a server; `path` is the folder of local mode."""
+        self.config = config
+        self.path = path
+        self.available = True
+        self.queries = self.hits = self.failures = self.dropped = 0
+        self.retry_s = RETRY_S
+        # A folder belongs to one run, wherever it is moved to.
+        self._run = run if config.url else "local"
+        self._queue: deque[Memory] = deque()
+        self._rewind_to: int | None = None
+        self._prepared = False
+        self._points = 0
+        self._retry_at = 0.0
+        self._lock = asyncio.Lock()
+
+    async def open(self, size: int) -> None:
+        """Create the collection for unit vectors of `size`, or check the one that is there.
+
+        Raises BadInput if that has another size, the key is refused or another process has the folder.
+        """
+        self._client = await self._connect()
+        name = self.config.collection or f"staragents-{self._run}"
+        self._collection = Collection(self._client, name, self._run, size, self.config, self._place)
+        try:
+            await self._attempt()
+        except BadInput:
+            await self._client.close()
+            raise
+
+    async def insert(self, memory: Memory) -> None:
+        """Remember a winner. The same point id again replaces the point."""
+        if len(self._queue) == QUEUE_LIMIT:
+            self._queue.popleft()
+            self.dropped += 1
+        self._queue.append(memory)
+        await self._attempt()
+
+    async def load(self, memories: Sequence[Memory]) -> None:
+        """Remember many at once, however long it takes. Raises BadInput if the bank is away."""
+        for start in range(0, len(memories), BATCH):
+            self._queue.extend(memories[start : start + BATCH])
+            while self._queue:
+                await self._attempt()
+                if not self.available:
+                    raise BadInput(f"memory.reuse: the memory bank {self._place} is away")
+
+    async def recall(self, vector: Vector) -> list[Recalled]:
+        """The memories nearest to `vector`, the most similar first; [] if none, or the bank is away."""
+        self.queries += 1
+        nearest = await self._attempt(lambda: self._collection.nearest(vector, self.config.neighbours))
+        near = [found for found in nearest or [] if found.similarity >= self.config.min_similarity]
+        self.hits += bool(near)
+        return near
+
+    async def rewind(self, order: int) -> None:
+        """Forget what this run remembered of seeds after `order`; -1 forgets all that it won itself."""
+        self._queue = deque(memory for memory in self._queue if memory.order <= order)
+        self._rewind_to = order if self._rewind_to is None else min(order, self._rewind_to)
+        await self._attempt()
+
+    async def count(self) -> int:
+        """Points of this run; the last known number while the bank is away."""
+        await self._attempt(self._recount)
+        return self._points
+
+    async def points(self) -> list[models.Record]:
+        """All points of this run with their vectors; [] while the bank is away."""
+        return await self._attempt(self._collection.points) or []
+
+    @property
+    def queued(self) -> int:
+        """Memories that wait for the bank."""
+        return len(self._queue)
+
+    async def close(self) -> None:
+        """Write what is queued if the bank is there, and let it go."""
+        await self._attempt()
+        await self._client.close()
+
+    # -- one call, and what it has to catch up with first --------------------------------------------------
+
+    async def _attempt(self, call: Callable[[], Awaitable[T]] | None = None) -> T | None:
+        """The call's result, or None while the bank is away. Everything still owed to the bank goes first."""
+        async with self._lock:
+            if time.monotonic() < self._retry_at:
+                return None
+            try:
+                async with asyncio.timeout(self.config.timeout_s):
+                    await self._catch_up()
+                    result = await call() if call else None
+            except BadInput:
+                raise
+            # Whatever a broken server answers, a run must not end for want of its memory.
+            except Exception as error:
+                self._went_away(error)
+                return None
+            if not self.available:
+                logger.info("memory bank %s is back", self._place)
+            self.available = True
+            return result
+
+    def _went_away(self, error: Exception) -> None:
+        self.failures += 1
+        self._retry_at = time.monotonic() + self.retry_s
+        if self.available:
+            # Only the first line: the rest is the body of somebody's answer.
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            logger.warning("memory bank %s is away, drawing without it: %.200s", self._place, reason)
+        self.available = False
+
+    async def _catch_up(self) -> None:
+        if not self._prepared:
+            await self._collection.prepare()
+            await self._recount()
+            self._prepared = True
+        if self._rewind_to is not None:
+            await self._collection.forget_after(self._rewind_to)
+            self._rewind_to = None
+            await self._recount()
+        # No longer than half of the deadline: the call itself needs the rest, and the next one goes on.
+        enough = time.monotonic() + self.config.timeout_s / 2
+        while self._queue and time.monotonic() < enough:
+            batch = list(self._queue)[:BATCH]
+            await self._collection.insert(batch)
+            for _ in batch:
+                self._queue.popleft()
+            self._points += len(batch)
+        # Beyond the bound by 1 %: finding the least worth takes a scan, which must stay rare.
+        if self._points > self.config.max_points + self.config.max_points // 100:
+            await self._recount()
+            if (excess := self._points - self.config.max_points) > 0:
+                await self._collection.evict(excess)
+                self._points -= excess
+
+    async def _recount(self) -> None:
+        self._points = await self._collection.count()
+
+    # -- the client -----------------------------------------------------------------------------------------
+
+    @property
+    def _place(self) -> str:
+        return self.config.url or self.path
+
+    async def _connect(self) -> AsyncQdrantClient:
+        config = self.config
+        if config.url:
+            return AsyncQdrantClient(
+                url=config.url,
+                api_key=secret(config.api_key_env) if config.api_key_env else None,
+                timeout=math.ceil(config.timeout_s),
+                # It would call the server from the constructor, without our deadline.
+                check_compatibility=False,
+            )
+        if self.path == ":memory:":
+            return AsyncQdrantClient(location=":memory:")
+        give_up_at = time.monotonic() + LOCK_WAIT_S
+        while True:
+            try:
+                return AsyncQdrantClient(path=self.path)
+            except json.JSONDecodeError:
+                # Killed while the file was written for the first time. The points lie in files of their
+                # own and are found again when the collection is created.
+                (Path(self.path) / "meta.json").unlink()
+            except RuntimeError as error:
+                if time.monotonic() > give_up_at:
+                    raise BadInput(f"{self.path}: the memory bank is in use by another process") from error
+                await asyncio.sleep(0.5)

@@ -1,0 +1,48 @@
+"""Winners of earlier runs, to be remembered from the start of a new one."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from staragents.errors import BadInput
+from staragents.report.rows import instruction_of, read_rows
+from staragents.run_directory import RunDirectory
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Winner:
+    """A candidate that was chosen; its instruction is embedded anew, so the embedder may be another one."""
+
+    reward: float
+    candidate_id: str
+    seed_id: str
+    pair: str
+    instruction: str
+
+
+def winners(folders: Sequence[str], pairs: Container[str], min_reward: float, most: int) -> list[Winner]:
+    """The `most` best winners of the given run directories whose pairs this run has, best first.
+
+    Raises BadInput for a folder without candidates.
+    """
+    best: dict[str, Winner] = {}
+    found = (one for folder in folders for one in _winners(Path(folder)))
+    worth = (one for one in found if one.pair in pairs and one.reward > min_reward)
+    for winner in heapq.nlargest(most, worth):
+        best[winner.candidate_id] = winner
+    return list(best.values())
+
+
+def _winners(folder: Path) -> Iterator[Winner]:
+    shards = RunDirectory(folder).shards()
+    if not shards:
+        raise BadInput(
+            f"memory.reuse: expected a run directory, got {str(folder)!r}, which has no candidates"
+        )
+    for row in read_rows(shards):
+        if row["selected"] and not row["base"] and row["reward"] is not None:
+            instruction = instruction_of(row["seed_messages"])
+            yield Winner(row["reward"], row["candidate_id"], row["seed_id"], row["pair"], instruction)
