@@ -1,4 +1,4 @@
-"""One scorer actor: rows in as an Arrow table, IFD scores out as an Arrow table."""
+"""One scorer actor: packs of rows in, packs of IFD scores out."""
 
 from __future__ import annotations
 
@@ -65,15 +65,15 @@ class Scorer:
             min_answer_tokens=scoring.min_answer_tokens,
         )
 
-    async def score(self, table: pa.Table) -> pa.Table:
-        """Table with ROW_SCHEMA in, `scores_table` out, row for row."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._score, table)
+    async def score(self, pack: bytes) -> bytes:
+        """`pack_rows` in, `pack_scores` out, row for row."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._score, pack)
 
-    def _score(self, table: pa.Table) -> pa.Table:
+    def _score(self, pack: bytes) -> bytes:
         from staragents.scoring.ifd import ScoreRow
 
-        rows = [ScoreRow(conversation(messages)) for messages in table.column("messages").to_pylist()]
-        return scores_table(self._loaded().score(rows))
+        rows = [ScoreRow(conversation(messages)) for messages in _table(pack).column("messages").to_pylist()]
+        return pack_scores(self._loaded().score(rows))
 
 
 def scorer_environment(model: ScorerModelConfig) -> dict[str, str]:
@@ -87,22 +87,42 @@ def scorer_environment(model: ScorerModelConfig) -> dict[str, str]:
     }
 
 
-def rows_table(conversations: Sequence[Conversation]) -> pa.Table:
-    return pa.Table.from_pylist([{"messages": as_dicts(c)} for c in conversations], schema=ROW_SCHEMA)
+# Arrow's own bytes and not tables: Ray takes a table apart in Python, which costs the coordinator some
+# milliseconds a pack, and sends bytes with the call, or through the object store if they are many.
 
 
-def scores_table(scores: list[Score]) -> pa.Table:
-    return pa.table(
-        {
-            "nll_cond": pa.array([s.nll_cond for s in scores], pa.float64()),
-            "nll_direct": pa.array([s.nll_direct for s in scores], pa.float64()),
-            "tokens": pa.array([s.tokens for s in scores], pa.int32()),
-            "tokens_total": pa.array([s.tokens_total for s in scores], pa.int32()),
-            "answer_bytes": pa.array([s.answer_bytes for s in scores], pa.int32()),
-            "status": pa.array([s.status.value for s in scores], pa.string()),
-        }
+def pack_rows(conversations: Sequence[Conversation]) -> bytes:
+    """Rows of ROW_SCHEMA as an Arrow stream."""
+    return _bytes(pa.Table.from_pylist([{"messages": as_dicts(c)} for c in conversations], schema=ROW_SCHEMA))
+
+
+def pack_scores(scores: list[Score]) -> bytes:
+    """Scores as an Arrow stream."""
+    return _bytes(
+        pa.table(
+            {
+                "nll_cond": pa.array([s.nll_cond for s in scores], pa.float64()),
+                "nll_direct": pa.array([s.nll_direct for s in scores], pa.float64()),
+                "tokens": pa.array([s.tokens for s in scores], pa.int32()),
+                "tokens_total": pa.array([s.tokens_total for s in scores], pa.int32()),
+                "answer_bytes": pa.array([s.answer_bytes for s in scores], pa.int32()),
+                "status": pa.array([s.status.value for s in scores], pa.string()),
+            }
+        )
     )
 
 
-def scores_from_table(table: pa.Table) -> list[Score]:
-    return [Score(**{**row, "status": Status(row["status"])}) for row in table.to_pylist()]
+def unpack_scores(pack: bytes) -> list[Score]:
+    return [Score(**{**row, "status": Status(row["status"])}) for row in _table(pack).to_pylist()]
+
+
+def _bytes(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    return sink.getvalue().to_pybytes()
+
+
+def _table(pack: bytes) -> pa.Table:
+    with pa.ipc.open_stream(pack) as stream:
+        return stream.read_all()

@@ -9,11 +9,9 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
-import ray
 from ray.exceptions import RayActorError, RayError
 
-from actors.scorer import rows_table, scores_from_table
+from actors.scorer import pack_rows, unpack_scores
 from staragents.errors import EngineError
 from staragents.messages import Conversation
 from staragents.scoring.ifd import Score
@@ -22,6 +20,9 @@ logger = logging.getLogger(__name__)
 
 # Two packs at an actor: one in work, one waiting, so that it never idles for a round trip.
 PACKS_PER_ACTOR = 2
+# Rows wait so long for others: a pack costs the coordinator some milliseconds, whatever is in it. Shorter
+# than it takes to score one, so that no actor that has two runs dry.
+PATIENCE_S = 0.05
 
 
 @dataclass(slots=True)
@@ -43,17 +44,22 @@ class ScorerPool:
         self._deadline_s = deadline_s
         self._waiting: deque[_Row] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._sending: asyncio.TimerHandle | None = None
 
     async def score(self, messages: Conversation) -> tuple[Score, float]:
         """The score of the last turn and its share of the scorer's seconds. Raises EngineError."""
         characters = sum(len(message.content) for message in messages)
         row = _Row(messages, characters, asyncio.get_running_loop().create_future())
         self._waiting.append(row)
-        # After the current batch of callbacks: candidates that finish together share a pack.
-        asyncio.get_running_loop().call_soon(self._send)
+        self._send_soon()
         return await row.answer
 
+    def _send_soon(self) -> None:
+        if self._waiting and not self._sending:
+            self._sending = asyncio.get_running_loop().call_later(PATIENCE_S, self._send)
+
     def _send(self) -> None:
+        self._sending = None
         while self._waiting:
             free = [actor for actor, packs in self._packs.items() if packs < PACKS_PER_ACTOR]
             if not free:
@@ -80,11 +86,10 @@ class ScorerPool:
         self._load[actor] += work
         started = time.monotonic()
         try:
-            reference = ray.put(rows_table([row.messages for row in pack]))
             async with asyncio.timeout(self._deadline_s):
-                table: pa.Table = await actor.score.remote(reference)
+                scores = unpack_scores(await actor.score.remote(pack_rows([row.messages for row in pack])))
             seconds = (time.monotonic() - started) / len(pack)
-            for row, score in zip(pack, scores_from_table(table), strict=True):
+            for row, score in zip(pack, scores, strict=True):
                 row.answer.set_result((score, seconds))
         except (RayError, TimeoutError) as error:
             self._retry(pack, error)
@@ -95,7 +100,7 @@ class ScorerPool:
         finally:
             self._load[actor] -= work
             self._packs[actor] -= 1
-            self._send()
+            self._send_soon()
 
     def _retry(self, pack: list[_Row], error: Exception) -> None:
         """Queue the rows again, first in line. Ray restarts a dead actor; a row that was there too often when
