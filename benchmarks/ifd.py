@@ -28,8 +28,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# As the scorers do (actors/scorer.py): spinning threads would measure what else runs on the machine.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# As `staragents score` does: threads that spin for long would measure what else runs on the machine.
+os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 
 import torch
 

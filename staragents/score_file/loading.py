@@ -32,9 +32,10 @@ def load(role: str, path: str, settings: ScoreSettings) -> RowModel:
     if not sys.stderr.isatty():
         # Bars that redraw themselves only fill a log.
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    # Read when torch is first imported. OpenMP threads that spin while they wait for one whose core is taken
-    # cost more than the work: 7 times the seconds beside two busy processes on two cores.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Read when torch is first imported. OpenMP threads that spin for long while they wait for one whose core
+    # is taken cost more than the work beside other processes; threads that sleep at once cost a tenth when
+    # there are none.
+    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     from staragents.scoring.ifd_model import IfdModel
     from staragents.scoring.model_loading import Loading
 
