@@ -1,0 +1,155 @@
+"""What one coordinator can carry: no Ray, no models, the real loop in this process.
+
+    python benchmarks/scale.py loop --seeds 10000 100000      # candidates/s, memory; baseline: the first size
+    python benchmarks/scale.py slots --admitted 128 256 512   # share of busy slots; the limit is 1
+
+`loop` hands finished candidates to the coordinator at once: admission, draws, rewards, learning, shards and
+snapshots are left. `slots` lets every generation take a lognormal time, as 4 replicas of 64 requests each
+would, and counts how many of the 256 slots are busy in the middle half of the run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+from pipeline import LocalScorer, many_seeds
+
+from actors import coordinator as coordinator_module
+from actors.coordinator import Coordinator
+from actors.engines.fake_engine import FakeEngine
+from actors.generator_client import GeneratorClient
+from actors.seed_pipeline import SeedPipeline
+from staragents.config import Config
+from staragents.config_loading import load_config
+from staragents.evolution.policy import Drawn, Neighbour
+from staragents.generation import Generation, GenerationRequest
+from staragents.records import Candidate, Seed
+from staragents.run_directory import RunDirectory
+from staragents.seeds.seed_file import SeedFile
+
+ROOT = Path(__file__).parents[1]
+SLOTS = 4 * 64
+SAMPLE_S = 0.1
+
+
+class Finished(SeedPipeline):
+    """Candidates that are ready at once, with scores that depend on their ids."""
+
+    async def run(
+        self, seed: Seed, draws: Sequence[Drawn], neighbours: Sequence[Neighbour]
+    ) -> list[Candidate]:
+        candidates = [self._candidate(seed, drawn, neighbours) for drawn in draws]
+        for candidate in candidates:
+            share = int(candidate.candidate_id[:6], 16) / 0xFFFFFF
+            candidate.messages = seed.messages
+            candidate.target_ifd, candidate.larger_ifd, candidate.ifd_gap = (
+                0.5 + 0.3 * share,
+                0.4,
+                0.1 + 0.3 * share,
+            )
+            candidate.judge_win, candidate.judge_agreement = share, True
+        return candidates
+
+
+class Slow:
+    """A pool of `SLOTS` slots whose requests take a lognormal time."""
+
+    def __init__(self, engine: FakeEngine, mean_s: float, spread: float) -> None:
+        self._engine, self._slots, self._random = engine, asyncio.Semaphore(SLOTS), random.Random(0)
+        self._mean_s, self._spread = mean_s, spread
+        self.running = 0
+
+    async def remote(self, request: GenerationRequest) -> Generation:
+        async with self._slots:
+            self.running += 1
+            # The mean of exp(N(0, spread)) is exp(spread^2 / 2).
+            await asyncio.sleep(
+                self._mean_s * self._random.lognormvariate(-(self._spread**2) / 2, self._spread)
+            )
+            self.running -= 1
+            return await self._engine.generate(request)
+
+
+def settings(folder: str, seeds: int, *overrides: str) -> Config:
+    path = many_seeds(Path(folder), seeds)
+    fixed = [f"output.dir={folder}/run", f"seeds.path={path}", "seeds.limit=null", "memory.enabled=false"]
+    return load_config(str(ROOT / "configs/fake.yaml"), [*fixed, *overrides])
+
+
+def make(config: Config, pools: dict[str, Any]) -> Coordinator:
+    RunDirectory(config.output.dir).create(config, resumes=False)
+    # Only the loop is measured; the report of a run reads its shards once more, at the end.
+    coordinator_module.write_results = lambda *_: {}  # type: ignore[assignment]
+    client = GeneratorClient(pools, dict.fromkeys(pools, 2 * SLOTS), attempts=3)
+    scorers: list[Any] = [LocalScorer("target"), LocalScorer("larger")]
+    return Coordinator(config, SeedFile(config.seeds).scan(), client, *scorers, True, None, {})
+
+
+def loop(sizes: list[int]) -> None:
+    first = 0.0
+    for seeds in sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            config = settings(folder, seeds, "run.admitted_seeds=48")
+            coordinator = make(config, {})
+            coordinator._pipeline = Finished(config, None, None, None, True)  # type: ignore[arg-type]
+            started = time.perf_counter()
+            asyncio.run(coordinator.run())
+            rate = coordinator.progress.drawn / (time.perf_counter() - started)
+        memory = psutil.Process().memory_info().rss / 2**20
+        first = first or memory
+        grown = memory / first
+        print(f"{seeds:8d} seeds: {rate:6.0f} candidates/s, {memory:.0f} MiB ({grown:.2f} of the first)")
+
+
+async def busy_share(config: Config, mean_s: float, spread: float) -> float:
+    """Mean share of the writer's slots that are busy while between 1/4 and 3/4 of the seeds are committed."""
+    writer = Slow(FakeEngine(config.models["writer"]), mean_s, spread)
+    judge = Slow(FakeEngine(config.models["judge"]), mean_s, spread)
+    coordinator = make(config, {"writer": writer, "judge": judge})
+    running = asyncio.ensure_future(coordinator.run())
+    samples = []
+    while not running.done():
+        await asyncio.sleep(SAMPLE_S)
+        if 0.25 <= coordinator.progress.seeds / coordinator.progress.total_seeds <= 0.75:
+            samples.append(writer.running / SLOTS)
+    await running
+    return sum(samples) / len(samples)
+
+
+def slots(admitted: list[int], seeds: int, mean_s: float, spread: float) -> None:
+    for number in admitted:
+        with tempfile.TemporaryDirectory() as folder:
+            config = settings(folder, seeds, f"run.admitted_seeds={number}")
+            share = asyncio.run(busy_share(config, mean_s, spread))
+        print(f"run.admitted_seeds={number}: {100 * share:.1f} % of {SLOTS} slots busy")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parts = parser.add_subparsers(dest="part", required=True)
+    sizes = parts.add_parser("loop")
+    sizes.add_argument("--seeds", type=int, nargs="+", default=[10_000, 100_000])
+    busy = parts.add_parser("slots")
+    busy.add_argument("--admitted", type=int, nargs="+", default=[128, 256, 512])
+    busy.add_argument("--seeds", type=int, default=1500)
+    busy.add_argument("--mean-s", type=float, default=5.0)
+    busy.add_argument("--spread", type=float, default=0.5, help="standard deviation of the logarithm")
+    arguments = parser.parse_args()
+    if arguments.part == "loop":
+        loop(arguments.seeds)
+    else:
+        slots(arguments.admitted, arguments.seeds, arguments.mean_s, arguments.spread)
+
+
+if __name__ == "__main__":
+    main()
