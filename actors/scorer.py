@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pyarrow as pa
 
 from staragents.config import ScorerModelConfig, ScoringConfig
 from staragents.messages import Conversation, as_dicts, conversation
-from staragents.scoring.ifd import Score, Status
-
-if TYPE_CHECKING:
-    from staragents.scoring.fake_ifd_model import FakeIfdModel
-    from staragents.scoring.ifd_model import IfdModel
+from staragents.scoring.ifd import Score, ScoreRow, Status
+from staragents.scoring.open_model import RowModel, open_model
 
 ROW_SCHEMA = pa.schema([("messages", pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())])))])
 
@@ -30,48 +27,24 @@ class Scorer:
         self._path = model_path
         # One thread: two packs at once would only share the same cores or GPU.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"ifd-{role}")
+        self._model: RowModel | None = None
 
-        self._model: IfdModel | FakeIfdModel | None = None
-
-    async def start(self) -> dict[str, str]:
-        """Load the model. Returns its name and the identity of its tokenizer."""
+    async def start(self) -> dict[str, Any]:
+        """Load the model. Returns its name, the identity of its tokenizer and its size."""
         model = await asyncio.get_running_loop().run_in_executor(self._thread, self._loaded)
-        return {"model": model.model_name, "tokenizer": model.tokenizer_id}
+        return {"model": model.model_name, "tokenizer": model.tokenizer_id, "parameters": model.parameters}
 
-    def _loaded(self) -> IfdModel | FakeIfdModel:
+    def _loaded(self) -> RowModel:
         # Not in the constructor: a scorer that Ray restarted must load by itself at its next pack.
         if self._model is None:
-            self._model = self._load()
+            self._model = open_model(self.role, self._path, self._model_config, self._scoring)
         return self._model
-
-    def _load(self) -> IfdModel | FakeIfdModel:
-        if self._model_config.model == "fake":
-            from staragents.scoring.fake_ifd_model import FakeIfdModel
-
-            return FakeIfdModel(self.role)
-        from staragents.scoring.ifd_model import IfdModel
-        from staragents.scoring.model_loading import Loading
-
-        scoring, model = self._scoring, self._model_config
-        return IfdModel(
-            self._path,
-            loading=Loading(model.dtype, "auto", model.device_map, model.adapter, model.quantization),
-            threads=max(1, round(model.num_cpus)),
-            template=scoring.template,
-            convention=scoring.convention,
-            execution=scoring.execution,
-            max_length=scoring.max_length,
-            batch_tokens=scoring.batch_tokens,
-            min_answer_tokens=scoring.min_answer_tokens,
-        )
 
     async def score(self, pack: bytes) -> bytes:
         """`pack_rows` in, `pack_scores` out, row for row."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._score, pack)
 
     def _score(self, pack: bytes) -> bytes:
-        from staragents.scoring.ifd import ScoreRow
-
         rows = [ScoreRow(conversation(messages)) for messages in _table(pack).column("messages").to_pylist()]
         return pack_scores(self._loaded().score(rows))
 

@@ -213,6 +213,12 @@ class ScoringConfig:
     """Token budget of one forward pass: memory against speed. A CPU takes at most 1024."""
     min_answer_tokens: int = 5
     """Shorter answers get the status too_short: their IFD is noise."""
+    cache_mib: int = 64
+    """Losses that each scorer remembers, at about 48 bytes each: an answer that comes again, with whatever
+    prompt, costs one pass and not two. 0 remembers none."""
+    cache_path: str | None = None
+    """Keep them in this SQLite file, for later runs: an absolute path on every node's own disk (SQLite is not
+    for network file systems). Unset: in memory."""
 
 
 class Verdicts(StrEnum):

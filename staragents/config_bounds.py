@@ -67,6 +67,7 @@ BOUNDS = {
     "scoring.max_length": Range(2),
     "scoring.batch_tokens": ONE_OR_MORE,
     "scoring.min_answer_tokens": ONE_OR_MORE,
+    "scoring.cache_mib": ZERO_OR_MORE,
     "judge.max_reason_chars": ONE_OR_MORE,
     "judge.max_text_chars": ONE_OR_MORE,
     "judge.retries": ZERO_OR_MORE,

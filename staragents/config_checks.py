@@ -151,6 +151,9 @@ def _scoring(config: Config) -> Iterator[str]:
         if scorer.quantization is not None:
             yield from _one_of(f"scoring.{role}.quantization", scorer.quantization, QUANTIZATIONS)
         yield from _gpus(f"scoring.{role}.num_gpus", scorer.num_gpus)
+    cache = config.scoring.cache_path
+    if cache is not None and not Path(cache).is_absolute():
+        yield f"scoring.cache_path: expected an absolute path, got {shown(cache)}"
 
 
 def _judge_and_reward(config: Config) -> Iterator[str]:

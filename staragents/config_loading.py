@@ -37,6 +37,8 @@ MAY_CHANGE = (
     "scoring.*.num_gpus",
     "scoring.*.num_cpus",
     "scoring.batch_tokens",
+    "scoring.cache_mib",
+    "scoring.cache_path",
     "memory.api_key_env",
     "memory.timeout_s",
     "run.attempts",

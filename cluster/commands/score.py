@@ -86,11 +86,11 @@ SHOWN_BINS = 16
     help="Keep losses in this file, for the next command.",
 )
 @click.option(
-    "--cache-size",
-    default=200_000,
+    "--cache-mib",
+    default=64,
     show_default=True,
-    type=click.IntRange(1),
-    help="Rows that are remembered, in memory or in --cache.",
+    type=click.IntRange(0),
+    help="How much is remembered for each model, in memory or in --cache; some 20,000 losses a MiB.",
 )
 @click.option("--strict", is_flag=True, help="Stop before anything is scored if any row is bad.")
 @click.option("--overwrite", is_flag=True, help="Replace an output, or an unfinished one, of other options.")

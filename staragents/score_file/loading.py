@@ -8,10 +8,8 @@ import sys
 from staragents.errors import BadInput
 from staragents.packaged_models import resolve_model
 from staragents.score_file.settings import ScoreSettings
-from staragents.scoring.cached_model import RowModel
-from staragents.scoring.fake_ifd_model import FakeIfdModel
+from staragents.scoring.open_model import FAKE, RowModel, open_model
 
-FAKE = "fake"
 _LONGEST_REASON = 300
 
 
@@ -27,8 +25,6 @@ def resolve(role: str, name: str) -> str:
 
 def load(role: str, path: str, settings: ScoreSettings) -> RowModel:
     """Raises BadInput in one line with the option's name."""
-    if path == FAKE:
-        return FakeIfdModel(role)
     if not sys.stderr.isatty():
         # Bars that redraw themselves only fill a log.
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
@@ -36,20 +32,9 @@ def load(role: str, path: str, settings: ScoreSettings) -> RowModel:
     # is taken cost more than the work beside other processes; threads that sleep at once cost a tenth when
     # there are none.
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
-    from staragents.scoring.ifd_model import IfdModel
-    from staragents.scoring.model_loading import Loading
-
+    scoring = settings.scoring
     try:
-        return IfdModel(
-            path,
-            loading=Loading(dtype=settings.dtype, device=settings.device),
-            threads=len(os.sched_getaffinity(0)),
-            template=settings.template,
-            convention=settings.convention,
-            max_length=settings.max_length,
-            batch_tokens=settings.batch_tokens,
-            min_answer_tokens=settings.min_tokens,
-        )
+        return open_model(role, path, getattr(scoring, role), scoring, settings.device)
     except BadInput as error:
         # transformers explains over several lines.
         reason = " ".join(str(error).split())

@@ -23,9 +23,8 @@ from staragents.score_file.score_table import PROBLEM
 from staragents.score_file.scoring_pass import score_missing
 from staragents.score_file.settings import ScoreSettings
 from staragents.score_file.summary import summarise
-from staragents.scoring.cached_model import CachedModel, RowModel
 from staragents.scoring.identity import model_identity
-from staragents.scoring.loss_cache import LossCache
+from staragents.scoring.open_model import RowModel
 
 STDIN = "-"
 # Raise it when a part's columns or their meaning change.
@@ -88,8 +87,7 @@ class ScoreJob:
         settings, roles = self._settings, list(paths)
         self._report_bad(found)
         # Before anything is written: a model that can't be loaded leaves no trace.
-        cache = LossCache(settings.cache_size, settings.cache)
-        models = {role: self._cached(role, path, cache) for role, path in paths.items()}
+        models = {role: self._loaded(role, path) for role, path in paths.items()}
         try:
             self._parts.open(scoring, overwrites=settings.overwrite or not self._output.exists())
         except OSError as error:
@@ -107,13 +105,11 @@ class ScoreJob:
                 "settings": {**settings.decides_scores(), **settings.decides_rows()},
                 **summarise(self._parts.tables(), roles),
                 "rows_before": done,
-                "rows_reused": {role: model.reused for role, model in models.items()},
                 "command": command,
             }
             self._write(data, roles, found, summary, started)
         finally:
             self._parts.close()
-            cache.close()
         self._parts.remove()
         return summary
 
@@ -133,11 +129,9 @@ class ScoreJob:
         finally:
             scored.discard()
 
-    def _cached(self, role: str, path: str, cache: LossCache) -> CachedModel:
+    def _loaded(self, role: str, path: str) -> RowModel:
         self._watch.say(f"loading {self._settings.models[role]}")
-        facts = {"model": model_identity(path), "role": role if path == "fake" else None}
-        decided_by = json.dumps({**facts, **self._settings.decides_scores()}, sort_keys=True)
-        return CachedModel(self._load(role, path, self._settings), cache, decided_by)
+        return self._load(role, path, self._settings)
 
     def _scoring_facts(self, found: Scan, paths: dict[str, str]) -> dict[str, Any]:
         """What the parts depend on: the conversations, the models' weights and the options."""

@@ -13,8 +13,8 @@ from staragents.rows.row_messages import RowReader
 from staragents.score_file.parts import Parts
 from staragents.score_file.scan import score_row
 from staragents.score_file.score_table import part_table
-from staragents.scoring.cached_model import RowModel
 from staragents.scoring.ifd import Score, ScoreRow
+from staragents.scoring.open_model import RowModel
 
 # A window takes about this long: sorting by length wants large ones, progress and a kill small ones.
 WINDOW_S = 4.0

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from staragents.config import Convention, Template
+from staragents.config import Convention, ScorerModelConfig, ScoringConfig, Template
 from staragents.rows.row_messages import ALPACA, Columns
 from staragents.score_file.selection import Selection
 
@@ -31,13 +32,31 @@ class ScoreSettings:
     selection: Selection = field(default_factory=Selection)
     strict: bool = False
     overwrite: bool = False
-    cache_size: int = 200_000
     cache: Path | None = None
+    cache_mib: int = 64
 
     @property
     def models(self) -> dict[str, str]:
         """The models' names by role."""
         return {"target": self.target} | ({"larger": self.larger} if self.larger else {})
+
+    @property
+    def scoring(self) -> ScoringConfig:
+        """The same in the words of a run's config."""
+        return ScoringConfig(
+            target=self._model(self.target),
+            larger=self._model(self.larger) if self.larger else ScorerModelConfig(replicas=0),
+            template=self.template,
+            convention=self.convention,
+            max_length=self.max_length,
+            batch_tokens=self.batch_tokens,
+            min_answer_tokens=self.min_tokens,
+            cache_mib=self.cache_mib,
+            cache_path=str(self.cache.absolute()) if self.cache else None,
+        )
+
+    def _model(self, name: str) -> ScorerModelConfig:
+        return ScorerModelConfig(name, self.dtype, num_cpus=len(os.sched_getaffinity(0)))
 
     def decides_scores(self) -> dict[str, Any]:
         """The options that change a score; batch sizes and caches don't."""

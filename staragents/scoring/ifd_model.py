@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import math
+from array import array
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,11 +17,13 @@ import torch
 from staragents.config import Convention, Execution, Template
 from staragents.errors import BadInput, EngineError
 from staragents.scoring.conventions import Passes, Span, exact, superfiltering
+from staragents.scoring.identity import model_identity
 from staragents.scoring.ifd import Score, ScoreRow, Status
 from staragents.scoring.losses import token_nlls
 from staragents.scoring.model_loading import Loading, load
 from staragents.scoring.packed_body import PackedBody
 from staragents.scoring.padded_body import PaddedBody
+from staragents.scoring.span_cache import SpanCache
 from staragents.scoring.templates import prompt_text
 
 logger = logging.getLogger(__name__)
@@ -36,7 +39,8 @@ class IfdModel:
     """A model and its tokenizer, ready to score.
 
     `path` is a local folder or hub id, `max_length` and `batch_tokens` count tokens (a CPU takes at most
-    1024 at once). Raises BadInput if the model can't be loaded or can't be scored this way.
+    1024 at once). What `cache` holds is not computed again; without one, only equal spans of 512 rows are run
+    once. Raises BadInput if the model can't be loaded or can't be scored this way.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class IfdModel:
         max_length: int = 2048,
         batch_tokens: int = 8192,
         min_answer_tokens: int = 5,
+        cache: SpanCache | None = None,
     ) -> None:
         torch.set_num_threads(threads)
         model, self._tokenizer = load(path, loading)
@@ -70,6 +75,8 @@ class IfdModel:
         on_cpu = model.device.type == "cpu"
         self._batch_tokens = min(batch_tokens, _CPU_BATCH_TOKENS) if on_cpu else batch_tokens
         self._min_tokens = min_answer_tokens
+        self._cache = cache
+        self._weights = _weights_digest(path, loading, model)
         self.model_name = Path(path).name if Path(path).is_dir() else path
         self.parameters: int = model.num_parameters()
         vocabulary = sorted(self._tokenizer.get_vocab().items())
@@ -102,7 +109,7 @@ class IfdModel:
         # Equal sequences are run once: repeated rows, the direct pass of repeated answers, and both
         # passes of a row without a prompt, whose IFD is therefore exactly 1.
         spans = list(dict.fromkeys(s for p in passes for s in (p.cond, p.direct) if s is not None))
-        nlls = dict(zip(spans, self._mean_nlls(spans), strict=True))
+        nlls = self._span_nlls(spans)
         return [
             self._row_score(p, row.messages[-1].content, nlls) for row, p in zip(rows, passes, strict=True)
         ]
@@ -141,6 +148,21 @@ class IfdModel:
         if not (math.isfinite(cond) and math.isfinite(direct)):
             return Score(None, None, tokens, passes.tokens_total, size, Status.nonfinite)
         return Score(cond, direct, tokens, passes.tokens_total, size, passes.status)
+
+    def _span_nlls(self, spans: list[Span]) -> dict[Span, float]:
+        if self._cache is None:
+            return dict(zip(spans, self._mean_nlls(spans), strict=True))
+        keys = {span: self._key(span) for span in spans}
+        known = self._cache.get(keys.values())
+        new = [span for span, key in keys.items() if key not in known]
+        fresh = dict(zip(new, self._mean_nlls(new), strict=True))
+        self._cache.put({keys[span]: nll for span, nll in fresh.items()})
+        return {span: fresh[span] if span in fresh else known[key] for span, key in keys.items()}
+
+    def _key(self, span: Span) -> bytes:
+        # Convention, template and lengths only decide which tokens these are.
+        content = array("q", (span.start, *span.ids)).tobytes()
+        return hashlib.blake2b(content, digest_size=16, key=self._weights).digest()
 
     def _mean_nlls(self, spans: list[Span]) -> list[float]:
         means: dict[int, float] = {}
@@ -213,3 +235,12 @@ def _means(spans: Sequence[Span], batch: tuple[list[int], torch.Tensor] | None) 
     indices, nlls = batch
     parts = nlls.double().cpu().split([spans[index].tokens for index in indices])
     return {index: part.sum().item() / len(part) for index, part in zip(indices, parts, strict=True)}
+
+
+def _weights_digest(path: str, loading: Loading, model: Any) -> bytes:
+    """Of all that decides what the model says about a sequence of token ids."""
+    adapter = model_identity(loading.adapter) if loading.adapter else None
+    # A hub id stands for whatever its branch holds now.
+    commit = getattr(model.config, "_commit_hash", None)
+    facts = [model_identity(path), commit, adapter, loading.quantization, str(model.dtype)]
+    return hashlib.sha256(json.dumps(facts).encode()).digest()

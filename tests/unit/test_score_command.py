@@ -50,7 +50,6 @@ def score(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
         (["{data}", "--target", "fake", "-o", "{tmp}"], "-o: expected a name that ends"),
         (["{data}", "--target", "fake", "-o", "{data}"], "not in DATA"),
         (["{data}", "--target", "fake", "-o", "/proc/s.parquet"], "-o: can't write to /proc"),
-        (["{data}", "--target", "fake", "--cache", "{tmp}/text.txt"], "--cache: can't use"),
         (["{data}"], "--target"),
     ],
 )

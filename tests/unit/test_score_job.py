@@ -15,18 +15,23 @@ import pandas
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from staragents.errors import BadInput, RunFailed
 from staragents.messages import Message
 from staragents.rows.row_messages import Columns
 from staragents.score_file import parts, scoring_pass, spill
+from staragents.score_file.loading import load
 from staragents.score_file.score_job import ScoreJob
 from staragents.score_file.selection import Selection
 from staragents.score_file.settings import ScoreSettings
 from staragents.scoring.fake_ifd_model import FakeIfdModel
 from staragents.scoring.ifd import Score, ScoreRow, ifd_gap
+from staragents.scoring.ifd_model import IfdModel
+from tests.unit.tiny_models import save_tokenizer
 
 
 class Silent:
@@ -376,13 +381,20 @@ def test_two_commands_do_not_write_the_same_output(tmp_path: Path, data: Path) -
         job(data, tmp_path / "s.jsonl", lambda role, path, s: Meanwhile(role))
 
 
-def test_equal_rows_are_run_once(tmp_path: Path) -> None:
-    data = jsonl(tmp_path / "d.jsonl", [row(n % 5) for n in range(50)])
-    summary = job(data, tmp_path / "s.jsonl", cache=tmp_path / "losses")
-    assert summary["rows_reused"] == {"target": 45, "larger": 45}
-    again = job(data, tmp_path / "again.jsonl", cache=tmp_path / "losses")
-    assert again["rows_reused"] == {"target": 50, "larger": 50}
+def test_a_second_command_with_the_same_cache_runs_nothing(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    LlamaForCausalLM(LlamaConfig(**sizes, vocab_size=258)).save_pretrained(tmp_path / "model")
+    save_tokenizer(tmp_path / "model")
+    options = {"target": str(tmp_path / "model"), "larger": None, "cache": tmp_path / "losses", "limit": 20}
+    job(data, tmp_path / "s.jsonl", load, **options)
+    with monkeypatch.context() as patched:
+        patched.setattr(IfdModel, "_batch_nlls", None)
+        job(data, tmp_path / "again.jsonl", load, **options)
     assert read(tmp_path / "s.jsonl") == read(tmp_path / "again.jsonl")
+    assert read(tmp_path / "s.jsonl")[0]["target_ifd"]
 
 
 @settings(deadline=None, max_examples=30)
