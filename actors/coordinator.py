@@ -7,7 +7,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
 
@@ -26,6 +26,7 @@ from staragents.evolution.policy import Drawn, Neighbour
 from staragents.records import MISALIGNED, Candidate, Seed
 from staragents.run_directory import RunDirectory
 from staragents.seeds.seed_file import SeedFile, SeedScan
+from staragents.stopping import StopRules
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +81,7 @@ class Coordinator:
         self._memory = memory
         self._pipeline = SeedPipeline(config, generators.generate, target, larger, same_tokenizer)
         self._evolution = Evolution(config, config.pairs, total_seeds=scan.seeds)
+        self._stopping = StopRules(config.run)
         self._window: deque[Admitted] = deque()
         self._draining = False
         self._cursor = 0
@@ -92,7 +94,7 @@ class Coordinator:
         self.progress = Progress(total_seeds=scan.seeds)
 
     async def run(self) -> dict[str, Any]:
-        """Run to the end of the seeds or until drained; returns the summary.
+        """Run to the end of the seeds, a stop rule's end or until drained; returns the summary.
 
         Raises RunFailed when too many candidates fail; what was finished is saved then too.
         """
@@ -146,6 +148,7 @@ class Coordinator:
             self._seconds_before = state["seconds"]
             self._evolution.restore(state["evolution"])
             self.progress.restore(state["progress"])
+            self._stopping.restore(state["stopping"])
             self._take_up_orphans()
         if self._memory is not None:
             await self._memory.rewind.remote(self._cursor - 1)
@@ -154,6 +157,8 @@ class Coordinator:
             seed = next(feed)
             if seed.seed_id != saved["seed_id"]:
                 raise RunFailed(f"seeds.path: row {seed.row} is not the seed this run had drawn there")
+            if self._stopping.changed:
+                self._stopping.decide(self._next_number, self._seconds())
             self._admit(
                 Admitted(
                     seed, [Drawn(*d) for d in saved["draws"]], [Neighbour(*n) for n in saved["neighbours"]]
@@ -181,13 +186,19 @@ class Coordinator:
                 self._memory.embed.remote([(seed.seed_id, seed.instruction) for seed in batch])
             yield from batch
 
+    @property
+    def _next_number(self) -> int:
+        """The place of the seed that is admitted next."""
+        return self._cursor + len(self._window)
+
     def _admit(self, admitted: Admitted) -> None:
+        stops = self._stopping.stops(self._next_number)
         self._window.append(admitted)
         finished = self._uncommitted_rows.pop(admitted.seed.seed_id, None)
         if finished is not None:
             admitted.task = asyncio.get_running_loop().create_future()
             admitted.task.set_result(finished)
-        elif not self._draining:
+        elif not self._draining and not stops:
             admitted.task = asyncio.ensure_future(
                 self._pipeline.run(admitted.seed, admitted.draws, admitted.neighbours)
             )
@@ -197,10 +208,15 @@ class Coordinator:
         self.progress.commit(candidates, chosen, hit=bool(admitted.neighbours))
         self._failures.extend(candidate.failed for candidate in candidates)
         self._unsaved += candidates
+        self._stopping.observe(
+            sum(candidate.tokens for candidate in candidates),
+            (chosen.reward or 0.0) if chosen is not None else 0.0,
+        )
         order, self._cursor = self._cursor, self._cursor + 1
         seed = next(feed, None)
         neighbours = await self._remember(order, admitted.seed, chosen, seed)
         if seed is not None:
+            self._stopping.decide(self._next_number, self._seconds())
             self._admit(Admitted(seed, self._evolution.draw(seed.seed_id, neighbours), neighbours))
 
     async def _remember(
@@ -262,6 +278,7 @@ class Coordinator:
             "pending": [admitted.state() for admitted in self._window],
             "evolution": self._evolution.state(),
             "progress": self.progress.state(),
+            "stopping": self._stopping.state(),
             "seconds": self._seconds(),
         }
 
@@ -279,9 +296,11 @@ class Coordinator:
         return self._seconds_before + time.monotonic() - self._started
 
     def _run_facts(self, finished: bool) -> dict[str, Any]:
+        stop = self._stopping.stop
         return {
             **self._facts,
             "finished": finished,
+            "stopped": asdict(stop) if stop is not None and self._stopping.stops(self._cursor) else None,
             "wall_seconds": self._seconds(),
             "loop_seconds": time.monotonic() - self._started,
             "memory": self.progress.memory(),

@@ -23,6 +23,7 @@ from staragents.errors import BadInput, RunFailed, StarAgentsError
 from staragents.packaged_models import resolve_model
 from staragents.run_directory import RunDirectory
 from staragents.seeds.seed_file import SeedFile, SeedScan
+from staragents.stopping import stopped_before
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +54,8 @@ def optimise(config: Config, watcher: Watcher) -> Outcome:
         raise BadInput(f"seeds.path: {config.seeds.path} has changed since the run in {run.path} began")
     if state is not None and state["cursor"] == scan.seeds and (summary := run.summary()) is not None:
         watcher.say(f"{run.path} is finished already: {scan.seeds} of {scan.seeds} seeds")
+        return Outcome(summary, interrupted=False)
+    if state is not None and stopped_before(config.run, state) and (summary := run.summary()) is not None:
         return Outcome(summary, interrupted=False)
     watcher.seeds(scan, state["cursor"] if state else 0)
     with ray_session(demand_of(config)):

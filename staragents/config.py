@@ -274,6 +274,13 @@ class Composite(StrEnum):
     weighted = "weighted"
     judge_only = "judge_only"
     dual_only = "dual_only"
+    random = "random"
+
+
+class Cost(StrEnum):
+    none = "none"
+    tokens = "tokens"
+    seconds = "seconds"
 
 
 class Fallback(StrEnum):
@@ -289,9 +296,13 @@ class RewardConfig:
     difficulty: Difficulty = Difficulty.rank
     """rank: the gap's running rank in the run; paper: gap over the seed's largest gap."""
     composite: Composite = Composite.product
-    """product is the paper's eq. 7; weighted is the mean of both; the others are ablations."""
+    """product is the paper's eq. 7; weighted is the mean of both; the others are ablations, random a pick
+    that knows nothing."""
     require_win: bool = True
     """Only candidates the judge prefers (w > 1/2) are chosen; the paper has no threshold."""
+    cost: Cost = Cost.none
+    """What the policy learns reward per: tokens or seconds of a candidate, verdicts included. Which candidate
+    is chosen stays the same. seconds differ from run to run, so that draws can't be repeated."""
     fallback: Fallback = Fallback.seed
     """If nothing is chosen: keep the seed, take the base pair's sample, or leave the seed out."""
 
@@ -360,6 +371,14 @@ class RunConfig:
     """At most this much finished work is done again after a kill."""
     max_error_rate: float = 0.5
     """Stop when more than this share of the last 100 or more candidates failed: the engines are broken."""
+    max_tokens: int | None = None
+    """End the run before a seed that, at the mean cost of a seed so far, would take all tokens read and
+    written beyond this. The run is then saved like any other; with a larger value it goes on."""
+    max_minutes: float | None = None
+    """Start no further seed after so much time at work, earlier sessions of the run included."""
+    patience: int | None = None
+    """End the run when the mean reward of so many seeds is not above that of as many before by more than its
+    90 % interval. A small number ends by chance: 50 sees a rise of about 0.1, 500 one of 0.03."""
 
 
 @dataclass

@@ -82,6 +82,9 @@ BOUNDS = {
     "run.deadline_s": POSITIVE,
     "run.checkpoint_s": ZERO_OR_MORE,
     "run.max_error_rate": SHARE,
+    "run.max_tokens": ONE_OR_MORE,
+    "run.max_minutes": POSITIVE,
+    "run.patience": Range(2),
 }
 
 

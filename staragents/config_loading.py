@@ -45,8 +45,11 @@ MAY_CHANGE = (
     "run.deadline_s",
     "run.checkpoint_s",
     "run.max_error_rate",
+    "run.max_tokens",
+    "run.max_minutes",
+    "run.patience",
 )
-"""Where and how fast the work is done, not which: these may differ when a run is resumed."""
+"""Where, how fast and how long the work is done, not which: these may differ when a run is resumed."""
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:

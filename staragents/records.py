@@ -113,6 +113,11 @@ class Candidate:
     error_message: str | None = None
 
     @property
+    def tokens(self) -> int:
+        """All that was read and written for it, verdicts included."""
+        return self.tokens_in + self.tokens_out
+
+    @property
     def failed(self) -> bool:
         """An actor or engine failed on it; different from a text that was rejected."""
         return self.failed_stage is not None

@@ -55,6 +55,12 @@ def show_summary(console: Console, path: Path, summary: dict[str, Any]) -> None:
     for name in ("seeds", "drawn", "generated", "scored", "judged", "accepted", "kept_seed"):
         table.add_row(name.replace("_", " "), str(funnel[name]))
     console.print(table)
+    if stopped := summary["run"].get("stopped"):
+        console.print(
+            f"stopped by {stopped['rule']}={stopped['limit']} after {funnel['finished']} of "
+            f"{funnel['seeds']} seeds: {stopped['detail']}; with a larger value the same command goes on",
+            highlight=False,
+        )
     for warning in summary["warnings"]:
         console.print(f"note: {warning}", style="yellow", markup=False, highlight=False)
     console.print(f"engine: {summary['engine']}", highlight=False)

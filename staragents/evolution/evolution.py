@@ -11,6 +11,7 @@ from staragents.evolution.policy import Drawn, Neighbour, Outcome, Standing
 from staragents.evolution.tally import Tally
 from staragents.records import MISALIGNED, Candidate, stable_seed
 from staragents.reward.composite import choose, composite
+from staragents.reward.cost import CostScale
 from staragents.reward.difficulty import difficulties, misaligned, ranked_value
 from staragents.reward.rank_sketch import RankSketch
 
@@ -32,6 +33,7 @@ class Evolution:
         self._base_rewards = Tally(self._base_pairs)
         self._draws = min(config.evolution.draws, len(drawable))
         self._seen = RankSketch()
+        self._cost = CostScale(config.reward.cost)
         self._pending: dict[str, list[Drawn]] = {}
         self._recalled: dict[str, Sequence[Neighbour]] = {}
         self.committed = 0
@@ -68,16 +70,16 @@ class Evolution:
         if chosen is not None:
             chosen.selected = True
             self.chosen += 1
+        rewarded = [candidate for candidate in candidates if candidate.reward is not None]
+        for candidate in rewarded:
+            self._cost.add(candidate.tokens, candidate.seconds)
         outcomes = []
-        for candidate in candidates:
-            if candidate.reward is None:
-                continue
+        for candidate in rewarded:
+            value = self._cost.value(candidate.reward or 0.0, candidate.tokens, candidate.seconds)
             if candidate.base:
-                self._base_rewards.add(candidate.pair, candidate.reward)
+                self._base_rewards.add(candidate.pair, value)
             else:
-                outcomes.append(
-                    Outcome(candidate.pair, candidate.reward, candidate is chosen, candidate.propensity)
-                )
+                outcomes.append(Outcome(candidate.pair, value, candidate is chosen, candidate.propensity))
         if outcomes:
             self.policy.observe(outcomes, recalled)
         return chosen
@@ -92,6 +94,7 @@ class Evolution:
             "policy": self.policy.state(),
             "base_rewards": self._base_rewards.state(),
             "seen": self._seen.state(),
+            "cost": self._cost.state(),
             "pending": {
                 seed_id: [[drawn.pair, drawn.propensity] for drawn in draws]
                 for seed_id, draws in self._pending.items()
@@ -110,6 +113,7 @@ class Evolution:
         self.policy.restore(state["policy"])
         self._base_rewards.restore(state["base_rewards"])
         self._seen.restore(state["seen"])
+        self._cost.restore(state["cost"])
         self._pending = {
             seed_id: [Drawn(pair, propensity) for pair, propensity in draws]
             for seed_id, draws in state["pending"].items()
@@ -129,13 +133,18 @@ class Evolution:
                 self._seen.add(value)
         for candidate, difficulty in zip(scored, difficulties(scored, kind, self._seen), strict=True):
             candidate.difficulty = difficulty
-            candidate.reward = composite(self._win(candidate), difficulty, self._config.reward.composite)
+            candidate.reward = composite(
+                self._win(candidate), difficulty, self._config.reward.composite, self._chance(candidate)
+            )
             # The paper knows no such limit; and a recorded candidate may carry another config's mark.
             excluded = kind is not Difficulty.paper and misaligned(candidate)
             candidate.reject_reason = MISALIGNED if excluded else None
         for candidate in candidates:
             if candidate.reject_reason is not None and not candidate.failed:
                 candidate.reward = 0.0
+
+    def _chance(self, candidate: Candidate) -> float:
+        return stable_seed(str(self._config.run.seed), candidate.candidate_id, "pick") / 2**31
 
     def _win(self, candidate: Candidate) -> float | None:
         # The sample that all others were judged against ties with itself (paper eq. 6).

@@ -8,11 +8,14 @@ from staragents.config import Composite, Fallback, RewardConfig
 from staragents.records import Candidate
 
 
-def composite(win: float | None, difficulty: float, kind: Composite) -> float | None:
-    """Reward in [0, 1]: product is eq. 7, weighted the mean of both, the others take one side only.
+def composite(win: float | None, difficulty: float, kind: Composite, chance: float = 0.0) -> float | None:
+    """Reward in [0, 1]: product is eq. 7, weighted the mean of both, random the number `chance`, the others
+    take one side only.
 
     None if the verdict is needed but was unreadable, which says nothing about the candidate.
     """
+    if kind is Composite.random:
+        return chance
     if kind is Composite.dual_only:
         return difficulty
     if win is None:

@@ -249,6 +249,8 @@ def _number_keys() -> list[str]:
         models={"writer": ModelConfig()}, agents=AgentsConfig(instruction={"more": AgentConfig()})
     )
     settings.seeds.limit = settings.evolution.recalled_draws = 1
+    settings.run.max_tokens = settings.run.patience = 2
+    settings.run.max_minutes = 1.0
     numbers = [key for key, value in leaves(as_dict(settings)) if type(value) in (int, float)]
     return [".".join(key) for key in numbers if key != ("run", "seed")]
 

@@ -37,6 +37,8 @@ def test_pool_sizes_deadlines_and_the_output_may_change() -> None:
     other.run.attempts = 9
     other.run.deadline_s = 1
     other.run.checkpoint_s = 1
+    other.run.max_tokens = other.run.patience = 1000
+    other.run.max_minutes = 5.0
     other.output.dir = other.output.title = "elsewhere"
     other.output.resume = "must"
     assert fingerprint(other) == fingerprint(config)

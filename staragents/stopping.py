@@ -1,0 +1,122 @@
+"""When a run ends before its last seed: a budget of tokens or time, or rewards that no longer rise."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from staragents.config import RunConfig
+
+Z_90 = 1.645  # two-sided 90 % of the normal distribution
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The setting that ends a run, and the number of seeds it lets the run work on."""
+
+    rule: str
+    limit: float
+    seeds: int
+    detail: str
+
+
+class StopRules:
+    """Decides before which seed a run ends, from what is committed; only `max_minutes` looks at a clock.
+
+    A seed in work is always finished. So a decision is made when a seed is about to be started, and is kept:
+    a resumed run ends at the same seed, unless its limits are others.
+    """
+
+    def __init__(self, run: RunConfig) -> None:
+        self._limits = {
+            "max_tokens": run.max_tokens,
+            "max_minutes": run.max_minutes,
+            "patience": run.patience,
+        }
+        self._run = run
+        self._seeds = 0
+        self._tokens = 0
+        # Sum and sum of squares of the rewards in the block being filled and in the one before it.
+        self._block = [0.0, 0.0]
+        self._before: list[float] | None = None
+        self._flat = ""
+        self.changed = False
+        """The limits are others than those of the state that was restored."""
+        self.stop: Stop | None = None
+
+    def observe(self, tokens: int, reward: float) -> None:
+        """A seed was committed: what all its candidates cost, and what the chosen one earned (0 if none)."""
+        self._seeds += 1
+        self._tokens += tokens
+        if self._run.patience is None:
+            return
+        self._block = [self._block[0] + reward, self._block[1] + reward * reward]
+        if self._seeds % self._run.patience == 0:
+            if self._before is not None:
+                self._flat = self._no_rise(self._before, self._block, self._run.patience)
+            self._before, self._block = self._block, [0.0, 0.0]
+
+    def decide(self, number: int, seconds: float) -> bool:
+        """Whether seed `number`, counted from 0, must not be started `seconds` into the run."""
+        if self.stop is None and self._seeds:
+            self.stop = self._decided(number, seconds)
+        return self.stops(number)
+
+    def stops(self, number: int) -> bool:
+        """The same by what was decided before."""
+        return self.stop is not None and number >= self.stop.seeds
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "limits": self._limits,
+            "seeds": self._seeds,
+            "tokens": self._tokens,
+            "block": self._block,
+            "before": self._before,
+            "stop": asdict(self.stop) if self.stop else None,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on where `state` was taken. Under other limits everything is decided anew."""
+        self._seeds, self._tokens = state["seeds"], state["tokens"]
+        self.changed = state["limits"] != self._limits
+        if state["limits"]["patience"] == self._run.patience:
+            self._block, self._before = state["block"], state["before"]
+        if not self.changed and state["stop"]:
+            self.stop = Stop(**state["stop"])
+
+    def _decided(self, number: int, seconds: float) -> Stop | None:
+        run = self._run
+        # Those in work are counted at the mean cost so far, or a run would overshoot by all of them.
+        if run.max_tokens is not None and self._tokens / self._seeds * (number + 1) > run.max_tokens:
+            return Stop("run.max_tokens", run.max_tokens, number, "one more seed would go beyond")
+        if run.max_minutes is not None and seconds >= 60 * run.max_minutes:
+            return Stop("run.max_minutes", run.max_minutes, number, "the time is over")
+        if run.patience is not None and self._flat:
+            return Stop("run.patience", run.patience, number, self._flat)
+        return None
+
+    @staticmethod
+    def _no_rise(before: list[float], block: list[float], size: int) -> str:
+        (mean_before, variance_before), (mean, variance) = (
+            (total / size, max(0.0, squares / size - (total / size) ** 2))
+            for total, squares in (before, block)
+        )
+        half = Z_90 * math.sqrt((variance_before + variance) / size)
+        if mean - mean_before > half:
+            return ""
+        return (
+            f"the mean reward of {size} seeds, {mean:.3f}, is not above that of the {size} before, "
+            f"{mean_before:.3f}, by more than {half:.3f}"
+        )
+
+
+def stopped_before(run: RunConfig, state: dict[str, Any]) -> Stop | None:
+    """The rule that ended the run with this saved state, if it would end it again."""
+    if saved := state.get("stopping"):
+        rules = StopRules(run)
+        rules.restore(saved)
+        if rules.stops(state["cursor"]):
+            return rules.stop
+    return None

@@ -1,0 +1,143 @@
+"""A run ends at its budget, at the same seed however often it was interrupted; a larger one takes it on."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from staragents.config import Config, RunConfig
+from staragents.config_loading import load_config
+from staragents.errors import BadInput
+from staragents.stopping import StopRules, stopped_before
+from tests.unit.local_run import decided, local_run, state
+
+ROOT = Path(__file__).parents[2]
+
+
+def config(out: Path, *overrides: str) -> Config:
+    fixed = ("memory.enabled=false", "run.checkpoint_s=0", "run.admitted_seeds=4", "seeds.limit=30")
+    return load_config(ROOT / "configs/fake.yaml", [*fixed, f"output.dir={out}", *overrides])
+
+
+def tokens(run_dir: Path) -> int:
+    return sum(row["tokens_in"] + row["tokens_out"] for row in decided(run_dir))
+
+
+async def test_a_run_ends_at_its_token_budget_and_says_so(tmp_path: Path) -> None:
+    summary = await local_run(config(tmp_path, "run.max_tokens=30000"))
+    assert summary["run"]["stopped"]["rule"] == "run.max_tokens"
+    assert not summary["run"]["finished"]
+    done = summary["funnel"]["finished"]
+    assert 4 < done < 30
+    assert 30_000 * (1 - 2 / done) < tokens(tmp_path) < 30_000 * (1 + 1 / done)
+    assert sum(1 for _ in (tmp_path / "dataset.jsonl").open()) == done
+    assert "run.max_tokens=30000" in (tmp_path / "report.html").read_text()
+
+
+async def test_a_run_within_its_budget_is_not_stopped(tmp_path: Path) -> None:
+    summary = await local_run(config(tmp_path, "run.max_tokens=10000000", "run.max_minutes=60"))
+    assert summary["run"]["finished"]
+    assert summary["run"]["stopped"] is None
+
+
+async def test_a_larger_budget_goes_on_as_if_there_had_never_been_a_smaller(tmp_path: Path) -> None:
+    small, large = "run.max_tokens=20000", "run.max_tokens=35000"
+    await local_run(config(tmp_path / "twice", small))
+    first = decided(tmp_path / "twice")
+    assert stopped_before(config(tmp_path, small).run, state(tmp_path / "twice"))
+    assert not stopped_before(config(tmp_path, large).run, state(tmp_path / "twice"))
+    await local_run(config(tmp_path / "twice", "run.max_tokens=null"))
+    await local_run(config(tmp_path / "once"))
+    assert decided(tmp_path / "twice") == decided(tmp_path / "once")
+    assert 0 < len(first) < len(decided(tmp_path / "once"))
+
+
+@pytest.mark.parametrize("after", [1, 4, 7])
+async def test_an_interrupted_run_ends_at_the_same_seed(tmp_path: Path, after: int) -> None:
+    rules = ("run.max_tokens=25000",)
+    await local_run(config(tmp_path / "undisturbed", *rules))
+
+    def drain(coordinator: Any) -> None:
+        commit = coordinator._commit
+
+        async def committed(*arguments: Any) -> None:
+            await commit(*arguments)
+            if coordinator._cursor == after:
+                await coordinator.drain()
+
+        coordinator._commit = committed
+
+    summary = await local_run(config(tmp_path / "drained", *rules), drain)
+    assert summary["funnel"]["finished"] < len({row["seed_id"] for row in decided(tmp_path / "undisturbed")})
+    assert summary["run"]["stopped"] is None
+    await local_run(config(tmp_path / "drained", *rules))
+    assert decided(tmp_path / "drained") == decided(tmp_path / "undisturbed")
+
+
+async def test_a_smaller_budget_than_what_is_spent_ends_the_run_at_once(tmp_path: Path) -> None:
+    await local_run(config(tmp_path, "run.max_tokens=25000"))
+    before = decided(tmp_path)
+    summary = await local_run(config(tmp_path, "run.max_tokens=10000"))
+    assert decided(tmp_path) == before
+    assert summary["run"]["stopped"]["limit"] == 10_000
+
+
+async def test_no_time_left_ends_the_run_after_the_seeds_in_work(tmp_path: Path) -> None:
+    summary = await local_run(config(tmp_path, "run.max_minutes=1e-9"))
+    assert summary["run"]["stopped"]["rule"] == "run.max_minutes"
+    assert summary["funnel"]["finished"] == 4  # run.admitted_seeds
+
+
+async def test_rewards_that_do_not_rise_end_a_patient_run(tmp_path: Path) -> None:
+    summary = await local_run(config(tmp_path, "run.patience=5"))
+    stopped = summary["run"]["stopped"]
+    assert stopped["rule"] == "run.patience"
+    assert summary["funnel"]["finished"] % 5 == 3, "decided at a multiple of 5, with 3 more in work"
+    assert "not above" in stopped["detail"]
+
+
+def feed(rules: StopRules, rewards: list[float]) -> int | None:
+    """The number of seeds after which the rules stop, with one seed in work at a time."""
+    for number, reward in enumerate(rewards, 1):
+        rules.observe(100, reward)
+        if rules.decide(number, 0.0):
+            return number
+    return None
+
+
+def test_patience_waits_while_rewards_rise_and_ends_when_they_are_flat() -> None:
+    dice = random.Random(1)
+    rising = [min(1.0, 0.1 + 0.2 * (n // 50) + 0.05 * dice.random()) for n in range(250)]
+    flat = [0.9 + 0.05 * dice.random() for _ in range(100)]
+    assert feed(StopRules(RunConfig(patience=50)), rising) is None
+    assert feed(StopRules(RunConfig(patience=50)), rising + flat) == 300
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=60), st.data())
+def test_rules_restored_at_any_point_decide_as_undisturbed_ones(rewards: list[float], data: Any) -> None:
+    run = RunConfig(patience=7, max_tokens=5_000)
+    undisturbed, before = StopRules(run), StopRules(run)
+    cut = data.draw(st.integers(0, len(rewards)))
+    expected = feed(undisturbed, rewards)
+    found = feed(before, rewards[:cut])
+    if found is None:
+        after = StopRules(run)
+        after.restore(json.loads(json.dumps(before.state())))
+        for number, reward in enumerate(rewards[cut:], cut + 1):
+            after.observe(100, reward)
+            if after.decide(number, 0.0):
+                found = number
+                break
+    assert found == expected
+
+
+@pytest.mark.parametrize("key", ["run.max_tokens=0", "run.max_minutes=0", "run.patience=1"])
+def test_a_limit_out_of_range_is_bad_input(tmp_path: Path, key: str) -> None:
+    with pytest.raises(BadInput, match=key.partition("=")[0]):
+        config(tmp_path, key)
