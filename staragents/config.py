@@ -10,6 +10,7 @@ from typing import Any
 class EngineKind(StrEnum):
     vllm = "vllm"
     openai = "openai"
+    recorded = "recorded"
     fake = "fake"
 
 
@@ -44,9 +45,13 @@ class ModelConfig:
     """One engine, shared by every agent and judge that names it."""
 
     kind: EngineKind = EngineKind.vllm
-    """vllm (on this cluster), openai (any OpenAI-compatible server) or fake."""
+    """vllm (on this cluster), openai (any OpenAI-compatible server), recorded (a table) or fake."""
     model: str = ""
-    """A hub id, a local folder, or `packaged:smollm2-135m-instruct`."""
+    """A hub id, a local folder, or `packaged:smollm2-135m-instruct`. For recorded: the agent in the table, or
+    `judge`."""
+    table: str | None = None
+    """For recorded: JSONL or .gz with `instruction` and `response` {agent: text}; for `judge` also with
+    `reference`, the seed's response, and `win` {agent: 0 to 1}. What it lacks fails."""
     dtype: str = "auto"
     """auto takes bfloat16 on a GPU and on a CPU with AMX, else float32, which is 2-4x faster there."""
     max_model_len: int = 4096

@@ -67,6 +67,11 @@ def _models(config: Config) -> Iterator[str]:
             if not model.model:
                 yield f"{key}.model: expected the model's name on the server, got nothing"
             yield from _url(f"{key}.base_url", model.base_url or "")
+        elif model.kind is EngineKind.recorded:
+            if not model.model:
+                yield f"{key}.model: expected the name of an agent in the table, or judge, got nothing"
+            if not Path(model.table or "").expanduser().is_file():
+                yield f"{key}.table: expected a JSONL file of recorded answers, got {shown(model.table)}"
         yield from _one_of(f"{key}.dtype", model.dtype, DTYPES)
         yield from _key_variable(f"{key}.api_key_env", model.api_key_env)
         if model.min_replicas > model.max_replicas:

@@ -53,7 +53,7 @@ class Generation:
 
 
 class Engine(Protocol):
-    """Writes text for every agent that names its model. Implemented in `actors`: vllm, openai, fake."""
+    """Writes text for every agent that names its model. In `actors`: vllm, openai, recorded, fake."""
 
     kind: str
 

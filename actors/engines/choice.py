@@ -17,6 +17,10 @@ def make_engine(config: ModelConfig, model_path: str) -> Engine:
             from actors.engines.openai_engine import OpenAIEngine
 
             return OpenAIEngine(config)
+        case EngineKind.recorded:
+            from actors.engines.recorded_engine import RecordedEngine
+
+            return RecordedEngine(config)
         case EngineKind.fake:
             from actors.engines.fake_engine import FakeEngine
 

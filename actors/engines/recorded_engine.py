@@ -1,0 +1,95 @@
+"""Answers and verdicts from a table that was recorded before: a run without a model."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+from staragents.config import ModelConfig
+from staragents.errors import BadInput, EngineDead, EngineError
+from staragents.generation import Generation, GenerationRequest, TokenLogprobs
+from staragents.replay.recorded_answers import RecordedAnswers
+
+# What staragents/prompts/judge.j2 shows of either side, within its fences.
+_SIDE = re.compile(r"<(data\w*) ([AB])>\n\s*Instruction: (.*?)\nResponse: (.*?)\n</\1>", re.DOTALL)
+
+
+class NotRecorded(EngineError):
+    """The table has no such answer, and never will have."""
+
+    retryable = False
+
+
+class RecordedEngine:
+    """`model` is an agent of the table, whose text there is the answer to an instruction; or `judge`, which
+    gives the recorded win of the answer that it is shown beside the reference.
+
+    Nothing is made up: what the table lacks fails. There is no tokenizer, so tokens are words.
+    """
+
+    kind = "recorded"
+
+    def __init__(self, config: ModelConfig) -> None:
+        self.config = config
+        self._answers: RecordedAnswers | None = None
+
+    async def start(self) -> None:
+        """Read the table. Raises EngineDead if it can't be read or the agent is not in it."""
+        try:
+            self._answers = RecordedAnswers.read(self.config.table or "")
+        except BadInput as error:
+            raise EngineDead(error.problems[0]) from error
+        known = sorted(self._answers.agents)
+        if self.config.model not in (*known, "judge"):
+            raise EngineDead(
+                f"{self.config.table}: expected one of {', '.join(known)}, got {self.config.model}"
+            )
+
+    async def check(self) -> None:
+        """A table never dies."""
+
+    async def stop(self) -> None:
+        self._answers = None
+
+    async def generate(self, request: GenerationRequest) -> Generation:
+        """Look the answer up. Raises NotRecorded."""
+        if self._answers is None:
+            raise EngineDead("the table of recorded answers was not read yet")
+        prompt = request.messages[-1].content if request.messages else request.prompt or ""
+        words = prompt.count(" ") + 1
+        if self.config.model == "judge":
+            tokens = _verdict(request.json_schema, self._a_wins(prompt))
+            shown = tokens if request.top_logprobs else ()
+            return Generation("".join(t.text for t in tokens), "stop", words, len(tokens), 0.0, shown)
+        text = self._answers.text(prompt, self.config.model)
+        if text is None:
+            raise NotRecorded(
+                f"no answer of {self.config.model} is recorded to {prompt[:60]!r}; the prompt must be the "
+                "instruction alone, as that of `direct` is"
+            )
+        return Generation(text, "stop", words, text.count(" ") + 1, 0.0)
+
+    def _a_wins(self, prompt: str) -> float:
+        """Probability that A is preferred; one of both must be a recorded answer, the other the reference."""
+        assert self._answers is not None
+        sides = {label: (instruction, text) for _, label, instruction, text in _SIDE.findall(prompt)}
+        if sides.keys() == {"A", "B"}:
+            for label, other in (("A", "B"), ("B", "A")):
+                win = self._answers.win(*sides[label])
+                if win is not None and self._answers.is_reference(*sides[other]):
+                    return win if label == "A" else 1.0 - win
+        raise NotRecorded("no verdict on these two texts is recorded; none may be cut (judge.max_text_chars)")
+
+
+def _verdict(schema: dict[str, Any] | None, a_wins: float) -> tuple[TokenLogprobs, ...]:
+    """The tokens of a JSON object with the schema's properties, `verdict` with its probabilities."""
+    top = {label: math.log(max(p, 1e-12)) for label, p in (("A", a_wins), ("B", 1.0 - a_wins))}
+    label = "tie" if a_wins == 0.5 else max(top, key=lambda name: top[name])
+    tokens = [TokenLogprobs("{")]
+    for name in (schema or {}).get("properties", {"verdict": {}}):
+        tokens.append(TokenLogprobs(f'{"," if len(tokens) > 1 else ""}{json.dumps(name)}:"'))
+        tokens.append(TokenLogprobs(label, top) if name == "verdict" else TokenLogprobs("recorded verdict"))
+        tokens.append(TokenLogprobs('"'))
+    return (*tokens, TokenLogprobs("}"))

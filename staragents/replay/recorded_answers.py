@@ -1,0 +1,86 @@
+"""The texts in a table of recorded agents, and what a judge gave for them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from staragents.errors import BadInput
+from staragents.rows.content import opened
+
+MOST_PROBLEMS = 20
+
+
+@dataclass(slots=True)
+class RecordedAnswers:
+    """JSONL, plain or .gz, with `instruction` and `response` {agent: text} in each row. Verdicts need `win`
+    {agent: probability that its response beats the reference} and `reference` too.
+
+    Texts are looked up without regard to white space. A row may lack agents.
+    """
+
+    agents: set[str] = field(default_factory=set)
+    _texts: dict[tuple[str, str], str] = field(default_factory=dict)
+    _wins: dict[tuple[str, str], float] = field(default_factory=dict)
+    _references: set[tuple[str, str]] = field(default_factory=set)
+
+    @classmethod
+    def read(cls, path: str | Path) -> RecordedAnswers:
+        """Raises BadInput with file:row:field for every bad row."""
+        answers, problems = cls(), []
+        with opened(Path(path).expanduser(), str(path)) as content:
+            for number, line in enumerate(content.lines(), 1):
+                problems += [f"{path}:{number}{problem}" for problem in answers._add(line)]
+                if len(problems) >= MOST_PROBLEMS:
+                    break
+        if not problems and not answers.agents:
+            problems.append(f"{path}: expected at least one row, got an empty file")
+        if problems:
+            raise BadInput(problems)
+        return answers
+
+    def text(self, instruction: str, agent: str) -> str | None:
+        """What this agent answered."""
+        return self._texts.get((_plain(instruction), agent))
+
+    def win(self, instruction: str, response: str) -> float | None:
+        """The probability in [0, 1] that this response beats the reference."""
+        return self._wins.get((_plain(instruction), _plain(response)))
+
+    def is_reference(self, instruction: str, response: str) -> bool:
+        return (_plain(instruction), _plain(response)) in self._references
+
+    def _add(self, line: bytes) -> list[str]:
+        """Take up a row; returns what is wrong with it."""
+        try:
+            row = json.loads(line)
+        except ValueError:
+            row = None
+        if not isinstance(row, dict):
+            return [": expected a JSON object"]
+        instruction, responses, wins = row.get("instruction"), row.get("response"), row.get("win") or {}
+        if not isinstance(instruction, str) or not instruction.strip():
+            return [":instruction: expected a text"]
+        if not isinstance(responses, dict) or not all(isinstance(text, str) for text in responses.values()):
+            return [":response: expected an object {agent: text}"]
+        if not isinstance(wins, dict) or not all(_is_share(win) for win in wins.values()):
+            return [":win: expected an object {agent: 0 to 1}"]
+        key = _plain(instruction)
+        self.agents |= responses.keys()
+        for agent, text in responses.items():
+            self._texts[key, agent] = text
+            if agent in wins:
+                self._wins[key, _plain(text)] = float(wins[agent])
+        if isinstance(row.get("reference"), str):
+            self._references.add((key, _plain(row["reference"])))
+        return []
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
