@@ -14,6 +14,7 @@ from ray.serve.exceptions import RayServeException
 from actors.generator import Refusal
 from staragents.errors import EngineError, PromptTooLong
 from staragents.generation import Generation, GenerationRequest
+from staragents.generation_cache import GenerationCache
 from staragents.records import stable_seed
 
 
@@ -50,6 +51,8 @@ class GeneratorClient:
     handles: dict[str, Handle]
     windows: dict[str, int]
     attempts: int
+    cache: GenerationCache | None = None
+    """Answers that runs of one comparison share."""
     counters: dict[str, ModelCounters] = field(init=False)
     _slots: dict[str, asyncio.Semaphore] = field(init=False)
 
@@ -63,6 +66,8 @@ class GeneratorClient:
         Every try has the same random seed and another request id, so a retry repeats the same piece of work
         and never meets its own older copy inside an engine.
         """
+        if self.cache is not None and (known := self.cache.get(model, request)) is not None:
+            return known
         counters = self.counters[model]
         async with self._slots[model]:
             counters.running += 1
@@ -77,6 +82,8 @@ class GeneratorClient:
         counters.answers += 1
         counters.tokens_in += answer.tokens_in
         counters.tokens_out += answer.tokens_out
+        if self.cache is not None:
+            self.cache.put(model, request, answer)
         return answer
 
     async def _tries(self, model: str, request: GenerationRequest) -> Generation | Refusal:
