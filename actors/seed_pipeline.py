@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Protocol
 
 from staragents import judge
@@ -72,6 +73,7 @@ class SeedPipeline:
             seed_row=seed.row,
             base=drawn.pair in self.config.agents.base_pairs,
             domain_similarity=max((n.similarity for n in neighbours), default=None),
+            recalled=[asdict(neighbour) for neighbour in neighbours],
             stage_seconds={},
             stage_tokens={},
         )

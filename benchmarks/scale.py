@@ -5,7 +5,7 @@
 
 `loop` hands finished candidates to the coordinator at once: admission, draws, rewards, learning, shards and
 snapshots are left. `slots` lets every generation take a lognormal time, as 4 replicas of 64 requests each
-would, and counts how many of the 256 slots are busy in the middle half of the run.
+would that write and judge, and counts how many of the 256 slots are busy in the middle half of the run.
 """
 
 from __future__ import annotations
@@ -110,16 +110,15 @@ def loop(sizes: list[int]) -> None:
 
 
 async def busy_share(config: Config, mean_s: float, spread: float) -> float:
-    """Mean share of the writer's slots that are busy while between 1/4 and 3/4 of the seeds are committed."""
-    writer = Slow(FakeEngine(config.models["writer"]), mean_s, spread)
-    judge = Slow(FakeEngine(config.models["judge"]), mean_s, spread)
-    coordinator = make(config, {"writer": writer, "judge": judge})
+    """Mean share of the slots that are busy while between 1/4 and 3/4 of the seeds are committed."""
+    pool = Slow(FakeEngine(config.models["writer"]), mean_s, spread)
+    coordinator = make(config, {"writer": pool})
     running = asyncio.ensure_future(coordinator.run())
     samples = []
     while not running.done():
         await asyncio.sleep(SAMPLE_S)
         if 0.25 <= coordinator.progress.seeds / coordinator.progress.total_seeds <= 0.75:
-            samples.append(writer.running / SLOTS)
+            samples.append(pool.running / SLOTS)
     await running
     return sum(samples) / len(samples)
 
@@ -127,7 +126,7 @@ async def busy_share(config: Config, mean_s: float, spread: float) -> float:
 def slots(admitted: list[int], seeds: int, mean_s: float, spread: float) -> None:
     for number in admitted:
         with tempfile.TemporaryDirectory() as folder:
-            config = settings(folder, seeds, f"run.admitted_seeds={number}")
+            config = settings(folder, seeds, f"run.admitted_seeds={number}", "judge.model=writer")
             share = asyncio.run(busy_share(config, mean_s, spread))
         print(f"run.admitted_seeds={number}: {100 * share:.1f} % of {SLOTS} slots busy")
 

@@ -10,6 +10,7 @@ import click
 
 import staragents
 from cluster.commands.doctor import doctor
+from cluster.commands.explain import explain
 from cluster.commands.memory import memory
 from cluster.commands.preview import preview
 from cluster.commands.replay import replay
@@ -43,7 +44,7 @@ def cli(verbose: bool) -> None:
         logging.getLogger(noisy).setLevel(logging.INFO if verbose else logging.ERROR)
 
 
-for command in (run, preview, validate, doctor, score, report, replay, memory):
+for command in (run, preview, validate, doctor, score, report, explain, replay, memory):
     cli.add_command(command)
 
 

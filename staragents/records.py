@@ -105,6 +105,8 @@ class Candidate:
     judge_win_second: float | None = None
     judge_reason: str | None = None
     difficulty: float | None = None
+    recalled: list[dict[str, Any]] | None = None
+    """The neighbours of the draw: {pair, reward, similarity}, the most similar first."""
     stage_seconds: dict[str, float] | None = None
     stage_tokens: dict[str, int] | None = None
     failed_stage: str | None = None
@@ -129,6 +131,9 @@ class Candidate:
 
 
 _MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+_NEIGHBOURS = pa.list_(
+    pa.struct([("pair", pa.string()), ("reward", pa.float64()), ("similarity", pa.float64())])
+)
 _FLOATS = pa.map_(pa.string(), pa.float64())
 _COUNTS = pa.map_(pa.string(), pa.int64())
 
@@ -175,6 +180,7 @@ CANDIDATE_SCHEMA = pa.schema(
         ("judge_win_second", pa.float64()),
         ("judge_reason", pa.string()),
         ("difficulty", pa.float64()),
+        ("recalled", _NEIGHBOURS),
         ("stage_seconds", _FLOATS),
         ("stage_tokens", _COUNTS),
         ("failed_stage", pa.string()),

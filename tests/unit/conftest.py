@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import random
@@ -24,10 +25,11 @@ from staragents.config import (
     ScorerModelConfig,
     ScoringConfig,
 )
-from staragents.config_loading import to_yaml
+from staragents.config_loading import load_config, to_yaml
 from staragents.messages import Message
 from staragents.records import Candidate, candidates_table, stable_id
 from staragents.summary import summarise
+from tests.unit.local_run import local_run
 
 QUALITY = {"deepen+careful": 0.66, "concretise+careful": 0.6, "deepen+brief": 0.42, "concretise+brief": 0.38}
 BASE_PAIR = "keep+careful"
@@ -199,3 +201,15 @@ def run_writer(tmp_path: Path) -> Callable[..., Path]:
         return write_run(tmp_path / f"run-{len(list(tmp_path.iterdir()))}", **settings)
 
     return write
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of 40 seeds on fake engines in this process, with recall; never to be written to."""
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    memory = ["memory.warmup=0", "memory.min_similarity=0.2"]
+    config = load_config(
+        Path(__file__).parents[2] / "configs/fake.yaml", [f"output.dir={folder}", "seeds.limit=40", *memory]
+    )
+    asyncio.run(local_run(config))
+    return folder

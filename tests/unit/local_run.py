@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from actors.coordinator import Coordinator
 from actors.generator import Generator, Refusal
-from actors.generator_client import GeneratorClient
+from actors.generator_client import GeneratorClient, Handle
+from actors.memory import MemoryActor
 from staragents.config import Config
 from staragents.generation import Generation, GenerationRequest
 from staragents.messages import Conversation
@@ -39,6 +42,17 @@ class LocalScorer:
         return self._model.score([ScoreRow(messages)])[0], 0.0
 
 
+class LocalActor:
+    """An actor in this process: `actor.method.remote(...)` starts at once."""
+
+    def __init__(self, actor: Any) -> None:
+        self._actor = actor
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._actor, name)
+        return SimpleNamespace(remote=lambda *arguments: asyncio.ensure_future(method(*arguments)))
+
+
 async def local_handles(config: Config) -> dict[str, LocalHandle]:
     handles = {}
     for name, model in config.models.items():
@@ -51,28 +65,32 @@ async def local_handles(config: Config) -> dict[str, LocalHandle]:
 async def local_run(
     config: Config,
     before: Callable[[Coordinator], Any] = lambda coordinator: None,
-    handles: dict[str, LocalHandle] | None = None,
+    handles: Mapping[str, Handle] | None = None,
     **client: Any,
 ) -> dict[str, Any]:
-    """Run or resume `config`, whose memory must be off; returns the summary. `before` may change things."""
-    assert not config.memory.enabled
+    """Run or resume `config`; returns the summary. `before` may change things."""
     scan = SeedFile(config.seeds).scan()
     run = RunDirectory(config.output.dir)
     run.create(config, run.check(config))
     handles = handles or await local_handles(config)
+    memory = MemoryActor(config.memory, str(run.memory), "", run.name) if config.memory.enabled else None
     windows = {name: model.max_ongoing for name, model in config.models.items()}
     coordinator = Coordinator(
         config,
         scan,
-        GeneratorClient(handles, windows, config.run.attempts, **client),
+        GeneratorClient(dict(handles), windows, config.run.attempts, **client),
         LocalScorer("target"),  # type: ignore[arg-type]
         LocalScorer("larger"),  # type: ignore[arg-type]
         True,
-        None,
+        LocalActor(memory) if memory else None,
         {"engines": {name: model.kind.value for name, model in config.models.items()}},
     )
     before(coordinator)
-    return await coordinator.run()
+    try:
+        return await coordinator.run()
+    finally:
+        if memory is not None:
+            await memory.close()
 
 
 def decided(run_dir: str | Path) -> list[dict[str, Any]]:

@@ -1,0 +1,1 @@
+"""Why one seed became what it became, from what its run saved."""

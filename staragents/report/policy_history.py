@@ -1,0 +1,51 @@
+"""A run's policy, shown its saved rows again in the same order: what it believed at any seed."""
+
+from __future__ import annotations
+
+from staragents.config import Config
+from staragents.evolution.choice import make_policy
+from staragents.evolution.policy import Neighbour, Outcome, Policy
+from staragents.report.rows import Row
+from staragents.reward.cost import CostScale
+
+
+class PolicyHistory:
+    """`policy` is what the run's own was after the seeds added so far; None if every pair is a base pair."""
+
+    def __init__(self, config: Config, total_seeds: int) -> None:
+        arms = [pair for pair in config.pairs if pair not in config.agents.base_pairs]
+        self.policy: Policy | None = (
+            make_policy(config.evolution, arms, total_seeds, config.factors) if arms else None
+        )
+        self.seeds = 0
+        self._cost = CostScale(config.reward.cost)
+
+    def add_seed(self, rows: list[Row]) -> None:
+        """The next seed's candidates. Base pairs are always called: the policy learns nothing of them."""
+        self.seeds += 1
+        if self.policy is None:
+            return
+        rewarded = [row for row in rows if row["reward"] is not None]
+        for row in rewarded:
+            self._cost.add(*_cost(row))
+        outcomes = [
+            Outcome(
+                row["pair"],
+                self._cost.value(row["reward"], *_cost(row)),
+                bool(row["selected"]),
+                row["propensity"],
+            )
+            for row in rewarded
+            if not row["base"]
+        ]
+        if outcomes:
+            self.policy.observe(outcomes, recalled(rows))
+
+
+def recalled(rows: list[Row]) -> list[Neighbour]:
+    """The neighbours that the draw of these candidates knew, the most similar first."""
+    return [Neighbour(**neighbour) for neighbour in rows[0]["recalled"] or []]
+
+
+def _cost(row: Row) -> tuple[int, float]:
+    return row["tokens_in"] + row["tokens_out"], row["seconds"]
