@@ -97,6 +97,13 @@ class RunDirectory:
     def summary(self) -> dict[str, Any] | None:
         return self._read("summary.json")
 
+    def diagnosis(self) -> dict[str, Any]:
+        """What `staragents diagnose` found; {} if it was not asked since the run last went on."""
+        found, summary = self._read("diagnosis.json"), self.summary()
+        if found is None or summary is None or found["seeds"] != summary["funnel"]["finished"]:
+            return {}
+        return found
+
     def shards(self) -> list[Path]:
         """All complete shards in the order they were committed."""
         return sorted(self.candidates.glob("part-*.parquet"))

@@ -74,11 +74,15 @@ class Line:
         return self._xy / math.sqrt(self._xx * self._yy)
 
     @property
+    def slope(self) -> float | None:
+        """Of the fitted line."""
+        return None if self.correlation is None else self._xy / self._xx
+
+    @property
     def at_zero(self) -> float | None:
         """y of the fitted line at x = 0."""
-        if self.correlation is None:
-            return None
-        return self.mean_y - self._xy / self._xx * self.mean_x
+        slope = self.slope
+        return None if slope is None else self.mean_y - slope * self.mean_x
 
 
 @dataclass(slots=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from staragents.diagnosis.certainty import entropy
 from staragents.report.chart import Chart
+from staragents.report.diagnosis_charts import domains_chart, entropy_chart
 from staragents.report.evidence import Evidence
 from staragents.report.page import rendered
 from staragents.report.quality_charts import (
@@ -22,7 +24,7 @@ from staragents.report.run_charts import (
     tokens_chart,
 )
 from staragents.report.saved_run import REFERENCE, SavedRun
-from staragents.report.timeline import Timeline
+from staragents.report.timeline import Moment, Timeline
 
 Section = tuple[str, list[Chart]]
 
@@ -50,6 +52,7 @@ def _page(run: SavedRun, evidence: Evidence) -> str:
         title=run.title,
         reference=REFERENCE,
         summary=run.summary,
+        findings=run.diagnosis.get("findings", run.summary["warnings"]),
         facts=run.summary["run"],
         sections=sections,
         examples=evidence.examples.chosen(),
@@ -74,5 +77,11 @@ def _sections(run: SavedRun, evidence: Evidence) -> list[Section]:
             "Difficulty and judge",
             [ifd_chart(evidence.ifd_accepted, evidence.ifd_others), judge_chart(evidence.verdicts)],
         ),
+        ("Diagnosis", [entropy_chart(_entropy(moments)), domains_chart(run.diagnosis.get("domains"))]),
         ("Cost", [tokens_chart(stages), seconds_chart(stages)]),
     ]
+
+
+def _entropy(moments: list[Moment]) -> list[list[float]]:
+    values = [(moment.seeds, entropy(moment.standings)) for moment in moments]
+    return [[seeds, value] for seeds, value in values if value is not None]

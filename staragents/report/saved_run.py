@@ -22,6 +22,8 @@ class SavedRun:
     config: Config
     config_text: str
     summary: dict[str, Any]
+    diagnosis: dict[str, Any]
+    """See `RunDirectory.diagnosis`."""
 
     @classmethod
     def open(cls, run_dir: str | Path) -> SavedRun:
@@ -35,7 +37,7 @@ class SavedRun:
         summary = folder.summary()
         if summary is None:
             raise BadInput(f"{folder.path}: no summary.json: the run did not come to its end yet")
-        return cls(folder, from_yaml(text), text, summary)
+        return cls(folder, from_yaml(text), text, summary, folder.diagnosis())
 
     @property
     def title(self) -> str:

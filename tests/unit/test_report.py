@@ -16,7 +16,19 @@ from staragents.report.rows import read_rows
 from staragents.report.saved_run import SavedRun
 from staragents.report.timeline import POINTS, Timeline
 
-CHARTS = {"funnel", "losses", "policy", "beliefs", "rewards", "recall", "ifd", "judge", "tokens", "seconds"}
+CHARTS = {
+    "funnel",
+    "losses",
+    "policy",
+    "beliefs",
+    "rewards",
+    "recall",
+    "ifd",
+    "judge",
+    "entropy",
+    "tokens",
+    "seconds",
+}
 MARK = "document.documentElement.dataset.ran=1"
 PAYLOAD = (
     f'</script><script>{MARK}</script><!--<script><img src=x onerror="{MARK}"> {{{{ 7 * 7 }}}} '
@@ -100,7 +112,7 @@ def test_tiny_run_has_a_report(run_writer: Callable[..., Path], seeds: int) -> N
 def test_run_in_which_everything_failed_has_a_report(run_writer: Callable[..., Path]) -> None:
     folder = run_writer(seeds=4, dead=True)
     page = Page(write_report(folder))
-    assert set(page.figures) == {"funnel", "losses", "recall", "policy", "beliefs"}
+    assert set(page.figures) == {"funnel", "losses", "recall", "policy", "beliefs", "entropy"}
     assert "No candidate was scored by both models." in page.text
 
 
@@ -129,8 +141,18 @@ def test_same_run_gives_the_same_report(run_writer: Callable[..., Path]) -> None
 
 
 def test_hostile_texts_are_shown_and_not_interpreted(run_writer: Callable[..., Path], tmp_path: Path) -> None:
-    path = write_report(run_writer(seeds=12, text=PAYLOAD, pairs=PAIRS))
+    folder = run_writer(seeds=12, text=PAYLOAD, pairs=PAIRS)
+    cell = {"domain": PAYLOAD, "candidates": 3, "reward": 0.5, "half_width_90": 0.1, "stands_out": True}
+    domains = {
+        "domains": [{"name": PAYLOAD, "seeds": 12}],
+        "pairs": list(PAIRS),
+        "cells": [{"pair": pair, **cell} for pair in PAIRS],
+    }
+    diagnosis = {"seeds": 12, "findings": [PAYLOAD], "domains": domains}
+    (folder / "diagnosis.json").write_text(json.dumps(diagnosis), encoding="utf-8")
+    path = write_report(folder)
     page = Page(path)
+    assert "domains" in page.figures
     assert [tag for tag, _ in page.tags].count("script") == 3
     assert not any(name.startswith("on") for _, attrs in page.tags for name in attrs)
     assert "{{ 7 * 7 }}" in page.text

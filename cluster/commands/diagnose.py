@@ -1,0 +1,105 @@
+"""`staragents diagnose`: what a finished run says about itself, a sentence and a setting each."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from staragents.config import Config
+from staragents.errors import BadInput
+from staragents.printable import printable
+from staragents.report.saved_run import SavedRun
+from staragents.rows.raw_row import RawRow
+
+PAIRS_SHOWN = 20
+
+
+@click.command()
+@click.argument("run_dir", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--embedder", help="Model that finds the domains; the default is the run's memory.embedder.")
+@click.option("--label", metavar="COLUMN", help="Take this column of the seed file as the domain instead.")
+@click.option("--json", "as_json", is_flag=True, help="Print findings and all numbers as JSON.")
+def diagnose(run_dir: Path, embedder: str | None, label: str | None, as_json: bool) -> None:
+    """Say what went wrong or could be better in a run, and which setting to change.
+
+    Looks at yield, early lock-in, how reliable the ranking of the pairs is, memory, both models' IFDs, the
+    judge, cost, and which pairs stand out in which domain (clusters of the instructions). The result also
+    goes into diagnosis.json and report.html of the run.
+
+    \b
+    Examples:
+      staragents diagnose runs/demo
+      staragents diagnose runs/mine --label category
+    """
+    from actors.embedder import load_embedder
+    from staragents.diagnosis.diagnosis import Diagnosis
+    from staragents.report.report import write_report
+
+    run = SavedRun.open(run_dir)
+    if label is not None:
+        diagnosis = Diagnosis.of(run, None, labels_of(run.config, label))
+    else:
+        model = load_embedder(embedder or run.config.memory.embedder)
+        diagnosis = Diagnosis.of(run, model.embed)
+    result = {
+        "seeds": run.summary["funnel"]["finished"],
+        "findings": diagnosis.findings,
+        **diagnosis.numbers,
+    }
+    run.folder.write_json("diagnosis.json", result)
+    write_report(run_dir)
+    if as_json:
+        click.echo(json.dumps(result, ensure_ascii=False))
+        return
+    console = Console()
+    if not diagnosis.findings:
+        console.print("Nothing to complain about.")
+    for finding in diagnosis.findings:
+        console.print(Text(printable(f"- {finding}")))
+    if diagnosis.numbers["domains"]:
+        console.print(domain_table(diagnosis.numbers["domains"]))
+
+
+def labels_of(config: Config, column: str) -> dict[int, str]:
+    """The column's value by row of the seed file. Raises BadInput if no row has it."""
+    from staragents.rows.content import opened
+    from staragents.rows.json_rows import json_rows
+    from staragents.seeds.seed_path import seed_path
+
+    labels: dict[int, str] = {}
+    with opened(seed_path(config.seeds.path), config.seeds.path) as content:
+        for raw in json_rows(content, config.seeds.path):
+            value = raw.value.get(column) if isinstance(raw, RawRow) and isinstance(raw.value, dict) else None
+            if isinstance(value, str | int):
+                labels[raw.row] = " ".join(str(value).split()) or "other"
+    if not labels:
+        raise BadInput(f"--label: expected a column of {config.seeds.path}, got {column!r}")
+    return labels
+
+
+def domain_table(domains: dict[str, Any]) -> Table:
+    """Mean reward of each pair in each domain; * where it stands out."""
+    table = Table(title="mean reward of each pair in each domain (* stands out)", title_justify="left")
+    table.add_column("pair", overflow="fold")
+    for domain in domains["domains"]:
+        table.add_column(Text(printable(f"{domain['name']} ({domain['seeds']} seeds)")), justify="right")
+    cells = {(cell["pair"], cell["domain"]): cell for cell in domains["cells"]}
+    for pair in domains["pairs"][:PAIRS_SHOWN]:
+        shown = [_shown(cells.get((pair, domain["name"]))) for domain in domains["domains"]]
+        table.add_row(Text(printable(pair)), *shown)
+    if (more := len(domains["pairs"]) - PAIRS_SHOWN) > 0:
+        table.caption = f"{more} more pairs are in diagnosis.json"
+    return table
+
+
+def _shown(cell: dict[str, Any] | None) -> str:
+    if cell is None:
+        return "-"
+    half = "" if cell["half_width_90"] is None else f" +- {cell['half_width_90']:.2f}"
+    return f"{'*' if cell['stands_out'] else ''}{cell['reward']:.2f}{half}"

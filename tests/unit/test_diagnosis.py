@@ -1,0 +1,185 @@
+"""`staragents diagnose`: it finds what was planted, and nothing where nothing is."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+from actors.fake_embedder import FakeEmbedder
+from cluster.commands.diagnose import diagnose
+from staragents.diagnosis import domains, memory_lift
+from staragents.diagnosis.certainty import Certainty, entropy
+from staragents.diagnosis.certainty import findings as certainty_findings
+from staragents.diagnosis.diagnosis import Diagnosis
+from staragents.diagnosis.memory_lift import MemoryLift
+from staragents.errors import BadInput
+from staragents.evolution.policy import Standing
+from staragents.messages import Message
+from staragents.records import candidates_from_table, candidates_table
+from staragents.report.saved_run import SavedRun
+from staragents.report.timeline import Moment
+
+WORDS = (
+    "river mountain valley lake country border island coast",
+    "python function loop variable string integer module class",
+)
+PLANT = {("deepen+careful", 0): 0.25, ("concretise+brief", 1): 0.25}
+
+
+def planted(
+    write: Callable[..., Path], plant: dict[tuple[str, int], float], seed: int, seeds: int = 240
+) -> Path:
+    """A run whose even seeds are about geography and odd ones about programming; `plant` adds to the rewards
+    of a pair in one of them. deepen+careful is better everywhere."""
+    folder = write(seeds=seeds, seeds_per_shard=seeds)
+    (shard,) = (folder / "candidates").iterdir()
+    rng = random.Random(seed)
+    rows = candidates_from_table(pq.read_table(shard))
+    for row in rows:
+        domain = row.seed_row % 2
+        text = " ".join(random.Random(row.seed_row).sample(WORDS[domain].split(), 5))
+        row.seed_messages = (Message("user", f"Tell me of {text}."), row.seed_messages[-1])
+        if row.reward is not None:
+            usual = 0.4 + 0.1 * (row.pair == "deepen+careful") + 0.1 * domain
+            row.reward = min(max(rng.gauss(usual + plant.get((row.pair, domain), 0.0), 0.15), 0.0), 1.0)
+    pq.write_table(candidates_table(rows), shard)
+    return folder
+
+
+def diagnosed(folder: Path) -> Diagnosis:
+    return Diagnosis.of(SavedRun.open(folder), FakeEmbedder().embed)
+
+
+def test_the_diagnosis_finds_exactly_what_was_planted(run_writer: Callable[..., Path]) -> None:
+    found = diagnosed(planted(run_writer, PLANT, seed=1))
+    stands_out = {(c["pair"], c["domain"]) for c in found.numbers["domains"]["cells"] if c["stands_out"]}
+    names = [domain["name"] for domain in found.numbers["domains"]["domains"]]
+    assert len(names) == 2
+    (geography,) = [name for name in names if set(name.split(", ")) <= set(WORDS[0].split())]
+    (programming,) = [name for name in names if set(name.split(", ")) <= set(WORDS[1].split())]
+    assert stands_out == {("deepen+careful", geography), ("concretise+brief", programming)}
+    said = [finding for finding in found.findings if "stands out" in finding]
+    assert len(said) == 2
+    assert all("memory." in finding for finding in said)
+
+
+def test_a_pair_that_is_better_everywhere_stands_out_nowhere(run_writer: Callable[..., Path]) -> None:
+    """Twenty runs without a plant: Holm keeps the chance of any mark in a run below 5 %."""
+    marked = 0
+    for seed in range(20):
+        cells = diagnosed(planted(run_writer, {}, seed, seeds=120)).numbers["domains"]["cells"]
+        marked += any(cell["stands_out"] for cell in cells)
+    assert marked <= 3
+
+
+def test_the_command_prints_saves_and_completes_the_report(run_writer: Callable[..., Path]) -> None:
+    folder = planted(run_writer, PLANT, seed=1)
+    result = CliRunner().invoke(diagnose, [str(folder), "--embedder", "fake"], catch_exceptions=False)
+    assert "deepen+careful stands out on instructions about" in " ".join(result.output.split())
+    saved = json.loads((folder / "diagnosis.json").read_text())
+    assert saved["domains"]["pairs"]
+    page = (folder / "report.html").read_text()
+    assert "stands out on instructions about" in page
+    assert "How decided the policy is" in page
+    as_json = CliRunner().invoke(diagnose, [str(folder), "--embedder", "fake", "--json"])
+    assert json.loads(as_json.output) == saved
+
+
+def test_a_diagnosis_of_fewer_seeds_is_not_shown(run_writer: Callable[..., Path]) -> None:
+    folder = planted(run_writer, PLANT, seed=1)
+    CliRunner().invoke(diagnose, [str(folder), "--embedder", "fake"], catch_exceptions=False)
+    assert SavedRun.open(folder).diagnosis
+    path = folder / "diagnosis.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"seeds": 17}))
+    assert SavedRun.open(folder).diagnosis == {}
+
+
+def test_domains_can_be_a_column_of_the_seeds(run_writer: Callable[..., Path], tmp_path: Path) -> None:
+    folder = planted(run_writer, PLANT, seed=1)
+    seeds = tmp_path / "seeds.jsonl"
+    lines = [{"instruction": "x", "output": "y", "topic": ("geo", "code")[row % 2]} for row in range(1, 240)]
+    seeds.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    config = (folder / "config.yaml").read_text().replace("path: ''", f"path: {seeds}")
+    (folder / "config.yaml").write_text(config)
+    result = CliRunner().invoke(diagnose, [str(folder), "--label", "topic"], catch_exceptions=False)
+    said = " ".join(result.output.split())
+    assert "deepen+careful stands out on instructions about geo" in said
+    assert "concretise+brief stands out on instructions about code" in said
+    with pytest.raises(BadInput, match=r"--label: expected a column of .*seeds\.jsonl, got 'nothing'"):
+        CliRunner().invoke(diagnose, [str(folder), "--label", "nothing"], catch_exceptions=False)
+
+
+def standing(pair: str, probability: float, low: float, high: float) -> Standing:
+    return Standing(pair, probability, (low + high) / 2, low, high, 5)
+
+
+def test_entropy_is_1_for_uniform_draws_and_0_for_one_pair() -> None:
+    even = [standing(pair, 0.25, 0.0, 1.0) for pair in "abcd"]
+    assert entropy(even) == pytest.approx(1.0)
+    assert entropy([standing("a", 1.0, 0, 1), standing("b", 0.0, 0, 1)]) == 0.0
+    assert entropy(even[:1]) is None
+
+
+@pytest.mark.parametrize(
+    ("seeds", "rival_high", "expected"), [(10, 0.9, True), (10, 0.3, False), (60, 0.9, False)],
+    ids=["early and open", "early and decided", "late"],
+)  # fmt: skip
+def test_a_lock_in_is_early_and_undecided(seeds: int, rival_high: float, expected: bool) -> None:
+    rest = [standing(pair, 0.01, 0.1, rival_high) for pair in "bcd"]
+    moments = [
+        Moment(1, [standing(pair, 0.25, 0.0, 1.0) for pair in "abcd"]),
+        Moment(seeds, [standing("a", 0.97, 0.4, 0.6), *rest]),
+        Moment(100, [standing("a", 0.97, 0.4, 0.6), *rest]),
+    ]
+    numbers = Certainty().summary(moments)
+    assert (numbers["locked_in"] is not None) is expected
+    said = list(certainty_findings(numbers, "thompson"))
+    assert [finding.startswith("early lock-in") for finding in said] == [True] * expected
+
+
+def row(pair: str, reward: float, neighbours: int = 0, base: bool = False) -> dict[str, Any]:
+    return {
+        "pair": pair, "reward": reward, "neighbours": neighbours, "base": base, "domain_similarity": None,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("signal", [0.3, 0.0])
+def test_a_ranking_that_is_noise_is_said_to_be_noise(signal: float) -> None:
+    rng, sure = np.random.default_rng(0), Certainty()
+    for _ in range(400):
+        sure.add_seed(
+            [row(pair, signal * place / 8 + rng.normal(0.4, 0.1)) for place, pair in enumerate("abcdefgh")]
+        )
+    agreement = sure.summary([])["agreement"]
+    assert agreement > 0.9 if signal else agreement < 0.8
+    assert not (signal and list(certainty_findings(sure.summary([]), "thompson")))
+
+
+@pytest.mark.parametrize(("lift", "expected"), [(0.2, ""), (-0.2, "earn less"), (0.0, "no difference")])
+def test_the_lift_of_memory_leaves_out_what_came_before_the_first_recall(lift: float, expected: str) -> None:
+    rng, memory = np.random.default_rng(0), MemoryLift()
+    for _ in range(50):
+        memory.add_seed([row("a", 0.0)])
+    for number in range(400):
+        hit = number % 2 == 0
+        memory.add_seed(
+            [row("a", rng.normal(0.5 + lift * hit, 0.1), neighbours=3 * hit), row("b", 0.0, base=True)]
+        )
+    numbers = memory.summary()
+    low, high = numbers["interval_90"]
+    assert low < lift < high
+    assert high - low < 0.05
+    (said,) = list(memory_lift.findings(numbers)) or [""]
+    assert expected in said
+
+
+def test_texts_without_words_still_get_domains() -> None:
+    assert domains.named(["!!", "??"], np.array([0, 1])) == ["domain 1", "domain 2"]
