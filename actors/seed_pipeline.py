@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Protocol
 
-from staragents import judge
+from actors.judging import verdict_on
 from staragents.agents import AgentPair, candidate_id, pairs_from_config
 from staragents.config import Baseline, Compare, Config
 from staragents.errors import EngineError
@@ -156,9 +157,10 @@ class SeedPipeline:
         baseline = await self._baseline(seed, candidate, candidates, writing)
         if baseline is None:
             return
-        verdict: judge.Verdict | None = judge.TIE
-        if not judge.is_identical(candidate.messages, baseline):
-            verdict = await self._verdict(candidate, baseline)
+        ask = partial(self._ask, candidate, "judge", "judge")
+        verdict = await verdict_on(
+            candidate.candidate_id, candidate.messages, baseline, self.config.judge, self.config, ask
+        )
         if verdict is None:
             return
         candidate.judge_win, candidate.judge_agreement = verdict.win, verdict.agreement
@@ -197,30 +199,6 @@ class SeedPipeline:
         if generation is None:
             return None
         return seed.rewritten(instruction, agent.clean(generation.text))
-
-    async def _verdict(self, candidate: Candidate, baseline: Conversation) -> judge.Verdict | None:
-        settings = self.config.judge
-        model = self.config.models[settings.model]
-        for attempt in range(1 + settings.retries):
-            requests = judge.judge_requests(
-                settings,
-                model,
-                candidate.candidate_id,
-                candidate.messages,
-                baseline,
-                attempt,
-                self._deadline,
-                self._run_seed,
-            )
-            answers = await asyncio.gather(
-                *(self._ask(candidate, "judge", "judge", settings.model, request) for request in requests)
-            )
-            if any(answer is None for answer in answers):
-                return None
-            verdict = judge.combine([judge.parse_verdict(a, settings) for a in answers if a], settings)
-            if verdict is not None:
-                return verdict
-        return None
 
     async def _ask(
         self, candidate: Candidate, stage: str, agent: str, model: str, request: GenerationRequest

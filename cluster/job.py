@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 import staragents
+from cluster.commands.compare import compare
 from cluster.commands.diagnose import diagnose
 from cluster.commands.doctor import doctor
 from cluster.commands.explain import explain
@@ -45,7 +46,7 @@ def cli(verbose: bool) -> None:
         logging.getLogger(noisy).setLevel(logging.INFO if verbose else logging.ERROR)
 
 
-for command in (run, preview, validate, doctor, score, report, diagnose, explain, replay, memory):
+for command in (run, preview, validate, doctor, score, report, diagnose, explain, compare, replay, memory):
     cli.add_command(command)
 
 

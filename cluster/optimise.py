@@ -7,7 +7,9 @@ import logging
 import os
 import platform
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -15,7 +17,7 @@ from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutErro
 
 from cluster.demand import demand_of
 from cluster.panel import Watcher
-from cluster.pools import running_pools, start_coordinator
+from cluster.pools import Pools, running_pools, start_coordinator
 from cluster.ray_session import ray_session
 from staragents.config import Config
 from staragents.config_loading import fingerprint
@@ -40,34 +42,57 @@ class Outcome:
     interrupted: bool
 
 
+@dataclass(frozen=True)
+class Work:
+    """What is left to do of a run. `summary` is that of a run with nothing left."""
+
+    config: Config
+    scan: SeedScan
+    run: RunDirectory
+    resumes: bool
+    done: int
+    summary: dict[str, Any] | None
+
+
+def work_of(config: Config, scan: SeedScan) -> Work:
+    """Compare a config with its run directory. Raises BadInput if they don't belong together."""
+    run = RunDirectory(config.output.dir)
+    resumes = run.check(config)
+    state = run.state()
+    if state is None:
+        return Work(config, scan, run, resumes, 0, None)
+    if state["seeds_sha256"] != scan.sha256:
+        raise BadInput(f"seeds.path: {config.seeds.path} has changed since the run in {run.path} began")
+    ended = state["cursor"] == scan.seeds or stopped_before(config.run, state) is not None
+    return Work(config, scan, run, resumes, state["cursor"], run.summary() if ended else None)
+
+
 def optimise(config: Config, watcher: Watcher) -> Outcome:
     """Run or resume `config`.
 
     Raises BadInput, with nothing written, before any model is loaded; RunFailed later, with all finished work
     saved; KeyboardInterrupt at the second Ctrl-C.
     """
-    scan = SeedFile(config.seeds).scan()
-    run = RunDirectory(config.output.dir)
-    resumes = run.check(config)
-    state = run.state()
-    if state is not None and state["seeds_sha256"] != scan.sha256:
-        raise BadInput(f"seeds.path: {config.seeds.path} has changed since the run in {run.path} began")
-    if state is not None and state["cursor"] == scan.seeds and (summary := run.summary()) is not None:
-        watcher.say(f"{run.path} is finished already: {scan.seeds} of {scan.seeds} seeds")
-        return Outcome(summary, interrupted=False)
-    if state is not None and stopped_before(config.run, state) and (summary := run.summary()) is not None:
-        return Outcome(summary, interrupted=False)
-    watcher.seeds(scan, state["cursor"] if state else 0)
+    work = work_of(config, SeedFile(config.seeds).scan())
+    if work.summary is not None:
+        watcher.say(f"{work.run.path} is finished already: {work.done} of {work.scan.seeds} seeds")
+        return Outcome(work.summary, interrupted=False)
+    watcher.seeds(work.scan, work.done)
     with ray_session(demand_of(config)):
-        run.create(config, resumes)
-        _prepare_models(config, watcher)
+        work.run.create(config, work.resumes)
+        prepare_models([config], watcher)
         watcher.say("loading models (a vLLM engine takes about a minute on a CPU)")
-        with running_pools(config, run.name) as pools:
-            coordinator = start_coordinator(config, scan, pools, _facts(config, scan))
-            try:
-                return _follow(coordinator, watcher)
-            finally:
-                ray.kill(coordinator)
+        with running_pools(config, work.run.name) as pools:
+            return carry_out(work, pools, watcher)
+
+
+def carry_out(work: Work, pools: Pools, watcher: Watcher, cache: Path | None = None) -> Outcome:
+    """Do the work on pools that are up, the run directory being made. Raises RunFailed, KeyboardInterrupt."""
+    coordinator = start_coordinator(work.config, work.scan, pools, _facts(work.config, work.scan), cache)
+    try:
+        return _follow(coordinator, watcher)
+    finally:
+        ray.kill(coordinator)
 
 
 def _follow(coordinator: Any, watcher: Watcher) -> Outcome:
@@ -101,12 +126,14 @@ def _await_restart(coordinator: Any) -> None:
             return  # for good; the next call says why
 
 
-def _prepare_models(config: Config, watcher: Watcher) -> None:
+def prepare_models(configs: Sequence[Config], watcher: Watcher) -> None:
     """Convert packaged models before anything waits for them."""
-    names = {model.model for model in config.models.values()}
-    names |= {config.scoring.target.model, config.scoring.larger.model}
-    if config.memory.enabled:
-        names.add(config.memory.embedder)
+    names: set[str] = set()
+    for config in configs:
+        names |= {model.model for model in config.models.values()}
+        names |= {config.scoring.target.model, config.scoring.larger.model}
+        if config.memory.enabled:
+            names.add(config.memory.embedder)
     for name in sorted(names):
         if name.startswith("packaged:"):
             watcher.say(f"preparing {name} (converted once, then cached)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -19,6 +20,7 @@ from actors.scorer_pool import ScorerPool
 from cluster.generators import handle, quietly, running_generators
 from staragents.config import Config, ScorerModelConfig
 from staragents.errors import RunFailed
+from staragents.generation_cache import GenerationCache
 from staragents.packaged_models import resolve_model
 from staragents.run_directory import RunDirectory
 from staragents.seeds.seed_file import SeedScan
@@ -42,15 +44,16 @@ class Pools:
 class CoordinatorActor(Coordinator):
     """A Coordinator made from names, so that Ray can restart it from its arguments."""
 
-    def __init__(self, config: Config, scan: SeedScan, pools: Pools, facts: dict[str, Any]) -> None:
+    def __init__(
+        self, config: Config, scan: SeedScan, pools: Pools, facts: dict[str, Any], cache: Path | None
+    ) -> None:
         run = config.run
         # Some four characters a token, and every answer is scored twice: with its prompt and without.
         pack = 2 * config.scoring.batch_tokens
-        windows = {name: m.max_replicas * m.max_ongoing for name, m in config.models.items()}
         super().__init__(
             config,
             scan,
-            GeneratorClient({n: handle(app) for n, app in pools.generators.items()}, windows, run.attempts),
+            generator_client(config, pools.generators, cache),
             ScorerPool([ray.get_actor(n) for n in pools.target], pack, run.attempts, run.deadline_s),
             ScorerPool([ray.get_actor(n) for n in pools.larger], pack, run.attempts, run.deadline_s),
             pools.same_tokenizer,
@@ -69,30 +72,71 @@ def running_pools(config: Config, run_name: str) -> Iterator[Pools]:
         role: [f"scorer-{role}-{index}-{run_name}" for index in range(getattr(config.scoring, role).replicas)]
         for role in ("target", "larger")
     }
-    memory = f"memory-{run_name}" if config.memory.enabled else None
     actors: dict[str, Any] = {}
     try:
         for role, names in scorers.items():
             for name in names:
                 actors[name] = _scorer(config, role, name)
-        if memory:
-            actors[memory] = _memory(config, run_name, memory)
-        starting = {name: actor.start.remote() for name, actor in actors.items()}
-        with running_generators(config, run_name) as generators:
-            started = dict(zip(starting, _wait(list(starting.values())), strict=True))
-            tokenizers = {started[name]["tokenizer"] for names in scorers.values() for name in names}
+        starting = [actor.start.remote() for actor in actors.values()]
+        with running_memory(config, run_name) as memory, running_generators(config, run_name) as generators:
+            tokenizers = {started["tokenizer"] for started in _wait(starting)}
             yield Pools(
-                run_name, generators, scorers["target"], scorers["larger"], len(tokenizers) == 1, memory
+                run_name,
+                generators,
+                scorers["target"],
+                scorers["larger"],
+                len(tokenizers) == 1,
+                memory.ready() if memory else None,
             )
     finally:
-        if memory in actors:
-            quietly(lambda: ray.get(actors[memory].close.remote(), timeout=CLOSE_S))
         for actor in actors.values():
             quietly(ray.kill, actor)
 
 
-def start_coordinator(config: Config, scan: SeedScan, pools: Pools, facts: dict[str, Any]) -> Any:
-    """The named actor of the run; not detached, so that it goes when the driver goes."""
+@dataclass(frozen=True, slots=True)
+class StartingMemory:
+    """A memory bank that loads its embedding model while others load theirs."""
+
+    name: str
+    starting: Any
+
+    def ready(self) -> str:
+        """Its name, once it is loaded. Raises RunFailed with the reason if it does not come up."""
+        _wait([self.starting])
+        return self.name
+
+
+@contextmanager
+def running_memory(config: Config, run_name: str) -> Iterator[StartingMemory | None]:
+    """The memory bank of one run, if it has one; removed on leaving, whatever happened."""
+    if not config.memory.enabled:
+        yield None
+        return
+    name = f"memory-{run_name}"
+    actor = _memory(config, run_name, name)
+    try:
+        yield StartingMemory(name, actor.start.remote())
+    finally:
+        quietly(lambda: ray.get(actor.close.remote(), timeout=CLOSE_S))
+        quietly(ray.kill, actor)
+
+
+def generator_client(config: Config, generators: dict[str, str], cache: Path | None) -> GeneratorClient:
+    """The way to the running pools `generators`, through a file of answers that runs share, if any."""
+    windows = {name: m.max_replicas * m.max_ongoing for name, m in config.models.items()}
+    return GeneratorClient(
+        {name: handle(app) for name, app in generators.items()},
+        windows,
+        config.run.attempts,
+        GenerationCache(cache, config.models) if cache else None,
+    )
+
+
+def start_coordinator(
+    config: Config, scan: SeedScan, pools: Pools, facts: dict[str, Any], cache: Path | None = None
+) -> Any:
+    """The named actor of the run; not detached, so that it goes when the driver goes. `cache` is a file of
+    generations that it shares with other runs."""
     return (
         ray.remote(CoordinatorActor)
         .options(
@@ -106,7 +150,7 @@ def start_coordinator(config: Config, scan: SeedScan, pools: Pools, facts: dict[
                 ray.get_runtime_context().get_node_id(), soft=True
             ),
         )
-        .remote(config, scan, pools, facts)
+        .remote(config, scan, pools, facts, cache)
     )
 
 

@@ -52,15 +52,16 @@ MAY_CHANGE = (
 """Where, how fast and how long the work is done, not which: these may differ when a run is resumed."""
 
 
-def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
-    """A YAML file, what it `extends`, and `a.b=c` overrides, checked as a whole.
+def load_config(path: str | Path, overrides: Sequence[str] = (), above: Path | None = None) -> Config:
+    """A YAML file, what it `extends`, `a.b=c` overrides, and a file `above` all, checked as a whole.
 
     Raises BadInput with every problem that was found, one line each with its dotted key.
     """
     problems: list[str] = []
     tree = read_file(Path(path).expanduser(), problems)
+    above_tree = read_file(above, problems) if above is not None else {}
     unread = bool(problems)
-    tree = over(tree, read_overrides(overrides, problems))
+    tree = over(over(tree, read_overrides(overrides, problems)), above_tree)
     config = typed(tree, problems)
     # What an unreadable file leaves unset is no news, nor is a key that a line already names.
     if not unread:

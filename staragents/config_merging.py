@@ -24,7 +24,8 @@ LONGEST_SHOWN = 80
 
 
 def read_file(path: Path, problems: list[str], extended_by: tuple[Path, ...] = ()) -> Tree:
-    """A YAML file over what it `extends`. What is wrong with them is added to `problems`."""
+    """A YAML file over what it `extends`: a file, or a list of them, later ones over earlier ones. What is
+    wrong with them is added to `problems`."""
     if path.resolve() in extended_by:
         circle = " > ".join(file.name for file in (*extended_by, path))
         problems.append(f"extends: expected files that don't extend each other in a circle, got {circle}")
@@ -33,10 +34,14 @@ def read_file(path: Path, problems: list[str], extended_by: tuple[Path, ...] = (
     below = tree.pop("extends", None)
     if below is None:
         return tree
-    if not isinstance(below, str):
-        problems.append(f"extends: expected a file name, got {shown(below)} in {path}")
+    names = below if isinstance(below, list) else [below]
+    if not all(isinstance(name, str) for name in names):
+        problems.append(f"extends: expected a file name or a list of them, got {shown(below)} in {path}")
         return tree
-    return over(read_file(path.parent / below, problems, (*extended_by, path.resolve())), tree)
+    merged: Tree = {}
+    for name in names:
+        merged = over(merged, read_file(path.parent / name, problems, (*extended_by, path.resolve())))
+    return over(merged, tree)
 
 
 def _parse(path: Path, problems: list[str]) -> Tree:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from staragents.config import Config, EngineKind, ModelConfig, OutputConfig, PolicyName
 from staragents.config_loading import from_yaml, load_config, to_yaml
+from staragents.config_merging import read_file
 from staragents.errors import BadInput
 
 VALID = """
@@ -207,3 +208,16 @@ def test_a_damaged_saved_config_is_bad_input() -> None:
     for text in ("seeds: [", "seeds: {pth: 1}", "[]"):
         with pytest.raises(BadInput):
             from_yaml(text)
+
+
+def test_a_file_extends_several_later_ones_over_earlier_ones(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("run: {seed: 1, attempts: 5}\nevolution: {draws: 3}")
+    (tmp_path / "b.yaml").write_text("run: {seed: 2}")
+    (tmp_path / "c.yaml").write_text("extends: [a.yaml, b.yaml]\nevolution: {draws: 1}")
+    problems: list[str] = []
+    tree = read_file(tmp_path / "c.yaml", problems)
+    assert tree == {"run": {"seed": 2, "attempts": 5}, "evolution": {"draws": 1}}
+    (tmp_path / "c.yaml").write_text("extends: [a.yaml, 3]")
+    read_file(tmp_path / "c.yaml", problems)
+    assert len(problems) == 1
+    assert "a file name or a list of them, got ['a.yaml', 3]" in problems[0]

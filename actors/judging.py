@@ -1,0 +1,48 @@
+"""Asking a judge until its verdict is readable."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from staragents import judge
+from staragents.config import Config, JudgeConfig
+from staragents.generation import Generation, GenerationRequest
+from staragents.messages import Conversation
+
+Ask = Callable[[str, GenerationRequest], Awaitable[Generation | None]]
+"""Model and request in; None out if the engine gave nothing."""
+
+
+async def verdict_on(
+    candidate_id: str,
+    candidate: Conversation,
+    baseline: Conversation,
+    settings: JudgeConfig,
+    config: Config,
+    ask: Ask,
+) -> judge.Verdict | None:
+    """The verdict of `settings.model` in all orders; None if it stays unreadable or an engine gave nothing.
+
+    The same text as the baseline's is a tie without a question.
+    """
+    if judge.is_identical(candidate, baseline):
+        return judge.TIE
+    for attempt in range(1 + settings.retries):
+        requests = judge.judge_requests(
+            settings,
+            config.models[settings.model],
+            candidate_id,
+            candidate,
+            baseline,
+            attempt,
+            config.run.deadline_s,
+            config.run.seed,
+        )
+        answers = await asyncio.gather(*(ask(settings.model, request) for request in requests))
+        if any(answer is None for answer in answers):
+            return None
+        verdict = judge.combine([judge.parse_verdict(a, settings) for a in answers if a], settings)
+        if verdict is not None:
+            return verdict
+    return None

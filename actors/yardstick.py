@@ -1,0 +1,62 @@
+"""The judge that measures all variants of a comparison alike: each chosen row against its seed."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Iterable
+from itertools import islice
+
+from actors.generator_client import GeneratorClient
+from actors.judging import verdict_on
+from staragents.config import Baseline, Compare, Config, Verdicts
+from staragents.errors import EngineError
+from staragents.generation import Generation, GenerationRequest
+from staragents.records import Candidate
+
+AT_ONCE = 256
+
+
+class Yardstick:
+    """Probability that the judge prefers a row to the seed it came from, as a pair, in both orders.
+
+    Where a variant's own judge was asked the same, the shared cache has the answer.
+    """
+
+    def __init__(self, config: Config, model: str, generators: GeneratorClient) -> None:
+        self._config = config
+        self._settings = dataclasses.replace(
+            config.judge,
+            model=model,
+            verdict=Verdicts.soft,
+            baseline=Baseline.seed,
+            compare=Compare.pair,
+            both_orders=True,
+        )
+        self._generators = generators
+
+    async def wins(self, chosen: Iterable[tuple[int, Candidate]]) -> dict[int, float | None]:
+        """By place of the seed; None where the judge gave no readable verdict."""
+        found: dict[int, float | None] = {}
+        rest = iter(chosen)
+        while batch := list(islice(rest, AT_ONCE)):
+            wins = await asyncio.gather(*(self._win(candidate) for _, candidate in batch))
+            found |= {place: win for (place, _), win in zip(batch, wins, strict=True)}
+        return found
+
+    async def _win(self, candidate: Candidate) -> float | None:
+        verdict = await verdict_on(
+            candidate.candidate_id,
+            candidate.messages,
+            candidate.seed_messages,
+            self._settings,
+            self._config,
+            self._ask,
+        )
+        return None if verdict is None else verdict.win
+
+    async def _ask(self, model: str, request: GenerationRequest) -> Generation | None:
+        try:
+            return await self._generators.generate(model, request)
+        except EngineError:
+            return None

@@ -1,0 +1,167 @@
+"""Variants of one config on the same seeds and the same running models, one after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import hashlib
+import json
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from actors.yardstick import Yardstick
+from cluster.demand import demand_of
+from cluster.optimise import Outcome, carry_out, prepare_models, work_of
+from cluster.panel import Watcher
+from cluster.pools import Pools, generator_client, running_memory, running_pools
+from cluster.ray_session import ray_session
+from staragents.comparison.comparison import Comparison, rows_of, seeds_ifd, warnings_for
+from staragents.comparison.measured import Measured, chosen_candidates, measured
+from staragents.comparison.page import page_of
+from staragents.comparison.variant import Variant
+from staragents.config import Config
+from staragents.config_loading import fingerprint
+from staragents.errors import BadInput
+from staragents.generation_cache import GenerationCache
+from staragents.run_directory import RunDirectory
+from staragents.seeds.seed_file import SeedFile, SeedScan
+
+RESULT = "compare.json"
+
+
+class Interrupted(Exception):
+    """The user stopped it; all finished work is saved."""
+
+
+class Comparing:
+    """One comparison, in a folder of its own. Made again, it goes on where it was stopped."""
+
+    def __init__(
+        self,
+        config: Config,
+        variants: Sequence[Variant],
+        reference: str,
+        tokens: int | None,
+        judge: str,
+        folder: Path,
+        watcher: Watcher,
+    ) -> None:
+        """`config` is what all variants have in common; `tokens` unset: as many as the reference takes."""
+        self._config = config
+        self._variants = list(variants)
+        self._reference = next(variant for variant in variants if variant.name == reference)
+        self._tokens = tokens
+        self._judge = judge
+        self._folder = folder
+        self._watcher = watcher
+        self._title = config.output.title
+        self._cache = folder / "generations.sqlite"
+
+    def run(self) -> Comparison:
+        """Run what is left of every variant, measure all, write compare.json and compare.html.
+
+        Raises BadInput before anything is written, RunFailed, and Interrupted after a Ctrl-C.
+        """
+        scan = SeedFile(self._config.seeds).scan()
+        for variant in self._variants:
+            work_of(variant.config, scan)
+        identity = self._identity(scan)
+        if (known := self._known(identity)) is not None:
+            self._watcher.say(f"{self._folder} holds this comparison already")
+            return known
+        self._make_folder()
+        with ray_session(demand_of(self._config)):
+            prepare_models([variant.config for variant in self._variants], self._watcher)
+            self._watcher.say("loading models (a vLLM engine takes about a minute on a CPU)")
+            shared = dataclasses.replace(
+                self._config, memory=dataclasses.replace(self._config.memory, enabled=False)
+            )
+            with running_pools(shared, RunDirectory(self._folder).name) as pools:
+                budget = self._run_all(scan, pools)
+                self._watcher.say("measuring what was chosen")
+                variants = asyncio.run(self._measure(scan, pools))
+        return self._written(scan, variants, budget, identity)
+
+    def _run_all(self, scan: SeedScan, pools: Pools) -> int:
+        """Every variant within the same budget, the reference first; returns the budget."""
+        summary = self._run(self._reference.within(self._tokens), scan, pools).summary
+        spent = summary["cost"]["tokens_in"] + summary["cost"]["tokens_out"]
+        budget = self._tokens or spent
+        for variant in self._variants:
+            if variant is not self._reference:
+                self._run(variant.within(budget), scan, pools)
+        return budget
+
+    def _run(self, variant: Variant, scan: SeedScan, pools: Pools) -> Outcome:
+        work = work_of(variant.config, scan)
+        if work.summary is not None:
+            self._watcher.say(f"{variant.name}: finished already")
+            return Outcome(work.summary, interrupted=False)
+        self._watcher.say(f"{variant.name}: {scan.seeds} seeds, {work.done} done before")
+        work.run.create(variant.config, work.resumes)
+        with running_memory(variant.config, work.run.name) as memory:
+            own = dataclasses.replace(
+                pools, run_name=work.run.name, memory=memory.ready() if memory else None
+            )
+            outcome = carry_out(work, own, self._watcher, self._cache)
+        if outcome.interrupted:
+            raise Interrupted
+        return outcome
+
+    async def _measure(self, scan: SeedScan, pools: Pools) -> list[Measured]:
+        generators = generator_client(self._config, pools.generators, self._cache)
+        yardstick = Yardstick(self._config, self._judge, generators)
+        found = []
+        for variant in self._variants:
+            chosen = ((place, one) for place, _, one in chosen_candidates(variant) if one is not None)
+            found.append(measured(variant, scan.seeds, await yardstick.wins(chosen)))
+        return found
+
+    def _written(self, scan: SeedScan, variants: list[Measured], budget: int, identity: str) -> Comparison:
+        rows = rows_of(variants, self._reference.name)
+        with closing(GenerationCache(self._cache, self._config.models)) as cache:
+            made, used = cache.counts()
+        model = self._config.models[self._judge]
+        result = Comparison(
+            config=self._title,
+            seeds=scan.seeds,
+            reference=self._reference.name,
+            budget_tokens=budget,
+            judge=self._judge,
+            judge_model=model.model or model.kind.value,
+            seeds_ifd=seeds_ifd(variants),
+            generations_made=made,
+            generations_used=used,
+            fake=sorted({name for one in variants for name in one.fake}),
+            identity=identity,
+            rows=rows,
+            warnings=warnings_for(rows, scan.seeds, budget, self._judge == self._config.judge.model),
+        )
+        folder = RunDirectory(self._folder)
+        folder.write_json(RESULT, result.as_dict())
+        folder.write("compare.html", page_of(result))
+        return result
+
+    def _known(self, identity: str) -> Comparison | None:
+        """The result that the folder holds, if it is of this very comparison."""
+        try:
+            saved = json.loads((self._folder / RESULT).read_text(encoding="utf-8"))
+            return Comparison.from_dict(saved) if saved["identity"] == identity else None
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return None
+
+    def _identity(self, scan: SeedScan) -> str:
+        """Digest of all that decides the result."""
+        variants = [
+            [variant.name, fingerprint(variant.config), dataclasses.asdict(variant.config.run)]
+            for variant in self._variants
+        ]
+        decisive = [variants, self._reference.name, self._tokens, self._judge, scan.sha256]
+        return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()
+
+    def _make_folder(self) -> None:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadInput(f"--output: can't write to {self._folder}: {error.strerror}") from error

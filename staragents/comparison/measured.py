@@ -1,0 +1,89 @@
+"""What a variant made of each seed, in the comparison's own measures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from staragents.comparison.variant import Variant
+from staragents.evolution.drawing import FloatArray
+from staragents.records import Candidate
+from staragents.run_directory import RunDirectory
+
+KEPT_WIN = 0.5
+"""A seed that is kept, or was not reached within the budget, ties with itself."""
+
+
+@dataclass(slots=True)
+class Measured:
+    """Arrays have shape (seeds,), in the order of the seed file; `ifd` is NaN where nothing was scored."""
+
+    variant: Variant
+    win: FloatArray
+    """Probability that the common judge prefers the variant's row to the seed."""
+    ifd: FloatArray
+    """Target IFD of the variant's row, be it the seed itself."""
+    seed_ifd: FloatArray
+    """Target IFD of the seed, where the variant reached it."""
+    reached: int
+    replaced: int
+    """Seeds for which a candidate was chosen."""
+    unreadable: int
+    """Chosen candidates on which the common judge gave no readable verdict; they count as a tie."""
+    tokens: int
+    stopped: dict[str, Any] | None
+    fake: list[str]
+
+    @property
+    def improved(self) -> FloatArray:
+        """1 where the common judge prefers the variant's row."""
+        return (self.win > KEPT_WIN).astype(float)
+
+
+def chosen_candidates(variant: Variant) -> Iterator[tuple[int, Candidate, Candidate | None]]:
+    """Place of the seed, any candidate of it (for the seed's own numbers), and the chosen one."""
+    for place, candidates in enumerate(RunDirectory(variant.config.output.dir).seeds()):
+        yield place, candidates[0], next((one for one in candidates if one.selected), None)
+
+
+def measured(variant: Variant, seeds: int, wins: dict[int, float | None]) -> Measured:
+    """From a variant's run directory and the common judge's `wins` by place of the seed."""
+    summary = RunDirectory(variant.config.output.dir).summary() or {}
+    result = Measured(
+        variant=variant,
+        win=np.full(seeds, KEPT_WIN),
+        ifd=np.full(seeds, np.nan),
+        seed_ifd=np.full(seeds, np.nan),
+        reached=0,
+        replaced=0,
+        unreadable=sum(win is None for win in wins.values()),
+        tokens=summary["cost"]["tokens_in"] + summary["cost"]["tokens_out"],
+        stopped=summary["run"].get("stopped"),
+        fake=summary["fake"],
+    )
+    for place, any_candidate, chosen in chosen_candidates(variant):
+        result.reached += 1
+        result.seed_ifd[place] = _number(any_candidate.seed_target_ifd)
+        result.ifd[place] = result.seed_ifd[place]
+        if chosen is not None:
+            win = wins[place]
+            result.replaced += 1
+            result.ifd[place] = _number(chosen.target_ifd)
+            result.win[place] = KEPT_WIN if win is None else win
+    return result
+
+
+def fill_unreached(variants: list[Measured]) -> None:
+    """Give seeds that a variant did not reach the IFD that another variant found for them."""
+    known = np.full_like(variants[0].seed_ifd, np.nan)
+    for one in variants:
+        known = np.where(np.isnan(known), one.seed_ifd, known)
+    for one in variants:
+        one.ifd[one.reached :] = known[one.reached :]
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else value

@@ -1,0 +1,63 @@
+"""A comparison as one HTML page that opens offline."""
+
+from __future__ import annotations
+
+import html
+
+from staragents.comparison.comparison import Comparison
+from staragents.report.chart import ACCENT, MUTED, Axis, Chart, bar_height, figure, names_axis
+from staragents.report.page import rendered
+
+MEASURES = {
+    "win": ("Judge", "Mean probability that the judge prefers a variant's row to the seed.", ".3f"),
+    "improved": ("Improved", "Share of seeds whose row the judge prefers to the seed.", ".0%"),
+    "target_ifd": ("Target IFD", "Mean IFD of the dataset under the target model.", ".3f"),
+}
+
+
+def page_of(result: Comparison) -> str:
+    """The whole page."""
+    return rendered("compare.html.j2", charts(result), result=result, charts=charts(result))
+
+
+def charts(result: Comparison) -> list[Chart]:
+    """For every measure, each variant less the reference on the same seeds."""
+    return [_against(result, name, *texts) for name, texts in MEASURES.items()]
+
+
+def _against(result: Comparison, measure: str, title: str, note: str, shape: str) -> Chart:
+    differences = [(row.name, (row.against or {}).get(measure)) for row in result.rows]
+    shown = [(name, one) for name, one in differences if one is not None]
+    heading = f"{title}, less that of {result.reference}"
+    if not shown:
+        return Chart(measure, heading, note, None, "Nothing to compare.")
+    trace = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [one.mean for _, one in shown],
+        "y": [html.escape(name) for name, _ in shown],
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "array": [one.high - one.mean for _, one in shown],
+            "arrayminus": [one.mean - one.low for _, one in shown],
+            "color": ACCENT,
+        },
+        "marker": {"color": ACCENT, "size": 9},
+        "hovertemplate": "%{y}: %{x:+" + shape + "}<extra></extra>",
+    }
+    zero = {"type": "line", "x0": 0, "x1": 0, "y0": 0, "y1": 1, "yref": "paper"}
+    layout = {"shapes": [{**zero, "line": {"color": MUTED, "dash": "dot", "width": 1.5}}]}
+    return Chart(
+        measure,
+        heading,
+        f"{note} Whiskers are 95 % intervals; one that crosses the line may be chance.",
+        figure(
+            [trace],
+            Axis("", {"tickformat": "+" + shape, "nticks": 6}),
+            names_axis([name for name, _ in shown]),
+            showlegend=False,
+            **layout,
+        ),
+        height=bar_height(len(shown)),
+    )
