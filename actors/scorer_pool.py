@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
-from ray.exceptions import RayActorError, RayError
+from ray.exceptions import ActorDiedError, ActorUnavailableError, RayActorError, RayError
 
 from actors.scorer import pack_rows, unpack_scores
 from staragents.errors import EngineError
@@ -23,6 +23,7 @@ PACKS_PER_ACTOR = 2
 # Rows wait so long for others: a pack costs the coordinator some milliseconds, whatever is in it. Shorter
 # than it takes to score one, so that no actor that has two runs dry.
 PATIENCE_S = 0.05
+RESTART_POLL_S = 1.0
 
 
 @dataclass(slots=True)
@@ -39,6 +40,8 @@ class ScorerPool:
     def __init__(self, actors: list[Any], pack_characters: int, attempts: int, deadline_s: float) -> None:
         self._load = dict.fromkeys(actors, 0)
         self._packs = dict.fromkeys(actors, 0)
+        self._away: set[Any] = set()
+        self._gone: set[Any] = set()
         self._pack_characters = pack_characters
         self._attempts = attempts
         self._deadline_s = deadline_s
@@ -60,8 +63,14 @@ class ScorerPool:
 
     def _send(self) -> None:
         self._sending = None
+        while self._waiting and len(self._gone) == len(self._packs):
+            _give_up(self._waiting.popleft(), "every scorer is gone for good")
         while self._waiting:
-            free = [actor for actor, packs in self._packs.items() if packs < PACKS_PER_ACTOR]
+            free = [
+                actor
+                for actor, packs in self._packs.items()
+                if packs < PACKS_PER_ACTOR and actor not in self._away
+            ]
             if not free:
                 return
             actor = min(free, key=self._load.__getitem__)
@@ -93,6 +102,8 @@ class ScorerPool:
                 row.answer.set_result((score, seconds))
         except (RayError, TimeoutError) as error:
             self._retry(pack, error)
+            if isinstance(error, RayActorError):
+                await self._return_of(actor)
         except Exception as error:
             for row in pack:
                 if not row.answer.done():
@@ -103,13 +114,47 @@ class ScorerPool:
             self._send_soon()
 
     def _retry(self, pack: list[_Row], error: Exception) -> None:
-        """Queue the rows again, first in line. Ray restarts a dead actor; a row that was there too often when
-        one died is given up, or it would kill the next one as well."""
-        if isinstance(error, RayActorError):
-            logger.warning("a scorer died with %d rows; they are scored again", len(pack))
+        """Queue the rows again, first in line. A row that was there too often when a scorer died is given up,
+        or it would kill the next one as well."""
+        logger.warning("a scorer failed with %d rows, they are scored again: %s", len(pack), _reason(error))
         for row in reversed(pack):
             row.tries += 1
             if row.tries >= self._attempts:
-                row.answer.set_exception(EngineError(f"scoring failed {row.tries} times: {error}"))
+                _give_up(row, f"scoring failed {row.tries} times: {_reason(error)}")
             else:
                 self._waiting.appendleft(row)
+        self._send_soon()
+
+    async def _return_of(self, actor: Any) -> None:
+        """Ray restarts a dead actor. Until it has loaded its model it gets no rows: calls may fail at once
+        (ray#25457), and rows would use up their tries on an actor that is not there."""
+        self._away.add(actor)
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                while not await self._started(actor):
+                    await asyncio.sleep(RESTART_POLL_S)
+        except ActorDiedError:
+            self._gone.add(actor)
+            return
+        except (RayError, TimeoutError) as error:
+            logger.warning("a scorer did not come back: %s", _reason(error))
+        self._away.discard(actor)
+
+    async def _started(self, actor: Any) -> bool:
+        try:
+            await actor.start.remote()
+            return True
+        except ActorUnavailableError:
+            return False
+
+
+def _give_up(row: _Row, reason: str) -> None:
+    # Whoever waited for it may have been cancelled.
+    if not row.answer.done():
+        row.answer.set_exception(EngineError(reason))
+
+
+def _reason(error: Exception) -> str:
+    """One line: Ray's own texts hold whole tracebacks."""
+    lines = str(getattr(error, "cause", None) or error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

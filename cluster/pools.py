@@ -15,10 +15,10 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from actors.coordinator import Coordinator
 from actors.generator_client import GeneratorClient
 from actors.memory import MemoryActor
-from actors.scorer import Scorer, scorer_environment
 from actors.scorer_pool import ScorerPool
 from cluster.generators import handle, quietly, running_generators
-from staragents.config import Config, ScorerModelConfig
+from cluster.scorers import start_scorer
+from staragents.config import Config
 from staragents.errors import RunFailed
 from staragents.generation_cache import GenerationCache
 from staragents.packaged_models import resolve_model
@@ -76,7 +76,7 @@ def running_pools(config: Config, run_name: str) -> Iterator[Pools]:
     try:
         for role, names in scorers.items():
             for name in names:
-                actors[name] = _scorer(config, role, name)
+                actors[name] = start_scorer(config.scoring, role, name)
         starting = [actor.start.remote() for actor in actors.values()]
         with running_memory(config, run_name) as memory, running_generators(config, run_name) as generators:
             tokenizers = {started["tokenizer"] for started in _wait(starting)}
@@ -151,22 +151,6 @@ def start_coordinator(
             ),
         )
         .remote(config, scan, pools, facts, cache)
-    )
-
-
-def _scorer(config: Config, role: str, name: str) -> Any:
-    model: ScorerModelConfig = getattr(config.scoring, role)
-    fake = model.model == "fake"
-    return (
-        ray.remote(Scorer)
-        .options(
-            name=name,
-            num_cpus=0 if fake else model.num_cpus,
-            num_gpus=model.num_gpus,
-            max_restarts=-1,
-            runtime_env={"env_vars": scorer_environment(model)},
-        )
-        .remote(role, model, config.scoring, "" if fake else resolve_model(model.model))
     )
 
 

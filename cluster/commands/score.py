@@ -18,6 +18,7 @@ from staragents.rows.row_messages import Columns
 from staragents.score_file.selection import SORT_COLUMNS, Selection
 
 COLUMN_KEYS = ("instruction", "input", "response", "messages")
+ON_RAY = ("replicas", "larger_replicas", "gpus", "larger_gpus", "cpus")
 SHOWN_BINS = 16
 """Of 0.1 each; the last one takes the rest."""
 
@@ -92,6 +93,20 @@ SHOWN_BINS = 16
     type=click.IntRange(0),
     help="How much is remembered for each model, in memory or in --cache; some 20,000 losses a MiB.",
 )
+@click.option(
+    "--ray/--no-ray",
+    "on_ray",
+    default=None,
+    help="In several processes: of the cluster at RAY_ADDRESS, if that is set, which is then the default; "
+    "else of this machine.",
+)
+@click.option(
+    "--replicas", type=click.IntRange(1), help="On Ray: processes of each model, which share the rows. Or 1."
+)
+@click.option("--larger-replicas", type=click.IntRange(1), help="On Ray: those of --larger, if others.")
+@click.option("--gpus", type=click.FloatRange(0), help="On Ray: GPUs of each process. Or none.")
+@click.option("--larger-gpus", type=click.FloatRange(0), help="On Ray: those of --larger, if others.")
+@click.option("--cpus", type=click.FloatRange(0, min_open=True), help="On Ray: CPUs of each process. Or 1.")
 @click.option("--strict", is_flag=True, help="Stop before anything is scored if any row is bad.")
 @click.option("--overwrite", is_flag=True, help="Replace an output, or an unfinished one, of other options.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
@@ -101,6 +116,7 @@ def score(
     columns: str | None,
     sort_by: str | None,
     top: str | None,
+    on_ray: bool | None,
     **options: Any,
 ) -> None:
     """How hard is each answer to predict from its prompt? IFD of any dataset, under one or two models.
@@ -119,18 +135,31 @@ def score(
         --sort-by gap --top 10% -o best.jsonl --histogram ifd.html
       zcat qa.jsonl.gz | staragents score - --columns instruction=question,response=answer \\
         --target packaged:smollm2-135m-instruct --limit 100 -o scores.parquet
+      RAY_ADDRESS=auto staragents score data/ --target Qwen/Qwen3-4B --replicas 8 --gpus 1 -o scores.parquet
     """
     from cluster.score_progress import ScoreProgress
+    from staragents.environment import ray_address
+    from staragents.score_file.local_scorers import local_scorers
     from staragents.score_file.score_job import ScoreJob
     from staragents.score_file.settings import ScoreSettings
 
     if (sort_by in ("gap", "larger_ifd")) and not options["larger"]:
         raise BadInput(f"--sort-by: expected --larger for {sort_by}, got none")
+    open_scorers: Any = local_scorers
+    if on_ray or (on_ray is None and ray_address()):
+        from cluster.ray_scorers import ray_scorers as open_scorers
+
+        if options["device"] != "auto":
+            raise BadInput(f"--device: expected auto on Ray (--gpus says where), got {options['device']}")
+        options["cpus"] = options["cpus"] or 1.0
+    elif given := [name for name in ON_RAY if options[name] is not None]:
+        raise BadInput(f"--{given[0].replace('_', '-')}: expected --ray or RAY_ADDRESS with it, got neither")
+    options = {name: value for name, value in options.items() if name not in ON_RAY or value is not None}
     settings = ScoreSettings(columns=parse_columns(columns), selection=Selection(sort_by, top), **options)
     # A job that is told to stop saves what it has, as with Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     with ScoreProgress() as progress:
-        summary = ScoreJob(settings, progress).run()
+        summary = ScoreJob(settings, progress, open_scorers).run()
     if histogram is not None:
         write_histogram(histogram, summary)
     if as_json:

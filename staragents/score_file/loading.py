@@ -36,7 +36,11 @@ def load(role: str, path: str, settings: ScoreSettings) -> RowModel:
     try:
         return open_model(role, path, getattr(scoring, role), scoring, settings.device)
     except BadInput as error:
-        # transformers explains over several lines.
-        reason = " ".join(str(error).split())
-        short = reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}..."
-        raise BadInput(f"--{role}: {short}") from error
+        raise bad_model(role, error) from error
+
+
+def bad_model(role: str, error: Exception) -> BadInput:
+    """One line with the option's name: transformers explains over several."""
+    reason = " ".join(str(error).split())
+    short = reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}..."
+    return BadInput(f"--{role}: {short}")

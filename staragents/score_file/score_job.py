@@ -8,23 +8,23 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 from staragents.errors import BadInput
 from staragents.rows.data_files import DataFiles
 from staragents.rows.row_messages import RowReader
-from staragents.score_file.loading import load, resolve
+from staragents.score_file.loading import resolve
+from staragents.score_file.local_scorers import local_scorers
 from staragents.score_file.output import ScoredFile, check_output
 from staragents.score_file.parts import Parts
 from staragents.score_file.scan import Scan, scan
 from staragents.score_file.score_table import PROBLEM
-from staragents.score_file.scoring_pass import score_missing
+from staragents.score_file.scoring_pass import Scorers, score_missing
 from staragents.score_file.settings import ScoreSettings
 from staragents.score_file.summary import summarise
 from staragents.scoring.identity import model_identity
-from staragents.scoring.open_model import RowModel
 
 STDIN = "-"
 # Raise it when a part's columns or their meaning change.
@@ -49,12 +49,14 @@ class ScoreJob:
         self,
         settings: ScoreSettings,
         watch: Watch,
-        load_model: Callable[[str, str, ScoreSettings], RowModel] = load,
+        open_scorers: Callable[[dict[str, str], ScoreSettings], AbstractContextManager[Scorers]] = (
+            local_scorers
+        ),
     ) -> None:
-        """`load_model` makes a model of role, path and settings."""
+        """`open_scorers` loads models, given their folders or hub ids by role, and frees them again."""
         self._settings = settings
         self._watch = watch
-        self._load = load_model
+        self._open = open_scorers
         self._output = settings.output.absolute()
         self._parts = Parts(self._beside(".parts"))
         self._reader = RowReader(settings.columns, may_be_blank=True)
@@ -73,21 +75,22 @@ class ScoreJob:
             if (summary := self._finished(scoring, command)) is not None:
                 self._watch.say(f"{self._output.name} is finished already")
                 return summary
-            return self._run(data, found, paths, scoring, command)
+            self._report_bad(found)
+            self._watch.say(f"loading {' and '.join(self._settings.models.values())}")
+            # Before anything is written: a model that can't be loaded leaves no trace.
+            with self._open(paths, self._settings) as scorers:
+                return self._run(data, found, scorers, scoring, command)
 
     def _run(
         self,
         data: DataFiles,
         found: Scan,
-        paths: dict[str, str],
+        scorers: Scorers,
         scoring: dict[str, Any],
         command: dict[str, Any],
     ) -> dict[str, Any]:
         started = time.monotonic()
-        settings, roles = self._settings, list(paths)
-        self._report_bad(found)
-        # Before anything is written: a model that can't be loaded leaves no trace.
-        models = {role: self._loaded(role, path) for role, path in paths.items()}
+        settings, roles = self._settings, list(self._settings.models)
         try:
             self._parts.open(scoring, overwrites=settings.overwrite or not self._output.exists())
         except OSError as error:
@@ -95,11 +98,11 @@ class ScoreJob:
         try:
             done = self._parts.rows
             self._watch.begin(found.rows, done)
-            score_missing(data, self._reader, models, self._parts, self._watch.advance)
+            score_missing(data, self._reader, scorers, self._parts, self._watch.advance)
             summary = {
                 "output": str(settings.output),
                 "models": {
-                    role: {"name": name, "parameters": models[role].parameters}
+                    role: {"name": name, "parameters": scorers.parameters[role]}
                     for role, name in settings.models.items()
                 },
                 "settings": {**settings.decides_scores(), **settings.decides_rows()},
@@ -128,10 +131,6 @@ class ScoreJob:
             scored.publish()
         finally:
             scored.discard()
-
-    def _loaded(self, role: str, path: str) -> RowModel:
-        self._watch.say(f"loading {self._settings.models[role]}")
-        return self._load(role, path, self._settings)
 
     def _scoring_facts(self, found: Scan, paths: dict[str, str]) -> dict[str, Any]:
         """What the parts depend on: the conversations, the models' weights and the options."""

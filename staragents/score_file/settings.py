@@ -34,6 +34,16 @@ class ScoreSettings:
     overwrite: bool = False
     cache: Path | None = None
     cache_mib: int = 64
+    replicas: int = 1
+    """Processes of each model, on Ray; without it there is one."""
+    larger_replicas: int | None = None
+    """The larger model's, if not `replicas`."""
+    gpus: float = 0.0
+    """GPUs of each process, on Ray."""
+    larger_gpus: float | None = None
+    """The larger model's, if not `gpus`."""
+    cpus: float = field(default_factory=lambda: float(len(os.sched_getaffinity(0))))
+    """CPUs, and threads, of each process."""
 
     @property
     def models(self) -> dict[str, str]:
@@ -44,8 +54,12 @@ class ScoreSettings:
     def scoring(self) -> ScoringConfig:
         """The same in the words of a run's config."""
         return ScoringConfig(
-            target=self._model(self.target),
-            larger=self._model(self.larger) if self.larger else ScorerModelConfig(replicas=0),
+            target=self._model(self.target, self.replicas, self.gpus),
+            larger=self._model(
+                self.larger or "",
+                (self.larger_replicas or self.replicas) if self.larger else 0,
+                self.gpus if self.larger_gpus is None else self.larger_gpus,
+            ),
             template=self.template,
             convention=self.convention,
             max_length=self.max_length,
@@ -55,8 +69,8 @@ class ScoreSettings:
             cache_path=str(self.cache.absolute()) if self.cache else None,
         )
 
-    def _model(self, name: str) -> ScorerModelConfig:
-        return ScorerModelConfig(name, self.dtype, num_cpus=len(os.sched_getaffinity(0)))
+    def _model(self, name: str, replicas: int, gpus: float) -> ScorerModelConfig:
+        return ScorerModelConfig(name, self.dtype, replicas, gpus, self.cpus)
 
     def decides_scores(self) -> dict[str, Any]:
         """The options that change a score; batch sizes and caches don't."""

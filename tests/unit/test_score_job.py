@@ -6,7 +6,8 @@ import gzip
 import io
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,8 +24,9 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from staragents.errors import BadInput, RunFailed
 from staragents.messages import Message
 from staragents.rows.row_messages import Columns
-from staragents.score_file import parts, scoring_pass, spill
+from staragents.score_file import parts, spill, windows
 from staragents.score_file.loading import load
+from staragents.score_file.local_scorers import LocalScorers
 from staragents.score_file.score_job import ScoreJob
 from staragents.score_file.selection import Selection
 from staragents.score_file.settings import ScoreSettings
@@ -64,7 +66,7 @@ class Stops(FakeIfdModel):
 
 @pytest.fixture(autouse=True)
 def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scoring_pass, "LARGEST_WINDOW", 8)
+    monkeypatch.setattr(windows, "LARGEST_WINDOW", 8)
 
 
 def row(n: int, **more: Any) -> dict[str, Any]:
@@ -86,7 +88,13 @@ def job(
 ) -> dict[str, Any]:
     options = {"target": "fake", "larger": "fake", **more}
     command = ScoreSettings(data=str(data), output=output, **options)
-    return ScoreJob(command, watch or Silent(), load or (lambda role, path, s: FakeIfdModel(role))).run()
+    load = load or (lambda role, path, s: FakeIfdModel(role))
+
+    @contextmanager
+    def scorers(paths: dict[str, str], s: ScoreSettings) -> Iterator[LocalScorers]:
+        yield LocalScorers({role: load(role, path, s) for role, path in paths.items()})
+
+    return ScoreJob(command, watch or Silent(), scorers).run()
 
 
 def read(path: Path) -> list[dict[str, Any]]:

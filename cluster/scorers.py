@@ -1,0 +1,29 @@
+"""Scorer actors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ray
+
+from actors.scorer import Scorer, scorer_environment
+from staragents.config import ScorerModelConfig, ScoringConfig
+from staragents.packaged_models import resolve_model
+from staragents.scoring.open_model import FAKE
+
+
+def start_scorer(scoring: ScoringConfig, role: str, name: str) -> Any:
+    """A named actor for the model of `role`, which Ray restarts whenever it dies. It loads at `start`."""
+    model: ScorerModelConfig = getattr(scoring, role)
+    fake = model.model == FAKE
+    return (
+        ray.remote(Scorer)
+        .options(
+            name=name,
+            num_cpus=0 if fake else model.num_cpus,
+            num_gpus=model.num_gpus,
+            max_restarts=-1,
+            runtime_env={"env_vars": scorer_environment(model)},
+        )
+        .remote(role, model, scoring, FAKE if fake else resolve_model(model.model))
+    )

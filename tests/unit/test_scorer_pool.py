@@ -1,0 +1,177 @@
+"""Which scorer gets which rows, and what happens to them when it dies. Actors are fakes with real packs."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from ray.exceptions import ActorDiedError, ActorUnavailableError, RayActorError
+
+from actors import scorer_pool
+from actors.scorer import Scorer
+from actors.scorer_pool import ScorerPool
+from staragents.config import ScorerModelConfig, ScoringConfig
+from staragents.errors import EngineError
+from staragents.messages import Conversation, Message
+from staragents.scoring.fake_ifd_model import FakeIfdModel
+from staragents.scoring.ifd import ScoreRow
+
+
+class Call:
+    """A method with Ray's `.remote`."""
+
+    def __init__(self, method: Any) -> None:
+        self.remote = method
+
+
+class FakeActor:
+    """A Scorer with a fake model behind Ray's way of calling. Packs wait for `go`; `errors` come first."""
+
+    def __init__(self, *errors: Exception, back: list[Exception] | None = None) -> None:
+        scorer = Scorer("target", ScorerModelConfig("fake"), ScoringConfig(), "fake")
+        self._scorer = scorer
+        self._errors = list(errors)
+        self._back = back or []
+        self.go = asyncio.Event()
+        self.go.set()
+        self.packs: list[int] = []
+        self.starts = 0
+        self.score, self.start = Call(self._score), Call(self._start)
+
+    async def _score(self, pack: bytes) -> bytes:
+        scores = await self._scorer.score(pack)
+        self.packs.append(len(scorer_pool.unpack_scores(scores)))
+        await self.go.wait()
+        if self._errors:
+            raise self._errors.pop(0)
+        return scores
+
+    async def _start(self) -> dict[str, Any]:
+        self.starts += 1
+        if self._back:
+            raise self._back.pop(0)
+        return {}
+
+
+def unavailable() -> RayActorError:
+    return ActorUnavailableError("it restarts", None)
+
+
+def conversation(n: int, characters: int = 10) -> Conversation:
+    return (Message("user", f"{n}"), Message("assistant", f"{n}".ljust(characters - len(f"{n}"), "x")))
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scorer_pool, "RESTART_POLL_S", 0.01)
+    monkeypatch.setattr(scorer_pool, "PATIENCE_S", 0.01)
+
+
+async def scored(pool: ScorerPool, conversations: list[Conversation]) -> None:
+    """Score all at once and compare each with what its row gets."""
+    found = await asyncio.wait_for(asyncio.gather(*(pool.score(c) for c in conversations)), 20)
+    assert [score for score, _ in found] == FakeIfdModel("target").score([ScoreRow(c) for c in conversations])
+
+
+async def test_rows_share_packs_up_to_the_budget_and_come_back_in_their_places() -> None:
+    actor = FakeActor()
+    await scored(ScorerPool([actor], 100, 3, 60), [conversation(n) for n in range(35)])
+    assert actor.packs == [10, 10, 10, 5]
+
+
+async def test_a_row_beyond_the_budget_goes_alone() -> None:
+    actor = FakeActor()
+    rows = [conversation(0), conversation(1, 500), conversation(2)]
+    await scored(ScorerPool([actor], 100, 3, 60), rows)
+    assert actor.packs == [1, 1, 1]
+
+
+async def test_an_actor_has_two_packs_and_no_more() -> None:
+    actor = FakeActor()
+    actor.go.clear()
+    work = asyncio.ensure_future(scored(ScorerPool([actor], 10, 3, 60), [conversation(n) for n in range(6)]))
+    while len(actor.packs) < 2:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
+    assert actor.packs == [1, 1]
+    actor.go.set()
+    await work
+
+
+async def test_the_next_pack_goes_to_whoever_has_least_to_do() -> None:
+    actors = [FakeActor(), FakeActor()]
+    for actor in actors:
+        actor.go.clear()
+    pool = ScorerPool(actors, 1000, 3, 60)
+    work = []
+    for n, characters in enumerate((900, 10, 20)):
+        work.append(asyncio.ensure_future(pool.score(conversation(n, characters))))
+        while sum(len(actor.packs) for actor in actors) <= n:
+            await asyncio.sleep(0.01)
+    assert sorted(len(actor.packs) for actor in actors) == [1, 2]
+    for actor in actors:
+        actor.go.set()
+    await asyncio.gather(*work)
+
+
+async def test_a_dead_actor_gets_nothing_until_it_is_back() -> None:
+    """Its rows go to the other one, and it is asked to start again and again."""
+    dying, living = FakeActor(unavailable(), back=[unavailable() for _ in range(1000)]), FakeActor()
+    pool = ScorerPool([dying, living], 50, 3, 60)
+    await scored(pool, [conversation(n) for n in range(40)])
+    assert len(dying.packs) <= 2
+    starts = dying.starts
+    await scored(pool, [conversation(n) for n in range(40, 50)])
+    await asyncio.sleep(0.1)
+    assert dying.starts > starts
+    dying._back.clear()
+    await asyncio.sleep(0.1)
+    before = len(dying.packs)
+    await scored(pool, [conversation(n) for n in range(50, 90)])
+    assert len(dying.packs) > before
+
+
+async def test_the_only_actor_is_waited_for_and_tries_are_not_used_up() -> None:
+    actor = FakeActor(unavailable(), back=[unavailable() for _ in range(10)])
+    await scored(ScorerPool([actor], 1000, 2, 60), [conversation(n) for n in range(5)])
+    assert actor.starts == 11
+    # Rows that were there when it died come one at a time: one of them may be what kills it.
+    assert actor.packs == [5, 1, 1, 1, 1, 1]
+
+
+async def test_a_row_that_kills_every_time_is_given_up_and_the_others_are_scored() -> None:
+    actor = FakeActor()
+    score = actor.score.remote
+
+    async def deadly(pack: bytes) -> bytes:
+        if b"poison" in pack:
+            raise unavailable()
+        return await score(pack)
+
+    actor.score = Call(deadly)
+    pool = ScorerPool([actor], 1000, 3, 60)
+    poison = asyncio.ensure_future(pool.score((Message("user", "poison"), Message("assistant", "x" * 9))))
+    await scored(pool, [conversation(n) for n in range(4)])
+    with pytest.raises(EngineError, match=r"scoring failed 3 times: .*it restarts"):
+        await poison
+
+
+async def test_an_actor_that_is_gone_for_good_is_left_out() -> None:
+    gone, living = FakeActor(ActorDiedError(), back=[ActorDiedError() for _ in range(9)]), FakeActor()
+    await scored(ScorerPool([gone, living], 50, 3, 60), [conversation(n) for n in range(60)])
+    assert len(gone.packs) <= 2
+
+
+async def test_without_any_actor_rows_fail_in_one_line() -> None:
+    pool = ScorerPool([FakeActor(ActorDiedError(), back=[ActorDiedError()])], 1000, 3, 60)
+    for _ in range(2):
+        with pytest.raises(EngineError, match=r"^every scorer is gone for good$"):
+            await asyncio.wait_for(pool.score(conversation(1)), 20)
+
+
+async def test_a_silent_actor_is_not_waited_for_beyond_the_deadline() -> None:
+    silent = FakeActor()
+    silent.go.clear()
+    with pytest.raises(EngineError, match="scoring failed 2 times: TimeoutError"):
+        await asyncio.wait_for(ScorerPool([silent], 1000, 2, 0.1).score(conversation(1)), 20)
