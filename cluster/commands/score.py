@@ -63,6 +63,18 @@ SHOWN_BINS = 16
 )
 @click.option("--dtype", default="auto", show_default=True, help="auto: bfloat16 on a GPU, float32 on a CPU.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option("--target-adapter", help="A LoRA adapter on the target: hub id or folder (needs peft).")
+@click.option("--larger-adapter", help="The same on --larger.")
+@click.option(
+    "--quantization",
+    type=click.Choice(["8bit", "4bit"]),
+    help="Of both models, where weights would not fit (needs bitsandbytes).",
+)
+@click.option(
+    "--device-map",
+    type=click.Choice(["auto", "balanced", "balanced_low_0", "sequential"]),
+    help="Spread a model over the GPUs, if it is bigger than one (needs accelerate).",
+)
 @click.option("--limit", type=click.IntRange(1), help="Only the first so many rows.")
 @click.option(
     "--columns", metavar="KEY=COLUMN,...", help=f"Your names for {', '.join(COLUMN_KEYS)}, if they differ."
@@ -155,6 +167,8 @@ def score(
     elif given := [name for name in ON_RAY if options[name] is not None]:
         raise BadInput(f"--{given[0].replace('_', '-')}: expected --ray or RAY_ADDRESS with it, got neither")
     options = {name: value for name, value in options.items() if name not in ON_RAY or value is not None}
+    if options["larger_adapter"] and not options["larger"]:
+        raise BadInput("--larger-adapter: expected --larger with it, got none")
     settings = ScoreSettings(columns=parse_columns(columns), selection=Selection(sort_by, top), **options)
     # A job that is told to stop saves what it has, as with Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))

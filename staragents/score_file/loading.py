@@ -13,14 +13,15 @@ from staragents.scoring.open_model import FAKE, RowModel, open_model
 _LONGEST_REASON = 300
 
 
-def resolve(role: str, name: str) -> str:
-    """The model's folder or hub id; `fake` stays. Raises BadInput with the option's name. Loads nothing."""
+def resolve(option: str, name: str) -> str:
+    """The model's or adapter's folder or hub id; `fake` stays. Raises BadInput with the option's name. Loads
+    nothing."""
     if name == FAKE:
         return FAKE
     try:
         return resolve_model(name)
     except BadInput as error:
-        raise BadInput(f"--{role}: {error}") from error
+        raise BadInput(f"--{option}: {error}") from error
 
 
 def load(role: str, path: str, settings: ScoreSettings) -> RowModel:
@@ -28,6 +29,8 @@ def load(role: str, path: str, settings: ScoreSettings) -> RowModel:
     if not sys.stderr.isatty():
         # Bars that redraw themselves only fill a log.
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    # A hub that can't be reached is warned of twelve times before the error that says so.
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     # Read when torch is first imported. OpenMP threads that spin for long while they wait for one whose core
     # is taken cost more than the work beside other processes; threads that sleep at once cost a tenth when
     # there are none.

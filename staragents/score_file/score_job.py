@@ -67,10 +67,11 @@ class ScoreJob:
         Raises BadInput with nothing written, RunFailed or KeyboardInterrupt with all finished rows saved.
         """
         check_output(self._output)
-        paths = {role: resolve(role, name) for role, name in self._settings.models.items()}
+        weights = {option: resolve(option, name) for option, name in self._settings.weights.items()}
+        paths = {role: weights[role] for role in self._settings.models}
         with self._data() as data:
             found = scan(data, self._reader, self._settings.strict)
-            scoring = self._scoring_facts(found, paths)
+            scoring = self._scoring_facts(found, weights)
             command = {**scoring, **self._settings.decides_rows(), "DATA": self._files(data)}
             if (summary := self._finished(scoring, command)) is not None:
                 self._watch.say(f"{self._output.name} is finished already")
@@ -132,14 +133,14 @@ class ScoreJob:
         finally:
             scored.discard()
 
-    def _scoring_facts(self, found: Scan, paths: dict[str, str]) -> dict[str, Any]:
+    def _scoring_facts(self, found: Scan, weights: dict[str, str]) -> dict[str, Any]:
         """What the parts depend on: the conversations, the models' weights and the options."""
         return {
             "version": VERSION,
             "rows": found.sha256,
             **{
-                f"--{role}": [self._settings.models[role], model_identity(path)]
-                for role, path in paths.items()
+                f"--{option}": [self._settings.weights[option], model_identity(path)]
+                for option, path in weights.items()
             },
             **self._settings.decides_scores(),
         }

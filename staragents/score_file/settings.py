@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from staragents.config import Convention, ScorerModelConfig, ScoringConfig, Template
+from staragents.packaged_models import resolve_model
 from staragents.rows.row_messages import ALPACA, Columns
 from staragents.score_file.selection import Selection
 
@@ -27,6 +28,10 @@ class ScoreSettings:
     batch_tokens: int = 8192
     dtype: str = "auto"
     device: str = "auto"
+    target_adapter: str | None = None
+    larger_adapter: str | None = None
+    quantization: str | None = None
+    device_map: str | None = None
     limit: int | None = None
     columns: Columns = ALPACA
     selection: Selection = field(default_factory=Selection)
@@ -54,9 +59,9 @@ class ScoreSettings:
     def scoring(self) -> ScoringConfig:
         """The same in the words of a run's config."""
         return ScoringConfig(
-            target=self._model(self.target, self.replicas, self.gpus),
+            target=self._model("target", self.replicas, self.gpus),
             larger=self._model(
-                self.larger or "",
+                "larger",
                 (self.larger_replicas or self.replicas) if self.larger else 0,
                 self.gpus if self.larger_gpus is None else self.larger_gpus,
             ),
@@ -69,8 +74,29 @@ class ScoreSettings:
             cache_path=str(self.cache.absolute()) if self.cache else None,
         )
 
-    def _model(self, name: str, replicas: int, gpus: float) -> ScorerModelConfig:
-        return ScorerModelConfig(name, self.dtype, replicas, gpus, self.cpus)
+    def _model(self, role: str, replicas: int, gpus: float) -> ScorerModelConfig:
+        adapter = self.adapters.get(role)
+        return ScorerModelConfig(
+            model=self.models.get(role, ""),
+            dtype=self.dtype,
+            replicas=replicas,
+            num_gpus=gpus,
+            num_cpus=self.cpus,
+            adapter=resolve_model(adapter) if adapter else None,
+            quantization=self.quantization,
+            device_map=self.device_map,
+        )
+
+    @property
+    def adapters(self) -> dict[str, str]:
+        """The LoRA adapters' names by role, of the models that have one."""
+        named = {"target": self.target_adapter, "larger": self.larger_adapter}
+        return {role: adapter for role, adapter in named.items() if adapter}
+
+    @property
+    def weights(self) -> dict[str, str]:
+        """The names of models and adapters by option."""
+        return self.models | {f"{role}-adapter": adapter for role, adapter in self.adapters.items()}
 
     def decides_scores(self) -> dict[str, Any]:
         """The options that change a score; batch sizes and caches don't."""
@@ -81,6 +107,8 @@ class ScoreSettings:
             "--min-tokens": self.min_tokens,
             "--dtype": self.dtype,
             "--device": self.device,
+            "--quantization": self.quantization,
+            "--device-map": self.device_map,
         }
 
     def decides_rows(self) -> dict[str, Any]:

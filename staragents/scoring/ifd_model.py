@@ -66,7 +66,7 @@ class IfdModel:
         self._softcap: float | None = getattr(config, "final_logit_softcapping", None)
         self._anchor = self._find_anchor(path)
         if template is Template.chat and not self._tokenizer.chat_template:
-            raise BadInput(f"scoring.template: expected a model with a chat template, got {path}")
+            raise BadInput(f"template chat: expected a model with a chat template, got {path}")
         self._check_logits(model, path)
         self._body = self._execution(model, execution, path)
         self._template = template
@@ -109,6 +109,7 @@ class IfdModel:
         # Equal sequences are run once: repeated rows, the direct pass of repeated answers, and both
         # passes of a row without a prompt, whose IFD is therefore exactly 1.
         spans = list(dict.fromkeys(s for p in passes for s in (p.cond, p.direct) if s is not None))
+        self._check_ids(spans)
         nlls = self._span_nlls(spans)
         return [
             self._row_score(p, row.messages[-1].content, nlls) for row, p in zip(rows, passes, strict=True)
@@ -214,6 +215,17 @@ class IfdModel:
             if token is not None:
                 return int(token)
         raise BadInput(f"expected a tokenizer with a BOS or EOS token, got {path}")
+
+    def _check_ids(self, spans: list[Span]) -> None:
+        """A GPU that reads beyond the embeddings fails for good, and says not why. Tokenizers may know more
+        words than the model as long as they do not use them (Gemma 3 has one)."""
+        words = len(self._head.weight)
+        largest = max((max(span.ids) for span in spans), default=0)
+        if largest >= words:
+            name = self.model_name
+            raise BadInput(
+                f"expected a tokenizer with ids below {words}, the vocabulary of {name}, got {largest}"
+            )
 
     @torch.inference_mode()
     def _check_logits(self, model: Any, path: str) -> None:

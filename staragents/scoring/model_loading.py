@@ -34,18 +34,20 @@ def load(path: str, loading: Loading) -> tuple[Any, Any]:
     """
     device = _device(loading.device)
     options: dict[str, Any] = {"dtype": _dtype(loading.dtype, device), "trust_remote_code": False}
-    if loading.quantization is not None:
-        options["quantization_config"] = _quantization(loading.quantization)
     if loading.device_map is not None or loading.quantization is not None:
         options["device_map"] = loading.device_map or {"": device}
     try:
+        if loading.quantization is not None:
+            options["quantization_config"] = _quantization(loading.quantization)
         tokenizer: Any = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
         model: Any = AutoModelForCausalLM.from_pretrained(path, **options)
         if loading.adapter is not None:
             model.load_adapter(loading.adapter)
         if "device_map" not in options:
             model.to(device)
-    except (OSError, ValueError, ImportError, RuntimeError) as error:
+    except BadInput:
+        raise
+    except Exception as error:  # safetensors, peft and bitsandbytes have errors of their own
         raise BadInput(f"can't load the model {path}: {error}") from error
     return model.requires_grad_(False).eval(), tokenizer
 

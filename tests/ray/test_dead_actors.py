@@ -33,7 +33,7 @@ def run_and_kill(run_dir: Path, class_name: str) -> tuple[dict[str, Any], list[i
     def kill() -> None:
         while not (state := RunDirectory(run_dir).state()) or state["cursor"] < 6:
             time.sleep(0.1)
-        for process in psutil.process_iter():
+        for process in psutil.Process().children(recursive=True):
             try:
                 title = " ".join(process.cmdline())
             except psutil.Error:

@@ -47,7 +47,7 @@ def windows(texts: list[tuple[str, str]]) -> Iterator[list[ScoreRow]]:
 
 
 def kill_one_scorer() -> None:
-    for process in psutil.process_iter():
+    for process in psutil.Process().children(recursive=True):
         try:
             title = " ".join(process.cmdline())
         except psutil.Error:

@@ -160,6 +160,13 @@ def test_a_model_that_scales_its_logits_otherwise_is_refused(tmp_path: Path) -> 
         IfdModel(str(tmp_path), threads=1)
 
 
+def test_a_tokenizer_of_another_model_is_bad_input(tmp_path: Path) -> None:
+    LlamaForCausalLM(LlamaConfig(**SIZES | {"vocab_size": 100})).save_pretrained(tmp_path)
+    save_tokenizer(tmp_path)
+    with pytest.raises(BadInput, match="ids below 100"):
+        IfdModel(str(tmp_path), threads=1).score(rows([("Question?", "zebra")]))
+
+
 def test_a_nonfinite_loss_is_a_status_and_not_a_value(tiny: str, tmp_path: Path) -> None:
     model = LlamaForCausalLM.from_pretrained(tiny)
     # The token of "z": infinite where it stands in a text, out of the way elsewhere.

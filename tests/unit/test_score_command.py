@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from transformers import LlamaConfig
 
 from cluster.job import main
+from tests.unit.tiny_models import save_tokenizer
 
 GOOD = {"instruction": "Name a colour.", "output": "Blue is a colour, as most people know."}
 ROOT = Path(__file__).parents[2]
@@ -42,6 +44,20 @@ def score(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
         (["{data}", "--target", "packaged:none"], "--target: expected one of"),
         (["{data}", "--target", "./no/such/model"], "--target: expected a hub id"),
         (["{data}", "--target", "{tmp}/model"], "--target: can't load the model"),
+        (["{data}", "--target", "{tmp}/broken"], "--target: can't load the model"),
+        (
+            ["{data}", "--target", "fake", "--target-adapter", "{tmp}/none"],
+            "--target-adapter: expected a hub id",
+        ),
+        (
+            ["{data}", "--target", "fake", "--larger-adapter", "{tmp}/model"],
+            "--larger-adapter: expected --larger",
+        ),
+        (["{data}", "--target", "{tmp}/model", "--quantization", "4bit"], "--target: can't load the model"),
+        (["{data}", "--target", "fake", "--quantization", "3bit"], "--quantization"),
+        (["{data}", "--target", "fake", "--device-map", "everywhere"], "--device-map"),
+        (["{data}", "--target", "fake", "--gpus", "1"], "--gpus: expected --ray or RAY_ADDRESS"),
+        (["{data}", "--target", "fake", "--ray", "--device", "cuda:1"], "--device: expected auto on Ray"),
         (["{data}", "--target", "fake", "--top", "ten"], "--top: expected a number"),
         (["{data}", "--target", "fake", "--sort-by", "gap"], "expected --larger"),
         (["{data}", "--target", "fake", "--sort-by", "beauty"], "--sort-by"),
@@ -67,6 +83,10 @@ def test_bad_input_is_one_clear_line_and_nothing_is_written(
     (tmp_path / "latin.jsonl").write_bytes(b'{"instruction": "\xe9"}\n')
     (tmp_path / "empty.jsonl").write_bytes(b"")
     (tmp_path / "model").mkdir()
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    LlamaConfig(**sizes, vocab_size=258).save_pretrained(tmp_path / "broken")
+    save_tokenizer(tmp_path / "broken")
+    (tmp_path / "broken" / "model.safetensors").write_bytes(b"cut")
     before = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
     filled = [argument.format(tmp=tmp_path, data=data) for argument in arguments]
     output = [] if "-o" in filled else ["-o", str(tmp_path / "s.parquet")]

@@ -192,7 +192,17 @@ def test_a_part_cut_short_by_a_crash_is_scored_again(tmp_path: Path, data: Path)
 
 
 @pytest.mark.parametrize(
-    "change", [{"max_length": 100}, {"limit": 50}, {"larger": None}, {"dtype": "bfloat16"}]
+    "change",
+    [
+        {"max_length": 100},
+        {"limit": 50},
+        {"larger": None},
+        {"dtype": "bfloat16"},
+        {"quantization": "8bit"},
+        {"device_map": "auto"},
+        {"target_adapter": "who/ever"},
+        {"larger_adapter": "who/ever"},
+    ],
 )
 def test_the_parts_of_another_command_are_not_mixed_in(
     tmp_path: Path, data: Path, change: dict[str, Any]
@@ -204,6 +214,16 @@ def test_the_parts_of_another_command_are_not_mixed_in(
         job(data, out, **change)
     job(data, out, overwrite=True, **change)
     assert len(read(out)) == change.get("limit", 60)
+
+
+def test_an_adapter_that_was_trained_on_is_another_one(tmp_path: Path, data: Path) -> None:
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_config.json").write_text("{}")
+    job(data, tmp_path / "s.parquet", target_adapter=str(adapter))
+    (adapter / "adapter_config.json").write_text('{"r": 4}')
+    with pytest.raises(BadInput, match=r"changed: --target-adapter\)"):
+        job(data, tmp_path / "s.parquet", target_adapter=str(adapter))
 
 
 def test_a_finished_command_is_not_done_again_and_another_not_overwritten(tmp_path: Path, data: Path) -> None:
