@@ -6,10 +6,8 @@ import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
-
-from pydantic import ValidationError
-from qdrant_client import models
 
 from staragents.agents import KEEP
 from staragents.config import AgentConfig, Baseline, Config, EngineKind, Fallback
@@ -181,11 +179,8 @@ def _memory(config: Config) -> Iterator[str]:
     yield from _key_variable("memory.api_key_env", memory.api_key_env)
     if memory.collection is not None and not NAME.fullmatch(memory.collection):
         yield f"memory.collection: expected letters, digits and . _ -, got {shown(memory.collection)}"
-    try:
-        models.HnswConfigDiff(**memory.hnsw)
-    except ValidationError as error:
-        for problem in error.errors():
-            yield f"memory.hnsw.{problem['loc'][0]}: {problem['msg']}, got {shown(problem['input'])}"
+    if memory.hnsw:
+        yield from _hnsw(memory.hnsw)
     for number, folder in enumerate(memory.reuse):
         if not any((Path(folder) / "candidates").glob("*.parquet")):
             yield f"memory.reuse[{number}]: expected the directory of an earlier run, got {shown(folder)}"
@@ -254,6 +249,18 @@ def _url(key: str, url: str) -> Iterator[str]:
         valid = False
     if not valid:
         yield f"{key}: expected an address such as http://127.0.0.1:8000, got {shown(url)}"
+
+
+def _hnsw(settings: dict[str, Any]) -> Iterator[str]:
+    # Takes a second to import, and every command checks a config.
+    from pydantic import ValidationError
+    from qdrant_client import models
+
+    try:
+        models.HnswConfigDiff(**settings)
+    except ValidationError as error:
+        for problem in error.errors():
+            yield f"memory.hnsw.{problem['loc'][0]}: {problem['msg']}, got {shown(problem['input'])}"
 
 
 def _key_variable(key: str, variable: str | None) -> Iterator[str]:
