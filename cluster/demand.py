@@ -1,37 +1,116 @@
-"""What a config needs at least, in CPUs and GPUs, with the arithmetic."""
+"""What a config needs at least, in CPUs, GPUs and memory, with the arithmetic."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from staragents.config import Config, EngineKind
+from staragents.config import Config, EngineKind, ModelConfig, ScorerModelConfig
+from staragents.model_size import ModelSize, size_of
+
+GIB = 2**30
+QUANTISED_BYTES = {"8bit": 1.0, "4bit": 0.5}
+
+
+@dataclass(frozen=True, slots=True)
+class PoolDemand:
+    """One pool. `weights` and `kv_cache` are bytes of one replica, None where they aren't known.
+
+    `kv_cache` is the least that works: one sequence of full length.
+    """
+
+    name: str
+    key: str
+    replicas: int
+    max_replicas: int
+    cpus: float
+    gpus: float
+    weights: int | None = None
+    kv_cache: int | None = None
+    memory_share: float = 1.0
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.replicas} x {self.cpus:g} CPU + {self.gpus:g} GPU"
+
+    @property
+    def bytes(self) -> int | None:
+        return None if self.weights is None else self.weights + (self.kv_cache or 0)
+
+    def explain_bytes(self) -> str:
+        kv_cache = f" + KV cache {gib(self.kv_cache)}" if self.kv_cache else ""
+        return "unknown" if self.weights is None else f"weights {gib(self.weights)}{kv_cache}"
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """Sums over the smallest size of every pool; `parts` says who needs what."""
+    """Every pool at its smallest size: that much must be there before anything starts."""
 
-    cpus: float
-    gpus: float
-    parts: tuple[str, ...]
+    pools: tuple[PoolDemand, ...]
+
+    @property
+    def cpus(self) -> float:
+        return sum(pool.replicas * pool.cpus for pool in self.pools)
+
+    @property
+    def gpus(self) -> float:
+        return sum(pool.replicas * pool.gpus for pool in self.pools)
+
+    @property
+    def most_gpus(self) -> float:
+        """With every pool as large as it may grow."""
+        return sum(pool.max_replicas * pool.gpus for pool in self.pools)
 
     def explain(self) -> str:
-        return f"the pools need {self.cpus:g} CPUs and {self.gpus:g} GPUs ({', '.join(self.parts)})"
+        return f"the pools need {self.cpus:g} CPUs and {self.gpus:g} GPUs ({', '.join(map(str, self.pools))})"
 
 
 def demand_of(config: Config) -> Demand:
-    """What must be there before anything starts; pools may grow beyond it later."""
-    parts: list[str] = []
-    cpus = gpus = 0.0
-    pools = [
-        (name, m.min_replicas, m.num_cpus if m.kind is EngineKind.vllm else 0.0, m.num_gpus)
-        for name, m in config.models.items()
-    ] + [
-        (role, m.replicas, 0.0 if m.model == "fake" else m.num_cpus, m.num_gpus)
-        for role, m in (("target scorer", config.scoring.target), ("larger scorer", config.scoring.larger))
-    ]
-    for name, replicas, pool_cpus, pool_gpus in pools:
-        cpus += replicas * pool_cpus
-        gpus += replicas * pool_gpus
-        parts.append(f"{name}: {replicas} x {pool_cpus:g} CPU + {pool_gpus:g} GPU")
-    return Demand(cpus, gpus, tuple(parts))
+    """The pools of a config. Reads headers of model files that are here, loads none."""
+    models = [_generator(name, model) for name, model in config.models.items()]
+    scoring = config.scoring
+    return Demand(
+        (*models, _scorer("target", scoring.target), _scorer("larger", scoring.larger)),
+    )
+
+
+def gib(size: float) -> str:
+    return f"{size / GIB:.1f} GiB" if size >= 0.1 * GIB else f"{size / 2**20:.0f} MiB"
+
+
+def _generator(name: str, model: ModelConfig) -> PoolDemand:
+    pool = PoolDemand(
+        name,
+        f"models.{name}",
+        model.min_replicas,
+        model.max_replicas,
+        model.num_cpus if model.kind is EngineKind.vllm else 0.0,
+        model.num_gpus,
+        memory_share=model.gpu_memory_utilization,
+    )
+    size = size_of(model.model) if model.kind is EngineKind.vllm else None
+    return pool if size is None else _with_bytes(pool, size, model)
+
+
+def _with_bytes(pool: PoolDemand, size: ModelSize, model: ModelConfig) -> PoolDemand:
+    each = 4 if model.dtype == "float32" or (model.dtype == "auto" and not model.num_gpus) else 2
+    # On a CPU the cache is of a fixed size, on a GPU it takes what the weights leave.
+    sequence = size.kv_bytes_a_token() * model.max_model_len
+    kv_cache = sequence if model.num_gpus else max(sequence, model.kv_cache_gib * GIB)
+    return PoolDemand(
+        pool.name, pool.key, pool.replicas, pool.max_replicas, pool.cpus, pool.gpus,
+        size.weight_bytes(each), kv_cache, pool.memory_share,
+    )  # fmt: skip
+
+
+def _scorer(role: str, model: ScorerModelConfig) -> PoolDemand:
+    fake = model.model == "fake"
+    size = None if fake else size_of(model.model)
+    each = QUANTISED_BYTES.get(model.quantization or "", 2.0 if model.num_gpus else 4.0)
+    return PoolDemand(
+        f"{role} scorer",
+        f"scoring.{role}",
+        model.replicas,
+        model.replicas,
+        0.0 if fake else model.num_cpus,
+        model.num_gpus,
+        None if size is None else size.weight_bytes(each),
+    )

@@ -5,19 +5,23 @@ from __future__ import annotations
 import logging
 import math
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import ray
+from ray._private import ray_constants
 
+from cluster import capacity
 from cluster.demand import Demand
 from staragents.environment import ray_address
-from staragents.errors import BadInput
+from staragents.errors import RunFailed
 
 logger = logging.getLogger(__name__)
 
 NAMESPACE = "staragents"
 LOCAL_OBJECT_STORE_BYTES = 1 << 30
+KNOCK_S = 10.0
 
 # Ray's housekeeping at a cluster's pace slows the models of a two-core machine (docs/benchmarks.md); a local
 # Ray has one node, and nobody reads its task events.
@@ -35,43 +39,49 @@ def ray_session(demand: Demand) -> Iterator[None]:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     # Children of a worker (vLLM's engine process) go when the worker goes (ray#54364, ray#56476).
     os.environ.setdefault("RAY_process_group_cleanup_enabled", "1")
-    if address := ray_address():
-        ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
+    address = ray_address()
+    if address:
+        join(address)
     else:
-        gpus = _local_gpus()
-        if demand.gpus > gpus:
-            raise BadInput(f"models: {demand.explain()}; this machine has {gpus:g} GPUs")
+        capacity.of_this_machine(demand).check(demand)
+        # On loopback, where nobody else can reach it. Ray reads its variable for this too early for us, at
+        # import: RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0.
+        ray_constants.ENABLE_RAY_CLUSTER = False
         for name, value in LOCAL_PACE.items():
             os.environ.setdefault(name, value)
-        ray.init(
-            address="local",
-            namespace=NAMESPACE,
-            # Logical CPUs: the pools of a small machine take turns on its cores.
-            num_cpus=max(os.cpu_count() or 1, math.ceil(demand.cpus)),
-            object_store_memory=LOCAL_OBJECT_STORE_BYTES,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
+        try:
+            ray.init(
+                address="local",
+                namespace=NAMESPACE,
+                # Logical CPUs: the pools of a small machine take turns on its cores.
+                num_cpus=max(os.cpu_count() or 1, math.ceil(demand.cpus)),
+                object_store_memory=LOCAL_OBJECT_STORE_BYTES,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
+        except Exception as error:  # Ray raises bare ones, such as when the machine is too busy to start it
+            raise RunFailed(f"Ray did not start on this machine: {' '.join(str(error).split())}") from error
     try:
-        check_fit(demand, ray.cluster_resources())
+        if address:
+            capacity.of_the_cluster().check(demand)
         yield
     finally:
         ray.shutdown()
 
 
-def check_fit(demand: Demand, resources: dict[str, float]) -> None:
-    """Raises BadInput if the cluster, as it is, can't start what the config asks for at least."""
-    short = [
-        f"{need:g} {name}s, the cluster has {resources.get(name, 0):g}"
-        for name, need in (("CPU", demand.cpus), ("GPU", demand.gpus))
-        if need > resources.get(name, 0)
-    ]
-    if short:
-        raise BadInput(f"models: {demand.explain()}: expected {'; '.join(short)}")
+def join(address: str) -> None:
+    """Connect to a cluster as a driver. Raises RunFailed if it does not answer or has another Ray."""
+    try:
+        _knock(address)
+        ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise RunFailed(f"RAY_ADDRESS: expected a Ray that answers at {address}: {reason}") from error
 
 
-def _local_gpus() -> float:
-    import torch
-
-    return float(torch.cuda.device_count())
+def _knock(address: str) -> None:
+    """Ray itself tries an address that is not there for three minutes. Raises OSError."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit() and "://" not in address:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_S).close()

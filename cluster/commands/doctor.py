@@ -81,6 +81,7 @@ def machine() -> Iterator[Finding]:
 
 def needs(config: Config) -> Iterator[Finding]:
     """The config's models, demand, memory bank and output."""
+    from cluster.capacity import of_this_machine
     from cluster.demand import demand_of
     from staragents.packaged_models import check_model
 
@@ -92,8 +93,8 @@ def needs(config: Config) -> Iterator[Finding]:
         problem = check_model(name)
         yield Finding(f"model {name}", problem is None, problem or "there, or a hub id")
     demand = demand_of(config)
-    here = ray_address() is not None or demand.gpus <= _gpu_count()
-    yield Finding("demand", here, demand.explain())
+    problems = [] if ray_address() else list(of_this_machine(demand).problems(demand))
+    yield Finding("demand", not problems, "; ".join(problems) or demand.explain())
     if config.memory.url:
         yield Finding("qdrant", *_qdrant(config))
     output = Path(config.output.dir)
@@ -119,12 +120,6 @@ def _version(name: str) -> str | None:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return None
-
-
-def _gpu_count() -> int:
-    import torch
-
-    return torch.cuda.device_count()
 
 
 def _gpus() -> str:

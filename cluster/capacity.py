@@ -1,0 +1,152 @@
+"""What there is to hold a run: this machine, or a cluster with what its autoscaler may add."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import psutil
+import ray
+from ray._private.state import state as ray_state
+
+from cluster.demand import GIB, Demand, PoolDemand, gib
+from staragents.errors import BadInput
+
+# GiB of one GPU by the name Ray gives its node's accelerator; where a name has several sizes, the largest.
+ACCELERATOR_GIB = {
+    "T4": 16, "V100": 32, "L4": 24, "A10G": 24, "L40S": 48, "A100": 80, "A100-40G": 40, "A100-80G": 80,
+    "H100": 80, "H200": 141, "H20": 96, "B200": 192, "B300": 288, "RTX-PRO-6000": 96,
+    "AMD-Instinct-MI300X-OAM": 192, "AMD-Instinct-MI325X-OAM": 256,
+}  # fmt: skip
+
+UNLIMITED = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A machine, or a kind of machine that may be there `count` times. Memory in bytes, None: not known."""
+
+    cpus: float
+    gpus: float
+    memory: float | None = None
+    gpu_memory: float | None = None
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """All nodes a run may use."""
+
+    where: str
+    nodes: tuple[Node, ...]
+
+    @property
+    def cpus(self) -> float:
+        return sum(node.count * node.cpus for node in self.nodes)
+
+    @property
+    def gpus(self) -> float:
+        return sum(node.count * node.gpus for node in self.nodes)
+
+    def check(self, demand: Demand) -> None:
+        """Raises BadInput with the arithmetic, a line for each way in which `demand` does not fit."""
+        if problems := list(self.problems(demand)):
+            raise BadInput(problems)
+
+    def problems(self, demand: Demand) -> Iterator[str]:
+        short = [
+            f"{need:g} {name}s, {self.where} has {there:g}"
+            for name, need, there in (("CPU", demand.cpus, self.cpus), ("GPU", demand.gpus, self.gpus))
+            if need > there
+        ]
+        if short:
+            yield f"models: {demand.explain()}: expected {'; '.join(short)}"
+            return
+        for pool in demand.pools:
+            yield from self._pool_problems(pool)
+        yield from self._memory_problems(demand)
+
+    def _pool_problems(self, pool: PoolDemand) -> Iterator[str]:
+        """A replica never spans nodes."""
+        fitting = [node for node in self.nodes if node.cpus >= pool.cpus and node.gpus >= pool.gpus]
+        if pool.replicas and not fitting:
+            largest = max(self.nodes, key=lambda node: (node.gpus, node.cpus))
+            yield (
+                f"{pool.key}.num_gpus: one replica needs {pool.cpus:g} CPUs and {pool.gpus:g} GPUs on "
+                f"one node; the largest of {self.where} has {largest.cpus:g} CPUs and {largest.gpus:g} GPUs"
+            )
+            return
+        memories = [node.gpu_memory for node in fitting]
+        need = pool.bytes
+        if not pool.gpus or need is None or not memories or None in memories:
+            return
+        cards = max(1.0, pool.gpus)
+        room = max(memory for memory in memories if memory is not None)
+        if need > cards * pool.memory_share * room:
+            share = f" x {pool.memory_share:g} (gpu_memory_utilization)" if pool.memory_share < 1 else ""
+            yield (
+                f"{pool.key}: {pool.explain_bytes()} = {gib(need)} of GPU memory, "
+                f"{cards:g} x {gib(room)}{share} = {gib(cards * pool.memory_share * room)} there"
+            )
+
+    def _memory_problems(self, demand: Demand) -> Iterator[str]:
+        """Host memory, for the pools that run on CPUs."""
+        memories = [node.memory for node in self.nodes for _ in range(node.count)]
+        if None in memories:
+            return
+        there = sum(memory for memory in memories if memory is not None)
+        pools = [pool for pool in demand.pools if not pool.gpus and pool.bytes]
+        need = sum(pool.replicas * (pool.bytes or 0) for pool in pools)
+        if need > there:
+            parts = ", ".join(f"{pool.name}: {pool.replicas} x {pool.explain_bytes()}" for pool in pools)
+            yield (
+                f"models: the pools on CPUs need {gib(need)} of memory ({parts}), "
+                f"{self.where} has {gib(there)}"
+            )
+
+
+def of_this_machine(demand: Demand) -> Capacity:
+    """CPUs are logical here: the pools of a small machine take turns on its cores."""
+    import torch
+
+    cards = torch.cuda.device_count()
+    sizes = [float(torch.cuda.get_device_properties(card).total_memory) for card in range(cards)]
+    cpus = max(float(os.cpu_count() or 1), demand.cpus)
+    node = Node(cpus, float(cards), float(psutil.virtual_memory().total), min(sizes, default=None))
+    return Capacity("this machine", (node,))
+
+
+def of_the_cluster() -> Capacity:
+    """Of the Ray we are connected to: its nodes, and those its autoscaler may still start."""
+    nodes = [
+        Node(
+            resources.get("CPU", 0.0),
+            resources.get("GPU", 0.0),
+            gpu_memory=_gpu_memory(resources),
+        )
+        for resources in (node["Resources"] for node in ray.nodes() if node["Alive"])
+    ]
+    config = ray_state.get_cluster_config()
+    there = Capacity("the cluster", tuple(nodes))
+    if config is None or not config.node_group_configs:
+        return there
+    groups = tuple(
+        Node(
+            float(group.resources.get("CPU", 0)),
+            float(group.resources.get("GPU", 0)),
+            gpu_memory=_gpu_memory(dict(group.resources)),
+            count=UNLIMITED if group.max_count < 0 else group.max_count,
+        )
+        for group in config.node_group_configs
+        if group.max_count != 0
+    )
+    grown = Capacity("the cluster with all its autoscaler may add", groups)
+    # A group's maximum may be unset, and nodes may have joined by hand: whichever is more.
+    return grown if (grown.gpus, grown.cpus) > (there.gpus, there.cpus) else there
+
+
+def _gpu_memory(resources: dict[str, float]) -> float | None:
+    names = [name.partition(":")[2] for name in resources if name.startswith("accelerator_type:")]
+    sizes = [ACCELERATOR_GIB[name] * float(GIB) for name in names if name in ACCELERATOR_GIB]
+    return min(sizes, default=None)

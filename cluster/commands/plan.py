@@ -1,0 +1,123 @@
+"""`staragents plan`: what a run will need and take, before anything starts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from staragents.config_loading import load_config
+from staragents.environment import ray_address
+
+if TYPE_CHECKING:
+    from cluster.capacity import Capacity
+    from cluster.demand import Demand
+    from staragents.forecast import Forecast, Rates
+
+
+@click.command()
+@click.argument("config", type=str)
+@click.argument("overrides", nargs=-1)
+@click.option(
+    "--like",
+    metavar="RUN",
+    type=click.Path(path_type=Path),
+    help="A run directory whose measured rates predict tokens and time; a preview-sized one will do.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print demand, capacity and forecast as JSON.")
+def plan(config: str, overrides: tuple[str, ...], like: Path | None, as_json: bool) -> None:
+    """Hold a config's demand against this machine, or the cluster at RAY_ADDRESS with its autoscaler's
+    maxima, and predict tokens and time. Loads no model; exits with 2 if it can't fit.
+
+    \b
+    Examples:
+      staragents plan configs/node8.yaml
+      staragents run configs/demo.yaml seeds.limit=5 output.dir=runs/five
+      staragents plan configs/demo.yaml --like runs/five
+    """
+    from cluster.demand import demand_of
+    from staragents.forecast import Rates, forecast
+    from staragents.seeds.seed_file import SeedFile
+
+    settings = load_config(config, overrides)
+    rates = Rates.of(like) if like else None
+    demand = demand_of(settings)
+    there = capacity(demand)
+    there.check(demand)
+    predicted = forecast(settings, SeedFile(settings.seeds).scan().seeds, demand.gpus, rates)
+    if as_json:
+        click.echo(
+            json.dumps(
+                {
+                    "pools": [{**asdict(pool), "bytes": pool.bytes} for pool in demand.pools],
+                    "cpus": demand.cpus,
+                    "gpus": demand.gpus,
+                    "capacity": {"where": there.where, "cpus": there.cpus, "gpus": there.gpus},
+                    "forecast": predicted.as_dict(),
+                    "like": asdict(rates) if rates else None,
+                }
+            )
+        )
+        return
+    show(Console(soft_wrap=True), demand, there, predicted, rates)
+
+
+def capacity(demand: Demand) -> Capacity:
+    from cluster.capacity import of_the_cluster, of_this_machine
+
+    address = ray_address()
+    if not address:
+        return of_this_machine(demand)
+    import ray
+
+    from cluster.ray_session import join
+
+    join(address)
+    try:
+        return of_the_cluster()
+    finally:
+        ray.shutdown()
+
+
+def show(console: Console, demand: Demand, there: Capacity, predicted: Forecast, rates: Rates | None) -> None:
+    pools = Table("pool", "replicas", "CPUs", "GPUs", "memory of a replica", box=None, pad_edge=False)
+    for pool in demand.pools:
+        most = f"-{pool.max_replicas}" if pool.max_replicas > pool.replicas else ""
+        pools.add_row(
+            pool.name, f"{pool.replicas}{most}", f"{pool.cpus:g}", f"{pool.gpus:g}", pool.explain_bytes()
+        )
+    console.print(pools)
+    console.print()
+    for line in lines(demand, there, predicted, rates):
+        console.print(line, markup=False, highlight=False)
+
+
+def lines(demand: Demand, there: Capacity, predicted: Forecast, rates: Rates | None) -> list[str]:
+    """What stands under the table."""
+    found = [
+        f"fits: {demand.cpus:g} CPUs and {demand.gpus:g} GPUs to start with; "
+        f"{there.where} has {there.cpus:g} CPUs and {there.gpus:g} GPUs"
+    ]
+    if demand.most_gpus > there.gpus:
+        found.append(f"note: pools may grow to {demand.most_gpus:g} GPUs and will stop at {there.gpus:g}")
+    found.append(f"{predicted.seeds:,} seeds make {predicted.candidates:,} candidates")
+    if rates is None or predicted.seconds is None:
+        found.append(f"tokens: at most {predicted.most_tokens_out:,} out, and the judge's")
+        found.append("time: not known without a measured rate; give --like RUN")
+        return found
+    seconds = round(predicted.seconds)
+    found.append(
+        f"tokens: about {predicted.tokens_in:,} in and {predicted.tokens_out:,} out "
+        f"({rates.tokens_in:.0f} and {rates.tokens_out:.0f} a candidate in {rates.run})"
+    )
+    found.append(
+        f"time: about {seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d} at "
+        f"{rates.candidates_per_second:.2f} candidates/s, as {rates.run} had with its pools; "
+        f"{predicted.gpu_hours:.2f} GPU-hours"
+    )
+    return found
