@@ -14,6 +14,7 @@ from typing import Any
 from actors.finish import write_results
 from actors.generator_client import GeneratorClient
 from actors.memory import Commit
+from actors.metrics import RunMetrics
 from actors.progress import Progress
 from actors.scorer_pool import ScorerPool
 from actors.seed_pipeline import SeedPipeline
@@ -34,6 +35,8 @@ ROWS_PER_SHARD = 512
 READ_AHEAD = 64
 FAILURE_WINDOW = 100
 FAILURE_MINIMUM = 20
+METRICS_EVERY_S = 5.0
+LAG_EVERY_S = 0.25
 
 
 @dataclass(slots=True)
@@ -77,9 +80,11 @@ class Coordinator:
         self._facts = facts
         self._run = RunDirectory(config.output.dir)
         self._prompts = prompt_hashes(config)
-        self._generators = generators
+        self.generators = generators
         self._memory = memory
+        self.scorers = {"target": target, "larger": larger}
         self._pipeline = SeedPipeline(config, generators.generate, target, larger, same_tokenizer)
+        self._metrics = RunMetrics(self._run.name, config.run.metrics)
         self._evolution = Evolution(config, config.pairs, total_seeds=scan.seeds)
         self._stopping = StopRules(config.run)
         self._window: deque[Admitted] = deque()
@@ -99,6 +104,7 @@ class Coordinator:
         Raises RunFailed when too many candidates fail; what was finished is saved then too.
         """
         lock = await asyncio.to_thread(self._run.lock)
+        measuring = asyncio.ensure_future(self._measure())
         try:
             feed = await self._restore()
             while self._window and (task := self._window[0].task) is not None:
@@ -116,6 +122,8 @@ class Coordinator:
                 write_results, self._run, self.config, self._scan, self._run_facts(finished)
             )
         finally:
+            measuring.cancel()
+            self._export()
             for admitted in self._window:
                 if admitted.task is not None:
                     admitted.task.cancel()
@@ -128,9 +136,9 @@ class Coordinator:
     async def status(self) -> dict[str, Any]:
         """Plain values for the live panel and the log line."""
         return self.progress.status(
-            in_work=sum(a.task is not None for a in self._window),
+            in_work=self._in_work(),
             draining=self._draining,
-            counters=self._generators.counters,
+            counters=self.generators.counters,
             standings=self._evolution.standings(),
             seconds=self._seconds(),
             seconds_here=time.monotonic() - self._started,
@@ -199,6 +207,7 @@ class Coordinator:
             admitted.task = asyncio.get_running_loop().create_future()
             admitted.task.set_result(finished)
         elif not self._draining and not stops:
+            self._metrics.admitted()
             admitted.task = asyncio.ensure_future(
                 self._pipeline.run(admitted.seed, admitted.draws, admitted.neighbours)
             )
@@ -206,6 +215,7 @@ class Coordinator:
     async def _commit(self, admitted: Admitted, candidates: list[Candidate], feed: Iterator[Seed]) -> None:
         chosen = self._evolution.commit(candidates)
         self.progress.commit(candidates, chosen, hit=bool(admitted.neighbours))
+        self._metrics.committed(candidates)
         self._failures.extend(candidate.failed for candidate in candidates)
         self._unsaved += candidates
         self._stopping.observe(
@@ -236,14 +246,19 @@ class Coordinator:
         recall_for = next_seed.seed_id if next_seed is not None and warm else None
         if not commits and recall_for is None:
             return []
+        started, outcome = time.monotonic(), "failed"
         try:
             async with asyncio.timeout(30 + settings.timeout_s):
-                return await self._memory.turn.remote(commits, recall_for)
+                found = await self._memory.turn.remote(commits, recall_for)
+            outcome = "stored" if recall_for is None else "hit" if found else "miss"
+            return found
         except Exception as error:
             self.progress.memory_failures += 1
             if self.progress.memory_failures == 1:
                 logger.warning("memory bank away, drawing without it: %s", error)
             return []
+        finally:
+            self._metrics.turned(time.monotonic() - started, outcome)
 
     def _may_save(self) -> bool:
         # A new shard would replace the orphan that still holds these rows.
@@ -292,6 +307,32 @@ class Coordinator:
             f"{self.config.run.max_error_rate:g}); last error: {self.progress.last_error}"
         )
 
+    async def _measure(self) -> None:
+        """How late the loop wakes, which is this actor's limit, and now and then everything else."""
+        exported = 0.0
+        while self._metrics.enabled:
+            asleep = time.monotonic()
+            await asyncio.sleep(LAG_EVERY_S)
+            now = time.monotonic()
+            self._metrics.lagged(max(0.0, now - asleep - LAG_EVERY_S))
+            if now - exported > METRICS_EVERY_S:
+                self._export()
+                exported = now
+
+    def _export(self) -> None:
+        if not self._metrics.enabled:
+            return
+        self._metrics.requests(self.generators.counters)
+        self._metrics.state(
+            {"total": self._scan.seeds, "committed": self._cursor, "in_work": self._in_work()},
+            {role: pool.outstanding for role, pool in self.scorers.items()},
+            self._evolution.standings(),
+            time.monotonic() - self._saved,
+        )
+
+    def _in_work(self) -> int:
+        return sum(admitted.task is not None for admitted in self._window)
+
     def _seconds(self) -> float:
         return self._seconds_before + time.monotonic() - self._started
 
@@ -304,5 +345,5 @@ class Coordinator:
             "wall_seconds": self._seconds(),
             "loop_seconds": time.monotonic() - self._started,
             "memory": self.progress.memory(),
-            "retries": {name: c.retries for name, c in self._generators.counters.items()},
+            "retries": {name: c.retries for name, c in self.generators.counters.items()},
         }

@@ -12,6 +12,7 @@ from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 
 from actors.generator import Refusal
+from actors.window import Window
 from staragents.errors import EngineError, PromptTooLong
 from staragents.generation import Generation, GenerationRequest
 from staragents.generation_cache import GenerationCache
@@ -54,11 +55,16 @@ class GeneratorClient:
     cache: GenerationCache | None = None
     """Answers that runs of one comparison share."""
     counters: dict[str, ModelCounters] = field(init=False)
-    _slots: dict[str, asyncio.Semaphore] = field(init=False)
+    _windows: dict[str, Window] = field(init=False)
 
     def __post_init__(self) -> None:
         self.counters = {model: ModelCounters() for model in self.handles}
-        self._slots = {model: asyncio.Semaphore(size) for model, size in self.windows.items()}
+        self._windows = {model: Window(size) for model, size in self.windows.items()}
+
+    def resize(self, model: str, window: int) -> None:
+        """After the pool of `model` may grow to another size."""
+        self.windows[model] = window
+        self._windows[model].resize(window)
 
     async def generate(self, model: str, request: GenerationRequest) -> Generation:
         """One answer. Raises EngineError when `attempts` tries did not give one.
@@ -69,7 +75,7 @@ class GeneratorClient:
         if self.cache is not None and (known := self.cache.get(model, request)) is not None:
             return known
         counters = self.counters[model]
-        async with self._slots[model]:
+        async with self._windows[model]:
             counters.running += 1
             try:
                 answer = await self._tries(model, request)

@@ -42,12 +42,39 @@ class ScorerPool:
         self._packs = dict.fromkeys(actors, 0)
         self._away: set[Any] = set()
         self._gone: set[Any] = set()
+        self._leaving: set[Any] = set()
         self._pack_characters = pack_characters
         self._attempts = attempts
         self._deadline_s = deadline_s
         self._waiting: deque[_Row] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._sending: asyncio.TimerHandle | None = None
+
+    def add(self, actor: Any) -> None:
+        """Send it rows from now on."""
+        if actor not in self._packs:
+            self._load[actor] = self._packs[actor] = 0
+        self._leaving.discard(actor)
+        self._send_soon()
+
+    async def remove(self, actor: Any) -> None:
+        """Send it no more rows and wait for those it has. Without actors rows wait until one is added."""
+        self._leaving.add(actor)
+        while self._packs.get(actor):
+            await asyncio.sleep(PATIENCE_S)
+        if actor in self._leaving:
+            self._leaving.discard(actor)
+            self._packs.pop(actor, None)
+            self._load.pop(actor, None)
+
+    @property
+    def size(self) -> int:
+        return len(self._packs) - len(self._leaving & self._packs.keys())
+
+    @property
+    def outstanding(self) -> int:
+        """Characters that wait here or are at an actor."""
+        return sum(self._load.values()) + sum(row.characters for row in self._waiting)
 
     async def score(self, messages: Conversation) -> tuple[Score, float]:
         """The score of the last turn and its share of the scorer's seconds. Raises EngineError."""
@@ -69,7 +96,7 @@ class ScorerPool:
             free = [
                 actor
                 for actor, packs in self._packs.items()
-                if packs < PACKS_PER_ACTOR and actor not in self._away
+                if packs < PACKS_PER_ACTOR and actor not in self._away | self._leaving
             ]
             if not free:
                 return

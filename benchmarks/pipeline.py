@@ -49,6 +49,8 @@ def many_seeds(folder: Path, count: int) -> Path:
 class LocalScorer:
     """A scorer in this process."""
 
+    outstanding = 0
+
     def __init__(self, role: str) -> None:
         self._model = FakeIfdModel(role)
 

@@ -384,6 +384,8 @@ class RunConfig:
     patience: int | None = None
     """End the run when the mean reward of so many seeds is not above that of as many before by more than its
     90 % interval. A small number ends by chance: 50 sees a rise of about 0.1, 500 one of 0.03."""
+    metrics: bool = True
+    """Report metrics to Ray, which exports them on every node (docs/operations.md)."""
 
 
 @dataclass

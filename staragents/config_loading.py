@@ -48,6 +48,7 @@ MAY_CHANGE = (
     "run.max_tokens",
     "run.max_minutes",
     "run.patience",
+    "run.metrics",
 )
 """Where, how fast and how long the work is done, not which: these may differ when a run is resumed."""
 

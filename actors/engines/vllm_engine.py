@@ -43,7 +43,9 @@ class VllmEngine:
         self._invalid: tuple[type[Exception], ...] = (VLLMValidationError, ValueError)
         self._tokenizer = AutoTokenizer.from_pretrained(self.model_path)
         try:
-            self._engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**self._engine_args()))
+            self._engine = AsyncLLM.from_engine_args(
+                AsyncEngineArgs(**self._engine_args()), stat_loggers=_stat_loggers()
+            )
             self._context = self._engine.model_config.max_model_len
             await self.generate(
                 GenerationRequest("probe", Sampling(temperature=0.0, max_tokens=1), seed=0, prompt="Hello")
@@ -201,6 +203,17 @@ class VllmEngine:
     async def stop(self) -> None:
         if hasattr(self, "_engine"):
             self._engine.shutdown()
+
+
+def _stat_loggers() -> list[Any] | None:
+    """vLLM's own metrics go where Ray's go, as `ray_vllm_*`; outside of Ray they stay in the process."""
+    import ray
+
+    if not ray.is_initialized():
+        return None
+    from vllm.v1.metrics.ray_wrappers import RayPrometheusStatLogger
+
+    return [RayPrometheusStatLogger]
 
 
 def _faster_libraries() -> list[str]:

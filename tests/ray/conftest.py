@@ -1,12 +1,19 @@
-"""Runs the real command line as a process of its own, so that it can be interrupted and killed."""
+"""Runs the real command line as a process of its own, so that it can be interrupted and killed;
+and a Ray head to join."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
+import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +23,7 @@ import psutil
 import pytest
 
 ROOT = Path(__file__).parents[2]
+RAY = Path(sys.executable).with_name("ray")
 
 
 @dataclass
@@ -95,3 +103,100 @@ def wait_until(condition: Callable[[], bool], what: str, timeout: float = 120) -
 @pytest.fixture(name="wait_until")
 def _wait_until() -> Callable[..., None]:
     return wait_until
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+class Head:
+    """A real Ray head, as `ray start` gives it: metrics, dashboard and job server, all on loopback.
+
+    Started in its own session and folder, so that it meets no other Ray of this machine.
+    """
+
+    def __init__(self) -> None:
+        # Short: a socket's path may have 107 characters, and Ray makes long ones.
+        self.folder = Path(tempfile.mkdtemp(prefix="sa-", dir="/tmp"))
+        self.port, self.dashboard_port, self.metrics_port = free_port(), free_port(), free_port()
+        self.address = f"127.0.0.1:{self.port}"
+        self.dashboard = f"http://127.0.0.1:{self.dashboard_port}"
+        # Ray asks for a token by default: anyone who reaches a cluster can run code on it.
+        self.token = uuid.uuid4().hex
+        (self.folder / "token").write_text(self.token)
+        self.environment = {
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN_PATH": str(self.folder / "token"),
+            "RAY_ADDRESS": self.address,
+            # On loopback. Who joins needs it too, or looks for the head at this machine's own address.
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        }
+        self.log = (self.folder / "head.log").open("w")
+        self.process = subprocess.Popen(
+            [
+                RAY, "start", "--head", "--block", f"--port={self.port}", "--num-cpus=4", "--num-gpus=1",
+                f"--temp-dir={self.folder}", f"--metrics-export-port={self.metrics_port}",
+                "--include-dashboard=true", "--dashboard-host=127.0.0.1",
+                f"--dashboard-port={self.dashboard_port}", f"--dashboard-agent-listen-port={free_port()}",
+                "--object-store-memory=200000000", "--disable-usage-stats",
+            ],
+            env={
+                **os.environ,
+                **self.environment,
+                "RAY_process_group_cleanup_enabled": "1",
+            },
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+
+    def wait(self, timeout: float = 90) -> None:
+        """Until the job server answers."""
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                request = urllib.request.Request(
+                    f"{self.dashboard}/api/version", headers={"Authorization": f"Bearer {self.token}"}
+                )
+                urllib.request.urlopen(request, timeout=2).read()
+                return
+            except OSError:
+                assert self.process.poll() is None, (self.folder / "head.log").read_text()
+                assert time.monotonic() < deadline, (self.folder / "head.log").read_text()
+                time.sleep(0.5)
+
+    def targets(self) -> list[str]:
+        """What Prometheus would scrape, by Ray's file service discovery."""
+        path = self.folder / "prom_metrics_service_discovery.json"
+        return json.loads(path.read_text())[0]["targets"] if path.exists() else []
+
+    def scrape(self) -> str:
+        """Every target's page, one after the other."""
+        pages = []
+        for target in self.targets():
+            try:
+                pages.append(urllib.request.urlopen(f"http://{target}/metrics", timeout=10).read().decode())
+            except OSError:
+                continue  # a target may be listed a moment before it answers
+        return "\n".join(pages)
+
+    def stop(self) -> None:
+        with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+            os.killpg(self.process.pid, signal.SIGTERM)
+            self.process.wait(5)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def head() -> Iterator[Head]:
+    """One head for the tests of a module."""
+    head = Head()
+    try:
+        head.wait()
+        yield head
+    finally:
+        head.stop()

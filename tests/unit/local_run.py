@@ -35,6 +35,8 @@ class LocalHandle:
 
 
 class LocalScorer:
+    outstanding = 0
+
     def __init__(self, role: str) -> None:
         self._model = FakeIfdModel(role)
 

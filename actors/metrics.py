@@ -1,0 +1,157 @@
+"""Every metric of a run: names, labels and meaning in one place. Ray exports them on each node."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ray.util.metrics import Counter, Gauge, Histogram, Metric
+
+from actors.generator_client import ModelCounters
+from staragents.evolution.policy import Standing
+from staragents.records import MISALIGNED, Candidate
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What a metric counts. Labels take values from the config or from our code, never ids or texts, so that
+    the number of series is known before a run."""
+
+    kind: type[Metric]
+    meaning: str
+    labels: tuple[str, ...] = ()
+    boundaries: list[float] = field(default_factory=list)
+
+    def make(self, name: str, run: str) -> Metric:
+        more = {"boundaries": self.boundaries} if self.boundaries else {}
+        metric = self.kind(name, self.meaning, tag_keys=("run", *self.labels), **more)
+        return metric.set_default_tags({"run": run})
+
+
+SECONDS = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0]
+SHORT = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0]
+
+# A counter is exported with the suffix `_total`, a histogram with `_bucket`, `_sum` and `_count`.
+METRICS = {
+    "staragents_candidates": Spec(Counter, "Committed candidates by where they ended", ("stage", "outcome")),
+    "staragents_rejected": Spec(Counter, "Rejected candidates by rule", ("reason",)),
+    "staragents_stage_seconds": Spec(
+        Histogram, "Engine seconds of a candidate in a stage", ("stage",), SECONDS
+    ),
+    "staragents_seeds_admitted": Spec(Counter, "Seeds whose work began"),
+    "staragents_seeds_committed": Spec(Counter, "Seeds committed by this process"),
+    "staragents_seeds": Spec(Gauge, "Seeds of the run", ("state",)),
+    "staragents_requests_in_flight": Spec(Gauge, "Requests sent and not answered", ("model",)),
+    "staragents_tokens": Spec(Counter, "Tokens of answered requests", ("model", "kind")),
+    "staragents_answers": Spec(Counter, "Requests answered", ("model",)),
+    "staragents_retries": Spec(Counter, "Further tries of a request", ("model",)),
+    "staragents_failures": Spec(Counter, "Requests given up", ("model",)),
+    "staragents_memory_recalls": Spec(Counter, "Turns of the memory bank", ("outcome",)),
+    "staragents_memory_seconds": Spec(Histogram, "Seconds of a turn of the memory bank", (), SHORT),
+    "staragents_scorer_outstanding_characters": Spec(
+        Gauge, "Characters waiting for a scorer or at one; some four make a token", ("role",)
+    ),
+    "staragents_policy_entropy": Spec(
+        Gauge, "Entropy of the next draw over that of a uniform one: 1 knows nothing, 0 has settled"
+    ),
+    "staragents_loop_lag_seconds": Spec(Histogram, "How late the coordinator's loop wakes", (), SHORT),
+    "staragents_checkpoint_age_seconds": Spec(Gauge, "Seconds since the last save"),
+}
+
+
+class RunMetrics:
+    """The metrics of one coordinator. Turned off, every method does nothing."""
+
+    def __init__(self, run: str, enabled: bool = True) -> None:
+        self._metrics = {name: spec.make(name, run) for name, spec in METRICS.items()} if enabled else {}
+        self._counted: dict[tuple[str, str, str], int] = {}
+
+    @property
+    def enabled(self) -> bool:
+        return bool(self._metrics)
+
+    def committed(self, candidates: Iterable[Candidate]) -> None:
+        """A seed's candidates, after its commit."""
+        self._count("staragents_seeds_committed")
+        for candidate in candidates:
+            stage, outcome = ended(candidate)
+            self._count("staragents_candidates", 1, stage=stage, outcome=outcome)
+            if candidate.reject_reason is not None:
+                self._count("staragents_rejected", 1, reason=candidate.reject_reason)
+            for name, seconds in (candidate.stage_seconds or {}).items():
+                self._observe("staragents_stage_seconds", seconds, stage=name)
+
+    def admitted(self) -> None:
+        self._count("staragents_seeds_admitted")
+
+    def turned(self, seconds: float, outcome: str) -> None:
+        """A turn of the memory bank: `hit`, `miss`, `stored` (nothing was asked) or `failed`."""
+        self._count("staragents_memory_recalls", 1, outcome=outcome)
+        self._observe("staragents_memory_seconds", seconds)
+
+    def lagged(self, seconds: float) -> None:
+        self._observe("staragents_loop_lag_seconds", seconds)
+
+    def requests(self, counters: Mapping[str, ModelCounters]) -> None:
+        """What the client has counted so far; exported is what came since the last call."""
+        for model, counter in counters.items():
+            self._set("staragents_requests_in_flight", counter.running, model=model)
+            for kind, tokens in (("in", counter.tokens_in), ("out", counter.tokens_out)):
+                self._count_to("staragents_tokens", tokens, model, kind)
+            self._count_to("staragents_answers", counter.answers, model)
+            self._count_to("staragents_retries", counter.retries, model)
+            self._count_to("staragents_failures", counter.failures, model)
+
+    def state(
+        self,
+        seeds: Mapping[str, int],
+        outstanding: Mapping[str, int],
+        standings: Iterable[Standing],
+        checkpoint_age_s: float,
+    ) -> None:
+        """The gauges. Ray drops those that are not set again (ray#56405), so this is called all the time."""
+        for name, count in seeds.items():
+            self._set("staragents_seeds", count, state=name)
+        for role, characters in outstanding.items():
+            self._set("staragents_scorer_outstanding_characters", characters, role=role)
+        self._set("staragents_policy_entropy", relative_entropy([s.probability for s in standings]))
+        self._set("staragents_checkpoint_age_seconds", checkpoint_age_s)
+
+    def _count_to(self, name: str, total: int, model: str, kind: str = "") -> None:
+        more = total - self._counted.get((name, model, kind), 0)
+        self._counted[name, model, kind] = total
+        self._count(name, more, model=model, **({"kind": kind} if kind else {}))
+
+    def _count(self, name: str, by: int = 1, **labels: str) -> None:
+        metric = self._metrics.get(name)
+        if isinstance(metric, Counter) and by > 0:
+            metric.inc(by, labels)
+
+    def _set(self, name: str, value: float, **labels: str) -> None:
+        metric = self._metrics.get(name)
+        if isinstance(metric, Gauge):
+            metric.set(value, labels)
+
+    def _observe(self, name: str, value: float, **labels: str) -> None:
+        metric = self._metrics.get(name)
+        if isinstance(metric, Histogram):
+            metric.observe(value, labels)
+
+
+def ended(candidate: Candidate) -> tuple[str, str]:
+    """The stage a candidate came to and what became of it there."""
+    if candidate.failed_stage is not None:
+        return candidate.failed_stage, "failed"
+    reason = candidate.reject_reason
+    if reason is not None:
+        stage = "score" if reason == MISALIGNED else "rewrite" if reason.startswith("rewrite_") else "answer"
+        return stage, "rejected"
+    return "judge", "selected" if candidate.selected else "not_selected"
+
+
+def relative_entropy(probabilities: list[float]) -> float:
+    """-sum p ln p over ln n, in [0, 1]; 0 with fewer than two choices."""
+    if len(probabilities) < 2:
+        return 0.0
+    return -sum(p * math.log(p) for p in probabilities if p > 0) / math.log(len(probabilities))

@@ -1,0 +1,86 @@
+"""A window's size is kept while it changes, and nobody waits for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors.scale_desk import ScaleDesk
+from actors.window import Window
+
+
+async def settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+def visitor(
+    window: Window, leave: asyncio.Event, inside: list[int], peak: list[int]
+) -> Callable[[], Awaitable[None]]:
+    async def visit() -> None:
+        async with window:
+            inside[0] += 1
+            peak.append(inside[0])
+            await leave.wait()
+            inside[0] -= 1
+
+    return visit
+
+
+@given(sizes=st.lists(st.integers(0, 6), min_size=1, max_size=6), visitors=st.integers(1, 12))
+def test_never_more_inside_than_the_window_and_all_get_in_at_last(sizes: list[int], visitors: int) -> None:
+    async def scenario() -> None:
+        window, leave, inside, peak = Window(0), asyncio.Event(), [0], [0]
+        tasks = [asyncio.ensure_future(visitor(window, leave, inside, peak)()) for _ in range(visitors)]
+        largest = 0
+        for size in sizes:
+            window.resize(size)
+            largest = max(largest, size)
+            await settle()
+            assert inside[0] == window.inside == min(visitors, largest)
+        leave.set()
+        window.resize(1)
+        await asyncio.gather(*tasks)
+        assert (window.inside, inside[0]) == (0, 0)
+        assert max(peak) <= max(1, largest)
+
+    asyncio.run(scenario())
+
+
+@given(cancelled=st.sets(st.integers(0, 7)), let_in_first=st.booleans())
+def test_whoever_gives_up_leaves_no_place_taken(cancelled: set[int], let_in_first: bool) -> None:
+    async def scenario() -> None:
+        window, leave, inside, peak = Window(0), asyncio.Event(), [0], [0]
+        leave.set()
+        tasks = [asyncio.ensure_future(visitor(window, leave, inside, peak)()) for _ in range(8)]
+        await settle()
+        if let_in_first:
+            window.resize(3)  # some are let in and have not woken up yet
+        for index in cancelled:
+            tasks[index].cancel()
+        window.resize(3)
+        done = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
+        assert window.inside == 0
+        assert sum(result is None for result in done) == 8 - len(cancelled)
+
+    asyncio.run(scenario())
+
+
+async def test_who_asks_for_a_size_waits_for_the_answer() -> None:
+    desk = ScaleDesk()
+    first = asyncio.ensure_future(desk.ask("models.writer", 1, 3))
+    second = asyncio.ensure_future(desk.ask("scoring.target", 2, 2))
+    asked = [await desk.next(), await desk.next()]
+    assert [(r.pool, r.low, r.high) for r in asked] == [("models.writer", 1, 3), ("scoring.target", 2, 2)]
+    desk.answer(asked[1].number, "no room")
+    assert await second == "no room"
+    assert not first.done()
+    desk.answer(asked[0].number, "")
+    assert await first == ""
+    desk.answer(99, "of a coordinator that died")
+    with pytest.raises(asyncio.TimeoutError):
+        await asyncio.wait_for(desk.next(), 0.01)
