@@ -14,16 +14,20 @@ from ray.serve.schema import LoggingConfig
 
 from actors.engines.vllm_engine import vllm_environment
 from actors.generator import Generator
-from actors.generator_client import Handle
+from actors.generator_client import GeneratorClient, Handle
 from staragents.config import Config, EngineKind, ModelConfig
 from staragents.environment import ray_address
 from staragents.errors import RunFailed
+from staragents.generation_cache import GenerationCache
 from staragents.packaged_models import resolve_model
 
 logger = logging.getLogger(__name__)
 
 # Longer than the longest generation: scaling down must not cut one.
 DRAIN_S = 600.0
+# How soon a pool that is asked for no replicas gives its last one back.
+TO_ZERO_S = 1.0
+QUIET = LoggingConfig(log_level="WARNING", enable_access_log=False)
 
 
 class GeneratorReplica(Generator):
@@ -46,15 +50,16 @@ def running_generators(config: Config, run_name: str) -> Iterator[dict[str, str]
     apps = {name: f"staragents-{run_name}-{name}" for name in config.models}
     finished = False
     try:
-        quiet = LoggingConfig(log_level="WARNING", enable_access_log=False)
         # A filter, as Serve sets the level of its logger when it starts.
         logging.getLogger("ray.serve").addFilter(_is_warning)
-        serve.start(proxy_location="Disabled", logging_config=quiet)
+        serve.start(proxy_location="Disabled", logging_config=QUIET)
         targets = [
             serve.RunTarget(
-                target=_application(name, config.models[name], quiet), name=app, route_prefix=None
+                target=_application(name, model, model.min_replicas, model.max_replicas),
+                name=app,
+                route_prefix=None,
             )
-            for name, app in apps.items()
+            for (name, model), app in zip(config.models.items(), apps.values(), strict=True)
         ]
         try:
             serve.run_many(targets)
@@ -72,6 +77,19 @@ def running_generators(config: Config, run_name: str) -> Iterator[dict[str, str]
             quietly(serve.shutdown)
 
 
+def resize_generator(app: str, name: str, model: ModelConfig, low: int, high: int) -> None:
+    """Let a running pool have `low` to `high` replicas; those that go finish their requests first.
+
+    Returns when it has at least `low`. Raises RunFailed with the reason if it can't.
+    """
+    # The replicas were made with the sizes of the config; only Serve's settings may differ from them.
+    resized = _application(name, model, low, high)
+    try:
+        serve.run(resized, name=app, route_prefix=None)
+    except RuntimeError as error:
+        raise RunFailed(f"{name} was not resized: {_reason(error, {name: app})}") from error
+
+
 def _is_warning(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.WARNING
 
@@ -81,7 +99,18 @@ def handle(app: str) -> Handle:
     return serve.get_app_handle(app).options(method_name="generate", _by_reference=False)
 
 
-def _application(name: str, model: ModelConfig, quiet: LoggingConfig) -> serve.Application:
+def generator_client(config: Config, apps: dict[str, str], cache: Path | None) -> GeneratorClient:
+    """The way to the running pools `apps`, through a file of answers that runs share, if any."""
+    windows = {name: m.max_replicas * m.max_ongoing for name, m in config.models.items()}
+    return GeneratorClient(
+        {name: handle(app) for name, app in apps.items()},
+        windows,
+        config.run.attempts,
+        GenerationCache(cache, config.models) if cache else None,
+    )
+
+
+def _application(name: str, model: ModelConfig, low: int, high: int) -> serve.Application:
     options: dict[str, Any] = {"num_cpus": 0.0, "num_gpus": model.num_gpus}
     path = ""
     if model.kind is EngineKind.vllm:
@@ -96,17 +125,20 @@ def _application(name: str, model: ModelConfig, quiet: LoggingConfig) -> serve.A
         ray_actor_options=options,
         max_ongoing_requests=model.max_ongoing,
         autoscaling_config=AutoscalingConfig(
-            min_replicas=model.min_replicas,
-            max_replicas=model.max_replicas,
+            min_replicas=low,
+            # Serve knows no maximum of 0: a paused pool may have one, and is sent nothing.
+            max_replicas=max(1, high),
             target_ongoing_requests=max(1.0, 0.8 * model.max_num_seqs),
+            downscale_to_zero_delay_s=TO_ZERO_S if not high else None,
         ),
         graceful_shutdown_timeout_s=DRAIN_S,
         graceful_shutdown_wait_loop_s=0.5,
         health_check_timeout_s=60,
         max_constructor_retry_count=1,
-        logging_config=quiet,
+        logging_config=QUIET,
     )(GeneratorReplica)
-    return deployed.bind(model, path)
+    # A version of its own would be random, and every change of size would replace all replicas.
+    return deployed.options(version="1", _internal=True).bind(model, path)
 
 
 def _reason(error: Exception, apps: dict[str, str]) -> str:

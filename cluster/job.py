@@ -14,11 +14,14 @@ from cluster.commands.diagnose import diagnose
 from cluster.commands.doctor import doctor
 from cluster.commands.explain import explain
 from cluster.commands.memory import memory
+from cluster.commands.plan import plan
 from cluster.commands.preview import preview
 from cluster.commands.replay import replay
 from cluster.commands.report import report
 from cluster.commands.run import run
+from cluster.commands.scale import scale
 from cluster.commands.score import score
+from cluster.commands.status import status
 from cluster.commands.validate import validate
 from staragents.errors import INTERRUPTED, StarAgentsError
 
@@ -46,7 +49,22 @@ def cli(verbose: bool) -> None:
         logging.getLogger(noisy).setLevel(logging.INFO if verbose else logging.ERROR)
 
 
-for command in (run, preview, validate, doctor, score, report, diagnose, explain, compare, replay, memory):
+for command in (
+    run,
+    preview,
+    validate,
+    doctor,
+    plan,
+    status,
+    scale,
+    score,
+    report,
+    diagnose,
+    explain,
+    compare,
+    replay,
+    memory,
+):
     cli.add_command(command)
 
 

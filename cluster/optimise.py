@@ -15,10 +15,13 @@ from typing import Any
 import ray
 from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutError, RayTaskError
 
+from cluster.coordinator_actor import Pools
 from cluster.demand import demand_of
 from cluster.panel import Watcher
-from cluster.pools import Pools, running_pools, start_coordinator
+from cluster.pools import running_pools, start_coordinator
 from cluster.ray_session import ray_session
+from cluster.running_job import announced
+from cluster.scaling import Scaling
 from staragents.config import Config
 from staragents.config_loading import fingerprint
 from staragents.errors import BadInput, RunFailed, StarAgentsError
@@ -90,7 +93,8 @@ def carry_out(work: Work, pools: Pools, watcher: Watcher, cache: Path | None = N
     """Do the work on pools that are up, the run directory being made. Raises RunFailed, KeyboardInterrupt."""
     coordinator = start_coordinator(work.config, work.scan, pools, _facts(work.config, work.scan), cache)
     try:
-        return _follow(coordinator, watcher)
+        with announced(work.run), Scaling(work.config, pools, coordinator, watcher.say):
+            return _follow(coordinator, watcher)
     finally:
         ray.kill(coordinator)
 

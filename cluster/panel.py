@@ -99,7 +99,7 @@ def eta(status: dict[str, Any]) -> str:
     return f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}"
 
 
-def panel(status: dict[str, Any]) -> Panel:
+def panel(status: dict[str, Any], hint: str = "Ctrl-C saves and stops") -> Panel:
     """Funnel, models and the leading pairs with their 90 % intervals."""
     counts = ("drawn", "generated", "scored", "judged", "accepted", "rejected", "failed")
     funnel = Table(*counts, box=None, pad_edge=False)
@@ -127,10 +127,8 @@ def panel(status: dict[str, Any]) -> Panel:
         )
     bar = ProgressBar(total=max(1, status["total_seeds"]), completed=status["seeds"], width=50)
     title = "stopping" if status["draining"] else "staragents"
-    subtitle = (
-        f"{status['seeds']}/{status['total_seeds']} seeds, {status['in_work']} in work, ETA {eta(status)}; "
-        "Ctrl-C saves and stops"
-    )
+    done = f"{status['seeds']}/{status['total_seeds']} seeds, {status['in_work']} in work"
+    subtitle = f"{done}, ETA {eta(status)}; {hint}"
     return Panel(Group(bar, "", funnel, "", models, "", pairs), title=title, subtitle=subtitle, expand=False)
 
 

@@ -12,54 +12,18 @@ import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from actors.coordinator import Coordinator
-from actors.generator_client import GeneratorClient
 from actors.memory import MemoryActor
-from actors.scorer_pool import ScorerPool
-from cluster.generators import handle, quietly, running_generators
-from cluster.scorers import start_scorer
+from cluster.coordinator_actor import CoordinatorActor, Pools, coordinator_name
+from cluster.generators import quietly, running_generators
+from cluster.scorers import scorer_name, start_scorer
 from staragents.config import Config
 from staragents.errors import RunFailed
-from staragents.generation_cache import GenerationCache
 from staragents.packaged_models import resolve_model
 from staragents.run_directory import RunDirectory
 from staragents.seeds.seed_file import SeedScan
 
 COORDINATOR_RESTARTS = 3
 CLOSE_S = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Pools:
-    """Names of everything a coordinator works with: a restarted one finds it again (ray#53727)."""
-
-    run_name: str
-    generators: dict[str, str]
-    target: list[str]
-    larger: list[str]
-    same_tokenizer: bool
-    memory: str | None
-
-
-class CoordinatorActor(Coordinator):
-    """A Coordinator made from names, so that Ray can restart it from its arguments."""
-
-    def __init__(
-        self, config: Config, scan: SeedScan, pools: Pools, facts: dict[str, Any], cache: Path | None
-    ) -> None:
-        run = config.run
-        # Some four characters a token, and every answer is scored twice: with its prompt and without.
-        pack = 2 * config.scoring.batch_tokens
-        super().__init__(
-            config,
-            scan,
-            generator_client(config, pools.generators, cache),
-            ScorerPool([ray.get_actor(n) for n in pools.target], pack, run.attempts, run.deadline_s),
-            ScorerPool([ray.get_actor(n) for n in pools.larger], pack, run.attempts, run.deadline_s),
-            pools.same_tokenizer,
-            ray.get_actor(pools.memory) if pools.memory else None,
-            facts,
-        )
 
 
 @contextmanager
@@ -69,7 +33,7 @@ def running_pools(config: Config, run_name: str) -> Iterator[Pools]:
     Raises RunFailed with the first reason if one does not come up.
     """
     scorers: dict[str, list[str]] = {
-        role: [f"scorer-{role}-{index}-{run_name}" for index in range(getattr(config.scoring, role).replicas)]
+        role: [scorer_name(role, index, run_name) for index in range(getattr(config.scoring, role).replicas)]
         for role in ("target", "larger")
     }
     actors: dict[str, Any] = {}
@@ -121,17 +85,6 @@ def running_memory(config: Config, run_name: str) -> Iterator[StartingMemory | N
         quietly(ray.kill, actor)
 
 
-def generator_client(config: Config, generators: dict[str, str], cache: Path | None) -> GeneratorClient:
-    """The way to the running pools `generators`, through a file of answers that runs share, if any."""
-    windows = {name: m.max_replicas * m.max_ongoing for name, m in config.models.items()}
-    return GeneratorClient(
-        {name: handle(app) for name, app in generators.items()},
-        windows,
-        config.run.attempts,
-        GenerationCache(cache, config.models) if cache else None,
-    )
-
-
 def start_coordinator(
     config: Config, scan: SeedScan, pools: Pools, facts: dict[str, Any], cache: Path | None = None
 ) -> Any:
@@ -140,7 +93,7 @@ def start_coordinator(
     return (
         ray.remote(CoordinatorActor)
         .options(
-            name=f"staragents-{pools.run_name}",
+            name=coordinator_name(pools.run_name),
             num_cpus=0,
             max_restarts=COORDINATOR_RESTARTS,
             # Its loop only waits: a thread of its own for Serve's router would cost a hop per request.

@@ -12,6 +12,10 @@ from staragents.packaged_models import resolve_model
 from staragents.scoring.open_model import FAKE
 
 
+def scorer_name(role: str, index: int, run_name: str) -> str:
+    return f"scorer-{role}-{index}-{run_name}"
+
+
 def start_scorer(scoring: ScoringConfig, role: str, name: str) -> Any:
     """A named actor for the model of `role`, which Ray restarts whenever it dies. It loads at `start`."""
     model: ScorerModelConfig = getattr(scoring, role)

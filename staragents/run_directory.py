@@ -19,7 +19,7 @@ from staragents.config_loading import as_dict, changed_keys, fingerprint, to_yam
 from staragents.errors import BadInput, RunFailed
 from staragents.records import Candidate, candidates_from_table, candidates_table, stable_id
 
-UNFINISHED = {".lock", "config.yaml", "memory", "candidates"}
+UNFINISHED = {".lock", ".session.json", "config.yaml", "memory", "candidates"}
 """What a run leaves that was killed before its first checkpoint."""
 
 

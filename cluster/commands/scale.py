@@ -1,0 +1,75 @@
+"""`staragents scale`: more or fewer replicas while a run goes on."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from staragents.errors import BadInput, RunFailed
+
+STATUS_S = 30.0
+
+
+@click.command()
+@click.argument("run")
+@click.argument("pool")
+@click.argument("size", metavar="N|MIN:MAX")
+@click.option("--json", "as_json", is_flag=True, help="Print the pool's new size as JSON.")
+def scale(run: str, pool: str, size: str, as_json: bool) -> None:
+    """Change the size of POOL of a run that goes on: a model's name, or target or larger for scorers.
+
+    RUN is the run directory, or the run's name with RAY_ADDRESS set. MIN:MAX lets a model's pool grow and
+    shrink by itself. Replicas that go finish their work first; 0 pauses what needs the pool until it is
+    scaled up again. Returns when it is done. Nothing is lost, and the dataset stays the same.
+
+    \b
+    Examples:
+      staragents scale runs/node8 qwen 2
+      staragents scale runs/node8 qwen 1:4
+      staragents scale runs/node8 target 0
+    """
+    import ray
+    from ray.exceptions import RayError
+
+    from cluster.running_job import joined
+
+    low, high = parse_size(size)
+    with joined(run) as coordinator:
+        try:
+            sizes = ray.get(coordinator.status.remote(), timeout=STATUS_S)["pools"]
+            key = pool_key(pool, sizes)
+            if key.startswith("scoring.") and low != high:
+                raise BadInput(
+                    f"{key}: expected a number of scorers, got {size}; they don't grow by themselves"
+                )
+            problem = ray.get(coordinator.scale.remote(key, low, high))
+        except RayError as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise RunFailed(f"{run}: the coordinator did not answer, try again: {reason}") from error
+    if problem:
+        raise RunFailed(problem)
+    click.echo(json.dumps({"pool": key, "min": low, "max": high}) if as_json else f"{key}: {size}")
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """`3`, or `1:4`. Raises BadInput."""
+    low, colon, high = text.partition(":")
+    try:
+        least, most = int(low), int(high if colon else low)
+    except ValueError:
+        raise BadInput(f"N|MIN:MAX: expected a number such as 3, or two such as 1:4, got {text!r}") from None
+    if least < 0 or most < least:
+        raise BadInput(f"N|MIN:MAX: expected 0 <= MIN <= MAX, got {text}")
+    if most > least == 0:
+        raise BadInput(f"N|MIN:MAX: expected MIN of at least 1 with a range, or 0 to pause, got {text}")
+    return least, most
+
+
+def pool_key(pool: str, pools: dict[str, Any]) -> str:
+    """The full name: `models.X` or `scoring.X`; a model wins over scorers of the same name."""
+    for key in (pool, f"models.{pool}", f"scoring.{pool}"):
+        if key in pools:
+            return key
+    raise BadInput(f"POOL: expected one of {', '.join(pools)}, got {pool!r}")

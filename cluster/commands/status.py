@@ -1,0 +1,115 @@
+"""`staragents status`: how far a run is, from another shell or node."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.live import Live
+
+from staragents.errors import BadInput, RunFailed
+from staragents.run_directory import RunDirectory
+
+ANSWER_S = 30.0
+
+
+@click.command()
+@click.argument("run")
+@click.option("--watch", is_flag=True, help="Go on until the run ends; Ctrl-C leaves the run alone.")
+@click.option(
+    "--every", default=2.0, show_default=True, type=click.FloatRange(0.1), help="Seconds, for --watch."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object, one a line with --watch.")
+def status(run: str, watch: bool, every: float, as_json: bool) -> None:
+    """Progress of a run that goes on, or of a stopped one by what it has saved.
+
+    RUN is the run directory, or the run's name with RAY_ADDRESS set.
+
+    \b
+    Examples:
+      staragents status runs/demo
+      RAY_ADDRESS=10.0.0.1:6379 staragents status /shared/runs/node8 --watch
+    """
+    from cluster.running_job import joined
+
+    try:
+        with joined(run) as coordinator:
+            follow(coordinator, every if watch else None, as_json)
+    except RunFailed as error:
+        saved = saved_progress(run)
+        if saved is None:
+            raise
+        click.echo(json.dumps(saved) if as_json else saved_line(saved))
+        if not as_json and not saved["finished"]:
+            click.echo(str(error), err=True)
+
+
+def follow(coordinator: Any, every: float | None, as_json: bool) -> None:
+    """Print the status once, or every so many seconds until the run has ended."""
+    import ray
+    from ray.exceptions import ActorDiedError, ActorUnavailableError
+
+    from cluster.panel import line, panel
+
+    console = Console(soft_wrap=True)
+    live = Live(console=console, transient=False) if sys.stdout.isatty() and not as_json else None
+    if live:
+        live.start()
+    try:
+        while True:
+            try:
+                found = ray.get(coordinator.status.remote(), timeout=ANSWER_S)
+            except ActorUnavailableError:
+                time.sleep(1.0)  # being restarted
+                continue
+            except ActorDiedError:
+                return
+            if as_json:
+                click.echo(json.dumps({"live": True, **found}))
+            elif live:
+                live.update(panel(found, hint=pool_sizes(found)), refresh=True)
+            else:
+                click.echo(f"{line(found)} | {pool_sizes(found)}")
+            if every is None:
+                return
+            time.sleep(every)
+    finally:
+        if live:
+            live.stop()
+
+
+def pool_sizes(found: dict[str, Any]) -> str:
+    return "pools " + " ".join(
+        f"{key.partition('.')[2]} {size['min']}" + (f":{size['max']}" if size["max"] > size["min"] else "")
+        for key, size in found["pools"].items()
+    )
+
+
+def saved_progress(run: str) -> dict[str, Any] | None:
+    """What a run directory says of a run that does not go on; None if it is none."""
+    if not Path(run).is_dir():
+        return None
+    folder = RunDirectory(Path(run))
+    state = folder.state()
+    if state is None:
+        raise BadInput(f"RUN: {run} has no checkpoint yet and does not run here")
+    summary = folder.summary() or {}
+    return {
+        "live": False,
+        "finished": bool(summary.get("run", {}).get("finished")),
+        "seconds": state["seconds"],
+        **state["progress"],
+    }
+
+
+def saved_line(saved: dict[str, Any]) -> str:
+    how = "finished" if saved["finished"] else "stopped"
+    return (
+        f"{how} | seeds {saved['seeds']}/{saved['total_seeds']} | candidates {saved['drawn']} "
+        f"accepted {saved['accepted']} rejected {saved['rejected']} failed {saved['failed']}"
+    )

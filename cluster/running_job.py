@@ -1,0 +1,78 @@
+"""A job that runs, seen from another process: found by its run directory or its name."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray._private import ray_constants
+from ray._private.authentication.authentication_token_setup import maybe_enable_token_auth_if_token_available
+from ray._private.authentication.authentication_utils import is_token_auth_enabled
+
+from cluster.coordinator_actor import coordinator_name
+from cluster.ray_session import NAMESPACE, join
+from staragents.environment import ray_address
+from staragents.errors import BadInput, RunFailed
+from staragents.run_directory import RunDirectory
+
+SESSION = ".session.json"
+"""Where the Ray of a run can be joined; there as long as its driver is."""
+
+
+@contextmanager
+def announced(run: RunDirectory) -> Iterator[None]:
+    """Say in the run directory which Ray the run is on, so that others need not know."""
+    address = ray.get_runtime_context().gcs_address
+    session = {
+        "address": address,
+        "loopback": not ray_constants.ENABLE_RAY_CLUSTER,
+        "token": is_token_auth_enabled(),
+    }
+    run.write_json(SESSION, session)
+    try:
+        yield
+    finally:
+        (run.path / SESSION).unlink(missing_ok=True)
+
+
+@contextmanager
+def joined(run: str) -> Iterator[Any]:
+    """The coordinator of a running job. `run` is a run directory, or the run's name with RAY_ADDRESS set.
+
+    Raises BadInput if there is nothing of that name, RunFailed if it does not run.
+    """
+    path = Path(run)
+    name = RunDirectory(path).name if path.is_dir() else run
+    address = ray_address() or (_announced(path) if path.is_dir() else None)
+    if address is None:
+        if path.is_dir():
+            raise RunFailed(f"{run} is not running here; is RAY_ADDRESS the cluster that it runs on?")
+        raise BadInput(f"RUN: expected a run directory, or a run's name and RAY_ADDRESS, got {run!r}")
+    join(address)
+    try:
+        yield ray.get_actor(coordinator_name(name), namespace=NAMESPACE)
+    except ValueError as error:
+        if "Failed to look up actor" not in str(error):
+            raise
+        raise RunFailed(f"{run} is not running on the Ray at {address}") from error
+    finally:
+        ray.shutdown()
+
+
+def _announced(path: Path) -> str | None:
+    try:
+        session = json.loads((path / SESSION).read_text(encoding="utf-8"))
+        if session["loopback"]:
+            ray_constants.ENABLE_RAY_CLUSTER = False
+        if session["token"]:
+            # Ray looks for its token file by itself when it starts a Ray or finds one, not for an address.
+            logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
+            maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+        return str(session["address"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

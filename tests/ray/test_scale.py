@@ -1,0 +1,84 @@
+"""Pools are resized and watched from another process while a run on fake engines goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from staragents.config_loading import load_config
+from staragents.run_directory import RunDirectory
+from tests.unit.local_run import decided, local_run
+
+FAKE = "configs/fake.yaml"
+
+
+def cursor(run_dir: Path) -> int:
+    state = RunDirectory(run_dir).state()
+    return int(state["cursor"]) if state else 0
+
+
+def overrides(run_dir: Path, latency_s: float) -> list[str]:
+    return [
+        f"output.dir={run_dir}", "seeds.limit=30", "run.admitted_seeds=4", "run.checkpoint_s=0.3",
+        "models.writer.max_num_seqs=4", "models.writer.max_replicas=1",
+        f"models.writer.fake.latency_s={latency_s}",
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def ask(start: Callable[..., Any]) -> Callable[..., tuple[int, str]]:
+    def command(*arguments: str) -> tuple[int, str]:
+        code, output = start(*arguments).wait(300)
+        assert "Traceback" not in output, output
+        return code, output
+
+    return command
+
+
+def test_pools_are_resized_and_paused_while_a_run_goes_on_and_the_dataset_is_the_same(
+    tmp_path: Path, start: Callable[..., Any], ask: Callable[..., tuple[int, str]], wait_until: Any
+) -> None:
+    undisturbed, run_dir = tmp_path / "undisturbed", tmp_path / "scaled"
+    asyncio.run(local_run(load_config(FAKE, overrides(undisturbed, 0.0))))
+    job = start("run", FAKE, *overrides(run_dir, 1.5))
+    wait_until(lambda: cursor(run_dir) >= 2, "the first seeds", 300)
+    assert ask("scale", str(run_dir), "writer", "0") == (0, "models.writer: 0\n")
+    paused_at = cursor(run_dir)
+    assert ask("scale", str(run_dir), "target", "3") == (0, "scoring.target: 3\n")
+
+    code, output = ask("status", str(run_dir), "--json")
+    assert code == 0, output
+    status = json.loads(output)
+    assert status["live"]
+    assert status["pools"]["models.writer"] == {"min": 0, "max": 0}
+    assert status["pools"]["scoring.target"] == {"min": 3, "max": 3}
+    # What was in work when the pool was paused may still be committed, nothing beyond it.
+    assert status["seeds"] <= paused_at + 4 < 30
+
+    for arguments, expected in (
+        (("wrriter", "2"), "expected one of models.writer, models.judge, scoring.target, scoring.larger"),
+        (("target", "1:3"), "scoring.target: expected a number of scorers"),
+    ):
+        code, output = ask("scale", str(run_dir), *arguments)
+        assert (code, expected in output) == (2, True), output
+
+    assert ask("scale", str(run_dir), "models.writer", "3") == (0, "models.writer: 3\n")
+    before = cursor(run_dir)
+    wait_until(lambda: cursor(run_dir) > before + 3, "work after the pause", 300)
+    assert ask("scale", str(run_dir), "writer", "1")[0] == 0
+    assert ask("scale", str(run_dir), "target", "1")[0] == 0
+    code, output = job.wait()
+    assert code == 0, output
+    assert "models.writer has 3 replicas now" in output
+    assert decided(run_dir) == decided(undisturbed)
+    assert (run_dir / "dataset.jsonl").read_bytes() == (undisturbed / "dataset.jsonl").read_bytes()
+    assert job.left_over() == []
+
+    code, output = ask("status", str(run_dir))
+    assert code == 0
+    assert output.startswith("finished | seeds 30/30 | candidates ")
