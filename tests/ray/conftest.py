@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -155,15 +156,18 @@ class Head:
         deadline = time.monotonic() + timeout
         while True:
             try:
-                request = urllib.request.Request(
-                    f"{self.dashboard}/api/version", headers={"Authorization": f"Bearer {self.token}"}
-                )
-                urllib.request.urlopen(request, timeout=2).read()
+                self.get("/api/version")
                 return
             except OSError:
                 assert self.process.poll() is None, (self.folder / "head.log").read_text()
                 assert time.monotonic() < deadline, (self.folder / "head.log").read_text()
                 time.sleep(0.5)
+
+    def get(self, path: str) -> Any:
+        """What the dashboard answers, from JSON. Raises OSError."""
+        headers = {"Authorization": f"Bearer {self.token}"}
+        request = urllib.request.Request(self.dashboard + path, headers=headers)
+        return json.loads(urllib.request.urlopen(request, timeout=10).read())
 
     def targets(self) -> list[str]:
         """What Prometheus would scrape, by Ray's file service discovery."""

@@ -24,7 +24,7 @@ def cursor(run_dir: Path) -> int:
 
 def overrides(run_dir: Path, latency_s: float) -> list[str]:
     return [
-        f"output.dir={run_dir}", "seeds.limit=30", "run.admitted_seeds=4", "run.checkpoint_s=0.3",
+        f"output.dir={run_dir}", "seeds.limit=40", "run.admitted_seeds=4", "run.checkpoint_s=0.3",
         "models.writer.max_num_seqs=4", "models.writer.max_replicas=1",
         f"models.writer.fake.latency_s={latency_s}",
     ]  # fmt: skip
@@ -45,7 +45,7 @@ def test_pools_are_resized_and_paused_while_a_run_goes_on_and_the_dataset_is_the
 ) -> None:
     undisturbed, run_dir = tmp_path / "undisturbed", tmp_path / "scaled"
     asyncio.run(local_run(load_config(FAKE, overrides(undisturbed, 0.0))))
-    job = start("run", FAKE, *overrides(run_dir, 1.5))
+    job = start("run", FAKE, *overrides(run_dir, 2.0))
     wait_until(lambda: cursor(run_dir) >= 2, "the first seeds", 300)
     assert ask("scale", str(run_dir), "writer", "0") == (0, "models.writer: 0\n")
     paused_at = cursor(run_dir)
@@ -58,14 +58,7 @@ def test_pools_are_resized_and_paused_while_a_run_goes_on_and_the_dataset_is_the
     assert status["pools"]["models.writer"] == {"min": 0, "max": 0}
     assert status["pools"]["scoring.target"] == {"min": 3, "max": 3}
     # What was in work when the pool was paused may still be committed, nothing beyond it.
-    assert status["seeds"] <= paused_at + 4 < 30
-
-    for arguments, expected in (
-        (("wrriter", "2"), "expected one of models.writer, models.judge, scoring.target, scoring.larger"),
-        (("target", "1:3"), "scoring.target: expected a number of scorers"),
-    ):
-        code, output = ask("scale", str(run_dir), *arguments)
-        assert (code, expected in output) == (2, True), output
+    assert status["seeds"] <= paused_at + 4 < 40
 
     assert ask("scale", str(run_dir), "models.writer", "3") == (0, "models.writer: 3\n")
     before = cursor(run_dir)
@@ -81,4 +74,4 @@ def test_pools_are_resized_and_paused_while_a_run_goes_on_and_the_dataset_is_the
 
     code, output = ask("status", str(run_dir))
     assert code == 0
-    assert output.startswith("finished | seeds 30/30 | candidates ")
+    assert output.startswith("finished | seeds 40/40 | candidates ")

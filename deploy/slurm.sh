@@ -1,0 +1,51 @@
+#!/bin/bash
+# A run on Slurm: one Ray over all nodes of the job, gone with it. From a checkout on shared storage, after make:
+#
+#   sbatch deploy/slurm.sh configs/node8.yaml seeds.path=seeds.jsonl output.dir=runs/node8
+#
+# Five minutes before the time limit the run is told to save; Slurm then queues the job again, and it goes on.
+#SBATCH --job-name=staragents
+#SBATCH --nodes=1
+#SBATCH --exclusive
+#SBATCH --ntasks-per-node=1
+#SBATCH --gpus-per-node=8
+#SBATCH --time=24:00:00
+#SBATCH --signal=B:TERM@300
+#SBATCH --requeue
+#SBATCH --open-mode=append
+set -euo pipefail
+cd "${SLURM_SUBMIT_DIR:-.}"
+source .venv/bin/activate
+
+head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+port=$((20000 + SLURM_JOB_ID % 10000))
+export RAY_ADDRESS="$head:$port"
+export RAY_process_group_cleanup_enabled=1
+# Other users of a node must not get in: without the token of this user nobody can join or submit.
+ray get-auth-token --generate >/dev/null
+export RAY_AUTH_MODE=token
+
+srun --nodes=1 --ntasks=1 --nodelist="$head" --overlap \
+    ray start --head --port="$port" --dashboard-host=127.0.0.1 --metrics-export-port=8080 --block &
+sleep 20
+if [ "$SLURM_JOB_NUM_NODES" -gt 1 ]; then
+    srun --nodes=$((SLURM_JOB_NUM_NODES - 1)) --ntasks-per-node=1 --exclude="$head" --overlap \
+        ray start --address="$RAY_ADDRESS" --metrics-export-port=8080 --block &
+    sleep 20
+fi
+
+python -m cluster.job run "$@" &
+run=$!
+stopped=
+trap 'stopped=1; kill -TERM "$run"' TERM
+code=0
+wait "$run" || code=$?
+while kill -0 "$run" 2>/dev/null; do
+    # The signal ended the wait and not the run, which is saving.
+    code=0
+    wait "$run" || code=$?
+done
+if [ -n "$stopped" ] && [ "$code" -ne 0 ]; then
+    scontrol requeue "$SLURM_JOB_ID"
+fi
+exit "$code"

@@ -1,0 +1,108 @@
+"""`ray job submit` against a real head: readable logs, a stop that saves, a second job that goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from staragents.config_loading import load_config
+from staragents.printable import printable
+from staragents.run_directory import RunDirectory
+from tests.unit.local_run import decided, local_run
+
+ROOT = Path(__file__).parents[2]
+RAY = str(Path(sys.executable).with_name("ray"))
+
+
+def cursor(run_dir: Path) -> int:
+    state = RunDirectory(run_dir).state()
+    return int(state["cursor"]) if state else 0
+
+
+def overrides(run_dir: Path, latency_s: float) -> list[str]:
+    return [
+        f"output.dir={run_dir}", "seeds.limit=30", "run.admitted_seeds=4", "run.checkpoint_s=0.3",
+        f"models.writer.fake.latency_s={latency_s}", "models.writer.num_gpus=1",
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def ray(head: Any) -> Callable[..., str]:
+    """The `ray job` command of a user beside the head."""
+
+    def command(*arguments: str) -> str:
+        done = subprocess.run(
+            [RAY, "job", *arguments],
+            cwd=ROOT,
+            env={**os.environ, **head.environment, "RAY_API_SERVER_ADDRESS": head.dashboard},
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240,
+        )  # fmt: skip
+        return done.stdout + done.stderr
+
+    return command
+
+
+def submit(ray: Callable[..., str], name: str, run_dir: Path, latency_s: float) -> str:
+    return ray(
+        "submit", "--no-wait", "--submission-id", name, "--working-dir", ".",
+        "--runtime-env", "deploy/runtime_env.yaml",
+        "--", sys.executable, "-m", "cluster.job", "run", "configs/fake.yaml", *overrides(run_dir, latency_s),
+    )  # fmt: skip
+
+
+def test_a_submitted_run_can_be_stopped_and_submitted_again(
+    head: Any, tmp_path: Path, ray: Callable[..., str], start: Callable[..., Any], wait_until: Any
+) -> None:
+    undisturbed, run_dir = tmp_path / "undisturbed", tmp_path / "submitted"
+    asyncio.run(local_run(load_config("configs/fake.yaml", overrides(undisturbed, 0.0))))
+    output = submit(ray, "first", run_dir, 3.0)
+    assert "first" in output, output
+    wait_until(lambda: cursor(run_dir) >= 4, "the first seeds", 300)
+    code, output = start("scale", str(run_dir), "writer", "2", **head.environment).wait(300)
+    assert code == 1
+    assert "1 more replicas need 1 x 1 = 1 GPUs; 0 of 1 in the cluster are free" in output
+    ray("stop", "first", "--no-wait")
+    wait_until(lambda: status(head, "first") == "STOPPED", "the job to stop", 300)
+    part = cursor(run_dir)
+    assert 4 <= part < 30
+    assert sum(1 for _ in (run_dir / "dataset.jsonl").open()) == part, "drained, saved and written"
+    first = ray("logs", "first")
+    check_logs(first)
+    assert "stopping: seeds in work are finished and saved" in first
+
+    submit(ray, "second", run_dir, 0.0)
+    wait_until(lambda: status(head, "second") == "SUCCEEDED", "the second job", 300)
+    second = ray("logs", "second")
+    check_logs(second)
+    assert f"30 seeds, {part} done before" in second
+    assert decided(run_dir) == decided(undisturbed)
+    assert (run_dir / "dataset.jsonl").read_bytes() == (undisturbed / "dataset.jsonl").read_bytes()
+    wait_until(lambda: not leftovers(head), "the actors of both jobs to be gone", 60)
+
+
+def check_logs(text: str) -> None:
+    """Plain lines for whoever reads them in a pod's log."""
+    ours = [line for line in text.splitlines() if "cli_output_helpers" not in line]
+    assert any("seeds" in line for line in ours), text
+    assert "Traceback" not in text
+    assert "\r" not in text
+    log = "\n".join(line for line in ours if "scripts.py" not in line and "SUCC" not in line)
+    assert printable(log) == log, "control characters"
+
+
+def status(head: Any, name: str) -> str:
+    return str(head.get(f"/api/jobs/{name}")["status"])
+
+
+def leftovers(head: Any) -> list[str]:
+    """Actors that are still alive, Serve's own aside."""
+    found = head.get("/api/v0/actors?filter_keys=state&filter_predicates=%3D&filter_values=ALIVE&limit=1000")
+    names = [actor["class_name"] for actor in found["data"]["result"]["result"]]
+    return [name for name in names if "Serve" not in name]
