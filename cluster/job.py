@@ -9,24 +9,11 @@ from pathlib import Path
 import click
 
 import staragents
-from cluster.commands.compare import compare
-from cluster.commands.diagnose import diagnose
-from cluster.commands.doctor import doctor
-from cluster.commands.explain import explain
-from cluster.commands.memory import memory
-from cluster.commands.plan import plan
-from cluster.commands.preview import preview
-from cluster.commands.replay import replay
-from cluster.commands.report import report
-from cluster.commands.run import run
-from cluster.commands.scale import scale
-from cluster.commands.score import score
-from cluster.commands.status import status
-from cluster.commands.validate import validate
+from cluster.verbs import Verbs
 from staragents.errors import INTERRUPTED, StarAgentsError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(staragents.__version__, prog_name="staragents")
 @click.option("-v", "--verbose", is_flag=True, help="Also log what the parts are doing.")
 def cli(verbose: bool) -> None:
@@ -49,25 +36,6 @@ def cli(verbose: bool) -> None:
         logging.getLogger(noisy).setLevel(logging.INFO if verbose else logging.ERROR)
 
 
-for command in (
-    run,
-    preview,
-    validate,
-    doctor,
-    plan,
-    status,
-    scale,
-    score,
-    report,
-    diagnose,
-    explain,
-    compare,
-    replay,
-    memory,
-):
-    cli.add_command(command)
-
-
 def check_one_root() -> None:
     """`actors` and `cluster` are common names: another distribution's package of that name, found first,
     would give baffling errors."""
@@ -87,7 +55,9 @@ def main() -> None:
         code = cli.main(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except click.UsageError as error:
-        error.show()
+        click.echo(f"error: {error.format_message()}", err=True)
+        if error.ctx is not None:
+            click.echo(f"see {error.ctx.command_path} --help", err=True)
         sys.exit(2)
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)

@@ -43,7 +43,7 @@ def compare(
     output: Path | None,
     as_json: bool,
 ) -> int:
-    """Does it help? Run variants of CONFIG on the same seeds for the same tokens and put them in one table.
+    """Does it help? Variants of a config, same seeds, equal tokens.
 
     A variant is CONFIG with a file of configs/ablations laid over it (or a .yaml of yours). It may change any
     setting but seeds, models and scoring, which all share; what two variants ask alike is generated once.

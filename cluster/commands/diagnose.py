@@ -26,7 +26,7 @@ PAIRS_SHOWN = 20
 @click.option("--label", metavar="COLUMN", help="Take this column of the seed file as the domain instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print findings and all numbers as JSON.")
 def diagnose(run_dir: Path, embedder: str | None, label: str | None, as_json: bool) -> None:
-    """Say what went wrong or could be better in a run, and which setting to change.
+    """What could be better in a run, and which setting to change.
 
     Looks at yield, early lock-in, how reliable the ranking of the pairs is, memory, both models' IFDs, the
     judge, cost, and which pairs stand out in which domain (clusters of the instructions). The result also

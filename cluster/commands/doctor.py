@@ -38,7 +38,7 @@ class Finding:
 @click.argument("overrides", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def doctor(config: str | None, overrides: tuple[str, ...], as_json: bool) -> int:
-    """Look at the machine and, with a config, at its models and demand. Loads no model.
+    """Look at the machine and at what a config needs. Loads no model.
 
     \b
     Examples:

@@ -24,7 +24,7 @@ PAIRS_SHOWN = 12
 @click.argument("wanted", metavar="ID")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def explain(run_dir: Path, wanted: str, as_json: bool) -> None:
-    """Show for one seed who was recalled, who could be drawn, who was, and why which candidate was chosen.
+    """Why did this seed become what it became?
 
     ID is a seed id or a candidate id of the run, the start of one, or the row in the seed file.
 

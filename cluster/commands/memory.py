@@ -30,7 +30,7 @@ from staragents.run_directory import RunDirectory
 @click.option("--export", type=click.Path(path_type=Path), help="Write all points as Parquet, with vectors.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def memory(run_dir: Path, like: str | None, export: Path | None, as_json: bool) -> None:
-    """Show what a run that is over remembers: points and mean reward of every pair.
+    """What a finished run remembers, by pair.
 
     To let a new run start with it, add memory.reuse=[RUN] to that run's settings.
 

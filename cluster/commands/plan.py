@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print demand, capacity and forecast as JSON.")
 def plan(config: str, overrides: tuple[str, ...], like: Path | None, as_json: bool) -> None:
-    """Hold a config's demand against this machine, or the cluster at RAY_ADDRESS with its autoscaler's
-    maxima, and predict tokens and time. Loads no model; exits with 2 if it can't fit.
+    """Will it fit, and how long will it take? Loads no model.
+
+    Holds the config's demand against this machine, or against the cluster at RAY_ADDRESS with its
+    autoscaler's maxima, and predicts tokens and time. Exits with 2 if it can't fit.
 
     \b
     Examples:

@@ -26,7 +26,7 @@ from staragents.records import Candidate, as_row
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the candidates as JSON lines.")
 def preview(config: str, overrides: tuple[str, ...], seeds: int, as_json: bool) -> None:
-    """Show what the agents make of your first seeds, before a long run. Nothing is kept.
+    """Show what the agents make of your first seeds. Nothing is kept.
 
     \b
     Example:

@@ -47,7 +47,7 @@ def replay(
     chart: Path | None,
     as_json: bool,
 ) -> None:
-    """Show what a policy earns on recorded agents, or would have earned in a finished run.
+    """What a policy earns on recorded agents or on a finished run.
 
     TABLE is JSONL (or .gz) with `instruction` and `win` {agent: 0 to 1} in each row. RUN is a run directory.
     Settings of evolution and memory may follow as key=value.

@@ -18,11 +18,12 @@ STATUS_S = 30.0
 @click.argument("size", metavar="N|MIN:MAX")
 @click.option("--json", "as_json", is_flag=True, help="Print the pool's new size as JSON.")
 def scale(run: str, pool: str, size: str, as_json: bool) -> None:
-    """Change the size of POOL of a run that goes on: a model's name, or target or larger for scorers.
+    """Give a pool of a run that goes on another size.
 
-    RUN is the run directory, or the run's name with RAY_ADDRESS set. MIN:MAX lets a model's pool grow and
-    shrink by itself. Replicas that go finish their work first; 0 pauses what needs the pool until it is
-    scaled up again. Returns when it is done. Nothing is lost, and the dataset stays the same.
+    POOL is a model's name, or target or larger for IFD scorers. RUN is the run directory, or the run's name
+    with RAY_ADDRESS set. MIN:MAX lets a model's pool grow and shrink by itself. Replicas that go finish their
+    work first; 0 pauses what needs the pool until it is scaled up again. Returns when it is done. Nothing is
+    lost, and the dataset stays the same.
 
     \b
     Examples:

@@ -131,7 +131,7 @@ def score(
     on_ray: bool | None,
     **options: Any,
 ) -> None:
-    """How hard is each answer to predict from its prompt? IFD of any dataset, under one or two models.
+    """IFD of any dataset: how hard is each answer to predict?
 
     DATA is JSONL, JSON, CSV or Parquet, plain or .gz, a folder of such files, or - (JSONL from standard
     input), with the columns instruction, input, output, or messages. Each row comes out with its own columns

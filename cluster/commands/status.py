@@ -26,7 +26,7 @@ ANSWER_S = 30.0
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object, one a line with --watch.")
 def status(run: str, watch: bool, every: float, as_json: bool) -> None:
-    """Progress of a run that goes on, or of a stopped one by what it has saved.
+    """How far a run is, seen from any shell or node.
 
     RUN is the run directory, or the run's name with RAY_ADDRESS set.
 

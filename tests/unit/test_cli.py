@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cluster.job import main
+from cluster.verbs import VERBS
 
 ROOT = Path(__file__).parents[2]
 FAKE = str(ROOT / "configs/fake.yaml")
@@ -122,3 +123,33 @@ def test_help_teaches_with_an_example(
 ) -> None:
     assert staragents(monkeypatch, verb, "--help") == 0
     assert f"staragents {verb}" in capsys.readouterr().out.split("Example", 1)[1]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_command_has_help_with_an_example(verb: str, monkeypatch, capsys) -> None:
+    assert staragents(monkeypatch, verb, "--help") == 0
+    shown = capsys.readouterr().out
+    assert f"  staragents {verb} " in shown or f" staragents {verb} " in shown
+
+
+def test_the_list_of_commands_says_what_each_is_for(monkeypatch, capsys) -> None:
+    assert staragents(monkeypatch, "--help") == 0
+    lines = capsys.readouterr().out.partition("Commands:\n")[2].splitlines()
+    assert [line.split()[0] for line in lines] == list(VERBS)
+    assert not [line for line in lines if line.endswith("...")], "cut off at 80 columns"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("stauts",), "error: no command 'stauts', did you mean status?"),
+        (("frobnicate",), "error: no command 'frobnicate'; there are run, preview, "),
+        (("scale", "runs/x"), "error: Missing argument 'POOL'."),
+        (("run", "--fast"), "error: No such option '--fast'"),
+    ],
+)
+def test_a_mistyped_command_is_one_line(arguments, expected, monkeypatch, capsys) -> None:
+    assert staragents(monkeypatch, *arguments) == 2
+    first, *more = capsys.readouterr().err.splitlines()
+    assert first.startswith(expected)
+    assert [line.startswith("see ") for line in more] in ([], [True])

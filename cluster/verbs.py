@@ -1,0 +1,38 @@
+"""The commands by name, each imported when it is asked for: together they take seconds to import."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from staragents.config_merging import nearest
+from staragents.errors import BadInput
+
+VERBS = (
+    "run", "preview", "validate", "doctor", "plan", "status", "scale", "score", "report", "diagnose",
+    "explain", "compare", "replay", "memory",
+)  # fmt: skip
+"""In the order in which `--help` shows them; `cluster.commands.X` has a command X."""
+
+
+class Verbs(click.Group):
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in VERBS:
+            return None
+        command: click.Command = getattr(import_module(f"cluster.commands.{name}"), name)
+        return command
+
+    def resolve_command(
+        self, context: click.Context, arguments: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Raises BadInput with what was probably meant."""
+        name = arguments[0] if arguments else ""
+        if name and not name.startswith("-") and name not in VERBS:
+            near = nearest(name, VERBS)
+            instead = f", did you mean {near}?" if near else f"; there are {', '.join(VERBS)}"
+            raise BadInput(f"no command {name!r}{instead}")
+        return super().resolve_command(context, arguments)
