@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,8 @@ from staragents.config_loading import as_dict, changed_keys, fingerprint, to_yam
 from staragents.errors import BadInput, RunFailed
 from staragents.records import Candidate, candidates_from_table, candidates_table, stable_id
 
-UNFINISHED = {".lock", ".session.json", "config.yaml", "memory", "candidates"}
+OWNER = ".owner.json"
+UNFINISHED = {".lock", OWNER, ".session.json", "config.yaml", "memory", "candidates"}
 """What a run leaves that was killed before its first checkpoint."""
 
 
@@ -70,8 +73,14 @@ class RunDirectory:
         return True
 
     def create(self, config: Config, resumes: bool) -> None:
-        """Make the folder and write the resolved config. Raises BadInput if it can't be written."""
+        """Make the folder and write the resolved config.
+
+        Raises BadInput if it can't be written, RunFailed if another run has it.
+        """
         try:
+            if self.path.is_dir():
+                # Before models are loaded, and before anything of a young run is taken for a leftover.
+                self.lock(patience_s=0).release()
             if not resumes:
                 # A run killed before its first checkpoint has finished nothing; its memory must not stay.
                 shutil.rmtree(self.memory, ignore_errors=True)
@@ -81,14 +90,28 @@ class RunDirectory:
         except OSError as error:
             raise BadInput(f"output.dir: can't write to {self.path}: {error.strerror}") from error
 
-    def lock(self) -> FileLock:
-        """Hold the folder for one writer. Raises RunFailed if another process has it."""
+    def lock(self, patience_s: float = 10.0) -> FileLock:
+        """Hold the folder for one writer; the system lets it go when the process ends, however it ends.
+
+        Raises RunFailed with the owner if another process has it for `patience_s` longer.
+        """
         lock = FileLock(self.path / ".lock")
         try:
-            lock.acquire(timeout=10)
+            lock.acquire(timeout=patience_s)
         except Timeout:
-            raise RunFailed(f"{self.path} is being written by another run") from None
+            raise RunFailed(f"output.dir: {self.path} is in use{self._owner()}") from None
+        since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        self.write_json(OWNER, {"host": socket.gethostname(), "pid": os.getpid(), "since": since})
         return lock
+
+    def _owner(self) -> str:
+        found = self._read(OWNER)
+        if found is None:
+            return ""
+        return (
+            f" by process {found['pid']} on {found['host']} since {found['since']}; "
+            f"see staragents status {self.path}"
+        )
 
     def state(self) -> dict[str, Any] | None:
         """The newest snapshot, or None before the first."""

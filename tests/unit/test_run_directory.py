@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from staragents.agents import prompt_hashes
 from staragents.config import Config
 from staragents.config_loading import as_dict, fingerprint, load_config
-from staragents.errors import BadInput
+from staragents.errors import BadInput, RunFailed
 from staragents.run_directory import RunDirectory
 
 ROOT = Path(__file__).parents[2]
@@ -62,3 +64,24 @@ def test_a_folder_of_somebody_else_is_left_alone(begun: Config, tmp_path: Path) 
     begun.output.dir = str(tmp_path)
     with pytest.raises(BadInput, match=r"no run directory"):
         RunDirectory(begun.output.dir).check(begun)
+
+
+def test_a_folder_in_use_names_its_owner_and_a_killed_one_leaves_it_free(begun: Config) -> None:
+    run = RunDirectory(begun.output.dir)
+    program = (
+        "import sys, time; from staragents.run_directory import RunDirectory\n"
+        "lock = RunDirectory(sys.argv[1]).lock(); print('held', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(run.path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == "held\n"
+        kept = run.candidates / "part-000000.parquet"
+        kept.write_bytes(b"of a run before its first checkpoint")
+        with pytest.raises(RunFailed, match=rf"in use by process {owner.pid} on .* since 20.* UTC; see"):
+            run.create(begun, resumes=False)
+        assert kept.exists(), "a live run's work is no leftover"
+        owner.kill()
+    run.create(begun, resumes=False)
+    assert not kept.exists()
