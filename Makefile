@@ -7,8 +7,10 @@ READY := .venv/.ready
 demo: models
 	$(VENV)/staragents run configs/demo.yaml
 
+# Two at a time: runs on a local Ray mostly wait for processes to start. Files stay together for their fixtures,
+# and in order, as the long ones come first. Threads that spin would take the other process's core.
 test: models
-	$(VENV)/pytest
+	OMP_WAIT_POLICY=PASSIVE $(VENV)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
 	$(VENV)/ruff check .
