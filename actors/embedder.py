@@ -25,7 +25,10 @@ class Embedder:
         """Raises BadInput if the model cannot be loaded."""
         import torch
         from sentence_transformers import SentenceTransformer
+        from transformers.utils.logging import disable_progress_bar
 
+        # Its bar for loading weights would land in the output of whatever command embeds.
+        disable_progress_bar()
         torch.set_num_threads(threads)
         try:
             self._model = SentenceTransformer(model_path)

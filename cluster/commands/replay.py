@@ -85,8 +85,9 @@ def replay(
         return
     interval = "" if result.half_width is None else f" +- {result.half_width:.4f}"
     click.echo(
-        f"{result.table}: {result.agents} agents, {result.instructions} instructions; {draws} draws, "
-        f"{passes} passes, {seeds} random orders, memory {result.memory}"
+        f"{result.table}: {result.agents} agents, {result.instructions} instructions; "
+        f"{_count(draws, 'draw')}, {_count(passes, 'pass', 'es')}, {_count(seeds, 'random order')}, "
+        f"memory {result.memory}"
     )
     click.echo(f"{result.policy:<34}{result.mean:8.4f}{interval}")
     click.echo(f"{'uniform':<34}{result.uniform:8.4f}")
@@ -99,6 +100,10 @@ def replay(
     if vectors is not None:
         worth = "" if result.memory_slope is None else f", learnt slope {result.memory_slope:.3f}"
         click.echo(f"{'turns with neighbours':<34}{result.hit_rate:8.2f}{worth}")
+
+
+def _count(number: int, one: str, more: str = "s") -> str:
+    return f"{number} {one if number == 1 else one + more}"
 
 
 def settings(overrides: tuple[str, ...], policy: str | None) -> Config:
