@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.memory import MemoryActor
 from cluster.coordinator_actor import CoordinatorActor, Pools, coordinator_name
+from cluster.demand import demand_of
 from cluster.generators import quietly, running_generators
+from cluster.prewarm import nodes_requested
 from cluster.scorers import scorer_name, start_scorer
 from staragents.config import Config
 from staragents.errors import RunFailed
@@ -37,14 +39,16 @@ def running_pools(config: Config, run_name: str) -> Iterator[Pools]:
         for role in ("target", "larger")
     }
     actors: dict[str, Any] = {}
+    nodes = ExitStack()
     try:
+        nodes.enter_context(nodes_requested(demand_of(config)))
         for role, names in scorers.items():
             for name in names:
                 actors[name] = start_scorer(config.scoring, role, name)
         starting = [actor.start.remote() for actor in actors.values()]
         with running_memory(config, run_name) as memory, running_generators(config, run_name) as generators:
             tokenizers = {started["tokenizer"] for started in _wait(starting)}
-            yield Pools(
+            pools = Pools(
                 run_name,
                 generators,
                 scorers["target"],
@@ -52,7 +56,10 @@ def running_pools(config: Config, run_name: str) -> Iterator[Pools]:
                 len(tokenizers) == 1,
                 memory.ready() if memory else None,
             )
+            nodes.close()
+            yield pools
     finally:
+        nodes.close()
         for actor in actors.values():
             quietly(ray.kill, actor)
 

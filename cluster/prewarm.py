@@ -1,0 +1,36 @@
+"""Nodes for all pools at once: without being told, an autoscaler hears of them one actor after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ray.autoscaler.sdk import request_resources
+
+from cluster.demand import Demand
+from cluster.generators import quietly
+from staragents.environment import ray_address
+
+
+@contextmanager
+def nodes_requested(demand: Demand) -> Iterator[None]:
+    """Ask the cluster's autoscaler for nodes for every pool at its smallest size, until they are up.
+
+    A request outlives its driver and forbids nodes to go (`request_resources` of Ray), so it is taken back as
+    soon as the pools are up: from then on the actors themselves hold their nodes. A cluster has one such
+    request; another job's replaces it, which costs that job's head start and nothing else.
+    """
+    if not ray_address():
+        yield
+        return
+    bundles = [
+        {"CPU": pool.cpus, "GPU": pool.gpus}
+        for pool in demand.pools
+        for _ in range(pool.replicas)
+        if pool.cpus or pool.gpus
+    ]
+    quietly(lambda: request_resources(bundles=bundles))
+    try:
+        yield
+    finally:
+        quietly(lambda: request_resources(bundles=[]))

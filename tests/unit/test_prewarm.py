@@ -1,0 +1,53 @@
+"""What a run asks the autoscaler for, and that it takes it back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster import prewarm
+from cluster.demand import demand_of
+from staragents.config_loading import load_config
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[dict[str, float]]]:
+    asked: list[list[dict[str, float]]] = []
+    monkeypatch.setattr(prewarm, "request_resources", lambda bundles: asked.append(bundles))
+    return asked
+
+
+def demand(*overrides: str) -> Any:
+    return demand_of(load_config(ROOT / "configs/fake.yaml", overrides))
+
+
+def test_a_bundle_for_every_replica_until_they_are_up(
+    asked: list[list[dict[str, float]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    needs = demand("models.writer.num_gpus=2", "models.writer.min_replicas=2", "models.judge.num_gpus=1")
+    with prewarm.nodes_requested(needs):
+        assert asked == [[{"CPU": 0.0, "GPU": 2.0}] * 2 + [{"CPU": 0.0, "GPU": 1.0}]]
+    assert asked[1:] == [[]]
+
+
+def test_taken_back_when_a_pool_does_not_come_up(
+    asked: list[list[dict[str, float]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    with pytest.raises(ZeroDivisionError), prewarm.nodes_requested(demand("models.writer.num_gpus=2")):
+        raise ZeroDivisionError
+    assert asked[-1] == []
+
+
+def test_a_local_ray_has_no_autoscaler_to_ask(
+    asked: list[list[dict[str, float]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with prewarm.nodes_requested(demand("models.writer.num_gpus=2")):
+        pass
+    assert asked == []
