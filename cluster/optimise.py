@@ -81,6 +81,8 @@ def optimise(config: Config, watcher: Watcher) -> Outcome:
         watcher.say(f"{work.run.path} is finished already: {work.done} of {work.scan.seeds} seeds")
         return Outcome(work.summary, interrupted=False)
     watcher.seeds(work.scan, work.done)
+    if news := work.run.news(config):
+        watcher.say(f"new since the run was last here: {', '.join(news)}")
     with ray_session(demand_of(config)):
         work.run.create(config, work.resumes)
         prepare_models([config], watcher)

@@ -120,6 +120,9 @@ class AgentsConfig:
     """`instruction+response` names; unset: every combination."""
     base_pairs: list[str] = field(default_factory=list)
     """Pairs called for every seed, whatever the policy thinks (paper 3.1)."""
+    retired: list[str] = field(default_factory=list)
+    """Agents or pairs that are drawn no more, such as those of a model that is gone. What was learnt about
+    them stays. May change when a run is resumed, and new agents and models may come."""
 
 
 class PolicyName(StrEnum):
@@ -422,6 +425,12 @@ class Config:
         if named is None:
             named = [f"{i}+{r}" for i in self.agents.instruction for r in self.agents.response]
         return named + [pair for pair in self.agents.base_pairs if pair not in named]
+
+    @property
+    def retired_pairs(self) -> set[str]:
+        """Pairs that are retired themselves or have a retired agent."""
+        retired = set(self.agents.retired)
+        return {pair for pair, agents in self.factors.items() if retired & {pair, *agents}}
 
     @property
     def factors(self) -> dict[str, tuple[str, str]]:

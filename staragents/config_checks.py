@@ -129,14 +129,21 @@ def _pairs(config: Config) -> Iterator[str]:
                 yield f"{key}[{index}]: expected {expected}, got {shown(pair)}{_instead(pair, every)}"
             elif pair in pairs[:index]:
                 yield f"{key}[{index}]: expected every pair once, got {pair} again"
+    known = [*agents.instruction, *agents.response, *config.pairs]
+    for index, name in enumerate(agents.retired):
+        if name not in known:
+            instead = _instead(name, known)
+            yield f"agents.retired[{index}]: expected an agent or a pair, got {shown(name)}{instead}"
+    if left := sorted(config.retired_pairs & set(agents.base_pairs)):
+        yield f"agents.retired: expected no agent of a base pair, {left[0]} is one"
 
 
 def _evolution(config: Config) -> Iterator[str]:
     evolution = config.evolution
-    drawable = [pair for pair in config.pairs if pair not in config.agents.base_pairs]
+    drawable = set(config.pairs) - set(config.agents.base_pairs) - config.retired_pairs
     has_agents = config.agents.instruction and config.agents.response
     if has_agents and evolution.draws > len(drawable):
-        most = f"at most {len(drawable)}, the number of pairs besides the base pairs"
+        most = f"at most {len(drawable)}, the number of pairs besides base and retired ones"
         yield f"evolution.draws: expected {most}, got {evolution.draws}"
     if evolution.draws == 0 and not config.agents.base_pairs:
         yield "evolution.draws: expected at least 1, as there is no base pair, got 0"

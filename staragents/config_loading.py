@@ -39,6 +39,7 @@ MAY_CHANGE = (
     "scoring.batch_tokens",
     "scoring.cache_mib",
     "scoring.cache_path",
+    "agents.retired",
     "memory.api_key_env",
     "memory.timeout_s",
     "run.attempts",
@@ -51,6 +52,9 @@ MAY_CHANGE = (
     "run.metrics",
 )
 """Where, how fast and how long the work is done, not which: these may differ when a run is resumed."""
+PAIRS: Key = ("agents", "pairs")
+GROWING: tuple[Key, ...] = (("models",), ("agents", "instruction"), ("agents", "response"))
+"""Sections that a resumed run may have more in: what was learnt about the others stays."""
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = (), above: Path | None = None) -> Config:
@@ -118,6 +122,28 @@ def changed_keys(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     if not changed and list(before) != list(after):
         changed.append("agents (their order)")
     return changed
+
+
+def news(old: dict[str, Any], new: dict[str, Any]) -> list[str] | None:
+    """Dotted names of the agents and models that `new` has besides all that `old` has; None if more than that
+    differs. Pairs that are listed may become more, too."""
+    before, after = _decisive(old), _decisive(new)
+    found: dict[str, None] = {}
+    for key in {**before, **after}:
+        if before.get(key, ...) == after.get(key, ...):
+            continue
+        if key == PAIRS and set(before.get(key) or ()) < set(after.get(key) or ()):
+            found[".".join(key)] = None
+            continue
+        section = next((len(part) for part in GROWING if key[: len(part)] == part), None)
+        if section is None or len(key) == section or _holds(before, key[: section + 1]):
+            return None
+        found[".".join(key[: section + 1])] = None
+    return list(found)
+
+
+def _holds(tree: dict[Key, Any], above: Key) -> bool:
+    return any(key[: len(above)] == above for key in tree)
 
 
 def _decisive(tree: dict[str, Any]) -> dict[Key, Any]:

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from staragents.agents import prompt_hashes
 from staragents.config import Config
-from staragents.config_loading import as_dict, changed_keys, fingerprint, to_yaml
+from staragents.config_loading import as_dict, changed_keys, fingerprint, news, to_yaml
 from staragents.errors import BadInput, RunFailed
 from staragents.records import Candidate, candidates_from_table, candidates_table, stable_id
 
@@ -58,7 +58,7 @@ class RunDirectory:
             return False
         if resume == "never":
             raise BadInput(f"output.dir: {self.path} holds a run already and output.resume=never")
-        if saved["fingerprint"] != fingerprint(config):
+        if saved["fingerprint"] != fingerprint(config) and not news(saved["config"], as_dict(config)):
             changed = changed_keys(saved["config"], as_dict(config))
             raise BadInput(
                 f"output.dir: {self.path} belongs to another config; changed: {', '.join(changed)}. "
@@ -71,6 +71,11 @@ class RunDirectory:
                 "Take another output.dir, or the old text to resume."
             )
         return True
+
+    def news(self, config: Config) -> list[str]:
+        """Agents and models of `config` that the saved run did not have."""
+        saved = self.state()
+        return (news(saved["config"], as_dict(config)) or []) if saved is not None else []
 
     def create(self, config: Config, resumes: bool) -> None:
         """Make the folder and write the resolved config.

@@ -31,7 +31,8 @@ class Evolution:
         self.policy = make_policy(config.evolution, drawable, total_seeds, config.factors)
         # Base pairs are called for every seed, so there is nothing to learn about when to draw them.
         self._base_rewards = Tally(self._base_pairs)
-        self._draws = min(config.evolution.draws, len(drawable))
+        self._retired = config.retired_pairs
+        self._draws = min(config.evolution.draws, len(set(drawable) - self._retired))
         self._seen = RankSketch()
         self._cost = CostScale(config.reward.cost)
         self._pending: dict[str, list[Drawn]] = {}
@@ -51,7 +52,7 @@ class Evolution:
             drawn = [Drawn(pair, 1.0) for pair in self._base_pairs]
             if self._draws:
                 number = stable_seed(str(self._config.run.seed), seed_id, "draw")
-                drawn += self.policy.draw(self._draws, number, recalled)
+                drawn += self.policy.draw(self._draws, number, recalled, self._retired)
             self._pending[seed_id] = drawn
             self._recalled[seed_id] = recalled
         return self._pending[seed_id]
@@ -109,7 +110,7 @@ class Evolution:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on where `state` was taken; the config must be the same."""
+        """Go on where `state` was taken; the config may have more pairs, and retire some."""
         self.policy.restore(state["policy"])
         self._base_rewards.restore(state["base_rewards"])
         self._seen.restore(state["seen"])

@@ -113,7 +113,8 @@ def _probabilities(run: SavedRun, number: int, rows: list[Row]) -> tuple[dict[st
         history.add_seed(earlier)
     probabilities = {pair: 1.0 for pair in config.pairs if pair in config.agents.base_pairs}
     if history.policy is not None:
-        draws = min(config.evolution.draws, len(config.pairs) - len(probabilities))
+        retired = config.retired_pairs
+        draws = min(config.evolution.draws, len(config.pairs) - len(probabilities) - len(retired))
         seed = stable_seed(str(config.run.seed), rows[0]["seed_id"], "draw")
-        probabilities |= history.policy.inclusion(draws, seed, recalled(rows)) if draws else {}
+        probabilities |= history.policy.inclusion(draws, seed, recalled(rows), retired) if draws else {}
     return probabilities, known

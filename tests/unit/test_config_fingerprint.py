@@ -7,7 +7,7 @@ import json
 import pytest
 
 from staragents.config import AgentConfig, AgentsConfig, Config, ModelConfig, PolicyName
-from staragents.config_loading import MAY_CHANGE, as_dict, changed_keys, fingerprint, from_yaml, to_yaml
+from staragents.config_loading import MAY_CHANGE, as_dict, changed_keys, fingerprint, from_yaml, news, to_yaml
 from staragents.config_tree import leaves, matches
 
 
@@ -78,3 +78,30 @@ def test_the_order_of_agents_decides_draws() -> None:
 @pytest.mark.parametrize("pattern", MAY_CHANGE)
 def test_every_exception_stands_for_a_setting(pattern: str) -> None:
     assert any(matches(key, pattern) for key, _ in leaves(as_dict(make_config())))
+
+
+def test_agents_and_models_may_come_and_are_named() -> None:
+    config, other = make_config(), make_config()
+    assert news(as_dict(config), as_dict(other)) == []
+    other.models["judge"] = ModelConfig()
+    other.agents.response["brief"] = AgentConfig(model="judge")
+    other.agents.retired = ["more"]
+    assert news(as_dict(config), as_dict(other)) == ["models.judge", "agents.response.brief"]
+    other.run.seed += 1
+    assert news(as_dict(config), as_dict(other)) is None
+
+
+def test_what_was_there_may_not_change_or_go() -> None:
+    config, other = make_config(), make_config()
+    other.agents.response["brief"] = AgentConfig(model="writer")
+    assert news(as_dict(other), as_dict(config)) is None, "retired instead"
+    other.agents.response["direct"].temperature = 0.5
+    assert news(as_dict(config), as_dict(other)) is None
+
+
+def test_listed_pairs_may_become_more() -> None:
+    config, other = make_config(), make_config()
+    config.agents.pairs = ["keep+direct"]
+    other.agents.pairs = ["keep+direct", "more+direct"]
+    assert news(as_dict(config), as_dict(other)) == ["agents.pairs"]
+    assert news(as_dict(other), as_dict(config)) is None

@@ -14,6 +14,7 @@ from actors.generator import Refusal
 from staragents.config import Config
 from staragents.config_loading import load_config
 from staragents.generation import Generation, GenerationRequest
+from staragents.run_directory import RunDirectory
 from tests.unit.local_run import LocalHandle, decided, local_handles, local_run
 
 FAKE = Path(__file__).parents[2] / "configs/fake.yaml"
@@ -82,3 +83,27 @@ async def test_a_drained_run_goes_on_as_if_it_had_never_stopped(
     assert 0 < len(decided(tmp_path / "run")) < len(decided(finished_run))
     await shuffled_run(config, in_flight=16, order=6)
     assert decided(tmp_path / "run") == decided(finished_run)
+
+
+async def test_agents_come_and_go_when_a_run_is_resumed(tmp_path: Path) -> None:
+    config = config_for(tmp_path / "run")
+    await shuffled_run(config, stop_after=12)
+    before = decided(tmp_path / "run")
+    newcomer = ["agents.response.brief.model=writer", "agents.response.brief.prompt=direct"]
+    leaver = list(config.agents.response)[-1]
+    changed = config_for(tmp_path / "run", *newcomer, f"agents.retired=[{leaver}]")
+    assert RunDirectory(tmp_path / "run").news(changed) == ["agents.response.brief"]
+    coordinators: list[Coordinator] = []
+    await local_run(changed, coordinators.append)
+    after = decided(tmp_path / "run")
+    assert after[: len(before)] == before, "what was done stays as it is"
+    assert len({row["seed_id"] for row in after}) == 40
+    # The seeds whose pairs were drawn before the change are done as they were drawn.
+    order = list(dict.fromkeys(row["seed_id"] for row in after))
+    early = set(order[: 12 + 2 * config.run.admitted_seeds])
+    late = {row["pair"] for row in after if row["seed_id"] not in early}
+    assert any(pair.endswith("+brief") for pair in late)
+    assert not any(pair.endswith(f"+{leaver}") for pair in late)
+    (standings,) = [coordinator._evolution.standings() for coordinator in coordinators]
+    learnt = {standing.pair: standing.observations for standing in standings}
+    assert sum(n for pair, n in learnt.items() if pair.endswith(f"+{leaver}")) > 0, "not forgotten"
