@@ -10,7 +10,7 @@ from staragents.config_merging import nearest
 from staragents.errors import BadInput
 
 VERBS = (
-    "run", "preview", "validate", "doctor", "plan", "status", "scale", "score", "report", "diagnose",
+    "init", "run", "preview", "validate", "doctor", "plan", "status", "scale", "score", "report", "diagnose",
     "explain", "compare", "replay", "memory",
 )  # fmt: skip
 """In the order in which `--help` shows them; `cluster.commands.X` has a command X."""

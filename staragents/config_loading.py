@@ -79,7 +79,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = (), above: Path | N
 
 def to_yaml(config: Config) -> str:
     """All settings as YAML that `load_config` reads back to an equal config."""
-    return OmegaConf.to_yaml(OmegaConf.create(_escaped(as_dict(config))))
+    return OmegaConf.to_yaml(OmegaConf.create(escaped(as_dict(config))))
 
 
 def from_yaml(text: str) -> Config:
@@ -97,12 +97,12 @@ def from_yaml(text: str) -> Config:
     return config
 
 
-def _escaped(value: Any) -> Any:
+def escaped(value: Any) -> Any:
     """Texts that hold `${` so that OmegaConf reads them as they are and not as references."""
     if isinstance(value, dict):
-        return {name: _escaped(item) for name, item in value.items()}
+        return {name: escaped(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [_escaped(item) for item in value]
+        return [escaped(item) for item in value]
     if isinstance(value, str) and "${" in value:
         return re.sub(r"(\\*)\$\{", lambda found: 2 * found[1] + r"\${", value)
     return value

@@ -143,7 +143,7 @@ def test_the_list_of_commands_says_what_each_is_for(monkeypatch, capsys) -> None
     ("arguments", "expected"),
     [
         (("stauts",), "error: no command 'stauts', did you mean status?"),
-        (("frobnicate",), "error: no command 'frobnicate'; there are run, preview, "),
+        (("frobnicate",), "error: no command 'frobnicate'; there are init, run, preview, "),
         (("scale", "runs/x"), "error: Missing argument 'POOL'."),
         (("run", "--fast"), "error: No such option '--fast'"),
     ],

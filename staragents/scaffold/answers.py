@@ -1,0 +1,81 @@
+"""What `staragents init` asks, and the commented YAML it makes of the answers."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from staragents.config_loading import escaped
+from staragents.printable import printable
+
+
+class Engine(StrEnum):
+    """Where texts are written."""
+
+    packaged = "packaged"
+    gpu = "gpu"
+    api = "api"
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Suggestions for one kind of engine."""
+
+    writer: str
+    judge: str
+    target: str
+    larger: str
+
+
+SUGGESTED = {
+    Engine.packaged: Models(
+        "packaged:smollm2-135m-instruct",
+        "packaged:smollm2-135m-instruct",
+        "packaged:smollm2-135m-instruct",
+        "packaged:gemma-3-270m",
+    ),
+    Engine.gpu: Models(
+        "Qwen/Qwen2.5-7B-Instruct",
+        "meta-llama/Llama-3.1-8B-Instruct",
+        "Qwen/Qwen2.5-0.5B",
+        "Qwen/Qwen2.5-1.5B",
+    ),
+    Engine.api: Models("", "", "Qwen/Qwen2.5-0.5B", "Qwen/Qwen2.5-1.5B"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """`base_url` and `key_env` matter for `api` only."""
+
+    seeds: str
+    engine: Engine
+    writer: str
+    judge: str
+    target: str
+    larger: str
+    output: str
+    base_url: str = "http://127.0.0.1:8000/v1"
+    key_env: str = ""
+
+    def yaml(self, file: str) -> str:
+        """The text for `file`. No answer can break it: each is quoted."""
+        environment = Environment(
+            loader=FileSystemLoader(Path(__file__).parent),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+        )
+        environment.filters["quoted"] = _quoted
+        return environment.get_template("config.yaml.j2").render(**asdict(self), file=printable(file))
+
+
+def _quoted(text: str) -> str:
+    line: str = yaml.safe_dump(escaped(text), allow_unicode=True, default_style='"', width=sys.maxsize)
+    return line.rstrip("\n")

@@ -1,0 +1,92 @@
+"""`staragents init`: every way through its questions ends in a config that loads and says what was asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cluster.commands.init import init
+from staragents.config import Config, EngineKind
+from staragents.config_loading import load_config
+from staragents.config_merging import parse_yaml, typed
+from staragents.errors import BadInput
+from staragents.scaffold.answers import SUGGESTED, Answers, Engine
+
+
+def loaded(file: Path) -> Config:
+    """Skips the test if the only problem is that the packages with the small models aren't installed."""
+    try:
+        return load_config(file)
+    except BadInput as error:
+        others = [line for line in error.problems if "is not installed" not in line]
+        assert not others, "\n".join(others)
+        pytest.skip(error.problems[0])
+
+
+@pytest.mark.parametrize("engine", list(Engine))
+def test_suggestions_make_a_config_that_loads(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_KEY", "sk-not-in-the-file")
+    file = tmp_path / "mine.yaml"
+    options = ["--engine", engine, "-y", "--output", str(tmp_path / "run")]
+    if engine is Engine.api:
+        options += ["--writer", "some-model", "--key-env", "MY_KEY"]
+    done = CliRunner().invoke(init, [str(file), *options])
+    assert done.exit_code == 0, done.output
+    assert f"staragents validate {file}" in done.output
+    text = file.read_text()
+    assert "sk-not-in-the-file" not in text
+    assert text.count(f"{file} ") == 3, "the next steps name the file"
+    config = loaded(file)
+    assert config.models["writer"].kind is (EngineKind.openai if engine is Engine.api else EngineKind.vllm)
+    assert ("judge" in config.models) == (engine is Engine.gpu)
+    assert config.judge.model in config.models
+    assert config.scoring.target.model == SUGGESTED[engine].target
+
+
+def test_questions_are_answered_on_the_terminal(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    seeds = tmp_path / "my.jsonl"
+    seeds.write_text('{"instruction": "Name a colour.", "output": "Blue."}\n')
+    typed_in = [str(seeds), "packaged", "", "", "", "", str(tmp_path / "run")]
+    done = CliRunner().invoke(init, [str(file)], input="\n".join(typed_in) + "\n")
+    assert done.exit_code == 0, done.output
+    assert "Where are texts written?" in done.output
+    config = loaded(file)
+    assert config.seeds.path == str(seeds)
+    assert config.output.dir == str(tmp_path / "run")
+
+
+def test_a_file_that_is_there_stays(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("mine: 1\n")
+    refused = CliRunner().invoke(init, [str(file), "-y"])
+    assert isinstance(refused.exception, BadInput)
+    assert file.read_text() == "mine: 1\n"
+    assert CliRunner().invoke(init, [str(file), "-y", "--force"]).exit_code == 0
+    assert "mine: 1" not in file.read_text()
+
+
+def test_what_has_no_suggestion_must_be_given(tmp_path: Path) -> None:
+    done = CliRunner().invoke(init, [str(tmp_path / "mine.yaml"), "-y", "--engine", "api"])
+    assert isinstance(done.exception, BadInput)
+    assert str(done.exception).startswith("--writer: expected a value")
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
+
+
+@settings(deadline=None)
+@given(texts, texts, texts, texts, st.sampled_from(list(Engine)))
+def test_no_answer_breaks_the_file(seeds: str, writer: str, target: str, url: str, engine: Engine) -> None:
+    answers = Answers(seeds, engine, writer, writer, target, "larger", "runs/x", url, "KEY")
+    problems: list[str] = []
+    config = typed(parse_yaml(answers.yaml("mine.yaml")), problems)
+    assert not problems
+    assert (config.seeds.path, config.models["writer"].model) == (seeds, writer)
+    assert config.scoring.target.model == target
