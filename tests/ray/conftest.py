@@ -63,9 +63,9 @@ class Job:
         return found
 
 
-@pytest.fixture
-def start() -> Iterator[Callable[..., Job]]:
-    """`start("run", "configs/fake.yaml", ...)` begins a command; whatever is left is killed at the end."""
+@contextlib.contextmanager
+def started_jobs() -> Iterator[Callable[..., Job]]:
+    """Gives what begins a command; whatever is left of them is killed at the end."""
     jobs: list[Job] = []
 
     def begin(*arguments: str, **environment: str) -> Job:
@@ -91,6 +91,13 @@ def start() -> Iterator[Callable[..., Job]]:
             except psutil.Error:
                 continue
         job.process.wait()
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Job]]:
+    """`start("run", "configs/fake.yaml", ...)` begins a command."""
+    with started_jobs() as begin:
+        yield begin
 
 
 def wait_until(condition: Callable[[], bool], what: str, timeout: float = 120) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from staragents.run_directory import RunDirectory
+from tests.ray.conftest import started_jobs, wait_until
 from tests.unit.recorded_config import recorded_config
 
 # One agent that is clearly better among many: what evolution is there to find.
@@ -26,48 +27,51 @@ def tokens(run_dir: Path) -> int:
 
 
 @pytest.fixture(scope="module")
-def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("planted")
-    return recorded_config(folder, WINS, rows=120)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(planted: Path) -> Path:
-    import subprocess
-    import sys
-
-    root = Path(__file__).parents[2]
-    folder = planted.parent / "compared"
-    subprocess.run(
-        [sys.executable, "-m", "cluster.job", "compare", str(planted), "--ablation", "full,uniform",
-         "--tokens", "12000", "-o", str(folder)],
-        cwd=root, check=True, timeout=300, stdin=subprocess.DEVNULL,
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A comparison that was killed in its first variant and made again to its end."""
+    above = tmp_path_factory.mktemp("planted")
+    config, folder = recorded_config(above, WINS, rows=120), above / "compared"
+    command = (
+        "compare", str(config), "run.checkpoint_s=0", "--ablation", "full,uniform", "--tokens", "12000",
+        "-o", str(folder),
     )  # fmt: skip
-    return folder
+    with started_jobs() as start:
+        job = start(*command)
+        wait_until(
+            lambda: (RunDirectory(folder / "full").state() or {}).get("cursor", 0) >= 5, "a checkpoint"
+        )
+        job.kill_group()
+        assert job.left_over() == []
+        assert not (folder / "compare.json").exists()
+        with sqlite3.connect(folder / "generations.sqlite") as cache:
+            assert cache.execute("SELECT count(*) FROM generations").fetchone()[0] > 0
+        code, output = start(*command).wait()
+        assert code == 0, output
+        yield folder
 
 
-def test_evolution_finds_the_better_agent_and_the_table_shows_it(undisturbed: Path) -> None:
-    result = compared(undisturbed)
+def test_evolution_finds_the_better_agent_and_the_table_shows_it(folder: Path) -> None:
+    result = compared(folder)
     full, uniform = result["rows"]
     assert (full["name"], uniform["name"], result["reference"]) == ("full", "uniform", "full")
     assert uniform["against"]["win"]["high"] < 0, "significantly worse than the config that learns"
     assert uniform["against"]["improved"]["high"] < 0
     # Recorded answers and verdicts, but the IFDs are not: every output says what is fake.
     assert result["fake"] == ["larger", "target"]
-    assert "FAKE" in (undisturbed / "compare.html").read_text()
+    assert "FAKE" in (folder / "compare.html").read_text()
 
 
-def test_variants_get_the_same_budget_and_share_what_they_ask_alike(undisturbed: Path) -> None:
-    result = compared(undisturbed)
+def test_variants_get_the_same_budget_and_share_what_they_ask_alike(folder: Path) -> None:
+    result = compared(folder)
     for row in result["rows"]:
-        assert row["tokens"] == tokens(undisturbed / row["name"])
+        assert row["tokens"] == tokens(folder / row["name"])
         assert row["stopped"]["rule"] == "run.max_tokens"
         assert 20 < row["seeds_reached"] < 120
         assert abs(row["tokens"] - 12_000) < 3 * row["tokens"] / row["seeds_reached"]
     asked = 0
     made = set()
     for row in result["rows"]:
-        for seed in RunDirectory(undisturbed / row["name"]).seeds():
+        for seed in RunDirectory(folder / row["name"]).seeds():
             for one in seed:
                 judged = 2 * (one.judge_win is not None)
                 asked += 1 + judged
@@ -75,33 +79,6 @@ def test_variants_get_the_same_budget_and_share_what_they_ask_alike(undisturbed:
     assert result["generations_made"] == sum(1 + judged for _, judged in made)
     # Each run asks once, and the yardstick asks for both verdicts on every chosen row again.
     chosen = sum(row["seeds_replaced"] for row in result["rows"])
-    assert result["generations_used"] == asked + 2 * chosen
+    # Work that the kill cut off was asked for again.
+    assert result["generations_used"] >= asked + 2 * chosen
     assert result["generations_made"] < asked
-
-
-def test_a_killed_comparison_resumes_to_the_same_table(
-    planted: Path, undisturbed: Path, start: Callable[..., Any], wait_until: Any
-) -> None:
-    folder = planted.parent / "killed"
-    command = (
-        "compare",
-        str(planted),
-        "run.checkpoint_s=0",
-        "--ablation",
-        "full,uniform",
-        "--tokens",
-        "12000",
-    )
-    job = start(*command, "-o", str(folder))
-    wait_until(lambda: (RunDirectory(folder / "full").state() or {}).get("cursor", 0) >= 5, "a checkpoint")
-    job.kill_group()
-    assert job.left_over() == []
-    assert not (folder / "compare.json").exists()
-    with sqlite3.connect(folder / "generations.sqlite") as cache:
-        assert cache.execute("SELECT count(*) FROM generations").fetchone()[0] > 0
-    code, output = start(*command, "-o", str(folder)).wait()
-    assert code == 0, output
-    for key in ("win", "improved", "target_ifd", "against", "tokens", "seeds_reached"):
-        assert [row[key] for row in compared(folder)["rows"]] == [
-            row[key] for row in compared(undisturbed)["rows"]
-        ]

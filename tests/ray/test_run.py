@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
+from staragents.config_loading import load_config
 from staragents.run_directory import RunDirectory
+from tests.ray.conftest import Job, started_jobs, wait_until
+from tests.unit.local_run import decided, local_run
 
 CONTRACT = {
     "config.yaml",
@@ -23,17 +28,7 @@ CONTRACT = {
     "report.html",
     "README.md",
 }
-TIMING = {"seconds", "stage_seconds"}
 FAKE = "configs/fake.yaml"
-
-
-def rows(run_dir: Path) -> list[dict[str, Any]]:
-    """All candidates without what a clock measured."""
-    found = []
-    for shard in RunDirectory(run_dir).shards():
-        for row in pq.read_table(shard).to_pylist():
-            found.append({name: value for name, value in row.items() if name not in TIMING})
-    return found
 
 
 def cursor(run_dir: Path) -> int:
@@ -48,33 +43,63 @@ def overrides(run_dir: Path, *more: str) -> list[str]:
 SLOW = ("models.writer.fake.latency_s=0.15", "run.checkpoint_s=0.3")
 
 
+@dataclass
+class Stop:
+    """How a command that was stopped ended."""
+
+    code: int
+    output: str
+    committed: int
+    left_over: list[str]
+    dataset_rows: int
+
+
+@pytest.fixture(scope="module")
+def stops() -> list[Stop]:
+    """Of the run that `disturbed` makes: after Ctrl-C, and after SIGKILL."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def disturbed(tmp_path_factory: pytest.TempPathFactory, stops: list[Stop]) -> Iterator[Path]:
+    """A run that was interrupted, resumed, killed, resumed, and came to its end."""
+    run_dir = tmp_path_factory.mktemp("runs") / "disturbed"
+    command = ("run", FAKE, *overrides(run_dir, *SLOW))
+    with started_jobs() as start:
+        for seeds, disturb in ((4, Job.interrupt), (16, Job.kill_group)):
+            job = start(*command)
+            wait_until(lambda seeds=seeds: cursor(run_dir) >= seeds, f"{seeds} committed seeds")  # type: ignore[misc]
+            disturb(job)
+            code, output = job.wait()
+            part = sum(1 for _ in (run_dir / "dataset.jsonl").open())
+            stops.append(Stop(code, output, cursor(run_dir), job.left_over(), part))
+        job = start(*command)
+        code, output = job.wait()
+        assert code == 0, output
+        assert job.left_over() == []
+        yield run_dir
+
+
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One finished run that the disturbed ones are compared with."""
-    import subprocess
-    import sys
-
+    """The same run in this process, without Ray."""
     run_dir = tmp_path_factory.mktemp("runs") / "undisturbed"
-    root = Path(__file__).parents[2]
-    subprocess.run(
-        [sys.executable, "-m", "cluster.job", "run", FAKE, *overrides(run_dir, *SLOW)],
-        cwd=root, check=True, timeout=300, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+    asyncio.run(local_run(load_config(FAKE, overrides(run_dir))))
     return run_dir
 
 
-def test_a_run_leaves_every_file_of_the_contract_and_says_fake(undisturbed: Path) -> None:
-    assert {path.name for path in undisturbed.iterdir()} >= CONTRACT
-    assert not list(undisturbed.rglob("*.tmp"))
-    summary = json.loads((undisturbed / "summary.json").read_text())
+def test_a_run_leaves_every_file_of_the_contract_and_says_fake(disturbed: Path) -> None:
+    assert {path.name for path in disturbed.iterdir()} >= CONTRACT
+    assert not list(disturbed.rglob("*.tmp"))
+    summary = json.loads((disturbed / "summary.json").read_text())
     assert summary["engine"] == "fake"
-    assert "fake" in (undisturbed / "report.html").read_text().lower()
-    assert "fake" in (undisturbed / "README.md").read_text().lower()
+    assert "fake" in (disturbed / "report.html").read_text().lower()
+    assert "fake" in (disturbed / "README.md").read_text().lower()
 
 
-def test_the_funnel_adds_up_and_propensities_sum_to_the_draws(undisturbed: Path) -> None:
-    summary = json.loads((undisturbed / "summary.json").read_text())
-    funnel, found = summary["funnel"], rows(undisturbed)
+def test_the_funnel_adds_up_and_propensities_sum_to_the_draws(disturbed: Path) -> None:
+    summary = json.loads((disturbed / "summary.json").read_text())
+    funnel, found = summary["funnel"], decided(disturbed)
     by_seed: dict[str, list[dict[str, Any]]] = {}
     for row in found:
         by_seed.setdefault(row["seed_id"], []).append(row)
@@ -89,76 +114,35 @@ def test_the_funnel_adds_up_and_propensities_sum_to_the_draws(undisturbed: Path)
         assert all(0 < row["propensity"] <= 1 for row in candidates)
 
 
-def test_the_dataset_loads_with_datasets(undisturbed: Path, tmp_path: Path) -> None:
+def test_the_dataset_loads_with_datasets(disturbed: Path, tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets")
     loaded = datasets.load_dataset(
-        "json", data_files=str(undisturbed / "dataset.jsonl"), split="train", cache_dir=str(tmp_path)
+        "json", data_files=str(disturbed / "dataset.jsonl"), split="train", cache_dir=str(tmp_path)
     )
     assert len(loaded) == 40
     assert all(row["messages"][-1]["role"] == "assistant" for row in loaded)
 
 
-def test_a_killed_run_resumes_to_the_same_candidates(
-    undisturbed: Path, tmp_path: Path, start: Callable[..., Any], wait_until: Any
-) -> None:
-    run_dir = tmp_path / "killed"
-    job = start("run", FAKE, *overrides(run_dir, *SLOW))
-    wait_until(lambda: cursor(run_dir) >= 8, "a checkpoint")
-    job.kill_group()
-    assert 0 < cursor(run_dir) < 40
-    assert job.left_over() == []
-    code, output = start("run", FAKE, *overrides(run_dir, *SLOW)).wait()
-    assert code == 0, output
-    assert rows(run_dir) == rows(undisturbed)
+def test_stopped_runs_resume_to_what_the_undisturbed_one_decides(disturbed: Path, undisturbed: Path) -> None:
+    assert decided(disturbed) == decided(undisturbed)
+    datasets = [(folder / "dataset.jsonl").read_bytes() for folder in (disturbed, undisturbed)]
+    assert datasets[0] == datasets[1]
 
 
-def test_decisions_do_not_depend_on_how_many_requests_are_out_or_who_answers_first(
-    undisturbed: Path, tmp_path: Path, start: Callable[..., Any]
-) -> None:
-    """The undisturbed run has up to 64 requests out, and another order of answers."""
-    pools = ("models.writer.max_replicas=1", "models.writer.max_num_seqs=4")
-    latency = "models.writer.fake.latency_s=0.02"
-    code, output = start("run", FAKE, *overrides(tmp_path / "run", *pools, latency)).wait()
-    assert code == 0, output
-    assert rows(tmp_path / "run") == rows(undisturbed)
-    dataset = [(folder / "dataset.jsonl").read_bytes() for folder in (tmp_path / "run", undisturbed)]
-    assert dataset[0] == dataset[1]
+def test_ctrl_c_saves_the_seeds_in_work_and_writes_what_is_there(disturbed: Path, stops: list[Stop]) -> None:
+    stop = stops[0]
+    assert stop.code == 130, stop.output
+    assert "the same command goes on" in stop.output
+    assert 4 <= stop.committed < 40
+    assert stop.dataset_rows == stop.committed
+    assert stop.left_over == []
 
 
-def test_ctrl_c_saves_and_the_same_command_goes_on(
-    undisturbed: Path, tmp_path: Path, start: Callable[..., Any], wait_until: Any
-) -> None:
-    run_dir = tmp_path / "interrupted"
-    job = start("run", FAKE, *overrides(run_dir, *SLOW))
-    wait_until(lambda: cursor(run_dir) >= 4, "a checkpoint")
-    job.interrupt()
-    code, output = job.wait()
-    assert code == 130, output
-    assert job.left_over() == []
-    part = cursor(run_dir)
-    assert 4 <= part < 40
-    assert sum(1 for _ in (run_dir / "dataset.jsonl").open()) == part
-    code, output = start("run", FAKE, *overrides(run_dir, *SLOW)).wait()
-    assert code == 0, output
-    assert rows(run_dir) == rows(undisturbed)
-
-
-def test_failing_requests_are_retried_and_what_still_fails_is_quarantined(
-    tmp_path: Path, start: Callable[..., Any]
-) -> None:
-    run_dir = tmp_path / "flaky"
-    job = start(
-        "run", FAKE, *overrides(run_dir, "models.writer.fake.failure_rate=0.4", "run.max_error_rate=1")
-    )
-    code, output = job.wait()
-    assert code == 0, output
-    found = rows(run_dir)
-    failed = [row for row in found if row["failed_stage"]]
-    assert failed
-    assert len(failed) < len(found)
-    quarantine = pq.read_table(run_dir / "quarantine.parquet").to_pylist()
-    assert {row["id"] for row in quarantine} >= {row["candidate_id"] for row in failed}
-    assert job.left_over() == []
+def test_a_killed_run_leaves_no_process(disturbed: Path, stops: list[Stop]) -> None:
+    stop = stops[1]
+    assert stop.code == -signal.SIGKILL
+    assert 16 <= stop.committed < 40
+    assert stop.left_over == []
 
 
 def test_a_run_whose_engines_are_broken_stops_with_the_reason(
@@ -168,23 +152,23 @@ def test_a_run_whose_engines_are_broken_stops_with_the_reason(
     job = start("run", FAKE, *overrides(run_dir, "models.writer.fake.failure_rate=1", "run.attempts=1"))
     code, output = job.wait()
     assert code == 1, output
-    assert len(rows(run_dir)) >= 20, "what was finished before the stop is saved"
+    assert len(decided(run_dir)) >= 20, "what was finished before the stop is saved"
     assert "run.max_error_rate" in output
     assert "Traceback" not in output
     assert job.left_over() == []
 
 
-def test_another_config_does_not_touch_a_finished_run(undisturbed: Path, start: Callable[..., Any]) -> None:
-    before = (undisturbed / "state.json").read_bytes()
-    code, output = start("run", FAKE, *overrides(undisturbed, *SLOW, "run.seed=5")).wait()
+def test_another_config_does_not_touch_a_finished_run(disturbed: Path, start: Callable[..., Any]) -> None:
+    before = (disturbed / "state.json").read_bytes()
+    code, output = start("run", FAKE, *overrides(disturbed, *SLOW, "run.seed=5")).wait()
     assert code == 2, output
     assert "run.seed" in output
-    assert (undisturbed / "state.json").read_bytes() == before
+    assert (disturbed / "state.json").read_bytes() == before
 
 
-def test_a_finished_run_is_not_run_again(undisturbed: Path, start: Callable[..., Any]) -> None:
-    before = (undisturbed / "state.json").stat().st_mtime_ns
-    code, output = start("run", FAKE, *overrides(undisturbed, *SLOW)).wait()
+def test_a_finished_run_is_not_run_again(disturbed: Path, start: Callable[..., Any]) -> None:
+    before = (disturbed / "state.json").stat().st_mtime_ns
+    code, output = start("run", FAKE, *overrides(disturbed, *SLOW)).wait()
     assert code == 0, output
     assert "finished already" in output
-    assert (undisturbed / "state.json").stat().st_mtime_ns == before
+    assert (disturbed / "state.json").stat().st_mtime_ns == before

@@ -7,6 +7,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from actors.coordinator import Coordinator
@@ -107,3 +108,15 @@ async def test_agents_come_and_go_when_a_run_is_resumed(tmp_path: Path) -> None:
     (standings,) = [coordinator._evolution.standings() for coordinator in coordinators]
     learnt = {standing.pair: standing.observations for standing in standings}
     assert sum(n for pair, n in learnt.items() if pair.endswith(f"+{leaver}")) > 0, "not forgotten"
+
+
+async def test_failing_requests_are_retried_and_what_still_fails_is_quarantined(tmp_path: Path) -> None:
+    run_dir = tmp_path / "flaky"
+    failing = ("models.writer.fake.failure_rate=0.4", "run.attempts=2", "run.max_error_rate=1")
+    summary = await local_run(config_for(run_dir, *failing))
+    rows = decided(run_dir)
+    failed = [row["candidate_id"] for row in rows if row["failed_stage"]]
+    assert 0 < len(failed) < len(rows)
+    assert summary["run"]["retries"]["writer"] > len(failed), "some succeeded at the second try"
+    quarantine = pq.read_table(run_dir / "quarantine.parquet").to_pylist()
+    assert {row["id"] for row in quarantine} >= set(failed)
