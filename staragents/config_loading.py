@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 from staragents.config import Config
 from staragents.config_checks import check_config
-from staragents.config_merging import UNREADABLE, over, parse_yaml, read_file, read_overrides, typed
+from staragents.config_merging import UNREADABLE, Tree, over, parse_yaml, read_file, read_overrides, typed
 from staragents.config_tree import Key, as_dict, leaves, matches_any
 from staragents.errors import BadInput
 
@@ -67,6 +67,15 @@ def load_config(path: str | Path, overrides: Sequence[str] = (), above: Path | N
     above_tree = read_file(above, problems) if above is not None else {}
     unread = bool(problems)
     tree = over(over(tree, read_overrides(overrides, problems)), above_tree)
+    return _checked(tree, problems, unread)
+
+
+def config_of(tree: Tree) -> Config:
+    """A config from plain values, such as a parsed file. Raises BadInput like `load_config`."""
+    return _checked(tree, [], unread=False)
+
+
+def _checked(tree: Tree, problems: list[str], unread: bool) -> Config:
     config = typed(tree, problems)
     # What an unreadable file leaves unset is no news, nor is a key that a line already names.
     if not unread:

@@ -1,0 +1,117 @@
+"""Runs and scores from Python: what `from staragents import optimise, score` gives."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from cluster.results import Result, Scored
+from staragents.config_loading import config_of
+from staragents.config_merging import Tree, over, parse_yaml, read_file, read_overrides
+from staragents.errors import BadInput
+from staragents.scaffold.answers import SUGGESTED, Answers, Engine
+
+SECTIONS = ("models", "agents", "evolution", "scoring", "reward", "judge", "memory", "run")
+
+
+def optimise(
+    dataset: Any,
+    config: str | Path | None = None,
+    *,
+    output: str | Path = "runs/notebook",
+    target: str | None = None,
+    larger: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    quiet: bool = False,
+    **sections: Mapping[str, Any],
+) -> Result:
+    """Rewrite, score, judge and choose, as `staragents run`; called again with the same, it resumes.
+
+    `dataset` is whatever `seeds.path` may be, a pandas or polars DataFrame, a `datasets.Dataset`, or an
+    iterable of mappings. `config` is a YAML file, unset the packaged small models. `models` and `agents`,
+    mappings as in that file, replace what it has; other sections (`evolution`, `judge`, `memory`, ...) are
+    laid over it, and so are `settings` by dotted key. `target` is the model that you will train, `larger` a
+    stronger one of its family.
+
+    Raises BadInput with every problem, RunFailed with all finished work saved. A first Ctrl-C (or the stop
+    button of a notebook) finishes and saves the seeds in work: then `Result.finished` is False.
+    """
+    from cluster.optimise import optimise as run
+    from cluster.panel import Watcher
+
+    if unknown := sorted(set(sections) - set(SECTIONS)):
+        raise TypeError(f"optimise() got an unexpected keyword {unknown[0]!r}; sections are {SECTIONS}")
+    problems: list[str] = []
+    tree = read_file(Path(config).expanduser(), problems) if config is not None else _packaged()
+    for name, section in sections.items():
+        replaces = name in ("models", "agents")
+        tree[name] = dict(section) if replaces else over(tree.get(name) or {}, dict(section))
+    for role, model in (("target", target), ("larger", larger)):
+        if model is not None:
+            tree = over(tree, {"scoring": {role: {"model": model}}})
+    dotted = [f"{key}={json.dumps(value)}" for key, value in (settings or {}).items()]
+    tree = over(tree, read_overrides(dotted, problems))
+    tree = over(tree, {"seeds": {"path": _file_of(dataset, Path(output))}, "output": {"dir": str(output)}})
+    if problems:
+        raise BadInput(problems)
+    outcome = run(config_of(tree), Watcher(Console(stderr=True), quiet=quiet))
+    return Result(Path(output), outcome.summary)
+
+
+def score(
+    dataset: Any, target: str, larger: str | None = None, *, output: str | Path | None = None, **options: Any
+) -> Scored:
+    """IFD of every row, as `staragents score`; `options` are those of `ScoreSettings` (template, limit, ...).
+
+    `dataset` is what `optimise` takes. Without `output` scores go to a temporary folder.
+
+    Raises BadInput, RunFailed.
+    """
+    from cluster.score_progress import ScoreProgress
+    from staragents.score_file.score_job import ScoreJob
+    from staragents.score_file.settings import ScoreSettings
+
+    file = Path(output or Path(tempfile.mkdtemp(prefix="staragents-")) / "scores.parquet")
+    settings = ScoreSettings(
+        data=_file_of(dataset, file), target=target, larger=larger, output=file, **options
+    )
+    with ScoreProgress() as progress:
+        return Scored(file, ScoreJob(settings, progress).run())
+
+
+def _packaged() -> Tree:
+    models = SUGGESTED[Engine.packaged]
+    answers = Answers(
+        "", Engine.packaged, models.writer, models.judge, models.target, models.larger, "runs/notebook"
+    )
+    return parse_yaml(answers.yaml("notebook"))
+
+
+def _file_of(dataset: Any, beside: Path) -> str:
+    """A path as it is; rows as JSONL in a file beside the output, so that the same rows resume."""
+    if isinstance(dataset, str | Path):
+        return str(dataset)
+    file = beside.with_name(f"{beside.name}.rows.jsonl")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_name(f".{file.name}.tmp")
+    with temporary.open("w", encoding="utf-8") as lines:
+        for row in _rows(dataset):
+            lines.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+    temporary.replace(file)
+    return str(file)
+
+
+def _rows(dataset: Any) -> Iterator[Mapping[str, Any]]:
+    if hasattr(dataset, "iter_rows"):  # polars
+        yield from dataset.iter_rows(named=True)
+    elif hasattr(dataset, "to_dict") and hasattr(dataset, "columns"):  # pandas
+        yield from dataset.to_dict("records")
+    elif isinstance(dataset, Iterable) and not isinstance(dataset, Mapping):
+        yield from dataset
+    else:
+        raise TypeError(f"expected a path, a DataFrame, a Dataset or rows, got {type(dataset).__name__}")
