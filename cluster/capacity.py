@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import psutil
 import ray
@@ -32,6 +32,16 @@ class Node:
     memory: float | None = None
     gpu_memory: float | None = None
     count: int = 1
+    resources: Mapping[str, float] = field(default_factory=dict)
+    """All of them by Ray's names, custom ones too."""
+
+    def holds(self, pool: PoolDemand) -> bool:
+        """Whether one replica fits on such a node if nothing else is there."""
+        return (
+            self.cpus >= pool.cpus
+            and self.gpus >= pool.gpus
+            and all(self.resources.get(name, 0.0) >= need for name, need in pool.resources.items())
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +79,11 @@ class Capacity:
 
     def _pool_problems(self, pool: PoolDemand) -> Iterator[str]:
         """A replica never spans nodes."""
-        fitting = [node for node in self.nodes if node.cpus >= pool.cpus and node.gpus >= pool.gpus]
+        fitting = [node for node in self.nodes if node.holds(pool)]
+        for name, amount in pool.resources.items():
+            if not any(node.resources.get(name, 0.0) >= amount for node in self.nodes):
+                yield f"{pool.key}.resources.{name}: expected a node with {amount:g}, {self.where} has none"
+                return
         if pool.replicas and not fitting:
             largest = max(self.nodes, key=lambda node: (node.gpus, node.cpus))
             yield (
@@ -124,6 +138,7 @@ def of_the_cluster() -> Capacity:
             resources.get("CPU", 0.0),
             resources.get("GPU", 0.0),
             gpu_memory=_gpu_memory(resources),
+            resources=resources,
         )
         for resources in (node["Resources"] for node in ray.nodes() if node["Alive"])
     ]
@@ -137,6 +152,7 @@ def of_the_cluster() -> Capacity:
             float(group.resources.get("GPU", 0)),
             gpu_memory=_gpu_memory(dict(group.resources)),
             count=UNLIMITED if group.max_count < 0 else group.max_count,
+            resources={name: float(amount) for name, amount in group.resources.items()},
         )
         for group in config.node_group_configs
         if group.max_count != 0

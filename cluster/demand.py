@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from staragents.config import Config, EngineKind, ModelConfig, ScorerModelConfig
 from staragents.model_size import ModelSize, size_of
@@ -27,6 +28,8 @@ class PoolDemand:
     weights: int | None = None
     kv_cache: int | None = None
     memory_share: float = 1.0
+    resources: Mapping[str, float] = field(default_factory=dict)
+    """Custom ones."""
 
     def __str__(self) -> str:
         return f"{self.name}: {self.replicas} x {self.cpus:g} CPU + {self.gpus:g} GPU"
@@ -85,6 +88,7 @@ def _generator(name: str, model: ModelConfig) -> PoolDemand:
         model.num_cpus if model.kind is EngineKind.vllm else 0.0,
         model.num_gpus,
         memory_share=model.gpu_memory_utilization,
+        resources=model.resources,
     )
     size = size_of(model.model) if model.kind is EngineKind.vllm else None
     return pool if size is None else _with_bytes(pool, size, model)
@@ -95,10 +99,7 @@ def _with_bytes(pool: PoolDemand, size: ModelSize, model: ModelConfig) -> PoolDe
     # On a CPU the cache is of a fixed size, on a GPU it takes what the weights leave.
     sequence = size.kv_bytes_a_token() * model.max_model_len
     kv_cache = sequence if model.num_gpus else max(sequence, model.kv_cache_gib * GIB)
-    return PoolDemand(
-        pool.name, pool.key, pool.replicas, pool.max_replicas, pool.cpus, pool.gpus,
-        size.weight_bytes(each), kv_cache, pool.memory_share,
-    )  # fmt: skip
+    return replace(pool, weights=size.weight_bytes(each), kv_cache=kv_cache)
 
 
 def _scorer(role: str, model: ScorerModelConfig) -> PoolDemand:
@@ -113,4 +114,5 @@ def _scorer(role: str, model: ScorerModelConfig) -> PoolDemand:
         0.0 if fake else model.num_cpus,
         model.num_gpus,
         None if size is None else size.weight_bytes(each),
+        resources=model.resources,
     )

@@ -111,7 +111,11 @@ def generator_client(config: Config, apps: dict[str, str], cache: Path | None) -
 
 
 def _application(name: str, model: ModelConfig, low: int, high: int) -> serve.Application:
-    options: dict[str, Any] = {"num_cpus": 0.0, "num_gpus": model.num_gpus}
+    options: dict[str, Any] = {
+        "num_cpus": 0.0,
+        "num_gpus": model.num_gpus,
+        "resources": model.resources,
+    }
     path = ""
     if model.kind is EngineKind.vllm:
         path = resolve_model(model.model)

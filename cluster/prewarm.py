@@ -24,7 +24,7 @@ def nodes_requested(demand: Demand) -> Iterator[None]:
         yield
         return
     bundles = [
-        {"CPU": pool.cpus, "GPU": pool.gpus}
+        {"CPU": pool.cpus, "GPU": pool.gpus, **pool.resources}
         for pool in demand.pools
         for _ in range(pool.replicas)
         if pool.cpus or pool.gpus

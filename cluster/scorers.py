@@ -26,6 +26,7 @@ def start_scorer(scoring: ScoringConfig, role: str, name: str) -> Any:
             name=name,
             num_cpus=0 if fake else model.num_cpus,
             num_gpus=model.num_gpus,
+            resources=model.resources,
             max_restarts=-1,
             runtime_env={"env_vars": scorer_environment(model)},
         )

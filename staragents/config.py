@@ -66,6 +66,8 @@ class ModelConfig:
     """GPUs of one replica; with more than one the model is split by tensor parallelism."""
     num_cpus: float = 1.0
     """CPUs of one replica; for a vLLM on the CPU also its number of OpenMP threads."""
+    resources: dict[str, float] = field(default_factory=dict)
+    """Custom resources of one replica, to choose its nodes: {"accelerator_type:H100": 0.01}."""
     gpu_memory_utilization: float = 0.9
     """Share of the GPU's memory vLLM may take; lower it if scorers live on the same GPU."""
     kv_cache_gib: int = 1
@@ -193,6 +195,8 @@ class ScorerModelConfig:
     """GPUs of one actor; a fraction shares a GPU."""
     num_cpus: float = 1.0
     """CPUs, and threads, of one actor."""
+    resources: dict[str, float] = field(default_factory=dict)
+    """Custom resources of one actor, to choose its nodes: {"accelerator_type:L40S": 0.01}."""
     adapter: str | None = None
     """A LoRA adapter on top of the model: a folder or hub id (needs the package peft)."""
     quantization: str | None = None

@@ -251,6 +251,7 @@ def _number_keys() -> list[str]:
     settings.seeds.limit = settings.evolution.recalled_draws = 1
     settings.run.max_tokens = settings.run.patience = 2
     settings.run.max_minutes = 1.0
+    settings.models["writer"].resources = settings.scoring.target.resources = {"custom": 1.0}
     numbers = [key for key, value in leaves(as_dict(settings)) if type(value) in (int, float)]
     return [".".join(key) for key in numbers if key != ("run", "seed")]
 
@@ -263,7 +264,10 @@ def test_no_number_may_be_negative_infinite_or_nan(config: Config, key: str) -> 
     for name in sections:
         section = section[name] if isinstance(section, dict) else getattr(section, name)
     for value in (-7, math.inf, math.nan):
-        setattr(section, field, value)
+        if isinstance(section, dict):
+            section[field] = value
+        else:
+            setattr(section, field, value)
         assert any(line.startswith(f"{key}: expected ") for line in check_config(config))
 
 

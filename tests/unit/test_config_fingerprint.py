@@ -77,7 +77,9 @@ def test_the_order_of_agents_decides_draws() -> None:
 
 @pytest.mark.parametrize("pattern", MAY_CHANGE)
 def test_every_exception_stands_for_a_setting(pattern: str) -> None:
-    assert any(matches(key, pattern) for key, _ in leaves(as_dict(make_config())))
+    config = make_config()
+    config.models["writer"].resources = config.scoring.target.resources = {"custom": 1.0}
+    assert any(matches(key, pattern) for key, _ in leaves(as_dict(config)))
 
 
 def test_agents_and_models_may_come_and_are_named() -> None:

@@ -172,3 +172,14 @@ def test_like_wants_a_run(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli, ["plan", FAKE, "--like", str(tmp_path)])
     assert isinstance(result.exception, BadInput)
     assert str(result.exception).startswith("--like: expected the directory of a run")
+
+
+def test_custom_resources_choose_nodes() -> None:
+    config = load_config(FAKE, ["models.writer.resources={writers: 1}", "models.writer.num_gpus=1"])
+    demand = demand_of(config)
+    plain, special = Node(8, 1), Node(8, 1, resources={"writers": 2.0})
+    Capacity("the cluster", (plain, special)).check(demand)
+    with pytest.raises(BadInput, match=r"models\.writer\.resources\.writers: expected a node with 1, the cl"):
+        Capacity("the cluster", (plain,)).check(demand)
+    with pytest.raises(BadInput, match=r"models\.writer\.num_gpus: one replica needs"):
+        Capacity("the cluster", (plain, Node(8, 0, resources={"writers": 2.0}))).check(demand)
