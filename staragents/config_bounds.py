@@ -39,6 +39,7 @@ POSITIVE_SHARE = Range(0, 1, above=True)
 BOUNDS = {
     "seeds.limit": ONE_OR_MORE,
     "seeds.max_chars": ONE_OR_MORE,
+    "seeds.max_unpacked_gib": POSITIVE,
     "models.*.max_model_len": ONE_OR_MORE,
     "models.*.max_num_seqs": ONE_OR_MORE,
     "models.*.min_replicas": ONE_OR_MORE,

@@ -110,15 +110,15 @@ def write_quarantine(run: RunDirectory, seeds: SeedFile) -> int:
 
 
 def _quarantine_rows(run: RunDirectory, seeds: SeedFile) -> Iterator[dict[str, Any]]:
-    for row, field, problem in seeds.bad_rows():
+    for file, bad in seeds.bad_rows():
         yield {
             "kind": "seed",
-            "id": f"{seeds.path}:{row}",
-            "row": row,
+            "id": f"{file}:{bad.row}",
+            "row": bad.row,
             "stage": "read",
             "agent": None,
             "error_class": "BadRow",
-            "message": f"{field}: {problem}",
+            "message": f"{bad.field}: {bad.message}",
         }
     stage: str | None
     error: str | None

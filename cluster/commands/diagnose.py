@@ -15,7 +15,6 @@ from staragents.config import Config
 from staragents.errors import BadInput
 from staragents.printable import printable
 from staragents.report.saved_run import SavedRun
-from staragents.rows.raw_row import RawRow
 
 PAIRS_SHOWN = 20
 
@@ -68,16 +67,12 @@ def diagnose(run_dir: Path, embedder: str | None, label: str | None, as_json: bo
 
 def labels_of(config: Config, column: str) -> dict[int, str]:
     """The column's value by row of the seed file. Raises BadInput if no row has it."""
-    from staragents.rows.content import opened
-    from staragents.rows.json_rows import json_rows
-    from staragents.seeds.seed_path import seed_path
+    from staragents.seeds.seed_file import SeedFile
 
     labels: dict[int, str] = {}
-    with opened(seed_path(config.seeds.path), config.seeds.path) as content:
-        for raw in json_rows(content, config.seeds.path):
-            value = raw.value.get(column) if isinstance(raw, RawRow) and isinstance(raw.value, dict) else None
-            if isinstance(value, str | int):
-                labels[raw.row] = " ".join(str(value).split()) or "other"
+    for row, value in SeedFile(config.seeds).values(column):
+        if isinstance(value, str | int):
+            labels[row] = " ".join(str(value).split()) or "other"
     if not labels:
         raise BadInput(f"--label: expected a column of {config.seeds.path}, got {column!r}")
     return labels

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,11 @@ from rich.bar import Bar
 from rich.console import Console
 from rich.table import Table
 
-from staragents.config import Convention, Template
+from staragents.config import ColumnsConfig, Convention, RowFormat, Template
 from staragents.errors import BadInput
-from staragents.rows.row_messages import Columns
 from staragents.score_file.selection import SORT_COLUMNS, Selection
 
-COLUMN_KEYS = ("instruction", "input", "response", "messages")
+COLUMN_KEYS = tuple(field.name for field in fields(ColumnsConfig))
 ON_RAY = ("replicas", "larger_replicas", "gpus", "larger_gpus", "cpus")
 SHOWN_BINS = 16
 """Of 0.1 each; the last one takes the rest."""
@@ -77,6 +77,13 @@ SHOWN_BINS = 16
 )
 @click.option("--limit", type=click.IntRange(1), help="Only the first so many rows.")
 @click.option(
+    "--format",
+    type=click.Choice(RowFormat),
+    default=RowFormat.auto,
+    show_default=True,
+    help="Take only rows of this format; auto looks at each row's columns.",
+)
+@click.option(
     "--columns", metavar="KEY=COLUMN,...", help=f"Your names for {', '.join(COLUMN_KEYS)}, if they differ."
 )
 @click.option(
@@ -133,10 +140,10 @@ def score(
 ) -> None:
     """IFD of any dataset: how hard is each answer to predict?
 
-    DATA is JSONL, JSON, CSV or Parquet, plain or .gz, a folder of such files, or - (JSONL from standard
-    input), with the columns instruction, input, output, or messages. Each row comes out with its own columns
-    and target_ifd = exp(loss with the prompt - loss without): below 1 the prompt helps; high but below 1 is
-    hard to follow and worth training on; 1 or more: prompt and answer do not belong together.
+    DATA is JSONL, JSON, CSV, Parquet or Arrow, plain or packed: a file, a folder, a pattern, a URL,
+    hf:dataset or - (JSONL from standard input), in any of the common formats. Each row comes out with its own
+    columns and target_ifd = exp(loss with the prompt - loss without): below 1 the prompt helps; high but
+    below 1 is hard to follow and worth training on; 1 or more: prompt and answer do not belong together.
 
     Killed or stopped, the same command goes on where it was.
 
@@ -191,10 +198,10 @@ def write_histogram(path: Path, summary: dict[str, Any]) -> None:
         raise BadInput(f"--histogram: can't write {path}: {error.strerror}") from error
 
 
-def parse_columns(text: str | None) -> Columns:
-    """`instruction=question,response=answer`. Columns that are named win over `messages`."""
+def parse_columns(text: str | None) -> ColumnsConfig:
+    """`instruction=question,response=answer`. Columns that are named win over those of known formats."""
     if text is None:
-        return Columns()
+        return ColumnsConfig()
     named = {}
     for pair in text.split(","):
         key, equals, column = (part.strip() for part in pair.partition("="))
@@ -203,7 +210,7 @@ def parse_columns(text: str | None) -> Columns:
                 f"--columns: expected KEY=COLUMN with a key of {', '.join(COLUMN_KEYS)}, got {pair!r}"
             )
         named[key] = column
-    return Columns(**({"messages": None} | named))  # type: ignore[arg-type]
+    return ColumnsConfig(**named)
 
 
 def show(console: Console, summary: dict[str, Any]) -> None:

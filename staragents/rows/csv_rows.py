@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from io import TextIOWrapper
+from itertools import chain
 from typing import IO
 
 from staragents.errors import BadInput
@@ -12,19 +13,23 @@ from staragents.rows.raw_row import BadRow, RawRow
 
 # A quote that is never closed would otherwise take the rest of the file into one field.
 MAX_FIELD_CHARACTERS = 1 << 26
+SEPARATORS = ",\t;"
 
 
 def csv_rows(stream: IO[bytes], name: str) -> Iterator[RawRow | BadRow]:
-    """Rows as dicts by the header, separated by commas; `row` is the line on which the row starts.
+    """Rows as dicts by the header; `row` is the line on which the row starts. Fields are separated by commas,
+    or by tabs or semicolons if the header has more of these.
 
     Raises BadInput if there is no header or a field has no end.
     """
     csv.field_size_limit(MAX_FIELD_CHARACTERS)
     # Surrogates keep a bad byte to its row.
     text = TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
-    reader = csv.reader(text)
+    line = 1
     try:
-        header = next(reader, None)
+        first = text.readline(MAX_FIELD_CHARACTERS)
+        reader = csv.reader(chain([first], text), delimiter=_separator(first))
+        header = next(reader, None) if first else None
         if header is None:
             return
         if len(set(header)) < len(header):
@@ -42,10 +47,17 @@ def csv_rows(stream: IO[bytes], name: str) -> Iterator[RawRow | BadRow]:
         text.detach()
 
 
+def _separator(header: str) -> str:
+    return max(SEPARATORS, key=header.count)
+
+
 def _row(header: list[str], fields: list[str], line: int) -> RawRow | BadRow:
     if len(fields) != len(header):
         return BadRow(line, "row", f"expected {len(header)} fields as in the header, got {len(fields)}")
-    for column, value in zip(header, fields, strict=True):
-        if byte := next((ord(c) - 0xDC00 for c in value if "\udc80" <= c <= "\udcff"), None):
-            return BadRow(line, ascii(column).strip("'"), f"expected UTF-8, got the byte {byte:#04x}")
+    try:
+        "".join(fields).encode()
+    except UnicodeEncodeError:
+        for column, value in zip(header, fields, strict=True):
+            if byte := next((ord(c) - 0xDC00 for c in value if "\udc80" <= c <= "\udcff"), None):
+                return BadRow(line, ascii(column).strip("'"), f"expected UTF-8, got the byte {byte:#04x}")
     return RawRow(line, dict(zip(header, fields, strict=True)))

@@ -1,24 +1,29 @@
-"""Any dataset as blocks of rows: JSONL, JSON, CSV or Parquet, plain or gzip, one file or a folder of them."""
+"""Any dataset as blocks of rows: JSONL, JSON, CSV, Parquet or Arrow, plain or packed, one file or many."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from io import BufferedReader
 from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from staragents.errors import BadInput
-from staragents.rows.content import Content, opened_bytes
+from staragents.rows.arrow_rows import MAGICS, arrow_tables, table_rows
+from staragents.rows.content import BYTE_ORDER_MARK, MAX_UNPACKED_BYTES, Content, opened_bytes
 from staragents.rows.csv_rows import csv_rows
+from staragents.rows.data_file import DataFile
 from staragents.rows.json_rows import json_rows
+from staragents.rows.locations import data_files, suffix_of
 from staragents.rows.raw_row import BadRow, RawRow
-from staragents.rows.row_messages import Columns
 
-SUFFIXES = {".jsonl": "json", ".ndjson": "json", ".json": "json", ".csv": "csv", ".parquet": "parquet"}
+JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
+CSV_SUFFIXES = (".csv", ".tsv")
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 BLOCK_ROWS = 1000
+HEAD_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +37,24 @@ class Block:
 
 
 class DataFiles:
-    """The same files give the same rows in the same order; of a folder, all files below it by name."""
+    """The same files give the same rows in the same order."""
 
-    def __init__(self, path: str | Path, columns: Columns, limit: int | None = None) -> None:
-        """`limit` takes the first rows, bad ones counted. Raises BadInput if there is no such data."""
-        self.path = Path(path).expanduser()
-        self.files = _files(self.path, str(path))
+    def __init__(
+        self,
+        path: str | Path,
+        columns: Collection[str],
+        limit: int | None = None,
+        setting: str = "DATA",
+        max_unpacked_bytes: int = MAX_UNPACKED_BYTES,
+    ) -> None:
+        """`columns` are those that a conversation may be made of: of Parquet, only these become rows.
+        `limit` takes the first rows, bad ones counted; `setting` is where `path` stands. Raises BadInput if
+        there is no such data."""
+        self.path = str(path)
+        self.files = data_files(self.path, setting)
         self._columns = columns
         self._limit = limit
+        self._max_unpacked = max_unpacked_bytes
 
     def blocks(self) -> Iterator[Block]:
         """Raises BadInput where a file can't be read on."""
@@ -54,58 +69,28 @@ class DataFiles:
                 if left is not None:
                     left -= len(block.rows)
 
-    def _file_blocks(self, path: Path) -> Iterator[Block]:
-        name = str(path)
-        with opened_bytes(path, name) as stream:
-            kind = _kind(path)
-            if kind == "parquet":
-                yield from self._parquet(stream, name)
+    def _file_blocks(self, file: DataFile) -> Iterator[Block]:
+        with opened_bytes(file, self._max_unpacked) as stream:
+            head = stream.peek(HEAD_BYTES)
+            if head.startswith(MAGICS):
+                first = 1
+                for table in arrow_tables(stream, head, file.name, BLOCK_ROWS):
+                    yield Block(file.name, table_rows(table, self._columns, first), table)
+                    first += table.num_rows
                 return
-            rows = csv_rows(stream, name) if kind == "csv" else json_rows(Content(stream), name)
+            rows = _text_rows(stream, head, file.name)
             while some := list(islice(rows, BLOCK_ROWS)):
-                yield Block(name, some)
-
-    def _parquet(self, stream: object, name: str) -> Iterator[Block]:
-        try:
-            file = pq.ParquetFile(stream)
-            first = 1
-            for batch in file.iter_batches(BLOCK_ROWS):
-                table = pa.Table.from_batches([batch])
-                values = table.select(self._needed(table.column_names)).to_pylist()
-                yield Block(name, [RawRow(first + i, value) for i, value in enumerate(values)], table)
-                first += len(values)
-        except pa.ArrowException as error:
-            raise BadInput(f"{name}: not Parquet that can be read: {str(error).splitlines()[0]}") from error
-
-    def _needed(self, present: list[str]) -> list[str]:
-        """All columns if none fits, so that the error can name them."""
-        names = self._columns
-        wanted = {names.instruction, names.input, names.response, names.messages}
-        return [name for name in present if name in wanted] or present
+                yield Block(file.name, some)
 
 
-def _files(path: Path, name: str) -> list[Path]:
-    if path.is_file():
-        _kind(path)
-        return [path]
-    if not path.is_dir():
-        problem = "something that is no file" if path.exists() else "no such file"
-        raise BadInput(f"DATA: expected a file, a folder or -, got {problem}: {name}")
-    below = (file for file in path.rglob("*") if file.is_file() and _suffix(file) in SUFFIXES)
-    files = sorted(
-        file for file in below if not any(part.startswith(".") for part in file.relative_to(path).parts)
-    )
-    if not files:
-        raise BadInput(f"DATA: expected {', '.join(SUFFIXES)} files in the folder {name}, got none")
-    return files
-
-
-def _kind(path: Path) -> str:
-    if _suffix(path) not in SUFFIXES:
-        raise BadInput(f"DATA: expected {', '.join(SUFFIXES)}, plain or .gz, got {path.name}")
-    return SUFFIXES[_suffix(path)]
-
-
-def _suffix(path: Path) -> str:
-    """The suffix that says what is inside, without .gz."""
-    return Path(path.name.lower().removesuffix(".gz")).suffix
+def _text_rows(stream: BufferedReader, head: bytes, name: str) -> Iterator[RawRow | BadRow]:
+    """By content, except that CSV can begin with anything, and that what is named JSON is read as such."""
+    suffix = suffix_of(name)
+    if head.startswith(UTF_16):
+        raise BadInput(f"{name}:1: expected UTF-8, got the byte order mark of UTF-16")
+    if suffix in CSV_SUFFIXES:
+        return csv_rows(stream, name)
+    text = head.removeprefix(BYTE_ORDER_MARK).lstrip()
+    if not text or text[:1] in b"[{" or suffix in JSON_SUFFIXES:
+        return json_rows(Content(stream), name)
+    raise BadInput(f"{name}: expected JSONL, JSON, CSV (named .csv), Parquet or Arrow, got something else")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from staragents.errors import BadInput
-from staragents.rows.content import BLOCK_BYTES, Content
+from staragents.rows.content import BLOCK_BYTES, MAX_ROW_BYTES, Content
 from staragents.rows.raw_row import RawRow
 
 _BLANKS = re.compile(r"[ \t\n\r]*")
@@ -57,6 +57,9 @@ class JsonArray:
             except json.JSONDecodeError as error:
                 cut = error.msg.startswith("Unterminated") or error.pos + _CUT > len(self._text)
                 if cut and not self._ended:
+                    if len(self._text) - self._at > MAX_ROW_BYTES:
+                        most = f"at most {MAX_ROW_BYTES >> 20} MiB a row"
+                        raise BadInput(f"{self._name}:{self._line}: expected {most}, got more") from error
                     self._more()
                     continue
                 raise self._broken(error.msg, error.pos) from error

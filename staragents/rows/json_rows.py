@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from staragents.rows.content import BLOCK_BYTES, Content
+import msgspec
+
+from staragents.rows.content import BLOCK_BYTES, MAX_ROW_BYTES, Content
 from staragents.rows.json_array import JsonArray
 from staragents.rows.raw_row import BadRow, RawRow
+
+_fast = msgspec.json.Decoder().decode
 
 
 def json_rows(content: Content, name: str) -> Iterator[RawRow | BadRow]:
@@ -25,16 +29,37 @@ def json_rows(content: Content, name: str) -> Iterator[RawRow | BadRow]:
         if head.lstrip().startswith(b"["):
             yield from JsonArray(content, head, name, number).rows()
             return
-        yield decode_line(head if head.endswith(b"\n") else head + content.line(), number)
+        if not head.endswith(b"\n"):
+            head += content.line(MAX_ROW_BYTES)
+        yield _row(content, head, number)
         break
-    for line in content.lines():
+    while line := content.line(MAX_ROW_BYTES):
         number += 1
-        if line.strip():
-            yield decode_line(line, number)
+        if not line.isspace():
+            yield _row(content, line, number)
+
+
+def _row(content: Content, line: bytes, number: int) -> RawRow | BadRow:
+    if len(line) >= MAX_ROW_BYTES:
+        if not line.endswith(b"\n"):
+            content.skip_line()
+        return BadRow(number, "row", f"expected at most {MAX_ROW_BYTES >> 20} MiB a line, got more")
+    row = decode_line(line, number)
+    if isinstance(row, BadRow) and not line.endswith(b"\n"):
+        return BadRow(number, row.field, f"{row.message}; the last line has no end: was it still written?")
+    return row
 
 
 def decode_line(line: bytes, row: int) -> RawRow | BadRow:
     """A line of JSONL. Never raises, whatever the bytes."""
+    try:
+        return RawRow(row, _fast(line))
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        # The standard library takes NaN and unpaired surrogates too, and says where it stops.
+        return _decode_slowly(line, row)
+
+
+def _decode_slowly(line: bytes, row: int) -> RawRow | BadRow:
     try:
         return RawRow(row, json.loads(line.decode("utf-8")))
     except UnicodeDecodeError as error:

@@ -1,127 +1,233 @@
-"""A raw row as a conversation: Alpaca columns, under whatever names, or `messages`."""
+"""A raw row as a conversation, whichever of the common formats it has."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
 from typing import Any
 
+from staragents.config import ColumnsConfig, RowFormat
 from staragents.messages import Conversation, Message
+from staragents.rows.message_tree import best_path
+from staragents.rows.misfit import Misfit, shown, shown_columns
+from staragents.rows.pair_columns import (
+    HISTORIES,
+    INPUTS,
+    INSTRUCTIONS,
+    PROMPTS,
+    RESPONSES,
+    SYSTEMS,
+    PairColumns,
+    pair_columns,
+    present,
+)
+from staragents.rows.texts import Texts
+from staragents.rows.turns import conversation_of, is_sharegpt
 
-LONGEST_SHOWN = 40
-MOST_COLUMNS_SHOWN = 10
+TURNS = ("messages", "conversations", "conversation", "dialogue", "dialog", "turns")
+TREE = "prompt"
+INSTANCES = "instances"
+TOOLS = "tools"
+MESSAGE_OF_TREE = ("role", "replies", "text", "parent_id")
+KNOWN_COLUMNS = frozenset(
+    (INSTANCES, TOOLS, *INSTRUCTIONS, *PROMPTS, *RESPONSES, *INPUTS, *HISTORIES, *SYSTEMS, *TURNS)
+).union(MESSAGE_OF_TREE)
+"""All that a conversation may be made of."""
+MOST_SHAPES = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """Which column holds what. A row with `messages` is read by these; the other names are Alpaca's."""
-
-    instruction: str = "instruction"
-    input: str = "input"
-    response: str = "output"
-    messages: str | None = "messages"
-
-
-ALPACA = Columns()
-
-
-class Misfit(Exception):
-    """The row is no conversation, because of `field`."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(f"{field}: {message}")
-        self.field = field
-        self.message = message
-
-
-@dataclass(frozen=True, slots=True)
 class RowReader:
-    """`max_chars` bounds each text, in characters. With `may_be_blank`, a text may be blank or null; blank
-    turns are kept, so that a scorer can say `empty`."""
+    """Remembers how rows with the same columns are read, no more: rows don't depend on each other."""
 
-    columns: Columns = ALPACA
-    max_chars: int | None = None
-    may_be_blank: bool = False
+    def __init__(
+        self,
+        columns: ColumnsConfig | None = None,
+        max_chars: int | None = None,
+        may_be_blank: bool = False,
+        format: RowFormat = RowFormat.auto,
+        rewritable: bool = False,
+        setting: str = "seeds.columns.{}",
+    ) -> None:
+        """`max_chars` bounds each text, in characters. With `may_be_blank`, a text may be blank or null;
+        blank turns are kept, so that a scorer can say `empty`. `rewritable` conversations end with an
+        exchange of user and assistant, without a tool. `setting` is where a user names a column."""
+        self.named = columns or ColumnsConfig()
+        self._texts = Texts(max_chars, may_be_blank)
+        self._format = format
+        self._rewritable = rewritable
+        self._setting = setting
+        self._pairs: dict[tuple[str, ...], PairColumns | None] = {}
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """All that a conversation may be made of."""
+        named = self.named
+        mine = (named.instruction, named.input, named.response, named.messages, named.history, named.system)
+        return KNOWN_COLUMNS | {name for name in mine if name is not None}
 
     def messages(self, value: Any) -> Conversation:
         """A conversation that ends with the assistant's turn; other columns are ignored. Raises Misfit."""
+        return self.read(value)[1]
+
+    def read(self, value: Any) -> tuple[RowFormat, Conversation]:
+        """The same with the format that was found. Raises Misfit."""
         if not isinstance(value, dict):
             raise Misfit("row", f"expected an object with columns, got {shown(value)}")
-        if self.columns.messages is not None and value.get(self.columns.messages) is not None:
-            return self._turns(value[self.columns.messages])
-        return self._alpaca(value)
+        names = tuple(value)
+        if names not in self._pairs:
+            if len(self._pairs) >= MOST_SHAPES:
+                self._pairs.clear()
+            self._pairs[names] = self._lasting_pair(value)
+        pair = self._pairs[names]
+        # A prompt may be a tree.
+        if pair is None or isinstance(value[pair.instruction], dict):
+            return self._any(value)
+        return pair.format, self._exchange(value, pair)
 
-    def _alpaca(self, value: dict[str, Any]) -> Conversation:
-        names = self.columns
-        missing = [column for column in (names.instruction, names.response) if column not in value]
-        if missing:
-            columns = ", ".join(shown(name) for name in list(value)[:MOST_COLUMNS_SHOWN])
-            more = ", ..." if len(value) > MOST_COLUMNS_SHOWN else ""
-            raise Misfit(
-                missing[0],
-                f"expected the columns {names.instruction} and {names.response} (and {names.input}, if there "
-                f"is one) or {names.messages or 'messages'}, got {columns + more if value else 'no column'}",
+    def _lasting_pair(self, value: dict[str, Any]) -> PairColumns | None:
+        """The pair that every row with these columns has, as none of them can hold anything else."""
+        named = self.named
+        if named.messages or self._format in (RowFormat.messages, RowFormat.sharegpt, RowFormat.tree):
+            return None
+        if any(name in value for name in (*TURNS, INSTANCES, "replies")):
+            return None
+        asks = [name for name in value if name in INSTRUCTIONS]
+        answers = [name for name in value if name in RESPONSES]
+        if not (named.instruction or len(asks) < 2) or not (named.response or len(answers) < 2):
+            return None
+        try:
+            return pair_columns(value, self._format, named, self._setting)
+        except Misfit:
+            return None
+
+    def _any(self, value: dict[str, Any]) -> tuple[RowFormat, Conversation]:
+        wanted, named = self._format, self.named
+        turns = self._turns_column(value)
+        if turns is not None:
+            found = RowFormat.sharegpt if is_sharegpt(value[turns]) else RowFormat.messages
+            return found if wanted is RowFormat.auto else wanted, self._turns(value, value[turns], turns)
+        if (
+            named.instruction
+            or named.response
+            or wanted
+            not in (
+                RowFormat.auto,
+                RowFormat.tree,
+                RowFormat.self_instruct,
             )
-        instruction = self._text(value[names.instruction], names.instruction)
-        response = self._text(value[names.response], names.response)
-        given = value.get(names.input)
-        if given is not None and (given := self._text(given, names.input, may_be_blank=True)).strip():
-            instruction = f"{instruction}\n\n{given}"
-        return Message("user", instruction), Message("assistant", response)
+        ):
+            return self._pair(value)
+        prompt = value.get(TREE)
+        if (isinstance(prompt, dict) and "replies" in prompt) or "replies" in value:
+            column = TREE if isinstance(prompt, dict) else "row"
+            path = best_path(prompt if column == TREE else value, column)
+            return RowFormat.tree, self._turns(value, path, column)
+        if wanted is not RowFormat.tree and isinstance(value.get(INSTANCES), list):
+            return RowFormat.self_instruct, self._instances(value)
+        if wanted is RowFormat.auto:
+            return self._pair(value)
+        name = "prompt with replies" if wanted is RowFormat.tree else INSTANCES
+        raise Misfit("row", f"expected {name}, as the format is {wanted}, got {shown_columns(value)}")
 
-    def _turns(self, turns: Any) -> Conversation:
-        name = self.columns.messages
-        if not isinstance(turns, list) or not turns:
-            raise Misfit(str(name), f"expected a list of messages, got {shown(turns)}")
+    def _turns_column(self, value: dict[str, Any]) -> str | None:
+        """The column whose list of turns the row is made of, if it is."""
+        name = self.named.messages
+        if name is not None:
+            return present("messages", value, name, self._setting)
+        if self.named.instruction or self.named.response:
+            return None
+        if self._format in (RowFormat.messages, RowFormat.sharegpt):
+            name = next((name for name in TURNS if value.get(name) is not None), None)
+            if name is None:
+                raise Misfit("messages", f"expected {' or '.join(TURNS[:2])}, got {shown_columns(value)}")
+            return name
+        if self._format is not RowFormat.auto:
+            return None
+        # `turns` and the like may hold other things: only what is a list of turns counts.
+        lists = (name for name in TURNS if isinstance(value.get(name), list))
+        return next(lists, "messages" if value.get("messages") is not None else None)
+
+    def _pair(self, value: dict[str, Any]) -> tuple[RowFormat, Conversation]:
+        pair = pair_columns(value, self._format, self.named, self._setting)
+        return pair.format, self._exchange(value, pair)
+
+    def _exchange(self, value: dict[str, Any], pair: PairColumns) -> Conversation:
+        texts = self._texts
+        asked, answered = value[pair.instruction], value[pair.response]
+        if isinstance(asked, list) or isinstance(answered, list):
+            return self._listed(value, pair)
+        instruction = texts.text(asked, pair.instruction)
+        response = texts.text(answered, pair.response)
+        if pair.input is not None:
+            given = texts.optional(value[pair.input], pair.input)
+            if given and not given.isspace():
+                instruction = f"{instruction}\n\n{given}"
+        last = (Message("user", instruction), Message("assistant", response))
+        if pair.history is None and pair.system is None and TOOLS not in value:
+            return last
+        return self._prefaced(value, pair.system, (*self._history(value, pair.history), *last))
+
+    def _listed(self, value: dict[str, Any], pair: PairColumns) -> Conversation:
+        """Prompt and completion, each a list of turns; a chosen answer may have the prompt in it again."""
+        asked, answered = value[pair.instruction], value[pair.response]
+        before = asked if isinstance(asked, list) else [{"role": "user", "content": asked}]
+        after = answered if isinstance(answered, list) else [{"role": "assistant", "content": answered}]
+        for turns, column in ((before, pair.instruction), (after, pair.response)):
+            if not all(isinstance(turn, dict) for turn in turns):
+                raise Misfit(column, f"expected text or a list of messages, got {shown(turns)}")
+        whole = bool(after) and after[0].get("role") in ("user", "system")
+        return self._turns(value, after if whole else [*before, *after], pair.response)
+
+    def _turns(self, value: dict[str, Any], turns: Any, column: str) -> Conversation:
+        messages = conversation_of(turns, column, self._texts, rewritable=self._rewritable)
+        system = next((name for name in SYSTEMS if value.get(name) is not None), None)
+        return self._prefaced(value, self.named.system or system, messages)
+
+    def _prefaced(self, value: dict[str, Any], column: str | None, messages: Conversation) -> Conversation:
+        """With a system turn of the conversation's own, or the column's text, and the tools there were."""
+        text = ""
+        if messages[0].role == "system":
+            text, messages = messages[0].content, messages[1:]
+        elif column is not None:
+            text = self._texts.optional(value.get(column), column)
+        tools = value.get(TOOLS)
+        if isinstance(tools, list | dict) and tools:
+            tools = json.dumps(tools, ensure_ascii=False, default=str)
+        if isinstance(tools, str) and tools.strip() not in ("", "[]", "null"):
+            tools = self._texts.optional(tools, TOOLS)
+            text = f"{text}\n\nTools:\n{tools}" if text else f"Tools:\n{tools}"
+        return (Message("system", text), *messages) if text.strip() else messages
+
+    def _history(self, value: dict[str, Any], column: str | None) -> Conversation:
+        history = value[column] if column is not None else None
+        if not history:
+            return ()
+        if not isinstance(history, list):
+            raise Misfit(str(column), f"expected a list of exchanges, got {shown(history)}")
         messages: list[Message] = []
-        for index, turn in enumerate(turns):
-            field = f"{name}[{index}]"
-            if not isinstance(turn, dict) or "role" not in turn or "content" not in turn:
-                raise Misfit(field, "expected an object with role and content")
-            role = turn["role"]
-            if role == "system" and index == 0:
-                # Many datasets give an empty system prompt to every row: it says nothing, so it is left out.
-                text = self._text(turn["content"], f"{field}.content", may_be_blank=True)
-                messages += [Message("system", text)] if text.strip() else []
-                continue
-            expected = "assistant" if messages and messages[-1].role == "user" else "user"
-            if role != expected:
-                first = "system or user" if index == 0 else expected
-                raise Misfit(f"{field}.role", f"expected {first}, got {shown(role)}")
-            messages.append(Message(role, self._text(turn["content"], f"{field}.content")))
-        if not messages or messages[-1].role != "assistant":
-            raise Misfit(f"{name}[{len(turns) - 1}].role", "expected the last message from assistant")
+        for index, exchange in enumerate(history):
+            field = f"{column}[{index}]"
+            if isinstance(exchange, dict):
+                return conversation_of(history, str(column), self._texts, rewritable=False)
+            if not isinstance(exchange, list) or len(exchange) != 2:
+                raise Misfit(field, f"expected a question and an answer, got {shown(exchange)}")
+            for role, place in (("user", 0), ("assistant", 1)):
+                text = self._texts.text(exchange[place], f"{field}[{place}]")
+                messages.append(Message(role, text))  # type: ignore[arg-type]
         return tuple(messages)
 
-    def _text(self, value: Any, field: str, *, may_be_blank: bool = False) -> str:
-        if value is None and self.may_be_blank:
-            return ""
-        if not isinstance(value, str):
-            raise Misfit(field, f"expected text, got {shown(value)}")
-        if self.max_chars is not None and len(value) > self.max_chars:
-            raise Misfit(
-                field, f"expected at most {self.max_chars} characters (seeds.max_chars), got {len(value)}"
-            )
-        if not (may_be_blank or self.may_be_blank or value.strip()):
-            raise Misfit(field, "expected text, got only blanks" if value else "expected text, got nothing")
+    def _instances(self, value: dict[str, Any]) -> Conversation:
+        """The first instance that has an answer."""
+        instances = [one for one in value[INSTANCES] if isinstance(one, dict)]
+        if not instances:
+            raise Misfit(INSTANCES, f"expected instances with an output, got {shown(value[INSTANCES])}")
+        one = next((found for found in instances if found.get("output")), instances[0])
+        row = {name: one.get(name) for name in ("input", "output")}
+        row["instruction"] = value.get("instruction")
         try:
-            value.encode("utf-8")
-        except UnicodeEncodeError as error:
-            # JSON can spell half of a UTF-16 pair; no tokenizer and no file could take it.
-            half = f"\\u{ord(value[error.start]):04x}"
-            raise Misfit(
-                field, f"expected text, got the unpaired surrogate {half} at character {error.start + 1}"
-            ) from None
-        return value
+            return self._exchange(row, _INSTANCE)
+        except Misfit as misfit:
+            place = misfit.field if misfit.field == "instruction" else f"{INSTANCES}.{misfit.field}"
+            raise Misfit(place, misfit.message) from None
 
 
-def shown(value: Any) -> str:
-    """A value in an error message: short, on one line, printable anywhere."""
-    if isinstance(value, list):
-        return f"a list of {len(value)}"
-    if isinstance(value, dict):
-        return "an object"
-    if isinstance(value, int) and value.bit_length() > 128:
-        return "a huge number"  # may have more digits than Python agrees to print
-    # ascii: a name may hold what a terminal or a file can't.
-    text = "null" if value is None else ascii(value)
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
+_INSTANCE = PairColumns(RowFormat.self_instruct, "instruction", "input", "output", None, None)

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from staragents.errors import BadInput
 from staragents.messages import as_dicts
 from staragents.rows.data_files import DataFiles
+from staragents.rows.misfit import Misfit
 from staragents.rows.raw_row import BadRow, RawRow
-from staragents.rows.row_messages import Misfit, RowReader
+from staragents.rows.row_messages import RowReader
 from staragents.scoring.ifd import ScoreRow
 
 PROBLEMS_SHOWN = 20

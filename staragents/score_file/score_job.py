@@ -59,7 +59,9 @@ class ScoreJob:
         self._open = open_scorers
         self._output = settings.output.absolute()
         self._parts = Parts(self._beside(".parts"))
-        self._reader = RowReader(settings.columns, may_be_blank=True)
+        self._reader = RowReader(
+            settings.columns, may_be_blank=True, format=settings.format, setting="--columns {}=..."
+        )
 
     def run(self) -> dict[str, Any]:
         """The summary. What an earlier, killed run of the same command finished is not done again.
@@ -149,7 +151,7 @@ class ScoreJob:
         """Columns that are not scored are in the output too, so files count by size and time of writing."""
         if self._settings.data == STDIN:
             return []
-        return [[str(f.absolute()), f.stat().st_size, f.stat().st_mtime_ns] for f in data.files]
+        return [file.identity() for file in data.files]
 
     def _finished(self, scoring: dict[str, Any], command: dict[str, Any]) -> dict[str, Any] | None:
         """The summary if this very command has ended before. Raises BadInput if going on would throw away
@@ -180,8 +182,8 @@ class ScoreJob:
     def _data(self) -> Iterator[DataFiles]:
         settings = self._settings
         if settings.data != STDIN:
-            data = DataFiles(settings.data, settings.columns, settings.limit)
-            if self._output in (file.absolute() for file in data.files):
+            data = DataFiles(settings.data, self._reader.columns, settings.limit)
+            if self._output in (file.path.absolute() for file in data.files if file.path):
                 raise BadInput(f"-o: expected a file that is not in DATA, got {settings.output}")
             yield data
             return
@@ -191,7 +193,7 @@ class ScoreJob:
             self._output.parent.mkdir(parents=True, exist_ok=True)
             with copy.open("wb") as file:
                 shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)
-            yield DataFiles(copy, settings.columns, settings.limit)
+            yield DataFiles(copy, self._reader.columns, settings.limit)
         except OSError as error:
             raise BadInput(f"-o: can't write to {self._output.parent}: {error.strerror}") from error
         finally:

@@ -7,9 +7,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from staragents.config import Convention, ScorerModelConfig, ScoringConfig, Template
+from staragents.config import (
+    ColumnsConfig,
+    Convention,
+    RowFormat,
+    ScorerModelConfig,
+    ScoringConfig,
+    Template,
+)
 from staragents.packaged_models import resolve_model
-from staragents.rows.row_messages import ALPACA, Columns
 from staragents.score_file.selection import Selection
 
 
@@ -33,7 +39,8 @@ class ScoreSettings:
     quantization: str | None = None
     device_map: str | None = None
     limit: int | None = None
-    columns: Columns = ALPACA
+    format: RowFormat = RowFormat.auto
+    columns: ColumnsConfig = field(default_factory=ColumnsConfig)
     selection: Selection = field(default_factory=Selection)
     strict: bool = False
     overwrite: bool = False
@@ -113,4 +120,9 @@ class ScoreSettings:
 
     def decides_rows(self) -> dict[str, Any]:
         """The options that change which rows come out, and where."""
-        return {"--limit": self.limit, "--columns": asdict(self.columns), **self.selection.facts()}
+        return {
+            "--limit": self.limit,
+            "--format": self.format.value,
+            "--columns": asdict(self.columns),
+            **self.selection.facts(),
+        }

@@ -1,28 +1,34 @@
-"""The user's seed file, read from start to end as often as it is asked for."""
+"""The user's seeds, read from start to end as often as they are asked for."""
 
 from __future__ import annotations
 
+import hashlib
+import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from typing import Any
 
 from staragents.config import SeedsConfig
 from staragents.errors import BadInput
 from staragents.records import Seed
-from staragents.rows.content import Content, opened
-from staragents.rows.json_rows import json_rows
-from staragents.rows.raw_row import BadRow
+from staragents.rows.data_files import Block, DataFiles
+from staragents.rows.raw_row import BadRow, RawRow
 from staragents.rows.row_messages import RowReader
-from staragents.seeds.row import parse_row
-from staragents.seeds.seed_path import seed_path
+from staragents.seeds.row import SeedRow, parse_row
+from staragents.seeds.seed_path import SETTING, seed_path
+from staragents.seeds.seen import Seen
 
 PROBLEMS_SHOWN = 20
 SAMPLE_SEEDS = 3
+REASONS_KEPT = 50
+OTHER_REASONS = "other reasons"
 
 
 @dataclass(frozen=True, slots=True)
 class SeedScan:
-    """What one pass over the file found, up to `seeds.limit`. `sha256` is of the whole unpacked content."""
+    """What one pass over the files found, up to `seeds.limit`. `sha256` is of the conversations in order;
+    `formats` counts seeds, `reasons` bad rows, the most frequent first."""
 
     seeds: int
     bad_rows: int
@@ -30,45 +36,68 @@ class SeedScan:
     sha256: str
     problems: tuple[str, ...]
     sample: tuple[Seed, ...]
+    formats: dict[str, int]
+    reasons: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class _Duplicate:
-    row: int
+class _Piece:
+    """Neighbouring rows of one file; `before` counts the rows in the files before it. `repeated` says of each
+    row whether its conversation came before."""
+
+    file: str
+    before: int
+    rows: list[SeedRow | BadRow]
+    digests: list[bytes]
+    repeated: list[bool]
 
 
 class SeedFile:
     """The same content and settings give the same seeds in the same order. Row numbers count from 1; in
-    JSONL they are line numbers. A conversation that came before is a duplicate, and left out.
+    JSONL they are line numbers; of several files they count on. A conversation that came before is a
+    duplicate, and left out.
     """
 
     def __init__(self, config: SeedsConfig) -> None:
         """Raises BadInput if there is no such file."""
-        self.path = seed_path(config.path)
         self._config = config
+        self._reader = RowReader(
+            config.columns, max_chars=config.max_chars, format=config.format, rewritable=True
+        )
+        self._files = DataFiles(
+            seed_path(config.path),
+            self._reader.columns,
+            setting=SETTING,
+            max_unpacked_bytes=int(config.max_unpacked_gib * (1 << 30)),
+        )
 
     def scan(self) -> SeedScan:
         """Read everything once.
 
-        Raises BadInput if the file can't be used, has no seed at all, or has bad rows and is `strict`.
+        Raises BadInput if the files can't be used, have no seed at all, or have bad rows and are `strict`.
         """
         seeds = duplicates = bad_rows = 0
+        formats: Counter[str] = Counter()
+        reasons: Counter[str] = Counter()
         problems: list[str] = []
         sample: list[Seed] = []
+        digest = hashlib.sha256()
         name = self._config.path
-        with opened(self.path, name) as content:
-            for item in self._items(content):
-                if isinstance(item, Seed):
-                    seeds += 1
-                    if len(sample) < SAMPLE_SEEDS:
-                        sample.append(item)
-                elif isinstance(item, _Duplicate):
+        for piece in self._pieces():
+            for row, row_digest, repeated in zip(piece.rows, piece.digests, piece.repeated, strict=True):
+                if isinstance(row, BadRow):
+                    bad_rows += 1
+                    _count_reason(reasons, row)
+                    if len(problems) < PROBLEMS_SHOWN:
+                        problems.append(f"{piece.file}:{row.row}:{row.field}: {row.message}")
+                elif repeated:
                     duplicates += 1
                 else:
-                    bad_rows += 1
-                    if len(problems) < PROBLEMS_SHOWN:
-                        problems.append(f"{name}:{item.row}:{item.field}: {item.message}")
-            digest = content.sha256()
+                    seeds += 1
+                    formats[row.format] += 1
+                    digest.update(row_digest)
+                    if len(sample) < SAMPLE_SEEDS:
+                        sample.append(row.seed(piece.before))
         if bad_rows and (self._config.strict or not seeds):
             if bad_rows > len(problems):
                 problems.append(f"{name}: and {bad_rows - len(problems)} more bad rows")
@@ -77,35 +106,79 @@ class SeedFile:
             raise BadInput(problems)
         if not seeds:
             raise BadInput(f"{name}: expected rows, got an empty file")
-        return SeedScan(seeds, bad_rows, duplicates, digest, tuple(problems), tuple(sample))
+        return SeedScan(
+            seeds,
+            bad_rows,
+            duplicates,
+            digest.hexdigest(),
+            tuple(problems),
+            tuple(sample),
+            {str(found): count for found, count in formats.most_common()},
+            dict(reasons.most_common()),
+        )
 
     def seeds(self, start: int = 0) -> Iterator[Seed]:
-        """The seeds in file order, without the first `start`."""
-        with opened(self.path, self._config.path) as content:
-            usable = (item for item in self._items(content) if isinstance(item, Seed))
-            yield from islice(usable, start, None)
+        """The seeds in order, without the first `start`."""
+        number = 0
+        for piece in self._pieces():
+            for row, repeated in zip(piece.rows, piece.repeated, strict=True):
+                if isinstance(row, SeedRow) and not repeated:
+                    number += 1
+                    if number > start:
+                        yield row.seed(piece.before)
 
-    def bad_rows(self) -> Iterator[tuple[int, str, str]]:
-        """Row number, field and message of every bad row."""
-        with opened(self.path, self._config.path) as content:
-            for item in self._items(content):
-                if isinstance(item, BadRow):
-                    yield item.row, item.field, item.message
+    def bad_rows(self) -> Iterator[tuple[str, BadRow]]:
+        """Every bad row with the name of its file."""
+        for piece in self._pieces():
+            yield from ((piece.file, row) for row in piece.rows if isinstance(row, BadRow))
 
-    def _items(self, content: Content) -> Iterator[Seed | BadRow | _Duplicate]:
-        seen: set[str] = set()
-        for item in self._rows(content):
-            if isinstance(item, BadRow):
-                yield item
-            elif item.seed_id in seen:
-                yield _Duplicate(item.row)
-            else:
-                seen.add(item.seed_id)
-                yield item
-                if len(seen) == self._config.limit:
+    def values(self, column: str) -> Iterator[tuple[int, Any]]:
+        """What every row has in a column, whatever it is, with the row's number."""
+        files = DataFiles(self._files.path, {column}, setting=SETTING)
+        for before, block in _numbered(files):
+            for raw in block.rows:
+                if isinstance(raw, RawRow) and isinstance(raw.value, dict) and column in raw.value:
+                    yield before + raw.row, raw.value[column]
+
+    def _pieces(self) -> Iterator[_Piece]:
+        left = self._config.limit
+        with Seen() as seen:
+            for before, block in _numbered(self._files):
+                rows = [parse_row(raw, self._reader) for raw in block.rows]
+                digests = [row.digest() if isinstance(row, SeedRow) else b"" for row in rows]
+                known = iter(seen.repeated([digest for digest in digests if digest]))
+                repeated = [next(known) if digest else False for digest in digests]
+                if left is not None:
+                    end = _end(rows, repeated, left)
+                    rows, digests, repeated = rows[:end], digests[:end], repeated[:end]
+                    left -= sum(isinstance(row, SeedRow) for row in rows) - sum(repeated)
+                yield _Piece(block.file, before, rows, digests, repeated)
+                if left == 0:
                     return
 
-    def _rows(self, content: Content) -> Iterator[Seed | BadRow]:
-        reader = RowReader(max_chars=self._config.max_chars)
-        for raw in json_rows(content, self._config.path):
-            yield raw if isinstance(raw, BadRow) else parse_row(raw, reader)
+
+def _numbered(files: DataFiles) -> Iterator[tuple[int, Block]]:
+    """Blocks, each with how many rows the files before it have."""
+    before = last = 0
+    file = None
+    for block in files.blocks():
+        if block.file != file:
+            file, before = block.file, before + last
+        last = block.rows[-1].row if block.rows else last
+        yield before, block
+
+
+def _end(rows: list[SeedRow | BadRow], repeated: list[bool], limit: int) -> int:
+    """How many rows it takes to have so many seeds; all, if there are fewer."""
+    for place, (row, again) in enumerate(zip(rows, repeated, strict=True)):
+        limit -= isinstance(row, SeedRow) and not again
+        if limit == 0:
+            return place + 1
+    return len(rows)
+
+
+def _count_reason(reasons: Counter[str], row: BadRow) -> None:
+    """By field and by what was expected, without what came: there could be a reason for each row."""
+    field = re.sub(r"\[\d+\]", "[]", row.field)
+    reason = f"{field}: {re.split(', got |: set | at (?:character|position) ', row.message)[0]}"
+    reasons[reason if reason in reasons or len(reasons) < REASONS_KEPT else OTHER_REASONS] += 1

@@ -1,4 +1,4 @@
-"""Which file `seeds.path` means."""
+"""Which files `seeds.path` means."""
 
 from __future__ import annotations
 
@@ -6,26 +6,23 @@ import difflib
 from pathlib import Path
 
 from staragents.errors import BadInput
+from staragents.rows.locations import check_location
 
 BUNDLED = {"bundled:self-instruct": "self_instruct_seeds.jsonl"}
+SETTING = "seeds.path"
 
 
-def seed_path(path: str) -> Path:
-    """The file behind `seeds.path`; a relative one starts at the working directory.
+def seed_path(path: str) -> str:
+    """The path behind `seeds.path`; a relative one starts at the working directory.
 
-    Raises BadInput with the dotted key if there is no such file.
+    Asks no network. Raises BadInput with the dotted key if nothing is there on this machine.
     """
     if path.startswith("bundled:"):
         if path not in BUNDLED:
             near = difflib.get_close_matches(path, BUNDLED, n=1, cutoff=0.0)
-            raise BadInput(f"seeds.path: expected a bundled file such as {near[0]}, got {path}")
-        return Path(__file__).parents[1] / "data" / BUNDLED[path]
+            raise BadInput(f"{SETTING}: expected a bundled file such as {near[0]}, got {path}")
+        return str(Path(__file__).parents[1] / "data" / BUNDLED[path])
     if not path.strip():
-        raise BadInput("seeds.path: expected a JSONL or JSON file, got nothing")
-    file = Path(path).expanduser()
-    if file.is_file():
-        return file
-    if file.is_dir():
-        raise BadInput(f"seeds.path: expected a JSONL or JSON file, got the folder {path}")
-    problem = "something that is no file" if file.exists() else "no such file"
-    raise BadInput(f"seeds.path: expected a JSONL or JSON file, got {problem}: {path}")
+        raise BadInput(f"{SETTING}: expected a file, a folder, a pattern or a URL, got nothing")
+    check_location(path, SETTING)
+    return path

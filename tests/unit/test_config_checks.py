@@ -88,10 +88,10 @@ def set_model(model: ModelConfig) -> Callable[[Config], object]:
 @pytest.mark.parametrize(
     ("spoil", "line"),
     [
-        (lambda c: setattr(c.seeds, "path", ""), "seeds.path: expected a JSONL or JSON file, got nothing"),
+        (lambda c: setattr(c.seeds, "path", ""), "seeds.path: expected a file, .* got nothing"),
         (
             lambda c: setattr(c.seeds, "path", "gone.jsonl"),
-            "seeds.path: expected a JSONL or JSON file, got no such",
+            "seeds.path: expected a file, .* got no such",
         ),
         (set_model(vllm(model="")), "models.writer.model: expected a hub id"),
         (set_model(vllm(model="./gone/model")), "models.writer.model: expected a hub id, an existing folder"),

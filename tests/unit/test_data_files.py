@@ -22,7 +22,7 @@ from staragents.rows.csv_rows import csv_rows
 from staragents.rows.data_files import DataFiles
 from staragents.rows.json_rows import json_rows
 from staragents.rows.raw_row import BadRow, RawRow
-from staragents.rows.row_messages import Columns
+from staragents.rows.row_messages import KNOWN_COLUMNS
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -55,7 +55,7 @@ FORMS = {
 
 
 def values(path: Path, limit: int | None = None) -> list[Any]:
-    blocks = DataFiles(path, Columns(), limit).blocks()
+    blocks = DataFiles(path, KNOWN_COLUMNS, limit).blocks()
     return [row.value if isinstance(row, RawRow) else row for block in blocks for row in block.rows]
 
 
@@ -82,7 +82,7 @@ def test_a_folder_is_all_its_files_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("rows.txt", b"", "expected .jsonl, .ndjson, .json, .csv, .parquet, plain or .gz, got rows.txt"),
+        ("rows.txt", b"hello", "expected JSONL, JSON, CSV (named .csv), Parquet or Arrow"),
         ("rows.parquet", b"PAR1 but not really", "not Parquet"),
         ("rows.json", b'[{"a": 1}, oops]', ":1: not JSON: Expecting value at column 12"),
         ("rows.csv", b"a,a\n1,2\n", "expected every column once, got 'a' twice"),
@@ -103,7 +103,7 @@ def test_a_file_that_cannot_be_used_is_named(
 def test_what_is_not_there_is_bad_input(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none.jsonl"):
         with pytest.raises(BadInput, match="DATA: expected"):
-            DataFiles(path, Columns())
+            DataFiles(path, KNOWN_COLUMNS)
 
 
 def test_a_csv_row_that_does_not_fit_its_header_is_bad_alone() -> None:

@@ -36,9 +36,9 @@ def score(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
     ("arguments", "expected"),
     [
         (["{tmp}/none.jsonl", "--target", "fake"], "none.jsonl"),
-        (["{tmp}/text.txt", "--target", "fake"], ".parquet, plain or .gz, got text.txt"),
+        (["{tmp}/text.txt", "--target", "fake"], "text.txt: expected JSONL, JSON, CSV"),
         (["{tmp}/broken.json", "--target", "fake"], "broken.json:1: not JSON"),
-        (["{tmp}/columns.jsonl", "--target", "fake"], "columns.jsonl:1:instruction: expected the columns"),
+        (["{tmp}/columns.jsonl", "--target", "fake"], "columns.jsonl:1:response: expected the columns"),
         (["{tmp}/latin.jsonl", "--target", "fake"], "latin.jsonl:1:row: expected UTF-8"),
         (["{tmp}/empty.jsonl", "--target", "fake"], "expected rows, got none"),
         (["{data}", "--target", "packaged:none"], "--target: expected one of"),

@@ -21,9 +21,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from staragents.config import ColumnsConfig
 from staragents.errors import BadInput, RunFailed
 from staragents.messages import Message
-from staragents.rows.row_messages import Columns
 from staragents.score_file import parts, spill, windows
 from staragents.score_file.loading import load
 from staragents.score_file.local_scorers import LocalScorers
@@ -337,7 +337,7 @@ def test_parquet_keeps_its_types(tmp_path: Path) -> None:
 
 def test_csv_values_stay_text(tmp_path: Path) -> None:
     (tmp_path / "d.csv").write_text('q,a,id\n"Say, 7","It is seven, I think.",007\n', encoding="utf-8")
-    columns = Columns(instruction="q", response="a", messages=None)
+    columns = ColumnsConfig(instruction="q", response="a")
     job(tmp_path / "d.csv", tmp_path / "s.parquet", columns=columns)
     (found,) = read(tmp_path / "s.parquet")
     assert (found["q"], found["id"], found["target_status"]) == ("Say, 7", "007", "ok")

@@ -69,7 +69,7 @@ def test_seeds_come_in_file_order_with_their_line_numbers(seeds_path: Path) -> N
 
 def test_bad_rows_are_found_again_for_the_quarantine(seeds_path: Path) -> None:
     found = list(seed_file(seeds_path, MIXED).bad_rows())
-    assert [(number, field) for number, field, _ in found] == [(2, "row"), (6, "instruction"), (8, "row")]
+    assert [(bad.row, bad.field) for _, bad in found] == [(2, "row"), (6, "instruction"), (8, "row")]
 
 
 def test_a_limit_takes_the_first_usable_rows(seeds_path: Path) -> None:
@@ -77,7 +77,6 @@ def test_a_limit_takes_the_first_usable_rows(seeds_path: Path) -> None:
     assert [seed.row for seed in file.seeds()] == [1, 4]
     scan = file.scan()
     assert (scan.seeds, scan.bad_rows, scan.duplicates) == (2, 1, 0)
-    assert scan.sha256 == seed_file(seeds_path, MIXED).scan().sha256
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".gz", ".txt"])
@@ -115,8 +114,8 @@ def test_a_file_that_is_not_there_is_named_with_its_key(tmp_path: Path) -> None:
         SeedFile(SeedsConfig(path=str(tmp_path / "nowhere.jsonl")))
 
 
-def test_a_folder_is_not_a_seed_file(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="got the folder"):
+def test_a_folder_without_data_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"seeds.path: expected .jsonl, .* got none"):
         SeedFile(SeedsConfig(path=str(tmp_path)))
 
 

@@ -14,7 +14,7 @@ from staragents.records import Seed
 from staragents.rows.json_rows import decode_line
 from staragents.rows.raw_row import BadRow, RawRow
 from staragents.rows.row_messages import RowReader
-from staragents.seeds.row import parse_row
+from staragents.seeds.row import SeedRow, parse_row
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -36,7 +36,8 @@ ALMOST_ROWS = st.fixed_dictionaries(
 
 
 def parsed(value: Any, max_chars: int = 100) -> Seed | BadRow:
-    return parse_row(RawRow(7, value), RowReader(max_chars=max_chars))
+    row = parse_row(RawRow(7, value), RowReader(max_chars=max_chars, rewritable=True))
+    return row.seed(0) if isinstance(row, SeedRow) else row
 
 
 def bad(value: Any, max_chars: int = 100) -> tuple[str, str]:
@@ -91,8 +92,8 @@ def test_the_id_is_of_the_conversation_whatever_its_form() -> None:
     [
         ([1, 2], "row", "got a list of 2"),
         (None, "row", "got null"),
-        ({}, "instruction", "expected the columns instruction and output"),
-        ({"instruction": "a", "response": "b"}, "output", "'instruction', 'response'"),
+        ({}, "instruction", "expected the columns of a known format"),
+        ({"instruction": "a", "reply": "b"}, "response", "'instruction', 'reply'"),
         ({"instruction": 5, "output": "b"}, "instruction", "expected text, got 5"),
         ({"instruction": "a", "output": None}, "output", "expected text, got null"),
         ({"instruction": "a", "output": "b", "input": ["x"]}, "input", "expected text, got a list"),
@@ -103,12 +104,13 @@ def test_the_id_is_of_the_conversation_whatever_its_form() -> None:
         ({"instruction": "a \ud83d b", "output": "b"}, "instruction", r"\ud83d at character 3"),
         ({"messages": []}, "messages", "expected a list of messages"),
         ({"messages": {"role": "user"}}, "messages", "got an object"),
-        ({"messages": ["hello"]}, "messages[0]", "an object with role and content"),
+        ({"messages": ["hello"]}, "messages[0].role", "expected the last message from assistant"),
+        ({"messages": [5]}, "messages[0]", "an object with role and content"),
         ({"messages": [{"role": "user", "content": 1}]}, "messages[0].content", "expected text, got 1"),
         (roles("assistant"), "messages[0].role", "expected system or user, got 'assistant'"),
         (roles("user", "user"), "messages[1].role", "expected assistant, got 'user'"),
         (roles("user", "system"), "messages[1].role", "expected assistant, got 'system'"),
-        (roles("user", "assistant", "tool"), "messages[2].role", "expected user, got 'tool'"),
+        (roles("user", "assistant", "robot"), "messages[2].role", "expected user, got 'robot'"),
         (roles("user"), "messages[0].role", "expected the last message from assistant"),
         (roles("system"), "messages[0].role", "expected the last message from assistant"),
         ({"messages": [{"role": 10**5000, "content": "x"}]}, "messages[0].role", "a huge number"),

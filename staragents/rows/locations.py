@@ -1,0 +1,160 @@
+"""Which files a path means: a file, a folder, a pattern, a URL that fsspec knows, or `hf:` and a dataset."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from staragents.errors import BadInput
+from staragents.rows.data_file import DataFile, local_file
+
+SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".arrow", ".feather")
+PACKED_SUFFIXES = (".gz", ".zst", ".bz2")
+EXPECTED = "a file, a folder, a pattern, a URL such as s3://bucket/file, or hf:dataset"
+
+_HUB = "hf:"
+_MAGIC = re.compile(r"[*?[]")
+_SPLIT = re.compile(r"[\w.-]+")
+_PASSWORD = re.compile(r"(?<=://)[^/@]*@")
+
+
+def data_files(path: str, setting: str) -> list[DataFile]:
+    """The files in order of their names. Raises BadInput that begins with `setting` if there are none.
+
+    Of a folder, those below it that have a suffix of a data file; hidden ones, and folders behind symbolic
+    links, are left out.
+    """
+    try:
+        if path.startswith(_HUB):
+            return _of_hub(path, setting)
+        return _behind_url(path, setting) if is_url(path) else _local(path, setting)
+    except (OSError, ValueError, RuntimeError) as error:
+        # A name too long, a null byte, ~somebody who is nobody.
+        raise BadInput(f"{setting}: expected {EXPECTED}, got {shown_path(path)}: {error}") from error
+
+
+def check_location(path: str, setting: str) -> None:
+    """The same check without asking any network. Raises BadInput."""
+    if not path.startswith(_HUB) and not is_url(path):
+        data_files(path, setting)
+
+
+def is_url(path: str) -> bool:
+    return "://" in path
+
+
+def suffix_of(name: str) -> str:
+    """The suffix that says what is inside, in small letters, without that of the packing."""
+    path = Path(name.lower())
+    return (path.with_suffix("") if path.suffix in PACKED_SUFFIXES else path).suffix
+
+
+def shown_path(path: str) -> str:
+    """Without the user and password that a URL may hold."""
+    return _PASSWORD.sub("", path)
+
+
+def _local(path: str, setting: str) -> list[DataFile]:
+    place = Path(path).expanduser()
+    if place.is_file():
+        return [local_file(place, path)]
+    if place.is_dir():
+        files = _wanted(str(found) for found in _below(place))
+        return _some([local_file(Path(found), found) for found in files], path, setting)
+    if not place.exists() and _MAGIC.search(path):
+        relative = place.relative_to(place.anchor)
+        # Unlike glob.glob, Path.glob follows no symbolic link for **, so it can't run in circles.
+        found = sorted(file for file in Path(place.anchor).glob(str(relative)) if file.is_file())
+        return _some([local_file(file, str(file)) for file in found], path, setting)
+    problem = "no such file"
+    if place.is_symlink():
+        problem = "a symbolic link that leads nowhere"
+    elif place.exists():
+        problem = "something that is no file"
+    raise BadInput(f"{setting}: expected {EXPECTED}, got {problem}: {path}")
+
+
+def _below(folder: Path) -> Iterable[Path]:
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            if not name.startswith(".") and (file := Path(parent, name)).is_file():
+                yield file
+
+
+def _behind_url(url: str, setting: str) -> list[DataFile]:
+    import fsspec
+
+    shown = shown_path(url)
+    try:
+        system, root = fsspec.core.url_to_fs(url)
+        if system.isfile(root):
+            found = [root]
+        elif _MAGIC.search(root):
+            found = sorted(place for place in system.glob(root) if system.isfile(place))
+        else:
+            found = _wanted(system.find(root))
+    except ImportError as error:
+        raise BadInput(f"{setting}: {shown} needs one more package: {error}") from error
+    # Every file system has its own errors, and nothing but them can come from these calls.
+    except Exception as error:
+        raise BadInput(f"{setting}: can't read {shown}: {_first_line(error)}") from error
+
+    def remote(place: str) -> DataFile:
+        name = shown_path(str(system.unstrip_protocol(place)))
+
+        def opened() -> Any:
+            try:
+                return system.open(place, "rb")
+            except Exception as error:
+                raise BadInput(f"{name}: can't be read: {_first_line(error)}") from error
+
+        return DataFile(name, opened, lambda: [name, str(system.ukey(place))])
+
+    return _some([remote(place) for place in found], shown, setting)
+
+
+def _of_hub(path: str, setting: str) -> list[DataFile]:
+    """A split of a dataset, as the Arrow files into which `datasets` puts it."""
+    form = f"{setting}: expected hf:dataset, hf:dataset:split or hf:dataset:config:split"
+    name, *more = path.removeprefix(_HUB).split(":")
+    if not name or len(more) > 2 or not all(_SPLIT.fullmatch(part) for part in more):
+        raise BadInput(f"{form}, got {path}")
+    try:
+        import datasets
+    except ImportError as error:
+        raise BadInput(f"{setting}: {path} needs the package datasets: pip install datasets") from error
+    config = more[0] if len(more) == 2 else None
+    try:
+        split = more[-1] if more else _split(datasets.get_dataset_split_names(name, config), path, setting)
+        loaded = datasets.load_dataset(name, config, split=split)
+    except BadInput:
+        raise
+    # Of the hub, the network, the dataset's own files: all of it is about what the user named.
+    except Exception as error:
+        raise BadInput(f"{setting}: can't load {path}: {_first_line(error.__cause__ or error)}") from error
+    files = [Path(file["filename"]) for file in loaded.cache_files]
+    return _some([local_file(file, f"hf:{name}:{split}/{file.name}") for file in files], path, setting)
+
+
+def _split(names: list[str], path: str, setting: str) -> str:
+    if "train" in names or len(names) == 1:
+        return "train" if "train" in names else names[0]
+    raise BadInput(f"{setting}: expected a split, one of {', '.join(names)}, as in {path}:{names[0]}")
+
+
+def _wanted(names: Iterable[str]) -> list[str]:
+    return sorted(name for name in names if suffix_of(name) in SUFFIXES)
+
+
+def _some(files: list[DataFile], path: str, setting: str) -> list[DataFile]:
+    if not files:
+        raise BadInput(f"{setting}: expected {', '.join(SUFFIXES)} files in {path}, got none")
+    return files
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
