@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from staragents.config_loading import load_config
+from staragents.messages import as_dicts
+from staragents.printable import printable
+
+if TYPE_CHECKING:
+    from staragents.records import Seed
+    from staragents.seeds.seed_file import SeedScan
+
+SHOWN_CHARACTERS = 100
+REASONS_SHOWN = 10
 
 
 @click.command()
@@ -14,11 +24,13 @@ from staragents.config_loading import load_config
 @click.argument("overrides", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 def validate(config: str, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Check config and seeds and show what a run would do.
+    """Check config and seeds and show what a run would do: the row formats found, what is wrong with bad
+    rows, and a sample of seeds.
 
     \b
-    Example:
+    Examples:
       staragents validate configs/demo.yaml seeds.path=my.jsonl
+      staragents validate configs/demo.yaml seeds.path='data/*.parquet' seeds.columns.instruction=ask
     """
     from staragents.run_directory import RunDirectory
     from staragents.seeds.seed_file import SeedFile
@@ -28,26 +40,58 @@ def validate(config: str, overrides: tuple[str, ...], as_json: bool) -> None:
     resumes = RunDirectory(settings.output.dir).check(settings)
     candidates = scan.seeds * (len(settings.agents.base_pairs) + settings.evolution.draws)
     if as_json:
-        click.echo(
-            json.dumps(
-                {
-                    "seeds": scan.seeds,
-                    "bad_rows": scan.bad_rows,
-                    "duplicates": scan.duplicates,
-                    "problems": scan.problems,
-                    "pairs": settings.pairs,
-                    "candidates": candidates,
-                    "resumes": resumes,
-                }
-            )
-        )
+        facts: dict[str, Any] = {
+            "seeds": scan.seeds,
+            "bad_rows": scan.bad_rows,
+            "duplicates": scan.duplicates,
+            "formats": scan.formats,
+            "reasons": scan.reasons,
+            "problems": scan.problems,
+            "sample": [{"row": seed.row, "messages": as_dicts(seed.messages)} for seed in scan.sample],
+            "pairs": settings.pairs,
+            "candidates": candidates,
+            "resumes": resumes,
+        }
+        click.echo(json.dumps(facts))
         return
-    click.echo(
-        f"{settings.seeds.path}: {scan.seeds} seeds, {scan.bad_rows} bad rows, {scan.duplicates} duplicates"
-    )
-    for problem in scan.problems:
-        click.echo(f"  {problem}")
+    for line in seed_lines(settings.seeds.path, scan):
+        click.echo(printable(line))
     click.echo(f"{len(settings.pairs)} pairs: {', '.join(settings.pairs)}")
     click.echo(f"{candidates} candidates to make, policy {settings.evolution.policy}")
     click.echo(f"output: {settings.output.dir}{' (resumes)' if resumes else ''}")
     click.echo("ok")
+
+
+def seed_lines(path: str, scan: SeedScan) -> list[str]:
+    """What was found, a line each."""
+    lines = [f"{path}: {scan.seeds} seeds, {scan.bad_rows} bad rows, {scan.duplicates} duplicates"]
+    lines.append(f"formats: {', '.join(f'{count} {name}' for name, count in scan.formats.items())}")
+    if len(scan.formats) > 1:
+        lines.append("  rows of several formats; seeds.format takes only one of them")
+    if scan.bad_rows:
+        lines.append("bad rows, which go to quarantine.parquet:")
+        reasons = list(scan.reasons.items())
+        lines += [f"  {count} x {reason}" for reason, count in reasons[:REASONS_SHOWN]]
+        if (more := len(reasons) - REASONS_SHOWN) > 0:
+            lines.append(f"  and {more} more reasons")
+        lines.append("the first of them:")
+        lines += [f"  {problem}" for problem in scan.problems]
+    lines.append("the first seeds:")
+    for seed in scan.sample:
+        lines += sample_lines(seed)
+    return lines
+
+
+def sample_lines(seed: Seed) -> list[str]:
+    before = f", after {len(seed.context)} messages" if seed.context else ""
+    return [
+        f"  row {seed.row}{before}",
+        f"    instruction: {shortened(seed.instruction)}",
+        f"    response:    {shortened(seed.response)}",
+    ]
+
+
+def shortened(text: str) -> str:
+    """On one line, cut at its end."""
+    text = " ".join(text[: 4 * SHOWN_CHARACTERS].split())
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
