@@ -21,6 +21,7 @@ from staragents.config import Config
 Tree = dict[str, Any]
 UNREADABLE = (yaml.YAMLError, OmegaConfBaseException, OSError, ValueError, RecursionError)
 LONGEST_SHOWN = 80
+LONGEST_REFERENCE = 1000
 
 
 def read_file(path: Path, problems: list[str], extended_by: tuple[Path, ...] = ()) -> Tree:
@@ -71,11 +72,20 @@ def _parse_text(text: str, path: Path, problems: list[str]) -> Tree:
 
 def parse_yaml(text: str) -> Tree:
     """A YAML mapping as plain values. Raises one of UNREADABLE."""
+    _check_references(text)
     # OmegaConf's loader refuses repeated keys and reads 1e-3 as a number; plain YAML does neither.
     tree = OmegaConf.to_container(OmegaConf.load(io.StringIO(text)))
     if not isinstance(tree, dict):
         raise ValueError(f"expected a mapping of sections, got {shown(tree)}")
     return typing.cast(Tree, tree)
+
+
+def _check_references(text: str) -> None:
+    """OmegaConf's grammar takes a minute for some long lines with `${` in them. Raises ValueError."""
+    for line in text.splitlines():
+        if "${" in line and len(line) > LONGEST_REFERENCE:
+            most = f"at most {LONGEST_REFERENCE} characters in a line with a reference"
+            raise ValueError(f"expected {most}, got {len(line)}")
 
 
 def read_overrides(overrides: Sequence[str], problems: list[str]) -> Tree:
@@ -87,8 +97,10 @@ def read_overrides(overrides: Sequence[str], problems: list[str]) -> Tree:
             problems.append(f"{text}: expected key=value, such as seeds.limit=100")
             continue
         try:
+            _check_references(text)
             tree = over(tree, typing.cast(Tree, OmegaConf.to_container(OmegaConf.from_dotlist([text]))))
-        except UNREADABLE:
+        # OmegaConf's reader of keys raises IndexError and more for some odd ones.
+        except Exception:
             problems.append(f"{key}: expected a value in YAML, got {shown(value)}")
     return tree
 

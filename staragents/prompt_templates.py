@@ -99,6 +99,9 @@ class PromptTemplate:
             code = self._environment.compile(source, filename=self.filename)
         except TemplateSyntaxError as error:
             raise BadInput(f"{self.filename}:{error.lineno}: {error.message}") from error
+        # Of Python, which compiles what Jinja writes.
+        except (RecursionError, SyntaxError, MemoryError, ValueError) as error:
+            raise BadInput(f"{self.filename}: nested too deep, or not a template: {error}") from error
         return Template.from_code(self._environment, code, {})
 
     def _check_turns(self) -> None:

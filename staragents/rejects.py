@@ -132,7 +132,8 @@ _REWRITE_MARKERS = re.compile(
     re.IGNORECASE,
 )
 _ANSWER_MARKERS = re.compile(
-    rf"{_CONTROL}|^\W*(?:user|human|assistant|instruction):|reply with the new instruction",
+    # Not \W*, which would begin on every line and read on to the next word: quadratic in empty lines.
+    rf"{_CONTROL}|^[^\w\n]*(?:user|human|assistant|instruction):|reply with the new instruction",
     re.IGNORECASE | re.MULTILINE,
 )
 

@@ -221,3 +221,11 @@ def test_a_file_extends_several_later_ones_over_earlier_ones(tmp_path: Path) -> 
     read_file(tmp_path / "c.yaml", problems)
     assert len(problems) == 1
     assert "a file name or a list of them, got ['a.yaml', 3]" in problems[0]
+
+
+def test_a_long_line_of_references_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(f"seeds:\n  path: '{'${' * 3000}'\n")
+    with pytest.raises(BadInput, match="at most 1000 characters in a line with a reference, got 60"):
+        load_config(tmp_path / "c.yaml")
+    with pytest.raises(BadInput, match="expected a value in YAML"):
+        load_config(Path("configs/fake.yaml"), ["seeds.path=" + "${" * 3000])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -275,3 +277,10 @@ def test_a_phrase_said_nine_times_or_more_is_a_loop(phrase: list[str], times: in
 @given(st.permutations([f"word{chr(97 + i)}{chr(97 + j)}" for i in range(8) for j in range(10)]))
 def test_a_text_that_says_everything_once_is_no_loop(distinct: list[str]) -> None:
     assert not loops(" ".join(distinct))
+
+
+def test_a_loop_of_empty_lines_is_judged_at_once() -> None:
+    text = "-\n" * 50_000
+    started = time.perf_counter()
+    assert answer_problem("Say it.", text, generated(text), "It.") is None
+    assert time.perf_counter() - started < 5
