@@ -11,7 +11,7 @@ from staragents.errors import BadInput
 
 VERBS = (
     "init", "run", "preview", "validate", "doctor", "plan", "status", "scale", "score", "report", "diagnose",
-    "explain", "compare", "replay", "memory",
+    "explain", "export", "compare", "replay", "memory",
 )  # fmt: skip
 """In the order in which `--help` shows them; `cluster.commands.X` has a command X."""
 

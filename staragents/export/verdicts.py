@@ -1,0 +1,70 @@
+"""Winners and losers of a run, as preference data.
+
+The judge decides. A verdict counts if the judge prefers one side, and does so in both orders where both were
+asked. Its other side is what the candidate was compared with: the seed, or the base pair's sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from staragents.config import Baseline, Compare, Config
+from staragents.formats.dpo import Preference
+from staragents.formats.kto import Opinion
+from staragents.messages import Conversation
+from staragents.records import Candidate
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """One verdict: two conversations that differ."""
+
+    winner: Conversation
+    loser: Conversation
+
+
+def decided(candidates: list[Candidate], config: Config) -> Iterator[Decided]:
+    """The verdicts on one seed's candidates that count. Failed and rejected candidates have none."""
+    for candidate in candidates:
+        win = candidate.judge_win
+        if win is None or win == 0.5 or candidate.judge_agreement is False:
+            continue
+        if candidate.failed or candidate.reject_reason:
+            continue
+        other = _opponent(candidate, candidates, config)
+        if other is None or other == candidate.messages:
+            continue
+        yield Decided(candidate.messages, other) if win > 0.5 else Decided(other, candidate.messages)
+
+
+def preferences(verdicts: list[Decided]) -> Iterator[Preference]:
+    """Verdicts whose sides answer the same turns, each once. A rewritten instruction has no second answer."""
+    seen = set()
+    for verdict in verdicts:
+        prompt, (chosen, rejected) = verdict.winner[:-1], (verdict.winner[-1], verdict.loser[-1])
+        if prompt == verdict.loser[:-1] and (prompt, chosen, rejected) not in seen:
+            seen.add((prompt, chosen, rejected))
+            yield Preference(prompt, chosen.content, rejected.content)
+
+
+def opinions(verdicts: list[Decided]) -> Iterator[Opinion]:
+    """Each side once. What won one verdict and lost another is neither wanted nor unwanted, and left out."""
+    won, lost = {verdict.winner for verdict in verdicts}, {verdict.loser for verdict in verdicts}
+    for messages in dict.fromkeys(side for v in verdicts for side in (v.winner, v.loser)):
+        if (messages in won) != (messages in lost):
+            yield Opinion(messages, messages in won)
+
+
+def _opponent(candidate: Candidate, candidates: list[Candidate], config: Config) -> Conversation | None:
+    """What the judge saw beside the candidate (see `actors.seed_pipeline`); None if it was not kept."""
+    seed = candidate.seed_messages
+    if config.judge.compare is Compare.response_same_instruction:
+        return seed if candidate.messages[:-1] == seed[:-1] else None
+    if config.judge.baseline is Baseline.seed:
+        return seed
+    base = next((c for c in candidates if c.pair == config.agents.base_pairs[0]), None)
+    if base is None or base is candidate or base.failed:
+        # A sample that failed while it was scored may or may not have been what the judge saw.
+        return None
+    return base.messages or seed

@@ -1,0 +1,92 @@
+"""Every format there and back."""
+
+from __future__ import annotations
+
+import json
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from staragents.formats import alpaca, prompt_completion, sharegpt
+from staragents.formats.dpo import DPO, Preference
+from staragents.formats.format import CantCarry, Format, Row
+from staragents.formats.known import FORMATS
+from staragents.formats.kto import KTO, Opinion
+from staragents.formats.openai_messages import MESSAGES
+from staragents.formats.sharegpt import SHAREGPT
+from staragents.messages import Conversation, Message
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+roles = st.sampled_from(["system", "user", "assistant", "tool"])
+conversations = st.lists(st.builds(Message, roles, texts), min_size=1, max_size=8).map(tuple)
+exchanges = st.tuples(
+    st.builds(Message, st.just("user"), texts), st.builds(Message, st.just("assistant"), texts)
+)
+preferences = st.builds(Preference, conversations, texts, texts).filter(lambda p: p.chosen != p.rejected)
+answered = st.tuples(st.lists(st.builds(Message, roles, texts), max_size=5), texts).map(
+    lambda parts: (*parts[0], Message("assistant", parts[1]))
+)
+opinions = st.builds(Opinion, answered, st.booleans())
+
+
+def on_disk(wanted: Format, row: Row) -> list[Row]:
+    """The row as JSONL and as Parquet give it back."""
+    return [json.loads(json.dumps(row)), *pa.Table.from_pylist([row], schema=wanted.schema).to_pylist()]
+
+
+@given(conversations)
+def test_messages_to_sharegpt_to_messages_is_the_identity(messages: Conversation) -> None:
+    (row,) = {json.dumps(stored) for stored in on_disk(SHAREGPT, sharegpt.to_row(messages))}
+    back = sharegpt.from_row(json.loads(row))
+    assert MESSAGES.to_row(back) == MESSAGES.to_row(messages)
+    assert [turn["from"] for turn in json.loads(row)["conversations"]] == [
+        {"user": "human", "assistant": "gpt"}.get(message.role, message.role) for message in messages
+    ]
+
+
+@given(conversations)
+def test_messages_keep_everything(messages: Conversation) -> None:
+    for row in on_disk(MESSAGES, MESSAGES.to_row(messages)):
+        assert MESSAGES.from_row(row) == messages
+
+
+@pytest.mark.parametrize("name", ["alpaca", "prompt-completion"])
+@given(messages=exchanges)
+def test_one_exchange_comes_back(name: str, messages: Conversation) -> None:
+    wanted = FORMATS[name]
+    for row in on_disk(wanted, wanted.to_row(messages)):
+        assert wanted.from_row(row) == messages
+
+
+@pytest.mark.parametrize("module", [alpaca, prompt_completion])
+@given(messages=conversations)
+def test_what_has_no_place_is_an_error_with_its_field(module: object, messages: Conversation) -> None:
+    if [message.role for message in messages] == ["user", "assistant"]:
+        return
+    with pytest.raises(CantCarry, match=r"^messages(\[\d\](\.role)?)?: expected "):
+        module.to_row(messages)  # type: ignore[attr-defined]
+
+
+@given(preferences)
+def test_preferences_come_back(preference: Preference) -> None:
+    for row in on_disk(DPO, DPO.to_row(preference)):
+        assert DPO.from_row(row) == preference
+
+
+@given(conversations, texts)
+def test_two_equal_answers_are_no_preference(prompt: Conversation, answer: str) -> None:
+    with pytest.raises(CantCarry, match="got the same"):
+        DPO.to_row(Preference(prompt, answer, answer))
+
+
+@given(opinions)
+def test_opinions_come_back(opinion: Opinion) -> None:
+    for row in on_disk(KTO, KTO.to_row(opinion)):
+        assert KTO.from_row(row) == opinion
+
+
+def test_an_alpaca_input_is_joined_to_its_instruction() -> None:
+    row = {"instruction": "Sum up.", "input": "A text.", "output": "One."}
+    assert alpaca.from_row(row)[0].content == "Sum up.\n\nA text."
