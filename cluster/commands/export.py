@@ -35,6 +35,7 @@ from staragents.formats.known import FORMATS
     help="Share of the seeds that goes to F.validation.jsonl instead.",
 )
 @click.option("--skip", is_flag=True, help="Leave out rows that the format can't carry, and count them.")
+@click.option("--model", help="The model to train, for the configs. [default: the run's target model]")
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
 def export(
     run_dir: Path,
@@ -42,9 +43,12 @@ def export(
     output: Path | None,
     validation: float,
     skip: bool,
+    model: str | None,
     as_json: bool,
 ) -> None:
     """Write the dataset of a run in a trainer's format.
+
+    Beside it lie configs for TRL, Axolotl and LLaMA-Factory that name the file and its template.
 
     \b
     Examples:
@@ -52,11 +56,13 @@ def export(
       staragents export runs/demo --format dpo -o pairs.parquet
     """
     from staragents.export.exporter import export
+    from staragents.export.recipes import model_to_train, write_recipes
     from staragents.report.saved_run import SavedRun
 
     run = SavedRun.open(run_dir)
     output = output or run_dir / "export" / f"{format_name}.jsonl"
     exported = export(run, format_name, output, validation, skip)
+    exported.recipes = write_recipes(exported, model or model_to_train(run.config))
     if as_json:
         click.echo(json.dumps(exported.as_dict(), ensure_ascii=False))
     else:

@@ -1,0 +1,273 @@
+"""Training configs beside an exported file: TRL, Axolotl and LLaMA-Factory, each naming file and template.
+
+A start that runs, with LoRA and the usual numbers. A format that a trainer does not read gets no config for it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from staragents.config import Config
+from staragents.export.exporter import Exported
+from staragents.packaged_models import ALIASES, HUB_ID, PACKAGED
+from staragents.run_directory import RunDirectory
+
+UNKNOWN_MODEL = "YOUR-MODEL"
+MAX_LENGTH = 2048
+RATES = {"dpo": 5e-6, "kto": 5e-6}
+SFT_RATE = 1e-4
+
+LLAMAFACTORY_TEMPLATES = (
+    ("qwen3", "qwen3"),
+    ("qwen", "qwen"),
+    ("llama-?4", "llama4"),
+    ("llama-?3", "llama3"),
+    ("llama-?2", "llama2"),
+    ("gemma-?4", "gemma4"),
+    ("gemma-?3", "gemma3"),
+    ("gemma-?2", "gemma2"),
+    ("gemma", "gemma"),
+    ("smollm2", "smollm2"),
+    ("mistral", "mistral"),
+    ("phi-?4", "phi4"),
+    ("deepseek-r1", "deepseekr1"),
+    ("olmo", "olmo"),
+)
+"""Parts of model names and LLaMA-Factory's name of their template: the first that is found, else `default`."""
+
+
+def model_to_train(config: Config) -> str:
+    """The run's target model by a name that trainers know, or UNKNOWN_MODEL."""
+    name = config.scoring.target.model
+    packaged = PACKAGED.get(ALIASES.get(name, name))
+    if packaged is not None:
+        found = HUB_ID.match(packaged.source)
+        return found[0] if found else UNKNOWN_MODEL
+    return UNKNOWN_MODEL if name in ("", "fake") else name
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One config. `command` is how the trainer is started with it."""
+
+    trainer: str
+    command: str
+    settings: dict[str, Any]
+    notes: tuple[str, ...] = ()
+
+    def text(self, path: Path) -> str:
+        head = [f"Made by staragents export. Start: {self.command.format(path=path)}", *self.notes]
+        return "".join(f"# {line}\n" for line in head) + yaml.safe_dump(
+            self.settings, sort_keys=False, allow_unicode=True, width=1_000
+        )
+
+
+def write_recipes(exported: Exported, model: str) -> list[Path]:
+    """Write `F.TRAINER.yaml` for every trainer that reads the format, and LLaMA-Factory's dataset_info.json.
+
+    Paths in them are as the export's own: relative to where it ran, if it was given so. Other entries of
+    dataset_info.json stay. Returns what was written.
+    """
+    folder = RunDirectory(exported.train.parent)
+    written = []
+    for recipe in _recipes(exported, model):
+        path = exported.train.with_suffix(f".{recipe.trainer}.yaml")
+        folder.write(path.name, recipe.text(path))
+        written.append(path)
+        if recipe.trainer == "llamafactory":
+            written.append(_write_dataset_info(folder, exported))
+    return written
+
+
+def _recipes(exported: Exported, model: str) -> Iterator[Recipe]:
+    makers: tuple[Callable[[Exported, str], Recipe | None], ...] = (_trl, _axolotl, _llamafactory)
+    yield from filter(None, (maker(exported, model) for maker in makers))
+
+
+def _trl(exported: Exported, model: str) -> Recipe | None:
+    # Its chat templates know other role names than ShareGPT's, and it has no Alpaca.
+    verb = {"messages": "sft", "prompt-completion": "sft", "dpo": "dpo", "kto": "kto"}.get(exported.format)
+    if verb is None:
+        return None
+    template = (
+        "Template: none, the texts are trained on as they are."
+        if exported.format == "prompt-completion"
+        else "Template: the tokenizer's own; for a base model without one set chat_template_path (sft)."
+    )
+    settings = {
+        "model_name_or_path": model,
+        "datasets": [{"path": _builder(exported.train), "data_files": str(exported.train), "split": "train"}],
+        "max_length": MAX_LENGTH,
+        "use_peft": True,
+        "lora_r": 16,
+        "lora_alpha": 32,
+        "learning_rate": RATES.get(exported.format, SFT_RATE),
+        "num_train_epochs": 1,
+        "per_device_train_batch_size": 2,
+        "gradient_accumulation_steps": 8,
+        "logging_steps": 10,
+        "output_dir": _output(exported, "trl"),
+    }
+    validation = "trl's command takes no second file; the validation rows are for your own evaluation."
+    notes = (template, *([validation] * (exported.validation is not None)))
+    return Recipe("trl", f"trl {verb} --config {{path}}", settings, notes)
+
+
+AXOLOTL_ROLES = {"system": ["system"], "user": ["human"], "assistant": ["gpt"], "tool": ["tool"]}
+AXOLOTL_TYPES: dict[str, dict[str, Any]] = {
+    "messages": {"type": "chat_template", "field_messages": "messages", "roles_to_train": ["assistant"]},
+    "sharegpt": {
+        "type": "chat_template",
+        "field_messages": "conversations",
+        "message_property_mappings": {"role": "from", "content": "value"},
+        "roles": AXOLOTL_ROLES,
+        "roles_to_train": ["assistant"],
+    },
+    "alpaca": {"type": "alpaca"},
+    "prompt-completion": {
+        "type": {
+            "field_instruction": "prompt",
+            "field_output": "completion",
+            "format": "{instruction}",
+            "no_input_format": "{instruction}",
+        }
+    },
+    "dpo": {
+        "type": "chat_template.default",
+        "field_messages": "prompt",
+        "field_chosen": "chosen",
+        "field_rejected": "rejected",
+    },
+}
+
+
+def _axolotl(exported: Exported, model: str) -> Recipe | None:
+    kind = AXOLOTL_TYPES.get(exported.format)
+    if kind is None:
+        return None
+    is_chat = exported.format in ("messages", "sharegpt", "dpo")
+
+    def dataset(path: Path) -> dict[str, Any]:
+        return {"path": str(path), "ds_type": _builder(path), "split": "train", **kind}
+
+    settings = {
+        "base_model": model,
+        **({"rl": "dpo"} if exported.format == "dpo" else {}),
+        **({"chat_template": "tokenizer_default_fallback_chatml"} if is_chat else {}),
+        "datasets": [dataset(exported.train)],
+        **({"test_datasets": [dataset(exported.validation)]} if exported.validation else {}),
+        "sequence_len": MAX_LENGTH,
+        "train_on_inputs": False,
+        "adapter": "lora",
+        "lora_r": 16,
+        "lora_alpha": 32,
+        "lora_target_linear": True,
+        "learning_rate": RATES.get(exported.format, SFT_RATE),
+        "lr_scheduler": "cosine",
+        "optimizer": "adamw_torch",
+        "num_epochs": 1,
+        "micro_batch_size": 2,
+        "gradient_accumulation_steps": 8,
+        "bf16": "auto",
+        "output_dir": _output(exported, "axolotl"),
+    }
+    return Recipe("axolotl", "axolotl train {path}", settings)
+
+
+CHAT_TAGS = {
+    "role_tag": "role",
+    "content_tag": "content",
+    "user_tag": "user",
+    "assistant_tag": "assistant",
+    "observation_tag": "tool",
+    "system_tag": "system",
+}
+SHAREGPT_TAGS = {
+    "role_tag": "from",
+    "content_tag": "value",
+    "user_tag": "human",
+    "assistant_tag": "gpt",
+    "observation_tag": "tool",
+    "system_tag": "system",
+}
+LLAMAFACTORY_COLUMNS: dict[str, dict[str, Any]] = {
+    "messages": {"formatting": "sharegpt", "columns": {"messages": "messages"}, "tags": CHAT_TAGS},
+    "sharegpt": {"formatting": "sharegpt", "columns": {"messages": "conversations"}, "tags": SHAREGPT_TAGS},
+    "alpaca": {
+        "formatting": "alpaca",
+        "columns": {"prompt": "instruction", "query": "input", "response": "output"},
+    },
+    "prompt-completion": {
+        "formatting": "alpaca",
+        "columns": {"prompt": "prompt", "response": "completion"},
+    },
+}
+"""No dpo and kto: it wants one turn in `chosen` where TRL and Axolotl want a list of them."""
+
+
+def _llamafactory(exported: Exported, model: str) -> Recipe | None:
+    if exported.format not in LLAMAFACTORY_COLUMNS:
+        return None
+    has_validation = exported.validation is not None
+    settings = {
+        "model_name_or_path": model,
+        "stage": "sft",
+        "do_train": True,
+        "finetuning_type": "lora",
+        "lora_rank": 16,
+        "lora_target": "all",
+        "dataset_dir": str(exported.train.parent),
+        "dataset": _dataset_name(exported.train),
+        **({"eval_dataset": _dataset_name(exported.validation)} if exported.validation else {}),
+        **({"eval_strategy": "epoch"} if has_validation else {}),
+        "template": llamafactory_template(model),
+        "cutoff_len": MAX_LENGTH,
+        "learning_rate": SFT_RATE,
+        "lr_scheduler_type": "cosine",
+        "num_train_epochs": 1.0,
+        "per_device_train_batch_size": 2,
+        "gradient_accumulation_steps": 8,
+        "bf16": True,
+        "logging_steps": 10,
+        "output_dir": _output(exported, "llamafactory"),
+    }
+    note = "The template is guessed from the model's name: look it up in LLaMA-Factory's list of models."
+    return Recipe("llamafactory", "llamafactory-cli train {path}", settings, (note,))
+
+
+def llamafactory_template(model: str) -> str:
+    name = model.lower()
+    return next((template for part, template in LLAMAFACTORY_TEMPLATES if re.search(part, name)), "default")
+
+
+def _write_dataset_info(folder: RunDirectory, exported: Exported) -> Path:
+    path = folder.path / "dataset_info.json"
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        known = {}
+    shape = LLAMAFACTORY_COLUMNS[exported.format]
+    for file, _ in exported.files.values():
+        known[_dataset_name(file)] = {"file_name": file.name, **shape}
+    folder.write_json(path.name, known)
+    return path
+
+
+def _dataset_name(path: Path | None) -> str:
+    # A comma would make two data sets of it.
+    return "" if path is None else re.sub(r"[^\w-]+", "_", path.stem)
+
+
+def _builder(path: Path) -> str:
+    return "parquet" if path.suffix == ".parquet" else "json"
+
+
+def _output(exported: Exported, trainer: str) -> str:
+    return f"outputs/{exported.train.stem}-{trainer}"
