@@ -15,6 +15,7 @@ from typing import Any
 import ray
 from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutError, RayTaskError
 
+from actors.finish import write_filtered_again
 from cluster.coordinator_actor import Pools
 from cluster.demand import demand_of
 from cluster.panel import Watcher
@@ -78,6 +79,11 @@ def optimise(config: Config, watcher: Watcher) -> Outcome:
     """
     work = work_of(config, SeedFile(config.seeds).scan())
     if work.summary is not None:
+        if (summary := write_filtered_again(work.run, config, work.scan)) is not None:
+            watcher.say(
+                f"{work.run.path} is finished; its dataset is written again, as filters.* have changed"
+            )
+            return Outcome(summary, interrupted=False)
         watcher.say(f"{work.run.path} is finished already: {work.done} of {work.scan.seeds} seeds")
         return Outcome(work.summary, interrupted=False)
     watcher.seeds(work.scan, work.done)

@@ -10,11 +10,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from staragents.agents import KEEP
-from staragents.config import AgentConfig, Baseline, Config, EngineKind, Fallback
+from staragents.config import AgentConfig, Baseline, Config, EngineKind, Fallback, FilterAction
 from staragents.config_bounds import out_of_bounds
 from staragents.config_merging import nearest, shown
 from staragents.environment import secret
 from staragents.errors import BadInput
+from staragents.filters import near_duplicates
+from staragents.filters.row_filters import RowFilters
 from staragents.prompt_templates import load_prompt, shipped_prompts
 from staragents.seeds.seed_path import seed_path
 
@@ -41,6 +43,7 @@ def check_config(config: Config) -> list[str]:
         *_scoring(config),
         *_judge_and_reward(config),
         *_memory(config),
+        *_filters(config),
         *_output(config),
     ]
 
@@ -193,6 +196,19 @@ def _memory(config: Config) -> Iterator[str]:
             yield f"memory.reuse[{number}]: expected the directory of an earlier run, got {shown(folder)}"
         elif Path(folder).absolute() == Path(config.output.dir).absolute():
             yield f"memory.reuse[{number}]: expected another run's directory, got output.dir {shown(folder)}"
+
+
+def _filters(config: Config) -> Iterator[str]:
+    filters = config.filters
+    if filters.near_duplicates is not FilterAction.off and not near_duplicates.is_installed():
+        needed = f"the package {near_duplicates.PACKAGE} (pip install 'staragents[filters]')"
+        yield f"filters.near_duplicates: expected off without {needed}, got {filters.near_duplicates}"
+        return
+    try:
+        # Reads the evaluation sets: to find them missing when the dataset is written is hours too late.
+        RowFilters(filters)
+    except BadInput as error:
+        yield from error.problems
 
 
 def _output(config: Config) -> Iterator[str]:

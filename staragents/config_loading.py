@@ -21,6 +21,7 @@ __all__ = ["as_dict", "changed_keys", "fingerprint", "from_yaml", "load_config",
 
 MAY_CHANGE = (
     "output.**",
+    "filters.**",
     "seeds.strict",
     "models.*.min_replicas",
     "models.*.max_replicas",

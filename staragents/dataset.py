@@ -1,16 +1,19 @@
-"""From candidate shards to the result: dataset.jsonl, dataset.parquet and quarantine.parquet."""
+"""From candidate shards to the result: the dataset, what filters left out of it, and the quarantine."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from staragents.config import Fallback
+from staragents.config import Config, Fallback
+from staragents.filters.row_filters import RowFilters
 from staragents.messages import as_dicts
 from staragents.records import CANDIDATE_SCHEMA, MISALIGNED, Candidate
 from staragents.run_directory import RunDirectory
@@ -29,8 +32,12 @@ DATASET_SCHEMA = pa.schema(
         ("judge_win", pa.float64()),
         ("target_ifd", pa.float64()),
         ("larger_ifd", pa.float64()),
+        ("flags", pa.list_(pa.string())),
     ]
 )
+
+FILTERED_SCHEMA = pa.schema([*DATASET_SCHEMA, ("filter", pa.string()), ("detail", pa.string())])
+"""A row that a filter dropped, with the filter's name and what it found."""
 
 QUARANTINE_SCHEMA = pa.schema(
     [
@@ -45,35 +52,81 @@ QUARANTINE_SCHEMA = pa.schema(
 )
 
 
-def write_dataset(run: RunDirectory, fallback: Fallback) -> int:
-    """Write both dataset files, one row a seed; `source` says candidate or seed. Returns the rows."""
-    count = 0
+@dataclass(slots=True)
+class Written:
+    """What became of the seeds. `seed_instead`: the candidate was dropped by a filter, its seed was not."""
 
-    def write(parquet: Path) -> None:
-        def both(jsonl: Path) -> None:
-            nonlocal count
-            with (
-                pq.ParquetWriter(parquet, DATASET_SCHEMA, compression="zstd") as writer,
-                jsonl.open("w", encoding="utf-8", newline="\n") as lines,
-            ):
-                for rows in _groups(_dataset_rows(run, fallback)):
-                    writer.write_table(pa.Table.from_pylist(rows, schema=DATASET_SCHEMA))
-                    lines.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-                    count += len(rows)
-
-        run.write_with("dataset.jsonl", both)
-
-    run.write_with("dataset.parquet", write)
-    return count
+    rows: int = 0
+    filtered: dict[str, int] = field(default_factory=dict)
+    flagged: dict[str, int] = field(default_factory=dict)
+    seed_instead: int = 0
+    filtered_out: int = 0
 
 
-def _dataset_rows(run: RunDirectory, fallback: Fallback) -> Iterator[dict[str, Any]]:
-    for candidates in run.seeds():
-        chosen = next((candidate for candidate in candidates if candidate.selected), None)
-        if chosen is not None:
-            yield _row(chosen, "candidate")
-        elif fallback is Fallback.seed:
-            yield _row(candidates[0], "seed")
+def write_dataset(run: RunDirectory, config: Config) -> Written:
+    """Write both dataset files, one row a seed, `source` saying candidate or seed; and filtered.parquet.
+
+    The same shards and filters give the same files. Raises BadInput if an evaluation set is gone.
+    """
+    writer = _DatasetWriter(run, config)
+    return writer.write()
+
+
+class _DatasetWriter:
+    """Three files in one pass, each named only when all are whole."""
+
+    def __init__(self, run: RunDirectory, config: Config) -> None:
+        self._run = run
+        self._fallback = config.reward.fallback
+        self._filters = RowFilters(config.filters)
+        self._written = Written()
+
+    def write(self) -> Written:
+        with ExitStack() as stack:
+            parquet, jsonl, filtered = (
+                stack.enter_context(self._run.writing(name))
+                for name in ("dataset.parquet", "dataset.jsonl", "filtered.parquet")
+            )
+            rows = stack.enter_context(pq.ParquetWriter(parquet, DATASET_SCHEMA, compression="zstd"))
+            lines = stack.enter_context(jsonl.open("w", encoding="utf-8", newline="\n"))
+            dropped = stack.enter_context(pq.ParquetWriter(filtered, FILTERED_SCHEMA, compression="zstd"))
+            for group in _groups(self._looked_at()):
+                kept = [row for row in group if row["filter"] is None]
+                rows.write_table(pa.Table.from_pylist(kept, schema=DATASET_SCHEMA))
+                lines.writelines(
+                    json.dumps({name: row[name] for name in DATASET_SCHEMA.names}, ensure_ascii=False) + "\n"
+                    for row in kept
+                )
+                away = [row for row in group if row["filter"] is not None]
+                dropped.write_table(pa.Table.from_pylist(away, schema=FILTERED_SCHEMA))
+                self._written.rows += len(kept)
+        self._written.filtered, self._written.flagged = (
+            dict(self._filters.filtered),
+            dict(self._filters.flagged),
+        )
+        return self._written
+
+    def _looked_at(self) -> Iterator[dict[str, Any]]:
+        """The texts of each seed that the filters drop, then the first that they keep, if any."""
+        for candidates in self._run.seeds():
+            choices = _choices(candidates, self._fallback)
+            for place, (candidate, source) in enumerate(choices):
+                row = _row(candidate, source)
+                finding = self._filters.look(
+                    candidate.messages if source == "candidate" else candidate.seed_messages
+                )
+                yield {**row, "flags": finding.flags, "filter": finding.dropped_by, "detail": finding.detail}
+                if finding.dropped_by is None:
+                    self._written.seed_instead += place
+                    break
+            else:
+                self._written.filtered_out += bool(choices)
+
+
+def _choices(candidates: list[Candidate], fallback: Fallback) -> list[tuple[Candidate, str]]:
+    """What may stand for a seed in the dataset, the best first: the chosen candidate, then the seed."""
+    chosen = [(candidate, "candidate") for candidate in candidates if candidate.selected]
+    return chosen[:1] + [(candidates[0], "seed")] * (fallback is Fallback.seed)
 
 
 def _row(candidate: Candidate, source: str) -> dict[str, Any]:

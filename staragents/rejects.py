@@ -78,10 +78,21 @@ def answer_problem(instruction: str, answer: str, generation: Generation, seed_r
 
 def is_refusal(text: str) -> bool:
     """Whether the text begins by declining. A later "sorry", or a refusal that is quoted, is none."""
-    start = text.lstrip()[:400].lower().replace("\u2019", "'")
-    for short, full in _CONTRACTIONS:
-        start = start.replace(short, full)
+    start = _plain(text.lstrip()[:400])
     return any(pattern.match(start) for pattern in _REFUSALS)
+
+
+def speaks_as_ai(text: str) -> bool:
+    """Whether "as an AI language model" stands anywhere in the text."""
+    return _AS_AI.search(_plain(text)) is not None
+
+
+def _plain(text: str) -> str:
+    """Lower case, with contractions written out."""
+    text = text.lower().replace("\u2019", "'")
+    for short, full in _CONTRACTIONS:
+        text = text.replace(short, full)
+    return text
 
 
 # Applied in this order, so that one form of each phrase is left to match.
@@ -99,6 +110,7 @@ _AI = (
     r"(?: (?:language )?(?:model|assistant|system|chatbot|program))?"
     r"(?=\s*[,.;]| (?:i|and|but|so|trained|created|developed|designed|without|cannot|do)\b)"
 )
+_AS_AI = re.compile(rf"\b(?=as){_AI}")
 _UNABLE = r"\bi (?:cannot|could not|am (?:unable|not (?:able|allowed|permitted|programmed|designed)) to)"
 _LACK = (
     r"\bi do not (?:understand|have (?:access|the ability|enough|personal|feelings|opinions|real-time"
@@ -246,11 +258,14 @@ def loops(text: str) -> bool:
     phrases of a longer text are repetitions.
     """
     found = [word for word in words(text) if not word.isdecimal()]
+    phrases = list(zip(found, found[1:], found[2:], found[3:], strict=False))
+    # A loop repeats at least so many of them; most texts don't, and need no look at every period.
+    if len(phrases) - len(set(phrases)) < LOOP_WORDS - 3:
+        return False
     for period in range(1, min(LONGEST_PERIOD, len(found) // 2) + 1):
         run = 0
         for earlier, later in zip(found, found[period:], strict=False):
             run = run + 1 if earlier == later else 0
             if run >= max(2 * period, LOOP_WORDS):
                 return True
-    phrases = list(zip(found, found[1:], found[2:], found[3:], strict=False))
     return len(phrases) >= 48 and len(set(phrases)) <= len(phrases) / 3

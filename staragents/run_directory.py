@@ -8,6 +8,7 @@ import shutil
 import socket
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -168,10 +169,16 @@ class RunDirectory:
 
     def write_with(self, name: str, writer: Callable[[Path], object]) -> None:
         """Let `writer` fill a temporary file, then give it its name."""
+        with self.writing(name) as temporary:
+            writer(temporary)
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[Path]:
+        """A temporary file that gets its name when the block ends, and is gone if the block fails."""
         target = self.path / name
         temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
         try:
-            writer(temporary)
+            yield temporary
             os.replace(temporary, target)
         finally:
             temporary.unlink(missing_ok=True)

@@ -18,7 +18,8 @@ def summarise(shards: Iterable[Path], run: dict[str, Any]) -> dict[str, Any]:
 
     `run` holds what the rows can't tell; it is kept whole under the key `run`. Read from it, all optional:
     `engines` {generator model: kind}, `parts` {judge, target, larger, embedder: kind}, `seeds`, `bad_rows`,
-    `duplicates`, `fallback` (reward.fallback), `memory_enabled`, `wall_seconds`.
+    `duplicates`, `fallback` (reward.fallback), `dataset` (what `write_dataset` returns), `memory_enabled`,
+    `wall_seconds`.
     """
     tally = _Tally()
     for rows in read_seeds(shards):
@@ -68,6 +69,8 @@ class _Tally:
         fake = sorted(name for name, kind in kinds.items() if kind == "fake")
         tokens = self.cost.tokens
         wall = run.get("wall_seconds")
+        kept_seed = without if keeps_seed else 0
+        dataset = run.get("dataset", {"rows": self.counts["accepted"] + kept_seed})
         summary: dict[str, Any] = {
             "engine": "fake" if fake else "+".join(sorted(set(run.get("engines", {}).values()))) or "unknown",
             "fake": fake,
@@ -77,8 +80,13 @@ class _Tally:
                 "duplicates": run.get("duplicates", 0),
                 "finished": self.counts["finished"],
                 **{key: self.counts[key] for key in ("drawn", "generated", "scored", "judged", "accepted")},
-                "kept_seed": without if keeps_seed else 0,
+                "kept_seed": kept_seed,
                 "left_out": 0 if keeps_seed else without,
+                "rows": dataset["rows"],
+                "filtered": dataset.get("filtered", {}),
+                "flagged": dataset.get("flagged", {}),
+                "seed_instead": dataset.get("seed_instead", 0),
+                "filtered_out": dataset.get("filtered_out", 0),
                 "rejected": dict(self.rejected.most_common()),
                 "failed": dict(self.failed.most_common()),
             },

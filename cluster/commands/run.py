@@ -54,6 +54,10 @@ def show_summary(console: Console, path: Path, summary: dict[str, Any]) -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
     for name in ("seeds", "drawn", "generated", "scored", "judged", "accepted", "kept_seed"):
         table.add_row(name.replace("_", " "), str(funnel[name]))
+    for kind in ("filtered", "flagged"):
+        for name, count in funnel[kind].items():
+            table.add_row(f"{kind}: {name.replace('_', ' ')}", str(count))
+    table.add_row("rows", str(funnel["rows"]))
     console.print(table)
     if stopped := summary["run"].get("stopped"):
         console.print(

@@ -1,6 +1,6 @@
 """Training configs beside an exported file: TRL, Axolotl and LLaMA-Factory, each naming file and template.
 
-A start that runs, with LoRA and the usual numbers. A format that a trainer does not read gets no config for it.
+A start that runs, with LoRA and the usual numbers. No config where a trainer does not read the format.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ LLAMAFACTORY_TEMPLATES = (
     ("deepseek-r1", "deepseekr1"),
     ("olmo", "olmo"),
 )
-"""Parts of model names and LLaMA-Factory's name of their template: the first that is found, else `default`."""
+"""Parts of model names, and LLaMA-Factory's name of their template: the first found, else `default`."""
 
 
 def model_to_train(config: Config) -> str:

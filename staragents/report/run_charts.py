@@ -45,6 +45,7 @@ def funnel_chart(funnel: dict[str, Any]) -> Chart:
 def losses_chart(funnel: dict[str, Any], most: int = 10) -> Chart:
     losses = [(f"rejected: {reason}", count, MUTED) for reason, count in funnel["rejected"].items()]
     losses += [(f"failed: {stage}", count, ALERT) for stage, count in funnel["failed"].items()]
+    losses += [(f"filtered: {name}", count, MUTED) for name, count in funnel.get("filtered", {}).items()]
     losses = sorted(losses, key=lambda loss: loss[1], reverse=True)[:most]
     counts = [count for _, count, _ in losses]
     bars = _counted(
@@ -56,8 +57,8 @@ def losses_chart(funnel: dict[str, Any], most: int = 10) -> Chart:
     return Chart(
         name="losses",
         title="Where candidates were lost",
-        note="Grey: the text broke a rule and was rejected. Red: an engine or actor failed. "
-        "Each row of it is in quarantine.parquet.",
+        note="Grey: the text broke a rule and was rejected, or a filter dropped it from the dataset. Red: an "
+        "engine or actor failed. The rows are in quarantine.parquet and filtered.parquet.",
         figure=figure([bars], _silent_axis(counts), names_axis([name for name, _, _ in losses]), bargap=0.35)
         if losses
         else None,

@@ -252,6 +252,7 @@ def _number_keys() -> list[str]:
     settings.run.max_tokens = settings.run.patience = 2
     settings.run.max_minutes = 1.0
     settings.models["writer"].resources = settings.scoring.target.resources = {"custom": 1.0}
+    settings.filters.max_words = 2
     numbers = [key for key, value in leaves(as_dict(settings)) if type(value) in (int, float)]
     return [".".join(key) for key in numbers if key != ("run", "seed")]
 

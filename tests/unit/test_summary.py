@@ -70,6 +70,11 @@ def test_funnel_counts_every_candidate_where_it_ended(tmp_path: Path) -> None:
         "accepted": 1,
         "kept_seed": 2,
         "left_out": 0,
+        "rows": 3,
+        "filtered": {},
+        "flagged": {},
+        "seed_instead": 0,
+        "filtered_out": 0,
         "rejected": {"refusal": 1, "misaligned": 1},
         "failed": {"answer": 1},
     }

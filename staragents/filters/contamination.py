@@ -1,0 +1,88 @@
+"""Overlap with evaluation sets: a model trained on their questions only looks good.
+
+The rule of GPT-3 (arXiv 2005.14165, appendix C): n words in a row in common, case and punctuation aside. A
+text of fewer words counts if a turn consists of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from staragents.errors import BadInput
+from staragents.messages import Conversation
+from staragents.rejects import words
+from staragents.rows.data_files import DataFiles
+from staragents.rows.raw_row import BadRow
+from staragents.rows.row_messages import ALPACA
+
+LEAST_WORDS = 5
+"""Shorter texts of an evaluation set are categories, names and one-word answers."""
+
+
+class Contamination:
+    """Knows every text in the evaluation sets, in whatever column and however nested."""
+
+    def __init__(self, paths: Iterable[str], ngram: int) -> None:
+        """Raises BadInput, naming the setting, if a path can't be read or holds no text to look for."""
+        self._ngram = ngram
+        self._grams: dict[str, str] = {}
+        self._whole: dict[str, str] = {}
+        for number, path in enumerate(paths):
+            before = len(self._grams) + len(self._whole)
+            try:
+                self._read(path)
+            except BadInput as error:
+                raise BadInput(
+                    f"filters.evaluation[{number}]: {problem}" for problem in error.problems
+                ) from error
+            if len(self._grams) + len(self._whole) == before:
+                raise BadInput(
+                    f"filters.evaluation[{number}]: expected texts that no other set has, got none: {path}"
+                )
+
+    def __call__(self, messages: Conversation) -> str | None:
+        for message in messages:
+            found = words(message.content)
+            place = self._whole.get(" ".join(found)) or next(
+                (self._grams[gram] for gram in _grams(found, self._ngram) if gram in self._grams), None
+            )
+            if place:
+                return f"also in {place}"
+        return None
+
+    def _read(self, path: str) -> None:
+        for block in DataFiles(path, ALPACA).blocks():
+            # A table has all columns, its rows only those that a conversation is made of.
+            values: Iterable[Any] = (
+                (row.value for row in block.rows if not isinstance(row, BadRow))
+                if block.table is None
+                else block.table.to_pylist()
+            )
+            first = block.rows[0].row if block.rows else 1
+            for row, value in enumerate(values, first):
+                for text in _texts(value):
+                    self._add(words(text), f"{block.file}:{row}")
+
+    def _add(self, found: list[str], place: str) -> None:
+        if len(found) >= self._ngram:
+            for gram in _grams(found, self._ngram):
+                self._grams.setdefault(gram, place)
+        elif len(found) >= LEAST_WORDS:
+            self._whole.setdefault(" ".join(found), place)
+
+
+def _grams(found: list[str], length: int) -> Iterator[str]:
+    for start in range(len(found) - length + 1):
+        yield " ".join(found[start : start + length])
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)

@@ -1,0 +1,32 @@
+"""The same conversation again."""
+
+from __future__ import annotations
+
+import hashlib
+
+from staragents.messages import Conversation
+from staragents.rejects import words
+
+DIGEST_BYTES = 16
+
+
+class ExactDuplicates:
+    """Conversations of the same words, whatever their case, punctuation and spacing: 100 bytes a row."""
+
+    def __init__(self) -> None:
+        self._kept: set[bytes] = set()
+        self._last = b""
+
+    def find(self, messages: Conversation) -> str | None:
+        digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
+        for message in messages:
+            # A text without words, such as code signs or a sum, is compared as it stands.
+            digest.update(
+                f"\x1e{message.role}\x1f{' '.join(words(message.content)) or message.content}".encode()
+            )
+        self._last = digest.digest()
+        return "an earlier row has the same words" if self._last in self._kept else None
+
+    def keep(self) -> None:
+        """The conversation that `find` looked at last stays in the dataset."""
+        self._kept.add(self._last)

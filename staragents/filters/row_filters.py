@@ -1,0 +1,88 @@
+"""All filters of a config, asked together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from staragents.config import FilterAction, FiltersConfig
+from staragents.filters.block_list import BlockList
+from staragents.filters.contamination import Contamination
+from staragents.filters.duplicates import ExactDuplicates
+from staragents.filters.near_duplicates import NearDuplicates
+from staragents.filters.personal_data import personal_data
+from staragents.filters.secrets import secrets
+from staragents.filters.text import odd_length, refusal, repetition
+from staragents.messages import Conversation
+
+Check = Callable[[Conversation], str | None]
+"""What is wrong with a conversation, in a few words that don't repeat anything private, or None."""
+
+
+@dataclass(slots=True)
+class Finding:
+    """What the filters say of one text. `dropped_by` is the first filter that drops it."""
+
+    flags: list[str] = field(default_factory=list)
+    dropped_by: str | None = None
+    detail: str | None = None
+
+
+class RowFilters:
+    """The same rows in the same order give the same findings.
+
+    Holds a digest of every kept row for duplicates (and a signature for near ones), nothing else.
+    """
+
+    def __init__(self, settings: FiltersConfig) -> None:
+        """Reads the evaluation sets and the block list. Raises BadInput if that can't be done."""
+        self.filtered: Counter[str] = Counter()
+        self.flagged: Counter[str] = Counter()
+        self._checks: list[tuple[str, FilterAction, Check]] = []
+        self._seen: list[ExactDuplicates | NearDuplicates] = []
+        # The cheap ones first; those that look at earlier rows last.
+        self._use("length", settings.length, lambda m: odd_length(m, settings.min_words, settings.max_words))
+        self._use("refusal", settings.refusal, refusal)
+        self._use("secrets", settings.secrets, secrets)
+        self._use("pii", settings.pii, personal_data)
+        if settings.block_list:
+            self._use("blocked", settings.blocked, BlockList(settings.block_list))
+        if settings.evaluation:
+            self._use(
+                "contamination", settings.contamination, Contamination(settings.evaluation, settings.ngram)
+            )
+        self._use("repetition", settings.repetition, repetition)
+        if settings.duplicates is not FilterAction.off:
+            self._use("duplicate", settings.duplicates, self._remembered(ExactDuplicates()))
+        if settings.near_duplicates is not FilterAction.off:
+            self._use(
+                "near_duplicate",
+                settings.near_duplicates,
+                self._remembered(NearDuplicates(settings.similarity)),
+            )
+
+    def look(self, messages: Conversation) -> Finding:
+        """Counts what it finds: one filter for a text that is dropped, every filter for one that is kept."""
+        finding = Finding()
+        for name, action, check in self._checks:
+            detail = check(messages)
+            if detail is None:
+                continue
+            if action is FilterAction.drop:
+                finding.dropped_by, finding.detail = name, detail
+                self.filtered[name] += 1
+                return finding
+            finding.flags.append(name)
+        self.flagged.update(finding.flags)
+        for seen in self._seen:
+            seen.keep()
+        return finding
+
+    def _use(self, name: str, action: FilterAction, check: Check) -> None:
+        if action is not FilterAction.off:
+            self._checks.append((name, action, check))
+
+    def _remembered(self, seen: ExactDuplicates | NearDuplicates) -> Check:
+        self._seen.append(seen)
+        return seen.find
