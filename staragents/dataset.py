@@ -54,9 +54,14 @@ QUARANTINE_SCHEMA = pa.schema(
 
 @dataclass(slots=True)
 class Written:
-    """What became of the seeds. `seed_instead`: the candidate was dropped by a filter, its seed was not."""
+    """What became of the seeds.
+
+    `rewritten` of the `rows` hold a candidate; `seed_instead` hold a seed whose candidate a filter dropped;
+    `filtered_out` seeds have no row, as filters dropped all there was. The counts of filters are by name.
+    """
 
     rows: int = 0
+    rewritten: int = 0
     filtered: dict[str, int] = field(default_factory=dict)
     flagged: dict[str, int] = field(default_factory=dict)
     seed_instead: int = 0
@@ -100,6 +105,7 @@ class _DatasetWriter:
                 away = [row for row in group if row["filter"] is not None]
                 dropped.write_table(pa.Table.from_pylist(away, schema=FILTERED_SCHEMA))
                 self._written.rows += len(kept)
+                self._written.rewritten += sum(row["source"] == "candidate" for row in kept)
         self._written.filtered, self._written.flagged = (
             dict(self._filters.filtered),
             dict(self._filters.flagged),

@@ -13,7 +13,7 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from staragents.config import Config
+from staragents.config import Config, FilterAction
 from staragents.packaged_models import PACKAGED
 from staragents.report.saved_run import REFERENCE, SavedRun
 from staragents.report.wording import number, share
@@ -31,7 +31,23 @@ STEPS = {
     "accepted": "accepted",
     "kept_seed": "seeds kept as they were",
     "left_out": "seeds left out",
+    "seed_instead": "candidates that filters dropped, their seed kept",
+    "filtered_out": "seeds left out by filters",
+    "rows": "rows of the dataset",
 }
+FILTERS = {
+    "duplicate": "duplicates",
+    "near_duplicate": "near_duplicates",
+    "contamination": "contamination",
+    "refusal": "refusal",
+    "repetition": "repetition",
+    "length": "length",
+    "pii": "pii",
+    "secrets": "secrets",
+    "blocked": "blocked",
+}
+"""What the funnel calls a filter, and its setting."""
+BUNDLED_LICENCES = {"bundled:self-instruct": "Apache-2.0"}
 
 
 @dataclass(slots=True)
@@ -47,15 +63,44 @@ class ModelUse:
         return PACKAGED[self.name].licence if self.name in PACKAGED else "see the model's own card"
 
 
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What lies beside the card: the hub's `configs`, and what they hold in words."""
+
+    configs: list[dict[str, Any]]
+    fields: str
+    rows: int
+    report: bool = False
+
+
+FIELDS = (
+    "`dataset.parquet` and `dataset.jsonl` hold one row a seed: `messages` (the conversation), `source` "
+    "(`candidate` or `seed`), `pair`, `reward`, `judge_win`, `target_ifd`, `larger_ifd`, the ids, `flags` "
+    "(what filters found). `filtered.parquet` holds what filters left out.\n"
+    "`candidates/` holds every candidate, winner or loser, with its scores and the probability with which "
+    "its pair was drawn. `quarantine.parquet` holds what failed or was rejected."
+)
+
+
 def write_card(run_dir: str | Path) -> Path:
     """Write README.md from what lies in the run directory; returns its path.
 
     Raises BadInput if the folder is not a run directory that came as far as its summary.
     """
     run = SavedRun.open(run_dir)
-    funnel = run.summary["funnel"]
-    rows = funnel["accepted"] + funnel["kept_seed"]
-    # Autoescape is the net below `md`; only the header and the fenced config are put in as they are.
+    # Or the hub would take every Parquet file in the folder for one dataset.
+    configs = [
+        {"config_name": "default", "data_files": "dataset.parquet"},
+        {"config_name": "candidates", "data_files": "candidates/*.parquet"},
+    ]
+    contents = Contents(configs, FIELDS, run.summary["funnel"]["rows"], report=True)
+    run.folder.write("README.md", card_text(run, contents))
+    return run.folder.path / "README.md"
+
+
+def card_text(run: SavedRun, contents: Contents) -> str:
+    """A card for `contents`. Whatever stands in config, seeds and models only shows as text."""
+    # Autoescape is the net below `md`; only what we wrote ourselves is put in as it is.
     environment = Environment(
         loader=PackageLoader("staragents", "report"),
         autoescape=True,
@@ -65,21 +110,39 @@ def write_card(run_dir: str | Path) -> Path:
         keep_trailing_newline=True,
     )
     environment.filters |= {"md": markdown, "number": number, "share": share}
-    card = environment.get_template("card.md.j2").render(
+    funnel = run.summary["funnel"]
+    return environment.get_template("card.md.j2").render(
         run=run,
+        contents=contents,
+        fields=Markup(contents.fields),
         title=run.title,
         reference=REFERENCE,
         summary=run.summary,
         funnel=funnel,
-        rows=rows,
-        header=Markup(_header(run, rows)),
+        seeds=run.config.seeds.path,
+        seeds_licence=BUNDLED_LICENCES.get(run.config.seeds.path, "as its owner says"),
+        header=Markup(_header(run, contents)),
         steps=[(name, funnel[key]) for key, name in STEPS.items()],
+        filters=list(_filters(run)),
         models=list(models_of(run.config)),
         fence=Markup(_fence(run.config_text)),
         config_text=Markup(run.config_text.rstrip()),
     )
-    run.folder.write("README.md", card)
-    return run.folder.path / "README.md"
+
+
+def _filters(run: SavedRun) -> Iterator[tuple[str, str, int]]:
+    """Name, action and count of every filter that was on."""
+    funnel, settings = run.summary["funnel"], run.config.filters
+    for name, setting in FILTERS.items():
+        action = getattr(settings, setting)
+        needs = {"contamination": settings.evaluation, "blocked": settings.block_list}
+        if action is not FilterAction.off and needs.get(name, True):
+            counts = funnel["filtered"] if action is FilterAction.drop else funnel["flagged"]
+            yield (
+                name.replace("_", " "),
+                "left out" if action is FilterAction.drop else "flagged",
+                counts.get(name, 0),
+            )
 
 
 def markdown(text: object) -> Markup:
@@ -122,21 +185,17 @@ def _kind(model: str, library: str) -> str:
     return "fake" if model == "fake" else library
 
 
-def _header(run: SavedRun, rows: int) -> str:
+def _header(run: SavedRun, contents: Contents) -> str:
     header: dict[str, Any] = {
         "pretty_name": run.title,
         # ISO 639-2 for undetermined: nothing here looks at the language of the seeds.
         "language": ["und"],
-        "license": "unknown",
+        "license": run.config.output.licence,
         "task_categories": ["text-generation"],
-        "size_categories": [next((name for limit, name in SIZES if rows < limit), LARGEST)],
+        "size_categories": [next((name for limit, name in SIZES if contents.rows < limit), LARGEST)],
         "tags": ["instruction-tuning", "synthetic", "staragents"]
         + ["fake-engines"] * bool(run.summary["fake"]),
-        # Or the hub would take every Parquet file in the folder for one dataset.
-        "configs": [
-            {"config_name": "default", "data_files": "dataset.parquet"},
-            {"config_name": "candidates", "data_files": "candidates/*.parquet"},
-        ],
+        "configs": contents.configs,
     }
     return yaml.safe_dump(header, sort_keys=False, allow_unicode=True, width=1_000)
 

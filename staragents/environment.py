@@ -23,6 +23,11 @@ def secret(name: str) -> str | None:
     return os.environ.get(name) or None
 
 
+def hub_token() -> str | None:
+    """`HF_TOKEN`: a token of the Hugging Face hub that may write. Never log what this returns."""
+    return os.environ.get("HF_TOKEN") or None
+
+
 def test_qdrant_url() -> str | None:
     """`STARAGENTS_TEST_QDRANT_URL`: a real Qdrant server for the tests that need one."""
     return os.environ.get("STARAGENTS_TEST_QDRANT_URL") or None

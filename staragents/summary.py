@@ -70,7 +70,8 @@ class _Tally:
         tokens = self.cost.tokens
         wall = run.get("wall_seconds")
         kept_seed = without if keeps_seed else 0
-        dataset = run.get("dataset", {"rows": self.counts["accepted"] + kept_seed})
+        accepted = self.counts["accepted"]
+        dataset = run.get("dataset", {"rows": accepted + kept_seed, "rewritten": accepted})
         summary: dict[str, Any] = {
             "engine": "fake" if fake else "+".join(sorted(set(run.get("engines", {}).values()))) or "unknown",
             "fake": fake,
@@ -83,6 +84,7 @@ class _Tally:
                 "kept_seed": kept_seed,
                 "left_out": 0 if keeps_seed else without,
                 "rows": dataset["rows"],
+                "rewritten": dataset["rewritten"],
                 "filtered": dataset.get("filtered", {}),
                 "flagged": dataset.get("flagged", {}),
                 "seed_instead": dataset.get("seed_instead", 0),

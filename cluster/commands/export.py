@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -36,6 +37,13 @@ from staragents.formats.known import FORMATS
 )
 @click.option("--skip", is_flag=True, help="Leave out rows that the format can't carry, and count them.")
 @click.option("--model", help="The model to train, for the configs. [default: the run's target model]")
+@click.option(
+    "--push-to-hub", "repo", metavar="OWNER/NAME", help="Also upload it with its card, private if new."
+)
+@click.option("--public", is_flag=True, help="With --push-to-hub: a new repository is public.")
+@click.option(
+    "--dry-run", is_flag=True, help="With --push-to-hub: say what would be uploaded, upload nothing."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
 def export(
     run_dir: Path,
@@ -44,6 +52,9 @@ def export(
     validation: float,
     skip: bool,
     model: str | None,
+    repo: str | None,
+    public: bool,
+    dry_run: bool,
     as_json: bool,
 ) -> None:
     """Write the dataset of a run in a trainer's format.
@@ -54,19 +65,40 @@ def export(
     Examples:
       staragents export runs/demo --format sharegpt -o train.jsonl --validation 0.05
       staragents export runs/demo --format dpo -o pairs.parquet
+      HF_TOKEN=... staragents export runs/demo --push-to-hub me/my-dataset
     """
+    if repo is None and (public or dry_run):
+        raise click.UsageError("--public and --dry-run need --push-to-hub")
     from staragents.export.exporter import export
+    from staragents.export.hub import Push, check_push
     from staragents.export.recipes import model_to_train, write_recipes
     from staragents.report.saved_run import SavedRun
 
     run = SavedRun.open(run_dir)
+    if repo is not None:
+        check_push(repo, dry_run)
     output = output or run_dir / "export" / f"{format_name}.jsonl"
     exported = export(run, format_name, output, validation, skip)
     exported.recipes = write_recipes(exported, model or model_to_train(run.config))
-    if as_json:
-        click.echo(json.dumps(exported.as_dict(), ensure_ascii=False))
-    else:
+    told = exported.as_dict()
+    if not as_json:
         show(exported)
+    if repo is not None:
+        push = Push.of(run, exported, repo, private=not public)
+        told["push"] = {"repo": repo, "files": push.sizes(), "dry_run": dry_run}
+        told["push"]["url"] = None if dry_run else push.send()
+        if not as_json:
+            show_push(told["push"])
+    if as_json:
+        click.echo(json.dumps(told, ensure_ascii=False))
+
+
+def show_push(push: dict[str, Any]) -> None:
+    for name, size in push["files"].items():
+        click.echo(f"upload     {name}, {size:,} bytes")
+    click.echo(
+        f"dry run: nothing was uploaded to {push['repo']}" if push["dry_run"] else f"pushed     {push['url']}"
+    )
 
 
 def show(exported: Exported) -> None:
@@ -74,6 +106,8 @@ def show(exported: Exported) -> None:
         click.echo(f"{split:10s} {rows:,} rows  {path}")
     if exported.skipped:
         click.echo(f"left out   {exported.skipped:,} rows that {exported.format} can't carry")
+    if exported.filtered:
+        click.echo(f"left out   {exported.filtered:,} sides of verdicts that the run's filters drop")
     for recipe in exported.recipes:
         click.echo(f"config     {recipe}")
     if exported.fake:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from staragents.errors import BadInput, RunFailed
-from staragents.export.samples import samples
+from staragents.export.samples import Samples
 from staragents.export.split_file import SplitFile, check_output
 from staragents.formats.format import CantCarry
 from staragents.formats.known import FORMATS
@@ -21,6 +21,7 @@ class Exported:
     format: str
     files: dict[str, tuple[Path, int]]
     skipped: int = 0
+    filtered: int = 0
     fake: list[str] = field(default_factory=list)
     recipes: list[Path] = field(default_factory=list)
 
@@ -37,6 +38,7 @@ class Exported:
             "format": self.format,
             "files": {split: {"path": str(path), "rows": rows} for split, (path, rows) in self.files.items()},
             "skipped": self.skipped,
+            "filtered": self.filtered,
             "fake": self.fake,
             "recipes": [str(path) for path in self.recipes],
         }
@@ -56,9 +58,10 @@ def export(
             f"-o: expected a place beside the run's own files, such as {run.folder.path}/export, got {output}"
         )
     target = FORMATS[format_name]
+    samples = Samples(run, format_name)
     skipped = 0
     with SplitFile(output, target.schema, validation) as file:
-        for sampled in samples(run, format_name):
+        for sampled in samples:
             try:
                 row = target.to_row(sampled.sample)
             except CantCarry as problem:
@@ -71,11 +74,14 @@ def export(
                 continue
             file.add(sampled.seed_id, row)
         if not file.has_train:
-            raise RunFailed(_nothing(format_name, skipped))
-        return Exported(format_name, file.publish(), skipped, list(run.summary["fake"]))
+            raise RunFailed(_nothing(format_name, skipped, samples.filtered))
+        files = file.publish()
+    return Exported(format_name, files, skipped, samples.filtered, list(run.summary["fake"]))
 
 
-def _nothing(format_name: str, skipped: int) -> str:
+def _nothing(format_name: str, skipped: int, filtered: int) -> str:
+    if filtered:
+        return f"nothing to export: filters.* of the run drop {filtered} texts, and nothing is left"
     if skipped:
         return (
             f"nothing to export: {format_name} has no place for any of {skipped} rows; try --format messages"

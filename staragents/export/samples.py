@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow.parquet as pq
 
 from staragents.errors import BadInput
-from staragents.export.verdicts import decided, opinions, preferences
+from staragents.export.verdicts import Decided, decided, opinions, preferences
+from staragents.filters.row_filters import RowFilters
 from staragents.messages import conversation
 from staragents.report.saved_run import SavedRun
 
 ROWS_PER_BATCH = 256
+MadeOf = Callable[[list[Decided]], Iterator[Any]]
+VERDICTS: dict[str, MadeOf] = {"dpo": preferences, "kto": opinions}
+"""The formats that are made of verdicts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +29,28 @@ class Sampled:
     sample: Any
 
 
-def samples(run: SavedRun, format_name: str) -> Iterator[Sampled]:
-    """What the format is made of: rows of the dataset, or the verdicts on candidates for dpo and kto.
+class Samples:
+    """What a format is made of: rows of the dataset, or the verdicts on candidates for dpo and kto.
 
-    Raises BadInput if the run wrote no dataset.
+    The dataset is filtered already; of a verdict, both sides must pass the filters of the run.
     """
-    if format_name == "dpo":
-        return _from_verdicts(run, preferences)
-    if format_name == "kto":
-        return _from_verdicts(run, opinions)
-    return _from_dataset(run)
+
+    def __init__(self, run: SavedRun, format_name: str) -> None:
+        """Raises BadInput if the filters' evaluation sets are gone."""
+        self._run = run
+        self._made_of = VERDICTS.get(format_name)
+        self._filters = RowFilters.of_text(run.config.filters) if self._made_of else None
+
+    @property
+    def filtered(self) -> int:
+        """Sides of verdicts that were dropped so far."""
+        return self._filters.filtered.total() if self._filters else 0
+
+    def __iter__(self) -> Iterator[Sampled]:
+        """Raises BadInput if the run wrote no dataset."""
+        if self._made_of is None or self._filters is None:
+            return _from_dataset(self._run)
+        return _from_verdicts(self._run, self._made_of, self._filters)
 
 
 def _from_dataset(run: SavedRun) -> Iterator[Sampled]:
@@ -53,8 +69,12 @@ def _from_dataset(run: SavedRun) -> Iterator[Sampled]:
                 yield Sampled(row["seed_id"], f"{path}:{number}", conversation(row["messages"]))
 
 
-def _from_verdicts(run: SavedRun, made_of: Any) -> Iterator[Sampled]:
+def _from_verdicts(run: SavedRun, made_of: MadeOf, filters: RowFilters) -> Iterator[Sampled]:
     for candidates in run.folder.seeds():
         seed = candidates[0]
-        for sample in made_of(list(decided(candidates, run.config))):
+        verdicts = list(decided(candidates, run.config))
+        sides = dict.fromkeys(side for verdict in verdicts for side in (verdict.winner, verdict.loser))
+        dropped = {side for side in sides if filters.look(side).dropped_by is not None}
+        passed = [v for v in verdicts if v.winner not in dropped and v.loser not in dropped]
+        for sample in made_of(passed):
             yield Sampled(seed.seed_id, f"{run.folder.path}:{seed.seed_row}", sample)

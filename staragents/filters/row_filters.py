@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from staragents.config import FilterAction, FiltersConfig
 from staragents.filters.block_list import BlockList
@@ -61,6 +61,12 @@ class RowFilters:
                 settings.near_duplicates,
                 self._remembered(NearDuplicates(settings.similarity)),
             )
+
+    @classmethod
+    def of_text(cls, settings: FiltersConfig) -> RowFilters:
+        """Without those that look at earlier rows."""
+        off = FilterAction.off
+        return cls(replace(settings, duplicates=off, near_duplicates=off))
 
     def look(self, messages: Conversation) -> Finding:
         """Counts what it finds: one filter for a text that is dropped, every filter for one that is kept."""

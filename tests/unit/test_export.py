@@ -213,6 +213,13 @@ def test_exported_pairs_are_verdicts_of_the_run(run: SavedRun, tmp_path: Path) -
         assert (chosen, rejected) in wins or (rejected, chosen) in wins
 
 
+def test_what_the_filters_of_the_run_drop_is_on_no_side_of_a_pair(run: SavedRun, tmp_path: Path) -> None:
+    (tmp_path / "blocked.txt").write_text("fake\n")  # in every text of a fake engine, in no seed
+    run.config.filters.block_list = str(tmp_path / "blocked.txt")
+    with pytest.raises(RunFailed, match=r"filters\.\* of the run drop \d+ texts"):
+        export(run, "dpo", tmp_path / "dpo.jsonl")
+
+
 def test_no_verdict_at_all_is_said(run_writer: Callable[..., Path], tmp_path: Path) -> None:
     dead = SavedRun.open(run_writer(dead=True))
     with pytest.raises(RunFailed, match="no verdict compares two answers"):

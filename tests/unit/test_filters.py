@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.finish import write_filtered_again
@@ -232,10 +232,11 @@ def test_a_block_list_is_of_words_and_phrases(tmp_path: Path) -> None:
     assert blocked(talk("A BadWord!")) == "a listed word in a turn of the assistant"
     assert blocked(talk("Fine.", "a very, bad phrase")) == "a listed phrase in a turn of the user"
     assert blocked(talk("badwords and a bad phrase")) is None
-    with pytest.raises(BadInput, match="filters.block_list"):
+    with pytest.raises(BadInput, match=r"filters\.block_list"):
         BlockList(str(tmp_path / "none.txt"))
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([talk("a b c"), talk("A b, c!"), talk("x@pumps.de"), talk("")]), max_size=12))
 def test_the_same_rows_give_the_same_findings(rows: list[Conversation]) -> None:
     settings = FiltersConfig()
@@ -250,6 +251,7 @@ def test_the_same_rows_give_the_same_findings(rows: list[Conversation]) -> None:
     assert not [row for row in kept if again.look(row).dropped_by], "what is kept once is kept again"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_no_text_breaks_a_filter(text: str) -> None:
     filters = RowFilters(FiltersConfig())

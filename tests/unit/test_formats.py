@@ -6,7 +6,7 @@ import json
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from staragents.formats import alpaca, prompt_completion, sharegpt
@@ -36,6 +36,7 @@ def on_disk(wanted: Format, row: Row) -> list[Row]:
     return [json.loads(json.dumps(row)), *pa.Table.from_pylist([row], schema=wanted.schema).to_pylist()]
 
 
+@settings(deadline=None)
 @given(conversations)
 def test_messages_to_sharegpt_to_messages_is_the_identity(messages: Conversation) -> None:
     (row,) = {json.dumps(stored) for stored in on_disk(SHAREGPT, sharegpt.to_row(messages))}
@@ -46,6 +47,7 @@ def test_messages_to_sharegpt_to_messages_is_the_identity(messages: Conversation
     ]
 
 
+@settings(deadline=None)
 @given(conversations)
 def test_messages_keep_everything(messages: Conversation) -> None:
     for row in on_disk(MESSAGES, MESSAGES.to_row(messages)):
@@ -53,6 +55,7 @@ def test_messages_keep_everything(messages: Conversation) -> None:
 
 
 @pytest.mark.parametrize("name", ["alpaca", "prompt-completion"])
+@settings(deadline=None)
 @given(messages=exchanges)
 def test_one_exchange_comes_back(name: str, messages: Conversation) -> None:
     wanted = FORMATS[name]
@@ -61,6 +64,7 @@ def test_one_exchange_comes_back(name: str, messages: Conversation) -> None:
 
 
 @pytest.mark.parametrize("module", [alpaca, prompt_completion])
+@settings(deadline=None)
 @given(messages=conversations)
 def test_what_has_no_place_is_an_error_with_its_field(module: object, messages: Conversation) -> None:
     if [message.role for message in messages] == ["user", "assistant"]:
@@ -69,18 +73,21 @@ def test_what_has_no_place_is_an_error_with_its_field(module: object, messages: 
         module.to_row(messages)  # type: ignore[attr-defined]
 
 
+@settings(deadline=None)
 @given(preferences)
 def test_preferences_come_back(preference: Preference) -> None:
     for row in on_disk(DPO, DPO.to_row(preference)):
         assert DPO.from_row(row) == preference
 
 
+@settings(deadline=None)
 @given(conversations, texts)
 def test_two_equal_answers_are_no_preference(prompt: Conversation, answer: str) -> None:
     with pytest.raises(CantCarry, match="got the same"):
         DPO.to_row(Preference(prompt, answer, answer))
 
 
+@settings(deadline=None)
 @given(opinions)
 def test_opinions_come_back(opinion: Opinion) -> None:
     for row in on_disk(KTO, KTO.to_row(opinion)):

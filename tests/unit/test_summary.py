@@ -71,6 +71,7 @@ def test_funnel_counts_every_candidate_where_it_ended(tmp_path: Path) -> None:
         "kept_seed": 2,
         "left_out": 0,
         "rows": 3,
+        "rewritten": 1,
         "filtered": {},
         "flagged": {},
         "seed_instead": 0,

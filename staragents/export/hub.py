@@ -1,0 +1,99 @@
+"""A dataset repository on the Hugging Face hub: the exported files and their card, in one commit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import CommitOperationAdd, HfApi
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
+
+import staragents
+from staragents.dataset_card import Contents, card_text
+from staragents.environment import hub_token
+from staragents.errors import BadInput, RunFailed
+from staragents.export.exporter import Exported
+from staragents.formats.known import FORMATS
+from staragents.report.saved_run import SavedRun
+
+OPTION = "--push-to-hub"
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """What goes into the repository: `README.md` and `data/SPLIT.SUFFIX`. Nothing is sent before `send`."""
+
+    repo: str
+    private: bool
+    card: str
+    files: dict[str, Path]
+
+    @classmethod
+    def of(cls, run: SavedRun, exported: Exported, repo: str, private: bool) -> Push:
+        files = {f"data/{split}{path.suffix}": path for split, (path, _) in exported.files.items()}
+        return cls(repo, private, card_text(run, _contents(exported, files)), files)
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of every file in the repository."""
+        return {
+            "README.md": len(self.card.encode()),
+            **{name: path.stat().st_size for name, path in self.files.items()},
+        }
+
+    def send(self) -> str:
+        """Make the repository if it is not there, and one commit; returns its address.
+
+        Raises BadInput without a token, RunFailed if the hub refuses or can't be reached.
+        """
+        api = HfApi(token=_token(), library_name="staragents", library_version=staragents.__version__)
+        files: dict[str, bytes | Path] = {"README.md": self.card.encode(), **self.files}
+        operations = [CommitOperationAdd(name, content) for name, content in files.items()]
+        try:
+            url = api.create_repo(self.repo, repo_type="dataset", private=self.private, exist_ok=True)
+            api.create_commit(
+                # The name may have come without its owner.
+                url.repo_id,
+                operations,
+                commit_message=f"Dataset made with staragents {staragents.__version__}",
+                repo_type="dataset",
+            )
+        except (OSError, ValueError) as error:
+            raise RunFailed(f"{OPTION}: the hub did not take {self.repo}: {_first_line(error)}") from error
+        return str(url)
+
+
+def check_push(repo: str, dry_run: bool) -> None:
+    """Raises BadInput, before anything is written, if the name or the token is missing or wrong."""
+    try:
+        validate_repo_id(repo)
+    except HFValidationError as error:
+        raise BadInput(f"{OPTION}: expected OWNER/NAME, got {repo!r}") from error
+    if not dry_run:
+        _token()
+
+
+def _token() -> str:
+    token = hub_token()
+    if token is None:
+        raise BadInput(
+            f"{OPTION}: expected a token that may write in the environment variable HF_TOKEN, got none"
+        )
+    return token
+
+
+def _contents(exported: Exported, files: dict[str, Path]) -> Contents:
+    splits: list[dict[str, Any]] = [
+        {"split": split, "path": name} for split, name in zip(exported.files, files, strict=True)
+    ]
+    columns = ", ".join(f"`{name}`" for name in FORMATS[exported.format].schema.names)
+    rows = ", ".join(f"{count:,} in `{split}`" for split, (_, count) in exported.files.items())
+    fields = f"Format `{exported.format}`, columns {columns}. Rows: {rows}."
+    total = sum(count for _, count in exported.files.values())
+    return Contents([{"config_name": "default", "data_files": splits}], fields, total)
+
+
+def _first_line(error: Exception) -> str:
+    """Errors of HTTP have a page of text; tokens stand in headers and are in none of it."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -1,0 +1,162 @@
+"""`export --push-to-hub`, with a fake hub at the edge of the network and everything else real."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+from datasets import load_dataset
+from huggingface_hub import CommitOperationAdd, HfApi
+from huggingface_hub.errors import RepositoryNotFoundError
+
+from cluster.job import cli
+from staragents.errors import BadInput, RunFailed
+from staragents.export import hub
+
+TOKEN = "hf_" + "fakefakefake" * 3
+
+
+class FakeHub:
+    """Keeps what would have been sent."""
+
+    def __init__(self) -> None:
+        self.repos: list[dict] = []
+        self.commits: list[dict] = []
+        self.tokens: list[str] = []
+        self.refuses: Exception | None = None
+
+    def api(self, token: str, **about: str) -> FakeHub:
+        assert set(about) == {"library_name", "library_version"}
+        self.tokens.append(token)
+        return self
+
+    def create_repo(self, repo_id: str, **settings: object) -> object:
+        if self.refuses:
+            raise self.refuses
+        self.repos.append({"repo_id": repo_id, **settings})
+
+        class Url(str):
+            pass
+
+        url = Url(f"https://hub.invalid/datasets/{repo_id}")
+        url.repo_id = repo_id  # type: ignore[attr-defined]
+        return url
+
+    def create_commit(self, repo_id: str, operations: list[CommitOperationAdd], **settings: object) -> None:
+        self.commits.append({"repo_id": repo_id, "operations": operations, **settings})
+
+
+@pytest.fixture
+def fake_hub(monkeypatch: pytest.MonkeyPatch) -> FakeHub:
+    fake = FakeHub()
+    monkeypatch.setattr(hub, "HfApi", fake.api)
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    return fake
+
+
+@pytest.fixture
+def export(finished_run: Path, tmp_path: Path) -> Callable[..., Result]:
+    def call(*more: str, file: str = "data.jsonl") -> Result:
+        output = ["-o", str(tmp_path / file), "--validation", "0.3"]
+        return CliRunner().invoke(
+            cli, ["export", str(finished_run), *output, "--push-to-hub", "me/mine", *more]
+        )
+
+    return call
+
+
+def test_the_fake_hub_has_the_calls_of_the_real_one() -> None:
+    for name in ("create_repo", "create_commit"):
+        assert callable(getattr(HfApi, name))
+    HfApi(token=TOKEN, library_name="staragents", library_version="1")
+
+
+def test_a_push_is_one_commit_of_card_and_files(
+    fake_hub: FakeHub, export: Callable[..., Result], tmp_path: Path
+) -> None:
+    told = export()
+    assert told.exit_code == 0, told.output
+    assert fake_hub.tokens == [TOKEN]
+    assert fake_hub.repos == [
+        {"repo_id": "me/mine", "repo_type": "dataset", "private": True, "exist_ok": True}
+    ]
+    (commit,) = fake_hub.commits
+    assert (commit["repo_id"], commit["repo_type"]) == ("me/mine", "dataset")
+    sent = {operation.path_in_repo: operation.path_or_fileobj for operation in commit["operations"]}
+    assert set(sent) == {"README.md", "data/train.jsonl", "data/validation.jsonl"}
+    assert Path(sent["data/train.jsonl"]).read_bytes() == (tmp_path / "data.jsonl").read_bytes()
+    assert "https://hub.invalid/datasets/me/mine" in told.output
+
+
+def test_the_pushed_repository_opens_by_its_card(
+    fake_hub: FakeHub, export: Callable[..., Result], tmp_path: Path
+) -> None:
+    found = json.loads(export("--json", file="data.parquet").output)
+    repo = tmp_path / "repo"
+    for operation in fake_hub.commits[0]["operations"]:
+        content = operation.path_or_fileobj
+        target = repo / operation.path_in_repo
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content if isinstance(content, bytes) else Path(content).read_bytes())
+    loaded = load_dataset(str(repo), cache_dir=str(tmp_path / "cache"))
+    assert {split: loaded[split].num_rows for split in loaded} == {
+        split: file["rows"] for split, file in found["files"].items()
+    }
+    header = yaml.safe_load((repo / "README.md").read_text().split("---\n")[1])
+    assert "fake-engines" in header["tags"]
+    assert header["size_categories"] == ["n<1K"]
+    assert "report.html" not in (repo / "README.md").read_text()
+
+
+def test_a_dry_run_says_all_and_sends_nothing(
+    fake_hub: FakeHub, export: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HF_TOKEN")
+    told = export("--dry-run", "--json")
+    push = json.loads(told.output)["push"]
+    assert (push["dry_run"], push["url"]) == (True, None)
+    assert set(push["files"]) == {"README.md", "data/train.jsonl", "data/validation.jsonl"}
+    assert all(size > 100 for size in push["files"].values())
+    assert "nothing was uploaded" in export("--dry-run").output
+    assert [*fake_hub.repos, *fake_hub.commits, *fake_hub.tokens] == []
+
+
+def test_without_a_token_nothing_is_written(
+    fake_hub: FakeHub, export: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("HF_TOKEN")
+    told = export()
+    assert isinstance(told.exception, BadInput)
+    assert "HF_TOKEN" in str(told.exception)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_token_is_in_no_output(fake_hub: FakeHub, export: Callable[..., Result], tmp_path: Path) -> None:
+    response = SimpleNamespace(headers={}, request=None, status_code=401)
+    for error in (
+        ConnectionError("no route to host"),
+        RepositoryNotFoundError("401 Client Error.", response=response),
+    ):
+        fake_hub.refuses = error
+        told = export()
+        assert isinstance(told.exception, RunFailed)
+        assert str(told.exception).startswith("--push-to-hub: the hub did not take me/mine: ")
+        assert "\n" not in str(told.exception)
+        assert TOKEN not in f"{told.exception}{told.output}"
+    fake_hub.refuses = None
+    told = export()
+    card = fake_hub.commits[0]["operations"][0].path_or_fileobj.decode()
+    assert TOKEN not in told.output + card
+    assert all(TOKEN not in path.read_text() for path in tmp_path.glob("*.*"))
+
+
+@pytest.mark.parametrize("repo", ["a b/c", "../x/y", "a/b/c", ""])
+def test_a_name_that_is_none_is_bad_input(finished_run: Path, repo: str) -> None:
+    told = CliRunner().invoke(cli, ["export", str(finished_run), "--push-to-hub", repo, "--dry-run"])
+    assert isinstance(told.exception, BadInput)
+    assert f"expected OWNER/NAME, got {repo!r}" in str(told.exception)
