@@ -419,7 +419,7 @@ class FiltersConfig:
     duplicates: FilterAction = FilterAction.drop
     """A conversation with the same words as an earlier row."""
     near_duplicates: FilterAction = FilterAction.off
-    """One that is almost the same (needs the package datasketch); about 0.5 ms and 2.5 kB a row."""
+    """One that is almost the same (needs the package datasketch); about 0.4 ms and 7 kB a row."""
     similarity: float = 0.8
     """near_duplicates: Jaccard similarity of three-word shingles from which rows are almost the same."""
     evaluation: list[str] = field(default_factory=list)

@@ -56,7 +56,8 @@ class Samples:
 def _from_dataset(run: SavedRun) -> Iterator[Sampled]:
     path = run.folder.path / "dataset.parquet"
     try:
-        file = pq.ParquetFile(path)
+        # With pre_buffer, the default, all row groups stay in memory: as much as the file is long.
+        file = pq.ParquetFile(path, pre_buffer=False)
     except (OSError, ValueError) as error:
         raise BadInput(
             f"{path}: expected the dataset of a run that ended or was stopped, got {error}"

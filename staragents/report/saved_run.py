@@ -37,9 +37,22 @@ class SavedRun:
         summary = folder.summary()
         if summary is None:
             raise BadInput(f"{folder.path}: no summary.json: the run did not come to its end yet")
+        summary["funnel"] = _unfiltered(summary["funnel"]) | summary["funnel"]
         return cls(folder, from_yaml(text), text, summary, folder.diagnosis())
 
     @property
     def title(self) -> str:
         """One line, whatever was configured."""
         return " ".join(self.config.output.title.split()) or "Optimised instruction data"
+
+
+def _unfiltered(funnel: dict[str, Any]) -> dict[str, Any]:
+    """What a run of 0.1.0 does not say, as it had no filters."""
+    return {
+        "rows": funnel["accepted"] + funnel["kept_seed"],
+        "rewritten": funnel["accepted"],
+        "filtered": {},
+        "flagged": {},
+        "seed_instead": 0,
+        "filtered_out": 0,
+    }

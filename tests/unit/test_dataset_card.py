@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,6 +51,28 @@ def test_card_holds_funnel_pairs_and_config(run_writer: Callable[..., Path]) -> 
     assert "| keep+careful (base) | 60 |" in body
     (fenced,) = (token for token in parser.parse(body) if token.type == "fence")
     assert fenced.content.rstrip() == (folder / "config.yaml").read_text().rstrip()
+
+
+def test_card_counts_the_filters_that_were_on(run_writer: Callable[..., Path]) -> None:
+    written = {"rows": 50, "rewritten": 30, "filtered": {"duplicate": 4}, "flagged": {"pii": 2}}
+    _, body = split(write_card(run_writer(facts={"dataset": written})))
+    assert "50 instruction-tuning samples: 30 rewritten by language models and chosen, 20 kept" in body
+    assert "| duplicate | left out | 4 |" in body
+    assert "| pii | flagged | 2 |" in body
+    assert "near duplicate |" not in body
+    assert "- Flagged rows are still in there: pii 2." in body
+    assert "Overlap with evaluation sets was not searched for." in body
+
+
+def test_card_of_a_run_before_there_were_filters(run_writer: Callable[..., Path]) -> None:
+    folder = run_writer()
+    summary = json.loads((folder / "summary.json").read_text())
+    funnel = summary["funnel"]
+    rows = funnel["accepted"] + funnel["kept_seed"]
+    for name in ("rows", "rewritten", "filtered", "flagged", "seed_instead", "filtered_out"):
+        del funnel[name]
+    (folder / "summary.json").write_text(json.dumps(summary))
+    assert f"| rows of the dataset | {rows} |" in split(write_card(folder))[1]
 
 
 def test_fake_engines_are_announced_and_tagged(run_writer: Callable[..., Path]) -> None:
