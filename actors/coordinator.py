@@ -14,6 +14,7 @@ from typing import Any
 from actors.finish import write_results
 from actors.generator_client import GeneratorClient
 from actors.memory import Commit
+from actors.memory_client import MemoryClient
 from actors.metrics import RunMetrics
 from actors.progress import Progress
 from actors.scorer_pool import ScorerPool
@@ -81,7 +82,7 @@ class Coordinator:
         self._run = RunDirectory(config.output.dir)
         self._prompts = prompt_hashes(config)
         self.generators = generators
-        self._memory = memory
+        self._memory = MemoryClient(memory, config.memory.timeout_s) if memory is not None else None
         self.scorers = {"target": target, "larger": larger}
         self._pipeline = SeedPipeline(config, generators.generate, target, larger, same_tokenizer)
         self._metrics = RunMetrics(self._run.name, config.run.metrics)
@@ -159,7 +160,7 @@ class Coordinator:
             self._stopping.restore(state["stopping"])
             self._take_up_orphans()
         if self._memory is not None:
-            await self._memory.rewind.remote(self._cursor - 1)
+            await self._memory.rewind(self._cursor - 1)
         feed = self._read_ahead(SeedFile(self.config.seeds).seeds(start=self._cursor))
         for saved in state.get("pending", []):
             seed = next(feed)
@@ -191,7 +192,7 @@ class Coordinator:
         """The same seeds, embedded some way before they are drawn."""
         while batch := list(islice(seeds, READ_AHEAD)):
             if self._memory is not None:
-                self._memory.embed.remote([(seed.seed_id, seed.instruction) for seed in batch])
+                self._memory.embed(batch)
             yield from batch
 
     @property
@@ -236,20 +237,19 @@ class Coordinator:
         settings = self.config.memory
         worth = chosen is not None and not chosen.base and (chosen.reward or 0.0) > settings.min_reward
         pair, reward = (chosen.pair, chosen.reward) if worth and chosen else (None, None)
-        return await self._turn([(order, seed.seed_id, pair, reward)], next_seed)
+        return await self._turn([(order, (seed.seed_id, seed.instruction), pair, reward)], next_seed)
 
     async def _turn(self, commits: list[Commit], next_seed: Seed | None) -> list[Neighbour]:
         if self._memory is None:
             return []
         settings = self.config.memory
         warm = bool(settings.reuse) or self._cursor >= settings.warmup * len(self.config.pairs)
-        recall_for = next_seed.seed_id if next_seed is not None and warm else None
+        recall_for = next_seed if warm else None
         if not commits and recall_for is None:
             return []
         started, outcome = time.monotonic(), "failed"
         try:
-            async with asyncio.timeout(30 + settings.timeout_s):
-                found = await self._memory.turn.remote(commits, recall_for)
+            found = await self._memory.turn(commits, recall_for)
             outcome = "stored" if recall_for is None else "hit" if found else "miss"
             return found
         except Exception as error:

@@ -28,15 +28,17 @@ EMBEDDER_THREADS = 1
 EMBEDDED_AT_ONCE = 256
 BEFORE_THIS_RUN = -1
 
-Commit = tuple[int, str, str | None, float | None]
-"""(order, seed id, the pair worth remembering or None, its reward)."""
+Item = tuple[str, str]
+"""(seed id, instruction)."""
+Commit = tuple[int, Item, str | None, float | None]
+"""(order, seed, the pair worth remembering or None, its reward)."""
 
 
 class MemoryActor:
     """Undecorated: `cluster.pools` makes the actor, tests call it as it is.
 
     Ray may restart it, and then calls no `start`: every method does so by itself. Vectors that waited are
-    lost in that case; their seeds are not remembered and recall nothing.
+    lost in that case, and made again at their seeds' turns.
     """
 
     def __init__(
@@ -107,8 +109,8 @@ class MemoryActor:
             return FakeEmbedder()
         return Embedder(self._model_path, EMBEDDER_THREADS)
 
-    async def embed(self, items: Sequence[tuple[str, str]]) -> None:
-        """Embed (seed id, instruction) items and keep the vectors until their seeds are committed."""
+    async def embed(self, items: Sequence[Item]) -> None:
+        """Embed seeds and keep the vectors until they are committed."""
         # Before anything waits: a `turn` that follows must find that its vector is under way.
         loop = asyncio.get_running_loop()
         waiting = {seed_id: loop.create_future() for seed_id, _ in items}
@@ -128,24 +130,28 @@ class MemoryActor:
                 if not future.done():
                     future.set_result(None)
 
-    async def turn(self, commits: Sequence[Commit], recall_for: str | None) -> list[Neighbour]:
-        """Remember what committed seeds taught, drop their vectors, then recall for another seed."""
+    async def turn(self, commits: Sequence[Commit], recall_for: Item | None) -> list[Neighbour]:
+        """Remember what committed seeds taught, drop their vectors, then recall for another seed.
+
+        The same turn again has the same effect and answer.
+        """
         await self._ready()
-        for order, seed_id, pair, reward in commits:
-            kept = self._kept.pop(seed_id, None)
-            if pair is None or reward is None or kept is None:
-                continue
-            vector = await kept
-            if vector is not None:
-                point_id = stable_id(self._run_name, str(order), seed_id, pair)
-                await self._bank.insert(Memory(point_id, order, seed_id, pair, reward, vector))
-        under_way = self._kept.get(recall_for) if recall_for is not None else None
-        if under_way is None:
-            return []
-        vector = await under_way
+        for order, (seed_id, instruction), pair, reward in commits:
+            if pair is not None and reward is not None:
+                vector = await self._vector(seed_id, instruction)
+                if vector is not None:
+                    point_id = stable_id(self._run_name, str(order), seed_id, pair)
+                    await self._bank.insert(Memory(point_id, order, seed_id, pair, reward, vector))
+            self._kept.pop(seed_id, None)
+        vector = await self._vector(*recall_for) if recall_for is not None else None
         if vector is None:
             return []
         return [found.neighbour() for found in await self._bank.recall(vector)]
+
+    async def _vector(self, seed_id: str, instruction: str) -> NDArray[np.float32] | None:
+        if seed_id not in self._kept:
+            await self.embed([(seed_id, instruction)])
+        return await self._kept[seed_id]
 
     async def rewind(self, order: int) -> None:
         """Go back to the moment seed `order` was committed (-1: nothing was); vectors kept so far go too."""

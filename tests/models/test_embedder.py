@@ -49,14 +49,10 @@ async def test_the_memory_actor_recalls_by_meaning() -> None:
     bank = MemoryActor(MemoryConfig(neighbours=1), None, resolve_model(MODEL), "run")
     facts = await bank.start()
     assert (facts["embedder"], facts["size"]) == ("sentence-transformers", 384)
-    await bank.embed(
-        [
-            ("s0", "Sort a list of numbers in Python."),
-            ("s1", "List three French rivers."),
-            ("s2", "Name some rivers in France."),
-        ]
-    )
-    found = await bank.turn([(0, "s0", "code+x", 0.9), (1, "s1", "geography+x", 0.4)], "s2")
+    code = ("s0", "Sort a list of numbers in Python.")
+    list_rivers, name_rivers = ("s1", "List three French rivers."), ("s2", "Name some rivers in France.")
+    await bank.embed([code, list_rivers, name_rivers])
+    found = await bank.turn([(0, code, "code+x", 0.9), (1, list_rivers, "geography+x", 0.4)], name_rivers)
     assert [n.pair for n in found] == ["geography+x"]
     assert found[0].similarity > 0.7
 

@@ -35,10 +35,10 @@ async def test_a_winner_is_recalled_for_a_similar_seed_and_for_no_other() -> Non
     bank = actor()
     await bank.start()
     await bank.embed([("s0", RIVER), ("s1", ANOTHER_RIVER), ("s2", SORTING)])
-    (neighbour,) = await bank.turn([(0, "s0", "a+b", 0.75)], "s1")
+    (neighbour,) = await bank.turn([(0, ("s0", RIVER), "a+b", 0.75)], ("s1", ANOTHER_RIVER))
     assert (neighbour.pair, neighbour.reward) == ("a+b", 0.75)
     assert 0.5 <= neighbour.similarity < 1
-    assert await bank.turn([], "s2") == []
+    assert await bank.turn([], ("s2", SORTING)) == []
     stats = await bank.stats()
     assert (stats["points"], stats["queries"], stats["hits"], stats["failures"]) == (1, 2, 1, 0)
 
@@ -46,16 +46,15 @@ async def test_a_winner_is_recalled_for_a_similar_seed_and_for_no_other() -> Non
 async def test_a_seed_without_a_winner_is_not_remembered() -> None:
     bank = actor()
     await bank.embed([("s0", RIVER), ("s1", RIVER)])
-    assert await bank.turn([(0, "s0", None, None)], "s1") == []
+    assert await bank.turn([(0, ("s0", RIVER), None, None)], ("s1", RIVER)) == []
     assert (await bank.stats())["points"] == 0
 
 
 async def test_committed_vectors_are_dropped() -> None:
     bank = actor()
     await bank.embed([("s0", RIVER), ("s1", RIVER)])
-    await bank.turn([(0, "s0", "a+b", 0.5)], None)
-    assert await bank.turn([], "s0") == []
-    assert len(await bank.turn([], "s1")) == 1
+    await bank.turn([(0, ("s0", RIVER), "a+b", 0.5), (1, ("s1", RIVER), None, None)], None)
+    assert bank._kept == {}
 
 
 async def test_recall_waits_for_an_embedding_that_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +70,7 @@ async def test_recall_waits_for_an_embedding_that_is_under_way(monkeypatch: pyte
     await bank.start()
     embedding = asyncio.ensure_future(bank.embed([("s0", RIVER), ("s1", RIVER)]))
     await asyncio.sleep(0)
-    turn = asyncio.ensure_future(bank.turn([(0, "s0", "a+b", 0.5)], "s1"))
+    turn = asyncio.ensure_future(bank.turn([(0, ("s0", RIVER), "a+b", 0.5)], ("s1", RIVER)))
     await asyncio.sleep(0.05)
     assert not turn.done()
     may_embed.set()
@@ -90,32 +89,41 @@ async def test_an_embedder_that_fails_costs_memory_and_not_the_run(
     monkeypatch.setattr(FakeEmbedder, "embed", broken)
     with caplog.at_level(logging.WARNING):
         await bank.embed([("s0", RIVER), ("s1", RIVER)])
-    assert await bank.turn([(0, "s0", "a+b", 0.5)], "s1") == []
+    assert await bank.turn([(0, ("s0", RIVER), "a+b", 0.5)], ("s1", RIVER)) == []
     assert "no memory left" in caplog.text
 
 
-async def test_a_seed_nobody_embedded_recalls_nothing() -> None:
-    assert await actor().turn([(0, "unknown", "a+b", 0.5)], "also-unknown") == []
+async def test_a_restarted_actor_embeds_again_what_it_had_and_repeats_a_turn(tmp_path: Path) -> None:
+    turn = ([(0, ("s0", RIVER), "a+b", 0.5)], ("s1", ANOTHER_RIVER))
+    before, after = actor(tmp_path), actor(tmp_path)
+    await before.embed([("s0", RIVER), ("s1", ANOTHER_RIVER)])
+    recalled = await before.turn(*turn)
+    await before.close()
+    assert len(recalled) == 1
+    assert await after.turn(*turn) == recalled
+    assert (await after.stats())["points"] == 1
+    await after.close()
 
 
 async def test_vectors_of_seeds_that_are_never_committed_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "KEPT_LIMIT", 2)
     bank = actor(min_similarity=-1.0)
     await bank.embed([("s0", RIVER), ("s1", SORTING), ("s2", RIVER), ("s3", RIVER)])
-    await bank.turn([(0, "s0", "lost+x", 0.5), (2, "s2", "kept+x", 0.5)], None)
-    assert [n.pair for n in await bank.turn([], "s3")] == ["kept+x"]
+    assert set(bank._kept) == {"s2", "s3"}
+    await bank.turn([(0, ("s0", RIVER), "late+x", 0.5), (2, ("s2", RIVER), "kept+x", 0.5)], None)
+    assert {n.pair for n in await bank.turn([], ("s3", RIVER))} == {"late+x", "kept+x"}
 
 
 async def test_a_resumed_run_recalls_what_was_committed_before_its_checkpoint(tmp_path: Path) -> None:
     first = actor(tmp_path)
     await first.embed([(f"s{i}", RIVER) for i in range(3)])
-    await first.turn([(i, f"s{i}", f"{i}+x", 0.5) for i in range(3)], None)
+    await first.turn([(i, (f"s{i}", RIVER), f"{i}+x", 0.5) for i in range(3)], None)
     await first.close()
     second = actor(tmp_path)
     assert (await second.start())["points"] == 3
     await second.rewind(1)
     await second.embed([("s9", RIVER)])
-    assert {n.pair for n in await second.turn([], "s9")} == {"0+x", "1+x"}
+    assert {n.pair for n in await second.turn([], ("s9", RIVER))} == {"0+x", "1+x"}
     await second.close()
 
 
@@ -160,7 +168,7 @@ async def test_winners_of_an_earlier_run_are_recalled_and_outlive_a_rewind(tmp_p
         await bank.start()
         await bank.rewind(-1)
         await bank.embed([("new", ANOTHER_RIVER)])
-        assert [(n.pair, n.reward) for n in await bank.turn([], "new")] == [("a+x", 0.75)]
+        assert [(n.pair, n.reward) for n in await bank.turn([], ("new", ANOTHER_RIVER))] == [("a+x", 0.75)]
         assert (await bank.stats())["points"] == 2
         await bank.close()
 

@@ -32,7 +32,7 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
         seeds = [("s0", "Name a river."), ("s1", "Name a short river."), ("s2", "Sort numbers.")]
         await bank.embed(seeds)
         pairs = ["deepen+direct", "deepen+direct", HOSTILE]
-        await bank.turn([(n, f"s{n}", pair, 0.25 * (n + 1)) for n, pair in enumerate(pairs)], None)
+        await bank.turn([(n, seeds[n], pair, 0.25 * (n + 1)) for n, pair in enumerate(pairs)], None)
         await bank.close()
 
     asyncio.run(fill())
