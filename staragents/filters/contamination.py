@@ -14,7 +14,6 @@ from staragents.messages import Conversation
 from staragents.rejects import words
 from staragents.rows.data_files import DataFiles
 from staragents.rows.raw_row import BadRow
-from staragents.rows.row_messages import ALPACA
 
 LEAST_WORDS = 5
 """Shorter texts of an evaluation set are categories, names and one-word answers."""
@@ -52,7 +51,7 @@ class Contamination:
         return None
 
     def _read(self, path: str) -> None:
-        for block in DataFiles(path, ALPACA).blocks():
+        for block in DataFiles(path, ()).blocks():
             # A table has all columns, its rows only those that a conversation is made of.
             values: Iterable[Any] = (
                 (row.value for row in block.rows if not isinstance(row, BadRow))
