@@ -24,8 +24,9 @@ REASONS_SHOWN = 10
 @click.argument("overrides", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 def validate(config: str, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Check config and seeds and show what a run would do: the row formats found, what is wrong with bad
-    rows, and a sample of seeds.
+    """Check config and seeds and show what a run would do.
+
+    Of the seeds: which row formats were found, what is wrong with bad rows, and a sample.
 
     \b
     Examples:

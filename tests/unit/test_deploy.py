@@ -222,7 +222,7 @@ def test_slurm_starts_ray_on_every_node_and_saves_before_the_limit(tmp_path: Pat
         (tmp_path / name).chmod(0o755)
     (tmp_path / "job.py").write_text(
         "import os, signal, sys, time\n"
-        "def stop(*_):\n    print('saved', flush=True); time.sleep(0.3); sys.exit(130)\n"
+        "def stop(*_):\n    os.write(1, b'saved\\n'); time.sleep(0.3); sys.exit(130)\n"
         "signal.signal(signal.SIGTERM, stop)\n"
         "print(sys.argv[1:], os.environ['RAY_ADDRESS'], flush=True)\n"
         "time.sleep(30)\n"
