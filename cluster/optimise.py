@@ -102,27 +102,30 @@ def carry_out(work: Work, pools: Pools, watcher: Watcher, cache: Path | None = N
     coordinator = start_coordinator(work.config, work.scan, pools, _facts(work.config, work.scan), cache)
     try:
         with announced(work.run), Scaling(work.config, pools, coordinator, watcher.say):
-            return _follow(coordinator, watcher)
+            return _follow(work.run, coordinator, watcher)
     finally:
         ray.kill(coordinator)
 
 
-def _follow(coordinator: Any, watcher: Watcher) -> Outcome:
-    """Wait for the end; a coordinator that died is restarted by Ray and goes on from its last snapshot."""
-    for attempt in range(COORDINATOR_TRIES):
+def _follow(run: RunDirectory, coordinator: Any, watcher: Watcher) -> Outcome:
+    """Wait for the end; a coordinator that died is restarted by Ray and goes on from its last snapshot. It is
+    given up when it dies again and again without saving a seed in between."""
+    deaths, saved = 0, None
+    while True:
         try:
             summary = watcher.follow(coordinator, coordinator.run.remote())
             return Outcome(summary, watcher.draining)
         except (ActorDiedError, ActorUnavailableError) as error:
-            if attempt + 1 == COORDINATOR_TRIES:
-                raise RunFailed(f"the coordinator died {COORDINATOR_TRIES} times: {error}") from error
+            before, saved = saved, (run.state() or {"cursor": 0})["cursor"]
+            deaths = deaths + 1 if saved == before else 1
+            if deaths == COORDINATOR_TRIES:
+                raise RunFailed(f"the coordinator died {deaths} times at seed {saved}: {error}") from error
             watcher.say("the coordinator died; going on from its last checkpoint")
             _await_restart(coordinator)
         except RayTaskError as error:
             if isinstance(error.cause, StarAgentsError):
                 raise error.cause from None
             raise RunFailed(f"the coordinator failed: {error.cause!r}") from error
-    raise AssertionError("unreachable")
 
 
 def _await_restart(coordinator: Any) -> None:

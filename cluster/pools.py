@@ -24,7 +24,6 @@ from staragents.packaged_models import resolve_model
 from staragents.run_directory import RunDirectory
 from staragents.seeds.seed_file import SeedScan
 
-COORDINATOR_RESTARTS = 3
 CLOSE_S = 10.0
 
 
@@ -102,7 +101,7 @@ def start_coordinator(
         .options(
             name=coordinator_name(pools.run_name),
             num_cpus=0,
-            max_restarts=COORDINATOR_RESTARTS,
+            max_restarts=-1,
             # Its loop only waits: a thread of its own for Serve's router would cost a hop per request.
             runtime_env={"env_vars": {"RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0"}},
             # Relative paths in a config are the driver's, so the coordinator should be beside it.
