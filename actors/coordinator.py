@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from actors.finish import write_results
 from actors.generator_client import GeneratorClient
@@ -31,6 +32,8 @@ from staragents.seeds.seed_file import SeedFile, SeedScan
 from staragents.stopping import StopRules
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 ROWS_PER_SHARD = 512
 READ_AHEAD = 64
@@ -119,7 +122,7 @@ class Coordinator:
                     raise RunFailed(broken)
             await self._save()
             finished = not self._window
-            return await asyncio.to_thread(
+            return await self._write(
                 write_results, self._run, self.config, self._scan, self._run_facts(finished)
             )
         finally:
@@ -278,9 +281,18 @@ class Coordinator:
             self._shards.append(name)
         state = self._state()
         if rows:
-            await asyncio.to_thread(self._run.write_shard, name, rows)
-        await asyncio.to_thread(self._run.write_json, "state.json", state)
+            await self._write(self._run.write_shard, name, rows)
+        await self._write(self._run.write_json, "state.json", state)
         self._saved = time.monotonic()
+
+    async def _write(self, step: Callable[..., T], *arguments: Any) -> T:
+        """Raises RunFailed if the disk is full or gone; what was written before is whole."""
+        try:
+            return await asyncio.to_thread(step, *arguments)
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else error
+            line = f"output.dir: can't write to {self._run.path}: {reason}"
+            raise RunFailed(f"{line}; with room there, the same command goes on") from error
 
     def _state(self) -> dict[str, Any]:
         return {

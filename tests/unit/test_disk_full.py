@@ -1,0 +1,65 @@
+"""A disk that is full ends a run with one line; nothing is torn, and with room the same run goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from staragents.config_loading import load_config
+from tests.unit.local_run import decided, local_run
+
+ROOT = Path(__file__).parents[2]
+# The memory bank would be away as soon as its own file is full, and pairs would be drawn without it.
+OVERRIDES = ["seeds.limit=40", "run.admitted_seeds=4", "run.checkpoint_s=0.05", "memory.enabled=false"]
+LIMITED = """
+import asyncio, resource, sys
+from staragents.config_loading import load_config
+from staragents.errors import RunFailed
+from tests.unit.local_run import local_run
+
+# A file may have so many bytes, then writing fails as on a full disk (with another number).
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
+try:
+    asyncio.run(local_run(load_config("configs/fake.yaml", sys.argv[2:])))
+except RunFailed as error:
+    print(error)
+"""
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("runs") / "undisturbed"
+    asyncio.run(local_run(load_config("configs/fake.yaml", [*OVERRIDES, f"output.dir={path}"])))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("limit", "full"),
+    [(20_000, "the state or a shard"), (200_000, "the report, when all seeds are done")],
+)
+def test_a_full_disk_ends_a_run_with_one_line_and_it_goes_on_with_room(
+    undisturbed: Path, tmp_path: Path, limit: int, full: str
+) -> None:
+    path = tmp_path / "run"
+    arguments = [*OVERRIDES, f"output.dir={path}"]
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(limit), *arguments],
+        cwd=ROOT, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.stdout == (
+        f"output.dir: can't write to {path}: File too large; with room there, the same command goes on\n"
+    ), done.stderr
+    assert not list(path.rglob("*.tmp"))
+    whole = decided(undisturbed)
+    part = decided(path)
+    assert part == whole[: len(part)]
+    assert part
+    assert (len(part) == len(whole)) == (limit > 20_000), full
+
+    asyncio.run(local_run(load_config("configs/fake.yaml", arguments)))
+    assert decided(path) == whole
+    assert (path / "dataset.jsonl").read_bytes() == (undisturbed / "dataset.jsonl").read_bytes()
