@@ -1,0 +1,49 @@
+"""A wall clock that jumps by days changes nothing: whatever measures a span reads a monotonic clock."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import itertools
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from staragents.config_loading import load_config
+from tests.unit.local_run import decided, local_run
+
+ROOT = Path(__file__).parents[2]
+WALL_CLOCKS = {("time", "time"), ("time", "time_ns"), ("datetime", "now"), ("datetime", "utcnow")}
+# Tells people since when a run directory is in use; nothing is computed from it.
+SHOWN = {"staragents/run_directory.py"}
+
+
+def test_nothing_but_what_is_shown_reads_the_wall_clock() -> None:
+    readers = set()
+    for package in ("staragents", "actors", "cluster"):
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                match node:
+                    case ast.Attribute(ast.Name(module), name) if (module, name) in WALL_CLOCKS:
+                        readers.add(str(path.relative_to(ROOT)))
+    assert readers == SHOWN
+
+
+def test_jumps_of_a_day_back_and_forth_change_neither_the_run_nor_its_times(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overrides = ["seeds.limit=20", "run.max_minutes=10", "run.checkpoint_s=0.1"]
+    config = load_config("configs/fake.yaml", [*overrides, f"output.dir={tmp_path / 'steady'}"])
+    asyncio.run(local_run(config))
+    days = itertools.cycle([86_400.0, -86_400.0, 0.0])
+    wall = time.time
+    monkeypatch.setattr(time, "time", lambda: wall() + next(days))
+    config = load_config("configs/fake.yaml", [*overrides, f"output.dir={tmp_path / 'jumping'}"])
+    began = time.monotonic()
+    summary = asyncio.run(local_run(config))
+    assert 0 < summary["run"]["wall_seconds"] <= time.monotonic() - began
+    assert summary["run"]["stopped"] is None
+    assert decided(tmp_path / "jumping") == decided(tmp_path / "steady")
+    assert json.loads((tmp_path / "jumping" / "state.json").read_text())["cursor"] == 20
