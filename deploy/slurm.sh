@@ -17,7 +17,8 @@ set -euo pipefail
 cd "${SLURM_SUBMIT_DIR:-.}"
 source .venv/bin/activate
 
-head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+hosts=$(scontrol show hostnames "$SLURM_JOB_NODELIST")
+head=${hosts%%$'\n'*}
 port=$((20000 + SLURM_JOB_ID % 10000))
 export RAY_ADDRESS="$head:$port"
 export RAY_process_group_cleanup_enabled=1
