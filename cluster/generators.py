@@ -15,6 +15,7 @@ from ray.serve.schema import LoggingConfig
 from actors.engines.vllm_engine import vllm_environment
 from actors.generator import Generator
 from actors.generator_client import GeneratorClient, Handle
+from cluster.warden import guarded
 from staragents.config import Config, EngineKind, ModelConfig
 from staragents.environment import ray_address
 from staragents.errors import RunFailed
@@ -49,32 +50,33 @@ def running_generators(config: Config, run_name: str) -> Iterator[dict[str, str]
     """
     apps = {name: f"staragents-{run_name}-{name}" for name in config.models}
     finished = False
-    try:
-        # A filter, as Serve sets the level of its logger when it starts.
-        logging.getLogger("ray.serve").addFilter(_is_warning)
-        serve.start(proxy_location="Disabled", logging_config=QUIET)
-        targets = [
-            serve.RunTarget(
-                target=_application(name, model, model.min_replicas, model.max_replicas),
-                name=app,
-                route_prefix=None,
-            )
-            for (name, model), app in zip(config.models.items(), apps.values(), strict=True)
-        ]
+    with guarded(list(apps.values()), run_name):
         try:
-            serve.run_many(targets)
-        except RuntimeError as error:
-            raise RunFailed(f"a model pool did not start: {_reason(error, apps)}") from error
-        yield apps
-        finished = True
-    finally:
-        for app in apps.values():
-            # Drained replicas free their engines in order; after an interrupt nobody waits for answers that
-            # nobody will read.
-            quietly(serve.delete, app, finished)
-        # A local Ray ends with the command, and Serve with it.
-        if ray_address() and not _others_are_served():
-            quietly(serve.shutdown)
+            # A filter, as Serve sets the level of its logger when it starts.
+            logging.getLogger("ray.serve").addFilter(_is_warning)
+            serve.start(proxy_location="Disabled", logging_config=QUIET)
+            targets = [
+                serve.RunTarget(
+                    target=_application(name, model, model.min_replicas, model.max_replicas),
+                    name=app,
+                    route_prefix=None,
+                )
+                for (name, model), app in zip(config.models.items(), apps.values(), strict=True)
+            ]
+            try:
+                serve.run_many(targets)
+            except RuntimeError as error:
+                raise RunFailed(f"a model pool did not start: {_reason(error, apps)}") from error
+            yield apps
+            finished = True
+        finally:
+            for app in apps.values():
+                # Drained replicas free their engines in order; after an interrupt nobody waits for answers
+                # that nobody will read.
+                quietly(serve.delete, app, finished)
+            # A local Ray ends with the command, and Serve with it.
+            if ray_address() and not _others_are_served():
+                quietly(serve.shutdown)
 
 
 def resize_generator(app: str, name: str, model: ModelConfig, low: int, high: int) -> None:

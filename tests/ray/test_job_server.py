@@ -89,6 +89,17 @@ def test_a_submitted_run_can_be_stopped_and_submitted_again(
     wait_until(lambda: not leftovers(head), "the actors of both jobs to be gone", 60)
 
 
+def test_a_killed_driver_leaves_no_engine_behind(
+    head: Any, tmp_path: Path, start: Callable[..., Any], wait_until: Any
+) -> None:
+    run_dir = tmp_path / "killed"
+    job = start("run", "configs/fake.yaml", *overrides(run_dir, 3.0), **head.environment)
+    wait_until(lambda: cursor(run_dir) >= 1, "the first seeds", 300)
+    assert any("ServeReplica" in name for name in alive(head))
+    job.kill_group()
+    wait_until(lambda: not alive(head), "engines, Serve and warden to be gone", 120)
+
+
 def check_logs(text: str) -> None:
     """Plain lines for whoever reads them in a pod's log."""
     ours = [line for line in text.splitlines() if not any(mark in line for mark in RAYS_OWN)]
@@ -104,6 +115,9 @@ def status(head: Any, name: str) -> str:
 
 def leftovers(head: Any) -> list[str]:
     """Actors that are still alive, Serve's own aside."""
+    return [name for name in alive(head) if "Serve" not in name]
+
+
+def alive(head: Any) -> list[str]:
     found = head.get("/api/v0/actors?filter_keys=state&filter_predicates=%3D&filter_values=ALIVE&limit=1000")
-    names = [actor["class_name"] for actor in found["data"]["result"]["result"]]
-    return [name for name in names if "Serve" not in name]
+    return [actor["class_name"] for actor in found["data"]["result"]["result"]]
