@@ -13,13 +13,11 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from actors.finish import write_results
-from actors.generator_client import GeneratorClient
 from actors.memory import Commit
 from actors.memory_client import MemoryClient
 from actors.metrics import RunMetrics
 from actors.progress import Progress
-from actors.scorer_pool import ScorerPool
-from actors.seed_pipeline import SeedPipeline
+from actors.seed_worker import Worker, WorkState
 from staragents.agents import prompt_hashes
 from staragents.config import Config
 from staragents.config_loading import as_dict, fingerprint
@@ -72,10 +70,7 @@ class Coordinator:
         self,
         config: Config,
         scan: SeedScan,
-        generators: GeneratorClient,
-        target: ScorerPool,
-        larger: ScorerPool,
-        same_tokenizer: bool,
+        worker: Worker,
         memory: Any | None,
         facts: dict[str, Any],
     ) -> None:
@@ -84,10 +79,8 @@ class Coordinator:
         self._facts = facts
         self._run = RunDirectory(config.output.dir)
         self._prompts = prompt_hashes(config)
-        self.generators = generators
+        self.worker = worker
         self._memory = MemoryClient(memory, config.memory.timeout_s) if memory is not None else None
-        self.scorers = {"target": target, "larger": larger}
-        self._pipeline = SeedPipeline(config, generators.generate, target, larger, same_tokenizer)
         self._metrics = RunMetrics(self._run.name, config.run.metrics)
         self._evolution = Evolution(config, config.pairs, total_seeds=scan.seeds)
         self._stopping = StopRules(config.run)
@@ -121,16 +114,17 @@ class Coordinator:
                 if broken:
                     raise RunFailed(broken)
             await self._save()
-            finished = not self._window
+            state = await self.worker.state()
             return await self._write(
-                write_results, self._run, self.config, self._scan, self._run_facts(finished)
+                write_results, self._run, self.config, self._scan, self._run_facts(state)
             )
         finally:
             measuring.cancel()
-            self._export()
+            self._export(await self.worker.state())
             for admitted in self._window:
                 if admitted.task is not None:
                     admitted.task.cancel()
+            await self.worker.stop()
             lock.release()
 
     async def drain(self) -> None:
@@ -139,14 +133,16 @@ class Coordinator:
 
     async def status(self) -> dict[str, Any]:
         """Plain values for the live panel and the log line."""
-        return self.progress.status(
+        state = await self.worker.state()
+        status = self.progress.status(
             in_work=self._in_work(),
             draining=self._draining,
-            counters=self.generators.counters,
+            counters=state.counters,
             standings=self._evolution.standings(),
             seconds=self._seconds(),
             seconds_here=time.monotonic() - self._started,
         )
+        return {**status, "scorers": state.scorers}
 
     # -- the loop's parts, in the order they run ---------------------------------------------------------
 
@@ -213,7 +209,7 @@ class Coordinator:
         elif not self._draining and not stops:
             self._metrics.admitted()
             admitted.task = asyncio.ensure_future(
-                self._pipeline.run(admitted.seed, admitted.draws, admitted.neighbours)
+                self.worker.run(admitted.seed, admitted.draws, admitted.neighbours)
             )
 
     async def _commit(self, admitted: Admitted, candidates: list[Candidate], feed: Iterator[Seed]) -> None:
@@ -328,16 +324,16 @@ class Coordinator:
             now = time.monotonic()
             self._metrics.lagged(max(0.0, now - asleep - LAG_EVERY_S))
             if now - exported > METRICS_EVERY_S:
-                self._export()
+                self._export(await self.worker.state())
                 exported = now
 
-    def _export(self) -> None:
+    def _export(self, state: WorkState) -> None:
         if not self._metrics.enabled:
             return
-        self._metrics.requests(self.generators.counters)
+        self._metrics.requests(state.counters)
         self._metrics.state(
             {"total": self._scan.seeds, "committed": self._cursor, "in_work": self._in_work()},
-            {role: pool.outstanding for role, pool in self.scorers.items()},
+            state.outstanding,
             self._evolution.standings(),
             time.monotonic() - self._saved,
         )
@@ -348,14 +344,14 @@ class Coordinator:
     def _seconds(self) -> float:
         return self._seconds_before + time.monotonic() - self._started
 
-    def _run_facts(self, finished: bool) -> dict[str, Any]:
+    def _run_facts(self, state: WorkState) -> dict[str, Any]:
         stop = self._stopping.stop
         return {
             **self._facts,
-            "finished": finished,
+            "finished": not self._window,
             "stopped": asdict(stop) if stop is not None and self._stopping.stops(self._cursor) else None,
             "wall_seconds": self._seconds(),
             "loop_seconds": time.monotonic() - self._started,
             "memory": self.progress.memory(),
-            "retries": {name: c.retries for name, c in self.generators.counters.items()},
+            "retries": {name: c.retries for name, c in state.counters.items()},
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from typing import Protocol
 
 from ray.exceptions import RayError
@@ -39,6 +39,9 @@ class ModelCounters:
     answers: int = 0
     retries: int = 0
     failures: int = 0
+
+    def __add__(self, other: ModelCounters) -> ModelCounters:
+        return ModelCounters(*map(sum, zip(astuple(self), astuple(other), strict=True)))
 
 
 @dataclass(slots=True)

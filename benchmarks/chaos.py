@@ -3,11 +3,11 @@
     python benchmarks/chaos.py --kills 200 --seed 0
 
 Runs on fake engines, on a cluster of its own with a head and worker nodes, one after the other until all
-kills are done. Baseline: the same config undisturbed. Victims are replicas, scorers, the memory actor with
-its embedder, the coordinator, a node's raylet (another node takes its place) and the driver (the same command
-resumes). Kills come at random moments after the recovery of the one before, some (--overlap) without waiting
-for it. Exit code 1 if candidates or dataset of a run differ from the undisturbed one's, or a run ended by
-itself or stood still.
+kills are done. Baseline: the same config undisturbed. Victims are replicas, scorers, seed workers, the memory
+actor with its embedder, the coordinator, a node's raylet (another node takes its place) and the driver (the
+same command resumes). Kills come at random moments after the recovery of the one before, some (--overlap)
+without waiting for it. Exit code 1 if candidates or dataset of a run differ from the undisturbed one's, or a
+run ended by itself or stood still.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from chaos_job import ChaosJob, damage, settings
 if TYPE_CHECKING:
     from chaos_cluster import ChaosCluster
 
-VICTIMS = ("replica", "scorer", "memory", "coordinator", "raylet", "driver")
+VICTIMS = ("replica", "scorer", "worker", "memory", "coordinator", "raylet", "driver")
 POLL_S = 0.1
 STANDSTILL_S = 180.0
 WRONG_ENDS = 3

@@ -12,10 +12,12 @@ from ray.cluster_utils import Cluster
 ACTORS = {
     "replica": "ServeReplica",
     "scorer": "Scorer",
+    "worker": "SeedWorkerActor",
     "memory": "MemoryActor",
     "coordinator": "CoordinatorActor",
 }
 """Who can be killed by the class of its actor."""
+CPUS_EACH = 2
 GPUS_EACH = 2
 STORE_BYTES = 100_000_000
 STOP_S = 20.0
@@ -66,7 +68,7 @@ class ChaosCluster:
         return f"of node {node.node_id[:8]}"
 
     def _add_node(self) -> None:
-        self._cluster.add_node(num_cpus=0, num_gpus=GPUS_EACH, object_store_memory=STORE_BYTES)
+        self._cluster.add_node(num_cpus=CPUS_EACH, num_gpus=GPUS_EACH, object_store_memory=STORE_BYTES)
 
     def _actors(self, class_name: str) -> list[tuple[str, psutil.Process]]:
         """Live actors of this cluster, by name. Other clusters may run on this machine: what Ray says must be

@@ -52,11 +52,12 @@ class ChaosJob:
 
 
 def settings(seeds: Path, latency_s: float) -> list[str]:
-    """Over configs/fake.yaml: two writers and scorers, memory and frequent checkpoints from the start."""
+    """Over configs/fake.yaml: two of every pool, memory and frequent checkpoints from the start."""
     return [
         f"seeds.path={seeds}", "seeds.limit=null", "run.checkpoint_s=0.3", "memory.warmup=0",
         f"models.writer.fake.latency_s={latency_s}", "models.writer.num_gpus=1",
         "models.writer.min_replicas=2", "models.writer.max_replicas=2", "scoring.target.replicas=2",
+        "run.workers=2",
     ]  # fmt: skip
 
 

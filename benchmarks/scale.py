@@ -1,11 +1,14 @@
-"""What one coordinator can carry: no Ray, no models, the real loop in this process.
+"""What one coordinator can carry.
 
     python benchmarks/scale.py loop --seeds 10000 100000      # candidates/s, memory; baseline: the first size
     python benchmarks/scale.py slots --admitted 128 256 512   # share of busy slots; the limit is 1
+    python benchmarks/scale.py ray --workers 0 2              # CPU of the coordinator; baseline: no workers
 
 `loop` hands finished candidates to the coordinator at once: admission, draws, rewards, learning, shards and
 snapshots are left. `slots` lets every generation take a lognormal time, as 4 replicas of 64 requests each
-would that write and judge, and counts how many of the 256 slots are busy in the middle half of the run.
+would that write and judge, and counts how many of the 256 slots are busy in the middle half of the run. Both
+run the real loop in this process, without Ray. `ray` runs on fake engines through Ray: the CPU time of the
+coordinator's process for a candidate says where one coordinator ends, however many engines there are.
 """
 
 from __future__ import annotations
@@ -21,12 +24,16 @@ from typing import Any
 
 import psutil
 from pipeline import LocalScorer, many_seeds
+from rich.console import Console
 
 from actors import coordinator as coordinator_module
 from actors.coordinator import Coordinator
 from actors.engines.fake_engine import FakeEngine
 from actors.generator_client import GeneratorClient
 from actors.seed_pipeline import SeedPipeline
+from actors.seed_worker import SeedWorker
+from cluster.optimise import optimise
+from cluster.panel import Watcher
 from staragents.config import Config
 from staragents.config_loading import load_config
 from staragents.evolution.policy import Drawn, Neighbour
@@ -38,6 +45,7 @@ from staragents.seeds.seed_file import SeedFile
 ROOT = Path(__file__).parents[1]
 SLOTS = 4 * 64
 SAMPLE_S = 0.1
+LOOK_EVERY_S = 0.5
 
 
 class Finished(SeedPipeline):
@@ -57,6 +65,31 @@ class Finished(SeedPipeline):
             )
             candidate.judge_win, candidate.judge_agreement = share, True
         return candidates
+
+
+class CoordinatorCpu(Watcher):
+    """CPU seconds of the coordinator's process between the first and the last look at a run."""
+
+    def __init__(self) -> None:
+        super().__init__(Console(quiet=True), quiet=True)
+        self._looks: list[tuple[float, int]] = []
+
+    @property
+    def seconds(self) -> float:
+        return self._looks[-1][0] - self._looks[0][0]
+
+    @property
+    def candidates(self) -> int:
+        return self._looks[-1][1] - self._looks[0][1]
+
+    def _wait(self, coordinator: Any, running: Any, every_s: float, show: Any) -> dict[str, Any]:
+        return super()._wait(coordinator, running, LOOK_EVERY_S, self._look)
+
+    def _look(self, status: dict[str, Any]) -> None:
+        for process in psutil.Process().children(recursive=True):
+            if "CoordinatorActor" in process.name():
+                times = process.cpu_times()
+                self._looks.append((times.user + times.system, status["drawn"]))
 
 
 class Slow:
@@ -90,7 +123,8 @@ def make(config: Config, pools: dict[str, Any]) -> Coordinator:
     coordinator_module.write_results = lambda *_: {}  # type: ignore[assignment]
     client = GeneratorClient(pools, dict.fromkeys(pools, 2 * SLOTS), attempts=3)
     scorers: list[Any] = [LocalScorer("target"), LocalScorer("larger")]
-    return Coordinator(config, SeedFile(config.seeds).scan(), client, *scorers, True, None, {})
+    worker = SeedWorker(config, client, *scorers, True)
+    return Coordinator(config, SeedFile(config.seeds).scan(), worker, None, {})
 
 
 def loop(sizes: list[int]) -> None:
@@ -99,7 +133,7 @@ def loop(sizes: list[int]) -> None:
         with tempfile.TemporaryDirectory() as folder:
             config = settings(folder, seeds, "run.admitted_seeds=48")
             coordinator = make(config, {})
-            coordinator._pipeline = Finished(config, None, None, None, True)  # type: ignore[arg-type]
+            coordinator.worker.run = Finished(config, None, None, None, True).run  # type: ignore
             started = time.perf_counter()
             asyncio.run(coordinator.run())
             rate = coordinator.progress.drawn / (time.perf_counter() - started)
@@ -131,6 +165,29 @@ def slots(admitted: list[int], seeds: int, mean_s: float, spread: float) -> None
         print(f"run.admitted_seeds={number}: {100 * share:.1f} % of {SLOTS} slots busy")
 
 
+def through_ray(workers: list[int], seeds: int) -> None:
+    first = 0.0
+    for number in workers:
+        with tempfile.TemporaryDirectory() as folder:
+            config = settings(
+                folder,
+                seeds,
+                f"run.workers={number}",
+                "run.admitted_seeds=64",
+                "models.writer.fake.latency_s=0",
+            )
+            used = CoordinatorCpu()
+            summary = optimise(config, used).summary
+        each = used.seconds / used.candidates
+        first = first or each
+        rate = summary["funnel"]["drawn"] / summary["run"]["loop_seconds"]
+        print(
+            f"{number:2d} workers: {rate:5.0f} candidates/s here; {1e3 * each:.2f} ms of the coordinator's "
+            f"CPU each ({each / first:.2f} of the first): it ends at {1 / each:.0f} candidates/s",
+            flush=True,
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -143,9 +200,14 @@ def main() -> None:
     busy.add_argument("--seeds", type=int, default=1500)
     busy.add_argument("--mean-s", type=float, default=5.0)
     busy.add_argument("--spread", type=float, default=0.5, help="standard deviation of the logarithm")
+    ray = parts.add_parser("ray")
+    ray.add_argument("--workers", type=int, nargs="+", default=[0, 2])
+    ray.add_argument("--seeds", type=int, default=700)
     arguments = parser.parse_args()
     if arguments.part == "loop":
         loop(arguments.seeds)
+    elif arguments.part == "ray":
+        through_ray(arguments.workers, arguments.seeds)
     else:
         slots(arguments.admitted, arguments.seeds, arguments.mean_s, arguments.spread)
 

@@ -11,13 +11,13 @@ from contextlib import closing
 from pathlib import Path
 
 from actors.yardstick import Yardstick
-from cluster.coordinator_actor import Pools
 from cluster.demand import demand_of
 from cluster.generators import generator_client
 from cluster.optimise import Outcome, carry_out, prepare_models, work_of
 from cluster.panel import Watcher
 from cluster.pools import running_memory, running_pools
 from cluster.ray_session import ray_session
+from cluster.seed_worker_actor import Pools
 from staragents.comparison.comparison import Comparison, rows_of, seeds_ifd, warnings_for
 from staragents.comparison.measured import Measured, chosen_candidates, measured
 from staragents.comparison.page import page_of

@@ -70,8 +70,14 @@ def demand_of(config: Config) -> Demand:
     """The pools of a config. Reads headers of model files that are here, loads none."""
     models = [_generator(name, model) for name, model in config.models.items()]
     scoring = config.scoring
+    workers = PoolDemand("seed workers", "run.workers", config.run.workers, config.run.workers, 1.0, 0.0)
     return Demand(
-        (*models, _scorer("target", scoring.target), _scorer("larger", scoring.larger)),
+        (
+            *models,
+            _scorer("target", scoring.target),
+            _scorer("larger", scoring.larger),
+            *((workers,) if config.run.workers else ()),
+        ),
     )
 
 

@@ -101,9 +101,12 @@ def handle(app: str) -> Handle:
     return serve.get_app_handle(app).options(method_name="generate", _by_reference=False)
 
 
-def generator_client(config: Config, apps: dict[str, str], cache: Path | None) -> GeneratorClient:
-    """The way to the running pools `apps`, through a file of answers that runs share, if any."""
-    windows = {name: m.max_replicas * m.max_ongoing for name, m in config.models.items()}
+def generator_client(
+    config: Config, apps: dict[str, str], cache: Path | None, beside: int = 1
+) -> GeneratorClient:
+    """The way to the running pools `apps`, through a file of answers that runs share, if any. One of `beside`
+    clients, which share what the pools may have in flight."""
+    windows = {name: -(-m.max_replicas * m.max_ongoing // beside) for name, m in config.models.items()}
     return GeneratorClient(
         {name: handle(app) for name, app in apps.items()},
         windows,

@@ -16,13 +16,13 @@ import ray
 from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutError, RayTaskError
 
 from actors.finish import write_filtered_again
-from cluster.coordinator_actor import Pools
 from cluster.demand import demand_of
 from cluster.panel import Watcher
 from cluster.pools import running_pools, start_coordinator
 from cluster.ray_session import ray_session
 from cluster.running_job import announced
 from cluster.scaling import Scaling
+from cluster.seed_worker_actor import Pools, running_workers
 from staragents.config import Config
 from staragents.config_loading import fingerprint
 from staragents.errors import BadInput, RunFailed, StarAgentsError
@@ -99,12 +99,14 @@ def optimise(config: Config, watcher: Watcher) -> Outcome:
 
 def carry_out(work: Work, pools: Pools, watcher: Watcher, cache: Path | None = None) -> Outcome:
     """Do the work on pools that are up, the run directory being made. Raises RunFailed, KeyboardInterrupt."""
-    coordinator = start_coordinator(work.config, work.scan, pools, _facts(work.config, work.scan), cache)
-    try:
-        with announced(work.run), Scaling(work.config, pools, coordinator, watcher.say):
-            return _follow(work.run, coordinator, watcher)
-    finally:
-        ray.kill(coordinator)
+    config, scan = work.config, work.scan
+    with running_workers(config, pools, cache) as workers:
+        coordinator = start_coordinator(config, scan, pools, workers, _facts(config, scan), cache)
+        try:
+            with announced(work.run), Scaling(config, pools, coordinator, watcher.say):
+                return _follow(work.run, coordinator, watcher)
+        finally:
+            ray.kill(coordinator)
 
 
 def _follow(run: RunDirectory, coordinator: Any, watcher: Watcher) -> Outcome:

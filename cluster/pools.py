@@ -13,11 +13,12 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.memory import MemoryActor
-from cluster.coordinator_actor import CoordinatorActor, Pools, coordinator_name
+from cluster.coordinator_actor import CoordinatorActor, coordinator_name
 from cluster.demand import demand_of
 from cluster.generators import quietly, running_generators
 from cluster.prewarm import nodes_requested
 from cluster.scorers import scorer_name, start_scorer
+from cluster.seed_worker_actor import Pools
 from staragents.config import Config
 from staragents.errors import RunFailed
 from staragents.packaged_models import resolve_model
@@ -92,7 +93,12 @@ def running_memory(config: Config, run_name: str) -> Iterator[StartingMemory | N
 
 
 def start_coordinator(
-    config: Config, scan: SeedScan, pools: Pools, facts: dict[str, Any], cache: Path | None = None
+    config: Config,
+    scan: SeedScan,
+    pools: Pools,
+    workers: list[str],
+    facts: dict[str, Any],
+    cache: Path | None,
 ) -> Any:
     """The named actor of the run; not detached, so that it goes when the driver goes. `cache` is a file of
     generations that it shares with other runs."""
@@ -109,7 +115,7 @@ def start_coordinator(
                 ray.get_runtime_context().get_node_id(), soft=True
             ),
         )
-        .remote(config, scan, pools, facts, cache)
+        .remote(config, scan, pools, workers, facts, cache)
     )
 
 

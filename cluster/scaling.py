@@ -14,10 +14,10 @@ from ray.exceptions import RayError
 
 from actors.scale_desk import ScaleRequest
 from cluster import capacity
-from cluster.coordinator_actor import Pools
 from cluster.demand import Demand, PoolDemand, demand_of
 from cluster.generators import quietly, resize_generator
 from cluster.scorers import scorer_name, start_scorer
+from cluster.seed_worker_actor import Pools
 from staragents.config import Config
 from staragents.errors import RunFailed, StarAgentsError
 

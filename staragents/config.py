@@ -457,6 +457,9 @@ class RunConfig:
     admitted_seeds: int = 32
     """Seeds in work at once. The draw for a seed knows the results up to this many seeds before it, whatever
     order they finish in: larger keeps big pools busy, smaller learns sooner."""
+    workers: int = 0
+    """Processes beside the coordinator that carry seeds through the models, a CPU each. With 0 the
+    coordinator does it itself. Nothing but speed depends on it."""
     attempts: int = 3
     """Tries of one generation before its candidate goes to quarantine."""
     deadline_s: float = 600.0

@@ -85,6 +85,7 @@ BOUNDS = {
     "filters.min_words": ZERO_OR_MORE,
     "filters.max_words": ONE_OR_MORE,
     "run.admitted_seeds": ONE_OR_MORE,
+    "run.workers": ZERO_OR_MORE,
     "run.attempts": ONE_OR_MORE,
     "run.deadline_s": POSITIVE,
     "run.checkpoint_s": ZERO_OR_MORE,

@@ -48,6 +48,7 @@ MAY_CHANGE = (
     "run.attempts",
     "run.deadline_s",
     "run.checkpoint_s",
+    "run.workers",
     "run.max_error_rate",
     "run.max_tokens",
     "run.max_minutes",

@@ -24,7 +24,7 @@ def test_kills_of_every_kind_cost_and_change_nothing(tmp_path: Path) -> None:
     asyncio.run(local_run(load_config("configs/fake.yaml", [*overrides, f"output.dir={undisturbed}"])))
     done = subprocess.run(
         [
-            sys.executable, "benchmarks/chaos.py", "--kills=6", "--seed=2", "--pause-s=0.5", "--overlap=0",
+            sys.executable, "benchmarks/chaos.py", "--kills=7", "--seed=2", "--pause-s=0.5", "--overlap=0",
             f"--seeds={SEEDS}", "--latency-s=0.5", f"--undisturbed={undisturbed}",
             f"--keep={tmp_path / 'chaos'}", "--json",
         ],

@@ -13,6 +13,7 @@ from actors.coordinator import Coordinator
 from actors.generator import Generator, Refusal
 from actors.generator_client import GeneratorClient, Handle
 from actors.memory import MemoryActor
+from actors.seed_worker import SeedWorker, Worker
 from staragents.config import Config
 from staragents.generation import Generation, GenerationRequest
 from staragents.messages import Conversation
@@ -35,7 +36,7 @@ class LocalHandle:
 
 
 class LocalScorer:
-    outstanding = 0
+    outstanding = size = 0
 
     def __init__(self, role: str) -> None:
         self._model = FakeIfdModel(role)
@@ -64,26 +65,39 @@ async def local_handles(config: Config) -> dict[str, LocalHandle]:
     return handles
 
 
+def local_worker(config: Config, handles: Mapping[str, Handle], **client: Any) -> SeedWorker:
+    return SeedWorker(
+        config,
+        GeneratorClient(
+            dict(handles),
+            {name: model.max_ongoing for name, model in config.models.items()},
+            config.run.attempts,
+            **client,
+        ),
+        LocalScorer("target"),  # type: ignore[arg-type]
+        LocalScorer("larger"),  # type: ignore[arg-type]
+        True,
+        kept=config.run.admitted_seeds if config.run.workers else 0,
+    )
+
+
 async def local_run(
     config: Config,
     before: Callable[[Coordinator], Any] = lambda coordinator: None,
     handles: Mapping[str, Handle] | None = None,
+    workers: Callable[[Callable[[], SeedWorker]], Worker] = lambda make: make(),
     **client: Any,
 ) -> dict[str, Any]:
-    """Run or resume `config`; returns the summary. `before` may change things."""
+    """Run or resume `config`; returns the summary. `before` may change things; `workers` may make several."""
     scan = SeedFile(config.seeds).scan()
     run = RunDirectory(config.output.dir)
     run.create(config, run.check(config))
     handles = handles or await local_handles(config)
     memory = MemoryActor(config.memory, str(run.memory), "", run.name) if config.memory.enabled else None
-    windows = {name: model.max_ongoing for name, model in config.models.items()}
     coordinator = Coordinator(
         config,
         scan,
-        GeneratorClient(dict(handles), windows, config.run.attempts, **client),
-        LocalScorer("target"),  # type: ignore[arg-type]
-        LocalScorer("larger"),  # type: ignore[arg-type]
-        True,
+        workers(lambda: local_worker(config, handles, **client)),
         LocalActor(memory) if memory else None,
         {"engines": {name: model.kind.value for name, model in config.models.items()}},
     )
