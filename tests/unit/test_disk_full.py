@@ -14,7 +14,7 @@ from tests.unit.local_run import decided, local_run
 
 ROOT = Path(__file__).parents[2]
 # The memory bank would be away as soon as its own file is full, and pairs would be drawn without it.
-OVERRIDES = ["seeds.limit=40", "run.admitted_seeds=4", "run.checkpoint_s=0.05", "memory.enabled=false"]
+OVERRIDES = ["seeds.limit=40", "run.admitted_seeds=4", "run.checkpoint_s=0", "memory.enabled=false"]
 LIMITED = """
 import asyncio, resource, sys
 from staragents.config_loading import load_config
@@ -39,7 +39,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(
     ("limit", "full"),
-    [(20_000, "the state or a shard"), (200_000, "the report, when all seeds are done")],
+    [(21_000, "a shard"), (200_000, "the report, when all seeds are done")],
 )
 def test_a_full_disk_ends_a_run_with_one_line_and_it_goes_on_with_room(
     undisturbed: Path, tmp_path: Path, limit: int, full: str
@@ -58,7 +58,7 @@ def test_a_full_disk_ends_a_run_with_one_line_and_it_goes_on_with_room(
     part = decided(path)
     assert part == whole[: len(part)]
     assert part
-    assert (len(part) == len(whole)) == (limit > 20_000), full
+    assert (len(part) == len(whole)) == (limit > 21_000), full
 
     asyncio.run(local_run(load_config("configs/fake.yaml", arguments)))
     assert decided(path) == whole
