@@ -12,6 +12,7 @@ from typing import Any
 from ray.exceptions import ActorDiedError, ActorUnavailableError, RayActorError, RayError
 
 from actors.scorer import pack_rows, unpack_scores
+from staragents.config import ScoringConfig
 from staragents.errors import EngineError
 from staragents.messages import Conversation
 from staragents.scoring.ifd import Score
@@ -32,6 +33,12 @@ class _Row:
     characters: int
     answer: asyncio.Future[tuple[Score, float]]
     tries: int = 0
+
+
+def pack_characters(scoring: ScoringConfig) -> int:
+    """What a pack may hold: some four characters a token, and every answer is scored with its prompt and
+    without."""
+    return 2 * scoring.batch_tokens
 
 
 class ScorerPool:

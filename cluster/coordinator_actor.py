@@ -32,7 +32,9 @@ class CoordinatorActor(Coordinator):
         cache: Path | None,
     ) -> None:
         """Without names of `workers` it works on the seeds itself."""
-        self._replicas = {name: (m.min_replicas, m.max_replicas) for name, m in config.models.items()}
+        self._sizes = {f"models.{key}": (m.min_replicas, m.max_replicas) for key, m in config.models.items()}
+        for role, scorer in (("target", config.scoring.target), ("larger", config.scoring.larger)):
+            self._sizes[f"scoring.{role}"] = (scorer.replicas, scorer.most_replicas)
         self._workers: SeedWorkers | SeedWorkerActor = (
             SeedWorkers([ray.get_actor(name) for name in workers], config.run)
             if workers
@@ -44,12 +46,8 @@ class CoordinatorActor(Coordinator):
 
     async def status(self) -> dict[str, Any]:
         """With the size every pool is meant to have."""
-        status = await super().status()
-        sizes: dict[str, dict[str, int]] = {
-            f"models.{name}": {"min": low, "max": high} for name, (low, high) in self._replicas.items()
-        }
-        sizes |= {f"scoring.{role}": {"min": n, "max": n} for role, n in status["scorers"].items()}
-        return {**status, "pools": sizes}
+        sizes = {key: {"min": low, "max": high} for key, (low, high) in self._sizes.items()}
+        return {**await super().status(), "pools": sizes}
 
     # -- for `staragents scale`, in another process ------------------------------------------------------
 
@@ -65,10 +63,16 @@ class CoordinatorActor(Coordinator):
     async def scaled(self, number: int, problem: str) -> None:
         self._desk.answer(number, problem)
 
-    async def resize_model(self, name: str, low: int, high: int) -> None:
-        """Send a model what `high` replicas can hold."""
-        self._replicas[name] = (low, high)
-        await self._workers.tell("resize_model", name, high)
+    async def resized(self, pool: str, low: int, high: int) -> None:
+        """A pool may have so many replicas: a model is sent what `high` can hold."""
+        self._sizes[pool] = (low, high)
+        section, _, name = pool.partition(".")
+        if section == "models":
+            await self._workers.tell("resize_model", name, high)
+
+    async def load(self) -> dict[str, int]:
+        """Characters that wait for scorers or are at one, by role."""
+        return (await self._workers.state()).outstanding
 
     async def add_scorer(self, role: str, name: str) -> None:
         await self._workers.tell("add_scorer", role, name)

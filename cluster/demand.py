@@ -116,7 +116,7 @@ def _scorer(role: str, model: ScorerModelConfig) -> PoolDemand:
         f"{role} scorer",
         f"scoring.{role}",
         model.replicas,
-        model.replicas,
+        model.most_replicas,
         0.0 if fake else model.num_cpus,
         model.num_gpus,
         None if size is None else size.weight_bytes(each),

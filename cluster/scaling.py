@@ -13,9 +13,11 @@ import ray
 from ray.exceptions import RayError
 
 from actors.scale_desk import ScaleRequest
+from actors.scorer_pool import pack_characters
 from cluster import capacity
 from cluster.demand import Demand, PoolDemand, demand_of
 from cluster.generators import quietly, resize_generator
+from cluster.scorer_load import ScorerLoad
 from cluster.scorers import scorer_name, start_scorer
 from cluster.seed_worker_actor import Pools
 from staragents.config import Config
@@ -24,6 +26,7 @@ from staragents.errors import RunFailed, StarAgentsError
 logger = logging.getLogger(__name__)
 
 POLL_S = 0.5
+LOAD_EVERY_S = 2.0
 
 
 class Scaling:
@@ -41,6 +44,8 @@ class Scaling:
         self._sizes = {key: (pool.replicas, pool.max_replicas) for key, pool in self._demand.items()}
         self._names = {"target": list(pools.target), "larger": list(pools.larger)}
         self._started: dict[str, Any] = {}
+        self._loads = {role: ScorerLoad(pack_characters(config.scoring)) for role in self._names}
+        self._looked = 0.0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="scaling", daemon=True)
 
@@ -69,6 +74,9 @@ class Scaling:
         while not ray.wait([asked], timeout=POLL_S)[0]:
             if self._over.is_set():
                 return
+            if time.monotonic() - self._looked > LOAD_EVERY_S:
+                self._follow_load()
+                self._looked = time.monotonic()
         request: ScaleRequest = ray.get(asked)
         problem = ""
         try:
@@ -87,16 +95,36 @@ class Scaling:
         if section == "models":
             self._resize_model(name, low, high)
         else:
-            self._resize_scorers(name, low)
+            self._resize_scorers(name, min(max(len(self._names[name]), low), high))
+            ray.get(self._coordinator.resized.remote(key, low, high))
         self._sizes[key] = (low, high)
 
     def _resize_model(self, name: str, low: int, high: int) -> None:
         """The window follows a pool that grows and goes ahead of one that shrinks."""
-        resize = self._coordinator.resize_model.remote
+        key = f"models.{name}"
         if high == 0:
-            ray.get(resize(name, low, high))
+            ray.get(self._coordinator.resized.remote(key, low, high))
         resize_generator(self._pools.generators[name], name, self._config.models[name], low, high)
-        ray.get(resize(name, low, high))
+        ray.get(self._coordinator.resized.remote(key, low, high))
+
+    def _follow_load(self) -> None:
+        """Scorers that may be several: as many as what waits for them asks for, and there is room for."""
+        ranges = {role: self._sizes[f"scoring.{role}"] for role in self._names}
+        if all(low == high for low, high in ranges.values()):
+            return
+        outstanding = ray.get(self._coordinator.load.remote())
+        for role, (low, high) in ranges.items():
+            now = len(self._names[role])
+            size = self._loads[role].wanted(time.monotonic(), now, outstanding.get(role, 0), low, high)
+            if size == now:
+                continue
+            try:
+                _check_room(self._demand[f"scoring.{role}"], size - now)
+                self._resize_scorers(role, size)
+            except StarAgentsError as error:
+                logger.info("scoring.%s stays as it is: %s", role, error)
+            else:
+                self._say(f"scoring.{role} has {size} replicas now, by load")
 
     def _resize_scorers(self, role: str, size: int) -> None:
         names = self._names[role]
@@ -124,9 +152,7 @@ class Scaling:
 
     def _tell_all(self) -> None:
         for key, (low, high) in self._sizes.items():
-            section, _, name = key.partition(".")
-            if section == "models":
-                self._coordinator.resize_model.remote(name, low, high)
+            self._coordinator.resized.remote(key, low, high)
         for role, names in self._names.items():
             for name in names:
                 self._coordinator.add_scorer.remote(role, name)

@@ -10,7 +10,7 @@ from typing import Any
 
 import ray
 
-from actors.scorer_pool import ScorerPool
+from actors.scorer_pool import ScorerPool, pack_characters
 from actors.seed_worker import SeedWorker
 from cluster.generators import generator_client, quietly
 from staragents.config import Config
@@ -33,9 +33,7 @@ class SeedWorkerActor(SeedWorker):
 
     def __init__(self, config: Config, pools: Pools, cache: Path | None, beside: int = 1) -> None:
         """`beside` workers share what the pools may have in flight."""
-        run = config.run
-        # Some four characters a token, and every answer is scored twice: with its prompt and without.
-        pack = 2 * config.scoring.batch_tokens
+        run, pack = config.run, pack_characters(config.scoring)
         self._config = config
         self._beside = beside
         super().__init__(

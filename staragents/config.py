@@ -229,7 +229,9 @@ class ScorerModelConfig:
     dtype: str = "auto"
     """auto: bfloat16 on a GPU, float32 on a CPU. The log-softmax is float32 always."""
     replicas: int = 1
-    """Scorer actors of this model."""
+    """Scorer actors of this model, at least."""
+    max_replicas: int | None = None
+    """Grow to so many while rows wait, and shrink again; null never does."""
     num_gpus: float = 0.0
     """GPUs of one actor; a fraction shares a GPU."""
     num_cpus: float = 1.0
@@ -242,6 +244,10 @@ class ScorerModelConfig:
     """8bit or 4bit, where the weights would not fit (needs the package bitsandbytes)."""
     device_map: str | None = None
     """auto spreads a model over the actor's GPUs, if it is bigger than one."""
+
+    @property
+    def most_replicas(self) -> int:
+        return self.replicas if self.max_replicas is None else self.max_replicas
 
 
 @dataclass

@@ -64,6 +64,7 @@ BOUNDS = {
     "evolution.memory_weight": Range(0, 2),
     "evolution.recalled_draws": ZERO_OR_MORE,
     "scoring.*.replicas": ONE_OR_MORE,
+    "scoring.*.max_replicas": ONE_OR_MORE,
     "scoring.*.num_gpus": ZERO_OR_MORE,
     "scoring.*.num_cpus": ZERO_OR_MORE,
     "scoring.*.resources.*": POSITIVE,

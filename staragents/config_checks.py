@@ -164,6 +164,11 @@ def _scoring(config: Config) -> Iterator[str]:
         if scorer.quantization is not None:
             yield from _one_of(f"scoring.{role}.quantization", scorer.quantization, QUANTIZATIONS)
         yield from _gpus(f"scoring.{role}.num_gpus", scorer.num_gpus)
+        if scorer.most_replicas < scorer.replicas:
+            yield (
+                f"scoring.{role}.max_replicas: expected at least replicas ({scorer.replicas}), "
+                f"got {scorer.max_replicas}"
+            )
     cache = config.scoring.cache_path
     if cache is not None and not Path(cache).is_absolute():
         yield f"scoring.cache_path: expected an absolute path, got {shown(cache)}"

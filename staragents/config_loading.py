@@ -36,6 +36,7 @@ MAY_CHANGE = (
     "models.*.api_key_env",
     "models.*.fake.latency_s",
     "scoring.*.replicas",
+    "scoring.*.max_replicas",
     "scoring.*.num_gpus",
     "scoring.*.num_cpus",
     "scoring.*.resources.**",

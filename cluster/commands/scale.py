@@ -21,7 +21,7 @@ def scale(run: str, pool: str, size: str, as_json: bool) -> None:
     """Give a pool of a run that goes on another size.
 
     POOL is a model's name, or target or larger for IFD scorers. RUN is the run directory, or the run's name
-    with RAY_ADDRESS set. MIN:MAX lets a model's pool grow and shrink by itself. Replicas that go finish their
+    with RAY_ADDRESS set. MIN:MAX lets a pool grow and shrink by itself. Replicas that go finish their
     work first; 0 pauses what needs the pool until it is scaled up again. Returns when it is done. Nothing is
     lost, and the dataset stays the same.
 
@@ -41,10 +41,6 @@ def scale(run: str, pool: str, size: str, as_json: bool) -> None:
         try:
             sizes = ray.get(coordinator.status.remote(), timeout=STATUS_S)["pools"]
             key = pool_key(pool, sizes)
-            if key.startswith("scoring.") and low != high:
-                raise BadInput(
-                    f"{key}: expected a number of scorers, got {size}; they don't grow by themselves"
-                )
             problem = ray.get(coordinator.scale.remote(key, low, high))
         except RayError as error:
             reason = str(error).strip().splitlines()[-1]

@@ -52,14 +52,22 @@ class Job:
             time.sleep(0.5)
         return found
 
-    def _marked(self) -> list[str]:
+    def processes(self) -> list[psutil.Process]:
+        """Those that the command has started, and what they have started."""
         found = []
         for process in psutil.process_iter():
             try:
                 if process.environ().get("STARAGENTS_TEST_MARK") == self.mark:
-                    found.append(f"{process.pid} {' '.join(process.cmdline())[:120]}")
+                    found.append(process)
             except (psutil.Error, OSError):
                 continue
+        return found
+
+    def _marked(self) -> list[str]:
+        found = []
+        for process in self.processes():
+            with contextlib.suppress(psutil.Error):
+                found.append(f"{process.pid} {' '.join(process.cmdline())[:120]}")
         return found
 
 

@@ -25,9 +25,15 @@ def cursor(run_dir: Path) -> int:
 def overrides(run_dir: Path, latency_s: float) -> list[str]:
     return [
         f"output.dir={run_dir}", "seeds.limit=40", "run.admitted_seeds=4", "run.checkpoint_s=0.3",
-        "models.writer.max_num_seqs=4", "models.writer.max_replicas=1",
+        "models.writer.max_num_seqs=4", "models.writer.max_replicas=1", "scoring.batch_tokens=64",
         f"models.writer.fake.latency_s={latency_s}",
     ]  # fmt: skip
+
+
+def status(ask: Callable[..., tuple[int, str]], run_dir: Path) -> dict[str, Any]:
+    code, output = ask("status", str(run_dir), "--json")
+    assert code == 0, output
+    return json.loads(output)
 
 
 @pytest.fixture
@@ -47,18 +53,28 @@ def test_pools_are_resized_and_paused_while_a_run_goes_on_and_the_dataset_is_the
     asyncio.run(local_run(load_config(FAKE, overrides(undisturbed, 0.0))))
     job = start("run", FAKE, *overrides(run_dir, 2.0))
     wait_until(lambda: cursor(run_dir) >= 2, "the first seeds", 300)
+
+    # Frozen, they let rows pile up as slow ones would.
+    scorers = [process for process in job.processes() if "ray::Scorer" in " ".join(process.cmdline())]
+    assert len(scorers) == 2
+    for process in scorers:
+        process.suspend()
+    assert ask("scale", str(run_dir), "target", "1:2") == (0, "scoring.target: 1:2\n")
+    wait_until(lambda: status(ask, run_dir)["scorers"]["target"] == 2, "another scorer", 120)
+    for process in scorers:
+        process.resume()
+
     assert ask("scale", str(run_dir), "writer", "0") == (0, "models.writer: 0\n")
     paused_at = cursor(run_dir)
     assert ask("scale", str(run_dir), "target", "3") == (0, "scoring.target: 3\n")
 
-    code, output = ask("status", str(run_dir), "--json")
-    assert code == 0, output
-    status = json.loads(output)
-    assert status["live"]
-    assert status["pools"]["models.writer"] == {"min": 0, "max": 0}
-    assert status["pools"]["scoring.target"] == {"min": 3, "max": 3}
+    paused = status(ask, run_dir)
+    assert paused["live"]
+    assert paused["pools"]["models.writer"] == {"min": 0, "max": 0}
+    assert paused["pools"]["scoring.target"] == {"min": 3, "max": 3}
+    assert paused["scorers"] == {"target": 3, "larger": 1}
     # What was in work when the pool was paused may still be committed, nothing beyond it.
-    assert status["seeds"] <= paused_at + 4 < 40
+    assert paused["seeds"] <= paused_at + 4 < 40
 
     assert ask("scale", str(run_dir), "models.writer", "3") == (0, "models.writer: 3\n")
     before = cursor(run_dir)
@@ -68,6 +84,7 @@ def test_pools_are_resized_and_paused_while_a_run_goes_on_and_the_dataset_is_the
     code, output = job.wait()
     assert code == 0, output
     assert "models.writer has 3 replicas now" in output
+    assert "scoring.target has 2 replicas now, by load" in output
     assert decided(run_dir) == decided(undisturbed)
     assert (run_dir / "dataset.jsonl").read_bytes() == (undisturbed / "dataset.jsonl").read_bytes()
     assert job.left_over() == []

@@ -170,6 +170,12 @@ def set_model(model: ModelConfig) -> Callable[[Config], object]:
             lambda c: setattr(c.scoring.larger, "model", "/gone/model"),
             "scoring.larger.model: expected a hub id",
         ),
+        (
+            lambda c: (
+                setattr(c.scoring.larger, "replicas", 3) or setattr(c.scoring.larger, "max_replicas", 2)
+            ),
+            "scoring.larger.max_replicas: expected at least replicas .3., got 2",
+        ),
         (lambda c: setattr(c.scoring.larger, "num_gpus", 1.5), "scoring.larger.num_gpus: expected a share"),
         (lambda c: setattr(c.judge, "model", "judge"), "judge.model: expected a name from models"),
         (
@@ -250,6 +256,7 @@ def _number_keys() -> list[str]:
     )
     settings.seeds.limit = settings.evolution.recalled_draws = 1
     settings.run.max_tokens = settings.run.patience = 2
+    settings.scoring.target.max_replicas = 2
     settings.run.max_minutes = 1.0
     settings.models["writer"].resources = settings.scoring.target.resources = {"custom": 1.0}
     settings.filters.max_words = 2
