@@ -24,6 +24,8 @@ import psutil
 import pytest
 
 ROOT = Path(__file__).parents[2]
+KEY = "sk-this-key-must-never-be-seen"
+KEY_NAME = "STARAGENTS_TEST_KEY"
 RAY = Path(sys.executable).with_name("ray")
 
 
@@ -161,6 +163,7 @@ class Head:
             env={
                 **os.environ,
                 **self.environment,
+                KEY_NAME: KEY,
                 "RAY_process_group_cleanup_enabled": "1",
             },
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True,
