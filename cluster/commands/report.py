@@ -9,16 +9,36 @@ import click
 
 from staragents.errors import BadInput
 
+# Of more rows a browser would not show the last ones: it ends elements at some 17 million pixels.
+MOST_ROWS = 250_000
+# Browsers hold no string much longer than 500 million characters.
+MOST_TEXT_MIB = 512
+
 
 @click.command()
 @click.argument("run_dir", metavar="RUN", type=click.Path(path_type=Path))
+@click.option(
+    "--rows",
+    type=click.IntRange(0, MOST_ROWS),
+    default=100_000,
+    show_default=True,
+    help="Candidates in the page's table; of more, those of seeds drawn at random.",
+)
+@click.option(
+    "--text-mib",
+    type=click.FloatRange(0, MOST_TEXT_MIB),
+    default=64.0,
+    show_default=True,
+    help="Limit of the texts in the table; the page takes about half of it.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print summary.json instead of the report's place.")
-def report(run_dir: Path, as_json: bool) -> None:
+def report(run_dir: Path, rows: int, text_mib: float, as_json: bool) -> None:
     """Write report.html of a finished or stopped run again.
 
     \b
-    Example:
+    Examples:
       staragents report runs/demo
+      staragents report runs/demo --rows 20000 --text-mib 8
     """
     from staragents.dataset_card import write_card
     from staragents.report.report import write_report
@@ -29,6 +49,6 @@ def report(run_dir: Path, as_json: bool) -> None:
         raise BadInput(
             f"{run_dir}: no summary.json; expected the directory of a run that ended or was stopped"
         )
-    path = write_report(run_dir)
+    path = write_report(run_dir, rows, text_mib)
     write_card(run_dir)
     click.echo(json.dumps(summary, ensure_ascii=False) if as_json else str(path))

@@ -1,4 +1,4 @@
-"""What the charts need of a run's rows, gathered in one pass; bounded, however large the dataset."""
+"""What charts and table need of a run's rows, gathered in one pass; bounded, however large the dataset."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from staragents.report.candidate_table import CandidateTable
 from staragents.report.examples import Examples
 from staragents.report.moments import Mean, Sample
 from staragents.report.rows import Row, is_scored, read_seeds
@@ -42,10 +43,11 @@ class Window(NamedTuple):
 
 @dataclass(slots=True)
 class Evidence:
-    """Samples, windows and examples of one run."""
+    """Samples, windows, examples and table of one run."""
 
     seeds: int
     timeline: Timeline
+    table: CandidateTable
     ifd_accepted: Sample[IfdPoint] = field(default_factory=lambda: Sample(IFD_POINTS))
     ifd_others: Sample[IfdPoint] = field(default_factory=lambda: Sample(IFD_POINTS))
     verdicts: Sample[VerdictPoint] = field(default_factory=lambda: Sample(VERDICT_POINTS))
@@ -56,12 +58,15 @@ class Evidence:
     examples: Examples = field(default_factory=Examples)
 
     @classmethod
-    def gather(cls, shards: Iterable[Path], seeds: int, timeline: Timeline) -> Evidence:
+    def gather(
+        cls, shards: Iterable[Path], seeds: int, timeline: Timeline, table: CandidateTable
+    ) -> Evidence:
         """Read all rows once, in commit order. `seeds` is how many seeds they belong to."""
-        evidence = cls(seeds, timeline)
+        evidence = cls(seeds, timeline, table)
         window, width = Mean(), _window_width(seeds)
         for number, rows in enumerate(read_seeds(shards), start=1):
             evidence.timeline.add_seed(rows)
+            evidence.table.add(rows)
             window.add(float(any(row["neighbours"] for row in rows)))
             if window.value is not None and (window.count == width or number == seeds):
                 evidence.recall.append(Window(number, window.value, window.count))

@@ -15,8 +15,11 @@ from staragents.report.chart import Chart
 from staragents.report.wording import duration, number, share, short
 
 
-def rendered(template: str, drawn: Iterable[Chart], **values: Any) -> str:
-    """The page of a template of this folder, with its style and the scripts that draw `drawn`."""
+def rendered(template: str, drawn: Iterable[Chart], more_scripts: Iterable[str] = (), **values: Any) -> str:
+    """The page of a template of this folder, with its style and the scripts that draw `drawn`.
+
+    `more_scripts` are further scripts of this folder by name, which the template puts where it needs them.
+    """
     # Autoescape does the escaping of every text; `tojson` also neutralises </script> and <!--.
     environment = Environment(
         loader=PackageLoader("staragents", "report"),
@@ -27,7 +30,9 @@ def rendered(template: str, drawn: Iterable[Chart], **values: Any) -> str:
     )
     environment.filters |= {"number": number, "share": share, "short": short, "duration": duration}
     folder = Path(__file__).parent
-    scripts = {"plotly": get_plotlyjs(), "charts": (folder / "report.js").read_text(encoding="utf-8")}
+    files = {"charts": "report", **{name: name for name in more_scripts}}
+    scripts = {name: (folder / f"{file}.js").read_text(encoding="utf-8") for name, file in files.items()}
+    scripts["plotly"] = get_plotlyjs()
     return environment.get_template(template).render(
         figures={chart.name: chart.figure for chart in drawn if chart.figure},
         style=(folder / "report.css").read_text(encoding="utf-8"),

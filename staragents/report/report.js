@@ -9,6 +9,11 @@
     modeBarButtons: [["toImage", "resetScale2d"]],
   };
 
+  // Charts come one by one, when the page has nothing else to do: it scrolls and its table answers meanwhile.
+  function idle() {
+    return new Promise((resume) => (window.requestIdleCallback || setTimeout)(resume));
+  }
+
   function themed(layout) {
     const css = getComputedStyle(document.documentElement);
     const ink = css.getPropertyValue("--ink").trim();
@@ -31,13 +36,24 @@
     return result;
   }
 
-  function draw() {
+  async function draw() {
     for (const name of Object.keys(figures)) {
       const figure = figures[name];
+      await idle();
       Plotly.react(document.getElementById("chart-" + name), figure.data, themed(figure.layout), config);
     }
+    performance.mark("charts-drawn");
   }
 
-  draw();
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  async function start() {
+    if (typeof candidateTable !== "undefined") await candidateTable.ready;
+    await idle();
+    const plotly = document.createElement("script"); // takes a second to run, so not before the rest is there
+    plotly.textContent = document.getElementById("plotly").textContent;
+    document.head.append(plotly);
+    await draw();
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  }
+
+  start();
 })();

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from staragents.diagnosis.certainty import entropy
+from staragents.report.candidate_table import MAX_ROWS, MAX_TEXT_MIB, CandidateTable
 from staragents.report.chart import Chart
 from staragents.report.diagnosis_charts import domains_chart, entropy_chart
 from staragents.report.evidence import Evidence
@@ -29,15 +30,19 @@ from staragents.report.timeline import Moment, Timeline
 Section = tuple[str, list[Chart]]
 
 
-def write_report(run_dir: str | Path) -> Path:
+def write_report(run_dir: str | Path, max_rows: int = MAX_ROWS, max_text_mib: float = MAX_TEXT_MIB) -> Path:
     """Write report.html from what lies in the run directory; returns its path.
 
-    Raises BadInput if the folder is not a run directory that came as far as its summary.
+    Its table holds at most `max_rows` candidates with at most `max_text_mib` of texts. Raises BadInput if
+    the folder is not a run directory that came as far as its summary.
     """
     run = SavedRun.open(run_dir)
     funnel = run.summary["funnel"]
     evidence = Evidence.gather(
-        run.folder.shards(), funnel["finished"], Timeline(run.config, funnel["seeds"], funnel["finished"])
+        run.folder.shards(),
+        funnel["finished"],
+        Timeline(run.config, funnel["seeds"], funnel["finished"]),
+        CandidateTable(run.config, max_rows, max_text_mib),
     )
     run.folder.write("report.html", _page(run, evidence))
     return run.folder.path / "report.html"
@@ -48,6 +53,7 @@ def _page(run: SavedRun, evidence: Evidence) -> str:
     return rendered(
         "report.html.j2",
         [chart for _, charts in sections for chart in charts],
+        more_scripts=["difference", "explanation", "table"],
         run=run,
         title=run.title,
         reference=REFERENCE,
@@ -56,6 +62,7 @@ def _page(run: SavedRun, evidence: Evidence) -> str:
         facts=run.summary["run"],
         sections=sections,
         examples=evidence.examples.chosen(),
+        table=evidence.table,
     )
 
 

@@ -159,15 +159,18 @@ def write_run(
     facts: dict[str, Any] | None = None,
     seeds_per_shard: int = 25,
     dead: bool = False,
+    edit: Callable[[list[Candidate]], None] = lambda seed: None,
 ) -> Path:
     """A finished run directory. `text` replaces every text of seeds and models; `facts` adds to what the
-    coordinator knows; with `dead` engines every candidate failed.
+    coordinator knows; with `dead` engines every candidate failed. `edit` may change each seed's candidates.
     """
     rng = random.Random(7)
     (path / "candidates").mkdir(parents=True)
     made = [make_seed(number, rng, text, pairs) for number in range(seeds)]
     if dead:
         made = [[_failed(candidate) for candidate in seed] for seed in made]
+    for seed in made:
+        edit(seed)
     for part, start in enumerate(range(0, seeds, seeds_per_shard)):
         rows = [candidate for seed in made[start : start + seeds_per_shard] for candidate in seed]
         pq.write_table(candidates_table(rows), path / "candidates" / f"part-{part:06d}.parquet")

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 import pytest
 
 from staragents.errors import BadInput
+from staragents.report.candidate_table import CandidateTable
 from staragents.report.evidence import IFD_POINTS, Evidence
 from staragents.report.report import write_report
 from staragents.report.rows import read_rows
@@ -73,6 +74,11 @@ def chromium(page: Path, tmp_path: Path) -> str:
     done = subprocess.run([program, *flags, page.as_uri()], capture_output=True, text=True, timeout=120)
     shutil.rmtree(profile, ignore_errors=True)
     return done.stdout
+
+
+def gathered(run: SavedRun, seeds: int) -> Evidence:
+    timeline = Timeline(run.config, seeds, seeds)
+    return Evidence.gather(run.folder.shards(), seeds, timeline, CandidateTable(run.config))
 
 
 def ran(dom: str) -> bool:
@@ -153,7 +159,7 @@ def test_hostile_texts_are_shown_and_not_interpreted(run_writer: Callable[..., P
     path = write_report(folder)
     page = Page(path)
     assert "domains" in page.figures
-    assert [tag for tag, _ in page.tags].count("script") == 3
+    assert [tag for tag, _ in page.tags].count("script") == 7
     assert not any(name.startswith("on") for _, attrs in page.tags for name in attrs)
     assert "{{ 7 * 7 }}" in page.text
     assert PAYLOAD.split("\u2028")[0] in page.text
@@ -182,7 +188,7 @@ def test_pairs_whose_names_begin_alike_keep_their_own_rows(run_writer: Callable[
 
 def test_timeline_ends_where_the_policy_stands_and_is_bounded(run_writer: Callable[..., Path]) -> None:
     run = SavedRun.open(run_writer(seeds=230))
-    evidence = Evidence.gather(run.folder.shards(), 230, Timeline(run.config, 230, 230))
+    evidence = gathered(run, 230)
     moments = evidence.timeline.moments
     assert len(moments) <= POINTS + 2
     assert (moments[0].seeds, moments[-1].seeds) == (0, 230)
@@ -196,7 +202,7 @@ def test_timeline_ends_where_the_policy_stands_and_is_bounded(run_writer: Callab
 
 def test_evidence_stays_small_in_a_large_run(run_writer: Callable[..., Path]) -> None:
     run = SavedRun.open(run_writer(seeds=900, seeds_per_shard=300))
-    evidence = Evidence.gather(run.folder.shards(), 900, Timeline(run.config, 900, 900))
+    evidence = gathered(run, 900)
     assert evidence.ifd_others.seen > IFD_POINTS
     assert len(evidence.ifd_others.items) == IFD_POINTS
     assert len(evidence.recall) <= 40
@@ -208,7 +214,7 @@ def test_examples_are_the_best_accepted_then_lost_then_one_a_reject_reason(
     run_writer: Callable[..., Path],
 ) -> None:
     run = SavedRun.open(run_writer())
-    evidence = Evidence.gather(run.folder.shards(), 60, Timeline(run.config, 60, 60))
+    evidence = gathered(run, 60)
     examples = evidence.examples.chosen()
     accepted = [e.row["reward"] for e in examples if e.outcome == "accepted"]
     best = sorted((r["reward"] for r in read_rows(run.folder.shards()) if r["selected"]), reverse=True)

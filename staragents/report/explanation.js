@@ -1,0 +1,89 @@
+// What became of one candidate and why, as nodes: its scores, and its texts beside the seed's.
+// Texts are those of models and users: set as text, never as markup.
+const explanation = (function () {
+  "use strict";
+
+  function element(tag, text, className) {
+    const made = document.createElement(tag);
+    if (text !== undefined) made.textContent = text;
+    if (className) made.className = className;
+    return made;
+  }
+
+  function number(value) {
+    return value === null ? "-" : value.toFixed(3);
+  }
+
+  function count(value) {
+    return value.toLocaleString("en");
+  }
+
+  // `measured` has the columns of the table. `texts` is null where the page has no room for them.
+  function nodes(measured, seed, candidate, texts, place, marksChanges) {
+    const own = texts && texts.candidates[place];
+    const parts = [
+      element("p", candidate.why[0].toUpperCase() + candidate.why.slice(1) + ".", "why"),
+      element("p", `For this seed: ${seed.outcome}.`, "note"),
+      scores(measured, seed, candidate, own && own.judge),
+    ];
+    if (!texts) return [...parts, element("p", `${measured.start} ... (this page has no room for the texts)`)];
+    if (texts.context.length) parts.push(earlierTurns(texts.context));
+    return [...parts, comparison(texts.seed, own, marksChanges)];
+  }
+
+  function scores(measured, seed, candidate, judgeSays) {
+    const orders = { true: ", both orders agree", false: ", the orders disagree", null: "" };
+    const facts = [
+      ["Pair", measured.pair + (candidate.base ? " (base pair)" : "")],
+      ["Propensity", `${number(candidate.propensity)}, ${candidate.neighbours} neighbours recalled`],
+      ["IFD target", `${number(measured.target_ifd)} (seed ${number(seed.target_ifd)})`],
+      ["IFD larger", `${number(measured.larger_ifd)} (seed ${number(seed.larger_ifd)})`],
+      ["IFD gap", number(measured.ifd_gap)],
+      ["Judge win", `${number(measured.judge_win)} (shown first ${number(candidate.judge_win_first)}, `
+        + `second ${number(candidate.judge_win_second)}${orders[candidate.agreement]})`],
+      ["The judge", judgeSays || "-"],
+      ["Difficulty", number(candidate.difficulty)],
+      ["Reward", number(measured.reward)],
+      ["Tokens", `${count(candidate.tokens_in)} read, ${count(candidate.tokens_out)} written`],
+      ["Ids", `row ${seed.row}, seed ${seed.id}, candidate ${candidate.id}`],
+    ];
+    const made = element("dl", undefined, "facts");
+    for (const [name, value] of facts) made.append(element("dt", name), element("dd", value));
+    return made;
+  }
+
+  function earlierTurns(turns) {
+    const made = element("details");
+    made.append(element("summary", turns.length === 1 ? "1 earlier turn" : `${turns.length} earlier turns`));
+    for (const [role, text] of turns) made.append(element("p", `${role}: ${text}`, "text"));
+    return made;
+  }
+
+  // Side by side; words that only one of the two has are marked.
+  function comparison(seed, candidate, marksChanges) {
+    const made = element("div", undefined, "sides");
+    const left = element("div", undefined, "side"), right = element("div", undefined, "side");
+    left.append(element("h4", "Seed"));
+    right.append(element("h4", candidate.exchange ? "Candidate" : "Rejected text"));
+    seed.forEach((text, n) => {
+      const kind = n === 0 ? "text instruction" : "text";
+      const other = candidate.exchange ? candidate.exchange[n] : null;
+      const [before, after] = marksChanges && other !== null
+        ? difference(text, other) : [[[text, true]], [[other, true]]];
+      left.append(marked(before, "del", kind));
+      if (other !== null) right.append(marked(after, "ins", kind));
+    });
+    if (!candidate.exchange) right.append(element("div", candidate.rejected || "No text was kept.", "text"));
+    made.append(left, right);
+    return made;
+  }
+
+  function marked(pieces, tag, kind) {
+    const made = element("div", undefined, kind);
+    made.dir = "auto";
+    for (const [text, kept] of pieces) made.append(kept ? text : element(tag, text));
+    return made;
+  }
+
+  return { element, number, count, nodes };
+})();
