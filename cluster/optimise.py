@@ -23,6 +23,7 @@ from cluster.ray_session import ray_session
 from cluster.running_job import announced
 from cluster.scaling import Scaling
 from cluster.seed_worker_actor import Pools, running_workers
+from staragents.agents import history_notes
 from staragents.config import Config
 from staragents.config_loading import fingerprint
 from staragents.errors import BadInput, RunFailed, StarAgentsError
@@ -87,6 +88,9 @@ def optimise(config: Config, watcher: Watcher) -> Outcome:
         watcher.say(f"{work.run.path} is finished already: {work.done} of {work.scan.seeds} seeds")
         return Outcome(work.summary, interrupted=False)
     watcher.seeds(work.scan, work.done)
+    if work.scan.with_system or work.scan.multi_turn:
+        for note in history_notes(config):
+            watcher.say(note)
     if news := work.run.news(config):
         watcher.say(f"new since the run was last here: {', '.join(news)}")
     with ray_session(demand_of(config)):

@@ -131,6 +131,20 @@ def pairs_from_config(config: Config) -> dict[str, AgentPair]:
     return pairs
 
 
+def history_notes(config: Config) -> list[str]:
+    """A line for every prompt that shows nothing of what comes before the instruction. Response agents of
+    chat models need no place for it: they continue the conversation itself."""
+    agents = agents_from_config(config)
+    found = [("instruction", agent.name, agent.template) for agent in agents.instruction.values()]
+    found += [("response", a.name, a.template) for a in agents.response.values() if not a.chat]
+    return [
+        f"note: agents.{role}.{name}.prompt: {template.filename} has no {{{{ history }}}}, so the agent sees "
+        "no system prompt and no earlier turns"
+        for role, name, template in found
+        if template is not None and "history" not in template.variables
+    ]
+
+
 def candidate_id(seed: Seed, pair: str) -> str:
     """The id of what this pair makes of this seed, the same in every retry and resumed run."""
     return stable_id(seed.seed_id, pair)

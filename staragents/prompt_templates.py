@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateSyntaxError, nodes
+from jinja2 import StrictUndefined, Template, TemplateSyntaxError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from staragents.errors import BadInput
@@ -50,6 +50,8 @@ class PromptTemplate:
             undefined=StrictUndefined, autoescape=False, trim_blocks=True
         )
         self._blocks: list[str] = []
+        self.variables: frozenset[str] = frozenset()
+        """Those that it reads."""
         self._template = self._compile(source)
         empty = {name: "" if isinstance(value, str) else value for name, value in sample.items()}
         for values in (sample, empty):
@@ -96,6 +98,7 @@ class PromptTemplate:
                         f"{self.filename}:{block.lineno}: block: expected {known}, got {block.name}"
                     )
                 self._blocks.append(block.name)
+            self.variables = frozenset(meta.find_undeclared_variables(tree))
             code = self._environment.compile(source, filename=self.filename)
         except TemplateSyntaxError as error:
             raise BadInput(f"{self.filename}:{error.lineno}: {error.message}") from error

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from staragents.config import ModelConfig
 from staragents.errors import EngineDead, EngineError, PromptTooLong
 from staragents.generation import Generation, GenerationRequest, Sampling, TokenLogprobs
-from staragents.messages import Message, as_dicts
+from staragents.messages import as_dicts
+from staragents.system_turn import chat_turns
 
 if TYPE_CHECKING:
     from vllm import RequestOutput, SamplingParams
@@ -135,24 +136,12 @@ class VllmEngine:
                 f"{self.config.model} has no chat template: set models.*.chat=false and give its agents "
                 "a raw prompt such as few_shot"
             )
-        messages = self._fold_system(request.messages) if self._no_system_role else request.messages
+        messages = chat_turns(request.messages, self._tokenizer)
         return list(
             self._tokenizer.apply_chat_template(
                 as_dicts(messages), add_generation_prompt=True, tokenize=True, return_dict=False
             )
         )
-
-    @property
-    def _no_system_role(self) -> bool:
-        # Gemma and Mistral templates raise on a system turn.
-        return "system" not in (self._tokenizer.chat_template or "")
-
-    @staticmethod
-    def _fold_system(messages: tuple[Message, ...]) -> tuple[Message, ...]:
-        if len(messages) < 2 or messages[0].role != "system":
-            return messages
-        first = Message("user", f"{messages[0].content}\n\n{messages[1].content}")
-        return (first, *messages[2:])
 
     @staticmethod
     def _sampling(request: GenerationRequest, room: int) -> SamplingParams:

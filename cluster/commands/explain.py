@@ -44,7 +44,7 @@ def show(console: Console, explanation: Explanation) -> None:
     """Print it. Texts are shown as they are, never read as markup or obeyed by the terminal."""
     first = explanation.rows[0]
     console.print(_text(f"seed {first['seed_id']}, row {first['seed_row']}, number {explanation.number + 1}"))
-    console.print(Panel(_exchange(first["seed_messages"]), title="seed", title_align="left"))
+    console.print(Panel(_conversation(first["seed_messages"]), title="seed", title_align="left"))
     console.print(_draw(explanation))
     for row, why in zip(explanation.rows, explanation.reasons, strict=True):
         style = "green" if row["selected"] else "dim"
@@ -100,6 +100,14 @@ def _candidate(row: Row, why: str) -> Text:
         text.append(printable(f"\nthe judge: {row['judge_reason']}"))
     text.append(printable(f"\n{why}"), style="bold")
     return text
+
+
+def _conversation(messages: list[dict[str, str]]) -> Text:
+    """With all that comes before the last exchange, which every candidate shares."""
+    text = Text(overflow="fold")
+    for turn in messages[:-2]:
+        text.append(printable(f"{turn['role']}: {turn['content']}\n\n"), style="dim")
+    return text.append(_exchange(messages))
 
 
 def _exchange(messages: list[dict[str, str]]) -> Text:

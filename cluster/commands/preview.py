@@ -8,11 +8,12 @@ import tempfile
 from pathlib import Path
 
 import click
-from rich.console import Console
+from rich.console import Console, Group
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from staragents.agents import history_text
 from staragents.config_loading import load_config
 from staragents.printable import printable
 from staragents.records import Candidate, as_row
@@ -77,7 +78,9 @@ def show(console: Console, candidates: list[Candidate]) -> None:
             Text(printable(texts[1].content if texts else candidate.rejected_text or "")),
             Text(_scores(candidate) if not refused else printable(f"rejected: {refused}")),
         )
-    console.print(Panel(table, title=f"row {first.seed_row}", border_style="dim"))
+    before = Text(printable(history_text(first.seed_messages[:-2])), style="dim")
+    shown = Group(before, table) if before else table
+    console.print(Panel(shown, title=f"row {first.seed_row}", border_style="dim"))
 
 
 def _scores(candidate: Candidate) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from staragents.agents import history_notes
 from staragents.config_loading import load_config
 from staragents.messages import as_dicts
 from staragents.printable import printable
@@ -46,6 +47,8 @@ def validate(config: str, overrides: tuple[str, ...], as_json: bool) -> None:
             "bad_rows": scan.bad_rows,
             "duplicates": scan.duplicates,
             "formats": scan.formats,
+            "with_system": scan.with_system,
+            "multi_turn": scan.multi_turn,
             "reasons": scan.reasons,
             "problems": scan.problems,
             "sample": [{"row": seed.row, "messages": as_dicts(seed.messages)} for seed in scan.sample],
@@ -55,7 +58,8 @@ def validate(config: str, overrides: tuple[str, ...], as_json: bool) -> None:
         }
         click.echo(json.dumps(facts))
         return
-    for line in seed_lines(settings.seeds.path, scan):
+    notes = history_notes(settings) if scan.with_system or scan.multi_turn else []
+    for line in [*seed_lines(settings.seeds.path, scan), *notes]:
         click.echo(printable(line))
     click.echo(f"{len(settings.pairs)} pairs: {', '.join(settings.pairs)}")
     click.echo(f"{candidates} candidates to make, policy {settings.evolution.policy}")
@@ -67,6 +71,8 @@ def seed_lines(path: str, scan: SeedScan) -> list[str]:
     """What was found, a line each."""
     lines = [f"{path}: {scan.seeds} seeds, {scan.bad_rows} bad rows, {scan.duplicates} duplicates"]
     lines.append(f"formats: {', '.join(f'{count} {name}' for name, count in scan.formats.items())}")
+    if scan.with_system or scan.multi_turn:
+        lines.append(f"{scan.multi_turn} with earlier turns, {scan.with_system} with a system prompt")
     if len(scan.formats) > 1:
         lines.append("  rows of several formats; seeds.format takes only one of them")
     if scan.bad_rows:

@@ -6,6 +6,7 @@ from typing import Any
 
 from staragents.config import Template
 from staragents.messages import Conversation, as_dicts
+from staragents.system_turn import chat_turns
 
 # The wording of Stanford Alpaca, which models tuned on it expect to the letter.
 _ALPACA_PREAMBLE = (
@@ -24,8 +25,8 @@ def prompt_text(messages: Conversation, template: Template, tokenizer: Any) -> s
     if not any(message.content for message in messages):
         return ""
     if template is Template.chat:
-        text = tokenizer.apply_chat_template(as_dicts(messages), tokenize=False, add_generation_prompt=True)
-        return str(text)
+        turns = as_dicts(chat_turns(messages, tokenizer))
+        return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
     if template is Template.alpaca:
         return _alpaca(messages)
     return "".join(f"{message.content}\n" for message in messages if message.content)

@@ -28,7 +28,8 @@ OTHER_REASONS = "other reasons"
 @dataclass(frozen=True, slots=True)
 class SeedScan:
     """What one pass over the files found, up to `seeds.limit`. `sha256` is of the conversations in order;
-    `formats` counts seeds, `reasons` bad rows, the most frequent first."""
+    `formats` counts seeds, `reasons` bad rows, the most frequent first. `with_system` and `multi_turn` count
+    the seeds with a system prompt, and with turns before their last exchange."""
 
     seeds: int
     bad_rows: int
@@ -38,6 +39,8 @@ class SeedScan:
     sample: tuple[Seed, ...]
     formats: dict[str, int]
     reasons: dict[str, int]
+    with_system: int
+    multi_turn: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ class SeedFile:
 
         Raises BadInput if the files can't be used, have no seed at all, or have bad rows and are `strict`.
         """
-        seeds = duplicates = bad_rows = 0
+        seeds = duplicates = bad_rows = with_system = multi_turn = 0
         formats: Counter[str] = Counter()
         reasons: Counter[str] = Counter()
         problems: list[str] = []
@@ -95,6 +98,9 @@ class SeedFile:
                 else:
                     seeds += 1
                     formats[row.format] += 1
+                    has_system = row.messages[0].role == "system"
+                    with_system += has_system
+                    multi_turn += len(row.messages) > 2 + has_system
                     digest.update(row_digest)
                     if len(sample) < SAMPLE_SEEDS:
                         sample.append(row.seed(piece.before))
@@ -115,6 +121,8 @@ class SeedFile:
             tuple(sample),
             {str(found): count for found, count in formats.most_common()},
             dict(reasons.most_common()),
+            with_system,
+            multi_turn,
         )
 
     def seeds(self, start: int = 0) -> Iterator[Seed]:
