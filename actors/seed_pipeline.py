@@ -14,6 +14,7 @@ from staragents.config import Baseline, Compare, Config
 from staragents.errors import EngineError
 from staragents.evolution.policy import Drawn, Neighbour
 from staragents.generation import Generation, GenerationRequest
+from staragents.language import SeedLanguages
 from staragents.messages import Conversation
 from staragents.records import Candidate, Seed
 from staragents.rejects import answer_problem, rewrite_problem
@@ -49,7 +50,8 @@ class SeedPipeline:
         seed_scores = asyncio.gather(
             self._target.score(seed.messages), self._larger.score(seed.messages), return_exceptions=True
         )
-        writing = {c.pair: asyncio.ensure_future(self._write(seed, c)) for c in candidates}
+        languages = SeedLanguages.of(seed) if self.config.agents.keep_language else None
+        writing = {c.pair: asyncio.ensure_future(self._write(seed, languages, c)) for c in candidates}
         await asyncio.gather(
             *(self._finish(seed, candidate, candidates, writing) for candidate in candidates)
         )
@@ -95,9 +97,9 @@ class SeedPipeline:
         finally:
             await scoring
 
-    async def _write(self, seed: Seed, candidate: Candidate) -> None:
+    async def _write(self, seed: Seed, languages: SeedLanguages | None, candidate: Candidate) -> None:
         pair = self._pairs[candidate.pair]
-        instruction = await self._rewrite(pair, seed, candidate)
+        instruction = await self._rewrite(pair, seed, languages, candidate)
         if instruction is None:
             return
         agent = pair.response
@@ -108,13 +110,15 @@ class SeedPipeline:
         if generation is None:
             return
         answer = agent.clean(generation.text)
-        reason = answer_problem(instruction, answer, generation, seed.response)
+        reason = answer_problem(instruction, answer, generation, seed.response, languages)
         if reason:
             candidate.reject_reason, candidate.rejected_text = reason, answer
             return
         candidate.messages = seed.rewritten(instruction, answer)
 
-    async def _rewrite(self, pair: AgentPair, seed: Seed, candidate: Candidate) -> str | None:
+    async def _rewrite(
+        self, pair: AgentPair, seed: Seed, languages: SeedLanguages | None, candidate: Candidate
+    ) -> str | None:
         agent = pair.instruction
         if agent.keeps:
             return seed.instruction
@@ -123,7 +127,7 @@ class SeedPipeline:
         if generation is None:
             return None
         rewritten = agent.clean(generation.text)
-        reason = rewrite_problem(seed.instruction, rewritten, generation)
+        reason = rewrite_problem(seed.instruction, rewritten, generation, languages)
         if reason:
             candidate.reject_reason, candidate.rejected_text = f"rewrite_{reason}", rewritten
             return None

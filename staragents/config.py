@@ -161,6 +161,9 @@ class AgentsConfig:
     """`instruction+response` names; unset: every combination."""
     base_pairs: list[str] = field(default_factory=list)
     """Pairs called for every seed, whatever the policy thinks (paper 3.1)."""
+    keep_language: bool = True
+    """Reject a rewrite or an answer that is certainly in another language than its seed (`other_language`).
+    Off: for agents that are meant to translate."""
     retired: list[str] = field(default_factory=list)
     """Agents or pairs that are drawn no more, such as those of a model that is gone. What was learnt about
     them stays. May change when a run is resumed, and new agents and models may come."""

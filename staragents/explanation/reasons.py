@@ -14,6 +14,7 @@ REJECTED = {
     "empty": "it is empty",
     "lost_input": "the text the instruction is about was lost",
     "no_change": "it says the same as the seed's instruction",
+    "other_language": "it is in another language than the seed",
     "prompt_leak": "it repeats the agent's own prompt",
     "refusal": "it refuses",
     "repetition": "it repeats itself",

@@ -24,9 +24,11 @@ from staragents.config_loading import from_yaml, load_config, to_yaml
 from staragents.errors import BadInput
 from staragents.generation import Generation, TokenLogprobs
 from staragents.judge import _shown, parse_verdict
+from staragents.language import SeedLanguages
 from staragents.messages import Message
 from staragents.printable import printable
 from staragents.prompt_templates import AGENT_SAMPLE, PromptTemplate
+from staragents.records import Seed
 from staragents.rejects import answer_problem, rewrite_problem
 from staragents.rows.locations import data_files
 from staragents.rows.misfit import Misfit
@@ -344,10 +346,11 @@ ANSWERS = fragments(
 
 def check_answer(seed: str, text: str, cut: bool) -> None:
     generation = Generation(text, "length" if cut else "stop", 1, 1, 0.0)
+    languages = SeedLanguages.of(Seed("s", 0, (Message("user", seed), Message("assistant", text))))
     for problem in (
-        rewrite_problem(seed, text, generation),
-        answer_problem(seed, text, generation, seed),
-        answer_problem(text, seed, generation, text),
+        rewrite_problem(seed, text, generation, languages),
+        answer_problem(seed, text, generation, seed, languages),
+        answer_problem(text, seed, generation, text, languages),
     ):
         assert problem is None or problem.isidentifier()
     clean_instruction(text)

@@ -18,7 +18,9 @@ from staragents.config import FakeConfig, JudgeConfig, ModelConfig
 from staragents.errors import EngineError
 from staragents.generation import Generation, GenerationRequest, Sampling
 from staragents.judge import parse_verdict
+from staragents.language import SeedLanguages
 from staragents.messages import Message
+from staragents.records import Seed
 from staragents.rejects import answer_problem, rewrite_problem
 
 VERDICT = {
@@ -112,11 +114,16 @@ def test_the_set_share_of_answers_are_refusals_and_the_others_pass_the_reject_ru
     generations = answers(engine(refusal_rate=0.2), [request(seed, seed=i) for i in range(1000)])
     written = [generation for generation in generations if generation]
     assert all("fake" in generation.text for generation in written)
+    response = "The Loire is the longest river of France, and most of it lies in the west."
+    languages = SeedLanguages.of(Seed("s", 0, (Message("user", seed), Message("assistant", response))))
+    assert languages.answer == "en"
     for problems in (
-        [rewrite_problem(seed, generation.text, generation) for generation in written],
-        [answer_problem(seed, generation.text, generation, "The Loire.") for generation in written],
+        [rewrite_problem(seed, generation.text, generation, languages) for generation in written],
+        [answer_problem(seed, generation.text, generation, response, languages) for generation in written],
     ):
-        assert set(problems) == {None, "refusal"}
+        # One in some thousands looks like a language that there is.
+        assert problems.count("other_language") <= 5
+        assert set(problems) - {"other_language"} == {None, "refusal"}
         assert 140 <= problems.count("refusal") <= 260
 
 

@@ -1,0 +1,92 @@
+"""Which language a text is in, where that is certain: what was made of a French seed should be French.
+
+The detector is py3langid (BSD-3-Clause): naive Bayes over byte n-grams, its model inside its wheel.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from staragents.records import Seed
+
+if TYPE_CHECKING:
+    from py3langid.langid import LanguageIdentifier
+
+SURE = 0.9
+"""Probability from which a language counts as known."""
+MIN_BYTES = 30
+"""UTF-8 bytes of letters that it takes: some 30 letters in Latin script, 10 Chinese characters."""
+READ_CHARS = 400
+PASSAGES = 8
+
+# Written so much like another that neither would ever be certain; in texts for training the other is meant.
+_DIALECTS = frozenset({"wuu", "yue", "ary", "arz", "pcm"})
+_NO_LANGUAGE = "zxx"
+_NOT_WORDS = re.compile(r"(`{3,}).*?(?:\1|\Z)|`[^`\n]*`|\w+://\S+|<[^<>\n]{1,200}>", re.DOTALL)
+_LETTERS = re.compile(r"[^\W\d_]+")
+# Programs are full of these, prose is not.
+_SYMBOLS = re.compile(r"[{}()\[\]<>=;_\\/|+#$@&%^~*]")
+_MOST_SYMBOLS = 0.08
+_BREAK = re.compile(r"\n+|[:\uff1a]\s|[\"\u201c\u201d\u00ab\u00bb]")
+
+
+def language_of(text: str) -> str | None:
+    """ISO 639 code of what most of the text is in; None if it is too short, code, mixed or unsure."""
+    words = _prose(text[: 4 * READ_CHARS])[:READ_CHARS]
+    if len("".join(_LETTERS.findall(words)).encode("utf-8", "replace")) < MIN_BYTES:
+        return None
+    language, probability = _identifier().classify(words)
+    return language if probability >= SURE and language != _NO_LANGUAGE else None
+
+
+@dataclass(frozen=True, slots=True)
+class SeedLanguages:
+    """What a seed is written in, as far as it is certain.
+
+    `instruction` has every language that a passage of it is in: a text to translate is another one than the
+    task. `answer` is None unless the response is in the instruction's only language.
+    """
+
+    instruction: frozenset[str]
+    answer: str | None
+
+    @classmethod
+    def of(cls, seed: Seed) -> SeedLanguages:
+        whole = language_of(seed.instruction)
+        if whole is None:
+            # A short last turn is in the language of those before it.
+            whole = language_of("\n".join(turn.content for turn in seed.messages[:-1] if turn.role == "user"))
+        passages = _BREAK.split(seed.instruction)[:PASSAGES]
+        found = [whole, *map(language_of, passages if len(passages) > 1 else ())]
+        known = frozenset(language for language in found if language is not None)
+        return cls(known, language_of(seed.response) if len(known) == 1 else None)
+
+    def strays_in_rewrite(self, instruction: str) -> bool:
+        """It is certainly in a language that no part of the seed's instruction is in."""
+        return bool(self.instruction) and language_of(instruction) not in (None, *self.instruction)
+
+    def strays_in_answer(self, answer: str) -> bool:
+        """It is certainly in another language than the seed's instruction and response."""
+        if self.answer not in self.instruction:
+            return False
+        return language_of(answer) not in (None, self.answer)
+
+
+def _prose(text: str) -> str:
+    """The text without code, markup and addresses."""
+    text = _NOT_WORDS.sub(" ", text)
+    lines = (line.strip() for line in text.splitlines())
+    return "\n".join(line for line in lines if len(_SYMBOLS.findall(line)) <= _MOST_SYMBOLS * len(line))
+
+
+@cache
+def _identifier() -> LanguageIdentifier:
+    """Takes half a second and 100 MB at the first call."""
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    identifier.set_languages(set(identifier.labels) - _DIALECTS)
+    return identifier
