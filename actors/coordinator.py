@@ -24,6 +24,7 @@ from staragents.config_loading import as_dict, fingerprint
 from staragents.errors import RunFailed
 from staragents.evolution.evolution import Evolution
 from staragents.evolution.policy import Drawn, Neighbour
+from staragents.ledger import Ledger
 from staragents.records import MISALIGNED, Candidate, Seed
 from staragents.run_directory import RunDirectory
 from staragents.seeds.seed_file import SeedFile, SeedScan
@@ -83,6 +84,7 @@ class Coordinator:
         self._memory = MemoryClient(memory, config.memory.timeout_s) if memory is not None else None
         self._metrics = RunMetrics(self._run.name, config.run.metrics)
         self._evolution = Evolution(config, config.pairs, total_seeds=scan.seeds)
+        self._ledger = Ledger(config)
         self._stopping = StopRules(config.run)
         self._window: deque[Admitted] = deque()
         self._draining = False
@@ -139,6 +141,7 @@ class Coordinator:
             draining=self._draining,
             counters=state.counters,
             standings=self._evolution.standings(),
+            ledger={**self._ledger.as_dict(self._seconds()), "budget": self.config.run.budget},
             seconds=self._seconds(),
             seconds_here=time.monotonic() - self._started,
         )
@@ -157,6 +160,7 @@ class Coordinator:
             self._evolution.restore(state["evolution"])
             self.progress.restore(state["progress"])
             self._stopping.restore(state["stopping"])
+            self._ledger.restore(state["ledger"])
             self._take_up_orphans()
         if self._memory is not None:
             await self._memory.rewind(self._cursor - 1)
@@ -166,7 +170,7 @@ class Coordinator:
             if seed.seed_id != saved["seed_id"]:
                 raise RunFailed(f"seeds.path: row {seed.row} is not the seed this run had drawn there")
             if self._stopping.changed:
-                self._stopping.decide(self._next_number, self._seconds())
+                self._decide()
             self._admit(
                 Admitted(
                     seed, [Drawn(*d) for d in saved["draws"]], [Neighbour(*n) for n in saved["neighbours"]]
@@ -199,6 +203,11 @@ class Coordinator:
         """The place of the seed that is admitted next."""
         return self._cursor + len(self._window)
 
+    def _decide(self) -> None:
+        """Whether the seed that is admitted next may still be started."""
+        seconds = self._seconds()
+        self._stopping.decide(self._next_number, seconds, self._ledger.bill(seconds))
+
     def _admit(self, admitted: Admitted) -> None:
         stops = self._stopping.stops(self._next_number)
         self._window.append(admitted)
@@ -222,11 +231,12 @@ class Coordinator:
             sum(candidate.tokens for candidate in candidates),
             (chosen.reward or 0.0) if chosen is not None else 0.0,
         )
+        self._ledger.add(candidates)
         order, self._cursor = self._cursor, self._cursor + 1
         seed = next(feed, None)
         neighbours = await self._remember(order, admitted.seed, chosen, seed)
         if seed is not None:
-            self._stopping.decide(self._next_number, self._seconds())
+            self._decide()
             self._admit(Admitted(seed, self._evolution.draw(seed.seed_id, neighbours), neighbours))
 
     async def _remember(
@@ -302,6 +312,7 @@ class Coordinator:
             "evolution": self._evolution.state(),
             "progress": self.progress.state(),
             "stopping": self._stopping.state(),
+            "ledger": self._ledger.state(),
             "seconds": self._seconds(),
         }
 
@@ -352,6 +363,7 @@ class Coordinator:
             "stopped": asdict(stop) if stop is not None and self._stopping.stops(self._cursor) else None,
             "wall_seconds": self._seconds(),
             "loop_seconds": time.monotonic() - self._started,
+            "ledger": self._ledger.as_dict(self._seconds()),
             "memory": self.progress.memory(),
             "retries": {name: c.retries for name, c in state.counters.items()},
         }

@@ -61,6 +61,7 @@ class Progress:
         draining: bool,
         counters: dict[str, ModelCounters],
         standings: list[Standing],
+        ledger: dict[str, Any],
         seconds: float,
         seconds_here: float,
     ) -> dict[str, Any]:
@@ -70,6 +71,7 @@ class Progress:
             "draining": draining,
             "models": {name: asdict(counter) for name, counter in counters.items()},
             "standings": [asdict(standing) for standing in standings],
+            "ledger": ledger,
             "seconds": seconds,
             "seconds_here": seconds_here,
         }

@@ -199,7 +199,7 @@ class SeedPipeline:
         request = agent.answer_request(
             seed.context, instruction, f"{candidate.candidate_id}-baseline", self._run_seed, self._deadline
         )
-        generation = await self._ask(candidate, "judge", agent.name, agent.model, request)
+        generation = await self._ask(candidate, "baseline", agent.name, agent.model, request)
         if generation is None:
             return None
         return seed.rewritten(instruction, agent.clean(generation.text))

@@ -15,7 +15,9 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
 
+from staragents.prices import amount
 from staragents.seeds.seed_file import SeedScan
 
 LINE_EVERY_S = 30.0
@@ -87,8 +89,21 @@ def line(status: dict[str, Any]) -> str:
         f"seeds {status['seeds']}/{status['total_seeds']} | candidates {status['drawn']} "
         f"generated {status['generated']} scored {status['scored']} judged {status['judged']} "
         f"accepted {status['accepted']} rejected {status['rejected']} failed {status['failed']} | "
-        f"{rate:.0f} tok/s | ETA {eta(status)}{stopping}"
+        f"{rate:.0f} tok/s | {spent(status['ledger'])} | ETA {eta(status)}{stopping}"
     )
+
+
+def spent(ledger: dict[str, Any]) -> str:
+    """What the committed seeds took, those of earlier sessions of the run included."""
+    models = ledger["models"].values()
+    read, written = (sum(model[key] for model in models) for key in ("tokens_in", "tokens_out"))
+    found = [f"{read:,} tokens in, {written:,} out"]
+    if ledger["gpu_hours"]:
+        found.append(f"{ledger['gpu_hours']:.2f} GPU-hours")
+    if ledger["money"] is not None:
+        of = f" of {amount(ledger['budget'])}" if ledger["budget"] is not None else ""
+        found.append(f"{amount(ledger['money'])}{of} {ledger['currency']}")
+    return ", ".join(found)
 
 
 def eta(status: dict[str, Any]) -> str:
@@ -129,7 +144,9 @@ def panel(status: dict[str, Any], hint: str = "Ctrl-C saves and stops") -> Panel
     title = "stopping" if status["draining"] else "staragents"
     done = f"{status['seeds']}/{status['total_seeds']} seeds, {status['in_work']} in work"
     subtitle = f"{done}, ETA {eta(status)}; {hint}"
-    return Panel(Group(bar, "", funnel, "", models, "", pairs), title=title, subtitle=subtitle, expand=False)
+    ledger = Text(f"so far {spent(status['ledger'])}", style="dim")
+    parts = Group(bar, "", funnel, "", models, ledger, "", pairs)
+    return Panel(parts, title=title, subtitle=subtitle, expand=False)
 
 
 def make_console(to_stderr: bool) -> Console:

@@ -119,6 +119,12 @@ class ModelConfig:
     """For openai: the server's address, such as http://127.0.0.1:8000/v1."""
     api_key_env: str | None = None
     """For openai: the name of the environment variable that holds the key. Never the key itself."""
+    price_in: float = 0.0
+    """What a million tokens of prompts cost. Prices make `plan`, `preview` and a run count money."""
+    price_out: float = 0.0
+    """What a million tokens of answers cost."""
+    price_gpu_hour: float = 0.0
+    """What a GPU of this pool costs an hour. Counted for min_replicas: what a pool grows to comes on top."""
     chat: bool = True
     """False for a base model without a chat template: agents send it raw text."""
     fake: FakeConfig = field(default_factory=FakeConfig)
@@ -241,6 +247,8 @@ class ScorerModelConfig:
     """CPUs, and threads, of one actor."""
     resources: dict[str, float] = field(default_factory=dict)
     """Custom resources of one actor, to choose its nodes: {"accelerator_type:L40S": 0.01}."""
+    price_gpu_hour: float = 0.0
+    """What a GPU of these actors costs an hour."""
     adapter: str | None = None
     """A LoRA adapter on top of the model: a folder or hub id (needs the package peft)."""
     quantization: str | None = None
@@ -480,6 +488,12 @@ class RunConfig:
     max_tokens: int | None = None
     """End the run before a seed that, at the mean cost of a seed so far, would take all tokens read and
     written beyond this. The run is then saved like any other; with a larger value it goes on."""
+    budget: float | None = None
+    """End the run before a seed that, at the mean price of a seed's tokens so far, would take its cost
+    beyond this: in `currency`, GPUs by the hour included. Seeds in work are finished, so that GPUs cost a
+    little more. With a larger value it goes on."""
+    currency: str = "USD"
+    """What prices and budget are in. A word for people: nothing is converted."""
     max_minutes: float | None = None
     """Start no further seed after so much time at work, earlier sessions of the run included."""
     patience: int | None = None

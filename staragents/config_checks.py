@@ -17,6 +17,7 @@ from staragents.environment import secret
 from staragents.errors import BadInput
 from staragents.filters import near_duplicates
 from staragents.filters.row_filters import RowFilters
+from staragents.prices import Prices
 from staragents.prompt_templates import load_prompt, shipped_prompts
 from staragents.seeds.seed_path import seed_path
 
@@ -44,6 +45,7 @@ def check_config(config: Config) -> list[str]:
         *_judge_and_reward(config),
         *_memory(config),
         *_filters(config),
+        *_run(config),
         *_output(config),
     ]
 
@@ -214,6 +216,12 @@ def _filters(config: Config) -> Iterator[str]:
         RowFilters(filters)
     except BadInput as error:
         yield from error.problems
+
+
+def _run(config: Config) -> Iterator[str]:
+    if config.run.budget is not None and not Prices(config).known:
+        prices = "prices to count with (models.*.price_in, price_out or price_gpu_hour)"
+        yield f"run.budget: expected {prices}, got none"
 
 
 def _output(config: Config) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""How many tokens and how much time a run will take, from the settings and from what an earlier run took."""
+"""How many tokens, how much time and money a run will take, from what an earlier run or a preview took."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import Any
 
 from staragents.config import Config
 from staragents.errors import BadInput
+from staragents.prices import Bill, Prices, amount
 from staragents.run_directory import RunDirectory
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """What an earlier run measured: tokens of a candidate, judging included, and candidates a second."""
+    """What an earlier run measured: tokens of a candidate, judging included, and candidates a second.
+    `by_model` has the tokens in and out of a candidate by model; earlier versions of us don't say."""
 
     run: str
     candidates: int
@@ -21,6 +23,7 @@ class Rates:
     tokens_out: float
     candidates_per_second: float
     models: dict[str, str]
+    by_model: dict[str, tuple[float, float]]
 
     @classmethod
     def of(cls, path: Path) -> Rates:
@@ -28,16 +31,28 @@ class Rates:
         summary = RunDirectory(path).summary()
         if summary is None:
             raise BadInput(f"--like: expected the directory of a run that ended or was stopped, got {path}")
+        rates = cls.measured(str(path), summary)
+        if rates is None:
+            raise BadInput(f"--like: {path} has no finished candidate to measure by")
+        return rates
+
+    @classmethod
+    def measured(cls, run: str, summary: dict[str, Any]) -> Rates | None:
+        """By a summary; `run` is what to call it. None if there is no finished candidate in it."""
         drawn, cost = summary["funnel"]["drawn"], summary["cost"]
         if not drawn or not cost["wall_seconds"]:
-            raise BadInput(f"--like: {path} has no finished candidate to measure by")
+            return None
         return cls(
-            str(path),
+            run,
             drawn,
             cost["tokens_in"] / drawn,
             cost["tokens_out"] / drawn,
             drawn / cost["wall_seconds"],
             summary["run"].get("models", {}),
+            {
+                name: (counts["tokens_in"] / drawn, counts["tokens_out"] / drawn)
+                for name, counts in summary["run"].get("ledger", {}).get("models", {}).items()
+            },
         )
 
 
@@ -53,9 +68,34 @@ class Forecast:
     tokens_out: int | None = None
     seconds: float | None = None
     gpu_hours: float | None = None
+    money: Bill | None = None
+    """None without prices, too, and if a model has another name in the earlier run."""
+    currency: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+    def lines(self, rates: Rates | None) -> list[str]:
+        """In words, a line each."""
+        found = [f"{self.seeds:,} seeds make {self.candidates:,} candidates"]
+        if rates is None or self.seconds is None:
+            found.append(f"tokens: at most {self.most_tokens_out:,} out, and the judge's")
+            found.append("time: not known without a measured rate; give --like RUN")
+            return found
+        seconds = round(self.seconds)
+        found.append(
+            f"tokens: about {self.tokens_in:,} in and {self.tokens_out:,} out "
+            f"({rates.tokens_in:.0f} and {rates.tokens_out:.0f} a candidate in {rates.run})"
+        )
+        found.append(
+            f"time: about {seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d} at "
+            f"{rates.candidates_per_second:.2f} candidates/s, as {rates.run} had with its pools; "
+            f"{self.gpu_hours:.2f} GPU-hours"
+        )
+        if self.money is not None:
+            parts = f"tokens {amount(self.money.tokens)}, GPUs {amount(self.money.time)}"
+            found.append(f"money: about {amount(self.money.total)} {self.currency} ({parts})")
+        return found
 
 
 def forecast(config: Config, seeds: int, gpus: float, rates: Rates | None) -> Forecast:
@@ -72,6 +112,10 @@ def forecast(config: Config, seeds: int, gpus: float, rates: Rates | None) -> Fo
     if rates is None:
         return Forecast(seeds, candidates, most)
     seconds = candidates / rates.candidates_per_second
+    prices, money = Prices(config), None
+    if prices.known and set(rates.by_model) >= set(config.models):
+        tokens = sum(prices.tokens(name, *rates.by_model[name]) for name in config.models)
+        money = Bill(candidates * tokens, prices.time(seconds))
     return Forecast(
         seeds,
         candidates,
@@ -80,4 +124,6 @@ def forecast(config: Config, seeds: int, gpus: float, rates: Rates | None) -> Fo
         round(candidates * rates.tokens_out),
         round(seconds, 1),
         round(gpus * seconds / 3600, 3),
+        money,
+        prices.currency,
     )

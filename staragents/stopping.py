@@ -1,4 +1,4 @@
-"""When a run ends before its last seed: a budget of tokens or time, or rewards that no longer rise."""
+"""When a run ends before its last seed: a budget of tokens, money or time, or rewards that no longer rise."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from staragents.config import RunConfig
+from staragents.prices import NOTHING, Bill
 
 Z_90 = 1.645  # two-sided 90 % of the normal distribution
 
@@ -22,7 +23,8 @@ class Stop:
 
 
 class StopRules:
-    """Decides before which seed a run ends, from what is committed; only `max_minutes` looks at a clock.
+    """Decides before which seed a run ends, from what is committed; only `max_minutes` and the price of GPUs
+    look at a clock.
 
     A seed in work is always finished. So a decision is made when a seed is about to be started, and is kept:
     a resumed run ends at the same seed, unless its limits are others.
@@ -31,6 +33,7 @@ class StopRules:
     def __init__(self, run: RunConfig) -> None:
         self._limits = {
             "max_tokens": run.max_tokens,
+            "budget": run.budget,
             "max_minutes": run.max_minutes,
             "patience": run.patience,
         }
@@ -57,10 +60,11 @@ class StopRules:
                 self._flat = self._no_rise(self._before, self._block, self._run.patience)
             self._before, self._block = self._block, [0.0, 0.0]
 
-    def decide(self, number: int, seconds: float) -> bool:
-        """Whether seed `number`, counted from 0, must not be started `seconds` into the run."""
+    def decide(self, number: int, seconds: float, bill: Bill = NOTHING) -> bool:
+        """Whether seed `number`, counted from 0, must not be started `seconds` into the run, which have cost
+        `bill`."""
         if self.stop is None and self._seeds:
-            self.stop = self._decided(number, seconds)
+            self.stop = self._decided(number, seconds, bill)
         return self.stops(number)
 
     def stops(self, number: int) -> bool:
@@ -86,11 +90,13 @@ class StopRules:
         if not self.changed and state["stop"]:
             self.stop = Stop(**state["stop"])
 
-    def _decided(self, number: int, seconds: float) -> Stop | None:
+    def _decided(self, number: int, seconds: float, bill: Bill) -> Stop | None:
         run = self._run
         # Those in work are counted at the mean cost so far, or a run would overshoot by all of them.
         if run.max_tokens is not None and self._tokens / self._seeds * (number + 1) > run.max_tokens:
             return Stop("run.max_tokens", run.max_tokens, number, "one more seed would go beyond")
+        if run.budget is not None and bill.tokens / self._seeds * (number + 1) + bill.time > run.budget:
+            return Stop("run.budget", run.budget, number, "one more seed would go beyond")
         if run.max_minutes is not None and seconds >= 60 * run.max_minutes:
             return Stop("run.max_minutes", run.max_minutes, number, "the time is over")
         if run.patience is not None and self._flat:

@@ -31,10 +31,11 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print demand, capacity and forecast as JSON.")
 def plan(config: str, overrides: tuple[str, ...], like: Path | None, as_json: bool) -> None:
-    """Will it fit, and how long will it take? Loads no model.
+    """Will it fit, how long will it take, what will it cost?
 
     Holds the config's demand against this machine, or against the cluster at RAY_ADDRESS with its
-    autoscaler's maxima, and predicts tokens and time. Exits with 2 if it can't fit.
+    autoscaler's maxima, and predicts tokens, time, GPU-hours and, with prices in the config, money. Loads no
+    model. Exits with 2 if it can't fit.
 
     \b
     Examples:
@@ -107,19 +108,4 @@ def lines(demand: Demand, there: Capacity, predicted: Forecast, rates: Rates | N
     ]
     if demand.most_gpus > there.gpus:
         found.append(f"note: pools may grow to {demand.most_gpus:g} GPUs and will stop at {there.gpus:g}")
-    found.append(f"{predicted.seeds:,} seeds make {predicted.candidates:,} candidates")
-    if rates is None or predicted.seconds is None:
-        found.append(f"tokens: at most {predicted.most_tokens_out:,} out, and the judge's")
-        found.append("time: not known without a measured rate; give --like RUN")
-        return found
-    seconds = round(predicted.seconds)
-    found.append(
-        f"tokens: about {predicted.tokens_in:,} in and {predicted.tokens_out:,} out "
-        f"({rates.tokens_in:.0f} and {rates.tokens_out:.0f} a candidate in {rates.run})"
-    )
-    found.append(
-        f"time: about {seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d} at "
-        f"{rates.candidates_per_second:.2f} candidates/s, as {rates.run} had with its pools; "
-        f"{predicted.gpu_hours:.2f} GPU-hours"
-    )
-    return found
+    return found + predicted.lines(rates)

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console, Group
@@ -15,6 +16,8 @@ from rich.text import Text
 
 from staragents.agents import history_text
 from staragents.config_loading import load_config
+from staragents.forecast import Forecast, Rates, forecast
+from staragents.prices import Prices, amount
 from staragents.printable import printable
 from staragents.records import Candidate, as_row
 
@@ -25,36 +28,66 @@ from staragents.records import Candidate, as_row
 @click.option(
     "-n", "--seeds", default=3, show_default=True, type=click.IntRange(1, 100), help="How many seeds."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the candidates as JSON lines.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print the candidates as JSON lines, then one with the forecast."
+)
 def preview(config: str, overrides: tuple[str, ...], seeds: int, as_json: bool) -> None:
-    """Show what the agents make of your first seeds. Nothing is kept.
+    """Show what becomes of your first seeds, and what all would cost.
+
+    Nothing is kept. Tokens, time and GPU-hours of the whole dataset are predicted, and money if there are
+    prices in the config (models.*.price_in, price_out, price_gpu_hour).
 
     \b
-    Example:
+    Examples:
       staragents preview configs/demo.yaml seeds.path=my.jsonl -n 2
+      staragents preview my.yaml models.hosted.price_in=0.15 models.hosted.price_out=0.6
     """
     from cluster.optimise import optimise
     from cluster.panel import Watcher, make_console
     from staragents.run_directory import RunDirectory
+    from staragents.seeds.seed_file import SeedFile
 
     settings = load_config(config, overrides)
+    all_seeds = SeedFile(settings.seeds).scan().seeds
     with tempfile.TemporaryDirectory(prefix="staragents-preview-") as folder:
-        settings = dataclasses.replace(
+        few = dataclasses.replace(
             settings,
-            seeds=dataclasses.replace(settings.seeds, limit=seeds),
+            seeds=dataclasses.replace(settings.seeds, limit=min(seeds, settings.seeds.limit or seeds)),
             output=dataclasses.replace(settings.output, dir=str(Path(folder) / "run"), resume="never"),
         )
         console = make_console(to_stderr=as_json)
-        outcome = optimise(settings, Watcher(console))
-        for candidates in RunDirectory(settings.output.dir).seeds():
+        outcome = optimise(few, Watcher(console))
+        for candidates in RunDirectory(few.output.dir).seeds():
             if as_json:
                 for candidate in candidates:
                     click.echo(json.dumps(as_row(candidate), ensure_ascii=False))
             else:
                 show(console, candidates)
-    if not as_json:
-        per_seed = outcome.summary["run"]["wall_seconds"] / outcome.summary["funnel"]["seeds"]
-        console.print(f"about {per_seed:.0f} s a seed once loaded; engine: {outcome.summary['engine']}")
+    rates = Rates.measured("this preview", outcome.summary)
+    predicted = forecast(settings, all_seeds, Prices(settings).gpus, rates)
+    if as_json:
+        click.echo(
+            json.dumps({"forecast": predicted.as_dict(), "measured": outcome.summary["run"]["ledger"]})
+        )
+        return
+    for line in lines(outcome.summary, predicted, rates):
+        console.print(line, markup=False, highlight=False)
+
+
+def lines(summary: dict[str, Any], predicted: Forecast, rates: Rates | None) -> list[str]:
+    """What the preview took, and what the whole dataset would."""
+    funnel, cost, ledger = summary["funnel"], summary["cost"], summary["run"]["ledger"]
+    money = "" if ledger["money"] is None else f", {amount(ledger['money'])} {ledger['currency']}"
+    found = [
+        f"this preview: {funnel['finished']} seeds, {funnel['drawn']} candidates, "
+        f"{cost['tokens_in']:,} tokens in and {cost['tokens_out']:,} out, "
+        f"{cost['wall_seconds']:.1f} s once loaded{money}; "
+        f"engine: {summary['engine']}",
+    ]
+    if rates is not None:
+        found += ["the whole dataset:", *(f"  {line}" for line in predicted.lines(rates))]
+        found.append("  with so few seeds in work the pools are idle much of the time: a run is quicker")
+    return found
 
 
 def show(console: Console, candidates: list[Candidate]) -> None:
@@ -72,11 +105,12 @@ def show(console: Console, candidates: list[Candidate]) -> None:
     for candidate in candidates:
         texts = candidate.messages[-2:]
         refused = candidate.reject_reason or candidate.error_message or ""
+        outcome = printable(f"rejected: {refused}") if refused else _scores(candidate)
         table.add_row(
             Text(candidate.pair, style="bold green" if candidate.selected else ""),
             Text(printable(texts[0].content if texts else "")),
             Text(printable(texts[1].content if texts else candidate.rejected_text or "")),
-            Text(_scores(candidate) if not refused else printable(f"rejected: {refused}")),
+            Text(f"{outcome}\n{_cost(candidate)}"),
         )
     before = Text(printable(history_text(first.seed_messages[:-2])), style="dim")
     shown = Group(before, table) if before else table
@@ -89,6 +123,10 @@ def _scores(candidate: Candidate) -> str:
         f"{_pair_of_ifds(candidate.target_ifd, candidate.larger_ifd)}\n"
         f"judge {_number(candidate.judge_win)}, reward {_number(candidate.reward)}{chosen}"
     )
+
+
+def _cost(candidate: Candidate) -> str:
+    return f"{candidate.tokens:,} tokens, {candidate.seconds:.1f} s"
 
 
 def _pair_of_ifds(target: float | None, larger: float | None) -> str:

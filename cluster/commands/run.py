@@ -12,6 +12,7 @@ from rich.table import Table
 
 from staragents.config_loading import load_config
 from staragents.errors import INTERRUPTED
+from staragents.prices import amount
 
 
 @click.command()
@@ -58,6 +59,11 @@ def show_summary(console: Console, path: Path, summary: dict[str, Any]) -> None:
         for name, count in funnel[kind].items():
             table.add_row(f"{kind}: {name.replace('_', ' ')}", str(count))
     table.add_row("rows", str(funnel["rows"]))
+    ledger = summary["run"].get("ledger", {})
+    if ledger.get("gpu_hours"):
+        table.add_row("GPU-hours", f"{ledger['gpu_hours']:.2f}")
+    if ledger.get("money") is not None:
+        table.add_row("cost", f"{amount(ledger['money'])} {ledger['currency']}")
     console.print(table)
     if stopped := summary["run"].get("stopped"):
         console.print(

@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
+from staragents.prices import amount
 from staragents.report.chart import Chart
 from staragents.report.wording import duration, number, share, short
 
@@ -28,7 +29,13 @@ def rendered(template: str, drawn: Iterable[Chart], more_scripts: Iterable[str] 
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "share": share, "short": short, "duration": duration}
+    environment.filters |= {
+        "number": number,
+        "share": share,
+        "short": short,
+        "duration": duration,
+        "amount": amount,
+    }
     folder = Path(__file__).parent
     files = {"charts": "report", **{name: name for name in more_scripts}}
     scripts = {name: (folder / f"{file}.js").read_text(encoding="utf-8") for name, file in files.items()}

@@ -13,7 +13,9 @@ def test_preview_shows_every_candidate_and_keeps_nothing(start: Callable[..., An
     job = start("preview", FAKE, "-n", "2", "--json", "output.dir=runs/never-written")
     code, output = job.wait()
     assert code == 0, output
-    candidates = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    *candidates, projection = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    assert projection["forecast"]["seeds"] == 60
+    assert projection["forecast"]["candidates"] == 180
     assert len({candidate["seed_id"] for candidate in candidates}) == 2
     assert all(candidate["messages"] or candidate["reject_reason"] for candidate in candidates)
     assert "never-written" not in output

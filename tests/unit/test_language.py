@@ -147,7 +147,7 @@ def test_a_long_text_is_looked_at_in_no_time(unit: str) -> None:
     [
         ("vigogne_oasst_fr_top1.jsonl", "fr", 0.75, 4),
         ("belle_zh_dev1k.json", "zh", 0.75, 0),
-        ("oasst_zh_history.json", "zh", 0.75, 8),
+        ("oasst_zh_history.json", "zh", 0.75, 9),
         ("alpaca_gpt4_en_1k.json", "en", 0.75, 2),
         ("oasst_en_100_tree.jsonl", "en", 0.8, 0),
     ],

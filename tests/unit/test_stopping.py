@@ -58,9 +58,62 @@ async def test_a_larger_budget_goes_on_as_if_there_had_never_been_a_smaller(tmp_
     assert 0 < len(first) < len(decided(tmp_path / "once"))
 
 
+PRICED = ("models.writer.price_in=2", "models.writer.price_out=10", "models.judge.price_in=1")
+
+
+def spent(run_dir: Path) -> float:
+    """Counted anew from the candidates."""
+    total = 0.0
+    for row in decided(run_dir):
+        for key, tokens in row["stage_tokens"].items():
+            stage, _, way = key.partition(".")
+            price = {"in": 1, "out": 0} if stage == "judge" else {"in": 2, "out": 10}
+            total += tokens * price[way] / 1e6
+    return total
+
+
+async def test_a_run_ends_at_its_budget_of_money_and_a_larger_one_takes_it_on(tmp_path: Path) -> None:
+    whole = await local_run(config(tmp_path / "once", *PRICED))
+    cost = whole["run"]["ledger"]["money"]
+    assert cost == pytest.approx(spent(tmp_path / "once"))
+    budget = cost / 2
+    summary = await local_run(config(tmp_path / "twice", *PRICED, f"run.budget={budget}"))
+    assert summary["run"]["stopped"]["rule"] == "run.budget"
+    done = summary["funnel"]["finished"]
+    assert budget * (1 - 2 / done) < spent(tmp_path / "twice") < budget * (1 + 1 / done)
+    assert summary["run"]["ledger"]["money"] == pytest.approx(spent(tmp_path / "twice"))
+    again = await local_run(config(tmp_path / "twice", *PRICED, "run.budget=1000", "run.currency=EUR"))
+    assert again["run"]["finished"]
+    assert again["run"]["ledger"]["money"] == pytest.approx(cost)
+    assert again["run"]["ledger"]["currency"] == "EUR"
+    assert decided(tmp_path / "twice") == decided(tmp_path / "once")
+
+
+async def test_other_prices_count_for_what_was_done_before(tmp_path: Path) -> None:
+    first = await local_run(config(tmp_path, "models.judge.price_in=1", "run.max_tokens=20000"))
+    twice = await local_run(config(tmp_path, "models.judge.price_in=2", "run.max_tokens=20000"))
+    assert twice["run"]["ledger"]["money"] == pytest.approx(2 * first["run"]["ledger"]["money"])
+
+
+async def test_gpus_by_the_hour_are_in_the_budget(tmp_path: Path) -> None:
+    prices = ("scoring.target.num_gpus=1", "scoring.target.replicas=2", "scoring.target.price_gpu_hour=3.6e6")
+    summary = await local_run(config(tmp_path, *prices, "run.budget=1e-3"))
+    assert summary["run"]["stopped"]["rule"] == "run.budget"
+    assert summary["funnel"]["finished"] == 4  # run.admitted_seeds
+    money = summary["run"]["ledger"]["money"]
+    assert money == pytest.approx(summary["run"]["wall_seconds"] / 3600 * 2 * 3.6e6, rel=0.05)
+
+
+def test_a_budget_without_a_price_is_bad_input(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"run\.budget: expected prices to count with"):
+        config(tmp_path, "run.budget=5")
+
+
 @pytest.mark.parametrize("after", [1, 4, 7])
-async def test_an_interrupted_run_ends_at_the_same_seed(tmp_path: Path, after: int) -> None:
-    rules = ("run.max_tokens=25000",)
+@pytest.mark.parametrize("rules", [("run.max_tokens=25000",), (*PRICED, "run.budget=0.05")])
+async def test_an_interrupted_run_ends_at_the_same_seed(
+    tmp_path: Path, after: int, rules: tuple[str, ...]
+) -> None:
     await local_run(config(tmp_path / "undisturbed", *rules))
 
     def drain(coordinator: Any) -> None:
@@ -137,7 +190,7 @@ def test_rules_restored_at_any_point_decide_as_undisturbed_ones(rewards: list[fl
     assert found == expected
 
 
-@pytest.mark.parametrize("key", ["run.max_tokens=0", "run.max_minutes=0", "run.patience=1"])
+@pytest.mark.parametrize("key", ["run.max_tokens=0", "run.max_minutes=0", "run.patience=1", "run.budget=0"])
 def test_a_limit_out_of_range_is_bad_input(tmp_path: Path, key: str) -> None:
     with pytest.raises(BadInput, match=key.partition("=")[0]):
         config(tmp_path, key)
