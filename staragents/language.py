@@ -6,10 +6,12 @@ The detector is py3langid (BSD-3-Clause): naive Bayes over byte n-grams, its mod
 from __future__ import annotations
 
 import re
+import tempfile
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from staragents.errors import RunFailed
 from staragents.records import Seed
 
 if TYPE_CHECKING:
@@ -87,6 +89,11 @@ def _identifier() -> LanguageIdentifier:
     """Takes half a second and 100 MB at the first call."""
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    try:
+        identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    except OSError as error:
+        # It unpacks its model into a temporary file.
+        where = f"can't read the language model by way of {tempfile.gettempdir()}"
+        raise RunFailed(f"agents.keep_language: {where}: {error.strerror or error}") from error
     identifier.set_languages(set(identifier.labels) - _DIALECTS)
     return identifier

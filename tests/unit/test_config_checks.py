@@ -257,7 +257,7 @@ def _number_keys() -> list[str]:
     settings.seeds.limit = settings.evolution.recalled_draws = 1
     settings.run.max_tokens = settings.run.patience = 2
     settings.scoring.target.max_replicas = 2
-    settings.run.max_minutes = 1.0
+    settings.run.max_minutes = settings.run.budget = 1.0
     settings.models["writer"].resources = settings.scoring.target.resources = {"custom": 1.0}
     settings.filters.max_words = 2
     numbers = [key for key, value in leaves(as_dict(settings)) if type(value) in (int, float)]

@@ -19,8 +19,11 @@ LIMITED = """
 import asyncio, resource, sys
 from staragents.config_loading import load_config
 from staragents.errors import RunFailed
+from staragents.language import language_of
 from tests.unit.local_run import local_run
 
+# Unpacked on another disk, when the first seed comes.
+language_of("A sentence that is long enough to be looked at.")
 # A file may have so many bytes, then writing fails as on a full disk (with another number).
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
 try:
