@@ -44,7 +44,8 @@ class PolicyHistory:
 
 def recalled(rows: list[Row]) -> list[Neighbour]:
     """The neighbours that the draw of these candidates knew, the most similar first."""
-    return [Neighbour(**neighbour) for neighbour in rows[0]["recalled"] or []]
+    # Runs of 0.1.0 did not keep it.
+    return [Neighbour(**neighbour) for neighbour in rows[0].get("recalled") or []]
 
 
 def _cost(row: Row) -> tuple[int, float]:
