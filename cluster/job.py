@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from pathlib import Path
 
 import click
 
 import staragents
 from cluster.verbs import Verbs
+from staragents import environment
 from staragents.errors import INTERRUPTED, StarAgentsError
 from staragents.printable import printable
+
+LONGEST_REASON = 500
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(staragents.__version__, prog_name="staragents")
 @click.option("-v", "--verbose", is_flag=True, help="Also log what the parts are doing.")
-def cli(verbose: bool) -> None:
+@click.option(
+    "--debug", is_flag=True, help="Show tracebacks of errors. For all commands: STARAGENTS_DEBUG=1."
+)
+def cli(verbose: bool, debug: bool) -> None:
     """Turn an instruction-tuning dataset into a better one.
 
     \b
@@ -28,6 +35,8 @@ def cli(verbose: bool) -> None:
 
     Exit codes: 0 success, 1 failed, 2 bad input, 130 interrupted.
     """
+    if debug:
+        environment.set_debug()
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
@@ -63,12 +72,21 @@ def main() -> None:
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
     except StarAgentsError as error:
+        if environment.debug():
+            traceback.print_exc()
         for line in str(error).split("\n"):
             click.echo(f"error: {printable(line)}", err=True)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         sys.exit(INTERRUPTED)
+    except Exception as error:
+        if environment.debug():
+            raise
+        reason = printable(" ".join(str(error).split())[:LONGEST_REASON])
+        click.echo(f"error: unexpected {type(error).__name__}: {reason}", err=True)
+        click.echo("this should not happen: please report it with what --debug shows", err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

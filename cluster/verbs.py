@@ -5,13 +5,14 @@ from __future__ import annotations
 from importlib import import_module
 
 import click
+from click.shell_completion import CompletionItem
 
 from staragents.config_merging import nearest
 from staragents.errors import BadInput
 
 VERBS = (
     "init", "run", "preview", "validate", "doctor", "plan", "status", "scale", "score", "report", "diagnose",
-    "explain", "export", "compare", "replay", "memory",
+    "explain", "export", "compare", "replay", "memory", "completion",
 )  # fmt: skip
 """In the order in which `--help` shows them; `cluster.commands.X` has a command X."""
 
@@ -25,6 +26,11 @@ class Verbs(click.Group):
             return None
         command: click.Command = getattr(import_module(f"cluster.commands.{name}"), name)
         return command
+
+    def shell_complete(self, context: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names only: for their help all commands would have to be imported while somebody waits."""
+        names = [CompletionItem(name) for name in VERBS if name.startswith(incomplete)]
+        return names + click.Command.shell_complete(self, context, incomplete)
 
     def resolve_command(
         self, context: click.Context, arguments: list[str]

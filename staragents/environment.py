@@ -18,6 +18,16 @@ def ray_address() -> str | None:
     return os.environ.get("RAY_ADDRESS") or None
 
 
+def debug() -> bool:
+    """`STARAGENTS_DEBUG`: 1 shows the tracebacks of errors. Default: 0."""
+    return os.environ.get("STARAGENTS_DEBUG", "0") not in ("", "0")
+
+
+def set_debug() -> None:
+    """As if `STARAGENTS_DEBUG` were 1."""
+    os.environ["STARAGENTS_DEBUG"] = "1"
+
+
 def secret(name: str) -> str | None:
     """An API key by the name a config gives in `api_key_env`. Never log what this returns."""
     return os.environ.get(name) or None

@@ -19,7 +19,7 @@ LOG_WIDTH = 150
 
 
 @click.command()
-@click.argument("config", type=str)
+@click.argument("config", type=click.Path())
 @click.argument("overrides", nargs=-1)
 @click.option(
     "--ablation",

@@ -34,7 +34,7 @@ class Finding:
 
 
 @click.command()
-@click.argument("config", required=False)
+@click.argument("config", type=click.Path(), required=False)
 @click.argument("overrides", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def doctor(config: str | None, overrides: tuple[str, ...], as_json: bool) -> int:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("config", type=str)
+@click.argument("config", type=click.Path())
 @click.argument("overrides", nargs=-1)
 @click.option(
     "--like",

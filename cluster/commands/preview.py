@@ -23,7 +23,7 @@ from staragents.records import Candidate, as_row
 
 
 @click.command()
-@click.argument("config", type=str)
+@click.argument("config", type=click.Path())
 @click.argument("overrides", nargs=-1)
 @click.option(
     "-n", "--seeds", default=3, show_default=True, type=click.IntRange(1, 100), help="How many seeds."
@@ -32,7 +32,7 @@ from staragents.records import Candidate, as_row
     "--json", "as_json", is_flag=True, help="Print the candidates as JSON lines, then one with the forecast."
 )
 def preview(config: str, overrides: tuple[str, ...], seeds: int, as_json: bool) -> None:
-    """Show what becomes of your first seeds, and what all would cost.
+    """What becomes of your first seeds, and what all would cost.
 
     Nothing is kept. Tokens, time and GPU-hours of the whole dataset are predicted, and money if there are
     prices in the config (models.*.price_in, price_out, price_gpu_hour).

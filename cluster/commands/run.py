@@ -16,7 +16,7 @@ from staragents.prices import amount
 
 
 @click.command()
-@click.argument("config", type=str)
+@click.argument("config", type=click.Path())
 @click.argument("overrides", nargs=-1)
 @click.option(
     "--json", "as_json", is_flag=True, help="Print summary.json at the end, progress to standard error."

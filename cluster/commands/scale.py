@@ -13,7 +13,7 @@ STATUS_S = 30.0
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", type=click.Path())
 @click.argument("pool")
 @click.argument("size", metavar="N|MIN:MAX")
 @click.option("--json", "as_json", is_flag=True, help="Print the pool's new size as JSON.")

@@ -24,7 +24,7 @@ SHOWN_BINS = 16
 
 
 @click.command()
-@click.argument("data")
+@click.argument("data", type=click.Path())
 @click.option("--target", required=True, help="The model to train: hub id, folder or packaged:NAME.")
 @click.option("--larger", help="A stronger model; adds larger_* and ifd_gap.")
 @click.option(

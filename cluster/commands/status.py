@@ -19,7 +19,7 @@ ANSWER_S = 30.0
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", type=click.Path())
 @click.option("--watch", is_flag=True, help="Go on until the run ends; Ctrl-C leaves the run alone.")
 @click.option(
     "--every", default=2.0, show_default=True, type=click.FloatRange(0.1), help="Seconds, for --watch."

@@ -21,7 +21,7 @@ REASONS_SHOWN = 10
 
 
 @click.command()
-@click.argument("config", type=str)
+@click.argument("config", type=click.Path())
 @click.argument("overrides", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 def validate(config: str, overrides: tuple[str, ...], as_json: bool) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -153,3 +156,74 @@ def test_a_mistyped_command_is_one_line(arguments, expected, monkeypatch, capsys
     first, *more = capsys.readouterr().err.splitlines()
     assert first.startswith(expected)
     assert [line.startswith("see ") for line in more] in ([], [True])
+
+
+@pytest.mark.parametrize(
+    ("words", "number", "expected"),
+    [("staragents re", 1, ["report", "replay"]), ("staragents --de", 1, ["--debug"])],
+)
+def test_names_are_completed_without_importing_what_they_need(
+    words: str, number: int, expected: list[str]
+) -> None:
+    program = (
+        "import sys; sys.argv = ['staragents']\n"
+        "import atexit; atexit.register(lambda: print([m for m in ('ray', 'torch') if m in sys.modules]))\n"
+        "from cluster.job import main; main()"
+    )
+    environment = {"COMP_WORDS": words, "COMP_CWORD": str(number), "_STARAGENTS_COMPLETE": "bash_complete"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env={**os.environ, **environment},
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    *found, imported = done.stdout.splitlines()
+    assert found == [f"plain,{name}" for name in expected]
+    assert imported == "[]"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_every_shell_has_its_script(shell: str, monkeypatch, capsys) -> None:
+    assert staragents(monkeypatch, "completion", shell) == 0
+    assert f"_STARAGENTS_COMPLETE={shell}_complete" in capsys.readouterr().out
+
+
+def test_tracebacks_are_shown_only_when_asked_for(monkeypatch, capsys, tmp_path: Path) -> None:
+    monkeypatch.setenv("STARAGENTS_DEBUG", "0")
+    gone = str(tmp_path / "gone.yaml")
+    assert staragents(monkeypatch, "run", gone) == 2
+    known = capsys.readouterr().err
+    assert "Traceback" not in known
+    assert staragents(monkeypatch, "--debug", "run", gone) == 2
+    shown = capsys.readouterr().err
+    assert shown.startswith("Traceback")
+    assert shown.endswith(known)
+
+
+def test_an_error_that_nobody_expected_is_one_line_too(monkeypatch, capsys) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("by\x1b[2J zero\nin two lines")
+
+    monkeypatch.setattr("staragents.config_loading.load_config", broken)
+    monkeypatch.setattr("cluster.commands.validate.load_config", broken)
+    assert staragents(monkeypatch, "validate", FAKE) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "error: unexpected ZeroDivisionError: by␛[2J zero in two lines",
+        "this should not happen: please report it with what --debug shows",
+    ]
+    monkeypatch.setattr(sys, "argv", ["staragents", "validate", FAKE])
+    monkeypatch.setenv("STARAGENTS_DEBUG", "1")
+    with pytest.raises(ZeroDivisionError):
+        main()
+
+
+def test_no_color_is_respected(finished_run: Path) -> None:
+    def colours(**more: str) -> list[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "cluster.job", "explain", str(finished_run), "1"], cwd=ROOT,
+            env={**os.environ, "TERM": "xterm-256color", "FORCE_COLOR": "1", **more},
+            capture_output=True, text=True, timeout=60, check=True,
+        )  # fmt: skip
+        assert "seed" in done.stdout
+        return re.findall(r"\x1b\[[0-9;]*[34][0-9]m", done.stdout)
+
+    assert colours()
+    assert colours(NO_COLOR="1") == []

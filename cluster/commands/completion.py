@@ -1,0 +1,26 @@
+"""`staragents completion`: what a shell needs to complete commands, options and paths."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import get_completion_class
+
+SHELLS = ("bash", "zsh", "fish")
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(SHELLS))
+@click.pass_context
+def completion(context: click.Context, shell: str) -> None:
+    """Print the completion script of a shell.
+
+    \b
+    Put one of these into the file that your shell reads at its start:
+      eval "$(staragents completion bash)"                     ~/.bashrc
+      eval "$(staragents completion zsh)"                      ~/.zshrc
+      staragents completion fish | source                      ~/.config/fish/config.fish
+    """
+    script = get_completion_class(shell)
+    assert script is not None
+    root = context.find_root().command
+    click.echo(script(root, {}, "staragents", "_STARAGENTS_COMPLETE").source())
