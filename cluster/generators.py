@@ -28,6 +28,13 @@ logger = logging.getLogger(__name__)
 DRAIN_S = 600.0
 # How soon a pool that is asked for no replicas gives its last one back.
 TO_ZERO_S = 1.0
+# How a pool follows its load, in Serve's own values: it keeps for a while what takes minutes to load.
+FOLLOWING: dict[str, Any] = {
+    "upscale_delay_s": 30.0,
+    "downscale_delay_s": 600.0,
+    "metrics_interval_s": 10.0,
+    "look_back_period_s": 30.0,
+}
 QUIET = LoggingConfig(log_level="WARNING", enable_access_log=False)
 
 
@@ -139,6 +146,7 @@ def _application(name: str, model: ModelConfig, low: int, high: int) -> serve.Ap
             max_replicas=max(1, high),
             target_ongoing_requests=max(1.0, 0.8 * model.max_num_seqs),
             downscale_to_zero_delay_s=TO_ZERO_S if not high else None,
+            **FOLLOWING,
         ),
         graceful_shutdown_timeout_s=DRAIN_S,
         graceful_shutdown_wait_loop_s=0.5,
