@@ -10,7 +10,7 @@ demo: models
 # Two at a time: runs on a local Ray mostly wait for processes to start. Files stay together for their fixtures,
 # and in order, as the long ones come first. Threads that spin would take the other process's core.
 test: models
-	OMP_WAIT_POLICY=PASSIVE $(VENV)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	OMP_WAIT_POLICY=PASSIVE $(VENV)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=25
 
 lint: $(READY)
 	$(VENV)/ruff check .

@@ -50,7 +50,7 @@ class SeedPipeline:
         seed_scores = asyncio.gather(
             self._target.score(seed.messages), self._larger.score(seed.messages), return_exceptions=True
         )
-        languages = SeedLanguages.of(seed) if self.config.agents.keep_language else None
+        languages = SeedLanguages(seed) if self.config.agents.keep_language else None
         writing = {c.pair: asyncio.ensure_future(self._write(seed, languages, c)) for c in candidates}
         await asyncio.gather(
             *(self._finish(seed, candidate, candidates, writing) for candidate in candidates)

@@ -29,6 +29,9 @@ LOCAL_PACE = {
     "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "1",
     "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "5000",
     "RAY_task_events_report_interval_ms": "0",
+    # Workers started ahead, one a CPU, fit no actor of ours: each has an environment of its own.
+    "RAY_prestart_worker_first_driver": "0",
+    "RAY_enable_worker_prestart": "0",
 }
 
 

@@ -24,6 +24,8 @@ import psutil
 import pytest
 
 ROOT = Path(__file__).parents[2]
+# Ray would start idle workers ahead, which cost seconds of CPU each.
+os.environ |= {"RAY_prestart_worker_first_driver": "0", "RAY_enable_worker_prestart": "0"}
 KEY = "sk-this-key-must-never-be-seen"
 KEY_NAME = "STARAGENTS_TEST_KEY"
 RAY = Path(sys.executable).with_name("ray")

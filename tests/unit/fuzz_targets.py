@@ -346,7 +346,7 @@ ANSWERS = fragments(
 
 def check_answer(seed: str, text: str, cut: bool) -> None:
     generation = Generation(text, "length" if cut else "stop", 1, 1, 0.0)
-    languages = SeedLanguages.of(Seed("s", 0, (Message("user", seed), Message("assistant", text))))
+    languages = SeedLanguages(Seed("s", 0, (Message("user", seed), Message("assistant", text))))
     for problem in (
         rewrite_problem(seed, text, generation, languages),
         answer_problem(seed, text, generation, seed, languages),

@@ -115,7 +115,7 @@ def test_the_set_share_of_answers_are_refusals_and_the_others_pass_the_reject_ru
     written = [generation for generation in generations if generation]
     assert all("fake" in generation.text for generation in written)
     response = "The Loire is the longest river of France, and most of it lies in the west."
-    languages = SeedLanguages.of(Seed("s", 0, (Message("user", seed), Message("assistant", response))))
+    languages = SeedLanguages(Seed("s", 0, (Message("user", seed), Message("assistant", response))))
     assert languages.answer == "en"
     for problems in (
         [rewrite_problem(seed, generation.text, generation, languages) for generation in written],

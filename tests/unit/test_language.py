@@ -84,7 +84,7 @@ def test_code_and_short_texts_have_no_certain_language(text: str) -> None:
 def test_code_within_prose_changes_nothing(code: str, language: str) -> None:
     around = f"{PROSE[language]} {PROSE[language]}"
     assert language_of(f"{around}\n\n{code}") in (language, None)
-    of_seed = SeedLanguages.of(seed(PROSE[language], PROSE[language]))
+    of_seed = SeedLanguages(seed(PROSE[language], PROSE[language]))
     assert not of_seed.strays_in_answer(f"{around}\n\n{code}")
     assert not of_seed.strays_in_answer(code)
 
@@ -92,31 +92,31 @@ def test_code_within_prose_changes_nothing(code: str, language: str) -> None:
 @pytest.mark.parametrize("code", list(PROSE))
 @pytest.mark.parametrize("other", ["en", "fr", "zh"])
 def test_another_language_strays_and_the_seeds_own_does_not(code: str, other: str) -> None:
-    languages = SeedLanguages.of(seed(PROSE[code], PROSE[code]))
+    languages = SeedLanguages(seed(PROSE[code], PROSE[code]))
     assert languages.strays_in_rewrite(PROSE[other]) is (other != code)
     assert languages.strays_in_answer(PROSE[other]) is (other != code)
 
 
 def test_a_task_with_a_text_in_another_language_may_be_rewritten_in_either() -> None:
     translate = seed(f"Traduis le texte suivant en français, mot à mot : {PROSE['en']}", PROSE["fr"])
-    languages = SeedLanguages.of(translate)
+    languages = SeedLanguages(translate)
     for rewritten in (PROSE["fr"], PROSE["en"]):
         assert not languages.strays_in_rewrite(rewritten)
     assert languages.strays_in_rewrite(PROSE["de"])
 
 
 def test_an_answer_is_free_where_the_seeds_is_in_another_language_than_its_instruction() -> None:
-    languages = SeedLanguages.of(seed(f"Write this in French. {PROSE['en']}", PROSE["fr"]))
+    languages = SeedLanguages(seed(f"Write this in French. {PROSE['en']}", PROSE["fr"]))
     assert not any(languages.strays_in_answer(text) for text in PROSE.values())
     assert languages.strays_in_rewrite(PROSE["fr"])
 
 
 def test_a_short_last_turn_is_in_the_language_of_those_before_it() -> None:
     before = (Message("user", PROSE["fr"]), Message("assistant", PROSE["fr"]))
-    languages = SeedLanguages.of(seed("Et en hiver ?", PROSE["fr"], *before))
+    languages = SeedLanguages(seed("Et en hiver ?", PROSE["fr"], *before))
     assert languages.strays_in_rewrite(PROSE["en"])
     assert languages.strays_in_answer(PROSE["en"])
-    alone = SeedLanguages.of(seed("Et en hiver ?", PROSE["fr"]))
+    alone = SeedLanguages(seed("Et en hiver ?", PROSE["fr"]))
     assert not alone.strays_in_rewrite(PROSE["en"])
     assert not alone.strays_in_answer(PROSE["en"])
 
@@ -129,7 +129,7 @@ TEXTS = st.text(max_size=400) | st.lists(st.sampled_from([*PROSE.values(), *CODE
 @settings(deadline=None)
 @given(TEXTS, TEXTS)
 def test_no_seed_strays_from_itself(instruction: str, response: str) -> None:
-    languages = SeedLanguages.of(seed(instruction, response))
+    languages = SeedLanguages(seed(instruction, response))
     assert not languages.strays_in_rewrite(instruction)
     assert not languages.strays_in_answer(response)
 
