@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit import browser
+
 ROOT = Path(__file__).parents[2]
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 OURS = re.compile(r"`((?:staragents|actors|cluster|configs|benchmarks|deploy|docs|tests)/[\w./-]*)`")
@@ -32,19 +34,39 @@ def test_files_and_pages_that_are_named_exist(page: Path) -> None:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
-def test_the_site_builds_and_fetches_nothing(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The docs as a site, built as `make docs` builds it."""
+    built = tmp_path_factory.mktemp("docs") / "site"
     done = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")],
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(built)],
         cwd=ROOT, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"}, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    pages = sorted((tmp_path / "site").glob("*.html"))
+    return built
+
+
+def test_the_site_builds_and_fetches_nothing(site: Path) -> None:
+    pages = sorted(site.glob("*.html"))
     assert {page.stem for page in DOCS} <= {page.stem for page in pages}
     for page in pages:
         loaded = re.findall(
             r'<(?:script|link|img|iframe)[^>]+(?:src|href)="(https?://[^"]+)"', page.read_text()
         )
         assert loaded == [], page.name
+
+
+@pytest.mark.skipif(browser.PROGRAM is None, reason=browser.ABSENT)
+def test_the_site_can_be_searched_from_the_disk(site: Path) -> None:
+    with browser.Browser() as tab:
+        tab.open(site / "index.html")
+        tab.until("document.readyState === 'complete'")
+        tab.type(".md-search__input", "gpu_memory_utilization")
+        found = ".md-search-result__link[href*='configuration.html']"
+        tab.until(f'document.querySelector("{found}") !== null', timeout_s=20)
+        asked = {event["request"]["url"] for event in tab.seen("Network.requestWillBeSent")}
+    assert asked
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
 
 
 def test_what_troubleshooting_calls_our_words_is_said_by_our_code() -> None:
