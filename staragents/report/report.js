@@ -9,9 +9,13 @@
     modeBarButtons: [["toImage", "resetScale2d"]],
   };
 
-  // Charts come one by one, when the page has nothing else to do: it scrolls and its table answers meanwhile.
+  // Charts come one by one, when the page has nothing else to do: it scrolls and its table answers meanwhile. A page
+  // that is printed or photographed may never be idle.
   function idle() {
-    return new Promise((resume) => (window.requestIdleCallback || setTimeout)(resume));
+    return new Promise((resume) => {
+      if (window.requestIdleCallback) requestIdleCallback(resume, { timeout: 500 });
+      else setTimeout(resume);
+    });
   }
 
   function themed(layout) {
