@@ -14,7 +14,7 @@ from staragents.config import Baseline, Compare, Config
 from staragents.errors import EngineError
 from staragents.evolution.policy import Drawn, Neighbour
 from staragents.generation import Generation, GenerationRequest
-from staragents.language import SeedLanguages
+from staragents.language import SeedLanguages, load_identifier
 from staragents.messages import Conversation
 from staragents.records import Candidate, Seed
 from staragents.rejects import answer_problem, rewrite_problem
@@ -41,6 +41,8 @@ class SeedPipeline:
         self._target = target
         self._larger = larger
         self._same_tokenizer = same_tokenizer
+        if config.agents.keep_language:
+            load_identifier()  # while engines start, not when every seed waits for the first
 
     async def run(
         self, seed: Seed, draws: Sequence[Drawn], neighbours: Sequence[Neighbour]

@@ -39,7 +39,7 @@ def language_of(text: str) -> str | None:
     words = _prose(text[: 4 * READ_CHARS])[:READ_CHARS]
     if len("".join(_LETTERS.findall(words)).encode("utf-8", "replace")) < MIN_BYTES:
         return None
-    language, probability = _identifier().classify(words)
+    language, probability = load_identifier().classify(words)
     return language if probability >= SURE and language != _NO_LANGUAGE else None
 
 
@@ -92,8 +92,8 @@ def _prose(text: str) -> str:
 
 
 @cache
-def _identifier() -> LanguageIdentifier:
-    """Takes half a second and 100 MB at the first call."""
+def load_identifier() -> LanguageIdentifier:
+    """Takes up to a second and 100 MB at the first call. Raises RunFailed."""
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     try:
