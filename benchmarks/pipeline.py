@@ -50,6 +50,7 @@ class LocalScorer:
     """A scorer in this process."""
 
     outstanding = 0
+    size = 1
 
     def __init__(self, role: str) -> None:
         self._model = FakeIfdModel(role)

@@ -36,10 +36,10 @@ class Node:
     """All of them by Ray's names, custom ones too."""
 
     def holds(self, pool: PoolDemand) -> bool:
-        """Whether one replica fits on such a node if nothing else is there."""
+        """Whether one replica, or a node's part of one, fits on such a node if nothing else is there."""
         return (
             self.cpus >= pool.cpus
-            and self.gpus >= pool.gpus
+            and self.gpus >= pool.gpus / pool.nodes
             and all(self.resources.get(name, 0.0) >= need for name, need in pool.resources.items())
         )
 
@@ -78,17 +78,19 @@ class Capacity:
         yield from self._memory_problems(demand)
 
     def _pool_problems(self, pool: PoolDemand) -> Iterator[str]:
-        """A replica never spans nodes."""
+        """A replica spans no more nodes than it says."""
         fitting = [node for node in self.nodes if node.holds(pool)]
         for name, amount in pool.resources.items():
             if not any(node.resources.get(name, 0.0) >= amount for node in self.nodes):
                 yield f"{pool.key}.resources.{name}: expected a node with {amount:g}, {self.where} has none"
                 return
-        if pool.replicas and not fitting:
+        if pool.replicas and sum(node.count for node in fitting) < pool.nodes:
             largest = max(self.nodes, key=lambda node: (node.gpus, node.cpus))
+            where = "one node" if pool.nodes == 1 else f"each of {pool.nodes} nodes"
             yield (
-                f"{pool.key}.num_gpus: one replica needs {pool.cpus:g} CPUs and {pool.gpus:g} GPUs on "
-                f"one node; the largest of {self.where} has {largest.cpus:g} CPUs and {largest.gpus:g} GPUs"
+                f"{pool.key}.num_gpus: one replica needs {pool.cpus:g} CPUs and "
+                f"{pool.gpus / pool.nodes:g} GPUs on {where}; the largest of {self.where} has "
+                f"{largest.cpus:g} CPUs and {largest.gpus:g} GPUs"
             )
             return
         memories = [node.gpu_memory for node in fitting]

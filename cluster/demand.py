@@ -12,6 +12,19 @@ GIB = 2**30
 QUANTISED_BYTES = {"8bit": 1.0, "4bit": 0.5}
 
 
+def replica_bundles(
+    cpus: float, gpus: float, nodes: int, resources: Mapping[str, float]
+) -> list[dict[str, float]]:
+    """What one replica takes, by Ray's names, each bundle on one node. vLLM wants one of its own for each GPU
+    that may lie elsewhere than the others."""
+    if nodes == 1:
+        cards = [{"CPU": cpus, "GPU": gpus, **resources}]
+    else:
+        card = {"GPU": 1.0, **resources}
+        cards = [{"CPU": cpus, **card}, *[card] * (round(gpus) - 1)]
+    return [{name: amount for name, amount in card.items() if amount} for card in cards]
+
+
 @dataclass(frozen=True, slots=True)
 class PoolDemand:
     """One pool. `weights` and `kv_cache` are bytes of one replica, None where they aren't known.
@@ -30,9 +43,17 @@ class PoolDemand:
     memory_share: float = 1.0
     resources: Mapping[str, float] = field(default_factory=dict)
     """Custom ones."""
+    nodes: int = 1
+    """That the GPUs of one replica lie on, the same number on each."""
 
     def __str__(self) -> str:
         return f"{self.name}: {self.replicas} x {self.cpus:g} CPU + {self.gpus:g} GPU"
+
+    @property
+    def bundles(self) -> list[dict[str, float]]:
+        """Of all replicas at the smallest size."""
+        one = replica_bundles(self.cpus, self.gpus, self.nodes, self.resources)
+        return [bundle for _ in range(self.replicas) for bundle in one if bundle]
 
     @property
     def bytes(self) -> int | None:
@@ -95,6 +116,7 @@ def _generator(name: str, model: ModelConfig) -> PoolDemand:
         model.num_gpus,
         memory_share=model.gpu_memory_utilization,
         resources=model.resources,
+        nodes=model.nodes,
     )
     size = size_of(model.model) if model.kind is EngineKind.vllm else None
     return pool if size is None else _with_bytes(pool, size, model)

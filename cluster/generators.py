@@ -15,6 +15,7 @@ from ray.serve.schema import LoggingConfig
 from actors.engines.vllm_engine import vllm_environment
 from actors.generator import Generator
 from actors.generator_client import GeneratorClient, Handle
+from cluster.demand import replica_bundles
 from cluster.warden import guarded
 from staragents.config import Config, EngineKind, ModelConfig
 from staragents.environment import ray_address
@@ -128,7 +129,7 @@ def _application(name: str, model: ModelConfig, low: int, high: int) -> serve.Ap
         "num_gpus": model.num_gpus,
         "resources": model.resources,
     }
-    path = ""
+    path, group = "", dict[str, Any]()
     if model.kind is EngineKind.vllm:
         path = resolve_model(model.model)
         options["num_cpus"] = model.num_cpus
@@ -136,6 +137,11 @@ def _application(name: str, model: ModelConfig, low: int, high: int) -> serve.Ap
     else:
         # These engines never block their loop, so a thread of its own for them would only cost a hop.
         options["runtime_env"] = {"env_vars": {"RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0"}}
+    if model.nodes > 1:
+        bundles = replica_bundles(options["num_cpus"], model.num_gpus, model.nodes, model.resources)
+        group = {"placement_group_bundles": bundles, "placement_group_strategy": "PACK"}
+        # The GPUs are for the engine's own actors.
+        options |= {"num_gpus": 0.0, "resources": {}}
     deployed = serve.deployment(
         name=name,
         ray_actor_options=options,
@@ -153,6 +159,7 @@ def _application(name: str, model: ModelConfig, low: int, high: int) -> serve.Ap
         health_check_timeout_s=60,
         max_constructor_retry_count=1,
         logging_config=QUIET,
+        **group,
     )(GeneratorReplica)
     # A version of its own would be random, and every change of size would replace all replicas.
     return deployed.options(version="1", _internal=True).bind(model, path)

@@ -23,12 +23,7 @@ def nodes_requested(demand: Demand) -> Iterator[None]:
     if not ray_address():
         yield
         return
-    bundles = [
-        {"CPU": pool.cpus, "GPU": pool.gpus, **pool.resources}
-        for pool in demand.pools
-        for _ in range(pool.replicas)
-        if pool.cpus or pool.gpus
-    ]
+    bundles = [bundle for pool in demand.pools for bundle in pool.bundles]
     quietly(lambda: request_resources(bundles=bundles))
     try:
         yield

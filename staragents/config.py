@@ -103,10 +103,14 @@ class ModelConfig:
     """Replicas the pool may grow to while requests queue."""
     num_gpus: float = 0.0
     """GPUs of one replica; with more than one the model is split by tensor parallelism."""
+    nodes: int = 1
+    """Nodes that one replica's GPUs lie on, the same number on each: more than one for a model that no node
+    holds. It is split by tensor parallelism on a node and by pipeline parallelism from node to node."""
     num_cpus: float = 1.0
     """CPUs of one replica; for a vLLM on the CPU also its number of OpenMP threads."""
     resources: dict[str, float] = field(default_factory=dict)
-    """Custom resources of one replica, to choose its nodes: {"accelerator_type:H100": 0.01}."""
+    """Custom resources of one replica, to choose its nodes: {"accelerator_type:H100": 0.01}. With nodes above
+    1 each of its GPUs takes so much."""
     gpu_memory_utilization: float = 0.9
     """Share of the GPU's memory vLLM may take; lower it if scorers live on the same GPU."""
     kv_cache_gib: int = 1

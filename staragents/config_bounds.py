@@ -45,6 +45,7 @@ BOUNDS = {
     "models.*.min_replicas": ONE_OR_MORE,
     "models.*.max_replicas": ONE_OR_MORE,
     "models.*.num_gpus": ZERO_OR_MORE,
+    "models.*.nodes": ONE_OR_MORE,
     "models.*.num_cpus": ZERO_OR_MORE,
     "models.*.resources.*": POSITIVE,
     "models.*.gpu_memory_utilization": POSITIVE_SHARE,

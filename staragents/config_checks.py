@@ -75,6 +75,8 @@ def _models(config: Config) -> Iterator[str]:
                 yield f"{key}.model: expected the name of an agent in the table, or judge, got nothing"
             if not Path(model.table or "").expanduser().is_file():
                 yield f"{key}.table: expected a JSONL file of recorded answers, got {shown(model.table)}"
+        if model.nodes > 1 and (not model.num_gpus or model.num_gpus % model.nodes):
+            yield f"{key}.nodes: expected a divisor of num_gpus ({model.num_gpus:g}), got {model.nodes}"
         yield from _one_of(f"{key}.dtype", model.dtype, DTYPES)
         yield from _key_variable(f"{key}.api_key_env", model.api_key_env)
         if model.min_replicas > model.max_replicas:

@@ -27,6 +27,7 @@ MAY_CHANGE = (
     "models.*.max_replicas",
     "models.*.max_num_seqs",
     "models.*.num_gpus",
+    "models.*.nodes",
     "models.*.num_cpus",
     "models.*.resources.**",
     "models.*.gpu_memory_utilization",

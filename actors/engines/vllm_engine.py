@@ -57,17 +57,19 @@ class VllmEngine:
 
     def _engine_args(self) -> dict[str, Any]:
         config = self.config
-        gpus = int(config.num_gpus)
+        gpus, nodes = int(config.num_gpus), config.nodes
         return {
             "model": self.model_path,
             "dtype": self._dtype(),
             "max_model_len": config.max_model_len,
             "max_num_seqs": config.max_num_seqs,
             "gpu_memory_utilization": config.gpu_memory_utilization,
-            "tensor_parallel_size": max(1, gpus),
-            # One resource request for all GPUs of a replica, and vLLM's own processes inside it: no
-            # placement group that could leak (ray#64035).
-            "distributed_executor_backend": "mp" if gpus > 1 else "uni",
+            "tensor_parallel_size": max(1, gpus // nodes),
+            "pipeline_parallel_size": nodes,
+            # On one node: one resource request for all GPUs of a replica, and vLLM's own processes inside
+            # it, no placement group that could leak (ray#64035). On several: its actors fill the one that
+            # Serve made for the replica and removes with it.
+            "distributed_executor_backend": "ray" if nodes > 1 else "mp" if gpus > 1 else "uni",
             "seed": 0,
             # Small judges otherwise spend their token budget on line breaks between JSON keys.
             **(self._cpu_args() if not gpus else {}),

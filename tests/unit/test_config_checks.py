@@ -98,6 +98,11 @@ def set_model(model: ModelConfig) -> Callable[[Config], object]:
         (set_model(vllm(model="packaged:smollm")), "models.writer.model: expected one of packaged:smollm2"),
         (set_model(vllm(dtype="int3")), "models.writer.dtype: expected one of auto"),
         (set_model(vllm(num_gpus=1.5)), "models.writer.num_gpus: expected a share of one GPU or whole"),
+        (
+            set_model(vllm(num_gpus=4, nodes=3)),
+            r"models.writer.nodes: expected a divisor of num_gpus \(4\), got 3",
+        ),
+        (set_model(vllm(nodes=2)), r"models.writer.nodes: expected a divisor of num_gpus \(0\), got 2"),
         (set_model(vllm(num_cpus=0)), "models.writer.num_cpus: expected more than 0 without a GPU"),
         (set_model(vllm(max_model_len=512)), "agents.instruction.more.max_tokens: expected less than"),
         (

@@ -87,6 +87,11 @@ POOL = PoolDemand("writer", "models.writer", 2, 4, 1.0, 1.0, memory_share=0.9)
         (replace(POOL, cpus=5.0), [Node(8, 2)], "expected 10 CPUs, here has 8"),
         (replace(POOL, replicas=1, gpus=2.0), [Node(4, 1), Node(4, 1)], "one replica needs 1 CPUs and 2 G"),
         (
+            replace(POOL, replicas=1, gpus=4.0, nodes=2),
+            [Node(4, 2), Node(4, 1), Node(4, 1)],
+            "one replica needs 1 CPUs and 2 GPUs on each of 2 nodes; the largest of here has 4",
+        ),
+        (
             replace(POOL, weights=20 * GIB, kv_cache=2 * GIB),
             [Node(8, 2, gpu_memory=24.0 * GIB)],
             "models.writer: weights 20.0 GiB + KV cache 2.0 GiB = 22.0 GiB of GPU memory, "
@@ -110,6 +115,8 @@ def test_what_does_not_fit_is_said_with_the_arithmetic(
 def test_what_fits_passes_and_unknown_memory_is_no_obstacle() -> None:
     Capacity("here", (Node(8, 2),)).check(Demand((replace(POOL, weights=500 * GIB),)))
     Capacity("here", (Node(1, 1, gpu_memory=24.0 * GIB, count=2),)).check(Demand((POOL,)))
+    spread = replace(POOL, replicas=1, gpus=2.0, nodes=2, weights=40 * GIB)
+    Capacity("here", (Node(1, 1, gpu_memory=24.0 * GIB, count=2),)).check(Demand((spread,)))
 
 
 @given(replicas=st.integers(0, 9), gpus=st.integers(0, 4), nodes=st.lists(st.integers(0, 8), min_size=1))

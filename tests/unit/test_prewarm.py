@@ -31,8 +31,17 @@ def test_a_bundle_for_every_replica_until_they_are_up(
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
     needs = demand("models.writer.num_gpus=2", "models.writer.min_replicas=2", "models.judge.num_gpus=1")
     with prewarm.nodes_requested(needs):
-        assert asked == [[{"CPU": 0.0, "GPU": 2.0}] * 2 + [{"CPU": 0.0, "GPU": 1.0}]]
+        assert asked == [[{"GPU": 2.0}] * 2 + [{"GPU": 1.0}]]
     assert asked[1:] == [[]]
+
+
+def test_a_replica_on_several_nodes_needs_no_node_with_all_its_gpus(
+    asked: list[list[dict[str, float]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    settings = ("nodes=2", "num_gpus=4", "resources={big: 0.1}")
+    with prewarm.nodes_requested(demand(*(f"models.writer.{setting}" for setting in settings))):
+        assert asked == [[{"GPU": 1.0, "big": 0.1}] * 4]
 
 
 def test_taken_back_when_a_pool_does_not_come_up(
