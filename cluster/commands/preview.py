@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,8 @@ def preview(config: str, overrides: tuple[str, ...], seeds: int, as_json: bool) 
         return
     for line in lines(outcome.summary, predicted, rates):
         console.print(line, markup=False, highlight=False)
+    command = shlex.join(["staragents", "run", config, *overrides])
+    console.print(printable(f"next: {command}"), markup=False, highlight=False, soft_wrap=True)
 
 
 def lines(summary: dict[str, Any], predicted: Forecast, rates: Rates | None) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from rich.table import Table
 from staragents.config_loading import load_config
 from staragents.errors import INTERRUPTED
 from staragents.prices import amount
+from staragents.printable import printable
 
 
 @click.command()
@@ -46,6 +48,10 @@ def run(config: str, overrides: tuple[str, ...], as_json: bool) -> int:
     if outcome.interrupted:
         console.print("stopped before the end; the same command goes on", style="yellow")
         return INTERRUPTED
+    if not as_json:
+        for verb in ("diagnose", "export"):
+            command = printable(shlex.join(["staragents", verb, settings.output.dir]))
+            console.print(f"next: {command}", markup=False, highlight=False, soft_wrap=True)
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -64,7 +65,7 @@ def validate(config: str, overrides: tuple[str, ...], as_json: bool) -> None:
     click.echo(f"{len(settings.pairs)} pairs: {', '.join(settings.pairs)}")
     click.echo(f"{candidates} candidates to make, policy {settings.evolution.policy}")
     click.echo(f"output: {settings.output.dir}{' (resumes)' if resumes else ''}")
-    click.echo("ok")
+    click.echo(printable(f"ok; next: {shlex.join(['staragents', 'preview', config, *overrides])}"))
 
 
 def seed_lines(path: str, scan: SeedScan) -> list[str]:
