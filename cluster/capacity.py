@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import psutil
 import ray
 from ray._private.state import state as ray_state
 
 from cluster.demand import GIB, Demand, PoolDemand, gib
-from staragents.errors import BadInput
+from staragents.errors import BadInput, RunFailed
 
 # GiB of one GPU by the name Ray gives its node's accelerator; where a name has several sizes, the largest.
 ACCELERATOR_GIB = {
@@ -162,6 +162,22 @@ def of_the_cluster() -> Capacity:
     grown = Capacity("the cluster with all its autoscaler may add", groups)
     # A group's maximum may be unset, and nodes may have joined by hand: whichever is more.
     return grown if (grown.gpus, grown.cpus) > (there.gpus, there.cpus) else there
+
+
+def check_room(pool: PoolDemand, more: int) -> None:
+    """Raises RunFailed unless `more` replicas fit beside what runs, with what the autoscaler may add."""
+    if more <= 0:
+        return
+    there, used = of_the_cluster(), ray.cluster_resources()
+    free = ray.available_resources()
+    for kind, each, total in (("CPU", pool.cpus, there.cpus), ("GPU", pool.gpus, there.gpus)):
+        room = total - used.get(kind, 0.0) + free.get(kind, 0.0)
+        if more * each > room:
+            raise RunFailed(
+                f"{pool.key}: {more} more replicas need {more} x {each:g} = {more * each:g} {kind}s; "
+                f"{room:g} of {total:g} in {there.where} are free"
+            )
+    there.check(Demand((replace(pool, replicas=1),)))
 
 
 def _gpu_memory(resources: dict[str, float]) -> float | None:

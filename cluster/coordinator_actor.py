@@ -8,7 +8,7 @@ from typing import Any
 import ray
 
 from actors.coordinator import Coordinator
-from actors.scale_desk import ScaleDesk, ScaleRequest
+from actors.desk import Answer, ChangeRequest, Desk, Request, ScaleRequest
 from actors.seed_workers import SeedWorkers
 from cluster.seed_worker_actor import Pools, SeedWorkerActor
 from staragents.config import Config
@@ -42,26 +42,30 @@ class CoordinatorActor(Coordinator):
         )
         memory = ray.get_actor(pools.memory) if pools.memory else None
         super().__init__(config, scan, self._workers, memory, facts)
-        self._desk = ScaleDesk()
+        self._desk = Desk()
 
     async def status(self) -> dict[str, Any]:
         """With the size every pool is meant to have."""
         sizes = {key: {"min": low, "max": high} for key, (low, high) in self._sizes.items()}
         return {**await super().status(), "pools": sizes}
 
-    # -- for `staragents scale`, in another process ------------------------------------------------------
+    # -- for `staragents scale` and `change`, in another process -----------------------------------------
 
-    async def scale(self, pool: str, low: int, high: int) -> str:
-        """Ask the driver for another size; returns why it could not be done, or an empty text."""
-        return await self._desk.ask(pool, low, high)
+    async def scale(self, pool: str, low: int, high: int) -> Answer:
+        """Ask the driver for another size of a pool."""
+        return await self._desk.ask(ScaleRequest(pool, low, high))
+
+    async def change(self, overrides: tuple[str, ...]) -> Answer:
+        """Ask the driver to go on with other settings."""
+        return await self._desk.ask(ChangeRequest(overrides))
 
     # -- for the driver, which owns the pools ------------------------------------------------------------
 
-    async def next_scale(self) -> ScaleRequest:
+    async def next_request(self) -> tuple[int, Request]:
         return await self._desk.next()
 
-    async def scaled(self, number: int, problem: str) -> None:
-        self._desk.answer(number, problem)
+    async def answer(self, number: int, answer: Answer) -> None:
+        self._desk.answer(number, answer)
 
     async def resized(self, pool: str, low: int, high: int) -> None:
         """A pool may have so many replicas: a model is sent what `high` can hold."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from ray.serve.schema import LoggingConfig
 from actors.engines.vllm_engine import vllm_environment
 from actors.generator import Generator
 from actors.generator_client import GeneratorClient, Handle
+from cluster.clean_up import quietly
 from cluster.demand import replica_bundles
 from cluster.warden import guarded
 from staragents.config import Config, EngineKind, ModelConfig
@@ -187,11 +188,3 @@ def _others_are_served() -> bool:
         return bool(serve.status().applications)
     except Exception:
         return False
-
-
-def quietly(step: Callable[..., object], *arguments: object) -> None:
-    """Clean-up goes on whatever one step says; the first error is the one the user needs to see."""
-    try:
-        step(*arguments)
-    except Exception as error:
-        logger.debug("while stopping: %s", error)

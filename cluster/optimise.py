@@ -16,7 +16,10 @@ import ray
 from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutError, RayTaskError
 
 from actors.finish import write_filtered_again
+from cluster.clean_up import kill_named
+from cluster.coordinator_actor import coordinator_name
 from cluster.demand import demand_of
+from cluster.live_config import LiveConfig
 from cluster.panel import Watcher
 from cluster.pools import running_pools, start_coordinator
 from cluster.ray_session import ray_session
@@ -103,17 +106,36 @@ def optimise(config: Config, watcher: Watcher) -> Outcome:
 
 def carry_out(work: Work, pools: Pools, watcher: Watcher, cache: Path | None = None) -> Outcome:
     """Do the work on pools that are up, the run directory being made. Raises RunFailed, KeyboardInterrupt."""
-    config, scan = work.config, work.scan
+    run = work.run
+    with (
+        announced(run),
+        LiveConfig(work.config, pools, run) as live,
+        Scaling(live, watcher.say) as scaling,
+    ):
+        outcome = _coordinate(work, live, scaling, watcher, cache)
+        while live.changed and not outcome.interrupted and not outcome.summary["run"]["finished"]:
+            run.create(live.config, resumes=True)
+            watcher.say("going on with what has changed")
+            outcome = _coordinate(work, live, scaling, watcher, cache)
+        return outcome
+
+
+def _coordinate(
+    work: Work, live: LiveConfig, scaling: Scaling, watcher: Watcher, cache: Path | None
+) -> Outcome:
+    """Have one coordinator work until it is done or drained."""
+    live.changed = False
+    config, pools, scan = live.config, live.pools, work.scan
     with running_workers(config, pools, cache) as workers:
         coordinator = start_coordinator(config, scan, pools, workers, _facts(config, scan), cache)
         try:
-            with announced(work.run), Scaling(config, pools, coordinator, watcher.say):
-                return _follow(work.run, coordinator, watcher)
+            scaling.attend(coordinator)
+            return _follow(work.run, coordinator, live, watcher)
         finally:
-            ray.kill(coordinator)
+            kill_named({coordinator_name(pools.run_name): coordinator})
 
 
-def _follow(run: RunDirectory, coordinator: Any, watcher: Watcher) -> Outcome:
+def _follow(run: RunDirectory, coordinator: Any, live: LiveConfig, watcher: Watcher) -> Outcome:
     """Wait for the end; a coordinator that died is restarted by Ray and goes on from its last snapshot. It is
     given up when it dies again and again without saving a seed in between."""
     deaths, saved = 0, None
@@ -128,6 +150,8 @@ def _follow(run: RunDirectory, coordinator: Any, watcher: Watcher) -> Outcome:
                 raise RunFailed(f"the coordinator died {deaths} times at seed {saved}: {error}") from error
             watcher.say("the coordinator died; going on from its last checkpoint")
             _await_restart(coordinator)
+            if watcher.draining or live.changed:
+                coordinator.drain.remote()
         except RayTaskError as error:
             if isinstance(error.cause, StarAgentsError):
                 raise error.cause from None

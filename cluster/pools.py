@@ -13,9 +13,10 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.memory import MemoryActor
+from cluster.clean_up import quietly
 from cluster.coordinator_actor import CoordinatorActor, coordinator_name
 from cluster.demand import demand_of
-from cluster.generators import quietly, running_generators
+from cluster.generators import running_generators
 from cluster.prewarm import nodes_requested
 from cluster.scorers import scorer_name, start_scorer
 from cluster.seed_worker_actor import Pools

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 from ray.autoscaler.sdk import request_resources
 
+from cluster.clean_up import quietly
 from cluster.demand import Demand
-from cluster.generators import quietly
 from staragents.environment import ray_address
 
 

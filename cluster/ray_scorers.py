@@ -14,8 +14,8 @@ import ray
 from ray.exceptions import RayError
 
 from actors.scorer_pool import ScorerPool
+from cluster.clean_up import quietly
 from cluster.demand import demand_of
-from cluster.generators import quietly
 from cluster.ray_session import ray_session
 from cluster.scorers import start_scorer
 from staragents.config import Config, ScoringConfig

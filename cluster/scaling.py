@@ -1,4 +1,4 @@
-"""The driver's part of `staragents scale`: it owns the pools, so it makes them larger and smaller."""
+"""The driver's part of `staragents scale` and `change`: it owns the pools, so it is who resizes them."""
 
 from __future__ import annotations
 
@@ -6,21 +6,20 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import ray
 from ray.exceptions import RayError
 
-from actors.scale_desk import ScaleRequest
+from actors.desk import Answer, ChangeRequest, Request
 from actors.scorer_pool import pack_characters
-from cluster import capacity
-from cluster.demand import Demand, PoolDemand, demand_of
-from cluster.generators import quietly, resize_generator
+from cluster.capacity import check_room
+from cluster.clean_up import quietly
+from cluster.demand import demand_of
+from cluster.generators import resize_generator
+from cluster.live_config import LiveConfig
 from cluster.scorer_load import ScorerLoad
 from cluster.scorers import scorer_name, start_scorer
-from cluster.seed_worker_actor import Pools
-from staragents.config import Config
 from staragents.errors import RunFailed, StarAgentsError
 
 logger = logging.getLogger(__name__)
@@ -35,27 +34,35 @@ class Scaling:
     Scorers that it starts belong to this process: on leaving they are stopped, and with the process they go.
     """
 
-    def __init__(self, config: Config, pools: Pools, coordinator: Any, say: Callable[[str], None]) -> None:
-        self._config = config
-        self._pools = pools
-        self._coordinator = coordinator
+    def __init__(self, live: LiveConfig, say: Callable[[str], None]) -> None:
+        self._live = live
+        self._coordinator: Any = None
         self._say = say
-        self._demand = {pool.key: pool for pool in demand_of(config).pools}
-        self._sizes = {key: (pool.replicas, pool.max_replicas) for key, pool in self._demand.items()}
-        self._names = {"target": list(pools.target), "larger": list(pools.larger)}
+        self._names = {"target": list(live.pools.target), "larger": list(live.pools.larger)}
         self._started: dict[str, Any] = {}
-        self._loads = {role: ScorerLoad(pack_characters(config.scoring)) for role in self._names}
+        self._loads = {role: ScorerLoad(pack_characters(live.config.scoring)) for role in self._names}
+        self._sizes: dict[str, tuple[int, int]] = {}
         self._looked = 0.0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="scaling", daemon=True)
 
     def __enter__(self) -> Scaling:
-        self._thread.start()
         return self
+
+    def attend(self, coordinator: Any) -> None:
+        """Requests come from this one from now on, and it is told of the sizes that the pools have by now."""
+        self._coordinator = coordinator
+        self._demand = {pool.key: pool for pool in demand_of(self._live.config).pools}
+        sizes = {key: (pool.replicas, pool.max_replicas) for key, pool in self._demand.items()}
+        self._sizes = {**sizes, **self._sizes}
+        self._tell_all()
+        if not self._thread.is_alive():
+            self._thread.start()
 
     def __exit__(self, *error: object) -> None:
         self._over.set()
-        self._thread.join(timeout=2 * POLL_S)
+        if self._thread.is_alive():
+            self._thread.join(timeout=2 * POLL_S)
         for actor in self._started.values():
             quietly(ray.kill, actor)
 
@@ -70,27 +77,37 @@ class Scaling:
                 quietly(self._tell_all)
 
     def _one_request(self) -> None:
-        asked = self._coordinator.next_scale.remote()
+        asked = self._coordinator.next_request.remote()
         while not ray.wait([asked], timeout=POLL_S)[0]:
             if self._over.is_set():
                 return
             if time.monotonic() - self._looked > LOAD_EVERY_S:
                 self._follow_load()
                 self._looked = time.monotonic()
-        request: ScaleRequest = ray.get(asked)
-        problem = ""
+        number, request = ray.get(asked)
         try:
-            self._resize(request.pool, request.low, request.high)
-            self._say(f"{request.pool} has {_size(request.low, request.high)} now")
+            answer = self._do(request)
         except StarAgentsError as error:
-            problem = str(error)
+            answer = Answer(tuple(str(error).split("\n")), error.exit_code)
         except RayError as error:
-            problem = f"{request.pool}: {str(error).strip().splitlines()[-1]}"
-        self._coordinator.scaled.remote(request.number, problem)
+            answer = Answer((str(error).strip().splitlines()[-1],), RunFailed.exit_code)
+        self._coordinator.answer.remote(number, answer)
+        if isinstance(request, ChangeRequest) and not answer.exit_code:
+            # The next coordinator is made with what is new, and goes on where this one ends.
+            self._coordinator.drain.remote()
+
+    def _do(self, request: Request) -> Answer:
+        if isinstance(request, ChangeRequest):
+            lines = self._live.change(request.overrides)
+            self._say(f"taken up when the seeds in work are finished: {', '.join(lines)}")
+            return Answer(lines)
+        self._resize(request.pool, request.low, request.high)
+        self._say(f"{request.pool} has {_size(request.low, request.high)} now")
+        return Answer()
 
     def _resize(self, key: str, low: int, high: int) -> None:
         pool, (now, _) = self._demand[key], self._sizes[key]
-        _check_room(pool, low - now)
+        check_room(pool, low - now)
         section, _, name = key.partition(".")
         if section == "models":
             self._resize_model(name, low, high)
@@ -104,7 +121,8 @@ class Scaling:
         key = f"models.{name}"
         if high == 0:
             ray.get(self._coordinator.resized.remote(key, low, high))
-        resize_generator(self._pools.generators[name], name, self._config.models[name], low, high)
+        pools, model = self._live.pools, self._live.config.models[name]
+        resize_generator(pools.generators[name], name, model, low, high)
         ray.get(self._coordinator.resized.remote(key, low, high))
 
     def _follow_load(self) -> None:
@@ -119,7 +137,7 @@ class Scaling:
             if size == now:
                 continue
             try:
-                _check_room(self._demand[f"scoring.{role}"], size - now)
+                check_room(self._demand[f"scoring.{role}"], size - now)
                 self._resize_scorers(role, size)
             except StarAgentsError as error:
                 logger.info("scoring.%s stays as it is: %s", role, error)
@@ -129,8 +147,10 @@ class Scaling:
     def _resize_scorers(self, role: str, size: int) -> None:
         names = self._names[role]
         while len(names) < size:
-            index = next(i for i in range(size) if scorer_name(role, i, self._pools.run_name) not in names)
-            self._add_scorer(role, scorer_name(role, index, self._pools.run_name))
+            index = next(
+                i for i in range(size) if scorer_name(role, i, self._live.pools.run_name) not in names
+            )
+            self._add_scorer(role, scorer_name(role, index, self._live.pools.run_name))
         while len(names) > size:
             name = names[-1]
             ray.get(self._coordinator.remove_scorer.remote(role, name))
@@ -139,7 +159,7 @@ class Scaling:
             names.remove(name)
 
     def _add_scorer(self, role: str, name: str) -> None:
-        actor = start_scorer(self._config.scoring, role, name)
+        actor = start_scorer(self._live.config.scoring, role, name)
         try:
             ray.get(actor.start.remote())
         except RayError as error:
@@ -156,22 +176,6 @@ class Scaling:
         for role, names in self._names.items():
             for name in names:
                 self._coordinator.add_scorer.remote(role, name)
-
-
-def _check_room(pool: PoolDemand, more: int) -> None:
-    """Raises RunFailed unless `more` replicas fit beside what runs, with what the autoscaler may add."""
-    if more <= 0:
-        return
-    there, used = capacity.of_the_cluster(), ray.cluster_resources()
-    free = ray.available_resources()
-    for kind, each, total in (("CPU", pool.cpus, there.cpus), ("GPU", pool.gpus, there.gpus)):
-        room = total - used.get(kind, 0.0) + free.get(kind, 0.0)
-        if more * each > room:
-            raise RunFailed(
-                f"{pool.key}: {more} more replicas need {more} x {each:g} = {more * each:g} {kind}s; "
-                f"{room:g} of {total:g} in {there.where} are free"
-            )
-    there.check(Demand((replace(pool, replicas=1),)))
 
 
 def _size(low: int, high: int) -> str:

@@ -12,7 +12,8 @@ import ray
 
 from actors.scorer_pool import ScorerPool, pack_characters
 from actors.seed_worker import SeedWorker
-from cluster.generators import generator_client, quietly
+from cluster.clean_up import kill_named
+from cluster.generators import generator_client
 from staragents.config import Config
 
 
@@ -85,8 +86,7 @@ def running_workers(config: Config, pools: Pools, cache: Path | None) -> Iterato
     try:
         yield list(actors)
     finally:
-        for actor in actors.values():
-            quietly(ray.kill, actor)
+        kill_named(actors)
 
 
 def _found(names: list[str]) -> list[Any]:

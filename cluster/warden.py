@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,21 +29,29 @@ class Warden:
 
     def __init__(self) -> None:
         self._job = ""
+        self._apps: set[str] = set()
         self._removing = asyncio.Lock()
 
-    async def take(self, job: str) -> None:
-        """From now on `job`, an id of Ray's, owns the apps. Does not return while they are being removed."""
+    async def take(self, job: str, apps: Sequence[str]) -> None:
+        """From now on `job`, an id of Ray's, owns these apps too, and nobody else any. Does not return while
+        some are being removed."""
         async with self._removing:
+            self._apps = {*apps, *(self._apps if self._job == job else ())}
             self._job = job
 
-    async def guard(self, job: str, apps: Sequence[str]) -> None:
-        """When `job` is over, remove `apps` and go; unless they have another owner by then."""
+    async def leave(self, apps: Sequence[str]) -> bool:
+        """These are gone; whether there are no others."""
+        self._apps -= set(apps)
+        return not self._apps
+
+    async def guard(self, job: str) -> None:
+        """When `job` is over, remove its apps and go; unless they have another owner by then."""
         while not await asyncio.to_thread(_is_over, job):
             await asyncio.sleep(POLL_S)
         await asyncio.sleep(GRACE_S)
         async with self._removing:
             if self._job == job:
-                await asyncio.to_thread(_remove, apps)
+                await asyncio.to_thread(_remove, self._apps)
                 ray.actor.exit_actor()
 
 
@@ -57,14 +65,15 @@ def guarded(apps: Sequence[str], run_name: str) -> Iterator[None]:
         yield
         return
     job = ray.get_runtime_context().get_job_id()
-    warden = _warden(f"warden-{run_name}", job)
-    warden.guard.remote(job, list(apps))
+    warden = _warden(f"warden-{run_name}", job, apps)
+    warden.guard.remote(job)
     yield
     # After an error or an interrupt it stays: it removes what the driver could not, and goes.
-    ray.kill(warden)
+    if ray.get(warden.leave.remote(list(apps))):
+        ray.kill(warden)
 
 
-def _warden(name: str, job: str) -> Any:
+def _warden(name: str, job: str, apps: Sequence[str]) -> Any:
     """That of the driver before, if the run is resumed soon after a kill."""
     for _ in range(TRIES):
         actor: Any = (
@@ -73,7 +82,7 @@ def _warden(name: str, job: str) -> Any:
             .remote()
         )
         try:
-            ray.get(actor.take.remote(job))
+            ray.get(actor.take.remote(job, list(apps)))
             return actor
         except RayActorError as error:  # it was leaving
             reason = error
@@ -84,7 +93,7 @@ def _is_over(job: str) -> bool:
     return all(one["IsDead"] for one in jobs() if one["JobID"] == job)
 
 
-def _remove(apps: Sequence[str]) -> None:
+def _remove(apps: Collection[str]) -> None:
     left = serve.status().applications
     for app in (app for app in apps if app in left):
         try:

@@ -82,6 +82,12 @@ def load_config(path: str | Path, overrides: Sequence[str] = (), above: Path | N
     return _checked(tree, problems, unread)
 
 
+def with_overrides(config: Config, overrides: Sequence[str]) -> Config:
+    """The config with `a.b=c` on top. Raises BadInput like `load_config`."""
+    problems: list[str] = []
+    return _checked(over(as_dict(config), read_overrides(overrides, problems)), problems, unread=False)
+
+
 def config_of(tree: Tree) -> Config:
     """A config from plain values, such as a parsed file. Raises BadInput like `load_config`."""
     return _checked(tree, [], unread=False)

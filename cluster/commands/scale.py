@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from actors.desk import Answer
 from staragents.errors import BadInput, RunFailed
 
 STATUS_S = 30.0
@@ -41,13 +42,20 @@ def scale(run: str, pool: str, size: str, as_json: bool) -> None:
         try:
             sizes = ray.get(coordinator.status.remote(), timeout=STATUS_S)["pools"]
             key = pool_key(pool, sizes)
-            problem = ray.get(coordinator.scale.remote(key, low, high))
+            answer = ray.get(coordinator.scale.remote(key, low, high))
         except RayError as error:
             reason = str(error).strip().splitlines()[-1]
             raise RunFailed(f"{run}: the coordinator did not answer, try again: {reason}") from error
-    if problem:
-        raise RunFailed(problem)
+    refuse(answer)
     click.echo(json.dumps({"pool": key, "min": low, "max": high}) if as_json else f"{key}: {size}")
+
+
+def refuse(answer: Answer) -> None:
+    """Raises what the driver of a run says against a request."""
+    if answer.exit_code == BadInput.exit_code:
+        raise BadInput(answer.lines)
+    if answer.exit_code:
+        raise RunFailed("\n".join(answer.lines))
 
 
 def parse_size(text: str) -> tuple[int, int]:

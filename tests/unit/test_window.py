@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.scale_desk import ScaleDesk
+from actors.desk import Answer, ChangeRequest, Desk, ScaleRequest
 from actors.window import Window
 
 
@@ -70,17 +70,18 @@ def test_whoever_gives_up_leaves_no_place_taken(cancelled: set[int], let_in_firs
     asyncio.run(scenario())
 
 
-async def test_who_asks_for_a_size_waits_for_the_answer() -> None:
-    desk = ScaleDesk()
-    first = asyncio.ensure_future(desk.ask("models.writer", 1, 3))
-    second = asyncio.ensure_future(desk.ask("scoring.target", 2, 2))
+async def test_who_asks_waits_for_the_answer() -> None:
+    desk = Desk()
+    one, other = ScaleRequest("models.writer", 1, 3), ChangeRequest(("run.budget=3",))
+    first = asyncio.ensure_future(desk.ask(one))
+    second = asyncio.ensure_future(desk.ask(other))
     asked = [await desk.next(), await desk.next()]
-    assert [(r.pool, r.low, r.high) for r in asked] == [("models.writer", 1, 3), ("scoring.target", 2, 2)]
-    desk.answer(asked[1].number, "no room")
-    assert await second == "no room"
+    assert [request for _, request in asked] == [one, other]
+    desk.answer(asked[1][0], Answer(("no room",), 1))
+    assert await second == Answer(("no room",), 1)
     assert not first.done()
-    desk.answer(asked[0].number, "")
-    assert await first == ""
-    desk.answer(99, "of a coordinator that died")
+    desk.answer(asked[0][0], Answer())
+    assert await first == Answer()
+    desk.answer(99, Answer(("of a coordinator that died",)))
     with pytest.raises(asyncio.TimeoutError):
         await asyncio.wait_for(desk.next(), 0.01)

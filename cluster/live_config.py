@@ -1,0 +1,93 @@
+"""The config of a run that goes on: what of it may change, and the pools of models that are new in it."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from types import TracebackType
+
+from cluster import capacity
+from cluster.demand import demand_of
+from cluster.generators import running_generators
+from cluster.seed_worker_actor import Pools
+from staragents.config import Config
+from staragents.config_loading import as_dict, changed_keys, news, with_overrides
+from staragents.config_tree import Key, leaves, matches_any
+from staragents.errors import BadInput
+from staragents.run_directory import RunDirectory
+
+LIVE = (
+    "agents.**", "filters.**", "run.**", "models.*.price_in", "models.*.price_out", "models.*.price_gpu_hour",
+    "scoring.*.price_gpu_hour",
+)  # fmt: skip
+"""What the next coordinator reads anew. All else the pools were made with."""
+
+
+class LiveConfig:
+    """The newest config and its pools. `changed` while a coordinator works that was made with older ones."""
+
+    def __init__(self, config: Config, pools: Pools, run: RunDirectory) -> None:
+        self.config = config
+        self.pools = pools
+        self.changed = False
+        self._run = run
+        self._started = ExitStack()
+
+    def __enter__(self) -> LiveConfig:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """The models that were started on the way are stopped."""
+        self._started.__exit__(kind, error, trace)
+
+    def change(self, overrides: tuple[str, ...]) -> tuple[str, ...]:
+        """Check settings, load models that are new, and give the dotted names of what changes.
+
+        Raises BadInput for what can't change in a run or not while it goes on, RunFailed if a model does not
+        load.
+        """
+        config = with_overrides(self.config, overrides)
+        old, new = as_dict(self.config), as_dict(config)
+        found = _differences(old, new)
+        if not found:
+            raise BadInput("KEY=VALUE: nothing changes, the run has these settings")
+        if news(old, new) is None and (decisive := changed_keys(old, new)):
+            raise BadInput(
+                f"{', '.join(decisive)}: decides what the run's seeds become, so it can't change in a run; "
+                "add another agent, or begin with another output.dir"
+            )
+        if fixed := [".".join(key) for key in found if not _may_change(key, self.config)]:
+            raise BadInput(
+                f"{', '.join(fixed)}: can't change while the run goes on; stop it, and resume it with that"
+                " (sizes of pools: staragents scale)"
+            )
+        if self._run.state() is not None:
+            self._run.check(config)
+        self._start({name for name in config.models if name not in self.config.models}, config)
+        self.config, self.changed = config, True
+        names = dict.fromkeys(news(old, new) or ())
+        rest = (".".join(key) for key in found if not any(".".join(key).startswith(f"{n}.") for n in names))
+        return (*names, *rest)
+
+    def _start(self, names: set[str], config: Config) -> None:
+        if not names:
+            return
+        for pool in demand_of(config).pools:
+            if pool.key.removeprefix("models.") in names:
+                capacity.check_room(pool, pool.replicas)
+        models = replace(
+            config, models={name: config.models[name] for name in config.models if name in names}
+        )
+        apps = self._started.enter_context(running_generators(models, self.pools.run_name))
+        self.pools = replace(self.pools, generators={**self.pools.generators, **apps})
+
+
+def _differences(old: dict[str, object], new: dict[str, object]) -> list[Key]:
+    before, after = dict(leaves(old)), dict(leaves(new))
+    return [key for key in {**before, **after} if before.get(key, ...) != after.get(key, ...)]
+
+
+def _may_change(key: Key, config: Config) -> bool:
+    return matches_any(key, LIVE) or (key[0] == "models" and key[1] not in config.models)
