@@ -14,7 +14,7 @@ from staragents.errors import RunFailed
 @click.argument("overrides", nargs=-1, required=True, metavar="KEY=VALUE...")
 @click.option("--json", "as_json", is_flag=True, help="Print what changes as JSON.")
 def change(run: str, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Add agents and models to a run that goes on, or raise its limits.
+    """More agents, models or budget for a run that goes on.
 
     RUN is the run directory, or the run's name with RAY_ADDRESS set. New agents and models, agents.retired,
     filters, prices and the limits in run.* can change. A new model is loaded while the run goes on; then the
