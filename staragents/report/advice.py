@@ -9,6 +9,12 @@ from staragents.records import MISALIGNED
 
 # Below so many observations a share or a mean is noise, and advice from it too.
 ENOUGH = 10
+REMEDIES = {
+    "cut_off": "a larger agents.*.max_tokens or a prompt that asks for less",
+    "other_language": "models that know the seeds' language, or agents.keep_language=false",
+    "refusal": "another model, or seeds without what it declines",
+}
+"""For reject reasons that a lower temperature or a stronger model do not help first."""
 
 
 def warnings_for(summary: dict[str, Any]) -> list[str]:
@@ -43,8 +49,8 @@ def _about_yield(funnel: dict[str, Any]) -> Iterator[str]:
     if rejected > 0.5 * drawn:
         reason = max(reasons, key=reasons.__getitem__)
         yield (
-            f"{rejected / drawn:.0%} of the candidates were rejected, most for {reason}: try a larger "
-            "agents.*.max_tokens, a lower temperature or a stronger model"
+            f"{rejected / drawn:.0%} of the candidates were rejected, most for {reason}: try "
+            f"{REMEDIES.get(reason.removeprefix('rewrite_'), 'a lower temperature or a stronger model')}"
         )
     if funnel["accepted"] == 0:
         yield (

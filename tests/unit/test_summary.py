@@ -149,6 +149,25 @@ def test_ifds_above_one_lead_to_the_advice_on_templates(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("reason", "remedy"),
+    [
+        ("cut_off", "a larger agents.*.max_tokens"),
+        ("rewrite_other_language", "agents.keep_language=false"),
+        ("repetition", "a lower temperature"),
+    ],
+)
+def test_many_rejects_lead_to_what_helps_against_their_reason(
+    tmp_path: Path, reason: str, remedy: str
+) -> None:
+    rows = [candidate(f"s{n}", messages=BETTER, reject_reason=reason) for n in range(12)]
+    (warning,) = (
+        line for line in summarise(write_shards(tmp_path, rows), {})["warnings"] if "rejected" in line
+    )
+    assert f"most for {reason}: try " in warning
+    assert remedy in warning
+
+
+@pytest.mark.parametrize(
     ("run", "engine"),
     [
         ({"engines": {"a": "vllm"}}, "vllm"),
