@@ -29,6 +29,7 @@ from cluster.seed_worker_actor import Pools, running_workers
 from staragents.agents import history_notes
 from staragents.config import Config
 from staragents.config_loading import fingerprint
+from staragents.environment import ray_address
 from staragents.errors import BadInput, RunFailed, StarAgentsError
 from staragents.packaged_models import resolve_model
 from staragents.run_directory import RunDirectory
@@ -98,6 +99,10 @@ def optimise(config: Config, watcher: Watcher) -> Outcome:
         watcher.say(f"new since the run was last here: {', '.join(news)}")
     with ray_session(demand_of(config)):
         work.run.create(config, work.resumes)
+        if ray_address():
+            watcher.say(
+                f"on this cluster the run's name is {work.run.name}: staragents status {work.run.name}"
+            )
         prepare_models([config], watcher)
         watcher.say("loading models (a vLLM engine takes about a minute on a CPU)")
         with running_pools(config, work.run.name) as pools:

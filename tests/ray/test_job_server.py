@@ -77,6 +77,7 @@ def test_a_submitted_run_can_be_stopped_and_submitted_again(
     assert sum(1 for _ in (run_dir / "dataset.jsonl").open()) == part, "drained, saved and written"
     first = ray("logs", "first")
     check_logs(first)
+    assert f"the run's name is {RunDirectory(run_dir).name}:" in first
     assert "stopping: seeds in work are finished and saved" in first
 
     submit(ray, "second", run_dir, 0.0)
