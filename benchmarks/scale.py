@@ -7,8 +7,9 @@
 `loop` hands finished candidates to the coordinator at once: admission, draws, rewards, learning, shards and
 snapshots are left. `slots` lets every generation take a lognormal time, as 4 replicas of 64 requests each
 would that write and judge, and counts how many of the 256 slots are busy in the middle half of the run. Both
-run the real loop in this process, without Ray. `ray` runs on fake engines through Ray: the CPU time of the
-coordinator's process for a candidate says where one coordinator ends, however many engines there are.
+run the real loop without Ray, `loop` in a fresh process each. `ray` runs on fake engines through Ray: the CPU
+time of the coordinator's process for a candidate says where one coordinator ends, however many engines there
+are.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ import asyncio
 import random
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 from pipeline import LocalScorer, many_seeds
@@ -34,13 +37,15 @@ from actors.seed_pipeline import SeedPipeline
 from actors.seed_worker import SeedWorker
 from cluster.optimise import optimise
 from cluster.panel import Watcher
-from staragents.config import Config
+from staragents.config import Config, SeedsConfig
 from staragents.config_loading import load_config
 from staragents.evolution.policy import Drawn, Neighbour
 from staragents.generation import Generation, GenerationRequest
 from staragents.records import Candidate, Seed
 from staragents.run_directory import RunDirectory
-from staragents.seeds.seed_file import SeedFile
+from staragents.seeds.seed_file import SeedFile, SeedScan
+
+T = TypeVar("T")
 
 ROOT = Path(__file__).parents[1]
 SLOTS = 4 * 64
@@ -124,20 +129,36 @@ def make(config: Config, pools: dict[str, Any]) -> Coordinator:
     client = GeneratorClient(pools, dict.fromkeys(pools, 2 * SLOTS), attempts=3)
     scorers: list[Any] = [LocalScorer("target"), LocalScorer("larger")]
     worker = SeedWorker(config, client, *scorers, True)
-    return Coordinator(config, SeedFile(config.seeds).scan(), worker, None, {})
+    # As in a run: the driver reads all seeds first, and tells the coordinator what it found.
+    scan = in_a_process(scanned, config.seeds)
+    return Coordinator(config, scan, worker, None, {})
+
+
+def scanned(seeds: SeedsConfig) -> SeedScan:
+    return SeedFile(seeds).scan()
+
+
+def in_a_process(work: Callable[..., T], *arguments: Any) -> T:
+    with ProcessPoolExecutor(1, get_context("spawn")) as fresh:
+        return fresh.submit(work, *arguments).result()
+
+
+def rate_and_memory(seeds: int) -> tuple[float, float]:
+    """Candidates per second of one coordinator, and the MiB of its process at the end."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = settings(folder, seeds, "run.admitted_seeds=48")
+        coordinator = make(config, {})
+        coordinator.worker.run = Finished(config, None, None, None, True).run  # type: ignore
+        started = time.perf_counter()
+        asyncio.run(coordinator.run())
+        rate = coordinator.progress.drawn / (time.perf_counter() - started)
+    return rate, psutil.Process().memory_info().rss / 2**20
 
 
 def loop(sizes: list[int]) -> None:
     first = 0.0
     for seeds in sizes:
-        with tempfile.TemporaryDirectory() as folder:
-            config = settings(folder, seeds, "run.admitted_seeds=48")
-            coordinator = make(config, {})
-            coordinator.worker.run = Finished(config, None, None, None, True).run  # type: ignore
-            started = time.perf_counter()
-            asyncio.run(coordinator.run())
-            rate = coordinator.progress.drawn / (time.perf_counter() - started)
-        memory = psutil.Process().memory_info().rss / 2**20
+        rate, memory = in_a_process(rate_and_memory, seeds)
         first = first or memory
         grown = memory / first
         print(f"{seeds:8d} seeds: {rate:6.0f} candidates/s, {memory:.0f} MiB ({grown:.2f} of the first)")
