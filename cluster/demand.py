@@ -47,7 +47,11 @@ class PoolDemand:
     """That the GPUs of one replica lie on, the same number on each."""
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.replicas} x {self.cpus:g} CPU + {self.gpus:g} GPU"
+        return f"{self.name}: {self.replicas} x {self.cpus:g} CPU + {self.gpus:g} GPU{self.on_nodes}"
+
+    @property
+    def on_nodes(self) -> str:
+        return f" on {self.nodes} nodes" if self.nodes > 1 else ""
 
     @property
     def bundles(self) -> list[dict[str, float]]:

@@ -53,8 +53,8 @@ class Scaling:
         """Requests come from this one from now on, and it is told of the sizes that the pools have by now."""
         self._coordinator = coordinator
         self._demand = {pool.key: pool for pool in demand_of(self._live.config).pools}
-        sizes = {key: (pool.replicas, pool.max_replicas) for key, pool in self._demand.items()}
-        self._sizes = {**sizes, **self._sizes}
+        for key, pool in self._demand.items():
+            self._sizes.setdefault(key, (pool.replicas, pool.max_replicas))
         self._tell_all()
         if not self._thread.is_alive():
             self._thread.start()
@@ -171,7 +171,7 @@ class Scaling:
         self._names[role].append(name)
 
     def _tell_all(self) -> None:
-        for key, (low, high) in self._sizes.items():
+        for key, (low, high) in list(self._sizes.items()):
             self._coordinator.resized.remote(key, low, high)
         for role, names in self._names.items():
             for name in names:

@@ -92,7 +92,11 @@ def show(console: Console, demand: Demand, there: Capacity, predicted: Forecast,
     for pool in demand.pools:
         most = f"-{pool.max_replicas}" if pool.max_replicas > pool.replicas else ""
         pools.add_row(
-            pool.name, f"{pool.replicas}{most}", f"{pool.cpus:g}", f"{pool.gpus:g}", pool.explain_bytes()
+            pool.name,
+            f"{pool.replicas}{most}",
+            f"{pool.cpus:g}",
+            f"{pool.gpus:g}{pool.on_nodes}",
+            pool.explain_bytes(),
         )
     console.print(pools)
     console.print()
