@@ -11,7 +11,7 @@ from typing import Any
 from staragents.run_directory import RunDirectory
 
 FAKE = "configs/fake.yaml"
-SEEDS = 24
+SEEDS = 18
 AHEAD = 4
 
 
