@@ -15,7 +15,7 @@ from staragents.errors import EngineError
 from staragents.evolution.policy import Drawn, Neighbour
 from staragents.generation import Generation, GenerationRequest
 from staragents.language import SeedLanguages, load_identifier
-from staragents.messages import Conversation
+from staragents.messages import Conversation, with_exchange
 from staragents.records import Candidate, Seed
 from staragents.rejects import answer_problem, rewrite_problem
 from staragents.scoring.ifd import Score, ifd_gap
@@ -104,9 +104,9 @@ class SeedPipeline:
         instruction = await self._rewrite(pair, seed, languages, candidate)
         if instruction is None:
             return
-        agent = pair.response
+        agent, context = pair.response, pair.instruction.context(seed)
         request = agent.answer_request(
-            seed.context, instruction, candidate.candidate_id, self._run_seed, self._deadline
+            context, instruction, candidate.candidate_id, self._run_seed, self._deadline
         )
         generation = await self._ask(candidate, "answer", agent.name, agent.model, request)
         if generation is None:
@@ -116,7 +116,7 @@ class SeedPipeline:
         if reason:
             candidate.reject_reason, candidate.rejected_text = reason, answer
             return
-        candidate.messages = seed.rewritten(instruction, answer)
+        candidate.messages = with_exchange(context, instruction, answer)
 
     async def _rewrite(
         self, pair: AgentPair, seed: Seed, languages: SeedLanguages | None, candidate: Candidate
@@ -129,7 +129,7 @@ class SeedPipeline:
         if generation is None:
             return None
         rewritten = agent.clean(generation.text)
-        reason = rewrite_problem(seed.instruction, rewritten, generation, languages)
+        reason = rewrite_problem(seed.instruction, rewritten, generation, languages, agent.continues)
         if reason:
             candidate.reject_reason, candidate.rejected_text = f"rewrite_{reason}", rewritten
             return None
@@ -195,16 +195,16 @@ class SeedPipeline:
 
     async def _same_instruction_baseline(self, seed: Seed, candidate: Candidate) -> Conversation | None:
         agent = self._pairs[self.config.agents.base_pairs[0]].response
-        instruction = candidate.messages[-2].content
-        if instruction == seed.instruction:
+        context, instruction = candidate.messages[:-2], candidate.messages[-2].content
+        if (context, instruction) == (seed.context, seed.instruction):
             return seed.messages
         request = agent.answer_request(
-            seed.context, instruction, f"{candidate.candidate_id}-baseline", self._run_seed, self._deadline
+            context, instruction, f"{candidate.candidate_id}-baseline", self._run_seed, self._deadline
         )
         generation = await self._ask(candidate, "baseline", agent.name, agent.model, request)
         if generation is None:
             return None
-        return seed.rewritten(instruction, agent.clean(generation.text))
+        return with_exchange(context, instruction, agent.clean(generation.text))
 
     async def _ask(
         self, candidate: Candidate, stage: str, agent: str, model: str, request: GenerationRequest

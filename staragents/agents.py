@@ -19,7 +19,7 @@ KEEP = "keep"
 
 @dataclass(frozen=True, slots=True)
 class InstructionAgent:
-    """A^I of the paper's eq. 2: rewrites the last user turn of a seed."""
+    """A^I of the paper's eq. 2: rewrites the last user turn of a seed, or writes one more."""
 
     name: str
     model: str
@@ -32,13 +32,23 @@ class InstructionAgent:
         """It leaves every instruction as it is, so there is nothing to ask an engine."""
         return self.template is None
 
+    @property
+    def continues(self) -> bool:
+        """Its instructions come after the seed's last turn, and replace none."""
+        return self.template is not None and self.template.continues
+
+    def context(self, seed: Seed) -> Conversation:
+        """The turns that come before its instruction."""
+        return seed.messages if self.continues else seed.context
+
     def rewrite_request(
         self, seed: Seed, candidate_id: str, run_seed: int, deadline_s: float
     ) -> GenerationRequest:
-        """Ask for a new instruction in place of the seed's; the turns before it are shown as text."""
+        """Ask for a new instruction; the turns before it are shown as text."""
         if self.template is None:
             raise ValueError(f"{self.name} keeps instructions: there is no rewrite to ask for")
-        prompt = self.template.render(instruction=seed.instruction, history=history_text(seed.context))
+        history = history_text(self.context(seed))
+        prompt = self.template.render(instruction=seed.instruction, history=history)
         stage = _Stage("rewrite", candidate_id, run_seed, deadline_s)
         return _request(prompt, prompt.turns, self.chat, self.sampling, stage)
 

@@ -22,6 +22,11 @@ class Message:
 Conversation = tuple[Message, ...]
 
 
+def with_exchange(context: Conversation, instruction: str, response: str) -> Conversation:
+    """The turns of `context`, then a user's and an assistant's."""
+    return (*context, Message("user", instruction), Message("assistant", response))
+
+
 def conversation(rows: list[dict[str, str]]) -> Conversation:
     """Messages from `[{"role": ..., "content": ...}]`, already checked by whoever read them."""
     return tuple(Message(row["role"], row["content"]) for row in rows)  # type: ignore[arg-type]

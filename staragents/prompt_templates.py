@@ -53,6 +53,8 @@ class PromptTemplate:
         self.variables: frozenset[str] = frozenset()
         """Those that it reads."""
         self._template = self._compile(source)
+        self.continues = False
+        """It sets `continues`: what it asks for goes on where the conversation ends, and replaces nothing."""
         empty = {name: "" if isinstance(value, str) else value for name, value in sample.items()}
         for values in (sample, empty):
             self.render(**values)
@@ -76,7 +78,9 @@ class PromptTemplate:
             # The whole template once, as its top level sets `stop` and whatever else its blocks share.
             whole = "".join(self._template.root_render_func(context))
             texts = {name: "".join(self._template.blocks[name](context)).strip() for name in self._blocks}
-            stop = context.get_exported().get("stop", ())
+            exported = context.get_exported()
+            stop = exported.get("stop", ())
+            self.continues = exported.get("continues", False) is True
         except Exception as error:  # A user's template can raise anything.
             raise self._bad(error) from error
         if not isinstance(stop, list | tuple) or not all(isinstance(text, str) and text for text in stop):
@@ -147,7 +151,10 @@ def prompt_path(role: str, name: str) -> Path:
 
 def load_prompt(role: str, name: str) -> PromptTemplate:
     """A shipped template by name, or a user's by the path of a .j2 file. Raises BadInput."""
-    return read_prompt(prompt_path(role, name), AGENT_SAMPLE)
+    template = read_prompt(prompt_path(role, name), AGENT_SAMPLE)
+    if template.continues and role != "instruction":
+        raise BadInput(f"{template.filename}: continues: expected in prompts of instruction agents only")
+    return template
 
 
 def read_prompt(path: Path, sample: Mapping[str, Any]) -> PromptTemplate:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from staragents.messages import Conversation, Message, as_dicts, conversation
+from staragents.messages import Conversation, as_dicts, conversation
 
 # Any fixed namespace will do; this one must never change, or resumed runs would count work twice.
 NAMESPACE = uuid.UUID("7c6b1f0e-3f43-5a43-9d5a-0d0a4e1f2b11")
@@ -48,10 +48,6 @@ class Seed:
     def context(self) -> Conversation:
         """System prompt and turns before the last user turn."""
         return self.messages[:-2]
-
-    def rewritten(self, instruction: str, response: str) -> Conversation:
-        """The same conversation with a new last exchange."""
-        return (*self.context, Message("user", instruction), Message("assistant", response))
 
 
 @dataclass(slots=True)

@@ -31,11 +31,16 @@ REASONS = {
 
 
 def rewrite_problem(
-    seed_instruction: str, rewritten: str, generation: Generation, languages: SeedLanguages | None = None
+    seed_instruction: str,
+    rewritten: str,
+    generation: Generation,
+    languages: SeedLanguages | None = None,
+    continues: bool = False,
 ) -> str | None:
     """Why a rewritten instruction is no data, as one of REASONS, or None if it is usable.
 
     `rewritten` is the cleaned text of `generation`; `languages`, if they are to be kept, those of the seed.
+    One that `continues` the conversation has all of the seed before it.
     """
     if not any(character.isalnum() for character in rewritten):
         return "empty"
@@ -52,7 +57,7 @@ def rewrite_problem(
     old, new = words(seed_instruction), words(rewritten)
     if _adds_nothing(old, new):
         return "no_change"
-    if _lost_input(seed_instruction, rewritten):
+    if not continues and _lost_input(seed_instruction, rewritten):
         return "lost_input"
     if len(new) > 2 * len(old) + 100:
         return "too_long"

@@ -178,6 +178,34 @@ async def test_the_base_pairs_answer_to_the_same_instruction_goes_on_with_the_co
     assert all(text in prompt for prompt in seen.stage("judge") for _, text in BEFORE)
 
 
+@pytest.mark.parametrize("compare", ["pair", "response_same_instruction"])
+async def test_an_agent_may_continue_the_conversation_by_a_turn(tmp_path: Path, compare: str) -> None:
+    names = ("deepen", "constrain", "broaden")
+    prompts = [f"agents.instruction.{name}.prompt=follow_up" for name in names]
+    settings = ("reward.require_win=false", "reward.difficulty=target_only", "evolution.draws=3")
+    seen = await recorded_run(tmp_path, ROWS["messages"], *prompts, *settings, f"judge.compare={compare}")
+
+    asked = [request for request in seen.requests if "-judge-" not in request.request_id]
+    later = [request for request in asked if "-rewrite" not in request.request_id]
+    assert all(ANSWER in prompt for prompt in seen.stage("rewrite"))
+    continued = [request for request in later if spoken(as_dicts(request.messages or ()))[:5] == list(WHOLE)]
+    assert continued
+    assert {len(request.messages or ()) for request in continued} == {6}
+
+    (candidates,) = RunDirectory(tmp_path / "run").seeds()
+    longer = [c for c in candidates if c.generated and c.instruction_agent in names]
+    assert longer
+    for candidate in longer:
+        messages = spoken(as_dicts(candidate.messages))
+        assert messages[:5] == list(WHOLE)
+        assert [role for role, _ in messages[5:]] == ["user", "assistant"]
+        assert candidate.messages in seen.scored["target"]
+        assert candidate.target_ifd is not None
+        assert candidate.judge_win is not None
+    (kept,) = (c for c in candidates if c.base)
+    assert spoken(as_dicts(kept.messages))[:4] == list(WHOLE[:4])
+
+
 async def test_people_who_look_see_it_too(tmp_path: Path) -> None:
     await recorded_run(tmp_path, ROWS["messages"])
     run = RunDirectory(tmp_path / "run")

@@ -22,13 +22,16 @@ def template(source: str) -> PromptTemplate:
 
 
 def test_the_shipped_names_are_the_documented_ones() -> None:
-    assert shipped_prompts("instruction") == STYLES
+    assert shipped_prompts("instruction") == sorted([*STYLES, "follow_up"])
     assert shipped_prompts("response") == ["brief", "direct", "few_shot", "step_by_step"]
 
 
 @pytest.mark.parametrize(("role", "name"), EVERY_PROMPT)
 def test_a_shipped_prompt_shows_instruction_last(role: str, name: str) -> None:
-    prompt = load_prompt(role, name).render(instruction="Name a quokka.", history="")
+    template = load_prompt(role, name)
+    # What comes last is what is to be rewritten or answered, or the conversation that is to go on.
+    last = "history" if template.continues else "instruction"
+    prompt = template.render(**{"instruction": "", "history": "", last: "Name a quokka."})
 
     text = prompt.raw or prompt.turns[-1].content
     assert text.count("Name a quokka.") == 1
@@ -51,6 +54,14 @@ def test_earlier_turns_are_shown_where_the_prompt_does_not_keep_them_as_turns(na
 
     shown = prompt.raw or prompt.turns[0].content
     assert "User: Name a quokka." in shown
+
+
+def test_only_an_instruction_prompt_may_continue(tmp_path: Path) -> None:
+    (tmp_path / "on.j2").write_text("{% set continues = true %}{% block user %}{{ history }}{% endblock %}")
+    assert load_prompt("instruction", str(tmp_path / "on.j2")).continues
+    assert not load_prompt("instruction", "deepen").continues
+    with pytest.raises(BadInput, match=r"on\.j2: continues: expected in prompts of instruction agents only"):
+        load_prompt("response", str(tmp_path / "on.j2"))
 
 
 def test_the_raw_prompt_ends_where_the_model_goes_on_and_names_its_stops() -> None:
