@@ -35,8 +35,10 @@ def arrow_tables(stream: IO[bytes], head: bytes, name: str, size: int) -> Iterat
             reader = pa.ipc.open_file(file)
             batches = (reader.get_batch(index) for index in range(reader.num_record_batches))
             yield from _sliced(batches, size)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise BadInput(f"{name}: not {kind} that can be read: {str(error).splitlines()[0]}") from error
+    # A damaged length asks for more memory than any machine has.
+    except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise BadInput(f"{name}: not {kind} that can be read: {reason}") from error
 
 
 def _sliced(batches: Any, size: int) -> Iterator[pa.Table]:

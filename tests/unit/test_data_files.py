@@ -100,6 +100,21 @@ def test_a_file_that_cannot_be_used_is_named(
     assert name in line
 
 
+@pytest.mark.parametrize("length", [2**40, 2**62, 2**63 - 1])
+def test_an_arrow_stream_that_claims_more_bytes_than_any_memory_has_is_named(
+    tmp_path: Path, length: int
+) -> None:
+    table, sink = pa.Table.from_pylist(ROWS), io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    messages = pa.ipc.MessageReader.open_stream(io.BytesIO(sink.getvalue()))
+    size = [messages.read_next_message() for _ in range(2)][1].body.size.to_bytes(8, "little")
+    assert sink.getvalue().count(size) == 1
+    (tmp_path / "rows.arrow").write_bytes(sink.getvalue().replace(size, length.to_bytes(8, "little")))
+    with pytest.raises(BadInput, match=r"rows\.arrow: not Arrow that can be read"):
+        values(tmp_path / "rows.arrow")
+
+
 def test_what_is_not_there_is_bad_input(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none.jsonl"):
         with pytest.raises(BadInput, match="DATA: expected"):
