@@ -38,7 +38,7 @@ class Job:
     process: subprocess.Popen[str]
     mark: str
 
-    def wait(self, timeout: float = 240) -> tuple[int, str]:
+    def wait(self, timeout: float = 480) -> tuple[int, str]:
         out, _ = self.process.communicate(timeout=timeout)
         return self.process.returncode, out
 
@@ -112,7 +112,7 @@ def start() -> Iterator[Callable[..., Job]]:
         yield begin
 
 
-def wait_until(condition: Callable[[], bool], what: str, timeout: float = 120) -> None:
+def wait_until(condition: Callable[[], bool], what: str, timeout: float = 300) -> None:
     """Poll; fails with `what` when the time is up."""
     deadline = time.monotonic() + timeout
     while not condition():

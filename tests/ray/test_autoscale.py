@@ -28,7 +28,7 @@ FAKE = Path(__file__).parents[2] / "configs/fake.yaml"
 QUICKLY = {
     "upscale_delay_s": 1.0, "downscale_delay_s": 3.0, "metrics_interval_s": 0.5, "look_back_period_s": 2.0,
 }  # fmt: skip
-PATIENCE_S = 150.0
+PATIENCE_S = 300.0
 FIRST_WAVE = 24
 
 

@@ -28,7 +28,7 @@ def test_kills_of_every_kind_cost_and_change_nothing(tmp_path: Path) -> None:
             f"--seeds={SEEDS}", "--latency-s=0.5", f"--undisturbed={undisturbed}",
             f"--keep={tmp_path / 'chaos'}", "--json",
         ],
-        cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=580,
+        cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=860,
     )  # fmt: skip
     result = json.loads(done.stdout or "{}")
     assert done.returncode == 0, done.stderr[-4000:]

@@ -87,7 +87,7 @@ def test_a_submitted_run_can_be_stopped_and_submitted_again(
     assert f"30 seeds, {part} done before" in second
     assert decided(run_dir) == decided(undisturbed)
     assert (run_dir / "dataset.jsonl").read_bytes() == (undisturbed / "dataset.jsonl").read_bytes()
-    wait_until(lambda: not leftovers(head), "the actors of both jobs to be gone", 60)
+    wait_until(lambda: not leftovers(head), "the actors of both jobs to be gone")
 
 
 def test_a_killed_driver_leaves_no_engine_behind(
@@ -98,7 +98,7 @@ def test_a_killed_driver_leaves_no_engine_behind(
     wait_until(lambda: cursor(run_dir) >= 1, "the first seeds", 300)
     assert any("ServeReplica" in name for name in alive(head))
     job.kill_group()
-    wait_until(lambda: not alive(head), "engines, Serve and warden to be gone", 120)
+    wait_until(lambda: not alive(head), "engines, Serve and warden to be gone")
 
 
 def check_logs(text: str) -> None:

@@ -60,7 +60,7 @@ def test_pools_are_resized_and_paused_while_a_run_goes_on_and_the_dataset_is_the
     for process in scorers:
         process.suspend()
     assert ask("scale", str(run_dir), "target", "1:2") == (0, "scoring.target: 1:2\n")
-    wait_until(lambda: status(ask, run_dir)["scorers"]["target"] == 2, "another scorer", 120)
+    wait_until(lambda: status(ask, run_dir)["scorers"]["target"] == 2, "another scorer")
     for process in scorers:
         process.resume()
 
