@@ -40,9 +40,11 @@ def _restarts_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(optimise, "_await_restart", lambda coordinator: None)
 
 
-def follow(run: DyingAt) -> optimise.Outcome:
-    coordinator = SimpleNamespace(run=SimpleNamespace(remote=lambda: None))
-    return optimise._follow(run, coordinator, run)  # type: ignore[arg-type]
+def follow(run: DyingAt, changed: bool = False, drains: list[int] | None = None) -> optimise.Outcome:
+    drain = SimpleNamespace(remote=lambda: (drains if drains is not None else []).append(run.cursor))
+    coordinator = SimpleNamespace(run=SimpleNamespace(remote=lambda: None), drain=drain)
+    live = SimpleNamespace(changed=changed)
+    return optimise._follow(run, coordinator, live, run)  # type: ignore[arg-type]
 
 
 def test_deaths_with_work_in_between_do_not_end_a_run() -> None:
@@ -52,3 +54,14 @@ def test_deaths_with_work_in_between_do_not_end_a_run() -> None:
 def test_a_coordinator_that_never_gets_on_is_given_up() -> None:
     with pytest.raises(RunFailed, match="died 3 times at seed 4"):
         follow(DyingAt(2, 4, 4, 4, 9))
+
+
+def test_a_restarted_coordinator_is_told_again_that_it_should_stop() -> None:
+    """It has forgotten that the user, or a change of the config, wants it to drain."""
+    stopping, told = DyingAt(3, 5), list[int]()
+    stopping.draining = True
+    follow(stopping, drains=told)
+    assert told == [3, 5]
+    follow(DyingAt(7), changed=True, drains=told)
+    follow(DyingAt(9), drains=told)
+    assert told == [3, 5, 7]
