@@ -12,7 +12,7 @@ from cluster.generators import running_generators
 from cluster.seed_worker_actor import Pools
 from staragents.config import Config
 from staragents.config_loading import as_dict, changed_keys, news, with_overrides
-from staragents.config_tree import Key, leaves, matches_any
+from staragents.config_tree import Key, different, leaves, matches_any
 from staragents.errors import BadInput
 from staragents.run_directory import RunDirectory
 
@@ -50,7 +50,7 @@ class LiveConfig:
         """
         config = with_overrides(self.config, overrides)
         old, new = as_dict(self.config), as_dict(config)
-        found = _differences(old, new)
+        found = different(dict(leaves(old)), dict(leaves(new)))
         if not found:
             raise BadInput("KEY=VALUE: nothing changes, the run has these settings")
         if news(old, new) is None and (decisive := changed_keys(old, new)):
@@ -82,11 +82,6 @@ class LiveConfig:
         )
         apps = self._started.enter_context(running_generators(models, self.pools.run_name))
         self.pools = replace(self.pools, generators={**self.pools.generators, **apps})
-
-
-def _differences(old: dict[str, object], new: dict[str, object]) -> list[Key]:
-    before, after = dict(leaves(old)), dict(leaves(new))
-    return [key for key in {**before, **after} if before.get(key, ...) != after.get(key, ...)]
 
 
 def _may_change(key: Key, config: Config) -> bool:

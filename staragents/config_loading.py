@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from staragents.config import Config
 from staragents.config_checks import check_config
 from staragents.config_merging import UNREADABLE, Tree, over, parse_yaml, read_file, read_overrides, typed
-from staragents.config_tree import Key, as_dict, leaves, matches_any
+from staragents.config_tree import Key, as_dict, different, leaves, matches_any
 from staragents.errors import BadInput
 
 __all__ = ["as_dict", "changed_keys", "fingerprint", "from_yaml", "load_config", "to_yaml"]
@@ -145,7 +145,7 @@ def fingerprint(config: Config) -> str:
 def changed_keys(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """The decisive dotted keys in which two configs (from `as_dict`) differ."""
     before, after = _decisive(old), _decisive(new)
-    changed = [".".join(key) for key in {**before, **after} if before.get(key, ...) != after.get(key, ...)]
+    changed = [".".join(key) for key in different(before, after)]
     if not changed and list(before) != list(after):
         changed.append("agents (their order)")
     return changed
@@ -156,9 +156,7 @@ def news(old: dict[str, Any], new: dict[str, Any]) -> list[str] | None:
     differs. Pairs that are listed may become more, too."""
     before, after = _decisive(old), _decisive(new)
     found: dict[str, None] = {}
-    for key in {**before, **after}:
-        if before.get(key, ...) == after.get(key, ...):
-            continue
+    for key in different(before, after):
         if key == PAIRS and set(before.get(key) or ()) < set(after.get(key) or ()):
             found[".".join(key)] = None
             continue

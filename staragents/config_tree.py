@@ -27,6 +27,11 @@ def leaves(tree: dict[str, Any], above: Key = ()) -> Iterator[tuple[Key, Any]]:
             yield (*above, name), value
 
 
+def different(before: dict[Key, Any], after: dict[Key, Any]) -> list[Key]:
+    """The keys of two configs' leaves whose values differ, or that only one of them has."""
+    return [key for key in {**before, **after} if before.get(key, ...) != after.get(key, ...)]
+
+
 def matches(key: Key, pattern: str) -> bool:
     """Whether `models.*.num_gpus` or, for a whole section, `output.**` stands for this key."""
     parts = pattern.split(".")
