@@ -20,7 +20,7 @@ from actors.progress import Progress
 from actors.seed_worker import Worker, WorkState
 from staragents.agents import prompt_hashes
 from staragents.config import Config
-from staragents.config_loading import as_dict, fingerprint
+from staragents.config.loading import as_dict, fingerprint
 from staragents.errors import RunFailed
 from staragents.evolution.evolution import Evolution
 from staragents.evolution.policy import Drawn, Neighbour

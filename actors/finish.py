@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from staragents.config import Config
-from staragents.config_loading import to_yaml
+from staragents.config.loading import to_yaml
 from staragents.dataset import write_dataset, write_quarantine
 from staragents.dataset_card import write_card
 from staragents.report.report import write_report

@@ -26,7 +26,7 @@ from cluster.demand import demand_of
 from cluster.generators import handle, running_generators
 from cluster.ray_session import ray_session
 from staragents.config import Config, SeedsConfig
-from staragents.config_loading import load_config
+from staragents.config.loading import load_config
 from staragents.generation import GenerationRequest, Sampling
 from staragents.messages import Message
 from staragents.packaged_models import resolve_model

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pipeline import ROOT, many_seeds, through_ray
 
-from staragents.config_loading import load_config
+from staragents.config.loading import load_config
 
 VARIANTS = {
     "neither": ("run.metrics=false", "run.checkpoint_s=86400"),

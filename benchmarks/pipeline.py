@@ -23,7 +23,7 @@ from actors.seed_pipeline import SeedPipeline
 from cluster.optimise import optimise
 from cluster.panel import Watcher
 from staragents.config import Config, SeedsConfig
-from staragents.config_loading import load_config
+from staragents.config.loading import load_config
 from staragents.evolution.evolution import Evolution
 from staragents.generation import Generation, GenerationRequest
 from staragents.messages import Conversation

@@ -38,7 +38,7 @@ from actors.seed_worker import SeedWorker
 from cluster.optimise import optimise
 from cluster.panel import Watcher
 from staragents.config import Config, SeedsConfig
-from staragents.config_loading import load_config
+from staragents.config.loading import load_config
 from staragents.evolution.policy import Drawn, Neighbour
 from staragents.generation import Generation, GenerationRequest
 from staragents.records import Candidate, Seed

@@ -11,8 +11,8 @@ from typing import Any
 from rich.console import Console
 
 from cluster.results import Result, Scored
-from staragents.config_loading import config_of
-from staragents.config_merging import Tree, over, parse_yaml, read_file, read_overrides
+from staragents.config.loading import config_of
+from staragents.config.merging import Tree, over, parse_yaml, read_file, read_overrides
 from staragents.errors import BadInput
 from staragents.scaffold.answers import SUGGESTED, Answers, Engine
 

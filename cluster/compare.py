@@ -23,7 +23,7 @@ from staragents.comparison.measured import Measured, chosen_candidates, measured
 from staragents.comparison.page import page_of
 from staragents.comparison.variant import Variant
 from staragents.config import Config
-from staragents.config_loading import fingerprint
+from staragents.config.loading import fingerprint
 from staragents.errors import BadInput
 from staragents.generation_cache import GenerationCache
 from staragents.run_directory import RunDirectory

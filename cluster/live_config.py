@@ -11,8 +11,8 @@ from cluster.demand import demand_of
 from cluster.generators import running_generators
 from cluster.seed_worker_actor import Pools
 from staragents.config import Config
-from staragents.config_loading import as_dict, changed_keys, news, with_overrides
-from staragents.config_tree import Key, different, leaves, matches_any
+from staragents.config.loading import as_dict, changed_keys, news, with_overrides
+from staragents.config.tree import Key, different, leaves, matches_any
 from staragents.errors import BadInput
 from staragents.run_directory import RunDirectory
 

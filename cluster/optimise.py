@@ -28,7 +28,7 @@ from cluster.scaling import Scaling
 from cluster.seed_worker_actor import Pools, running_workers
 from staragents.agents import history_notes
 from staragents.config import Config
-from staragents.config_loading import fingerprint
+from staragents.config.loading import fingerprint
 from staragents.environment import ray_address
 from staragents.errors import BadInput, RunFailed, StarAgentsError
 from staragents.packaged_models import resolve_model

@@ -7,7 +7,7 @@ from importlib import import_module
 import click
 from click.shell_completion import CompletionItem
 
-from staragents.config_merging import nearest
+from staragents.config.merging import nearest
 from staragents.errors import BadInput
 
 VERBS = (

@@ -1,4 +1,4 @@
-"""Writes docs/configuration.md from the dataclasses of staragents/config.py.
+"""Writes docs/configuration.md from the dataclasses of staragents/config/.
 
 python docs/configuration.py
 """
@@ -21,7 +21,7 @@ from staragents import config
 PAGE = Path(__file__).with_suffix(".md")
 HEAD = """# Every setting
 
-Written by `python docs/configuration.py` from `staragents/config.py`. `*` stands for a name that you choose.
+Written by `python docs/configuration.py` from `staragents/config/`. `*` stands for a name that you choose.
 Set any of them in a file, or on the command line as `key=value`; what a run uses in the end is in its
 `config.yaml`.
 """

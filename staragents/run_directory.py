@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from staragents.agents import prompt_hashes
 from staragents.config import Config
-from staragents.config_loading import as_dict, changed_keys, fingerprint, news, to_yaml
+from staragents.config.loading import as_dict, changed_keys, fingerprint, news, to_yaml
 from staragents.errors import BadInput, RunFailed
 from staragents.records import Candidate, candidates_from_table, candidates_table, stable_id
 

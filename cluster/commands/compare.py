@@ -11,8 +11,8 @@ from rich.table import Table
 
 from staragents.comparison.comparison import Comparison, Estimate
 from staragents.comparison.variant import FULL, load_variants
-from staragents.config_loading import load_config
-from staragents.config_merging import shown
+from staragents.config.loading import load_config
+from staragents.config.merging import shown
 from staragents.errors import INTERRUPTED, BadInput
 
 LOG_WIDTH = 150

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from staragents.config import Config, EngineKind
-from staragents.config_loading import load_config
+from staragents.config.loading import load_config
 from staragents.environment import cache_dir, ray_address
 
 ROOM_GIB = 5.0

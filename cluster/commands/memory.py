@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from staragents.config import Config
-from staragents.config_loading import from_yaml
+from staragents.config.loading import from_yaml
 from staragents.errors import BadInput
 from staragents.memory.bank import MemoryBank
 from staragents.memory.memory import Recalled

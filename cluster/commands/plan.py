@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from staragents.config_loading import load_config
+from staragents.config.loading import load_config
 from staragents.environment import ray_address
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from staragents.agents import history_text
-from staragents.config_loading import load_config
+from staragents.config.loading import load_config
 from staragents.forecast import Forecast, Rates, forecast
 from staragents.prices import Prices, amount
 from staragents.printable import printable

@@ -9,8 +9,8 @@ import click
 import numpy as np
 
 from staragents.config import Config, PolicyName
-from staragents.config_bounds import out_of_bounds
-from staragents.config_merging import over, read_overrides, typed
+from staragents.config.bounds import out_of_bounds
+from staragents.config.merging import over, read_overrides, typed
 from staragents.errors import BadInput
 
 FORGETFUL = (PolicyName.uniform, PolicyName.exp3)

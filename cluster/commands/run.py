@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from staragents.config_loading import load_config
+from staragents.config.loading import load_config
 from staragents.errors import INTERRUPTED
 from staragents.prices import amount
 from staragents.printable import printable

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from staragents.agents import history_notes
-from staragents.config_loading import load_config
+from staragents.config.loading import load_config
 from staragents.messages import as_dicts
 from staragents.printable import printable
 

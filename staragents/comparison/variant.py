@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from staragents.config import Config
-from staragents.config_loading import as_dict, load_config
-from staragents.config_merging import nearest
-from staragents.config_tree import leaves, matches_any
+from staragents.config.loading import as_dict, load_config
+from staragents.config.merging import nearest
+from staragents.config.tree import leaves, matches_any
 from staragents.errors import BadInput
 
 ABLATIONS = Path(__file__).parents[2] / "configs" / "ablations"

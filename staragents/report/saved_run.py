@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from staragents.config import Config
-from staragents.config_loading import from_yaml
+from staragents.config.loading import from_yaml
 from staragents.errors import BadInput
 from staragents.run_directory import RunDirectory
 

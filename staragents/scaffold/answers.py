@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from staragents.config_loading import escaped
+from staragents.config.loading import escaped
 from staragents.printable import printable
 
 

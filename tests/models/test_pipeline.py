@@ -99,7 +99,7 @@ def test_propensities_are_probabilities_of_a_uniform_first_draw(candidates: list
 
 
 def test_inclusion_probabilities_of_every_draw_sum_to_the_number_of_draws(run_dir: Path) -> None:
-    from staragents.config_loading import load_config
+    from staragents.config.loading import load_config
     from staragents.evolution.choice import make_policy
 
     config = load_config(str(run_dir / "config.yaml"), [])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.chaos_job import damage, settings
 from benchmarks.pipeline import many_seeds
-from staragents.config_loading import load_config
+from staragents.config.loading import load_config
 from staragents.run_directory import RunDirectory
 from tests.unit.local_run import decided, local_run
 

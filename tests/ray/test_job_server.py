@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from staragents.config_loading import load_config
+from staragents.config.loading import load_config
 from staragents.printable import printable
 from staragents.run_directory import RunDirectory
 from tests.unit.local_run import decided, local_run

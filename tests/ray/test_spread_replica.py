@@ -15,7 +15,7 @@ from cluster.demand import demand_of
 from cluster.generators import generator_client, running_generators
 from cluster.ray_session import ray_session
 from staragents.config import Config
-from staragents.config_loading import load_config
+from staragents.config.loading import load_config
 from staragents.generation import Generation, GenerationRequest, Sampling
 from staragents.messages import Message
 

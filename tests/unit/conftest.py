@@ -25,7 +25,7 @@ from staragents.config import (
     ScorerModelConfig,
     ScoringConfig,
 )
-from staragents.config_loading import load_config, to_yaml
+from staragents.config.loading import load_config, to_yaml
 from staragents.messages import Message
 from staragents.records import Candidate, candidates_table, stable_id
 from staragents.summary import summarise

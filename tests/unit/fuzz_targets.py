@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from staragents.agents import clean_instruction
 from staragents.config import ColumnsConfig, Config, JudgeConfig, RowFormat, SeedsConfig, Template, Verdicts
-from staragents.config_loading import from_yaml, load_config, to_yaml
+from staragents.config.loading import from_yaml, load_config, to_yaml
 from staragents.errors import BadInput
 from staragents.generation import Generation, TokenLogprobs
 from staragents.judge import _shown, parse_verdict

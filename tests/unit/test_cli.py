@@ -202,7 +202,7 @@ def test_an_error_that_nobody_expected_is_one_line_too(monkeypatch, capsys) -> N
     def broken(*_: object) -> None:
         raise ZeroDivisionError("by\x1b[2J zero\nin two lines")
 
-    monkeypatch.setattr("staragents.config_loading.load_config", broken)
+    monkeypatch.setattr("staragents.config.loading.load_config", broken)
     monkeypatch.setattr("cluster.commands.validate.load_config", broken)
     assert staragents(monkeypatch, "validate", FAKE) == 1
     assert capsys.readouterr().err.splitlines() == [

@@ -11,7 +11,7 @@ from cluster.compare import Comparing
 from cluster.panel import Watcher, make_console
 from staragents.comparison.comparison import Comparison
 from staragents.comparison.variant import load_variants
-from staragents.config_loading import load_config
+from staragents.config.loading import load_config
 from staragents.seeds.seed_file import SeedFile
 from tests.unit.recorded_config import recorded_config
 from tests.unit.test_cli import staragents

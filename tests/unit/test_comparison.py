@@ -15,7 +15,7 @@ from staragents.comparison.measured import Measured, chosen_candidates, measured
 from staragents.comparison.page import page_of
 from staragents.comparison.variant import FULL, Variant, load_variants, shipped_ablations
 from staragents.config import Config, EvolutionConfig, JudgeConfig, MemoryConfig, RewardConfig
-from staragents.config_loading import as_dict, load_config
+from staragents.config.loading import as_dict, load_config
 from staragents.errors import BadInput
 from staragents.generation_cache import GenerationCache
 from tests.unit.local_run import decided, local_handles, local_run

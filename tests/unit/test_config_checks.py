@@ -25,9 +25,9 @@ from staragents.config import (
     ScoringConfig,
     SeedsConfig,
 )
-from staragents.config_bounds import BOUNDS, out_of_bounds
-from staragents.config_checks import check_config
-from staragents.config_tree import as_dict, leaves, matches
+from staragents.config.bounds import BOUNDS, out_of_bounds
+from staragents.config.checks import check_config
+from staragents.config.tree import as_dict, leaves, matches
 
 KEY = "STARAGENTS_TEST_KEY"
 

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from staragents.config import AgentConfig, AgentsConfig, Config, ModelConfig, PolicyName
-from staragents.config_loading import MAY_CHANGE, as_dict, changed_keys, fingerprint, from_yaml, news, to_yaml
-from staragents.config_tree import leaves, matches
+from staragents.config.loading import MAY_CHANGE, as_dict, changed_keys, fingerprint, from_yaml, news, to_yaml
+from staragents.config.tree import leaves, matches
 
 
 def make_config() -> Config:

@@ -10,8 +10,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from staragents.config import Config, EngineKind, ModelConfig, OutputConfig, PolicyName
-from staragents.config_loading import from_yaml, load_config, to_yaml
-from staragents.config_merging import read_file
+from staragents.config.loading import from_yaml, load_config, to_yaml
+from staragents.config.merging import read_file
 from staragents.errors import BadInput
 
 VALID = """

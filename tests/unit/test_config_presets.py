@@ -16,7 +16,7 @@ from staragents.config import (
     PolicyName,
     Verdicts,
 )
-from staragents.config_loading import from_yaml, load_config, to_yaml
+from staragents.config.loading import from_yaml, load_config, to_yaml
 from staragents.errors import BadInput
 
 CONFIGS = Path(__file__).parents[2] / "configs"

@@ -17,7 +17,7 @@ from cluster.commands import preview
 from cluster.commands.explain import explain
 from staragents.agents import history_notes
 from staragents.config import SeedsConfig
-from staragents.config_loading import load_config
+from staragents.config.loading import load_config
 from staragents.generation import GenerationRequest
 from staragents.messages import Conversation, Message, as_dicts
 from staragents.run_directory import RunDirectory

@@ -13,7 +13,7 @@ import pytest
 from actors.coordinator import Coordinator
 from actors.generator import Refusal
 from staragents.config import Config
-from staragents.config_loading import load_config
+from staragents.config.loading import load_config
 from staragents.generation import Generation, GenerationRequest
 from staragents.run_directory import RunDirectory
 from tests.unit.local_run import LocalHandle, decided, local_handles, local_run

@@ -18,7 +18,7 @@ import yaml
 
 from cluster.job import cli
 from cluster.verbs import VERBS
-from staragents.config_loading import load_config
+from staragents.config.loading import load_config
 from staragents.errors import BadInput
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from staragents.config_loading import load_config
+from staragents.config.loading import load_config
 from staragents.run_directory import RunDirectory
 from staragents.seeds.seed_file import SeedFile
 from tests.unit.local_run import local_run

@@ -13,8 +13,8 @@ import pytest
 from cluster.job import cli
 from cluster.verbs import VERBS
 from staragents.config import Config
-from staragents.config_merging import over, parse_yaml, read_file, read_overrides, typed
-from staragents.config_tree import as_dict
+from staragents.config.merging import over, parse_yaml, read_file, read_overrides, typed
+from staragents.config.tree import as_dict
 from tests.unit.test_docs import DOCS, ROOT
 
 PAGES = [ROOT / "README.md", *DOCS]

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cluster.commands.explain import explain
-from staragents.config_loading import load_config
+from staragents.config.loading import load_config
 from staragents.errors import BadInput
 from staragents.explanation.explanation import Explanation
 from staragents.explanation.reasons import reason

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from actors.finish import write_filtered_again
 from staragents.config import Config, Fallback, FilterAction, FiltersConfig
-from staragents.config_loading import load_config
+from staragents.config.loading import load_config
 from staragents.dataset import write_dataset
 from staragents.errors import BadInput
 from staragents.filters.block_list import BlockList

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from staragents.config import EngineKind, ModelConfig
-from staragents.config_loading import load_config
+from staragents.config.loading import load_config
 from staragents.errors import BadInput
 from staragents.generation import Generation, GenerationRequest, Sampling, TokenLogprobs
 from staragents.generation_cache import GenerationCache

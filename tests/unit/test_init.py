@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from cluster.commands.init import init
 from staragents.config import Config, EngineKind
-from staragents.config_loading import load_config
-from staragents.config_merging import parse_yaml, typed
+from staragents.config.loading import load_config
+from staragents.config.merging import parse_yaml, typed
 from staragents.errors import BadInput
 from staragents.scaffold.answers import SUGGESTED, Answers, Engine
 

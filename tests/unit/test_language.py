@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from actors.generator import Refusal
 from cluster.commands.explain import explain
 from staragents.config import SeedsConfig
-from staragents.config_loading import load_config
+from staragents.config.loading import load_config
 from staragents.generation import Generation, GenerationRequest
 from staragents.language import SeedLanguages, language_of
 from staragents.messages import Message

@@ -8,7 +8,7 @@ import pytest
 
 from cluster.live_config import LiveConfig
 from cluster.seed_worker_actor import Pools
-from staragents.config_loading import load_config
+from staragents.config.loading import load_config
 from staragents.errors import BadInput
 from staragents.run_directory import RunDirectory
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from actors.memory import MemoryActor
 from cluster.commands.memory import memory
-from staragents.config_loading import load_config
+from staragents.config.loading import load_config
 from staragents.errors import BadInput
 from staragents.run_directory import RunDirectory
 

@@ -17,7 +17,7 @@ from cluster.capacity import Capacity, Node
 from cluster.commands.plan import lines
 from cluster.demand import GIB, Demand, PoolDemand, demand_of
 from cluster.job import cli
-from staragents.config_loading import load_config
+from staragents.config.loading import load_config
 from staragents.errors import BadInput
 from staragents.forecast import Rates, forecast
 from staragents.model_size import size_of

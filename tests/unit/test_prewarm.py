@@ -9,7 +9,7 @@ import pytest
 
 from cluster import prewarm
 from cluster.demand import demand_of
-from staragents.config_loading import load_config
+from staragents.config.loading import load_config
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,7 +14,7 @@ from cluster.commands import preview
 from cluster.commands.run import show_summary
 from cluster.panel import line, panel
 from staragents.config import Config
-from staragents.config_loading import fingerprint, load_config
+from staragents.config.loading import fingerprint, load_config
 from staragents.forecast import Rates, forecast
 from staragents.ledger import Ledger
 from staragents.prices import Prices, amount

@@ -10,7 +10,7 @@ import pytest
 
 from actors.engines.choice import make_engine
 from staragents.config import EngineKind, ModelConfig
-from staragents.config_loading import load_config
+from staragents.config.loading import load_config
 from staragents.errors import BadInput, EngineDead
 from staragents.replay.recorded_answers import RecordedAnswers
 from staragents.run_directory import RunDirectory

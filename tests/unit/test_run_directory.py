@@ -10,7 +10,7 @@ import pytest
 
 from staragents.agents import prompt_hashes
 from staragents.config import Config
-from staragents.config_loading import as_dict, fingerprint, load_config
+from staragents.config.loading import as_dict, fingerprint, load_config
 from staragents.errors import BadInput, RunFailed
 from staragents.run_directory import RunDirectory
 

@@ -15,7 +15,7 @@ from actors.generator_client import ModelCounters
 from actors.seed_worker import SeedWorker
 from actors.seed_workers import SeedWorkers
 from staragents.config import RunConfig
-from staragents.config_loading import load_config
+from staragents.config.loading import load_config
 from staragents.errors import RunFailed
 from staragents.evolution.policy import Drawn
 from staragents.seeds.seed_file import SeedFile

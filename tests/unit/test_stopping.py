@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from staragents.config import Config, RunConfig
-from staragents.config_loading import load_config
+from staragents.config.loading import load_config
 from staragents.errors import BadInput
 from staragents.stopping import StopRules, stopped_before
 from tests.unit.local_run import decided, local_run, state

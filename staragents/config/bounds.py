@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from staragents.config import Config
-from staragents.config_merging import shown
-from staragents.config_tree import as_dict, leaves, matches
+from staragents.config.merging import shown
+from staragents.config.tree import as_dict, leaves, matches
 
 
 @dataclass(frozen=True, slots=True)

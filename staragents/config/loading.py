@@ -12,9 +12,9 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from staragents.config import Config
-from staragents.config_checks import check_config
-from staragents.config_merging import UNREADABLE, Tree, over, parse_yaml, read_file, read_overrides, typed
-from staragents.config_tree import Key, as_dict, different, leaves, matches_any
+from staragents.config.checks import check_config
+from staragents.config.merging import UNREADABLE, Tree, over, parse_yaml, read_file, read_overrides, typed
+from staragents.config.tree import Key, as_dict, different, leaves, matches_any
 from staragents.errors import BadInput
 
 __all__ = ["as_dict", "changed_keys", "fingerprint", "from_yaml", "load_config", "to_yaml"]

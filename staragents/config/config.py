@@ -1,0 +1,53 @@
+"""All sections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from staragents.config.agents import AgentsConfig
+from staragents.config.evolution import EvolutionConfig
+from staragents.config.filters import FiltersConfig
+from staragents.config.judge import JudgeConfig
+from staragents.config.memory import MemoryConfig
+from staragents.config.models import ModelConfig
+from staragents.config.output import OutputConfig
+from staragents.config.reward import RewardConfig
+from staragents.config.run import RunConfig
+from staragents.config.scoring import ScoringConfig
+from staragents.config.seeds import SeedsConfig
+
+
+@dataclass
+class Config:
+    """A whole run. See configs/ for presets."""
+
+    seeds: SeedsConfig = field(default_factory=SeedsConfig)
+    models: dict[str, ModelConfig] = field(default_factory=dict)
+    agents: AgentsConfig = field(default_factory=AgentsConfig)
+    evolution: EvolutionConfig = field(default_factory=EvolutionConfig)
+    scoring: ScoringConfig = field(default_factory=ScoringConfig)
+    judge: JudgeConfig = field(default_factory=JudgeConfig)
+    reward: RewardConfig = field(default_factory=RewardConfig)
+    memory: MemoryConfig = field(default_factory=MemoryConfig)
+    filters: FiltersConfig = field(default_factory=FiltersConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+    output: OutputConfig = field(default_factory=OutputConfig)
+
+    @property
+    def pairs(self) -> list[str]:
+        """All pairs of the run, base pairs included, in a fixed order."""
+        named = self.agents.pairs
+        if named is None:
+            named = [f"{i}+{r}" for i in self.agents.instruction for r in self.agents.response]
+        return named + [pair for pair in self.agents.base_pairs if pair not in named]
+
+    @property
+    def retired_pairs(self) -> set[str]:
+        """Pairs that are retired themselves or have a retired agent."""
+        retired = set(self.agents.retired)
+        return {pair for pair, agents in self.factors.items() if retired & {pair, *agents}}
+
+    @property
+    def factors(self) -> dict[str, tuple[str, str]]:
+        """The names of the instruction agent and the response agent of every pair."""
+        return {pair: (pair.partition("+")[0], pair.partition("+")[2]) for pair in self.pairs}
