@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
+from actors.checkpoints import Checkpoints
 from actors.finish import write_results
-from actors.memory import Commit
-from actors.memory_client import MemoryClient
 from actors.metrics import RunMetrics
 from actors.progress import Progress
+from actors.remembering import Remembering
 from actors.seed_worker import Worker, WorkState
 from staragents.agents import prompt_hashes
 from staragents.config import Config
@@ -25,16 +23,11 @@ from staragents.errors import RunFailed
 from staragents.evolution.evolution import Evolution
 from staragents.evolution.policy import Drawn, Neighbour
 from staragents.ledger import Ledger
-from staragents.records import MISALIGNED, Candidate, Seed
+from staragents.records import Candidate, Seed
 from staragents.run_directory import RunDirectory
 from staragents.seeds.seed_file import SeedFile, SeedScan
 from staragents.stopping import StopRules
 
-logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
-
-ROWS_PER_SHARD = 512
 READ_AHEAD = 64
 FAILURE_WINDOW = 100
 FAILURE_MINIMUM = 20
@@ -79,9 +72,9 @@ class Coordinator:
         self._scan = scan
         self._facts = facts
         self._run = RunDirectory(config.output.dir)
+        self._checkpoints = Checkpoints(self._run, config.run.checkpoint_s)
         self._prompts = prompt_hashes(config)
         self.worker = worker
-        self._memory = MemoryClient(memory, config.memory.timeout_s) if memory is not None else None
         self._metrics = RunMetrics(self._run.name, config.run.metrics)
         self._evolution = Evolution(config, config.pairs, total_seeds=scan.seeds)
         self._ledger = Ledger(config)
@@ -89,13 +82,11 @@ class Coordinator:
         self._window: deque[Admitted] = deque()
         self._draining = False
         self._cursor = 0
-        self._shards: list[str] = []
-        self._uncommitted_rows: dict[str, list[Candidate]] = {}
-        self._unsaved: list[Candidate] = []
         self._failures: deque[bool] = deque(maxlen=FAILURE_WINDOW)
         self._seconds_before = 0.0
-        self._started = self._saved = time.monotonic()
+        self._started = time.monotonic()
         self.progress = Progress(total_seeds=scan.seeds)
+        self._memory = Remembering(config, memory, self._metrics, self.progress)
 
     async def run(self) -> dict[str, Any]:
         """Run to the end of the seeds, a stop rule's end or until drained; returns the summary.
@@ -111,13 +102,13 @@ class Coordinator:
                 admitted = self._window.popleft()
                 await self._commit(admitted, candidates, feed)
                 broken = self._broken()
-                if self._may_save() and (broken or self._due()):
-                    await self._save()
+                if self._checkpoints.possible and (broken or self._checkpoints.due):
+                    await self._checkpoints.save(self._state())
                 if broken:
                     raise RunFailed(broken)
-            await self._save()
+            await self._checkpoints.save(self._state())
             state = await self.worker.state()
-            return await self._write(
+            return await self._checkpoints.write(
                 write_results, self._run, self.config, self._scan, self._run_facts(state)
             )
         finally:
@@ -151,19 +142,15 @@ class Coordinator:
 
     async def _restore(self) -> Iterator[Seed]:
         """Take up the saved state, or begin; fill the window. Returns the seeds not drawn yet."""
-        state = self._run.state() or {}
-        self._run.remove_temporary()
+        state = await asyncio.to_thread(self._checkpoints.restore)
         if state:
             self._cursor = state["cursor"]
-            self._shards = state["shards"]
             self._seconds_before = state["seconds"]
             self._evolution.restore(state["evolution"])
             self.progress.restore(state["progress"])
             self._stopping.restore(state["stopping"])
             self._ledger.restore(state["ledger"])
-            self._take_up_orphans()
-        if self._memory is not None:
-            await self._memory.rewind(self._cursor - 1)
+        await self._memory.rewind(self._cursor)
         feed = self._read_ahead(SeedFile(self.config.seeds).seeds(start=self._cursor))
         for saved in state.get("pending", []):
             seed = next(feed)
@@ -178,24 +165,14 @@ class Coordinator:
             )
         if not state:
             for seed in islice(feed, self.config.run.admitted_seeds):
-                neighbours = await self._turn([], seed)
+                neighbours = await self._memory.turn(0, None, None, seed)
                 self._admit(Admitted(seed, self._evolution.draw(seed.seed_id, neighbours), neighbours))
         return feed
-
-    def _take_up_orphans(self) -> None:
-        """A shard that was written just before a kill, ahead of the state: its seeds need no work again."""
-        for shard in self._run.shards()[len(self._shards) :]:
-            for candidate in self._run.read_shard(shard.name):
-                candidate.selected, candidate.reward, candidate.difficulty = False, None, None
-                if candidate.reject_reason == MISALIGNED:
-                    candidate.reject_reason = None
-                self._uncommitted_rows.setdefault(candidate.seed_id, []).append(candidate)
 
     def _read_ahead(self, seeds: Iterator[Seed]) -> Iterator[Seed]:
         """The same seeds, embedded some way before they are drawn."""
         while batch := list(islice(seeds, READ_AHEAD)):
-            if self._memory is not None:
-                self._memory.embed(batch)
+            self._memory.embed(batch)
             yield from batch
 
     @property
@@ -211,7 +188,7 @@ class Coordinator:
     def _admit(self, admitted: Admitted) -> None:
         stops = self._stopping.stops(self._next_number)
         self._window.append(admitted)
-        finished = self._uncommitted_rows.pop(admitted.seed.seed_id, None)
+        finished = self._checkpoints.finished(admitted.seed.seed_id)
         if finished is not None:
             admitted.task = asyncio.get_running_loop().create_future()
             admitted.task.set_result(finished)
@@ -226,79 +203,18 @@ class Coordinator:
         self.progress.commit(candidates, chosen, hit=bool(admitted.neighbours))
         self._metrics.committed(candidates)
         self._failures.extend(candidate.failed for candidate in candidates)
-        self._unsaved += candidates
+        self._checkpoints.add(candidates)
         self._stopping.observe(
             sum(candidate.tokens for candidate in candidates),
             (chosen.reward or 0.0) if chosen is not None else 0.0,
         )
         self._ledger.add(candidates)
-        order, self._cursor = self._cursor, self._cursor + 1
+        self._cursor += 1
         seed = next(feed, None)
-        neighbours = await self._remember(order, admitted.seed, chosen, seed)
+        neighbours = await self._memory.turn(self._cursor, admitted.seed, chosen, seed)
         if seed is not None:
             self._decide()
             self._admit(Admitted(seed, self._evolution.draw(seed.seed_id, neighbours), neighbours))
-
-    async def _remember(
-        self, order: int, seed: Seed, chosen: Candidate | None, next_seed: Seed | None
-    ) -> list[Neighbour]:
-        """Store who did well on this seed, then ask who did well on instructions like the next one."""
-        settings = self.config.memory
-        worth = chosen is not None and not chosen.base and (chosen.reward or 0.0) > settings.min_reward
-        pair, reward = (chosen.pair, chosen.reward) if worth and chosen else (None, None)
-        return await self._turn([(order, (seed.seed_id, seed.instruction), pair, reward)], next_seed)
-
-    async def _turn(self, commits: list[Commit], next_seed: Seed | None) -> list[Neighbour]:
-        if self._memory is None:
-            return []
-        settings = self.config.memory
-        warm = bool(settings.reuse) or self._cursor >= settings.warmup * len(self.config.pairs)
-        recall_for = next_seed if warm else None
-        if not commits and recall_for is None:
-            return []
-        started, outcome = time.monotonic(), "failed"
-        try:
-            found = await self._memory.turn(commits, recall_for)
-            outcome = "stored" if recall_for is None else "hit" if found else "miss"
-            return found
-        except Exception as error:
-            self.progress.memory_failures += 1
-            if self.progress.memory_failures == 1:
-                logger.warning("memory bank away, drawing without it: %s", error)
-            return []
-        finally:
-            self._metrics.turned(time.monotonic() - started, outcome)
-
-    def _may_save(self) -> bool:
-        # A new shard would replace the orphan that still holds these rows.
-        return not self._uncommitted_rows
-
-    def _due(self) -> bool:
-        return (
-            len(self._unsaved) >= ROWS_PER_SHARD
-            or time.monotonic() - self._saved > self.config.run.checkpoint_s
-        )
-
-    async def _save(self) -> None:
-        """First the shard, then the state that names it: a kill in between leaves an orphan, not a hole."""
-        rows, self._unsaved = self._unsaved, []
-        name = f"part-{len(self._shards):06d}.parquet"
-        if rows:
-            self._shards.append(name)
-        state = self._state()
-        if rows:
-            await self._write(self._run.write_shard, name, rows)
-        await self._write(self._run.write_json, "state.json", state)
-        self._saved = time.monotonic()
-
-    async def _write(self, step: Callable[..., T], *arguments: Any) -> T:
-        """Raises RunFailed if the disk is full or gone; what was written before is whole."""
-        try:
-            return await asyncio.to_thread(step, *arguments)
-        except OSError as error:
-            reason = os.strerror(error.errno) if error.errno else error
-            line = f"output.dir: can't write to {self._run.path}: {reason}"
-            raise RunFailed(f"{line}; with room there, the same command goes on") from error
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -307,7 +223,6 @@ class Coordinator:
             "prompts": self._prompts,
             "config": as_dict(self.config),
             "cursor": self._cursor,
-            "shards": list(self._shards),
             "pending": [admitted.state() for admitted in self._window],
             "evolution": self._evolution.state(),
             "progress": self.progress.state(),
@@ -346,7 +261,7 @@ class Coordinator:
             {"total": self._scan.seeds, "committed": self._cursor, "in_work": self._in_work()},
             state.outstanding,
             self._evolution.standings(),
-            time.monotonic() - self._saved,
+            self._checkpoints.age_s,
         )
 
     def _in_work(self) -> int:
