@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from actors.seed_worker import SeedWorker
 from cluster.clean_up import kill_named
 from cluster.generators import generator_client
 from staragents.config import Config
+
+# Python's default of 700 new objects looks for rings a few times a seed, at 8 % of this process's time.
+OBJECTS_PER_COLLECTION = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,9 @@ class SeedWorkerActor(SeedWorker):
             pools.same_tokenizer,
             kept=run.admitted_seeds if run.workers else 0,
         )
+        # All modules and models are here now and stay: nobody need look through them again.
+        gc.freeze()
+        gc.set_threshold(OBJECTS_PER_COLLECTION)
 
     async def tell(self, method: str, *arguments: Any) -> None:
         """As SeedWorkers.tell, of one."""
