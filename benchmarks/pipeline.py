@@ -77,6 +77,19 @@ async def in_one_process(config: Config) -> float:
     return count / (time.perf_counter() - started)
 
 
+def through_ray_config(folder: str, seeds: Path, *overrides: str) -> Config:
+    """Fake engines of zero latency, one replica each, and seeds enough at once to keep two cores busy."""
+    fixed = [
+        f"seeds.path={seeds}",
+        "seeds.limit=null",
+        "run.admitted_seeds=48",
+        "models.writer.max_replicas=1",
+        "models.writer.fake.latency_s=0",
+        f"output.dir={folder}",
+    ]
+    return load_config(str(ROOT / "configs/fake.yaml"), [*fixed, *overrides])
+
+
 def through_ray(config: Config) -> tuple[float, float]:
     """Candidates per second of the loop alone, and with starting, stopping and the report."""
     started = time.perf_counter()
@@ -94,19 +107,12 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*", help="further settings, such as run.admitted_seeds=64")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        config = load_config(
-            str(ROOT / "configs/fake.yaml"),
-            [
-                f"output.dir={folder}/run",
-                f"seeds.path={many_seeds(Path(folder), arguments.seeds)}",
-                "seeds.limit=null",
-                "run.admitted_seeds=48",
-                "models.writer.max_replicas=1",
-                "run.checkpoint_s=5",
-                f"memory.enabled={str(arguments.memory).lower()}",
-                "models.writer.fake.latency_s=0",
-                *arguments.overrides,
-            ],
+        config = through_ray_config(
+            f"{folder}/run",
+            many_seeds(Path(folder), arguments.seeds),
+            "run.checkpoint_s=5",
+            f"memory.enabled={str(arguments.memory).lower()}",
+            *arguments.overrides,
         )
         local = asyncio.run(in_one_process(config))
         rate, whole = through_ray(config)

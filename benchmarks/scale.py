@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
+from coordinator_cpu import CoordinatorCpu
 from pipeline import LocalScorer, many_seeds
-from rich.console import Console
 
 from actors import coordinator as coordinator_module
 from actors.coordinator import Coordinator
@@ -36,7 +36,6 @@ from actors.generator_client import GeneratorClient
 from actors.seed_pipeline import SeedPipeline
 from actors.seed_worker import SeedWorker
 from cluster.optimise import optimise
-from cluster.panel import Watcher
 from staragents.config import Config, SeedsConfig
 from staragents.config.loading import load_config
 from staragents.evolution.policy import Drawn, Neighbour
@@ -50,7 +49,6 @@ T = TypeVar("T")
 ROOT = Path(__file__).parents[1]
 SLOTS = 4 * 64
 SAMPLE_S = 0.1
-LOOK_EVERY_S = 0.5
 
 
 class Finished(SeedPipeline):
@@ -70,31 +68,6 @@ class Finished(SeedPipeline):
             )
             candidate.judge_win, candidate.judge_agreement = share, True
         return candidates
-
-
-class CoordinatorCpu(Watcher):
-    """CPU seconds of the coordinator's process between the first and the last look at a run."""
-
-    def __init__(self) -> None:
-        super().__init__(Console(quiet=True), quiet=True)
-        self._looks: list[tuple[float, int]] = []
-
-    @property
-    def seconds(self) -> float:
-        return self._looks[-1][0] - self._looks[0][0]
-
-    @property
-    def candidates(self) -> int:
-        return self._looks[-1][1] - self._looks[0][1]
-
-    def _wait(self, coordinator: Any, running: Any, every_s: float, show: Any) -> dict[str, Any]:
-        return super()._wait(coordinator, running, LOOK_EVERY_S, self._look)
-
-    def _look(self, status: dict[str, Any]) -> None:
-        for process in psutil.Process().children(recursive=True):
-            if "CoordinatorActor" in process.name():
-                times = process.cpu_times()
-                self._looks.append((times.user + times.system, status["drawn"]))
 
 
 class Slow:
@@ -199,7 +172,7 @@ def through_ray(workers: list[int], seeds: int) -> None:
             )
             used = CoordinatorCpu()
             summary = optimise(config, used).summary
-        each = used.seconds / used.candidates
+        each = used.seconds_each
         first = first or each
         rate = summary["funnel"]["drawn"] / summary["run"]["loop_seconds"]
         print(
