@@ -33,7 +33,10 @@ def funnel_chart(funnel: dict[str, Any]) -> Chart:
         title="From drawn pairs to accepted samples",
         note="Each bar counts candidates, with their share of all drawn. At most one a seed is accepted.",
         figure=figure(
-            [bars], _silent_axis(counts), names_axis([step.capitalize() for step in FUNNEL]), bargap=0.35
+            [bars],
+            _silent_axis(counts, texts),
+            names_axis([step.capitalize() for step in FUNNEL]),
+            bargap=0.35,
         )
         if drawn
         else None,
@@ -48,10 +51,11 @@ def losses_chart(funnel: dict[str, Any], most: int = 10) -> Chart:
     losses += [(f"filtered: {name}", count, MUTED) for name, count in funnel.get("filtered", {}).items()]
     losses = sorted(losses, key=lambda loss: loss[1], reverse=True)[:most]
     counts = [count for _, count, _ in losses]
+    texts = [f"{count:,}" for count in counts]
     bars = _counted(
         [name for name, _, _ in losses],
         counts,
-        [f"{count:,}" for count in counts],
+        texts,
         [colour for _, _, colour in losses],
     )
     return Chart(
@@ -59,7 +63,9 @@ def losses_chart(funnel: dict[str, Any], most: int = 10) -> Chart:
         title="Where candidates were lost",
         note="Grey: the text broke a rule and was rejected, or a filter dropped it from the dataset. Red: an "
         "engine or actor failed. The rows are in quarantine.parquet and filtered.parquet.",
-        figure=figure([bars], _silent_axis(counts), names_axis([name for name, _, _ in losses]), bargap=0.35)
+        figure=figure(
+            [bars], _silent_axis(counts, texts), names_axis([name for name, _, _ in losses]), bargap=0.35
+        )
         if losses
         else None,
         missing="Nothing was rejected and nothing failed.",
@@ -142,9 +148,11 @@ def _counted(names: list[str], counts: list[int], texts: list[str], colours: lis
     }
 
 
-def _silent_axis(counts: list[int]) -> Axis:
-    """No ticks, as the bars carry their numbers, and room for these."""
-    return Axis(more={"visible": False, "range": [0, 1.25 * max(counts, default=1)]})
+def _silent_axis(counts: list[int], texts: list[str]) -> Axis:
+    """No ticks, as the bars carry their numbers, and room for these on a phone: 20 characters are as wide as
+    the longest bar."""
+    room = 1 + max(map(len, texts), default=0) / 20
+    return Axis(more={"visible": False, "range": [0, room * max(counts, default=1)]})
 
 
 def _stage_bars(name: str, stages: list[str], values: list[float], colour: str) -> dict[str, Any]:
