@@ -111,10 +111,7 @@ def start_coordinator(
             max_restarts=-1,
             # Its loop only waits: a thread of its own for Serve's router would cost a hop per request.
             runtime_env={"env_vars": {"RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0"}},
-            # Relative paths in a config are the driver's, so the coordinator should be beside it.
-            scheduling_strategy=NodeAffinitySchedulingStrategy(
-                ray.get_runtime_context().get_node_id(), soft=True
-            ),
+            scheduling_strategy=_beside_the_driver(),
         )
         .remote(config, scan, pools, workers, facts, cache)
     )
@@ -126,9 +123,21 @@ def _memory(config: Config, run_name: str, name: str) -> Any:
     folder = None if memory.url else str(RunDirectory(config.output.dir).memory.absolute())
     return (
         ray.remote(MemoryActor)
-        .options(name=name, num_cpus=0, max_restarts=-1)
+        .options(
+            name=name,
+            num_cpus=0,
+            max_restarts=-1,
+            scheduling_strategy=_beside_the_driver() if folder else "DEFAULT",
+        )
         .remote(memory, folder, model, run_name, config.pairs)
     )
+
+
+def _beside_the_driver() -> NodeAffinitySchedulingStrategy:
+    """For what reads and writes the run directory: paths in a config are the driver's. Not `soft`, which
+    sends actors that ask for no resource anywhere (ray 2.60); they end with the driver, so they need no other
+    node."""
+    return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
 
 
 def _wait(starting: list[Any]) -> list[dict[str, Any]]:
