@@ -15,6 +15,10 @@ from staragents.generation import Generation, GenerationRequest
 
 logger = logging.getLogger(__name__)
 
+# How long a replica outlives its engine: enough for the answers that say so, and less than a client waits
+# before its first retry, or retries would come back to it.
+DEAD_FOR_S = 0.2
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -33,6 +37,7 @@ class Generator:
         self.config = config
         self.engine = make_engine(config, model_path)
         self._slots = asyncio.Semaphore(config.max_ongoing)
+        self._leaving = False
         self._running = 0
         self._last_answer = time.monotonic()
 
@@ -43,22 +48,29 @@ class Generator:
     async def generate(self, request: GenerationRequest) -> Generation | Refusal:
         """Answer one request, or say why not."""
         async with self._slots:
+            if self._leaving:
+                # Until the process ends: one refusal is enough, and waiting costs no try.
+                await asyncio.Event().wait()
             if not self._running:
                 self._last_answer = time.monotonic()
             self._running += 1
             try:
                 return await self.engine.generate(request)
             except EngineDead as error:
-                # A dead engine in a live actor would get every retry (ray#60145); give this answer time
-                # to leave, then go.
-                logger.error("leaving: %s", error)
-                asyncio.get_running_loop().call_later(1.0, os._exit, 1)
+                self._leave(error)
                 return Refusal("EngineDead", str(error), retryable=True)
             except EngineError as error:
                 return Refusal(type(error).__name__, str(error), error.retryable)
             finally:
                 self._running -= 1
                 self._last_answer = time.monotonic()
+
+    def _leave(self, error: EngineDead) -> None:
+        """A dead engine in a live actor would get every retry (ray#60145)."""
+        if not self._leaving:
+            self._leaving = True
+            logger.error("leaving: %s", error)
+            asyncio.get_running_loop().call_later(DEAD_FOR_S, os._exit, 1)
 
     async def check_health(self) -> None:
         """Raises if the engine is dead, or has work and has finished none of it for too long: an engine that

@@ -6,10 +6,12 @@ import json
 import math
 import subprocess
 import sys
+import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -22,12 +24,20 @@ DRAWS = 2
 
 @pytest.fixture(scope="module")
 def run_dir(tmp_path_factory: pytest.TempPathFactory, smollm2: Any, gemma3: Any) -> Path:
+    """A run whose engine was killed after the first seed: vLLM's core is a process below its actor, which
+    lives on."""
     folder = tmp_path_factory.mktemp("runs") / "four"
-    subprocess.run(
-        [sys.executable, "-m", "cluster.job", "run", "configs/demo.yaml", f"seeds.limit={SEEDS}",
-         f"output.dir={folder}", f"evolution.draws={DRAWS}"],
-        cwd=ROOT, check=True, timeout=900, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+    command = [
+        sys.executable, "-m", "cluster.job", "run", "configs/demo.yaml", f"seeds.limit={SEEDS}",
+        f"output.dir={folder}", f"evolution.draws={DRAWS}", "run.checkpoint_s=0",
+    ]  # fmt: skip
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL) as run:
+        while not (folder / "state.json").exists():
+            assert run.poll() is None, "it ended before its first seed"
+            time.sleep(0.2)
+        (core,) = (p for p in psutil.Process(run.pid).children(recursive=True) if "EngineCore" in p.name())
+        core.kill()
+        assert run.wait(timeout=900) == 0
     return folder
 
 
