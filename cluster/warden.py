@@ -13,6 +13,7 @@ from ray import serve
 from ray._private.state import jobs
 from ray.exceptions import RayActorError
 
+from cluster.clean_up import quietly
 from staragents.environment import ray_address
 from staragents.errors import RunFailed
 
@@ -22,6 +23,8 @@ POLL_S = 2.0
 # Whoever resumes a killed run within this time finds its engines loaded.
 GRACE_S = 20.0
 TRIES = 3
+# A resource that every head has, and Serve's controller asks for: what it watches over ends with this node.
+HEAD_NODE = "node:__internal_head__"
 
 
 class Warden:
@@ -69,6 +72,10 @@ def guarded(apps: Sequence[str], run_name: str) -> Iterator[None]:
     warden.guard.remote(job)
     yield
     # After an error or an interrupt it stays: it removes what the driver could not, and goes.
+    quietly(_dismiss, warden, apps)
+
+
+def _dismiss(warden: Any, apps: Sequence[str]) -> None:
     if ray.get(warden.leave.remote(list(apps))):
         ray.kill(warden)
 
@@ -78,7 +85,9 @@ def _warden(name: str, job: str, apps: Sequence[str]) -> Any:
     for _ in range(TRIES):
         actor: Any = (
             ray.remote(Warden)
-            .options(name=name, lifetime="detached", get_if_exists=True, num_cpus=0)
+            .options(
+                name=name, lifetime="detached", get_if_exists=True, num_cpus=0, resources={HEAD_NODE: 0.001}
+            )
             .remote()
         )
         try:

@@ -1,8 +1,10 @@
-"""Where the actors go that read and write the run directory."""
+"""Where actors go that a lost node must not take with it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import ray
@@ -11,14 +13,18 @@ from ray.cluster_utils import Cluster
 from cluster.demand import demand_of
 from cluster.pools import running_memory
 from cluster.ray_session import ray_session
+from cluster.warden import guarded
+from staragents.config import Config
 from staragents.config.loading import load_config
 
 FAKE = str(Path(__file__).parents[2] / "configs/fake.yaml")
+# Ray puts actors that ask for nothing anywhere: once on the right node proves little.
+TURNS = 4
 
 
-def test_the_memory_bank_of_a_run_directory_is_beside_the_driver(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Config]:
+    """On a head, where the driver is, and a larger node."""
     cluster = Cluster(
         initialize_head=True, head_node_args={"num_cpus": 1, "num_gpus": 0, "include_dashboard": False}
     )
@@ -27,13 +33,34 @@ def test_the_memory_bank_of_a_run_directory_is_beside_the_driver(
         monkeypatch.setenv("RAY_ADDRESS", cluster.address)
         config = load_config(FAKE, [f"output.dir={tmp_path / 'run'}"])
         with ray_session(demand_of(config)):
-            here, found = ray.get_runtime_context().get_node_id(), set()
-            for turn in range(4):
-                with running_memory(config, f"placed-{turn}") as memory:
-                    assert memory is not None
-                    actor = ray.get_actor(memory.ready())
-                    where = actor.__ray_call__.remote(lambda _: ray.get_runtime_context().get_node_id())
-                    found.add(ray.get(where))
-            assert found == {here}
+            yield config
     finally:
         cluster.shutdown()
+
+
+def here() -> str:
+    return ray.get_runtime_context().get_node_id()
+
+
+def node_of(actor: Any) -> str:
+    return ray.get(actor.__ray_call__.remote(lambda _: ray.get_runtime_context().get_node_id()))
+
+
+def test_the_memory_bank_of_a_run_directory_is_beside_the_driver(config: Config) -> None:
+    found = set()
+    for turn in range(TURNS):
+        with running_memory(config, f"placed-{turn}") as memory:
+            assert memory is not None
+            found.add(node_of(ray.get_actor(memory.ready())))
+    assert found == {here()}
+
+
+def test_the_warden_is_on_the_head_and_its_death_ends_no_run(config: Config) -> None:
+    found = set()
+    for turn in range(TURNS):
+        with guarded(["an-app"], f"placed-{turn}"):
+            warden = ray.get_actor(f"warden-placed-{turn}")
+            found.add(node_of(warden))
+            if turn == TURNS - 1:
+                ray.kill(warden)
+    assert found == {here()}
