@@ -25,6 +25,10 @@ STATE_S = 3.0
 # Until Ray has an actor again whose node is gone.
 RETURN_S = 180.0
 RETURN_POLL_S = 0.5
+# An actor runs 1,000 calls at once by default: with as many seeds in work, whoever scales or watches the run
+# would wait for one of them (verl#7587).
+CONTROL = "control"
+CONTROL_CALLS = 16
 
 
 class SeedWorkers:
@@ -32,7 +36,8 @@ class SeedWorkers:
     and is given what is finished there. What becomes of a seed does not depend on it."""
 
     def __init__(self, actors: Sequence[Any], settings: RunConfig) -> None:
-        """`actors` are handles of SeedWorkers that Ray restarts; at least one."""
+        """`actors` are handles of SeedWorkers that Ray restarts, with a concurrency group `CONTROL`; at least
+        one."""
         self._actors = list(actors)
         self._attempts = settings.attempts
         self._states = [WorkState("", {}, {}, {}) for _ in actors]
@@ -68,12 +73,12 @@ class SeedWorkers:
 
     async def stop(self) -> None:
         """See Worker."""
-        await asyncio.gather(*(actor.stop.remote() for actor in self._actors), return_exceptions=True)
+        await asyncio.gather(*(_control(actor, "stop") for actor in self._actors), return_exceptions=True)
 
     async def tell(self, method: str, *arguments: Any) -> None:
         """Call a method of every process; one that is restarted hears it again. Raises what it raises."""
         self._told.append((method, arguments))
-        calls = (getattr(actor, method).remote(*arguments) for actor in self._actors)
+        calls = (_control(actor, method, *arguments) for actor in self._actors)
         for answer in await asyncio.gather(*calls, return_exceptions=True):
             if isinstance(answer, BaseException) and not isinstance(answer, RayActorError):
                 raise answer
@@ -81,7 +86,7 @@ class SeedWorkers:
     async def _heard_of(self, number: int) -> bool:
         try:
             async with asyncio.timeout(STATE_S):
-                state = await self._actors[number].state.remote()
+                state = await _control(self._actors[number], "state")
         except (RayError, TimeoutError) as error:
             logger.debug("a seed worker does not answer: %s", error)
             return False
@@ -90,7 +95,7 @@ class SeedWorkers:
             idle = {model: replace(counter, running=0) for model, counter in before.counters.items()}
             self._gone.append(replace(before, counters=idle, outstanding={}))
             for method, arguments in self._told:
-                getattr(self._actors[number], method).remote(*arguments)
+                _control(self._actors[number], method, *arguments)
         return True
 
     async def _return_of(self, number: int) -> None:
@@ -98,3 +103,7 @@ class SeedWorkers:
         give_up_at = time.monotonic() + RETURN_S
         while not await self._heard_of(number) and time.monotonic() < give_up_at:
             await asyncio.sleep(RETURN_POLL_S)
+
+
+def _control(actor: Any, method: str, *arguments: Any) -> Any:
+    return getattr(actor, method).options(concurrency_group=CONTROL).remote(*arguments)

@@ -13,6 +13,7 @@ import ray
 
 from actors.scorer_pool import ScorerPool, pack_characters
 from actors.seed_worker import SeedWorker
+from actors.seed_workers import CONTROL, CONTROL_CALLS
 from cluster.clean_up import kill_named
 from cluster.generators import generator_client
 from staragents.config import Config
@@ -77,7 +78,7 @@ def running_workers(config: Config, pools: Pools, cache: Path | None) -> Iterato
     number = config.run.workers
     actors = {
         name: (
-            ray.remote(SeedWorkerActor)
+            ray.remote(concurrency_groups={CONTROL: CONTROL_CALLS})(SeedWorkerActor)  # type: ignore[call-overload]
             .options(
                 name=name,
                 num_cpus=1,

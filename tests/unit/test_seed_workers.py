@@ -35,7 +35,9 @@ class Mortal:
         self.heard: list[tuple[Any, ...]] = []
 
     def __getattr__(self, name: str) -> Any:
-        return SimpleNamespace(remote=lambda *arguments: asyncio.ensure_future(self._call(name, arguments)))
+        call = SimpleNamespace(remote=lambda *arguments: asyncio.ensure_future(self._call(name, arguments)))
+        call.options = lambda **_: call
+        return call
 
     def kill(self) -> None:
         for call in self._calls:
