@@ -84,6 +84,15 @@ def test_the_run_used_real_engines_and_made_candidates(
     assert any(row["judge_win"] is not None for row in candidates)
 
 
+def test_the_death_of_the_engine_was_noticed_and_cost_no_candidate(
+    run_dir: Path, candidates: list[dict[str, Any]]
+) -> None:
+    """A dead engine in a live actor would get every retry (ray#60145)."""
+    summary = json.loads((run_dir / "summary.json").read_text())
+    assert summary["run"]["retries"]["small"] > 0
+    assert [row["error_message"] for row in candidates if row["failed_stage"] is not None] == []
+
+
 @pytest.mark.parametrize("role", ["target", "larger"])
 def test_ifd_equals_a_naive_recomputation_from_the_saved_text(
     role: str, candidates: list[dict[str, Any]], smollm2: Any, gemma3: Any
