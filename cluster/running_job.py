@@ -18,7 +18,7 @@ from cluster.coordinator_actor import coordinator_name
 from cluster.ray_session import NAMESPACE, join
 from staragents.environment import ray_address
 from staragents.errors import BadInput, RunFailed
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
 
 SESSION = ".session.json"
 """Where the Ray of a run can be joined; there as long as its driver is."""

@@ -87,7 +87,7 @@ def write_card(run_dir: str | Path) -> Path:
 
     Raises BadInput if the folder is not a run directory that came as far as its summary.
     """
-    run = SavedRun.open(run_dir)
+    run = SavedRun.read(run_dir)
     # Or the hub would take every Parquet file in the folder for one dataset.
     configs = [
         {"config_name": "default", "data_files": "dataset.parquet"},

@@ -39,6 +39,7 @@ def diagnose(run_dir: Path, embedder: str | None, label: str | None, as_json: bo
     from actors.embedder import load_embedder
     from staragents.diagnosis.diagnosis import Diagnosis
     from staragents.report.report import write_report
+    from staragents.run.results import rewriting
 
     run = SavedRun.open(run_dir)
     if label is not None:
@@ -51,8 +52,9 @@ def diagnose(run_dir: Path, embedder: str | None, label: str | None, as_json: bo
         "findings": diagnosis.findings,
         **diagnosis.numbers,
     }
-    run.folder.write_json("diagnosis.json", result)
-    write_report(run_dir)
+    with rewriting(run.folder, "diagnosis.json", "report.html"):
+        run.folder.write_json("diagnosis.json", result)
+        write_report(run_dir)
     if as_json:
         click.echo(json.dumps(result, ensure_ascii=False))
         return

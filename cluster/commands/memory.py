@@ -21,7 +21,7 @@ from staragents.errors import BadInput
 from staragents.memory.bank import MemoryBank
 from staragents.memory.memory import Recalled
 from staragents.printable import printable
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
 
 
 @click.command()

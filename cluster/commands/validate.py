@@ -35,7 +35,7 @@ def validate(config: str, overrides: tuple[str, ...], as_json: bool) -> None:
       staragents validate configs/demo.yaml seeds.path=my.jsonl
       staragents validate configs/demo.yaml seeds.path='data/*.parquet' seeds.columns.instruction=ask
     """
-    from staragents.run_directory import RunDirectory
+    from staragents.run_directory.run_directory import RunDirectory
     from staragents.seeds.seed_file import SeedFile
 
     settings = load_config(config, overrides)

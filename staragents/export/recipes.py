@@ -17,7 +17,7 @@ import yaml
 from staragents.config import Config
 from staragents.export.exporter import Exported
 from staragents.packaged_models import ALIASES, HUB_ID, PACKAGED
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
 
 UNKNOWN_MODEL = "YOUR-MODEL"
 MAX_LENGTH = 2048

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from staragents.config.loading import load_config
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
 from tests.ray.conftest import Job, started_jobs, wait_until
 from tests.unit.local_run import decided, local_run
 

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
 from staragents.config import (
@@ -25,9 +24,14 @@ from staragents.config import (
     ScorerModelConfig,
     ScoringConfig,
 )
-from staragents.config.loading import load_config, to_yaml
+from staragents.config.loading import as_dict, load_config, to_yaml
 from staragents.messages import Message
-from staragents.records import Candidate, candidates_table, stable_id
+from staragents.records import Candidate, stable_id
+from staragents.run_directory.file_facts import facts_of
+from staragents.run_directory.manifest import MANIFEST, RESULTS, STATE
+from staragents.run_directory.run_directory import RunDirectory
+from staragents.run_directory.run_state import RunState
+from staragents.run_directory.sealed_json import write_sealed
 from staragents.summary import summarise
 from tests.unit.local_run import local_run
 
@@ -171,13 +175,29 @@ def write_run(
         made = [[_failed(candidate) for candidate in seed] for seed in made]
     for seed in made:
         edit(seed)
-    for part, start in enumerate(range(0, seeds, seeds_per_shard)):
-        rows = [candidate for seed in made[start : start + seeds_per_shard] for candidate in seed]
-        pq.write_table(candidates_table(rows), path / "candidates" / f"part-{part:06d}.parquet")
+    folder = RunDirectory(path)
+    shards = [
+        folder.write_shard(
+            f"part-{part:06d}.parquet",
+            [candidate for seed in made[start : start + seeds_per_shard] for candidate in seed],
+        )
+        for part, start in enumerate(range(0, seeds, seeds_per_shard))
+    ]
     config = make_config(text or "Synthetic run")
     config.agents.pairs = list(pairs)
     (path / "config.yaml").write_text(to_yaml(config), encoding="utf-8")
-    (path / "state.json").write_text("{}", encoding="utf-8")
+    folder.write_state(
+        RunState(
+            format=1,
+            fingerprint="0f3ab5",
+            seeds_sha256="",
+            seeds=seeds,
+            prompts={},
+            config=as_dict(config),
+            cursor=seeds,
+            shards=shards,
+        )
+    )
     run = {
         "engines": {"smollm": "vllm"},
         "parts": {"judge": "vllm", "target": "transformers", "larger": "transformers"},
@@ -193,7 +213,14 @@ def write_run(
     }
     summary = summarise(sorted((path / "candidates").glob("*.parquet")), {**run, **(facts or {})})
     (path / "summary.json").write_text(json.dumps(summary, allow_nan=False), encoding="utf-8")
+    seal(path, seeds)
     return path
+
+
+def seal(path: Path, seeds: int) -> None:
+    """Write the manifest of the files that a synthetic run has, or has now that a test has changed them."""
+    files = {name: facts_of(path / name) for name in (*RESULTS, STATE) if (path / name).exists()}
+    write_sealed(path / MANIFEST, {"format": 1, "seeds": seeds, "settings": {}, "files": files})
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from staragents.config.loading import load_config
 from staragents.errors import BadInput
 from staragents.explanation.explanation import Explanation
 from staragents.explanation.reasons import reason
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
 
 FAKE = Path(__file__).parents[2] / "configs/fake.yaml"
 

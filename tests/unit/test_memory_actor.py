@@ -19,7 +19,7 @@ from staragents.errors import BadInput
 from staragents.memory.reuse import winners
 from staragents.messages import Message
 from staragents.records import Candidate
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
 
 RIVER = "Name a long river in the west of France."
 ANOTHER_RIVER = "Name a short river in the west of France."
