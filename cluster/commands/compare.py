@@ -92,7 +92,7 @@ def compare(
     try:
         result = comparing.run()
     except Interrupted:
-        console.print("stopped before the end; the same command goes on", style="yellow")
+        console.print("stopped before the end; run the same command to resume", style="yellow")
         return INTERRUPTED
     if as_json:
         click.echo(json.dumps(result.as_dict(), ensure_ascii=False))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -26,7 +25,7 @@ from staragents.run_directory.run_directory import RunDirectory
 def repair(
     run_dir: Path, config: str | None, overrides: tuple[str, ...], no_run: bool, dry_run: bool, as_json: bool
 ) -> int:
-    """Keep what is good of a damaged run directory, make what was lost again.
+    """Keep what is good of a damaged run, redo what was lost.
 
     Damaged files go to RUN/damaged, nothing is deleted. Finished candidates in good files are committed again
     without asking any model; seeds whose candidates were lost are worked on again, as a run would. Results
@@ -69,8 +68,7 @@ def repair(
     from cluster.optimise import optimise
     from cluster.panel import Watcher, make_console
 
-    here = replace(done.config, output=replace(done.config.output, dir=str(run_dir)))
-    outcome = optimise(here, Watcher(make_console(to_stderr=as_json)))
+    outcome = optimise(done.config, Watcher(make_console(to_stderr=as_json)))
     return INTERRUPTED if outcome.interrupted else 0
 
 

@@ -29,7 +29,7 @@ def run(config: str, overrides: tuple[str, ...], overwrite: bool, as_json: bool)
 
     The same command resumes what a run directory holds. Ctrl-C finishes the seeds in work and saves; a second
     one stops at once (at most run.checkpoint_s of finished work is then done again). A damaged run directory
-    is never written to: staragents repair keeps what is good.
+    is never written to: see `repair`.
 
     \b
     Examples:

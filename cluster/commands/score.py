@@ -145,7 +145,7 @@ def score(
     columns and target_ifd = exp(loss with the prompt - loss without): below 1 the prompt helps; high but
     below 1 is hard to follow and worth training on; 1 or more: prompt and answer do not belong together.
 
-    Killed or stopped, the same command goes on where it was.
+    After a kill or a stop, run the same command to resume.
 
     \b
     Examples:

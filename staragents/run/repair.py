@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from staragents.config import Config
-from staragents.config.loading import config_of, escaped, from_yaml
+from staragents.config.loading import config_of, escaped, fingerprint, from_yaml
 from staragents.errors import BadInput
 from staragents.memory.local_bank import bank_damage
 from staragents.run.inspection import inspect
@@ -45,13 +45,14 @@ def repair(run: RunDirectory, config: Config | None = None) -> Repair:
     """Repair a run directory that this command holds. `config` is the run's, needed only if neither
     state.json nor config.yaml can be read.
 
-    Good candidates stay, and the next run commits them again without asking a model. Raises BadInput if there
-    is nothing of a run, or if the config is not known.
+    Good candidates stay, and the next run commits them again without asking a model. Raises BadInput if the
+    config is not known, or its seeds can't be read.
     """
     damage = inspect(run)
-    config = config or saved_config(run)
-    scan = SeedFile(config.seeds).scan()
     state = _state(run)
+    config = config or _saved_config(run, state, damage)
+    config = replace(config, output=replace(config.output, dir=str(run.path)))
+    scan = SeedFile(config.seeds).scan()
     committed = state["cursor"] if state is not None else None
     moved = [_move_aside(run, one.file) for one in damage if os.path.lexists(run.path / one.file)]
     if damage:
@@ -60,35 +61,32 @@ def repair(run: RunDirectory, config: Config | None = None) -> Repair:
         # Whatever is in candidates/ is salvage to this state, and the bank is filled anew from it.
         if bank_damage(run.memory, expected=False):
             moved.append(_move_aside(run, run.memory.name))
-        run.candidates.mkdir(parents=True, exist_ok=True)
         run.write_state(started_anew(state) if state is not None else first_state(config, scan))
+    if damage:
+        run.create(config, scan)
     kept = _seeds_kept(run)
     written = _write_missing_results(run, config, scan)
     lost = None if committed is None else max(0, committed - kept)
     return Repair(config, damage, moved, restarted, scan.seeds, kept, lost, written)
 
 
-def saved_config(run: RunDirectory) -> Config:
-    """The config that the run had when it was last saved. Raises BadInput if both copies are damaged."""
-    state = _state(run)
-    if state is not None:
-        return config_of(escaped(state["config"]))
+def _saved_config(run: RunDirectory, state: RunState | None, damage: Sequence[Damage]) -> Config:
+    """The newest of the two copies that are whole. Raises BadInput if there is none."""
     path = run.path / "config.yaml"
     try:
-        return config_of_text(path)
-    except BadInput as error:
-        raise BadInput(
-            f"{run.path}: neither {STATE} nor config.yaml can be read; give the config that the run was "
-            f"started with: staragents repair {run.path} CONFIG [KEY=VALUE...] ({error})"
-        ) from error
-
-
-def config_of_text(path: Path) -> Config:
-    """Raises BadInput."""
-    try:
-        return from_yaml(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: expected a run's config, got {error}") from error
+        config = from_yaml(path.read_text(encoding="utf-8"))
+        known = state is None or fingerprint(config) == state["fingerprint"]
+        if known and path.name not in {one.file for one in damage}:
+            return config
+        problem = "it was changed"
+    except (OSError, UnicodeDecodeError, BadInput) as error:
+        problem = " ".join(str(error).split())
+    if state is not None:
+        return config_of(escaped(state["config"]))
+    raise BadInput(
+        f"{run.path}: neither {STATE} nor config.yaml can be read; give the config that the run was started "
+        f"with: staragents repair {run.path} CONFIG [KEY=VALUE...] ({problem})"
+    )
 
 
 def _state(run: RunDirectory) -> RunState | None:

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,8 @@ class RunDirectory:
             return
         except OSError as error:
             raise BadInput(f"output.dir: expected a folder, {self.path}: {error.strerror}") from error
-        if STATE not in present and (strangers := [name for name in present if name not in BEGUN]):
+        strangers = [name for name in present if name not in BEGUN and not fnmatch(name, TEMPORARY)]
+        if strangers and STATE not in present and not self.unnamed_shards():
             raise BadInput(
                 f"output.dir: {self.path} is not empty and no run directory (it holds {strangers[0]!r})"
             )

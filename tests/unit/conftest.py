@@ -24,15 +24,12 @@ from staragents.config import (
     ScorerModelConfig,
     ScoringConfig,
 )
-from staragents.config.loading import as_dict, load_config, to_yaml
+from staragents.config.loading import load_config, to_yaml
 from staragents.messages import Message
 from staragents.records import Candidate, stable_id
-from staragents.run_directory.file_facts import facts_of
-from staragents.run_directory.manifest import MANIFEST, RESULTS, STATE
 from staragents.run_directory.run_directory import RunDirectory
-from staragents.run_directory.run_state import RunState
-from staragents.run_directory.sealed_json import write_sealed
 from staragents.summary import summarise
+from tests.support.run_files import write_manifest, write_state
 from tests.unit.local_run import local_run
 
 QUALITY = {"deepen+careful": 0.66, "concretise+careful": 0.6, "deepen+brief": 0.42, "concretise+brief": 0.38}
@@ -186,18 +183,7 @@ def write_run(
     config = make_config(text or "Synthetic run")
     config.agents.pairs = list(pairs)
     (path / "config.yaml").write_text(to_yaml(config), encoding="utf-8")
-    folder.write_state(
-        RunState(
-            format=1,
-            fingerprint="0f3ab5",
-            seeds_sha256="",
-            seeds=seeds,
-            prompts={},
-            config=as_dict(config),
-            cursor=seeds,
-            shards=shards,
-        )
-    )
+    write_state(path, shards, seeds, config)
     run = {
         "engines": {"smollm": "vllm"},
         "parts": {"judge": "vllm", "target": "transformers", "larger": "transformers"},
@@ -213,14 +199,8 @@ def write_run(
     }
     summary = summarise(sorted((path / "candidates").glob("*.parquet")), {**run, **(facts or {})})
     (path / "summary.json").write_text(json.dumps(summary, allow_nan=False), encoding="utf-8")
-    seal(path, seeds)
+    write_manifest(path, seeds)
     return path
-
-
-def seal(path: Path, seeds: int) -> None:
-    """Write the manifest of the files that a synthetic run has, or has now that a test has changed them."""
-    files = {name: facts_of(path / name) for name in (*RESULTS, STATE) if (path / name).exists()}
-    write_sealed(path / MANIFEST, {"format": 1, "seeds": seeds, "settings": {}, "files": files})
 
 
 @pytest.fixture

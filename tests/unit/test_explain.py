@@ -16,6 +16,7 @@ from staragents.errors import BadInput
 from staragents.explanation.explanation import Explanation
 from staragents.explanation.reasons import reason
 from staragents.run_directory.run_directory import RunDirectory
+from tests.support.run_files import write_manifest
 
 FAKE = Path(__file__).parents[2] / "configs/fake.yaml"
 
@@ -52,6 +53,7 @@ def test_another_policy_would_not_have_these_propensities(run_dir: Path, tmp_pat
     shutil.copytree(run_dir, other)
     text = (other / "config.yaml").read_text()
     (other / "config.yaml").write_text(text.replace("policy: thompson", "policy: uniform"))
+    write_manifest(other)
     assert not Explanation.of(other, rows(run_dir)[-1]["seed_id"]).reproduced
 
 
