@@ -192,7 +192,7 @@ def _said(reply: Reply) -> str:
     try:
         content = parsed(reply)
     except BadAnswer:
-        return _text(reply) or "nothing more"
+        return _text(reply).strip() or "nothing more"
     error = content.get("error", content) if isinstance(content, dict) else content
     if isinstance(error, dict):
         error = error.get("message") or error.get("detail") or error

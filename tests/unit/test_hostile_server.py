@@ -7,14 +7,17 @@ import resource
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
+from actors import generator_client
 from actors.engines.openai_engine import OpenAIEngine
 from staragents.config import EngineKind, ModelConfig
 from staragents.errors import EngineError
 from staragents.generation import Generation, GenerationRequest, Sampling
 from staragents.messages import Message
+from tests.support.hostile_run import HostileRun
 from tests.support.hostile_server import HostileServer
 from tests.support.oddities import ODDITIES, redirect
 from tests.support.oddities import Oddity as Odd
@@ -137,3 +140,15 @@ async def test_after_an_oddity_the_next_request_is_answered(monkeypatch: pytest.
                 await engine.generate(request())
             server.choose = lambda: ""
             assert (await engine.generate(request(verdict=False))).text.startswith("[fake]")
+
+
+async def test_a_run_finishes_with_every_seed_and_a_reason_for_every_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generator_client, "backoff", lambda request_id, attempt: 0.0)
+    hostile = HostileRun(tmp_path / "run", seeds=12)
+    summary = await hostile.run()
+    assert summary["run"]["finished"]
+    assert hostile.problems == []
+    assert hostile.failed
+    assert len(hostile.encounters) > 30
