@@ -17,6 +17,7 @@ from staragents.messages import Conversation
 from staragents.prompt_templates import PROMPTS, PromptTemplate, read_prompt
 from staragents.records import stable_id, stable_seed
 from staragents.rejects import CONTROL_TOKENS
+from staragents.storable import storable
 
 Label = Literal["A", "B", "tie"]
 LABELS: tuple[Label, ...] = ("A", "B", "tie")
@@ -214,7 +215,8 @@ def _reason(text: str, found: re.Match[str]) -> str:
     try:
         answer = json.loads(text)
         if isinstance(answer, dict) and isinstance(answer.get("reason"), str):
-            return answer["reason"].strip()
+            # The judge may have escaped in its JSON what its own text can't hold.
+            return storable(answer["reason"]).strip()
     except (ValueError, RecursionError):
         pass
     return text[: found.start()].strip(" \n{\"',")

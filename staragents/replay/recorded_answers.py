@@ -9,6 +9,7 @@ from typing import Any
 
 from staragents.errors import BadInput
 from staragents.rows.content import opened
+from staragents.storable import storable
 
 MOST_PROBLEMS = 20
 
@@ -56,7 +57,7 @@ class RecordedAnswers:
         """Take up a row; returns what is wrong with it."""
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             row = None
         if not isinstance(row, dict):
             return [": expected a JSON object"]
@@ -79,7 +80,8 @@ class RecordedAnswers:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.split())
+    # Engines give storable texts, so that is what comes back in a judge's prompt.
+    return " ".join(storable(text).split())
 
 
 def _is_share(value: Any) -> bool:

@@ -236,6 +236,12 @@ def test_the_reason_is_kept_up_to_its_length() -> None:
     assert loose.reason == "because it is right."
 
 
+def test_a_reason_with_half_a_surrogate_pair_escaped_in_it_can_be_stored() -> None:
+    verdict = read(r'{"reason":"a \ud83d b\u0000","verdict":"A"}')
+    assert verdict is not None
+    assert verdict.reason == "a \ufffd b\ufffd"
+
+
 def tokens_for(verdict_token: str, top: dict[str, float], before: str, after: str) -> Generation:
     tokens = [(before, {before: 1.0}), (verdict_token, top), (after, {after: 1.0})]
     return answered(before + verdict_token + after, tokens)
