@@ -155,8 +155,6 @@ _REFUSALS = [
 ]
 
 _CONTROL = r"<[|\uff5c][^<>\n]{1,30}[|\uff5c]>|</?s>|\[/?INST\]|<(?:start|end)_of_turn>|<unused\d+>"
-CONTROL_TOKENS = re.compile(_CONTROL)
-"""What chat templates mark turns with: a tokenizer would read these in a text as the end of a turn."""
 
 _REWRITE_MARKERS = re.compile(
     rf"{_CONTROL}|\b(?:new|rewritten|revised|given|original|last) instructions?\b"

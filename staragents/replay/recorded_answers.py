@@ -9,6 +9,7 @@ from typing import Any
 
 from staragents.errors import BadInput
 from staragents.rows.content import opened
+from staragents.untrusted_text import as_evidence
 
 MOST_PROBLEMS = 20
 
@@ -18,7 +19,7 @@ class RecordedAnswers:
     """JSONL, plain or .gz, with `instruction` and `response` {agent: text} in each row. Verdicts need `win`
     {agent: probability that its response beats the reference} and `reference` too.
 
-    Texts are looked up without regard to white space. A row may lack agents.
+    Texts are looked up without regard to white space, and as prompts show them. A row may lack agents.
     """
 
     agents: set[str] = field(default_factory=set)
@@ -79,7 +80,7 @@ class RecordedAnswers:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.split())
+    return " ".join(as_evidence(text.strip()).split())
 
 
 def _is_share(value: Any) -> bool:
