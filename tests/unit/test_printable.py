@@ -1,5 +1,6 @@
 """Text to be shown: as it is, and unable to do anything where it is shown."""
 
+# ruff: noqa: RUF001 (scripts with look-alikes of ASCII)
 from __future__ import annotations
 
 import json
