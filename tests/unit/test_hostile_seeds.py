@@ -59,9 +59,9 @@ OBEYED = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\U000e0041]"
 )
 OUR_TAGS = """
-html head meta title style body main script noscript h1 h2 h3 h4 p dl dt dd div span small strong b ul li figure
-figcaption table thead tbody tr th td article header footer input select option dialog button label details
-summary pre
+html head meta title style body main script noscript h1 h2 h3 h4 p dl dt dd div span small strong b ul li
+figure figcaption table thead tbody tr th td article header footer input select option dialog button label
+details summary pre
 """
 
 
