@@ -21,13 +21,13 @@ _TAGS = "|".join(
         r"user|human|assistant|system|developer|observation|(?:[a-z]+:)?(?:think(?:ing)?|thought|reasoning)",
         r"(?:[a-z]+[:_])?(?:tools?|functions?)(?:[_-](?:calls?|response|responses|results?|outputs?|sep|declaration))?",
         r"arg_(?:key|value)|invoke|image|(?:image|img|audio|video|vision|speech)_[a-z_]+",
-        r"(?:repo|file|gh|jupyter|issue|commit)_[a-z_]+|filename|reponame|endoftext|startoftext",
+        r"file_sep|repo_?name|gh_stars|(?:jupyter|issue|commit)_[a-z]+|empty_output|filename|(?:end|start)oftext",
     )
 )
 _BRACKETS = "|".join(
     (
         r"(?i:/?inst|/?system_prompt|/?tool_calls|/?available_tools|/?tool_results|/?tool_content)",
-        r"(?i:/?model_settings|gmask|smask|call_id)",
+        r"(?i:/?model_settings|gmask|smask|call_id|multimodal)",
         r"/?(?:ARGS|THINK|PREFIX|MIDDLE|SUFFIX|IMG|IMG_BREAK|IMG_END|AUDIO|BEGIN_AUDIO|TRANSCRIBE|CONTROL_\d+)",
         r"/?(?:[BE]OS|[BE]OT|EOD|TURN|PAD|UNK|CLS|SEP|MASK|STOP)|(?:[A-Z]+_)+(?:PAD|WORD|TEXT)",
         r"\|[^\s\[\]|]{1,40}\|",

@@ -38,6 +38,7 @@ FAMILIES = """
 <tool_call> </tool_call> <tool_response> </tool_response> <tools> </tools> <function_calls>
 <start_function_call> <end_function_call> <seed:think> </seed:think> <mm:think> <minimax:tool_call>
 <arg_key> <arg_value> <reserved_106> <extra_id_0> <special_3> <|extra_0|> <|startoftext|> <|plamo:tag|>
+<empty_output> [multimodal]
 """
 TOKENS = [*FAMILIES.split(), "<|image token|>"]
 HEADERS = ("USER:", "ASSISTANT:", "Human:", "### Response:", "### Instruction:", "**User**:", "System：")
