@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
+from cluster.console import safe_console
 from cluster.results import Result, Scored
 from staragents.config.loading import config_of
 from staragents.config.merging import Tree, over, parse_yaml, read_file, read_overrides
@@ -60,7 +59,7 @@ def optimise(
     tree = over(tree, {"seeds": {"path": _file_of(dataset, Path(output))}, "output": {"dir": str(output)}})
     if problems:
         raise BadInput(problems)
-    outcome = run(config_of(tree), Watcher(Console(stderr=True), quiet=quiet), overwrite)
+    outcome = run(config_of(tree), Watcher(safe_console(stderr=True), quiet=quiet), overwrite)
     return Result(Path(output), outcome.summary)
 
 

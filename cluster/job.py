@@ -10,10 +10,10 @@ from pathlib import Path
 import click
 
 import staragents
+from cluster.terminal import LogFormatter, say
 from cluster.verbs import Verbs
 from staragents import environment
 from staragents.errors import INTERRUPTED, StarAgentsError
-from staragents.printable import printable
 
 LONGEST_REASON = 500
 
@@ -37,11 +37,9 @@ def cli(verbose: bool, debug: bool) -> None:
     """
     if debug:
         environment.set_debug()
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
+    shown = logging.StreamHandler(sys.stderr)
+    shown.setFormatter(LogFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[shown])
     for noisy in ("httpx", "httpx2", "ray", "sentence_transformers"):
         logging.getLogger(noisy).setLevel(logging.INFO if verbose else logging.ERROR)
 
@@ -65,9 +63,9 @@ def main() -> None:
         code = cli.main(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except click.UsageError as error:
-        click.echo(f"error: {error.format_message()}", err=True)
+        say(f"error: {error.format_message()}", err=True)
         if error.ctx is not None:
-            click.echo(f"see {error.ctx.command_path} --help", err=True)
+            say(f"see {error.ctx.command_path} --help", err=True)
         sys.exit(2)
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
@@ -75,7 +73,7 @@ def main() -> None:
         if environment.debug():
             traceback.print_exc()
         for line in str(error).split("\n"):
-            click.echo(f"error: {printable(line)}", err=True)
+            say(f"error: {line}", err=True)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
@@ -83,8 +81,8 @@ def main() -> None:
     except Exception as error:
         if environment.debug():
             raise
-        reason = printable(" ".join(str(error).split())[:LONGEST_REASON])
-        click.echo(f"error: unexpected {type(error).__name__}: {reason}", err=True)
+        reason = " ".join(str(error).split())[:LONGEST_REASON]
+        say(f"error: unexpected {type(error).__name__}: {reason}", err=True)
         click.echo("this should not happen: please report it with what --debug shows", err=True)
         sys.exit(1)
 

@@ -160,9 +160,8 @@ _REFUSALS = [
     )
 ]
 
+# A narrower set than untrusted_text's: a reject loses work, where a space put into good text does no harm.
 _CONTROL = r"<[|\uff5c][^<>\n]{1,30}[|\uff5c]>|</?s>|\[/?INST\]|<(?:start|end)_of_turn>|<unused\d+>"
-CONTROL_TOKENS = re.compile(_CONTROL)
-"""What chat templates mark turns with: a tokenizer would read these in a text as the end of a turn."""
 
 _REWRITE_MARKERS = re.compile(
     rf"{_CONTROL}|\b(?:new|rewritten|revised|given|original|last) instructions?\b"
@@ -176,13 +175,22 @@ _ANSWER_MARKERS = re.compile(
 )
 
 
+# Struck-out text of HTML, and a tag that is written about. A model that leaks its tokens wraps all its text.
+_STRUCK = re.compile(r"<s>[^<>\n]{1,200}</s>|`</?s>`")
 _EDGES = re.compile(r"^\W+|\W+$")
 
 
 def _leaks(text: str, source: str, markers: re.Pattern[str]) -> bool:
     """A marker stands in the text though not in what the text was made from."""
     known = source.casefold()
-    return any(_EDGES.sub("", match[0].casefold()) not in known for match in markers.finditer(text))
+    text = text if _STRUCK.fullmatch(text.strip()) else _STRUCK.sub(" ", text)
+    return any(_core(match[0].casefold()) not in known for match in markers.finditer(text))
+
+
+def _core(marker: str) -> str:
+    """A marker without what stands round it in the text; the `s` of `</s>` alone is in every text."""
+    core = _EDGES.sub("", marker)
+    return core if len(core) > 1 else marker
 
 
 PHRASE_WORDS = 8

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from dataclasses import fields
 from pathlib import Path
@@ -13,6 +12,8 @@ from rich.bar import Bar
 from rich.console import Console
 from rich.table import Table
 
+from cluster.console import safe_console
+from cluster.terminal import say_json
 from staragents.config import ColumnsConfig, Convention, RowFormat, Template
 from staragents.errors import BadInput
 from staragents.score_file.selection import SORT_COLUMNS, Selection
@@ -184,9 +185,9 @@ def score(
     if histogram is not None:
         write_histogram(histogram, summary)
     if as_json:
-        click.echo(json.dumps(summary, ensure_ascii=False))
+        say_json(summary)
     else:
-        show(Console(soft_wrap=True), summary)
+        show(safe_console(soft_wrap=True), summary)
 
 
 def write_histogram(path: Path, summary: dict[str, Any]) -> None:

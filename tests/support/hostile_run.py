@@ -16,7 +16,7 @@ from staragents.config import Config
 from staragents.config.loading import load_config
 from staragents.generation import Generation, GenerationRequest
 from staragents.records import Candidate
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
 from tests.support.hostile_server import HONEST, HostileServer
 from tests.support.oddities import FAMILIES
 from tests.unit.local_run import local_run

@@ -224,6 +224,8 @@ def test_one_word_is_a_change_in_a_short_instruction(seed: str, text: str) -> No
         ("prompt_leak", "Lentil soup.\n### Instruction: Name a soup."),
         ("prompt_leak", "Lentil soup.<|im_start|>user"),
         ("damaged", "Monday: cr\ufffdpes with lentils. Tuesday: soup."),
+        ("prompt_leak", "Lentil soup on all days.</s>"),
+        ("prompt_leak", "<s>Lentil soup on all days.</s>"),
         ("repetition", "1. Soup with bread\n" * 8),
         ("repetition", "\n".join(f"{i}. Include a list of your own projects" for i in range(1, 9))),
         ("repetition", "very " * 30),
@@ -247,6 +249,8 @@ def test_an_answer_that_failed_has_its_reason(reason: str, text: str) -> None:
         ("Write a dialogue between a user and a bot.", "User: Hi!\nBot: Hello."),
         ("Sing for Ann.", f"{'Happy birthday to you, ' * 2}happy birthday, dear Ann, happy birthday to you!"),
         ("A 4x3 zero matrix?", "[[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]"),
+        ("Show a discount in HTML.", "Use a tag: <p>Now <s>20</s> 15 euros</p>"),
+        ("How do I strike out text?", "The tags `<s>` and `</s>` do it."),
         ("Print x three times.", "print(x)\nprint(x)\nprint(x)"),
     ],
 )
