@@ -17,6 +17,7 @@ from staragents.errors import EngineError, PromptTooLong
 from staragents.generation import Generation, GenerationRequest
 from staragents.generation_cache import GenerationCache
 from staragents.records import stable_seed
+from staragents.redaction import redacted
 
 
 class Handle(Protocol):
@@ -112,7 +113,7 @@ class GeneratorClient:
         except TimeoutError:
             return Refusal("TimeoutError", f"no answer within {request.deadline_s + GRACE_S:g} s", True)
         except (RayError, RayServeException) as error:
-            return Refusal(type(error).__name__, str(error).strip().splitlines()[-1], True)
+            return Refusal(type(error).__name__, redacted(str(error)).strip().splitlines()[-1], True)
 
 
 def backoff(request_id: str, attempt: int) -> float:

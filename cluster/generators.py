@@ -24,6 +24,7 @@ from staragents.environment import ray_address
 from staragents.errors import RunFailed
 from staragents.generation_cache import GenerationCache
 from staragents.packaged_models import resolve_model
+from staragents.redaction import guard_logs
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class GeneratorReplica(Generator):
     """A Generator as Serve wants it: loaded when constructed, freed when destroyed."""
 
     async def __init__(self, config: ModelConfig, model_path: str) -> None:  # type: ignore[misc]
+        guard_logs()
         listen_on_node_address()
         super().__init__(config, model_path)
         await self.start()
