@@ -28,8 +28,9 @@ def cache_dir() -> Path:
 
 
 def ray_address() -> str | None:
-    """`RAY_ADDRESS`: the cluster to join. Unset: a local Ray that lives as long as the command."""
-    return os.environ.get("RAY_ADDRESS") or None
+    """`RAY_ADDRESS`: the cluster to join. Unset or local: a Ray that lives as long as the command."""
+    address = os.environ.get("RAY_ADDRESS", "").strip()
+    return None if address in ("", "local") else address
 
 
 def debug() -> bool:
