@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -35,9 +36,11 @@ def test_a_session_has_a_folder_of_its_own_that_only_its_user_enters(above: Path
 
 
 def test_the_folder_of_a_failed_session_stays_until_the_next(above: Path) -> None:
-    with pytest.raises(ZeroDivisionError), private_folder() as failed:
-        (failed / "log").write_text("why")
-        raise ZeroDivisionError
+    session = ExitStack()
+    failed = session.enter_context(private_folder())
+    (failed / "log").write_text("why")
+    error = RuntimeError("it failed")
+    session.__exit__(RuntimeError, error, None)
     assert (failed / "log").exists()
     with private_folder():
         assert not failed.exists()
