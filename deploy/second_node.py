@@ -1,4 +1,4 @@
-"""Joins the Ray at RAY_ADDRESS with a second node on this machine, until it is interrupted or killed.
+"""Joins the Ray at RAY_ADDRESS with a second node on this machine, until it is stopped or its raylet dies.
 
     python deploy/second_node.py '{"scorers": 4}' FOLDER
 
@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import sys
+import time
 
 # Read at import.
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
@@ -33,9 +34,10 @@ def main() -> None:
         object_store_memory=200_000_000,
     )
     node = Node(params, head=False, shutdown_at_exit=False, connect_only=False)
-    signal.signal(signal.SIGTERM, lambda *_: node.kill_all_processes())
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     try:
-        signal.pause()
+        while not node.dead_processes():
+            time.sleep(1)
     finally:
         node.kill_all_processes()
 
