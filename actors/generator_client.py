@@ -17,6 +17,7 @@ from staragents.errors import EngineError, PromptTooLong
 from staragents.generation import Generation, GenerationRequest
 from staragents.generation_cache import GenerationCache
 from staragents.records import stable_seed
+from staragents.redaction import redacted
 
 
 class Handle(Protocol):
@@ -112,7 +113,7 @@ class GeneratorClient:
         except TimeoutError:
             return Refusal("TimeoutError", f"no answer within {request.deadline_s + GRACE_S:g} s", True)
         except (RayError, RayServeException) as error:
-            lines = str(error).strip().splitlines() or ["no reason given"]
+            lines = redacted(str(error)).strip().splitlines() or ["no reason given"]
             return Refusal(type(error).__name__, lines[-1], True)
 
 

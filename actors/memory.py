@@ -18,6 +18,7 @@ from staragents.memory.bank import MemoryBank
 from staragents.memory.memory import Memory
 from staragents.memory.reuse import winners
 from staragents.records import stable_id
+from staragents.redaction import guard_logs
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ class MemoryActor:
 
         Of earlier runs (`config.reuse`) winners of `pairs` are remembered.
         """
+        guard_logs()
         self.config = config
         self._model_path = model_path
         self._pairs = frozenset(pairs)

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from staragents.config import ScorerModelConfig, ScoringConfig
 from staragents.messages import Conversation, as_dicts, conversation
+from staragents.redaction import guard_logs
 from staragents.scoring.ifd import Score, ScoreRow, Status
 from staragents.scoring.open_model import RowModel, open_model
 
@@ -21,6 +22,7 @@ class Scorer:
     """Holds one of the two models. Undecorated: `cluster.pools` makes the Ray actor."""
 
     def __init__(self, role: str, model: ScorerModelConfig, scoring: ScoringConfig, model_path: str) -> None:
+        guard_logs()
         self.role = role
         self._model_config = model
         self._scoring = scoring

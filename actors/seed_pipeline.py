@@ -18,6 +18,7 @@ from staragents.language import SeedLanguages, load_identifier
 from staragents.messages import Conversation, with_exchange
 from staragents.printable import printable
 from staragents.records import Candidate, Seed
+from staragents.redaction import redacted
 from staragents.rejects import answer_problem, rewrite_problem
 from staragents.scoring.ifd import Score, ifd_gap
 
@@ -240,4 +241,5 @@ def _add(totals: dict[str, float] | dict[str, int] | None, key: str, amount: flo
 def _fail(candidate: Candidate, stage: str, agent: str, error: Exception) -> None:
     candidate.failed_stage, candidate.failed_agent = stage, agent
     # An error may quote what a model or server sent, and it goes to files and terminals.
-    candidate.error_class, candidate.error_message = type(error).__name__, printable(str(error)[:500])
+    message = printable(redacted(str(error))[:500])
+    candidate.error_class, candidate.error_message = type(error).__name__, message

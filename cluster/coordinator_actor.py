@@ -12,6 +12,7 @@ from actors.desk import Answer, ChangeRequest, Desk, Request, ScaleRequest
 from actors.seed_workers import SeedWorkers
 from cluster.seed_worker_actor import Pools, SeedWorkerActor
 from staragents.config import Config
+from staragents.redaction import guard_logs
 from staragents.seeds.seed_file import SeedScan
 
 
@@ -33,6 +34,7 @@ class CoordinatorActor(Coordinator):
         cache: Path | None,
     ) -> None:
         """Without names of `workers` it works on the seeds itself."""
+        guard_logs()
         self._sizes = {f"models.{key}": (m.min_replicas, m.max_replicas) for key, m in config.models.items()}
         for role, scorer in (("target", config.scoring.target), ("larger", config.scoring.larger)):
             self._sizes[f"scoring.{role}"] = (scorer.replicas, scorer.most_replicas)

@@ -17,12 +17,14 @@ from actors.generator import Generator
 from actors.generator_client import GeneratorClient, Handle
 from cluster.clean_up import quietly
 from cluster.demand import replica_bundles
+from cluster.replica_address import listen_on_node_address
 from cluster.warden import guarded
 from staragents.config import Config, EngineKind, ModelConfig
 from staragents.environment import ray_address
 from staragents.errors import RunFailed
 from staragents.generation_cache import GenerationCache
 from staragents.packaged_models import resolve_model
+from staragents.redaction import guard_logs
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +46,8 @@ class GeneratorReplica(Generator):
     """A Generator as Serve wants it: loaded when constructed, freed when destroyed."""
 
     async def __init__(self, config: ModelConfig, model_path: str) -> None:  # type: ignore[misc]
+        guard_logs()
+        listen_on_node_address()
         super().__init__(config, model_path)
         await self.start()
 

@@ -14,6 +14,7 @@ from cluster.terminal import LogFormatter, say
 from cluster.verbs import Verbs
 from staragents import environment
 from staragents.errors import INTERRUPTED, StarAgentsError
+from staragents.redaction import guard_logs, redacted
 
 LONGEST_REASON = 500
 
@@ -37,6 +38,7 @@ def cli(verbose: bool, debug: bool) -> None:
     """
     if debug:
         environment.set_debug()
+    guard_logs()
     shown = logging.StreamHandler(sys.stderr)
     shown.setFormatter(LogFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[shown])
@@ -63,7 +65,7 @@ def main() -> None:
         code = cli.main(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except click.UsageError as error:
-        say(f"error: {error.format_message()}", err=True)
+        say(f"error: {redacted(error.format_message())}", err=True)
         if error.ctx is not None:
             say(f"see {error.ctx.command_path} --help", err=True)
         sys.exit(2)
@@ -71,7 +73,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except StarAgentsError as error:
         if environment.debug():
-            traceback.print_exc()
+            click.echo(redacted(traceback.format_exc()), err=True)
         for line in str(error).split("\n"):
             say(f"error: {line}", err=True)
         sys.exit(error.exit_code)
@@ -80,8 +82,8 @@ def main() -> None:
         sys.exit(INTERRUPTED)
     except Exception as error:
         if environment.debug():
-            raise
-        reason = " ".join(str(error).split())[:LONGEST_REASON]
+            click.echo(redacted(traceback.format_exc()), err=True)
+        reason = redacted(" ".join(str(error).split()))[:LONGEST_REASON]
         say(f"error: unexpected {type(error).__name__}: {reason}", err=True)
         click.echo("this should not happen: please report it with what --debug shows", err=True)
         sys.exit(1)

@@ -7,13 +7,18 @@ import math
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
+import grpc
 import ray
+from ray._common.utils import get_ray_address_file
 from ray._private import ray_constants
 
 from cluster import capacity
 from cluster.demand import Demand
+from cluster.private_folder import private_folder
+from cluster.ray_token import keep_token_private
 from staragents.environment import ray_address
 from staragents.errors import RunFailed
 
@@ -21,7 +26,9 @@ logger = logging.getLogger(__name__)
 
 NAMESPACE = "staragents"
 LOCAL_OBJECT_STORE_BYTES = 1 << 30
-KNOCK_S = 10.0
+KNOCK_S = 5.0
+CHECK_ALIVE = "/ray.rpc.NodeInfoGcsService/CheckAlive"
+"""Which the head of a Ray answers, or refuses for want of its token; nothing else does either."""
 
 # Ray's housekeeping at a cluster's pace slows the models of a two-core machine (docs/benchmarks.md); a local
 # Ray has one node, and nobody reads its task events.
@@ -42,35 +49,41 @@ def ray_session(demand: Demand) -> Iterator[None]:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     # Children of a worker (vLLM's engine process) go when the worker goes (ray#54364, ray#56476).
     os.environ.setdefault("RAY_process_group_cleanup_enabled", "1")
-    address = ray_address()
-    if address:
-        join(address)
-    else:
-        capacity.of_this_machine(demand).check(demand)
-        # On loopback, where nobody else can reach it. Ray reads its variable for this too early for us, at
-        # import: RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0.
-        ray_constants.ENABLE_RAY_CLUSTER = False
-        for name, value in LOCAL_PACE.items():
-            os.environ.setdefault(name, value)
-        try:
-            ray.init(
-                address="local",
-                namespace=NAMESPACE,
-                # Logical CPUs: the pools of a small machine take turns on its cores.
-                num_cpus=max(os.cpu_count() or 1, math.ceil(demand.cpus)),
-                object_store_memory=LOCAL_OBJECT_STORE_BYTES,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-            )
-        except Exception as error:  # Ray raises bare ones, such as when the machine is too busy to start it
-            raise RunFailed(f"Ray did not start on this machine: {' '.join(str(error).split())}") from error
-    try:
-        if address:
+    with ExitStack() as stack:
+        if address := ray_address():
+            join(address)
+            stack.callback(ray.shutdown)
             capacity.of_the_cluster().check(demand)
+        else:
+            capacity.of_this_machine(demand).check(demand)
+            folder = stack.enter_context(private_folder())
+            _start(demand, folder)
+            stack.callback(ray.shutdown)
         yield
-    finally:
-        ray.shutdown()
+
+
+def _start(demand: Demand, folder: Path) -> None:
+    """A Ray of this machine, out of others' reach: on loopback, with a token, sockets and logs in `folder`.
+    Raises RunFailed."""
+    keep_token_private()
+    # Ray reads its variable for this too early for us, at import: RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0.
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    for name, value in LOCAL_PACE.items():
+        os.environ.setdefault(name, value)
+    try:
+        ray.init(
+            address="local",
+            namespace=NAMESPACE,
+            # Logical CPUs: the pools of a small machine take turns on its cores.
+            num_cpus=max(os.cpu_count() or 1, math.ceil(demand.cpus)),
+            object_store_memory=LOCAL_OBJECT_STORE_BYTES,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            _temp_dir=str(folder),
+        )
+    except Exception as error:  # Ray raises bare ones, such as when the machine is too busy to start it
+        raise RunFailed(f"Ray did not start on this machine: {' '.join(str(error).split())}") from error
 
 
 def join(address: str) -> None:
@@ -84,7 +97,25 @@ def join(address: str) -> None:
 
 
 def _knock(address: str) -> None:
-    """Ray itself tries an address that is not there for three minutes. Raises OSError."""
+    """Ask for a sign of life, without the token: Ray itself tries an address that is not there, or that is
+    something else, for minutes. Raises OSError."""
+    if address == "auto":
+        _check_address_file()
+        return
     host, _, port = address.rpartition(":")
-    if host and port.isdigit() and "://" not in address:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_S).close()
+    if "/" in address or not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise OSError("expected HOST:PORT of a head node, such as 10.0.0.5:6379, or auto")
+    socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_S).close()
+    with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
+        try:
+            channel.unary_unary(CHECK_ALIVE)(b"", timeout=KNOCK_S)
+        except grpc.RpcError as error:
+            if error.code() is not grpc.StatusCode.UNAUTHENTICATED:
+                raise OSError("what listens there is not the head of a Ray") from error
+
+
+def _check_address_file() -> None:
+    """Where Ray looks for `auto`, in a folder that everyone may write to. Raises OSError."""
+    path = Path(get_ray_address_file(None))
+    if path.exists() and (owner := path.stat().st_uid) != os.getuid():
+        raise OSError(f"expected HOST:PORT, as {path} is of another user ({owner})")

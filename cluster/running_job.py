@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import logging
+import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,10 +21,14 @@ from cluster.coordinator_actor import coordinator_name
 from cluster.ray_session import NAMESPACE, join
 from staragents.environment import ray_address
 from staragents.errors import BadInput, RunFailed
+from staragents.printable import printable
 from staragents.run_directory.run_directory import RunDirectory
 
 SESSION = ".session.json"
 """Where the Ray of a run can be joined; there as long as its driver is."""
+LARGEST_SESSION = 10_000
+LONGEST_ADDRESS = 100
+ELSE = "; set RAY_ADDRESS to the cluster that the run is on"
 
 
 @contextmanager
@@ -33,7 +40,10 @@ def announced(run: RunDirectory) -> Iterator[None]:
         "loopback": not ray_constants.ENABLE_RAY_CLUSTER,
         "token": is_token_auth_enabled(),
     }
-    run.write_json(SESSION, session)
+    with run.writing(SESSION) as temporary:
+        # Whoever reads it sends Ray's token to the address in it: nobody else may write there.
+        temporary.touch(mode=0o600)
+        temporary.write_text(json.dumps(session), encoding="utf-8")
     try:
         yield
     finally:
@@ -65,14 +75,50 @@ def joined(run: str) -> Iterator[Any]:
 
 
 def _announced(path: Path) -> str | None:
-    try:
-        session = json.loads((path / SESSION).read_text(encoding="utf-8"))
-        if session["loopback"]:
-            ray_constants.ENABLE_RAY_CLUSTER = False
-        if session["token"]:
-            # Ray looks for its token file by itself when it starts a Ray or finds one, not for an address.
-            logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
-            maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
-        return str(session["address"])
-    except (OSError, ValueError, KeyError, TypeError):
+    """The address in the run directory, if it is there. Raises RunFailed if it is not to be believed.
+
+    Ray's token goes to it, so it must be written by this user and lead to this machine; every other address
+    is for the user to name.
+    """
+    session = _read_session(path / SESSION)
+    if session is None:
         return None
+    address = str(session["address"])
+    if not _is_loopback(address):
+        raise RunFailed(
+            f"{path} is on the Ray at {printable(address)[:LONGEST_ADDRESS]}: set RAY_ADDRESS to it, if that "
+            "is a cluster of yours (Ray's token is sent there)"
+        )
+    if session["loopback"]:
+        ray_constants.ENABLE_RAY_CLUSTER = False
+    if session["token"]:
+        # Ray looks for its token file by itself when it starts a Ray or finds one, not for an address.
+        logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
+        maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+    return address
+
+
+def _read_session(path: Path) -> dict[str, Any] | None:
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise RunFailed(f"{path}: expected a file of this run, got {error.strerror}{ELSE}") from error
+    with open(file, encoding="utf-8") as opened:
+        found = os.fstat(file)
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+            raise RunFailed(f"{path}: expected a file that you own and only you can write{ELSE}")
+        try:
+            session = json.loads(opened.read(LARGEST_SESSION))
+            return {name: session[name] for name in ("address", "loopback", "token")}
+        except (ValueError, KeyError, TypeError) as error:
+            raise RunFailed(f"{path}: damaged{ELSE}") from error
+
+
+def _is_loopback(address: str) -> bool:
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -17,6 +17,7 @@ from actors.seed_workers import CONTROL, CONTROL_CALLS
 from cluster.clean_up import kill_named
 from cluster.generators import generator_client
 from staragents.config import Config
+from staragents.redaction import guard_logs
 
 # Python's default of 700 new objects looks for rings a few times a seed, at 8 % of this process's time.
 OBJECTS_PER_COLLECTION = 50_000
@@ -39,6 +40,7 @@ class SeedWorkerActor(SeedWorker):
 
     def __init__(self, config: Config, pools: Pools, cache: Path | None, beside: int = 1) -> None:
         """`beside` workers share what the pools may have in flight."""
+        guard_logs()
         run, pack = config.run, pack_characters(config.scoring)
         self._config = config
         self._beside = beside

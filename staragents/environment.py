@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import re
 from pathlib import Path
+
+SECRET_WORDS = {
+    "accesskey", "apikey", "authkey", "authorization", "bearer", "cookie", "credential", "credentials", "key",
+    "passphrase", "passwd", "password", "pass", "pat", "pw", "pwd", "secret", "secretkey", "secrets", "sig",
+    "signature", "token",
+}  # fmt: skip
+# `RAY_AUTH_TOKEN_PATH` says where a secret lies, `api_key_env` what its variable is called.
+WORDS_ABOUT_SECRETS = {"dir", "env", "file", "id", "mode", "name", "path", "type"}
+# Shorter values are words like "none" and "EMPTY", which servers without keys are given.
+SHORTEST_SECRET = 6
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_read_by_name: set[str] = set()
 
 
 def cache_dir() -> Path:
@@ -14,8 +28,9 @@ def cache_dir() -> Path:
 
 
 def ray_address() -> str | None:
-    """`RAY_ADDRESS`: the cluster to join. Unset: a local Ray that lives as long as the command."""
-    return os.environ.get("RAY_ADDRESS") or None
+    """`RAY_ADDRESS`: the cluster to join. Unset or local: a Ray that lives as long as the command."""
+    address = os.environ.get("RAY_ADDRESS", "").strip()
+    return None if address in ("", "local") else address
 
 
 def debug() -> bool:
@@ -29,13 +44,52 @@ def set_debug() -> None:
 
 
 def secret(name: str) -> str | None:
-    """An API key by the name a config gives in `api_key_env`. Never log what this returns."""
+    """An API key by the name a config gives in a field `*_env`. What was read here is never shown
+    (`staragents.redaction`), whatever its variable is called."""
+    if os.environ.get(name):
+        _read_by_name.add(name)
     return os.environ.get(name) or None
 
 
 def hub_token() -> str | None:
-    """`HF_TOKEN`: a token of the Hugging Face hub that may write. Never log what this returns."""
-    return os.environ.get("HF_TOKEN") or None
+    """`HF_TOKEN`: a token of the Hugging Face hub that may write."""
+    return secret("HF_TOKEN")
+
+
+@functools.lru_cache(maxsize=4096)
+def names_secret(name: str) -> bool:
+    """Whether a variable, a parameter of a URL or a key of a mapping of this name holds a secret."""
+    words = [word.lower() for word in _WORD.findall(name)]
+    return bool(words) and words[-1] not in WORDS_ABOUT_SECRETS and not SECRET_WORDS.isdisjoint(words)
+
+
+def secret_values() -> dict[str, str]:
+    """Every secret that this process knows, and where it is from: variables that were read as secrets or
+    whose names say that they are, and Ray's token."""
+    found: dict[str, str] = {}
+    for name, value in os.environ.items():
+        if name in _read_by_name or names_secret(name):
+            found |= dict.fromkeys((value.strip(), *value.split()), name)
+    if token := _ray_token():
+        found[token.strip()] = str(ray_token_path())
+    return {value: source for value, source in found.items() if len(value) >= SHORTEST_SECRET}
+
+
+def ray_token_path() -> Path:
+    """`RAY_AUTH_TOKEN_PATH`: where Ray looks for the token of a cluster. Default: `~/.ray/auth_token`."""
+    return Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+
+
+def _ray_token() -> str | None:
+    try:
+        return _text(path := ray_token_path(), path.stat().st_mtime_ns)
+    except (OSError, RuntimeError, UnicodeDecodeError):
+        return None
+
+
+@functools.lru_cache(maxsize=1)
+def _text(path: Path, changed_ns: int) -> str:
+    return path.read_text(encoding="utf-8")
 
 
 def test_qdrant_url() -> str | None:

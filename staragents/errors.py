@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from staragents.redaction import redacted
+
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it; the other codes are those of the classes below."""
 
 
 class StarAgentsError(Exception):
-    """Something went wrong that we can explain in one line. Exit code 1."""
+    """Something went wrong that we can explain in one line. Exit code 1.
+
+    Servers, libraries and users' input speak in these lines, so secrets are taken out as they are made:
+    wherever the error is shown or stored, it holds none.
+    """
 
     exit_code = 1
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(redacted(str(message)))
 
 
 class BadInput(StarAgentsError):
@@ -23,7 +32,7 @@ class BadInput(StarAgentsError):
     exit_code = 2
 
     def __init__(self, problems: str | Iterable[str]) -> None:
-        self.problems = [problems] if isinstance(problems, str) else list(problems)
+        self.problems = [redacted(line) for line in ([problems] if isinstance(problems, str) else problems)]
         super().__init__("\n".join(self.problems))
 
     def __reduce__(self) -> tuple[type[BadInput], tuple[list[str]]]:

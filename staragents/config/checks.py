@@ -11,6 +11,7 @@ from staragents.config import Baseline, Config, EngineKind, Fallback, FilterActi
 from staragents.config.agent_checks import check_agents, check_pairs
 from staragents.config.bounds import out_of_bounds
 from staragents.config.merging import shown
+from staragents.config.secret_checks import check_secrets
 from staragents.config.value_checks import (
     NAME,
     check_gpus,
@@ -38,8 +39,9 @@ def check_config(config: Config) -> list[str]:
 
     Loads no model, asks no network and leaves nothing on disk.
     """
-    return [
+    lines = [
         *out_of_bounds(config),
+        *check_secrets(config),
         *_seeds(config),
         *_models(config),
         *check_agents(config),
@@ -52,6 +54,7 @@ def check_config(config: Config) -> list[str]:
         *_run(config),
         *_output(config),
     ]
+    return list(dict.fromkeys(lines))
 
 
 def _seeds(config: Config) -> Iterator[str]:

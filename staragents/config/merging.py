@@ -17,6 +17,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from staragents.config import Config
+from staragents.config.secret_checks import check_resolvers
+from staragents.config.tree import Key
+from staragents.environment import names_secret
+from staragents.redaction import MASK, redacted
 
 Tree = dict[str, Any]
 UNREADABLE = (yaml.YAMLError, OmegaConfBaseException, OSError, ValueError, RecursionError)
@@ -94,15 +98,19 @@ def read_overrides(overrides: Sequence[str], problems: list[str]) -> Tree:
     for text in overrides:
         key, equals, value = text.partition("=")
         if not equals or not all(part.strip() for part in key.split(".")):
-            problems.append(f"{text}: expected key=value, such as seeds.limit=100")
+            problems.append(f"{_override(text)}: expected key=value, such as seeds.limit=100")
             continue
         try:
             _check_references(text)
             tree = over(tree, typing.cast(Tree, OmegaConf.to_container(OmegaConf.from_dotlist([text]))))
         # OmegaConf's reader of keys raises IndexError and more for some odd ones.
         except Exception:
-            problems.append(f"{key}: expected a value in YAML, got {shown(value)}")
+            problems.append(f"{key}: expected a value in YAML, got {shown(value, key)}")
     return tree
+
+
+def _override(text: str) -> str:
+    return "an override" if names_secret(text) else text
 
 
 def over(below: Tree, above: Tree) -> Tree:
@@ -121,7 +129,7 @@ def typed(tree: Tree, problems: list[str]) -> Config:
     """The tree as a Config. A leaf that doesn't fit keeps its default and adds a line to `problems`."""
     node = OmegaConf.structured(Config)
     filling = _Filling(problems)
-    filling.fill(node, Config, tree, "")
+    filling.fill(node, Config, tree, ())
     filling.check_references()
     return typing.cast(Config, OmegaConf.to_object(node))
 
@@ -131,45 +139,48 @@ class _Filling:
 
     def __init__(self, problems: list[str]) -> None:
         self._problems = problems
-        self._references: list[tuple[DictConfig, str, str, Any]] = []
+        self._references: list[tuple[DictConfig, str, Key, Any]] = []
 
-    def fill(self, section: DictConfig, kind: type, tree: Tree, prefix: str) -> None:
+    def fill(self, section: DictConfig, kind: type, tree: Tree, above: Key) -> None:
         """Put `tree` into the `section` that was made from dataclass `kind`."""
         hints = typing.get_type_hints(kind)
         known = {field.name: hints[field.name] for field in fields(kind)}
         for name, value in tree.items():
-            key = f"{prefix}{name}"
+            key = (*above, str(name))
             if name not in known:
-                self._problems.append(f"{key}: unknown key{_instead(str(name), prefix, known)}")
+                self._problem(key, f"unknown key{_instead(str(name), above, known)}")
             elif is_dataclass(hint := known[name]) or entry_kind(hint):
                 if isinstance(value, dict | None):
                     self._fill_section(section[name], hint, value or {}, key)
                 else:
-                    self._problems.append(f"{key}: expected a mapping, got {shown(value)}")
+                    self._problem(key, f"expected a mapping, got {shown(value, name)}")
             else:
                 self._set(section, name, value, key, hint, getattr(kind(), name))
 
-    def _fill_section(self, section: DictConfig, hint: Any, tree: Tree, key: str) -> None:
+    def _fill_section(self, section: DictConfig, hint: Any, tree: Tree, key: Key) -> None:
         kind = entry_kind(hint)
         if kind is None:
-            self.fill(section, hint, tree, f"{key}.")
+            self.fill(section, hint, tree, key)
             return
         for name, below in tree.items():
             if not isinstance(name, str):
-                self._problems.append(f"{key}: expected names, got {shown(name)}")
+                self._problem(key, f"expected names, got {shown(name)}")
             elif not isinstance(below, dict | None):
-                self._problems.append(f"{key}.{name}: expected a mapping, got {shown(below)}")
+                self._problem((*key, name), f"expected a mapping, got {shown(below, name)}")
             else:
                 section[name] = kind()
-                self.fill(section[name], kind, below or {}, f"{key}.{name}.")
+                self.fill(section[name], kind, below or {}, (*key, name))
 
-    def _set(self, section: DictConfig, name: str, value: Any, key: str, hint: Any, default: Any) -> None:
+    def _set(self, section: DictConfig, name: str, value: Any, key: Key, hint: Any, default: Any) -> None:
+        if problem := check_resolvers(key, value):
+            self._problem(key, problem)
+            return
         try:
             if value == "???":  # OmegaConf's mark for a value that is still to come
                 raise ValueError
             section.merge_with({name: value})
         except (OmegaConfBaseException, ValueError):
-            self._problems.append(f"{key}: expected {type_name(hint)}, got {shown(value)}")
+            self._problem(key, f"expected {type_name(hint)}, got {shown(value, name)}")
             section[name] = default
         else:
             if "${" in str(value):
@@ -183,8 +194,11 @@ class _Filling:
                 if OmegaConf.is_config(value):
                     OmegaConf.to_container(value, resolve=True)
             except OmegaConfBaseException as error:
-                self._problems.append(f"{key}: {first_line(error)}")
+                self._problem(key, first_line(error))
                 section[name] = default
+
+    def _problem(self, key: Key, what: str) -> None:
+        self._problems.append(f"{'.'.join(key)}: {what}")
 
 
 def entry_kind(hint: Any) -> Any | None:
@@ -193,7 +207,10 @@ def entry_kind(hint: Any) -> Any | None:
     return arguments[1] if typing.get_origin(hint) is dict and is_dataclass(arguments[1]) else None
 
 
-def _instead(name: str, prefix: str, known: Iterable[str]) -> str:
+def _instead(name: str, above: Key, known: Iterable[str]) -> str:
+    prefix = "".join(f"{part}." for part in above)
+    if names_secret(name) and (variable := next((key for key in known if key.endswith("_env")), None)):
+        return f"; {prefix}{variable} takes the name of an environment variable that holds the secret"
     near = nearest(name, known)
     if near:
         return f", did you mean {prefix}{near}?"
@@ -236,12 +253,25 @@ def type_name(hint: Any) -> str:
     return str(hint.__name__)
 
 
-def shown(value: Any) -> str:
-    """A value in a message, short enough for a line."""
+def shown(value: Any, name: str = "") -> str:
+    """A value in a message, short enough for a line; a secret that was put under this `name` is not shown."""
     if value is None or value == "":
         return "nothing"
-    text = repr(value)
+    if _is_private(name):
+        return "something else"
+    text = redacted(repr(_public(value)))
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}... ({len(text)} characters)"
+
+
+def _is_private(name: str) -> bool:
+    """Of fields for secrets and for the names of their variables, where people put the secrets themselves."""
+    return name.endswith("_env") or names_secret(name)
+
+
+def _public(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: MASK if _is_private(str(name)) else _public(below) for name, below in value.items()}
+    return [_public(below) for below in value] if isinstance(value, list) else value
 
 
 def first_line(error: BaseException) -> str:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from staragents.config.merging import nearest, shown
 from staragents.environment import secret
+from staragents.redaction import url_secret
 
 FAKE = "fake"
 NAME = re.compile(r"[\w.-]+")
@@ -51,8 +52,9 @@ def check_url(key: str, url: str) -> Iterator[str]:
     try:
         parts = urlsplit(url)
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        valid = valid or url_secret(url) is not None  # which has a line of its own
     except ValueError:
-        valid = False
+        valid = url_secret(url) is not None
     if not valid:
         yield f"{key}: expected an address such as http://127.0.0.1:8000, got {shown(url)}"
 

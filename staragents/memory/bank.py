@@ -19,6 +19,7 @@ from staragents.environment import secret
 from staragents.errors import BadInput, RunFailed
 from staragents.memory.collection import Collection
 from staragents.memory.memory import Memory, Recalled, Vector
+from staragents.redaction import redacted
 
 logger = logging.getLogger(__name__)
 
@@ -161,7 +162,7 @@ class MemoryBank:
         self._retry_at = time.monotonic() + self.retry_s
         if self.available:
             # Only the first line: the rest is the body of somebody's answer.
-            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            reason = redacted(f"{type(error).__name__}: {error}").splitlines()[0]
             logger.warning("memory bank %s is away, drawing without it: %.200s", self._place, reason)
         self.available = False
 

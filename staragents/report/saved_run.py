@@ -9,6 +9,7 @@ from typing import Any
 from staragents.config import Config
 from staragents.config.loading import from_yaml
 from staragents.errors import BadInput
+from staragents.redaction import redacted
 from staragents.run_directory.run_directory import RunDirectory
 
 REFERENCE = "Star-Agents (arXiv 2411.14497)"
@@ -44,7 +45,7 @@ class SavedRun:
         if summary is None:
             raise BadInput(f"{folder.path}: no summary.json: the run did not come to its end yet")
         summary["funnel"] = _unfiltered(summary["funnel"]) | summary["funnel"]
-        return cls(folder, from_yaml(text), text, summary, folder.diagnosis())
+        return cls(folder, from_yaml(text), redacted(text), summary, folder.diagnosis())
 
     @property
     def title(self) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from staragents.errors import BadInput
+from staragents.redaction import redacted, url_secret
 from staragents.rows.data_file import DataFile, local_file
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".arrow", ".feather")
@@ -18,7 +19,9 @@ EXPECTED = "a file, a folder, a pattern, a URL such as s3://bucket/file, or hf:d
 _HUB = "hf:"
 _MAGIC = re.compile(r"[*?[]")
 _SPLIT = re.compile(r"[\w.-]+")
-_PASSWORD = re.compile(r"(?<=://)[^/@]*@")
+
+FSSPEC = "fsspec's own configuration (~/.config/fsspec/*.json or FSSPEC_* variables)"
+"""Where the credentials of a URL go that fsspec opens."""
 
 
 def data_files(path: str, setting: str) -> list[DataFile]:
@@ -27,19 +30,27 @@ def data_files(path: str, setting: str) -> list[DataFile]:
     Of a folder, those below it that have a suffix of a data file; hidden ones, and folders behind symbolic
     links, are left out.
     """
+    _check_secrets(path, setting)
     try:
         if path.startswith(_HUB):
             return _of_hub(path, setting)
         return _behind_url(path, setting) if is_url(path) else _local(path, setting)
     except (OSError, ValueError, RuntimeError) as error:
         # A name too long, a null byte, ~somebody who is nobody.
-        raise BadInput(f"{setting}: expected {EXPECTED}, got {shown_path(path)}: {error}") from error
+        raise BadInput(f"{setting}: expected {EXPECTED}, got {path}: {error}") from error
 
 
 def check_location(path: str, setting: str) -> None:
     """The same check without asking any network. Raises BadInput."""
+    _check_secrets(path, setting)
     if not path.startswith(_HUB) and not is_url(path):
         data_files(path, setting)
+
+
+def _check_secrets(path: str, setting: str) -> None:
+    """A path is repeated in messages, run directories and cards, so no secret may stand in it."""
+    if kind := url_secret(path):
+        raise BadInput(f"{setting}: expected a URL without {kind}; it belongs into {FSSPEC}")
 
 
 def is_url(path: str) -> bool:
@@ -50,11 +61,6 @@ def suffix_of(name: str) -> str:
     """The suffix that says what is inside, in small letters, without that of the packing."""
     path = Path(name.lower())
     return (path.with_suffix("") if path.suffix in PACKED_SUFFIXES else path).suffix
-
-
-def shown_path(path: str) -> str:
-    """Without the user and password that a URL may hold."""
-    return _PASSWORD.sub("", path)
 
 
 def _local(path: str, setting: str) -> list[DataFile]:
@@ -88,7 +94,6 @@ def _below(folder: Path) -> Iterable[Path]:
 def _behind_url(url: str, setting: str) -> list[DataFile]:
     import fsspec
 
-    shown = shown_path(url)
     try:
         system, root = fsspec.core.url_to_fs(url)
         if system.isfile(root):
@@ -98,13 +103,13 @@ def _behind_url(url: str, setting: str) -> list[DataFile]:
         else:
             found = _wanted(system.find(root))
     except ImportError as error:
-        raise BadInput(f"{setting}: {shown} needs one more package: {error}") from error
+        raise BadInput(f"{setting}: {url} needs one more package: {error}") from error
     # Every file system has its own errors, and nothing but them can come from these calls.
     except Exception as error:
-        raise BadInput(f"{setting}: can't read {shown}: {_first_line(error)}") from error
+        raise BadInput(f"{setting}: can't read {url}: {_first_line(error)}") from error
 
     def remote(place: str) -> DataFile:
-        name = shown_path(str(system.unstrip_protocol(place)))
+        name = redacted(str(system.unstrip_protocol(place)))
 
         def opened() -> Any:
             try:
@@ -114,7 +119,7 @@ def _behind_url(url: str, setting: str) -> list[DataFile]:
 
         return DataFile(name, opened, lambda: [name, str(system.ukey(place))])
 
-    return _some([remote(place) for place in found], shown, setting)
+    return _some([remote(place) for place in found], url, setting)
 
 
 def _of_hub(path: str, setting: str) -> list[DataFile]:

@@ -1,0 +1,152 @@
+"""A whole run with servers that repeat the keys they get: no secret in any file, log, output or command line.
+
+What was searched is printed (`pytest -s`).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import shutil
+import stat
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from staragents.run_directory import RunDirectory
+
+FAKE = "configs/fake.yaml"
+JUDGE_KEY, MEMORY_KEY = "planted-judge-key-0001", "planted/memory+key=0002"
+PASSWORD, TOKEN = "planted-fsspec-password-0003", "planted0ray0token00000000000000004"
+SECRETS = (JUDGE_KEY, MEMORY_KEY, PASSWORD, TOKEN)
+
+
+class Repeating(BaseHTTPRequestHandler):
+    """Says in every error which key it got; greets a judge's first request, so that its pool comes up."""
+
+    def answer(self) -> None:
+        asked = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if b'"max_tokens":1,' in asked.replace(b" ", b"") or b'"max_tokens":1}' in asked.replace(b" ", b""):
+            choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Hi"}}
+            self.reply(200, {"id": "1", "object": "chat.completion", "created": 0, "model": "m",
+                             "choices": [choice]})  # fmt: skip
+        else:
+            got = f"{self.headers.get('Authorization')}, {self.headers.get('api-key')}"
+            self.reply(400 if "Authorization" in self.headers else 500, {"error": {"message": f"no: {got}"}})
+
+    do_GET = do_POST = do_PUT = do_DELETE = answer
+
+    def reply(self, status: int, value: dict[str, Any]) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(json.dumps(value).encode())
+
+    def log_message(self, *_: Any) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Repeating) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture
+def ray_folder() -> Iterator[Path]:
+    """Short, as a socket's path may have 107 characters."""
+    folder = Path(tempfile.mkdtemp(prefix="sa-", dir="/tmp"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+class Search:
+    """Every file, command line and listening socket that was looked at, and what was wrong with it."""
+
+    def __init__(self) -> None:
+        self.searched: dict[str, set[str]] = {"files": set(), "command lines": set(), "sockets": set()}
+        self.found: set[str] = set()
+
+    def files(self, folder: Path) -> None:
+        for path in folder.rglob("*"):
+            try:
+                if not path.is_file():
+                    continue
+                text = path.read_bytes().decode("utf-8", "replace")
+            except OSError:
+                continue  # removed in this moment
+            self.searched["files"].add(str(path))
+            self.text(str(path), text)
+
+    def processes(self, processes: list[psutil.Process]) -> None:
+        for process in processes:
+            try:
+                line = " ".join(process.cmdline())
+                sockets = [one for one in process.net_connections() if one.status == psutil.CONN_LISTEN]
+            except psutil.Error:
+                continue
+            self.searched["command lines"].add(line[:100])
+            self.text(f"process {line[:60]}", line)
+            for one in sockets:
+                address = ipaddress.ip_address(one.laddr.ip)
+                mapped = getattr(address, "ipv4_mapped", None) or address
+                self.searched["sockets"].add(f"{one.laddr.ip} of {line[:40]}")
+                if not mapped.is_loopback:
+                    self.found.add(f"{line[:60]} listens on {one.laddr.ip}:{one.laddr.port}")
+
+    def text(self, where: str, text: str) -> None:
+        self.found |= {f"{secret[:20]}... in {where}" for secret in SECRETS if secret in text}
+
+    def print(self) -> None:
+        for what, places in self.searched.items():
+            print(f"searched {len(places)} {what}:", *sorted(places), sep="\n  ")
+
+
+def test_no_secret_leaves_and_nothing_listens_to_others(
+    tmp_path: Path, ray_folder: Path, server: str, start: Callable[..., Any]
+) -> None:
+    token = tmp_path / "token"
+    token.write_text(TOKEN)
+    token.chmod(0o644)
+    run, search = tmp_path / "run", Search()
+    environment = {
+        "STARAGENTS_TEST_PLAIN": JUDGE_KEY, "STARAGENTS_TEST_API_KEY": MEMORY_KEY,
+        "FSSPEC_S3_SECRET": PASSWORD, "RAY_AUTH_TOKEN_PATH": str(token), "RAY_TMPDIR": str(ray_folder),
+        "RAY_ADDRESS": "",
+    }  # fmt: skip
+    job = start(
+        "-v", "run", FAKE, f"output.dir={run}", "seeds.limit=8", "run.attempts=2", "run.max_error_rate=1",
+        "models.judge.kind=openai", "models.judge.model=m", f"models.judge.base_url={server}/v1",
+        "models.judge.api_key_env=STARAGENTS_TEST_PLAIN", "models.writer.fake.latency_s=0.5",
+        f"memory.url={server}", "memory.api_key_env=STARAGENTS_TEST_API_KEY", **environment,
+    )  # fmt: skip
+    deadline = time.monotonic() + 240
+    while job.process.poll() is None and time.monotonic() < deadline:
+        time.sleep(1)
+        search.processes(job.processes())
+        search.files(ray_folder)
+        for folder in ray_folder.glob("*"):
+            assert stat.S_IMODE(folder.lstat().st_mode) == 0o700
+    code, output = job.wait(10)
+    search.files(run)
+    search.text("the output", output)
+    search.print()
+    assert code == 0, output
+    assert search.found == set()
+    assert all(len(places) > 5 for places in search.searched.values())
+    messages = [c.error_message for seed in RunDirectory(run).seeds() for c in seed if c.error_message]
+    assert any("no: Bearer ***" in message for message in messages), messages
+    assert "is away" in "".join([output, *messages]) or RunDirectory(run).summary() is not None
+    assert stat.S_IMODE(token.stat().st_mode) == 0o600
+    left = [path for path in ray_folder.rglob("*") if path.is_dir()]
+    assert [path.name for path in left] == [f"staragents-{os.getuid()}"], "the session's folder stays behind"
