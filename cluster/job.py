@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-from pathlib import Path
 
 import click
 
@@ -13,6 +12,7 @@ import staragents
 from cluster.verbs import Verbs
 from staragents import environment
 from staragents.errors import INTERRUPTED, StarAgentsError
+from staragents.one_root import check_one_root
 from staragents.printable import printable
 
 LONGEST_REASON = 500
@@ -44,18 +44,6 @@ def cli(verbose: bool, debug: bool) -> None:
     )
     for noisy in ("httpx", "httpx2", "ray", "sentence_transformers"):
         logging.getLogger(noisy).setLevel(logging.INFO if verbose else logging.ERROR)
-
-
-def check_one_root() -> None:
-    """`actors` and `cluster` are common names: another distribution's package of that name, found first,
-    would give baffling errors."""
-    import actors
-    import cluster
-
-    roots = {Path(package.__file__ or "").parents[1] for package in (staragents, actors, cluster)}
-    if len(roots) > 1:
-        places = ", ".join(sorted(str(root) for root in roots))
-        raise StarAgentsError(f"staragents, actors and cluster must come from one place, got {places}")
 
 
 def main() -> None:

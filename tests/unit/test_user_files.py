@@ -63,7 +63,8 @@ def problems(read: Callable[[], object]) -> list[str]:
 def test_what_is_no_text_file_is_one_line_with_its_path(odd: tuple[Path, str]) -> None:
     path, message = odd
     (line,) = problems(lambda: read_text(path))
-    assert line.startswith(str(path)) and message in line
+    assert line.startswith(str(path))
+    assert message in line
 
 
 @pytest.mark.timeout(20)
@@ -80,7 +81,8 @@ def test_every_reader_of_text_refuses_it_alike(odd: tuple[Path, str]) -> None:
         readers.pop()  # lists of words may be larger
     for read in readers:
         (line,) = problems(read)
-        assert str(path) in line and message in line
+        assert str(path) in line
+        assert message in line
 
 
 @pytest.mark.timeout(20)
@@ -89,7 +91,8 @@ def test_a_recorded_table_is_a_file(tmp_path: Path, make: Callable[[Path], objec
     make(path := tmp_path / "table.jsonl")
     for read in (RecordedTable.read, RecordedAnswers.read):
         (line,) = problems(lambda read=read: read(path))
-        assert line.startswith(f"{path}: ") and "expected a file, got a" in line
+        assert line.startswith(f"{path}: ")
+        assert "expected a file, got a" in line
 
 
 @pytest.mark.parametrize("path", ["nul\0byte.yaml", "~nobody-of-that-name/x.yaml", "x" * 5000])
