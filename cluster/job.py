@@ -9,11 +9,13 @@ import traceback
 import click
 
 import staragents
+from cluster.stop_signals import stop_on_signals
 from cluster.verbs import Verbs
 from staragents import environment
 from staragents.errors import INTERRUPTED, StarAgentsError
 from staragents.one_root import check_one_root
 from staragents.printable import printable
+from staragents.standard_streams import flush_all, secure_standard_streams
 
 LONGEST_REASON = 500
 
@@ -48,9 +50,12 @@ def cli(verbose: bool, debug: bool) -> None:
 
 def main() -> None:
     """Entry point: every known error is one line a problem on standard error, without a traceback."""
+    secure_standard_streams()
+    stop_on_signals()
     try:
         check_one_root()
         code = cli.main(standalone_mode=False)
+        flush_all()
         sys.exit(code if isinstance(code, int) else 0)
     except click.UsageError as error:
         click.echo(f"error: {error.format_message()}", err=True)

@@ -20,6 +20,7 @@ from cluster.generators import running_generators
 from cluster.prewarm import nodes_requested
 from cluster.scorers import scorer_name, start_scorer
 from cluster.seed_worker_actor import Pools
+from cluster.stop_signals import take_back_sigterm
 from staragents.config import Config
 from staragents.errors import RunFailed
 from staragents.packaged_models import resolve_model
@@ -41,6 +42,7 @@ def running_pools(config: Config, run_name: str) -> Iterator[Pools]:
     }
     actors: dict[str, Any] = {}
     nodes = ExitStack()
+    take_back_sigterm()
     try:
         nodes.enter_context(nodes_requested(demand_of(config)))
         for role, names in scorers.items():
