@@ -16,6 +16,7 @@ from actors.scorer_pool import ScorerPool
 from cluster.clean_up import quietly
 from cluster.demand import demand_of
 from cluster.ray_session import ray_session
+from cluster.reasons import reason_of
 from cluster.scorers import start_scorer
 from cluster.stop_signals import take_back_sigterm
 from staragents.config import Config, ScoringConfig
@@ -108,5 +109,4 @@ def _started(role: str, starting: list[Any]) -> dict[str, Any]:
     except BadInput as error:
         raise bad_model(role, error.cause if hasattr(error, "cause") else error) from None
     except RayError as error:
-        cause = str(getattr(error, "cause", None) or error).strip().splitlines()
-        raise RunFailed(f"a {role} scorer did not start: {cause[-1]}") from error
+        raise RunFailed(f"a {role} scorer did not start: {reason_of(error)}") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -26,6 +27,8 @@ PROBE_DEADLINE_S = 60.0
 PROBE_PAUSE_S = 2.0
 # A server that asks for more is as good as away.
 LONGEST_PAUSE_S = 60.0
+CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+PROXIES = "ALL_PROXY, HTTPS_PROXY or HTTP_PROXY"
 TOO_LONG = ("context length", "context_length", "context size", "maximum model length", "too many tokens")
 
 
@@ -46,13 +49,23 @@ class OpenAIEngine:
     def __init__(self, config: ModelConfig) -> None:
         self.config = config
         self._key = secret(config.api_key_env) if config.api_key_env else None
-        self._client = openai.AsyncOpenAI(
-            api_key=self._key or "none", base_url=config.base_url, max_retries=0
-        )
+        self._client = self._opened()
         url = urlsplit(str(self._client.base_url))
         # Without user and password, should the address hold any.
         self._address = f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}".rstrip("/")
         self._not_before = 0.0
+
+    def _opened(self) -> openai.AsyncOpenAI:
+        """Reads the variables for proxies and certificates. Raises EngineDead."""
+        key, url = self._key or "none", self.config.base_url
+        try:
+            return openai.AsyncOpenAI(api_key=key, base_url=url, max_retries=0)
+        except OSError as error:  # which does not say of which file
+            given = [f"{name}={os.environ[name]}" for name in CERTIFICATES if name in os.environ]
+            named = ", ".join(given) or "the system's certificates"
+            raise EngineDead(f"can't load {named}: {self._line(error)}") from None
+        except Exception as error:  # an address that is none, a scheme that needs one more package
+            raise EngineDead(f"can't use the proxy of {PROXIES}: {self._line(error)}") from None
 
     async def start(self) -> None:
         """Let the server write one token. Raises EngineDead if it can't be reached or does not know us."""

@@ -356,3 +356,26 @@ async def test_the_key_is_in_no_log_error_or_repr_even_if_the_server_repeats_it(
 async def test_a_password_in_the_address_is_not_shown(unused_tcp_port: int) -> None:
     engine = OpenAIEngine(config(f"http://user:password@127.0.0.1:{unused_tcp_port}/v1"))
     assert "password" not in str(await failure(engine))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "line"),
+    [
+        ("SSL_CERT_FILE", "/gone/roots.pem", "can't load SSL_CERT_FILE=/gone/roots.pem: "),
+        (
+            "ALL_PROXY",
+            "socks5://127.0.0.1:1",
+            "can't use the proxy of ALL_PROXY, HTTPS_PROXY or HTTP_PROXY: ",
+        ),
+        ("HTTPS_PROXY", "gopher://x", "can't use the proxy of ALL_PROXY, HTTPS_PROXY or HTTP_PROXY: "),
+    ],
+)
+def test_a_network_setting_that_is_wrong_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, line: str
+) -> None:
+    for other in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv(name, value)
+    with pytest.raises(EngineDead) as caught:
+        OpenAIEngine(ModelConfig(kind=EngineKind.openai, model="x", base_url="http://127.0.0.1:1/v1"))
+    assert str(caught.value).startswith(line)
