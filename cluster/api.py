@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -47,7 +48,7 @@ def optimise(
     if unknown := sorted(set(sections) - set(SECTIONS)):
         raise TypeError(f"optimise() got an unexpected keyword {unknown[0]!r}; sections are {SECTIONS}")
     problems: list[str] = []
-    tree = read_file(Path(config).expanduser(), problems) if config is not None else _packaged()
+    tree = read_file(Path(os.path.expanduser(config)), problems) if config is not None else _packaged()
     for name, section in sections.items():
         replaces = name in ("models", "agents")
         tree[name] = dict(section) if replaces else over(tree.get(name) or {}, dict(section))

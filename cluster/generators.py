@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ray import serve
 from ray.serve.config import AutoscalingConfig
-from ray.serve.schema import LoggingConfig
+from ray.serve.schema import ApplicationStatus, ApplicationStatusOverview, LoggingConfig
 
 from actors.engines.vllm_engine import vllm_environment
 from actors.generator import Generator
 from actors.generator_client import GeneratorClient, Handle
 from cluster.clean_up import quietly
 from cluster.demand import replica_bundles
+from cluster.reasons import last_error
 from cluster.replica_address import listen_on_node_address
 from cluster.warden import guarded
 from staragents.config import Config, EngineKind, ModelConfig
@@ -32,6 +34,7 @@ logger = logging.getLogger(__name__)
 DRAIN_S = 600.0
 # How soon a pool that is asked for no replicas gives its last one back.
 TO_ZERO_S = 1.0
+POLL_S = 0.2
 # How a pool follows its load, in Serve's own values: it keeps for a while what takes minutes to load.
 FOLLOWING: dict[str, Any] = {
     "upscale_delay_s": 30.0,
@@ -56,10 +59,13 @@ class GeneratorReplica(Generator):
 
 
 @contextmanager
-def running_generators(config: Config, run_name: str) -> Iterator[dict[str, str]]:
-    """Load every model and give its app's name; remove the apps on leaving, whatever happened.
+def running_generators(
+    config: Config, run_name: str, meanwhile: Callable[[], None] = lambda: None
+) -> Iterator[dict[str, str]]:
+    """Load every model and give its app's name; remove the apps on leaving, whatever happened. `meanwhile` is
+    called while they load, and may raise.
 
-    Raises RunFailed with the engine's reason if a pool does not come up.
+    Raises RunFailed with the engine's reason as soon as a pool does not come up.
     """
     apps = {name: f"staragents-{run_name}-{name}" for name in config.models}
     finished = False
@@ -76,10 +82,8 @@ def running_generators(config: Config, run_name: str) -> Iterator[dict[str, str]
                 )
                 for (name, model), app in zip(config.models.items(), apps.values(), strict=True)
             ]
-            try:
-                serve.run_many(targets)
-            except RuntimeError as error:
-                raise RunFailed(f"a model pool did not start: {_reason(error, apps)}") from error
+            serve.run_many(targets, wait_for_applications_running=False)
+            _await_running(apps, meanwhile)
             yield apps
             finished = True
         finally:
@@ -102,7 +106,24 @@ def resize_generator(app: str, name: str, model: ModelConfig, low: int, high: in
     try:
         serve.run(resized, name=app, route_prefix=None)
     except RuntimeError as error:
-        raise RunFailed(f"{name} was not resized: {_reason(error, {name: app})}") from error
+        status = serve.status().applications.get(app)
+        reason = _reason(status) if status else last_error(str(error))
+        raise RunFailed(f"{name} was not resized: {reason}") from error
+
+
+def _await_running(apps: dict[str, str], meanwhile: Callable[[], None]) -> None:
+    """Not Serve's own waiting, which takes one app after the other: a pool that failed would wait for one
+    that still loads."""
+    loading = dict(apps)
+    while loading:
+        meanwhile()
+        statuses = serve.status().applications
+        for name, app in list(loading.items()):
+            if app in statuses and statuses[app].status == ApplicationStatus.DEPLOY_FAILED:
+                raise RunFailed(f"a model pool did not start: models.{name}: {_reason(statuses[app])}")
+            if app in statuses and statuses[app].status == ApplicationStatus.RUNNING:
+                del loading[name]
+        time.sleep(POLL_S)
 
 
 def _is_warning(record: logging.LogRecord) -> bool:
@@ -170,20 +191,10 @@ def _application(name: str, model: ModelConfig, low: int, high: int) -> serve.Ap
     return deployed.options(version="1", _internal=True).bind(model, path)
 
 
-def _reason(error: Exception, apps: dict[str, str]) -> str:
-    """The engine's own line, which Serve wraps into its status message."""
-    try:
-        messages = [
-            deployment.message
-            for name, status in serve.status().applications.items()
-            if name in apps.values()
-            for deployment in status.deployments.values()
-        ]
-    except Exception:
-        messages = []
-    lines = [line.strip() for text in (*messages, str(error)) for line in text.splitlines() if line.strip()]
-    dead = [line for line in lines if "EngineDead" in line or "BadInput" in line]
-    return (dead or lines or [type(error).__name__])[-1]
+def _reason(status: ApplicationStatusOverview) -> str:
+    """The engine's own error, which Serve passes on as the text of a traceback."""
+    said = [deployment.message for deployment in status.deployments.values() if deployment.message]
+    return last_error(said[-1] if said else status.message)
 
 
 def _others_are_served() -> bool:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-from pathlib import Path
 
 import click
 
 import staragents
+from cluster.stop_signals import stop_on_signals
 from cluster.terminal import LogFormatter, say
 from cluster.verbs import Verbs
 from staragents import environment
 from staragents.errors import INTERRUPTED, StarAgentsError
+from staragents.one_root import check_one_root
 from staragents.redaction import guard_logs, redacted
+from staragents.standard_streams import flush_all, secure_standard_streams
 
 LONGEST_REASON = 500
 
@@ -46,23 +48,14 @@ def cli(verbose: bool, debug: bool) -> None:
         logging.getLogger(noisy).setLevel(logging.INFO if verbose else logging.ERROR)
 
 
-def check_one_root() -> None:
-    """`actors` and `cluster` are common names: another distribution's package of that name, found first,
-    would give baffling errors."""
-    import actors
-    import cluster
-
-    roots = {Path(package.__file__ or "").parents[1] for package in (staragents, actors, cluster)}
-    if len(roots) > 1:
-        places = ", ".join(sorted(str(root) for root in roots))
-        raise StarAgentsError(f"staragents, actors and cluster must come from one place, got {places}")
-
-
 def main() -> None:
     """Entry point: every known error is one line a problem on standard error, without a traceback."""
+    secure_standard_streams()
+    stop_on_signals()
     try:
         check_one_root()
         code = cli.main(standalone_mode=False)
+        flush_all()
         sys.exit(code if isinstance(code, int) else 0)
     except click.UsageError as error:
         say(f"error: {redacted(error.format_message())}", err=True)

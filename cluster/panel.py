@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
-from types import FrameType
 from typing import Any
 
 import ray
@@ -18,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cluster.console import safe_console
+from cluster.stop_signals import draining
 from staragents.prices import amount
 from staragents.seeds.seed_file import SeedScan
 
@@ -33,6 +32,7 @@ class Watcher:
         self.console = console
         self.quiet = quiet
         self.draining = False
+        self._told = False
 
     def say(self, line: str) -> None:
         if not self.quiet:
@@ -46,15 +46,15 @@ class Watcher:
 
     def follow(self, coordinator: Any, running: Any) -> dict[str, Any]:
         """Block until `running` ends; returns its value or raises its error."""
-        previous = {s: signal.signal(s, self._handler(coordinator)) for s in (signal.SIGINT, signal.SIGTERM)}
-        try:
+        with draining(self._drain):
             if self.console.is_terminal and not self.quiet:
                 with Live(console=self.console, refresh_per_second=4, transient=True) as live:
                     return self._wait(coordinator, running, PANEL_EVERY_S, lambda s: live.update(panel(s)))
             return self._wait(coordinator, running, LINE_EVERY_S, lambda s: self.say(line(s)))
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
+
+    def _drain(self) -> None:
+        """Nothing more in a signal's handler: it may interrupt Ray, or a line that is being printed."""
+        self.draining = True
 
     def _wait(self, coordinator: Any, running: Any, every_s: float, show: Any) -> dict[str, Any]:
         shown = time.monotonic()
@@ -62,6 +62,10 @@ class Watcher:
             done, _ = ray.wait([running], timeout=min(every_s, 0.5))
             if done:
                 return ray.get(running)
+            if self.draining and not self._told:
+                self._told = True
+                coordinator.drain.remote()
+                self.say("stopping: seeds in work are finished and saved; once more stops at once")
             if time.monotonic() - shown < every_s:
                 continue
             shown = time.monotonic()
@@ -69,16 +73,6 @@ class Watcher:
                 show(ray.get(coordinator.status.remote(), timeout=5))
             except (GetTimeoutError, RayActorError):
                 continue  # busy or being restarted; the run itself says what is wrong
-
-    def _handler(self, coordinator: Any) -> Any:
-        def stop(number: int, frame: FrameType | None) -> None:
-            if self.draining:
-                raise KeyboardInterrupt
-            self.draining = True
-            coordinator.drain.remote()
-            self.say("stopping: seeds in work are finished and saved; once more stops at once")
-
-        return stop
 
 
 def line(status: dict[str, Any]) -> str:

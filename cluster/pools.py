@@ -18,8 +18,10 @@ from cluster.coordinator_actor import CoordinatorActor, coordinator_name
 from cluster.demand import demand_of
 from cluster.generators import running_generators
 from cluster.prewarm import nodes_requested
+from cluster.reasons import reason_of
 from cluster.scorers import scorer_name, start_scorer
 from cluster.seed_worker_actor import Pools
+from cluster.stop_signals import take_back_sigterm
 from staragents.config import Config
 from staragents.errors import RunFailed
 from staragents.packaged_models import resolve_model
@@ -41,13 +43,19 @@ def running_pools(config: Config, run_name: str) -> Iterator[Pools]:
     }
     actors: dict[str, Any] = {}
     nodes = ExitStack()
+    take_back_sigterm()
     try:
         nodes.enter_context(nodes_requested(demand_of(config)))
         for role, names in scorers.items():
             for name in names:
                 actors[name] = start_scorer(config.scoring, role, name)
         starting = [actor.start.remote() for actor in actors.values()]
-        with running_memory(config, run_name) as memory, running_generators(config, run_name) as generators:
+        with (
+            running_memory(config, run_name) as memory,
+            running_generators(
+                config, run_name, lambda: _check([*starting, *([memory.starting] if memory else [])])
+            ) as generators,
+        ):
             tokenizers = {started["tokenizer"] for started in _wait(starting)}
             pools = Pools(
                 run_name,
@@ -141,9 +149,14 @@ def _beside_the_driver() -> NodeAffinitySchedulingStrategy:
     return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
 
 
+def _check(starting: list[Any]) -> None:
+    """Raises RunFailed if one of them has failed by now."""
+    done, _ = ray.wait(starting, num_returns=len(starting), timeout=0, fetch_local=False)
+    _wait(done)
+
+
 def _wait(starting: list[Any]) -> list[dict[str, Any]]:
     try:
         return ray.get(starting)
     except RayError as error:
-        cause = getattr(error, "cause", None) or error
-        raise RunFailed(f"an actor did not start: {str(cause).strip().splitlines()[-1]}") from error
+        raise RunFailed(f"an actor did not start: {reason_of(error)}") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import uuid
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +16,9 @@ from actors.scorer_pool import ScorerPool
 from cluster.clean_up import quietly
 from cluster.demand import demand_of
 from cluster.ray_session import ray_session
+from cluster.reasons import reason_of
 from cluster.scorers import start_scorer
+from cluster.stop_signals import take_back_sigterm
 from staragents.config import Config, ScoringConfig
 from staragents.errors import BadInput, RunFailed
 from staragents.score_file.loading import bad_model
@@ -76,10 +77,9 @@ def ray_scorers(paths: Mapping[str, str], settings: ScoreSettings) -> Iterator[R
 
     Raises BadInput if the cluster is too small or a model can't be loaded, RunFailed if an actor dies of it.
     """
-    scoring, stop = settings.scoring, signal.getsignal(signal.SIGTERM)
+    scoring = settings.scoring
     with ray_session(demand_of(Config(scoring=scoring))):
-        # Ray takes it over and would end the process where it stands.
-        signal.signal(signal.SIGTERM, stop)
+        take_back_sigterm()
         name = f"score-{uuid.uuid4().hex[:12]}"
         actors: dict[str, list[Any]] = {role: [] for role in paths}
         try:
@@ -109,5 +109,4 @@ def _started(role: str, starting: list[Any]) -> dict[str, Any]:
     except BadInput as error:
         raise bad_model(role, error.cause if hasattr(error, "cause") else error) from None
     except RayError as error:
-        cause = str(getattr(error, "cause", None) or error).strip().splitlines()
-        raise RunFailed(f"a {role} scorer did not start: {cause[-1]}") from error
+        raise RunFailed(f"a {role} scorer did not start: {reason_of(error)}") from error

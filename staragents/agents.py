@@ -13,6 +13,7 @@ from staragents.messages import Conversation, Message
 from staragents.prompt_templates import Prompt, PromptTemplate, load_prompt, prompt_path
 from staragents.records import Seed, stable_id, stable_seed
 from staragents.untrusted_text import as_part, as_turn
+from staragents.user_files import read_bytes
 
 KEEP = "keep"
 """The prompt of an instruction agent that leaves instructions as they are and needs no model."""
@@ -126,7 +127,7 @@ def prompt_hashes(config: Config) -> dict[str, str]:
     for role, agents in (("instruction", config.agents.instruction), ("response", config.agents.response)):
         for name, agent in agents.items():
             if agent.prompt != KEEP:
-                text = prompt_path(role, agent.prompt).read_bytes()
+                text = read_bytes(prompt_path(role, agent.prompt))
                 hashes[f"agents.{role}.{name}.prompt"] = hashlib.sha256(text).hexdigest()
     return hashes
 

@@ -87,6 +87,10 @@ PACKAGED = {
     )
 }
 
+MODEL_FILES = ("config.json", "adapter_config.json", "modules.json", "params.json")
+"""One of them is in every folder that can be loaded: a model's, an adapter's, an embedding model's, or one in
+Mistral's own format."""
+
 # As its package spells it.
 ALIASES = {"packaged:gemma3-270m": "packaged:gemma-3-270m"}
 
@@ -96,10 +100,12 @@ def check_model(model: str) -> str | None:
     model = ALIASES.get(model, model)
     if model.startswith(PREFIX):
         return _check_packaged(model)
-    path = Path(model).expanduser()
-    if model and path.is_dir():
+    path = Path(os.path.expanduser(model))
+    if model and os.path.isdir(path):
+        if not any(os.path.isfile(path / name) for name in MODEL_FILES):
+            return f"expected a model's folder with {' or '.join(MODEL_FILES)} in it, got {model}"
         return None
-    if path.exists() and model:
+    if model and os.path.exists(path):
         return f"expected a model's folder, got the file {model}"
     if HUB_ID.fullmatch(model):
         return None
@@ -116,8 +122,8 @@ def resolve_model(model: str) -> str:
         raise BadInput(problem)
     model = ALIASES.get(model, model)
     if model not in PACKAGED:
-        path = Path(model).expanduser()
-        return str(path.absolute()) if path.is_dir() else model
+        path = Path(os.path.expanduser(model))
+        return str(path.absolute()) if os.path.isdir(path) else model
     packaged = PACKAGED[model]
     if packaged.folder is not None:
         package, _ = packaged.parts[0]

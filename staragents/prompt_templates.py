@@ -8,6 +8,7 @@ end the answer. Seeds and model outputs come in as values of variables and are n
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from staragents.errors import BadInput
 from staragents.messages import Conversation, Message, Role
+from staragents.user_files import read_text
 
 PROMPTS = Path(__file__).parent / "prompts"
 AGENT_SAMPLE = {"instruction": "Name a colour.", "history": "User: Hello.\nAssistant: Hello."}
@@ -142,7 +144,7 @@ def shipped_prompts(role: str) -> list[str]:
 def prompt_path(role: str, name: str) -> Path:
     """Where a shipped template, or a user's .j2 file, lies. Raises BadInput for an unknown name."""
     if name.endswith(".j2"):
-        return Path(name).expanduser()
+        return Path(os.path.expanduser(name))
     shipped = shipped_prompts(role)
     if name not in shipped:
         raise BadInput(f"expected one of {', '.join(shipped)} or a .j2 file, got {name!r}")
@@ -159,8 +161,4 @@ def load_prompt(role: str, name: str) -> PromptTemplate:
 
 def read_prompt(path: Path, sample: Mapping[str, Any]) -> PromptTemplate:
     """A template from a file. Raises BadInput."""
-    try:
-        source = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: {error}") from error
-    return PromptTemplate(source, str(path), sample)
+    return PromptTemplate(read_text(path), str(path), sample)

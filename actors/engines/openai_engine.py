@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from typing import Any
 
@@ -18,6 +19,7 @@ from staragents.errors import EngineDead, EngineError, PromptTooLong
 from staragents.generation import Generation, GenerationRequest, Sampling
 from staragents.messages import Message, as_dicts
 from staragents.printable import printable
+from staragents.redaction import redacted
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +29,8 @@ PROBE_PAUSE_S = 2.0
 # A server that asks for more is as good as away.
 LONGEST_PAUSE_S = 60.0
 LONGEST_LINE = 300
+CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+PROXIES = "ALL_PROXY, HTTPS_PROXY or HTTP_PROXY"
 TOO_LONG = ("context length", "context_length", "context size", "maximum model length", "too many tokens")
 # The client errors (4xx) that may be over at the next try; the others call the request wrong. Those of key
 # and model are among them: a gateway that answers so once in a while must not fail rows, and if it stays,
@@ -55,11 +59,21 @@ class OpenAIEngine:
         key = (secret(config.api_key_env) or "").strip() if config.api_key_env else ""
         self._has_key = bool(key)
         self._key_fits = key.isascii() and key.isprintable()
-        sent = key if key and self._key_fits else None
-        self._client = HttpClient(config.base_url or "", sent, config.max_ongoing)
+        self._client = self._opened(key if key and self._key_fits else None)
         self._address = self._client.address
         self._not_before = 0.0
         self._noted: set[str] = set()
+
+    def _opened(self, key: str | None) -> HttpClient:
+        """Reads the variables for proxies and certificates. Raises EngineDead."""
+        try:
+            return HttpClient(self.config.base_url or "", key, self.config.max_ongoing)
+        except OSError as error:  # which does not say of which file
+            given = [f"{name}={os.environ[name]}" for name in CERTIFICATES if name in os.environ]
+            named = ", ".join(given) or "the system's certificates"
+            raise EngineDead(f"can't load {named}: {redacted(str(error))}") from None
+        except Exception as error:  # an address that is none, a scheme that needs one more package
+            raise EngineDead(f"can't use the proxy of {PROXIES}: {redacted(str(error))}") from None
 
     async def start(self) -> None:
         """Let the server write one token. Raises EngineDead if it can't be reached or does not know us."""

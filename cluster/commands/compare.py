@@ -86,8 +86,12 @@ def compare(
 
     from cluster.compare import Comparing, Interrupted
     from cluster.panel import Watcher, make_console
+    from cluster.stop_signals import hold_hang_ups
+    from staragents.standard_streams import outlive_readers
 
     console = make_console(to_stderr=as_json)
+    hold_hang_ups()
+    outlive_readers()
     budget = tokens or settings.run.max_tokens
     comparing = Comparing(settings, variants, reference, budget, measuring, folder, Watcher(console))
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from cluster.terminal import say_json
 from staragents.config import ColumnsConfig, Convention, RowFormat, Template
 from staragents.errors import BadInput
 from staragents.score_file.selection import SORT_COLUMNS, Selection
+from staragents.standard_streams import outlive_readers
 
 COLUMN_KEYS = tuple(field.name for field in fields(ColumnsConfig))
 ON_RAY = ("replicas", "larger_replicas", "gpus", "larger_gpus", "cpus")
@@ -178,8 +178,7 @@ def score(
     if options["larger_adapter"] and not options["larger"]:
         raise BadInput("--larger-adapter: expected --larger with it, got none")
     settings = ScoreSettings(columns=parse_columns(columns), selection=Selection(sort_by, top), **options)
-    # A job that is told to stop saves what it has, as with Ctrl-C.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    outlive_readers()
     with ScoreProgress() as progress:
         summary = ScoreJob(settings, progress, open_scorers).run()
     if histogram is not None:

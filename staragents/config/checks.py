@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,7 +81,7 @@ def _models(config: Config) -> Iterator[str]:
         elif model.kind is EngineKind.recorded:
             if not model.model:
                 yield f"{key}.model: expected the name of an agent in the table, or judge, got nothing"
-            if not Path(model.table or "").expanduser().is_file():
+            if not os.path.isfile(os.path.expanduser(model.table or "")):
                 yield f"{key}.table: expected a JSONL file of recorded answers, got {shown(model.table)}"
         if model.nodes > 1 and (not model.num_gpus or model.num_gpus % model.nodes):
             yield f"{key}.nodes: expected a divisor of num_gpus ({model.num_gpus:g}), got {model.nodes}"

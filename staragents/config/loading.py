@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from staragents.config import Config
 from staragents.config.checks import check_config
 from staragents.config.merging import UNREADABLE, Tree, over, parse_yaml, read_file, read_overrides, typed
 from staragents.config.tree import Key, as_dict, different, leaves, matches_any
+from staragents.config.yaml_problem import yaml_problem
 from staragents.errors import BadInput
 
 __all__ = ["as_dict", "changed_keys", "fingerprint", "from_yaml", "load_config", "to_yaml"]
@@ -75,7 +77,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = (), above: Path | N
     Raises BadInput with every problem that was found, one line each with its dotted key.
     """
     problems: list[str] = []
-    tree = read_file(Path(path).expanduser(), problems)
+    tree = read_file(Path(os.path.expanduser(path)), problems)
     above_tree = read_file(above, problems) if above is not None else {}
     unread = bool(problems)
     tree = over(over(tree, read_overrides(overrides, problems)), above_tree)
@@ -118,7 +120,7 @@ def from_yaml(text: str) -> Config:
     try:
         config = typed(parse_yaml(text), problems)
     except UNREADABLE as error:
-        raise BadInput(f"config.yaml: not a saved config: {error}") from error
+        raise BadInput(f"config.yaml{yaml_problem(error)}") from error
     if problems:
         raise BadInput(problems)
     return config

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import io
+import os
 import types
 import typing
 from collections.abc import Iterable, Sequence
@@ -19,8 +20,11 @@ from omegaconf.errors import OmegaConfBaseException
 from staragents.config import Config
 from staragents.config.secret_checks import check_resolvers
 from staragents.config.tree import Key
+from staragents.config.yaml_problem import NotYaml, yaml_problem
 from staragents.environment import names_secret
+from staragents.errors import BadInput
 from staragents.redaction import MASK, redacted
+from staragents.user_files import read_text
 
 Tree = dict[str, Any]
 UNREADABLE = (yaml.YAMLError, OmegaConfBaseException, OSError, ValueError, RecursionError)
@@ -31,7 +35,9 @@ LONGEST_REFERENCE = 1000
 def read_file(path: Path, problems: list[str], extended_by: tuple[Path, ...] = ()) -> Tree:
     """A YAML file over what it `extends`: a file, or a list of them, later ones over earlier ones. What is
     wrong with them is added to `problems`."""
-    if path.resolve() in extended_by:
+    # Not Path.resolve, which raises on links that lead in a circle.
+    place = Path(os.path.abspath(path))
+    if place in extended_by:
         circle = " > ".join(file.name for file in (*extended_by, path))
         problems.append(f"extends: expected files that don't extend each other in a circle, got {circle}")
         return {}
@@ -45,51 +51,44 @@ def read_file(path: Path, problems: list[str], extended_by: tuple[Path, ...] = (
         return tree
     merged: Tree = {}
     for name in names:
-        merged = over(merged, read_file(path.parent / name, problems, (*extended_by, path.resolve())))
+        merged = over(merged, read_file(path.parent / name, problems, (*extended_by, place)))
     return over(merged, tree)
 
 
 def _parse(path: Path, problems: list[str]) -> Tree:
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        problems.append(f"{path}: expected a config file, there is none")
-    except UnicodeDecodeError as error:
-        problems.append(f"{path}: expected UTF-8, got the byte {error.object[error.start]:#04x}")
-    except OSError as error:
-        problems.append(f"{path}: can't be read: {error.strerror or error}")
-    else:
-        return _parse_text(text, path, problems)
-    return {}
-
-
-def _parse_text(text: str, path: Path, problems: list[str]) -> Tree:
-    try:
-        return parse_yaml(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        problems.append(f"{path}:{line}: not YAML: {error.problem or error.context}")
+        return parse_yaml(read_text(path))
+    except BadInput as error:
+        problems += error.problems
     except UNREADABLE as error:
-        problems.append(f"{path}: not YAML: {first_line(error)}")
+        problems.append(f"{path}{yaml_problem(error)}")
     return {}
 
 
 def parse_yaml(text: str) -> Tree:
     """A YAML mapping as plain values. Raises one of UNREADABLE."""
     _check_references(text)
+    _check_root(text)
     # OmegaConf's loader refuses repeated keys and reads 1e-3 as a number; plain YAML does neither.
-    tree = OmegaConf.to_container(OmegaConf.load(io.StringIO(text)))
-    if not isinstance(tree, dict):
-        raise ValueError(f"expected a mapping of sections, got {shown(tree)}")
-    return typing.cast(Tree, tree)
+    return typing.cast(Tree, OmegaConf.to_container(OmegaConf.load(io.StringIO(text))))
+
+
+def _check_root(text: str) -> None:
+    """OmegaConf makes a key of a file that is one text, and messages show keys. Raises NotYaml."""
+    root = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    kind = "nothing" if root is None else root.tag.rpartition(":")[2]
+    if kind not in ("map", "null", "nothing"):
+        # Not its content: a file that is no config may hold anything.
+        got = {"seq": "a list", "str": "a text"}.get(kind, "a single value")
+        raise NotYaml(f"expected a mapping of sections, got {got}")
 
 
 def _check_references(text: str) -> None:
-    """OmegaConf's grammar takes a minute for some long lines with `${` in them. Raises ValueError."""
+    """OmegaConf's grammar takes a minute for some long lines with `${` in them. Raises NotYaml."""
     for line in text.splitlines():
         if "${" in line and len(line) > LONGEST_REFERENCE:
             most = f"at most {LONGEST_REFERENCE} characters in a line with a reference"
-            raise ValueError(f"expected {most}, got {len(line)}")
+            raise NotYaml(f"expected {most}, got {len(line)}")
 
 
 def read_overrides(overrides: Sequence[str], problems: list[str]) -> Tree:
@@ -198,7 +197,8 @@ class _Filling:
                 section[name] = default
 
     def _problem(self, key: Key, what: str) -> None:
-        self._problems.append(f"{'.'.join(key)}: {what}")
+        name = " ".join(".".join(key).split())[:LONGEST_SHOWN]
+        self._problems.append(f"{name}: {what}")
 
 
 def entry_kind(hint: Any) -> Any | None:

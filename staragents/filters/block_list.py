@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from staragents.errors import BadInput
 from staragents.messages import Conversation
 from staragents.rejects import words
+from staragents.user_files import read_text
+
+MOST_BYTES = 64 << 20
 
 
 class BlockList:
@@ -15,9 +16,9 @@ class BlockList:
     def __init__(self, path: str) -> None:
         """Raises BadInput if the file can't be read or names nothing."""
         try:
-            lines = Path(path).expanduser().read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise BadInput(f"filters.block_list: expected a text file, got {path}: {error}") from error
+            lines = read_text(path, MOST_BYTES).splitlines()
+        except BadInput as error:
+            raise BadInput(f"filters.block_list: {error}") from error
         phrases = {tuple(words(line.partition("#")[0])) for line in lines} - {()}
         if not phrases:
             raise BadInput(f"filters.block_list: expected a word or phrase a line, got none: {path}")

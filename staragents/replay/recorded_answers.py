@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ class RecordedAnswers:
     def read(cls, path: str | Path) -> RecordedAnswers:
         """Raises BadInput with file:row:field for every bad row."""
         answers, problems = cls(), []
-        with opened(Path(path).expanduser(), str(path)) as content:
+        with opened(Path(os.path.expanduser(path)), str(path)) as content:
             for number, line in enumerate(content.lines(), 1):
                 problems += [f"{path}:{number}{problem}" for problem in answers._add(line)]
                 if len(problems) >= MOST_PROBLEMS:

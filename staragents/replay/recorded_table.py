@@ -64,9 +64,8 @@ def _row(line: bytes, place: str, agents: list[str] | None) -> tuple[str, dict[s
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):
-        raise BadInput(
-            f"{place}: expected a JSON object, got {_shown(line.decode(errors='replace'))}"
-        ) from None
+        # Not the line itself: the file may be another one than was meant.
+        raise BadInput(f"{place}: expected a JSON object, got no JSON") from None
     if not isinstance(row, dict):
         raise BadInput(f"{place}: expected a JSON object, got {_shown(row)}")
     instruction, win = row.get("instruction"), row.get("win")

@@ -41,7 +41,8 @@ class Content:
         return line.removeprefix(BYTE_ORDER_MARK)
 
     def lines(self) -> Iterator[bytes]:
-        while line := self.line():
+        """Lines beyond MAX_ROW_BYTES come in pieces."""
+        while line := self.line(MAX_ROW_BYTES):
             yield line
 
     def skip_line(self) -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from staragents.user_files import open_file
+
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
@@ -25,4 +27,4 @@ def local_file(path: Path, name: str) -> DataFile:
         facts = path.stat()
         return [str(path.absolute()), facts.st_size, facts.st_mtime_ns]
 
-    return DataFile(name, lambda: path.open("rb"), identity, path)
+    return DataFile(name, lambda: open_file(path), identity, path)

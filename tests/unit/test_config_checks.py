@@ -138,7 +138,7 @@ def set_model(model: ModelConfig) -> Callable[[Config], object]:
         ),
         (
             lambda c: setattr(c.agents.instruction["more"], "prompt", "gone.j2"),
-            "agents.instruction.more.prompt: gone.j2: .*No such file",
+            "agents.instruction.more.prompt: gone.j2: .*no such file",
         ),
         (
             lambda c: setattr(c.agents.response["direct"], "prompt", "keep"),

@@ -87,7 +87,7 @@ def test_extends_in_a_circle_is_a_problem() -> None:
 
 
 def test_extending_a_missing_file_names_it() -> None:
-    assert problems(written("extends: gone.yaml")) == ["gone.yaml: expected a config file, there is none"]
+    assert problems(written("extends: gone.yaml")) == ["gone.yaml: expected a file, got no such file"]
 
 
 def test_a_value_may_refer_to_another_key() -> None:
@@ -96,7 +96,7 @@ def test_a_value_may_refer_to_another_key() -> None:
 
 
 def test_a_missing_config_file_is_a_problem() -> None:
-    assert problems("nowhere.yaml") == ["nowhere.yaml: expected a config file, there is none"]
+    assert problems("nowhere.yaml") == ["nowhere.yaml: expected a file, got no such file"]
 
 
 def test_an_empty_config_file_lists_what_must_be_set() -> None:
@@ -110,8 +110,12 @@ def test_an_empty_config_file_lists_what_must_be_set() -> None:
     [
         ("seeds:\n  path: [a\nrun: {}\n", "config.yaml:3: not YAML: "),
         ("run: {}\nrun: {}\n", "config.yaml:2: not YAML: found duplicate key run"),
-        ("- seeds\n", "config.yaml: not YAML: expected a mapping of sections, got ['seeds']"),
-        ("5\n", "config.yaml: not YAML: "),
+        ("- seeds\n", "config.yaml: not YAML: expected a mapping of sections, got a list"),
+        (
+            "root:x:0:0::/root:/bin/sh\nme:x:1\n",
+            "config.yaml: not YAML: expected a mapping of sections, got a text",
+        ),
+        ("5\n", "config.yaml: not YAML: expected a mapping of sections, got a single value"),
         ("a: !!python/object:os.system x\n", "config.yaml:1: not YAML: could not determine a constructor"),
     ],
 )
@@ -122,7 +126,7 @@ def test_a_file_that_is_no_yaml_mapping_is_one_problem(text: str, line: str) -> 
 
 def test_a_config_that_is_not_utf8_is_a_problem() -> None:
     Path("config.yaml").write_bytes(b"output: {title: \xff}")
-    assert problems("config.yaml") == ["config.yaml: expected UTF-8, got the byte 0xff"]
+    assert problems("config.yaml") == ["config.yaml:1: expected UTF-8, got the byte 0xff"]
 
 
 @pytest.mark.parametrize(

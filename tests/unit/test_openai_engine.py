@@ -457,3 +457,26 @@ async def test_user_and_password_of_the_address_are_sent_and_not_logged(
     await engine.generate(request())
     assert peer.authorization == ["Basic dXNlcjpwYXNzd29yZA=="]
     assert "password" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "line"),
+    [
+        ("SSL_CERT_FILE", "/gone/roots.pem", "can't load SSL_CERT_FILE=/gone/roots.pem: "),
+        (
+            "ALL_PROXY",
+            "socks5://127.0.0.1:1",
+            "can't use the proxy of ALL_PROXY, HTTPS_PROXY or HTTP_PROXY: ",
+        ),
+        ("HTTPS_PROXY", "gopher://x", "can't use the proxy of ALL_PROXY, HTTPS_PROXY or HTTP_PROXY: "),
+    ],
+)
+def test_a_network_setting_that_is_wrong_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, line: str
+) -> None:
+    for other in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv(name, value)
+    with pytest.raises(EngineDead) as caught:
+        OpenAIEngine(ModelConfig(kind=EngineKind.openai, model="x", base_url="http://127.0.0.1:1/v1"))
+    assert str(caught.value).startswith(line)

@@ -159,7 +159,13 @@ def test_an_existing_folder_becomes_absolute(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("HOME", str(tmp_path))
     absolute = str(tmp_path / "models" / "mine")
     for name in ("models/mine", "./models/mine", absolute, "~/models/mine"):
-        assert resolve_model(name) == absolute
+        with pytest.raises(BadInput, match=r"expected a model's folder with config\.json"):
+            resolve_model(name)
+    for marking in ("config.json", "adapter_config.json", "modules.json"):
+        (tmp_path / "models" / "mine" / marking).touch()
+        for name in ("models/mine", "./models/mine", absolute, "~/models/mine"):
+            assert resolve_model(name) == absolute
+        (tmp_path / "models" / "mine" / marking).unlink()
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,7 @@ def score(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
         (["{data}", "--target", "packaged:none"], "--target: expected one of"),
         (["{data}", "--target", "./no/such/model"], "--target: expected a hub id"),
         (["{data}", "--target", "{tmp}/model"], "--target: can't load the model"),
+        (["{data}", "--target", "{tmp}/nothing"], "--target: expected a model's folder with config.json"),
         (["{data}", "--target", "{tmp}/broken"], "--target: can't load the model"),
         (
             ["{data}", "--target", "fake", "--target-adapter", "{tmp}/none"],
@@ -83,6 +84,8 @@ def test_bad_input_is_one_clear_line_and_nothing_is_written(
     (tmp_path / "latin.jsonl").write_bytes(b'{"instruction": "\xe9"}\n')
     (tmp_path / "empty.jsonl").write_bytes(b"")
     (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("{}")
+    (tmp_path / "nothing").mkdir()
     sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
     LlamaConfig(**sizes, vocab_size=258).save_pretrained(tmp_path / "broken")
     save_tokenizer(tmp_path / "broken")

@@ -1,0 +1,24 @@
+"""`staragents`, and `python -m staragents`: the command line, once it is sure that it is ours."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+from staragents.errors import BadInput
+from staragents.one_root import check_one_root
+
+
+def main() -> None:
+    try:
+        check_one_root()
+    except BadInput as error:
+        for problem in error.problems:
+            print(f"error: {problem}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    # By name, as this package imports neither of the others.
+    import_module("cluster.job").main()
+
+
+if __name__ == "__main__":
+    main()

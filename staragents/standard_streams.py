@@ -1,0 +1,92 @@
+"""Standard input, output and error that can be used whatever the caller made of them: closed, lost in the
+middle, or of an encoding that lacks characters."""
+
+from __future__ import annotations
+
+import codecs
+import errno
+import io
+import json
+import os
+import sys
+from typing import TextIO
+
+from staragents.errors import RunFailed
+
+_MODES = ((0, "stdin", os.O_RDONLY), (1, "stdout", os.O_WRONLY), (2, "stderr", os.O_WRONLY))
+_ERRORS = "staragents.escape"
+
+
+class Output(io.TextIOWrapper):
+    """Standard output or error. Once nobody takes what is written, the rest goes nowhere."""
+
+    outlived = False
+    """Whether the command goes on without it; otherwise it ends: quietly when its reader has gone."""
+
+    def write(self, text: str) -> int:
+        try:
+            return super().write(text)
+        except OSError as error:
+            self._lost(error)
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError as error:
+            self._lost(error)
+
+    def _lost(self, error: OSError) -> None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.fileno())
+        os.close(nowhere)
+        if Output.outlived:
+            return
+        # A pipe whose reader has what it wanted, a terminal that was closed.
+        if error.errno in (errno.EPIPE, errno.EIO):
+            sys.exit(1)
+        raise RunFailed(f"can't write the output: {error.strerror}") from error
+
+
+def secure_standard_streams() -> None:
+    """Put `Output` in place of what Python has opened. Streams that somebody replaced stay."""
+    codecs.register_error(_ERRORS, _escaped)
+    for number, name, mode in _MODES:
+        stream = getattr(sys, name)
+        if stream is None:
+            # Closed at start. Without this the next file that is opened would be taken for it.
+            stream = _nowhere(number, mode)
+            setattr(sys, name, stream)
+        if number and type(stream) is io.TextIOWrapper:
+            setattr(sys, name, _output(stream))
+
+
+def outlive_readers() -> None:
+    """The command has work to finish, whoever watches."""
+    Output.outlived = True
+
+
+def flush_all() -> None:
+    """What Python would do at exit, where it could only print that it failed."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+
+
+def _output(stream: io.TextIOWrapper) -> Output:
+    encoding, buffering = stream.encoding, stream.line_buffering
+    return Output(stream.detach(), encoding, _ERRORS, line_buffering=buffering)
+
+
+def _nowhere(number: int, mode: int) -> TextIO:
+    opened = os.open(os.devnull, mode)
+    if opened != number:
+        os.dup2(opened, number)
+        os.close(opened)
+    return os.fdopen(number, "r" if mode == os.O_RDONLY else "w", encoding="utf-8")
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    """Characters that a terminal's encoding lacks, as JSON has them: --json stays JSON."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end

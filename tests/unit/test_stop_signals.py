@@ -1,0 +1,118 @@
+"""What each signal does to a command, in a process of its own."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+HEAD = """
+import os, signal, sys, time
+from cluster.stop_signals import draining, hold_hang_ups, stop_on_signals, take_back_sigterm
+def wait(s=20):
+    end = time.monotonic() + s
+    while time.monotonic() < end: time.sleep(0.05)
+"""
+RUN = """
+hold_hang_ups()
+said = []
+try:
+    with draining(lambda: (said.append(1), print("draining", flush=True))):
+        print("ready", flush=True)
+        while not said: time.sleep(0.05)
+        wait(2)
+    print("saved")
+except KeyboardInterrupt:
+    print("cut off")
+"""
+COMMAND = """
+stop_on_signals()
+try:
+    print("ready", flush=True)
+    wait()
+except KeyboardInterrupt:
+    print("cleaning up", flush=True)
+    wait(1)
+    print("clean")
+"""
+
+
+def sent(code: str, *numbers: signal.Signals, ignored: bool = False) -> tuple[int, list[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", HEAD + code],
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=(lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)) if ignored else None,
+    )
+    assert process.stdout
+    assert process.stdout.readline() == "ready\n"
+    for number in numbers:
+        process.send_signal(number)
+        time.sleep(0.5)
+    if ignored:
+        process.terminate()
+    output, _ = process.communicate(timeout=60)
+    return process.returncode, output.splitlines()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_the_first_signal_drains_a_run(number: signal.Signals) -> None:
+    assert sent(RUN, number) == (0, ["draining", "saved"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_one_stops_it_at_once(number: signal.Signals) -> None:
+    assert sent(RUN, signal.SIGHUP, number) == (0, ["draining", "cut off"])
+
+
+@pytest.mark.parametrize("first", [signal.SIGHUP, signal.SIGTERM])
+def test_a_closed_terminal_never_stops_it_at_once(first: signal.Signals) -> None:
+    """The shell sends SIGHUP, and then the kernel; systemd sends it after SIGTERM."""
+    code, lines = sent(RUN, first, signal.SIGHUP, signal.SIGHUP)
+    assert (code, lines[-1]) == (0, "saved")
+
+
+@pytest.mark.parametrize("code", [RUN, COMMAND])
+def test_what_nohup_started_does_not_heed_a_closed_terminal(code: str) -> None:
+    _, lines = sent(code, signal.SIGHUP, ignored=True)
+    # The SIGTERM that follows finds it at work.
+    assert lines[0] in ("draining", "cleaning up")
+
+
+def test_a_run_that_still_loads_is_drained_once_it_can_be_saved() -> None:
+    code = "hold_hang_ups()\nprint('ready', flush=True)\nwait(1)\n" + RUN.replace(
+        'print("ready", flush=True)', ""
+    )
+    assert sent(code, signal.SIGHUP) == (0, ["draining", "saved"])
+
+
+def test_processes_that_a_run_starts_outlive_the_terminal() -> None:
+    code = """
+import subprocess
+hold_hang_ups()
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(2)"])
+print("ready", flush=True)
+time.sleep(0.3)
+child.send_signal(signal.SIGHUP)
+print(child.wait())
+"""
+    assert sent(code) == (0, ["0"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_other_commands_clean_up(number: signal.Signals) -> None:
+    twice = [number] * (2 if number == signal.SIGHUP else 1)
+    assert sent(COMMAND, *twice) == (0, ["cleaning up", "clean"])
+
+
+def test_sigterm_is_ours_again_after_ray_took_it() -> None:
+    code = "stop_on_signals()\nsignal.signal(signal.SIGTERM, lambda *_: os._exit(15))\ntake_back_sigterm()\n"
+    assert sent(code + COMMAND.replace("stop_on_signals()", ""), signal.SIGTERM)[1] == [
+        "cleaning up",
+        "clean",
+    ]
