@@ -1,0 +1,58 @@
+"""The wall clock of a run jumps back: for its driver, its Ray and its actors, not for this machine."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from .job import COMMAND_S, ChaosJob, WrongEnd
+from .scene import SHORT_SEEDS, Scene, Struck
+
+HOUR_S = 3600
+
+
+def unusable() -> str:
+    """Why a clock can't be faked here, or nothing."""
+    return "" if _library() else "libfaketime is not installed"
+
+
+def clock_back(scene: Scene) -> Struck | None:
+    """By an hour, or to 1970. The monotonic clock goes on, as it does when a machine's clock is set."""
+    path = scene.short.fresh()
+    clock = path.with_suffix(".clock")
+    _set(clock, 0)
+    # A Ray of its own: it starts with the faked clock, as all that it starts.
+    environment = {
+        "RAY_ADDRESS": "",
+        "LD_PRELOAD": str(_library()),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "FAKETIME_CACHE_DURATION": "1",
+        "NO_FAKE_STAT": "1",
+    }
+    overrides = [*scene.short.overrides, "models.writer.num_gpus=0"]
+    job = ChaosJob(path, overrides, environment, path.with_suffix(".log"))
+    try:
+        jump_at = scene.rng.randrange(1, SHORT_SEEDS // 2)
+        deadline = time.monotonic() + COMMAND_S
+        while (seed := job.cursor()) < jump_at:
+            if job.process.poll() is not None or time.monotonic() > deadline:
+                raise WrongEnd(f"no seed was committed under a faked clock: {job.last_line()}")
+            time.sleep(0.05)
+        back_s = scene.rng.choice((HOUR_S, int(time.time()) - HOUR_S))
+        since = time.monotonic()
+        _set(clock, back_s)
+        job.must_end(0)
+        ended_s = time.monotonic() - since
+    finally:
+        job.kill()
+    scene.short.compare(path)
+    return Struck(f"by {back_s} s at seed {seed} of {path.name}", ended_s)
+
+
+def _library() -> Path | None:
+    return next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+
+
+def _set(clock: Path, back_s: int) -> None:
+    clock.write_text(f"-{back_s}\n" if back_s else "+0\n")
