@@ -33,6 +33,7 @@ STEPS: dict[str, Episode] = {
 }
 AT_BEGIN, AT_END = "rival-new", "results"
 """Kinds that wait for a run to begin, or to have committed its last seed, whatever their turn is."""
+WRONG = "failed: "
 POLL_S = 0.05
 STANDSTILL_S = 180.0
 WRONG_ENDS = 3
@@ -172,14 +173,13 @@ class Campaign:
             self._starts()
         elif kill.kind in STEPS:
             kill.who = self._step(kill, rng)
-            at = time.monotonic() if kill.kind == AT_BEGIN else at
         else:
             kill.who = self._cluster.kill(kill.kind, rng)
         if not kill.who:
             return False
         self._progress.todo.remove(kill)
         self._progress.done.append(kill)
-        if kill.recovery_s is None:
+        if kill.recovery_s is None and not kill.who.startswith(WRONG):
             self._open[number] = (kill, at)
         self._progress.save()
         say(f"{self._progress.pace}: run {kill.run}, seed {kill.seed}: {kill.kind} {kill.who}")
@@ -194,7 +194,7 @@ class Campaign:
             self._failed(f"{kill.kind}: {error}")
             self._disk.free()
             self._set_aside()
-            return f"failed: {error}"
+            return f"{WRONG}{error}"
         self._job = scene.job
         self._starts()
         kill.seed = self._cursor

@@ -23,9 +23,12 @@ def inodes_full(scene: Scene) -> Struck | None:
 
 def read_only(scene: Scene) -> Struck | None:
     scene.disk.fail()
-    scene.job.must_end(FAILED, "output.dir", "Read-only file system")
-    scene.cluster.wait_for_writers()
-    scene.disk.mend()
+    try:
+        scene.job.must_end(FAILED, "output.dir", "Read-only file system")
+    finally:
+        scene.job.kill()
+        scene.cluster.wait_for_writers()
+        scene.disk.mend()
     scene.job.start()
     return Struck("read-only after an error")
 
@@ -36,9 +39,8 @@ def _filled(scene: Scene, fill: Callable[[], None], what: str) -> Struck | None:
     while scene.job.process.poll() is None and time.monotonic() < deadline:
         fill()
         time.sleep(AGAIN_S)
-    ended_well = scene.job.process.poll() == 0
     try:
-        if ended_well:
+        if scene.job.process.poll() == 0:
             return None
         scene.job.must_end(FAILED, "output.dir", "No space left on device")
         scene.cluster.wait_for_writers()
