@@ -1,7 +1,9 @@
-"""The wall clock of a run jumps back: for its driver, its Ray and its actors, not for this machine."""
+"""The wall clock of a run jumps back: for its driver and its actors, not for this machine."""
 
 from __future__ import annotations
 
+import json
+import os
 import time
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from .job import COMMAND_S, ChaosJob, WrongEnd
 from .scene import SHORT_SEEDS, Scene, Struck
 
 HOUR_S = 3600
+SLEEP = Path(__file__).parent / "faked_clock"
 
 
 def unusable() -> str:
@@ -21,16 +24,17 @@ def clock_back(scene: Scene) -> Struck | None:
     path = scene.short.fresh()
     clock = path.with_suffix(".clock")
     _set(clock, 0)
-    # A Ray of its own: it starts with the faked clock, as all that it starts.
-    environment = {
-        "RAY_ADDRESS": "",
+    faked = {
         "LD_PRELOAD": str(_library()),
         "FAKETIME_TIMESTAMP_FILE": str(clock),
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "FAKETIME_CACHE_DURATION": "1",
         "NO_FAKE_STAT": "1",
+        "PYTHONPATH": os.pathsep.join([str(SLEEP), *filter(None, [os.environ.get("PYTHONPATH")])]),
     }
-    overrides = [*scene.short.overrides, "models.writer.num_gpus=0"]
+    # Not for Ray itself: a raylet does not start under libfaketime.
+    actors = {"RAY_JOB_CONFIG_JSON_ENV_VAR": json.dumps({"runtime_env": {"env_vars": faked}})}
+    environment = {**faked, **actors, "RAY_ADDRESS": scene.cluster.address}
     job = ChaosJob(path, overrides, environment, path.with_suffix(".log"))
     try:
         jump_at = scene.rng.randrange(1, SHORT_SEEDS // 2)

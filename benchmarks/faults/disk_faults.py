@@ -24,7 +24,7 @@ def inodes_full(scene: Scene) -> Struck | None:
 def read_only(scene: Scene) -> Struck | None:
     scene.disk.fail()
     try:
-        scene.job.must_end(FAILED, "output.dir", "Read-only file system")
+        scene.job.must_end(FAILED, str(scene.job.run.path))
     finally:
         scene.job.kill()
         scene.cluster.wait_for_writers()
@@ -42,7 +42,7 @@ def _filled(scene: Scene, fill: Callable[[], None], what: str) -> Struck | None:
     try:
         if scene.job.process.poll() == 0:
             return None
-        scene.job.must_end(FAILED, "output.dir", "No space left on device")
+        scene.job.must_end(FAILED, str(scene.job.run.path))
         scene.cluster.wait_for_writers()
     finally:
         scene.disk.free()

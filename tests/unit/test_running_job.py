@@ -36,8 +36,8 @@ def test_a_running_job_can_be_found_until_its_driver_ends(run: RunDirectory) -> 
 def test_how_a_run_ended_is_not_hidden_by_a_disk_that_became_read_only(
     run: RunDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(Path, "unlink", _read_only)
     with pytest.raises(RunFailed, match="the run's own error"), announced(run):
-        monkeypatch.setattr(Path, "unlink", _read_only)
         raise RunFailed("the run's own error")
 
 
@@ -45,6 +45,6 @@ def test_a_disk_that_is_read_only_from_the_start_is_one_line(
     run: RunDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(RunDirectory, "write_json", _read_only)
-    with pytest.raises(RunFailed, match=r"^output\.dir: can't write to .*: Read-only file system$"):
-        with announced(run):
-            pytest.fail("it began")
+    line = r"^output\.dir: can't write to .*: Read-only file system$"
+    with pytest.raises(RunFailed, match=line), announced(run):
+        pytest.fail("it began")
