@@ -70,7 +70,7 @@ class Campaign:
 
     @property
     def _number(self) -> int:
-        return len(self._progress.runs) + len(self._progress.failures) + 1
+        return len(self._progress.runs) + self._progress.broken + 1
 
     def _begin(self) -> None:
         path = self._disk.mount / f"run-{self._number}"
@@ -118,12 +118,17 @@ class Campaign:
         path = self._job.run.path
         found = damage(path, self._undisturbed)
         self._progress.runs.append(found)
-        shutil.move(path, self._progress.path / path.name)
+        self._move(path, path.name)
         say(f"{path.name} is finished; differences: {found}")
         self._progress.save()
         if self._progress.todo:
             self._begin()
         return bool(self._progress.todo)
+
+    def _move(self, path: Path, name: str) -> None:
+        """Out of the small disk. The benchmark may have been killed right after it did so before."""
+        shutil.rmtree(self._progress.path / name, ignore_errors=True)
+        shutil.move(path, self._progress.path / name)
 
     # -- disturbances --------------------------------------------------------------------------------------
 
@@ -209,7 +214,8 @@ class Campaign:
             return
         self._cluster.wait_for_writers()
         path = self._job.run.path
-        shutil.move(path, self._progress.path / f"{path.name}-broken")
+        self._move(path, f"{path.name}-broken")
+        self._progress.broken += 1
         self._begin()
 
     def _failed(self, what: str) -> None:

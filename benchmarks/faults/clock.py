@@ -35,7 +35,7 @@ def clock_back(scene: Scene) -> Struck | None:
     # Not for Ray itself: a raylet does not start under libfaketime.
     actors = {"RAY_JOB_CONFIG_JSON_ENV_VAR": json.dumps({"runtime_env": {"env_vars": faked}})}
     environment = {**faked, **actors, "RAY_ADDRESS": scene.cluster.address}
-    job = ChaosJob(path, overrides, environment, path.with_suffix(".log"))
+    job = ChaosJob(path, scene.short.overrides, environment, path.with_suffix(".log"))
     try:
         jump_at = scene.rng.randrange(1, SHORT_SEEDS // 2)
         deadline = time.monotonic() + COMMAND_S

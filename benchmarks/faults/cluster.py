@@ -9,6 +9,7 @@ from types import TracebackType
 import psutil
 from ray.cluster_utils import Cluster
 
+from .job import WrongEnd
 from .processes import STOP_S, end, marked
 
 CLASSES = {
@@ -63,11 +64,11 @@ class ChaosCluster:
         return f"{name} (process {process.pid})"
 
     def wait_for_writers(self) -> None:
-        """Until no actor that writes to a run directory is left of a driver that is gone."""
+        """Until no actor that writes to a run directory is left of a driver that is gone. Raises WrongEnd."""
         deadline = time.monotonic() + GONE_S
         while any(self._actors(kind) for kind in WRITERS):
             if time.monotonic() > deadline:
-                raise TimeoutError(f"actors of a dead driver are alive after {GONE_S:g} s")
+                raise WrongEnd(f"actors of a dead driver are alive after {GONE_S:g} s")
             time.sleep(0.1)
 
     def _kill_node(self, rng: random.Random) -> str:

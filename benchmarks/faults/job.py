@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -53,10 +54,9 @@ class ChaosJob:
         return ChaosJob(self.run.path, self._overrides, self._environment, log, self._prefix)
 
     def kill(self) -> str:
-        """SIGKILL the command; says which process is gone."""
+        """SIGKILL the command; says which process is gone, or nothing if it had ended by itself."""
         self.process.kill()
-        self.process.wait()
-        return f"process {self.process.pid}"
+        return f"process {self.process.pid}" if self.process.wait() == -signal.SIGKILL else ""
 
     def restart(self) -> str:
         gone = self.kill()

@@ -16,7 +16,8 @@ FILE = "progress.json"
 
 @dataclass
 class Progress:
-    """`done` in the order they were done, `todo` in the order of the plan, `runs` the damage of each run."""
+    """`done` in the order they were done, `todo` in that of the plan; `runs` is the damage of each finished
+    run, `broken` the number of those that were given up."""
 
     path: Path
     settings: dict[str, Any]
@@ -25,6 +26,7 @@ class Progress:
     runs: list[dict[str, int]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
+    broken: int = 0
     seconds: float = 0.0
     _since: float = field(default_factory=time.monotonic)
 
@@ -53,7 +55,7 @@ class Progress:
         return f"kill {len(self.done)} of {total}, about {left_s / 60:.0f} min left"
 
     def save(self) -> None:
-        saved = {name: getattr(self, name) for name in ("settings", "runs", "failures", "skipped")}
+        saved = {name: getattr(self, name) for name in ("settings", "runs", "broken", "failures", "skipped")}
         saved["seconds"] = round(self.elapsed_s, 1)
         saved["todo"], saved["done"] = ([asdict(kill) for kill in kills] for kills in (self.todo, self.done))
         temporary = self.path / f".{FILE}.tmp"

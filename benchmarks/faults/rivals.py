@@ -35,7 +35,8 @@ def rival_new(scene: Scene) -> Struck | None:
 
 def results(scene: Scene) -> Struck | None:
     """SIGKILL after the last commit, before the manifest is written: the rest needs no model."""
-    gone = scene.job.kill()
+    if not (gone := scene.job.kill()):
+        return None
     actor = scene.cluster.kill("coordinator", scene.rng)
     scene.cluster.wait_for_writers()
     if (scene.job.run.path / "manifest.json").exists():

@@ -37,7 +37,8 @@ def _refused_until_repaired(
     run = scene.job.run
     if not run.shards():
         return None
-    scene.job.kill()
+    if not scene.job.kill():
+        return None
     scene.cluster.wait_for_writers()
     file = choose(run, scene.rng)
     what = disturb(file, scene.rng)

@@ -6,9 +6,10 @@ select does not. To be removed when systems have a later libfaketime.
 
 import select
 import time
+from typing import SupportsIndex
 
 
-def _sleep(seconds: float) -> None:
+def _sleep(seconds: SupportsIndex | float) -> None:
     select.select([], [], [], float(seconds))
 
 
