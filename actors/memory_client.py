@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ray.exceptions import ActorUnavailableError, RayTaskError
 
-from actors.memory import Commit
 from staragents.errors import StarAgentsError
 from staragents.evolution.policy import Neighbour
 from staragents.records import Seed
+
+if TYPE_CHECKING:  # it imports qdrant-client, a quarter of the time that a coordinator takes to start
+    from actors.memory import Commit
 
 T = TypeVar("T")
 

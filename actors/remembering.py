@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from actors.memory import Commit
 from actors.memory_client import MemoryClient
 from actors.metrics import RunMetrics
 from actors.progress import Progress
@@ -15,6 +14,9 @@ from staragents.config import Config
 from staragents.errors import StarAgentsError
 from staragents.evolution.policy import Neighbour
 from staragents.records import Candidate, Seed
+
+if TYPE_CHECKING:  # it imports qdrant-client, a quarter of the time that a coordinator takes to start
+    from actors.memory import Commit
 
 
 class Remembering:

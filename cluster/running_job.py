@@ -17,6 +17,7 @@ from ray._private import ray_constants
 from ray._private.authentication.authentication_token_setup import maybe_enable_token_auth_if_token_available
 from ray._private.authentication.authentication_utils import is_token_auth_enabled
 
+from cluster.clean_up import quietly
 from cluster.coordinator_actor import coordinator_name
 from cluster.ray_session import NAMESPACE, join
 from staragents.environment import ray_address
@@ -33,21 +34,28 @@ ELSE = "; set RAY_ADDRESS to the cluster that the run is on"
 
 @contextmanager
 def announced(run: RunDirectory) -> Iterator[None]:
-    """Say in the run directory which Ray the run is on, so that others need not know."""
+    """Say in the run directory which Ray the run is on, so that others need not know.
+
+    Raises RunFailed if that can't be written.
+    """
     address = ray.get_runtime_context().gcs_address
     session = {
         "address": address,
         "loopback": not ray_constants.ENABLE_RAY_CLUSTER,
         "token": is_token_auth_enabled(),
     }
-    with run.writing(SESSION) as temporary:
-        # Whoever reads it sends Ray's token to the address in it: nobody else may write there.
-        temporary.touch(mode=0o600)
-        temporary.write_text(json.dumps(session), encoding="utf-8")
+    try:
+        with run.writing(SESSION) as temporary:
+            # Whoever reads it sends Ray's token to the address in it: nobody else may write there.
+            temporary.touch(mode=0o600)
+            temporary.write_text(json.dumps(session), encoding="utf-8")
+    except OSError as error:
+        raise RunFailed(f"output.dir: can't write to {run.path}: {error.strerror}") from error
     try:
         yield
     finally:
-        (run.path / SESSION).unlink(missing_ok=True)
+        # On a disk that failed it can't be removed: the user must see how the run ended, not that.
+        quietly((run.path / SESSION).unlink, True)
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,3 +50,9 @@ def test_torch_is_imported_only_where_models_are_scored_or_converted() -> None:
         and {"torch", "transformers", "sentence_transformers"} & set(imports(path))
     }
     assert not wrong
+
+
+def test_a_coordinator_starts_without_the_memory_bank_that_it_only_talks_to() -> None:
+    """Whoever resumes after a kill waits for these imports."""
+    code = "import sys, cluster.coordinator_actor; sys.exit('qdrant_client' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

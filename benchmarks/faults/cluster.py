@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import random
+import time
 from types import TracebackType
 
 import psutil
 from ray.cluster_utils import Cluster
 
-ACTORS = {
+from .job import WrongEnd
+from .processes import STOP_S, end, marked
+
+CLASSES = {
     "replica": "ServeReplica",
     "scorer": "Scorer",
     "worker": "SeedWorkerActor",
@@ -17,10 +20,12 @@ ACTORS = {
     "coordinator": "CoordinatorActor",
 }
 """Who can be killed by the class of its actor."""
+WRITERS = ("coordinator", "memory")
+"""Actors that write to the run directory."""
 CPUS_EACH = 2
 GPUS_EACH = 2
 STORE_BYTES = 100_000_000
-STOP_S = 20.0
+GONE_S = 60.0
 
 
 class ChaosCluster:
@@ -41,28 +46,34 @@ class ChaosCluster:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._cluster.shutdown()
-        _, alive = psutil.wait_procs(self._marked(), timeout=STOP_S)
-        for process in alive:
-            process.kill()
+        end(marked(), STOP_S)
 
     @property
     def address(self) -> str:
         return str(self._cluster.address)
 
-    def kill(self, victim: str, dice: random.Random) -> str:
+    def kill(self, victim: str, rng: random.Random) -> str:
         """SIGKILL one process of that kind; says which, or nothing if there is none at the moment."""
         if victim == "raylet":
-            return self._kill_node(dice)
-        found = self._actors(ACTORS[victim])
+            return self._kill_node(rng)
+        found = self._actors(victim)
         if not found:
             return ""
-        name, process = dice.choice(found)
+        name, process = rng.choice(found)
         process.kill()
         return f"{name} (process {process.pid})"
 
-    def _kill_node(self, dice: random.Random) -> str:
+    def wait_for_writers(self) -> None:
+        """Until no actor that writes to a run directory is left of a driver that is gone. Raises WrongEnd."""
+        deadline = time.monotonic() + GONE_S
+        while any(self._actors(kind) for kind in WRITERS):
+            if time.monotonic() > deadline:
+                raise WrongEnd(f"actors of a dead driver are alive after {GONE_S:g} s")
+            time.sleep(0.1)
+
+    def _kill_node(self, rng: random.Random) -> str:
         """A node is gone at once, and another takes its place."""
-        node = dice.choice(sorted(self._cluster.worker_nodes, key=lambda node: str(node.node_id)))
+        node = rng.choice(sorted(self._cluster.worker_nodes, key=lambda node: str(node.node_id)))
         self._cluster.remove_node(node, allow_graceful=False)
         self._add_node()
         return f"of node {node.node_id[:8]}"
@@ -70,23 +81,12 @@ class ChaosCluster:
     def _add_node(self) -> None:
         self._cluster.add_node(num_cpus=CPUS_EACH, num_gpus=GPUS_EACH, object_store_memory=STORE_BYTES)
 
-    def _actors(self, class_name: str) -> list[tuple[str, psutil.Process]]:
-        """Live actors of this cluster, by name. Other clusters may run on this machine: what Ray says must be
-        true of the process too, which inherits this cluster's mark."""
-        ours = {process.pid: process for process in self._marked()}
+    def _actors(self, victim: str) -> list[tuple[str, psutil.Process]]:
+        """Live actors of this cluster, by name: what Ray says must be true of the process too."""
+        ours = {process.pid: process for process in marked()}
         table = self._cluster.global_state.actor_table(None, actor_state_name="ALIVE").values()
         return sorted(
             (actor["Name"], ours[actor["Pid"]])
             for actor in table
-            if actor["ActorClassName"].startswith(class_name) and actor["Pid"] in ours
+            if actor["ActorClassName"].startswith(CLASSES[victim]) and actor["Pid"] in ours
         )
-
-    def _marked(self) -> list[psutil.Process]:
-        found = []
-        for process in psutil.process_iter():
-            try:
-                if process.environ().get("STARAGENTS_CHAOS_MARK") == os.environ["STARAGENTS_CHAOS_MARK"]:
-                    found.append(process)
-            except (psutil.Error, OSError):
-                continue
-        return [process for process in found if process.pid != os.getpid()]

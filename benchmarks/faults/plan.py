@@ -1,0 +1,85 @@
+"""Which disturbances come, in which order and after which pauses: the same for the same seed."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+KILLS = {
+    "replica": 20.0,
+    "scorer": 20.0,
+    "worker": 18.0,
+    "memory": 12.0,
+    "coordinator": 13.0,
+    "raylet": 5.0,
+    "driver": 5.0,
+}
+"""SIGKILL of one process of a run in work, by weight. The last two take the longest to recover from."""
+EPISODES = {
+    "rival": 1.1,
+    "rival-new": 0.6,
+    "results": 0.6,
+    "shard-missing": 0.7,
+    "shard-damaged": 0.7,
+    "state-damaged": 0.7,
+    "disk-full": 0.6,
+    "inodes-full": 0.6,
+    "read-only": 0.6,
+    "clock-back": 0.4,
+    "partition": 0.4,
+}
+"""Disturbances of several steps, each of which is checked."""
+WEIGHTS = KILLS | EPISODES
+ACTORS = ("replica", "scorer", "worker", "memory", "coordinator")
+ALIKE_AT_ONCE = 2
+"""Open kills of one kind: a run ends by itself after three deaths of the coordinator without a commit."""
+SALVO_SHARE = 0.4
+
+
+@dataclass
+class Kill:
+    """One disturbance: `pause_s` after the one before, or together with it (`salvo`).
+
+    `who` is empty until it is done, `recovery_s` None until a seed was committed again.
+    """
+
+    kind: str
+    pause_s: float
+    salvo: bool
+    who: str = ""
+    run: int = 0
+    seed: int = 0
+    recovery_s: float | None = None
+
+
+def planned(kills: int, seed: int, pause_s: float, most_open: int, kinds: Sequence[str]) -> list[Kill]:
+    """So many of `kinds` by weight, each at least once, in random order after exponential pauses.
+
+    At most `most_open` actors form a salvo.
+    """
+    rng = random.Random(seed)
+    order = list(shares(kills, kinds).elements())
+    rng.shuffle(order)
+    plan: list[Kill] = []
+    salvo: list[str] = []
+    for kind in order:
+        joins = (
+            kind in ACTORS
+            and 0 < len(salvo) < most_open
+            and salvo.count(kind) < ALIKE_AT_ONCE
+            and rng.random() < SALVO_SHARE
+        )
+        salvo = [*salvo, kind] if joins else [kind] if kind in ACTORS else []
+        plan.append(Kill(kind, round(rng.expovariate(1 / pause_s), 2) if pause_s else 0.0, joins))
+    return plan
+
+
+def shares(kills: int, kinds: Sequence[str]) -> Counter[str]:
+    """How often each kind comes: once in the order given while there are enough, the rest by weight."""
+    total = sum(WEIGHTS[kind] for kind in kinds)
+    counts = Counter(kinds[:kills])
+    while counts.total() < kills:
+        counts[max(kinds, key=lambda kind: kills * WEIGHTS[kind] / total - counts[kind])] += 1
+    return counts
