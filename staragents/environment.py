@@ -77,7 +77,7 @@ def secret_values() -> dict[str, str]:
 
 def ray_token_path() -> Path:
     """`RAY_AUTH_TOKEN_PATH`: where Ray looks for the token of a cluster. Default: `~/.ray/auth_token`."""
-    return Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+    return Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or os.path.expanduser("~/.ray/auth_token"))
 
 
 def _ray_token() -> str | None:
