@@ -80,7 +80,7 @@ class _Redacting:
 
 @functools.lru_cache(maxsize=8)
 def _written(values: frozenset[str]) -> list[str]:
-    """The values, also as a server may repeat them in URLs and JSON. Long ones first: they may hold others."""
+    """Values, also as a server may repeat them in URL or JSON. Long ones first: they may hold others."""
     forms = set(values)
     for value in values:
         forms |= {quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1]}
