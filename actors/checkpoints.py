@@ -6,11 +6,14 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from staragents.errors import RunFailed
-from staragents.records import MISALIGNED, Candidate
-from staragents.run_directory import RunDirectory
+from staragents.records import Candidate
+from staragents.run_directory.run_directory import RunDirectory
+from staragents.run_directory.run_lock import check_session
+from staragents.run_directory.run_state import RunState, Shard
+from staragents.run_directory.salvage import Salvage, set_aside
 
 T = TypeVar("T")
 
@@ -18,36 +21,32 @@ ROWS_PER_SHARD = 512
 
 
 class Checkpoints:
-    """First the shard, then the state that names it: a kill in between leaves an orphan, not a hole."""
+    """First the shard, then the state that names it: after a kill in between, the shard is salvaged."""
 
-    def __init__(self, run: RunDirectory, every_s: float) -> None:
+    def __init__(self, run: RunDirectory, session: str, every_s: float, pairs: Sequence[str]) -> None:
+        """`session` is the id of the command that holds the directory, `pairs` are those of the run."""
         self._run = run
+        self._session = session
         self._every_s = every_s
-        self._shards: list[str] = []
+        self._pairs = pairs
+        self._shards: list[Shard] = []
         self._rows: list[Candidate] = []
-        self._orphans: dict[str, list[Candidate]] = {}
         self._saved = time.monotonic()
 
-    def restore(self) -> dict[str, Any]:
-        """The newest state, {} if there is none. Shards that it does not name yet become orphans."""
-        state = self._run.state() or {}
+    def restore(self) -> RunState:
+        """The newest state. Shards that it does not name are salvaged: see `finished`. Raises Damaged."""
+        state = self._run.state()
+        if state is None:
+            raise RunFailed(f"output.dir: {self._run.path} holds no run any more")
         self._run.remove_temporary()
-        if state:
-            self._shards = state["shards"]
-            for shard in self._run.shards()[len(self._shards) :]:
-                self._take_up(self._run.read_shard(shard.name))
+        self._shards = state["shards"]
+        set_aside(self._run.path, self._run.unnamed_shards(self._shards))
+        self._salvage = Salvage(self._run.path, self._pairs)
         return state
 
-    def _take_up(self, rows: list[Candidate]) -> None:
-        for candidate in rows:
-            candidate.selected, candidate.reward, candidate.difficulty = False, None, None
-            if candidate.reject_reason == MISALIGNED:
-                candidate.reject_reason = None
-            self._orphans.setdefault(candidate.seed_id, []).append(candidate)
-
     def finished(self, seed_id: str) -> list[Candidate] | None:
-        """The seed's candidates from an orphan, as they were before their commit; given once."""
-        return self._orphans.pop(seed_id, None)
+        """The seed's candidates from salvage, as they were before their commit; given once."""
+        return self._salvage.take(seed_id)
 
     def add(self, candidates: Sequence[Candidate]) -> None:
         """Committed candidates, for the next shard."""
@@ -59,24 +58,19 @@ class Checkpoints:
         return time.monotonic() - self._saved
 
     @property
-    def possible(self) -> bool:
-        """Not before every orphan is taken: a new shard would replace the one that still holds its rows."""
-        return not self._orphans
-
-    @property
     def due(self) -> bool:
         return len(self._rows) >= ROWS_PER_SHARD or self.age_s > self._every_s
 
     async def save(self, state: dict[str, Any]) -> None:
-        """What was added since the last save, and `state`. Raises RunFailed as `write`."""
+        """What was added since the last save, and `state`. Raises RunFailed as `write`, also if another
+        command has taken over the directory."""
         rows, self._rows = self._rows, []
-        name = f"part-{len(self._shards):06d}.parquet"
+        await self.write(check_session, self._run.path, self._session)
         if rows:
-            self._shards.append(name)
+            name = f"part-{len(self._shards):06d}.parquet"
+            self._shards.append(await self.write(self._run.write_shard, name, rows))
         state["shards"] = list(self._shards)
-        if rows:
-            await self.write(self._run.write_shard, name, rows)
-        await self.write(self._run.write_json, "state.json", state)
+        await self.write(self._run.write_state, cast("RunState", state))
         self._saved = time.monotonic()
 
     async def write(self, step: Callable[..., T], *arguments: Any) -> T:
@@ -86,4 +80,4 @@ class Checkpoints:
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno else error
             line = f"output.dir: can't write to {self._run.path}: {reason}"
-            raise RunFailed(f"{line}; with room there, the same command goes on") from error
+            raise RunFailed(f"{line}; with room there, run the same command to resume") from error

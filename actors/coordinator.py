@@ -11,20 +11,20 @@ from itertools import islice
 from typing import Any
 
 from actors.checkpoints import Checkpoints
-from actors.finish import write_results
 from actors.metrics import RunMetrics
 from actors.progress import Progress
 from actors.remembering import Remembering
 from actors.seed_worker import Worker, WorkState
-from staragents.agents import prompt_hashes
 from staragents.config import Config
-from staragents.config.loading import as_dict, fingerprint
 from staragents.errors import RunFailed
 from staragents.evolution.evolution import Evolution
 from staragents.evolution.policy import Drawn, Neighbour
 from staragents.ledger import Ledger
 from staragents.records import Candidate, Seed
-from staragents.run_directory import RunDirectory
+from staragents.run.results import write_results
+from staragents.run_directory.run_directory import RunDirectory
+from staragents.run_directory.run_lock import writer_lock
+from staragents.run_directory.run_state import first_state
 from staragents.seeds.seed_file import SeedFile, SeedScan
 from staragents.stopping import StopRules
 
@@ -67,13 +67,16 @@ class Coordinator:
         worker: Worker,
         memory: Any | None,
         facts: dict[str, Any],
+        session: str,
     ) -> None:
+        """`session` is the id of the command that holds the run directory."""
         self.config = config
         self._scan = scan
         self._facts = facts
         self._run = RunDirectory(config.output.dir)
-        self._checkpoints = Checkpoints(self._run, config.run.checkpoint_s)
-        self._prompts = prompt_hashes(config)
+        self._session = session
+        self._checkpoints = Checkpoints(self._run, session, config.run.checkpoint_s, config.pairs)
+        self._first_state = first_state(config, scan)
         self.worker = worker
         self._metrics = RunMetrics(self._run.name, config.run.metrics)
         self._evolution = Evolution(config, config.pairs, total_seeds=scan.seeds)
@@ -93,7 +96,8 @@ class Coordinator:
 
         Raises RunFailed when too many candidates fail; what was finished is saved then too.
         """
-        lock = await asyncio.to_thread(self._run.lock)
+        holding = writer_lock(self._run.path, self._session)
+        await asyncio.to_thread(holding.__enter__)
         measuring = asyncio.ensure_future(self._measure())
         try:
             feed = await self._restore()
@@ -102,15 +106,12 @@ class Coordinator:
                 admitted = self._window.popleft()
                 await self._commit(admitted, candidates, feed)
                 broken = self._broken()
-                if self._checkpoints.possible and (broken or self._checkpoints.due):
-                    await self._checkpoints.save(self._state())
+                if broken or self._checkpoints.due:
+                    await self._save()
                 if broken:
                     raise RunFailed(broken)
-            await self._checkpoints.save(self._state())
-            state = await self.worker.state()
-            return await self._checkpoints.write(
-                write_results, self._run, self.config, self._scan, self._run_facts(state)
-            )
+            await self._save()
+            return await self._checkpoints.write(write_results, self._run, self.config, self._scan)
         finally:
             measuring.cancel()
             self._export(await self.worker.state())
@@ -118,7 +119,7 @@ class Coordinator:
                 if admitted.task is not None:
                     admitted.task.cancel()
             await self.worker.stop()
-            lock.release()
+            holding.__exit__(None, None, None)
 
     async def drain(self) -> None:
         """Start no further seed; `run` returns when the seeds in work are committed and saved."""
@@ -143,7 +144,8 @@ class Coordinator:
     async def _restore(self) -> Iterator[Seed]:
         """Take up the saved state, or begin; fill the window. Returns the seeds not drawn yet."""
         state = await asyncio.to_thread(self._checkpoints.restore)
-        if state:
+        begun = "evolution" in state
+        if begun:
             self._cursor = state["cursor"]
             self._seconds_before = state["seconds"]
             self._evolution.restore(state["evolution"])
@@ -158,15 +160,12 @@ class Coordinator:
                 raise RunFailed(f"seeds.path: row {seed.row} is not the seed this run had drawn there")
             if self._stopping.changed:
                 self._decide()
-            self._admit(
-                Admitted(
-                    seed, [Drawn(*d) for d in saved["draws"]], [Neighbour(*n) for n in saved["neighbours"]]
-                )
-            )
-        if not state:
+            draws = [Drawn(*draw) for draw in saved["draws"]]
+            neighbours = [Neighbour(*near) for near in saved["neighbours"]]
+            self._admit(Admitted(seed, draws, neighbours), self._checkpoints.finished(seed.seed_id))
+        if not begun:
             for seed in islice(feed, self.config.run.admitted_seeds):
-                neighbours = await self._memory.turn(0, None, None, seed)
-                self._admit(Admitted(seed, self._evolution.draw(seed.seed_id, neighbours), neighbours))
+                await self._draw(None, None, seed)
         return feed
 
     def _read_ahead(self, seeds: Iterator[Seed]) -> Iterator[Seed]:
@@ -185,10 +184,29 @@ class Coordinator:
         seconds = self._seconds()
         self._stopping.decide(self._next_number, seconds, self._ledger.bill(seconds))
 
-    def _admit(self, admitted: Admitted) -> None:
+    async def _draw(self, committed: Seed | None, chosen: Candidate | None, seed: Seed | None) -> None:
+        """Remember what the seed `committed` just taught, then draw for `seed` and admit it.
+
+        A seed that was finished before keeps the draw that its candidates were made with.
+        """
+        finished = self._checkpoints.finished(seed.seed_id) if seed is not None else None
+        neighbours = await self._memory.turn(
+            self._cursor, committed, chosen, seed if finished is None else None
+        )
+        if seed is None:
+            return
+        if finished is None:
+            draws = self._evolution.draw(seed.seed_id, neighbours)
+        else:
+            draws = [Drawn(candidate.pair, candidate.propensity) for candidate in finished]
+            neighbours = [Neighbour(**near) for near in finished[0].recalled or ()]
+            self._evolution.drawn_before(seed.seed_id, draws, neighbours)
+        self._decide()
+        self._admit(Admitted(seed, draws, neighbours), finished)
+
+    def _admit(self, admitted: Admitted, finished: list[Candidate] | None = None) -> None:
         stops = self._stopping.stops(self._next_number)
         self._window.append(admitted)
-        finished = self._checkpoints.finished(admitted.seed.seed_id)
         if finished is not None:
             admitted.task = asyncio.get_running_loop().create_future()
             admitted.task.set_result(finished)
@@ -210,18 +228,15 @@ class Coordinator:
         )
         self._ledger.add(candidates)
         self._cursor += 1
-        seed = next(feed, None)
-        neighbours = await self._memory.turn(self._cursor, admitted.seed, chosen, seed)
-        if seed is not None:
-            self._decide()
-            self._admit(Admitted(seed, self._evolution.draw(seed.seed_id, neighbours), neighbours))
+        await self._draw(admitted.seed, chosen, next(feed, None))
 
-    def _state(self) -> dict[str, Any]:
+    async def _save(self) -> None:
+        work = await self.worker.state()
+        await self._checkpoints.save(self._state(work))
+
+    def _state(self, work: WorkState) -> dict[str, Any]:
         return {
-            "fingerprint": fingerprint(self.config),
-            "seeds_sha256": self._scan.sha256,
-            "prompts": self._prompts,
-            "config": as_dict(self.config),
+            **self._first_state,
             "cursor": self._cursor,
             "pending": [admitted.state() for admitted in self._window],
             "evolution": self._evolution.state(),
@@ -229,6 +244,7 @@ class Coordinator:
             "stopping": self._stopping.state(),
             "ledger": self._ledger.state(),
             "seconds": self._seconds(),
+            "facts": self._run_facts(work),
         }
 
     def _broken(self) -> str:

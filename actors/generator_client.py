@@ -113,7 +113,8 @@ class GeneratorClient:
         except TimeoutError:
             return Refusal("TimeoutError", f"no answer within {request.deadline_s + GRACE_S:g} s", True)
         except (RayError, RayServeException) as error:
-            return Refusal(type(error).__name__, redacted(str(error)).strip().splitlines()[-1], True)
+            lines = redacted(str(error)).strip().splitlines() or ["no reason given"]
+            return Refusal(type(error).__name__, lines[-1], True)
 
 
 def backoff(request_id: str, attempt: int) -> float:

@@ -7,9 +7,10 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
-from ray.exceptions import ActorUnavailableError
+from ray.exceptions import ActorUnavailableError, RayTaskError
 
 from actors.memory import Commit
+from staragents.errors import StarAgentsError
 from staragents.evolution.policy import Neighbour
 from staragents.records import Seed
 
@@ -48,6 +49,10 @@ class MemoryClient:
             try:
                 async with asyncio.timeout(GRACE_S + self._timeout_s):
                     return await call()
+            except RayTaskError as error:
+                if isinstance(error.cause, StarAgentsError):
+                    raise error.cause from None
+                raise
             except ActorUnavailableError:
                 if time.monotonic() > give_up_at:
                     raise

@@ -24,6 +24,7 @@ class Progress:
     failed: int = 0
     rejected: int = 0
     recalled: int = 0
+    remembered: int = 0
     memory_failures: int = 0
     last_error: str = ""
 

@@ -12,12 +12,14 @@ from actors.memory_client import MemoryClient
 from actors.metrics import RunMetrics
 from actors.progress import Progress
 from staragents.config import Config
+from staragents.errors import StarAgentsError
 from staragents.evolution.policy import Neighbour
 from staragents.records import Candidate, Seed
 
 
 class Remembering:
-    """A run goes on without its bank: whatever fails here is counted and gives no neighbours."""
+    """A run goes on without a server's bank: whatever fails there is counted and gives no neighbours. A local
+    bank that fails ends the run, as its next draws would be others."""
 
     def __init__(self, config: Config, actor: Any | None, metrics: RunMetrics, progress: Progress) -> None:
         """`actor` is the MemoryActor's handle; without one nothing is remembered."""
@@ -41,16 +43,19 @@ class Remembering:
         self, cursor: int, seed: Seed | None, chosen: Candidate | None, next_seed: Seed | None
     ) -> list[Neighbour]:
         """Store who did well on `seed`, committed just before `cursor`, then ask who did well on instructions
-        like the one of `next_seed`."""
+        like the one of `next_seed`. Raises RunFailed if a local bank fails."""
         commits = [self._commit(cursor - 1, seed, chosen)] if seed is not None else []
         recall_for = next_seed if cursor >= self._warmup_seeds else None
         if self._client is None or (not commits and recall_for is None):
             return []
         started, outcome = time.monotonic(), "failed"
+        self._progress.remembered += sum(pair is not None for _, _, pair, _ in commits)
         try:
             found = await self._client.turn(commits, recall_for)
             outcome = "stored" if recall_for is None else "hit" if found else "miss"
             return found
+        except StarAgentsError:
+            raise
         except Exception as error:
             self._progress.memory_failures += 1
             if self._progress.memory_failures == 1:

@@ -16,6 +16,7 @@ from staragents.evolution.policy import Drawn, Neighbour
 from staragents.generation import Generation, GenerationRequest
 from staragents.language import SeedLanguages, load_identifier
 from staragents.messages import Conversation, with_exchange
+from staragents.printable import printable
 from staragents.records import Candidate, Seed
 from staragents.redaction import redacted
 from staragents.rejects import answer_problem, rewrite_problem
@@ -239,4 +240,6 @@ def _add(totals: dict[str, float] | dict[str, int] | None, key: str, amount: flo
 
 def _fail(candidate: Candidate, stage: str, agent: str, error: Exception) -> None:
     candidate.failed_stage, candidate.failed_agent = stage, agent
-    candidate.error_class, candidate.error_message = type(error).__name__, redacted(str(error))[:500]
+    # An error may quote what a model or server sent, and it goes to files and terminals.
+    message = printable(redacted(str(error))[:500])
+    candidate.error_class, candidate.error_message = type(error).__name__, message

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
 
 ROOT = Path(__file__).parents[1]
 TIMING = {"seconds", "stage_seconds"}

@@ -41,7 +41,7 @@ from staragents.config.loading import load_config
 from staragents.evolution.policy import Drawn, Neighbour
 from staragents.generation import Generation, GenerationRequest
 from staragents.records import Candidate, Seed
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
 from staragents.seeds.seed_file import SeedFile, SeedScan
 
 T = TypeVar("T")
@@ -96,7 +96,6 @@ def settings(folder: str, seeds: int, *overrides: str) -> Config:
 
 
 def make(config: Config, pools: dict[str, Any]) -> Coordinator:
-    RunDirectory(config.output.dir).create(config, resumes=False)
     # Only the loop is measured; the report of a run reads its shards once more, at the end.
     coordinator_module.write_results = lambda *_: {}  # type: ignore[assignment]
     client = GeneratorClient(pools, dict.fromkeys(pools, 2 * SLOTS), attempts=3)
@@ -104,7 +103,9 @@ def make(config: Config, pools: dict[str, Any]) -> Coordinator:
     worker = SeedWorker(config, client, *scorers, True)
     # As in a run: the driver reads all seeds first, and tells the coordinator what it found.
     scan = in_a_process(scanned, config.seeds)
-    return Coordinator(config, scan, worker, None, {})
+    run = RunDirectory(config.output.dir)
+    run.create(config, scan)
+    return Coordinator(config, scan, worker, None, {}, session="")
 
 
 def scanned(seeds: SeedsConfig) -> SeedScan:

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
+from cluster.console import safe_console
 from cluster.results import Result, Scored
 from staragents.config.loading import config_of
 from staragents.config.merging import Tree, over, parse_yaml, read_file, read_overrides
@@ -28,6 +27,7 @@ def optimise(
     larger: str | None = None,
     settings: Mapping[str, Any] | None = None,
     quiet: bool = False,
+    overwrite: bool = False,
     **sections: Mapping[str, Any],
 ) -> Result:
     """Rewrite, score, judge and choose, as `staragents run`; called again with the same, it resumes.
@@ -36,7 +36,7 @@ def optimise(
     iterable of mappings. `config` is a YAML file, unset the packaged small models. `models` and `agents`,
     mappings as in that file, replace what it has; other sections (`evolution`, `judge`, `memory`, ...) are
     laid over it, and so are `settings` by dotted key. `target` is the model that you will train, `larger` a
-    stronger one of its family.
+    stronger one of its family. `overwrite` throws away first what `output` holds.
 
     Raises BadInput with every problem, RunFailed with all finished work saved. A first Ctrl-C (or the stop
     button of a notebook) finishes and saves the seeds in work: then `Result.finished` is False.
@@ -59,7 +59,7 @@ def optimise(
     tree = over(tree, {"seeds": {"path": _file_of(dataset, Path(output))}, "output": {"dir": str(output)}})
     if problems:
         raise BadInput(problems)
-    outcome = run(config_of(tree), Watcher(Console(stderr=True), quiet=quiet))
+    outcome = run(config_of(tree), Watcher(safe_console(stderr=True), quiet=quiet), overwrite)
     return Result(Path(output), outcome.summary)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from actors.yardstick import Yardstick
 from cluster.demand import demand_of
 from cluster.generators import generator_client
-from cluster.optimise import Outcome, carry_out, prepare_models, work_of
+from cluster.optimise import Outcome, carry_out, prepare_models
 from cluster.panel import Watcher
 from cluster.pools import running_memory, running_pools
 from cluster.ray_session import ray_session
@@ -24,9 +24,10 @@ from staragents.comparison.page import page_of
 from staragents.comparison.variant import Variant
 from staragents.config import Config
 from staragents.config.loading import fingerprint
-from staragents.errors import BadInput
 from staragents.generation_cache import GenerationCache
-from staragents.run_directory import RunDirectory
+from staragents.run.work import finish, work_of
+from staragents.run_directory.run_directory import RunDirectory
+from staragents.run_directory.run_lock import command_lock
 from staragents.seeds.seed_file import SeedFile, SeedScan
 
 RESULT = "compare.json"
@@ -68,11 +69,14 @@ class Comparing:
         scan = SeedFile(self._config.seeds).scan()
         for variant in self._variants:
             work_of(variant.config, scan)
+        with command_lock(self._folder, "--output"):
+            return self._run_or_known(scan)
+
+    def _run_or_known(self, scan: SeedScan) -> Comparison:
         identity = self._identity(scan)
         if (known := self._known(identity)) is not None:
             self._watcher.say(f"{self._folder} holds this comparison already")
             return known
-        self._make_folder()
         with ray_session(demand_of(self._config)):
             prepare_models([variant.config for variant in self._variants], self._watcher)
             self._watcher.say("loading models (a vLLM engine takes about a minute on a CPU)")
@@ -96,17 +100,17 @@ class Comparing:
         return budget
 
     def _run(self, variant: Variant, scan: SeedScan, pools: Pools) -> Outcome:
-        work = work_of(variant.config, scan)
-        if work.summary is not None:
-            self._watcher.say(f"{variant.name}: finished already")
-            return Outcome(work.summary, interrupted=False)
-        self._watcher.say(f"{variant.name}: {scan.seeds} seeds, {work.done} done before")
-        work.run.create(variant.config, work.resumes)
-        with running_memory(variant.config, work.run.name) as memory:
-            own = dataclasses.replace(
-                pools, run_name=work.run.name, memory=memory.ready() if memory else None
-            )
-            outcome = carry_out(work, own, self._watcher, self._cache)
+        run = RunDirectory(variant.config.output.dir)
+        with run.claimed() as session:
+            work = work_of(variant.config, scan)
+            if (summary := finish(work)) is not None:
+                self._watcher.say(f"{variant.name}: finished already")
+                return Outcome(summary, interrupted=False)
+            self._watcher.say(f"{variant.name}: {scan.seeds} seeds, {work.done} done before")
+            run.create(variant.config, scan)
+            with running_memory(variant.config, run.name) as memory:
+                own = dataclasses.replace(pools, run_name=run.name, memory=memory.ready() if memory else None)
+                outcome = carry_out(work, session, own, self._watcher, self._cache)
         if outcome.interrupted:
             raise Interrupted
         return outcome
@@ -141,8 +145,9 @@ class Comparing:
             warnings=warnings_for(rows, scan.seeds, budget, self._judge == self._config.judge.model),
         )
         folder = RunDirectory(self._folder)
-        folder.write_json(RESULT, result.as_dict())
+        # The JSON last: with it the comparison is finished.
         folder.write("compare.html", page_of(result))
+        folder.write_json(RESULT, result.as_dict())
         return result
 
     def _known(self, identity: str) -> Comparison | None:
@@ -161,9 +166,3 @@ class Comparing:
         ]
         decisive = [variants, self._reference.name, self._tokens, self._judge, scan.sha256]
         return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()
-
-    def _make_folder(self) -> None:
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise BadInput(f"--output: can't write to {self._folder}: {error.strerror}") from error

@@ -30,6 +30,7 @@ class CoordinatorActor(Coordinator):
         pools: Pools,
         workers: list[str],
         facts: dict[str, Any],
+        session: str,
         cache: Path | None,
     ) -> None:
         """Without names of `workers` it works on the seeds itself."""
@@ -43,7 +44,7 @@ class CoordinatorActor(Coordinator):
             else SeedWorkerActor(config, pools, cache)
         )
         memory = ray.get_actor(pools.memory) if pools.memory else None
-        super().__init__(config, scan, self._workers, memory, facts)
+        super().__init__(config, scan, self._workers, memory, facts, session)
         self._desk = Desk()
 
     async def status(self) -> dict[str, Any]:

@@ -10,10 +10,10 @@ from pathlib import Path
 import click
 
 import staragents
+from cluster.terminal import LogFormatter, say
 from cluster.verbs import Verbs
 from staragents import environment
 from staragents.errors import INTERRUPTED, StarAgentsError
-from staragents.printable import printable
 from staragents.redaction import guard_logs, redacted
 
 LONGEST_REASON = 500
@@ -39,11 +39,9 @@ def cli(verbose: bool, debug: bool) -> None:
     if debug:
         environment.set_debug()
     guard_logs()
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
+    shown = logging.StreamHandler(sys.stderr)
+    shown.setFormatter(LogFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[shown])
     for noisy in ("httpx", "httpx2", "ray", "sentence_transformers"):
         logging.getLogger(noisy).setLevel(logging.INFO if verbose else logging.ERROR)
 
@@ -67,26 +65,26 @@ def main() -> None:
         code = cli.main(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except click.UsageError as error:
-        click.echo(f"error: {redacted(error.format_message())}", err=True)
+        say(f"error: {redacted(error.format_message())}", err=True)
         if error.ctx is not None:
-            click.echo(f"see {error.ctx.command_path} --help", err=True)
+            say(f"see {error.ctx.command_path} --help", err=True)
         sys.exit(2)
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
     except StarAgentsError as error:
         if environment.debug():
-            click.echo(redacted(traceback.format_exc()), err=True)
+            say(redacted(traceback.format_exc()), err=True)
         for line in str(error).split("\n"):
-            click.echo(f"error: {printable(line)}", err=True)
+            say(f"error: {line}", err=True)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         sys.exit(INTERRUPTED)
     except Exception as error:
         if environment.debug():
-            click.echo(redacted(traceback.format_exc()), err=True)
-        reason = printable(redacted(" ".join(str(error).split()))[:LONGEST_REASON])
-        click.echo(f"error: unexpected {type(error).__name__}: {reason}", err=True)
+            say(redacted(traceback.format_exc()), err=True)
+        reason = redacted(" ".join(str(error).split()))[:LONGEST_REASON]
+        say(f"error: unexpected {type(error).__name__}: {reason}", err=True)
         click.echo("this should not happen: please report it with what --debug shows", err=True)
         sys.exit(1)
 

@@ -14,7 +14,7 @@ from staragents.config import Config
 from staragents.config.loading import as_dict, changed_keys, news, with_overrides
 from staragents.config.tree import Key, different, leaves, matches_any
 from staragents.errors import BadInput
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
 
 LIVE = (
     "agents.**", "filters.**", "run.**", "models.*.price_in", "models.*.price_out", "models.*.price_gpu_hour",

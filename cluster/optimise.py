@@ -15,7 +15,6 @@ from typing import Any
 import ray
 from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutError, RayTaskError
 
-from actors.finish import write_filtered_again
 from cluster.clean_up import kill_named
 from cluster.coordinator_actor import coordinator_name
 from cluster.demand import demand_of
@@ -30,11 +29,11 @@ from staragents.agents import history_notes
 from staragents.config import Config
 from staragents.config.loading import fingerprint
 from staragents.environment import ray_address
-from staragents.errors import BadInput, RunFailed, StarAgentsError
+from staragents.errors import RunFailed, StarAgentsError
 from staragents.packaged_models import resolve_model
-from staragents.run_directory import RunDirectory
+from staragents.run.work import Left, Work, finish, work_of
+from staragents.run_directory.run_directory import RunDirectory
 from staragents.seeds.seed_file import SeedFile, SeedScan
-from staragents.stopping import stopped_before
 
 logger = logging.getLogger(__name__)
 
@@ -51,88 +50,70 @@ class Outcome:
     interrupted: bool
 
 
-@dataclass(frozen=True)
-class Work:
-    """What is left to do of a run. `summary` is that of a run with nothing left."""
-
-    config: Config
-    scan: SeedScan
-    run: RunDirectory
-    resumes: bool
-    done: int
-    summary: dict[str, Any] | None
-
-
-def work_of(config: Config, scan: SeedScan) -> Work:
-    """Compare a config with its run directory. Raises BadInput if they don't belong together."""
-    run = RunDirectory(config.output.dir)
-    resumes = run.check(config)
-    state = run.state()
-    if state is None:
-        return Work(config, scan, run, resumes, 0, None)
-    if state["seeds_sha256"] != scan.sha256:
-        raise BadInput(f"seeds.path: {config.seeds.path} has changed since the run in {run.path} began")
-    ended = state["cursor"] == scan.seeds or stopped_before(config.run, state) is not None
-    return Work(config, scan, run, resumes, state["cursor"], run.summary() if ended else None)
-
-
-def optimise(config: Config, watcher: Watcher) -> Outcome:
-    """Run or resume `config`.
+def optimise(config: Config, watcher: Watcher, overwrite: bool = False) -> Outcome:
+    """Run or resume `config`; with `overwrite` throw away first what its run directory holds.
 
     Raises BadInput, with nothing written, before any model is loaded; RunFailed later, with all finished work
     saved; KeyboardInterrupt at the second Ctrl-C.
     """
-    work = work_of(config, SeedFile(config.seeds).scan())
-    if work.summary is not None:
-        if (summary := write_filtered_again(work.run, config, work.scan)) is not None:
-            watcher.say(
-                f"{work.run.path} is finished; its dataset is written again, as filters.* have changed"
-            )
+    scan = SeedFile(config.seeds).scan()
+    run = RunDirectory(config.output.dir)
+    with run.claimed() as session:
+        if overwrite:
+            run.discard()
+        work = work_of(config, scan)
+        if work.left is Left.nothing:
+            watcher.say(f"{run.path} is finished already: {work.done} of {scan.seeds} seeds")
+        elif work.left is Left.results:
+            watcher.say(f"{run.path}: {work.done} of {scan.seeds} seeds are done; writing the results")
+        if (summary := finish(work)) is not None:
             return Outcome(summary, interrupted=False)
-        watcher.say(f"{work.run.path} is finished already: {work.done} of {work.scan.seeds} seeds")
-        return Outcome(work.summary, interrupted=False)
+        return _with_models(work, session, watcher)
+
+
+def _with_models(work: Work, session: str, watcher: Watcher) -> Outcome:
+    config, run = work.config, work.run
     watcher.seeds(work.scan, work.done)
     if work.scan.with_system or work.scan.multi_turn:
         for note in history_notes(config):
             watcher.say(note)
-    if news := work.run.news(config):
+    if news := run.news(config):
         watcher.say(f"new since the run was last here: {', '.join(news)}")
     with ray_session(demand_of(config)):
-        work.run.create(config, work.resumes)
+        run.create(config, work.scan)
         if ray_address():
-            watcher.say(
-                f"on this cluster the run's name is {work.run.name}: staragents status {work.run.name}"
-            )
+            watcher.say(f"on this cluster the run's name is {run.name}: staragents status {run.name}")
         prepare_models([config], watcher)
         watcher.say("loading models (a vLLM engine takes about a minute on a CPU)")
-        with running_pools(config, work.run.name) as pools:
-            return carry_out(work, pools, watcher)
+        with running_pools(config, run.name) as pools:
+            return carry_out(work, session, pools, watcher)
 
 
-def carry_out(work: Work, pools: Pools, watcher: Watcher, cache: Path | None = None) -> Outcome:
-    """Do the work on pools that are up, the run directory being made. Raises RunFailed, KeyboardInterrupt."""
+def carry_out(work: Work, session: str, pools: Pools, watcher: Watcher, cache: Path | None = None) -> Outcome:
+    """Do the work on pools that are up; `session` holds the run directory, which is made. Raises RunFailed,
+    KeyboardInterrupt."""
     run = work.run
     with (
         announced(run),
         LiveConfig(work.config, pools, run) as live,
         Scaling(live, watcher.say) as scaling,
     ):
-        outcome = _coordinate(work, live, scaling, watcher, cache)
+        outcome = _coordinate(work, session, live, scaling, watcher, cache)
         while live.changed and not outcome.interrupted and not outcome.summary["run"]["finished"]:
-            run.create(live.config, resumes=True)
+            run.create(live.config, work.scan)
             watcher.say("going on with what has changed")
-            outcome = _coordinate(work, live, scaling, watcher, cache)
+            outcome = _coordinate(work, session, live, scaling, watcher, cache)
         return outcome
 
 
 def _coordinate(
-    work: Work, live: LiveConfig, scaling: Scaling, watcher: Watcher, cache: Path | None
+    work: Work, session: str, live: LiveConfig, scaling: Scaling, watcher: Watcher, cache: Path | None
 ) -> Outcome:
     """Have one coordinator work until it is done or drained."""
     live.changed = False
     config, pools, scan = live.config, live.pools, work.scan
     with running_workers(config, pools, cache) as workers:
-        coordinator = start_coordinator(config, scan, pools, workers, _facts(config, scan), cache)
+        coordinator = start_coordinator(config, scan, pools, workers, _facts(config, scan), session, cache)
         try:
             scaling.attend(coordinator)
             return _follow(work.run, coordinator, live, watcher)
@@ -149,7 +130,8 @@ def _follow(run: RunDirectory, coordinator: Any, live: LiveConfig, watcher: Watc
             summary = watcher.follow(coordinator, coordinator.run.remote())
             return Outcome(summary, watcher.draining)
         except (ActorDiedError, ActorUnavailableError) as error:
-            before, saved = saved, (run.state() or {"cursor": 0})["cursor"]
+            state = run.state()
+            before, saved = saved, state["cursor"] if state is not None else 0
             deaths = deaths + 1 if saved == before else 1
             if deaths == COORDINATOR_TRIES:
                 raise RunFailed(f"the coordinator died {deaths} times at seed {saved}: {error}") from error

@@ -17,6 +17,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from cluster.console import safe_console
 from staragents.prices import amount
 from staragents.seeds.seed_file import SeedScan
 
@@ -151,4 +152,4 @@ def panel(status: dict[str, Any], hint: str = "Ctrl-C saves and stops") -> Panel
 
 def make_console(to_stderr: bool) -> Console:
     """Progress goes to standard error when standard output is for machines."""
-    return Console(file=sys.stderr if to_stderr else sys.stdout, soft_wrap=True)
+    return safe_console(file=sys.stderr if to_stderr else sys.stdout, soft_wrap=True)

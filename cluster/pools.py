@@ -23,7 +23,7 @@ from cluster.seed_worker_actor import Pools
 from staragents.config import Config
 from staragents.errors import RunFailed
 from staragents.packaged_models import resolve_model
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
 from staragents.seeds.seed_file import SeedScan
 
 CLOSE_S = 10.0
@@ -99,10 +99,11 @@ def start_coordinator(
     pools: Pools,
     workers: list[str],
     facts: dict[str, Any],
+    session: str,
     cache: Path | None,
 ) -> Any:
-    """The named actor of the run; not detached, so that it goes when the driver goes. `cache` is a file of
-    generations that it shares with other runs."""
+    """The named actor of the run; not detached, so that it goes when the driver goes. `session` is the id
+    with which the driver holds the run directory; `cache` is a file of generations that runs share."""
     return (
         ray.remote(CoordinatorActor)
         .options(
@@ -113,7 +114,7 @@ def start_coordinator(
             runtime_env={"env_vars": {"RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0"}},
             scheduling_strategy=_beside_the_driver(),
         )
-        .remote(config, scan, pools, workers, facts, cache)
+        .remote(config, scan, pools, workers, facts, session, cache)
     )
 
 

@@ -22,7 +22,7 @@ from cluster.ray_session import NAMESPACE, join
 from staragents.environment import ray_address
 from staragents.errors import BadInput, RunFailed
 from staragents.printable import printable
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
 
 SESSION = ".session.json"
 """Where the Ray of a run can be joined; there as long as its driver is."""

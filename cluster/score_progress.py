@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from types import TracebackType
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from cluster.console import safe_console
 
 LINE_EVERY_S = 30.0
 
@@ -15,7 +16,7 @@ class ScoreProgress:
     """Rate and remaining time are of the rows scored by this process."""
 
     def __init__(self) -> None:
-        self.console = Console(stderr=True, soft_wrap=True)
+        self.console = safe_console(stderr=True, soft_wrap=True)
         self._rows = self._done = self._before = 0
         self._started = self._shown = time.monotonic()
         self._bar = Progress(

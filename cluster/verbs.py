@@ -11,8 +11,8 @@ from staragents.config.merging import nearest
 from staragents.errors import BadInput
 
 VERBS = (
-    "init", "run", "preview", "validate", "doctor", "plan", "status", "scale", "change", "score", "report",
-    "diagnose", "explain", "export", "compare", "replay", "memory", "completion",
+    "init", "run", "preview", "validate", "doctor", "plan", "status", "scale", "change", "repair", "score",
+    "report", "diagnose", "explain", "export", "compare", "replay", "memory", "completion",
 )  # fmt: skip
 """In the order in which `--help` shows them; `cluster.commands.X` has a command X."""
 

@@ -12,6 +12,7 @@ from staragents.generation import GenerationRequest, Sampling
 from staragents.messages import Conversation, Message
 from staragents.prompt_templates import Prompt, PromptTemplate, load_prompt, prompt_path
 from staragents.records import Seed, stable_id, stable_seed
+from staragents.untrusted_text import as_part, as_turn
 
 KEEP = "keep"
 """The prompt of an instruction agent that leaves instructions as they are and needs no model."""
@@ -47,8 +48,7 @@ class InstructionAgent:
         """Ask for a new instruction; the turns before it are shown as text."""
         if self.template is None:
             raise ValueError(f"{self.name} keeps instructions: there is no rewrite to ask for")
-        history = history_text(self.context(seed))
-        prompt = self.template.render(instruction=seed.instruction, history=history)
+        prompt = _rendered(self.template, seed.instruction, self.context(seed), self.chat)
         stage = _Stage("rewrite", candidate_id, run_seed, deadline_s)
         return _request(prompt, prompt.turns, self.chat, self.sampling, stage)
 
@@ -71,7 +71,7 @@ class ResponseAgent:
         self, context: Conversation, instruction: str, candidate_id: str, run_seed: int, deadline_s: float
     ) -> GenerationRequest:
         """Ask for the answer to an instruction that follows `context`: system prompt and earlier turns."""
-        prompt = self.template.render(instruction=instruction, history=history_text(context))
+        prompt = _rendered(self.template, instruction, context, self.chat)
         stage = _Stage("answer", candidate_id, run_seed, deadline_s)
         return _request(prompt, _continued(prompt.turns, context), self.chat, self.sampling, stage)
 
@@ -161,8 +161,14 @@ def candidate_id(seed: Seed, pair: str) -> str:
 
 
 def history_text(context: Conversation) -> str:
-    """Turns as text, for prompts that show them and for base models."""
-    return "\n".join(f"{turn.role.capitalize()}: {turn.content}" for turn in context)
+    """Turns as text, for prompts that show them and for base models. No turn can pose as two."""
+    return "\n".join(f"{turn.role.capitalize()}: {as_part(turn.content)}" for turn in context)
+
+
+def _rendered(template: PromptTemplate, instruction: str, context: Conversation, chat: bool) -> Prompt:
+    """An instruction is a turn of a chat, or a part of the one text that a base model continues."""
+    shown = as_turn(instruction) if chat else as_part(instruction)
+    return template.render(instruction=shown, history=history_text(context))
 
 
 # "Sure! Here's a rewritten version of the instruction:"
@@ -259,6 +265,7 @@ def _continued(turns: Conversation, context: Conversation) -> Conversation:
     System texts are joined, the seed's first: there may be only one. Examples come before the conversation,
     so that the instruction still follows the turns that it continues.
     """
+    context = tuple(Message(turn.role, as_turn(turn.content)) for turn in context)
     system = [turn.content for turn in (*context, *turns) if turn.role == "system"]
     spoken = [turn for turn in turns if turn.role != "system"]
     earlier = [turn for turn in context if turn.role != "system"]

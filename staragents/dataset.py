@@ -16,7 +16,7 @@ from staragents.config import Config, Fallback
 from staragents.filters.row_filters import RowFilters
 from staragents.messages import as_dicts
 from staragents.records import CANDIDATE_SCHEMA, MISALIGNED, Candidate
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
 from staragents.seeds.seed_file import SeedFile
 
 ROWS_PER_GROUP = 1024

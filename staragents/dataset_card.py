@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from staragents.config import Config, FilterAction
 from staragents.packaged_models import PACKAGED
+from staragents.printable import one_line, printable
 from staragents.report.saved_run import REFERENCE, SavedRun
 from staragents.report.wording import number, share
 
@@ -87,7 +88,7 @@ def write_card(run_dir: str | Path) -> Path:
 
     Raises BadInput if the folder is not a run directory that came as far as its summary.
     """
-    run = SavedRun.open(run_dir)
+    run = SavedRun.read(run_dir)
     # Or the hub would take every Parquet file in the folder for one dataset.
     configs = [
         {"config_name": "default", "data_files": "dataset.parquet"},
@@ -126,7 +127,7 @@ def card_text(run: SavedRun, contents: Contents) -> str:
         filters=list(_filters(run)),
         models=list(models_of(run.config)),
         fence=Markup(_fence(run.config_text)),
-        config_text=Markup(run.config_text.rstrip()),
+        config_text=Markup(printable(run.config_text.rstrip())),
     )
 
 
@@ -147,7 +148,7 @@ def _filters(run: SavedRun) -> Iterator[tuple[str, str, int]]:
 
 def markdown(text: object) -> Markup:
     """Any text as one line of Markdown that only shows it: no tag, link, image or new table cell."""
-    line = " ".join(str(text).split())
+    line = one_line(str(text))
     escaped = re.sub(r"([\\`*_{}\[\]()#!|~@$])", r"\\\1", html.escape(line, quote=False))
     # Bare addresses become links too.
     return Markup(re.sub(r"(?i)(www)\.", r"\1\\.", escaped.replace("://", "\\://")))
@@ -187,10 +188,11 @@ def _kind(model: str, library: str) -> str:
 
 def _header(run: SavedRun, contents: Contents) -> str:
     header: dict[str, Any] = {
-        "pretty_name": run.title,
+        "pretty_name": one_line(run.title),
         # ISO 639-2 for undetermined: nothing here looks at the language of the seeds.
         "language": ["und"],
-        "license": run.config.output.licence,
+        # On one line, as a line `---` would end the header for whoever reads it without YAML.
+        "license": one_line(run.config.output.licence),
         "task_categories": ["text-generation"],
         "size_categories": [next((name for limit, name in SIZES if contents.rows < limit), LARGEST)],
         "tags": ["instruction-tuning", "synthetic", "staragents"]

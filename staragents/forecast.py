@@ -9,7 +9,7 @@ from typing import Any
 from staragents.config import Config
 from staragents.errors import BadInput
 from staragents.prices import Bill, Prices, amount
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from staragents.messages import Conversation
+from staragents.storable import storable
+
+# Above 0 by no more than rounding; below it, what a float holds.
+_LOGPROBS = (-1e308, 0.01)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +39,26 @@ class GenerationRequest:
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprobs:
-    """A generated token's text and the most likely alternatives there, log-probabilities in nats."""
+    """A generated token's text and the most likely alternatives there, log-probabilities in nats.
+
+    An alternative whose number is no log-probability (NaN, above 0, a string) is left out, whoever gave it.
+    """
 
     text: str
     top: dict[str, float] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if not all(map(_is_logprob, self.top.values())):
+            known = {text: value for text, value in self.top.items() if _is_logprob(value)}
+            object.__setattr__(self, "top", known)
+
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """What an engine answered. `seconds` is the time the engine held the request."""
+    """What an engine answered. `seconds` is the time the engine held the request.
+
+    `text` is storable, whatever the engine wrote.
+    """
 
     text: str
     finish_reason: Literal["stop", "length"]
@@ -50,6 +66,9 @@ class Generation:
     tokens_out: int
     seconds: float
     logprobs: tuple[TokenLogprobs, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", storable(self.text))
 
 
 class Engine(Protocol):
@@ -69,3 +88,9 @@ class Engine(Protocol):
 
     async def stop(self) -> None:
         """Free what the engine holds, its child processes included."""
+
+
+def _is_logprob(value: Any) -> bool:
+    least, most = _LOGPROBS
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and (least <= value <= most or value == -math.inf)

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import math
 import re
+from base64 import b32encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from hashlib import blake2b
 from typing import Any, Literal, cast
 
 from staragents.agents import history_text
 from staragents.config import JudgeConfig, ModelConfig, Verdicts
 from staragents.generation import Generation, GenerationRequest, Sampling, TokenLogprobs
-from staragents.messages import Conversation
+from staragents.messages import Conversation, as_dicts
 from staragents.prompt_templates import PROMPTS, PromptTemplate, read_prompt
-from staragents.records import stable_id, stable_seed
-from staragents.rejects import CONTROL_TOKENS
+from staragents.records import stable_seed
+from staragents.storable import storable
+from staragents.untrusted_text import as_earlier_turns, as_evidence
 
 Label = Literal["A", "B", "tie"]
 LABELS: tuple[Label, ...] = ("A", "B", "tie")
@@ -79,8 +82,8 @@ def judge_requests(
     Nothing but the position differs between the two, so that a position bias cancels. Another attempt has
     another fence, as a greedy judge would only repeat itself on the same text.
     """
-    fence = "data" + stable_id(str(run_seed), candidate_id, "judge", str(attempt))[:4]
-    sides = [_side(conversation, fence, config) for conversation in (candidate, baseline)]
+    fence = _fence(candidate, baseline, f"{run_seed} {candidate_id} {attempt}")
+    sides = [_side(conversation, config) for conversation in (candidate, baseline)]
     orders = [("ab", sides)]
     if config.both_orders:
         orders.append(("ba", sides[::-1]))
@@ -89,7 +92,7 @@ def judge_requests(
         prompt = _template().render(
             compare=config.compare.value,
             fence=fence,
-            history=_shown(history_text(candidate[:-2]), fence, config.max_text_chars // 3),
+            history=as_earlier_turns(_cut(history_text(candidate[:-2]), config.max_text_chars // 3)),
             a=a,
             b=b,
             reason=config.reason,
@@ -131,40 +134,45 @@ def _schema(config: JudgeConfig) -> dict[str, Any]:
     }
 
 
-def _side(conversation: Conversation, fence: str, config: JudgeConfig) -> dict[str, str]:
+def _fence(candidate: Conversation, baseline: Conversation, question: str) -> str:
+    """A name of 128 bits that no text in it can hold: it depends on every character of all of them, so that
+    to write it into one changes it. It is the same for both orders, and wherever the run is repeated."""
+    texts = sorted(json.dumps(as_dicts(conversation)) for conversation in (candidate, baseline))
+    digest = blake2b(json.dumps([question, *texts]).encode(), digest_size=16).digest()
+    return "data" + b32encode(digest).decode().rstrip("=").lower()
+
+
+def _side(conversation: Conversation, config: JudgeConfig) -> dict[str, str]:
     """A third of the room is for the instruction and the rest for the response, on both sides alike."""
     instruction, response = conversation[-2:]
     third = config.max_text_chars // 3
     return {
-        "instruction": _shown(instruction.content, fence, third),
-        "response": _shown(response.content, fence, config.max_text_chars - third),
+        "instruction": as_evidence(_cut(instruction.content, third)),
+        "response": as_evidence(_cut(response.content, config.max_text_chars - third)),
     }
 
 
-_VERDICT_LIKE = re.compile(r"""\[\[\s*(A|B|C|tie)\s*\]\]|["']?(\bverdict\b)["']?\s*[:=]""", re.IGNORECASE)
-
-
-def _shown(text: str, fence: str, limit: int) -> str:
-    """A text as data: cut in the middle, and without strings that look like our fence, a verdict or the end
-    of the judge's turn, which could steer it."""
+def _cut(text: str, limit: int) -> str:
+    """The text without its middle if it is too long. To be made harmless afterwards: ends that meet could
+    form what neither held."""
     text = text.strip()
-    if len(text) > limit:
-        text = f"{text[: limit // 2]} [...] {text[len(text) - limit // 2 :]}"
-    text = CONTROL_TOKENS.sub(lambda found: f"{found[0][0]} {found[0][1:]}", text)
-    text = text.replace(fence, "data")
-    return _VERDICT_LIKE.sub(lambda found: found[1] or f"{found[2]} ", text)
+    if len(text) <= limit:
+        return text
+    return f"{text[: limit // 2]} [...] {text[len(text) - limit // 2 :]}"
 
 
 _WRITTEN_VERDICT = re.compile(
     r"""verdict["'*]*\s*[:=]["'*\s]*(?P<json>A|B|tie)\b|\[\[\s*(?P<square>A|B|C|tie)\s*\]\]""", re.IGNORECASE
 )
+# Quotes within a JSON string are escaped: this is a key of the answer itself and nothing that it quotes.
+_JSON_VERDICT = re.compile(r"""(?<!\\)"verdict"\s*:\s*"(?P<json>A|B|tie)\b""", re.IGNORECASE)
 _BARE_VERDICT = re.compile(r"""\W*(?P<bare>A|B|tie)\W*""", re.IGNORECASE)
 
 
 def parse_verdict(generation: Generation, config: JudgeConfig) -> OrderVerdict | None:
     """The verdict in what the judge wrote, JSON or not; None if there is none. Never raises.
 
-    The last mention counts: a reason may quote labels before it.
+    An object's own `verdict` counts, else the last mention: a reason may quote labels before it.
     """
     text = generation.text
     found = _written(text)
@@ -197,7 +205,9 @@ def combine(verdicts: Sequence[OrderVerdict | None], config: JudgeConfig) -> Ver
 
 
 def _written(text: str) -> re.Match[str] | None:
-    mentions = list(_WRITTEN_VERDICT.finditer(text))
+    is_object = text.lstrip().startswith("{")
+    mentions = list(_JSON_VERDICT.finditer(text)) if is_object else []
+    mentions = mentions or list(_WRITTEN_VERDICT.finditer(text))
     return mentions[-1] if mentions else _BARE_VERDICT.fullmatch(text)
 
 
@@ -214,7 +224,8 @@ def _reason(text: str, found: re.Match[str]) -> str:
     try:
         answer = json.loads(text)
         if isinstance(answer, dict) and isinstance(answer.get("reason"), str):
-            return answer["reason"].strip()
+            # The judge may have escaped in its JSON what its own text can't hold.
+            return storable(answer["reason"]).strip()
     except (ValueError, RecursionError):
         pass
     return text[: found.start()].strip(" \n{\"',")

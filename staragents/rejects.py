@@ -13,9 +13,11 @@ from functools import cache
 from staragents.generation import Generation
 from staragents.language import SeedLanguages
 from staragents.prompt_templates import load_prompt, shipped_prompts
+from staragents.storable import REPLACEMENT
 
 REASONS = {
     "empty": "there is no text",
+    "damaged": "a character is broken (U+FFFD stands for it), and none is in the seed",
     "cut_off": "it reached max_tokens, so its end is missing",
     "refusal": "the model declined instead of doing the work",
     "prompt_leak": "words of our own prompt or of a chat template stand in it",
@@ -46,6 +48,8 @@ def rewrite_problem(
         return "empty"
     if generation.finish_reason == "length":
         return "cut_off"
+    if REPLACEMENT in rewritten and REPLACEMENT not in seed_instruction:
+        return "damaged"
     if is_refusal(rewritten):
         return "refusal"
     if _leaks(rewritten, seed_instruction, _REWRITE_MARKERS) or _example_phrases() & set(_phrases(rewritten)):
@@ -77,12 +81,14 @@ def answer_problem(
     """Why an answer is no data, as one of REASONS, or None if it is usable.
 
     `instruction` is what was answered; `languages`, if they are to be kept, those of the seed. A refusal, a
-    loop or an echo is allowed if the seed's own response is one: some data teaches exactly that.
+    loop, an echo or a broken character is allowed if the seed's own response has it: some data teaches that.
     """
     if not answer.strip():
         return "empty"
     if generation.finish_reason == "length":
         return "cut_off"
+    if REPLACEMENT in answer and REPLACEMENT not in instruction + seed_response:
+        return "damaged"
     if is_refusal(answer) and not is_refusal(seed_response):
         return "refusal"
     if _leaks(answer, instruction, _ANSWER_MARKERS):
@@ -154,9 +160,8 @@ _REFUSALS = [
     )
 ]
 
+# A narrower set than untrusted_text's: a reject loses work, where a space put into good text does no harm.
 _CONTROL = r"<[|\uff5c][^<>\n]{1,30}[|\uff5c]>|</?s>|\[/?INST\]|<(?:start|end)_of_turn>|<unused\d+>"
-CONTROL_TOKENS = re.compile(_CONTROL)
-"""What chat templates mark turns with: a tokenizer would read these in a text as the end of a turn."""
 
 _REWRITE_MARKERS = re.compile(
     rf"{_CONTROL}|\b(?:new|rewritten|revised|given|original|last) instructions?\b"
@@ -170,13 +175,22 @@ _ANSWER_MARKERS = re.compile(
 )
 
 
+# Struck-out text of HTML, and a tag that is written about. A model that leaks its tokens wraps all its text.
+_STRUCK = re.compile(r"<s>[^<>\n]{1,200}</s>|`</?s>`")
 _EDGES = re.compile(r"^\W+|\W+$")
 
 
 def _leaks(text: str, source: str, markers: re.Pattern[str]) -> bool:
     """A marker stands in the text though not in what the text was made from."""
     known = source.casefold()
-    return any(_EDGES.sub("", match[0].casefold()) not in known for match in markers.finditer(text))
+    text = text if _STRUCK.fullmatch(text.strip()) else _STRUCK.sub(" ", text)
+    return any(_core(match[0].casefold()) not in known for match in markers.finditer(text))
+
+
+def _core(marker: str) -> str:
+    """A marker without what stands round it in the text; the `s` of `</s>` alone is in every text."""
+    core = _EDGES.sub("", marker)
+    return core if len(core) > 1 else marker
 
 
 PHRASE_WORDS = 8

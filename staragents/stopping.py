@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -118,7 +119,7 @@ class StopRules:
         )
 
 
-def stopped_before(run: RunConfig, state: dict[str, Any]) -> Stop | None:
+def stopped_before(run: RunConfig, state: Mapping[str, Any]) -> Stop | None:
     """The rule that ended the run with this saved state, if it would end it again."""
     if saved := state.get("stopping"):
         rules = StopRules(run)

@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
-import openai
-from openai.types import Completion
-from openai.types.chat import ChatCompletion
+import httpx2
 
+from actors.engines.http_client import BadAnswer, HttpClient, Reply
+from actors.engines.openai_answers import ContentFiltered, most_bytes, parsed, read_generation
+from actors.engines.retry_after import retry_after
 from staragents.config import ModelConfig
 from staragents.environment import secret
 from staragents.errors import EngineDead, EngineError, PromptTooLong
-from staragents.generation import Generation, GenerationRequest, Sampling, TokenLogprobs
+from staragents.generation import Generation, GenerationRequest, Sampling
 from staragents.messages import Message, as_dicts
+from staragents.printable import printable
 
 logger = logging.getLogger(__name__)
 
@@ -26,17 +26,23 @@ PROBE_DEADLINE_S = 60.0
 PROBE_PAUSE_S = 2.0
 # A server that asks for more is as good as away.
 LONGEST_PAUSE_S = 60.0
+LONGEST_LINE = 300
 TOO_LONG = ("context length", "context_length", "context size", "maximum model length", "too many tokens")
+# The client errors (4xx) that may be over at the next try; the others call the request wrong. Those of key
+# and model are among them: a gateway that answers so once in a while must not fail rows, and if it stays,
+# the share of failed candidates ends the run.
+PASSING = (401, 403, 404, 408, 409, 421, 423, 425, 429)
+MOVED = (301, 308)
 
 
 class RequestRefused(EngineError):
-    """The server calls this request wrong; it would do so again."""
+    """The server will not answer this request, and would not the next time."""
 
     retryable = False
 
 
 class OpenAIEngine:
-    """Retries belong to the coordinator, so the client makes none.
+    """Retries belong to the coordinator, so none is made here.
 
     What the server says reaches errors and logs without the key, which some servers repeat.
     """
@@ -45,17 +51,21 @@ class OpenAIEngine:
 
     def __init__(self, config: ModelConfig) -> None:
         self.config = config
-        self._key = secret(config.api_key_env) if config.api_key_env else None
-        self._client = openai.AsyncOpenAI(
-            api_key=self._key or "none", base_url=config.base_url, max_retries=0
-        )
-        url = urlsplit(str(self._client.base_url))
-        # Without user and password, should the address hold any.
-        self._address = f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}".rstrip("/")
+        # Keys that are read from files end with a newline, which no header may hold.
+        key = (secret(config.api_key_env) or "").strip() if config.api_key_env else ""
+        self._has_key = bool(key)
+        self._key_fits = key.isascii() and key.isprintable()
+        sent = key if key and self._key_fits else None
+        self._client = HttpClient(config.base_url or "", sent, config.max_ongoing)
+        self._address = self._client.address
         self._not_before = 0.0
+        self._noted: set[str] = set()
 
     async def start(self) -> None:
         """Let the server write one token. Raises EngineDead if it can't be reached or does not know us."""
+        if not self._key_fits:
+            name = self.config.api_key_env
+            raise EngineDead(f"{name}: expected a key of printable ASCII characters, got one with others")
         hello: dict[str, Any] = (
             {"messages": (Message("user", "Hello"),)} if self.config.chat else {"prompt": "Hello"}
         )
@@ -77,92 +87,94 @@ class OpenAIEngine:
     async def generate(self, request: GenerationRequest) -> Generation:
         """Answer one request within its deadline.
 
-        Raises PromptTooLong, EngineError (not retryable if the server calls the request wrong), or EngineDead
-        if the server refuses the key or does not know the model.
+        Raises PromptTooLong or EngineError, not retryable if the server calls the request wrong. Never
+        EngineDead: another replica would ask the same server.
         """
         started = time.monotonic()
         try:
             async with asyncio.timeout(request.deadline_s):
                 await asyncio.sleep(max(0.0, self._not_before - started))
                 sent = time.monotonic()
-                answer = await self._send(request)
+                path, body = self._question(request)
+                reply = await self._client.post(path, body, most_bytes(request))
+            if not reply.succeeded:
+                raise self._status_error(reply, request.deadline_s)
+            return read_generation(reply, request, time.monotonic() - sent, self._note)
         except TimeoutError:
             raise EngineError(f"{self._address}: no answer within {request.deadline_s:g} s") from None
-        except openai.APIStatusError as error:
-            # `from None`, here and below: the cause's text may hold the key.
-            raise self._status_error(error) from None
-        except (openai.APIError, ValueError) as error:
-            raise EngineError(f"{self._address}: {self._line(error.__cause__ or error)}") from None
-        try:
-            return _generation(answer, time.monotonic() - sent)
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-            # The client builds its objects without checking what came.
-            raise EngineError(f"{self._address}: unreadable answer: {self._line(error)}") from None
+        # `from None`, here and above: the cause's text may hold the key.
+        except httpx2.HTTPError as error:
+            name = type(error).__name__
+            raise EngineError(self._line(f"no answer: {name}: {error}" if str(error) else name)) from None
+        except ContentFiltered:
+            raise RequestRefused(f"{self._address}: the server's content filter stopped the answer") from None
+        except ValueError as error:  # BadAnswer, or a prompt that no request can hold
+            raise EngineError(self._line(str(error))) from None
 
-    async def _send(self, request: GenerationRequest) -> ChatCompletion | Completion:
+    def _question(self, request: GenerationRequest) -> tuple[str, dict[str, Any]]:
+        """Path and body of the request."""
         sampling = request.sampling
-        settings: dict[str, Any] = {
+        body: dict[str, Any] = {
             "model": self.config.model,
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             "seed": request.seed,
-            "timeout": request.deadline_s,
         }
         if sampling.stop:
-            settings["stop"] = list(sampling.stop)
-        form = (
-            {
-                "type": "json_schema",
-                "json_schema": {"name": "answer", "schema": request.json_schema, "strict": True},
-            }
-            if request.json_schema
-            else None
-        )
+            body["stop"] = list(sampling.stop)
+        if request.json_schema:
+            # For raw prompts not in OpenAI's API; vLLM knows it.
+            schema = {"name": "answer", "schema": request.json_schema, "strict": True}
+            body["response_format"] = {"type": "json_schema", "json_schema": schema}
         if request.messages is None:
             if request.top_logprobs:
-                settings["logprobs"] = request.top_logprobs
-            if form:
-                # Not in OpenAI's API for raw prompts; vLLM knows it.
-                settings["extra_body"] = {"response_format": form}
-            settings["max_tokens"] = sampling.max_tokens
-            return await self._client.completions.create(**settings, prompt=request.prompt or "")
+                body["logprobs"] = request.top_logprobs
+            return "completions", body | {"max_tokens": sampling.max_tokens, "prompt": request.prompt or ""}
         if request.top_logprobs:
-            settings |= {"logprobs": True, "top_logprobs": request.top_logprobs}
-        if form:
-            settings["response_format"] = form
+            body |= {"logprobs": True, "top_logprobs": request.top_logprobs}
         # OpenAI's newer models refuse the old name, many other servers don't know the new one.
-        limit = "max_tokens" if self.config.base_url else "max_completion_tokens"
-        settings |= {limit: sampling.max_tokens, "messages": as_dicts(request.messages)}
-        return await self._client.chat.completions.create(**settings)
+        limit = "max_completion_tokens" if "//api.openai.com" in self._address else "max_tokens"
+        return "chat/completions", body | {limit: sampling.max_tokens, "messages": as_dicts(request.messages)}
 
-    def _status_error(self, error: openai.APIStatusError) -> Exception:
-        said = self._line(error)
-        match error.status_code:
-            case 401 | 403:
-                return EngineDead(f"{self._address} refuses {self._key_name}: {said}")
-            case 404:
-                return EngineDead(f"{self._address} does not serve {self.config.model!r}: {said}")
-            case 429:
-                pause = _retry_after(error.response.headers)
-                self._not_before = time.monotonic() + pause
-                return EngineError(f"{self._address} wants fewer requests, pausing {pause:g} s: {said}")
-            case 400 | 413 | 422 if any(words in str(error).lower() for words in TOO_LONG):
-                return PromptTooLong(said)
-            case 400 | 413 | 422:
-                return RequestRefused(f"{self._address}: {said}")
-        return EngineError(f"{self._address}: {said}")
+    def _status_error(self, reply: Reply, deadline_s: float) -> EngineError:
+        status, said = reply.status, _said(reply)
+        if 300 <= status < 400:
+            to = reply.headers.get("location", "nowhere")
+            line = f"expected an answer, got a redirect ({status}) to {to}, which is not followed (base_url)"
+            return (RequestRefused if status in MOVED else EngineError)(self._line(line))
+        if status in (429, 503):
+            # Half of the deadline is left to those who wait: one such answer must not fail all requests.
+            pause = min(LONGEST_PAUSE_S, deadline_s / 2, retry_after(reply.headers, time.time()))
+            self._not_before = max(self._not_before, time.monotonic() + pause)
+            said = f"pausing {pause:g} s: {said}" if pause else said
+        if status in (400, 413, 422) and any(words in _text(reply).lower() for words in TOO_LONG):
+            return PromptTooLong(self._line(said))
+        meaning = {
+            401: f"the server refuses {self._key_name}: ",
+            403: f"the server refuses {self._key_name}: ",
+            404: f"the server does not serve {self.config.model!r}: ",
+            429: "the server wants fewer requests, ",
+        }.get(status, "")
+        wrong = 400 <= status < 500 and status not in PASSING
+        return (RequestRefused if wrong else EngineError)(self._line(f"status {status}: {meaning}{said}"))
 
     @property
     def _key_name(self) -> str:
         name = self.config.api_key_env
         if not name:
             return "a request without a key (api_key_env is not set)"
-        return f"the key in {name}" if self._key else f"a request without a key ({name} is not set)"
+        return f"the key in {name}" if self._has_key else f"a request without a key ({name} is not set)"
 
-    def _line(self, error: BaseException) -> str:
-        """A server's text is somebody else's: one line, bounded, without our key."""
-        text = " ".join(f"{error}".split()) or type(error).__name__
-        return (text.replace(self._key, "***") if self._key else text)[:300]
+    def _line(self, text: str) -> str:
+        """A server's text is somebody else's: one line, bounded, printable, without our key."""
+        text = printable(" ".join(self._client.redact(text).split()))
+        return f"{self._address}: {text[:LONGEST_LINE]}"
+
+    def _note(self, text: str) -> None:
+        """Log it once."""
+        if text not in self._noted:
+            self._noted.add(text)
+            logger.warning("%s %s", self._address, text)
 
     async def check(self) -> None:
         """A server that is away fails requests one by one; replacing this replica would not bring it back."""
@@ -171,54 +183,17 @@ class OpenAIEngine:
         await self._client.close()
 
 
-def _retry_after(headers: Mapping[str, str]) -> float:
-    """Seconds the server asks us to wait, at most a minute; 0 if it names none. A date counts as none."""
+def _text(reply: Reply) -> str:
+    return reply.body.decode("utf-8", "replace")
+
+
+def _said(reply: Reply) -> str:
+    """The message in an error's body; the body itself if it has none in a usual place."""
     try:
-        return min(LONGEST_PAUSE_S, max(0.0, float(headers.get("retry-after", 0))))
-    except ValueError:
-        return 0.0
-
-
-def _generation(answer: ChatCompletion | Completion, seconds: float) -> Generation:
-    choice = answer.choices[0]
-    if choice.finish_reason not in ("stop", "length"):
-        raise ValueError(f"expected finish_reason stop or length, got {choice.finish_reason!r}")
-    if isinstance(answer, ChatCompletion):
-        message = choice.message  # type: ignore[union-attr]
-        text = message.content or message.refusal or ""
-        logprobs = _chat_logprobs(choice.logprobs)
-    else:
-        text = choice.text  # type: ignore[union-attr]
-        logprobs = _completion_logprobs(choice.logprobs)
-    if not isinstance(text, str):
-        raise TypeError(f"expected text, got {type(text).__name__}")
-    usage = answer.usage
-    return Generation(
-        text=text,
-        finish_reason=choice.finish_reason,
-        tokens_in=int(usage.prompt_tokens or 0) if usage else 0,
-        tokens_out=int(usage.completion_tokens or 0) if usage else len(logprobs),
-        seconds=seconds,
-        logprobs=logprobs,
-    )
-
-
-def _chat_logprobs(logprobs: Any) -> tuple[TokenLogprobs, ...]:
-    if logprobs is None:
-        return ()
-    return tuple(
-        TokenLogprobs(
-            t.token, {t.token: float(t.logprob), **{o.token: float(o.logprob) for o in t.top_logprobs or ()}}
-        )
-        for t in logprobs.content or ()
-    )
-
-
-def _completion_logprobs(logprobs: Any) -> tuple[TokenLogprobs, ...]:
-    if logprobs is None:
-        return ()
-    tops = logprobs.top_logprobs or [{}] * len(logprobs.tokens)
-    return tuple(
-        TokenLogprobs(token, {token: chosen, **(top or {})})
-        for token, chosen, top in zip(logprobs.tokens, logprobs.token_logprobs, tops, strict=True)
-    )
+        content = parsed(reply)
+    except BadAnswer:
+        return _text(reply).strip() or "nothing more"
+    error = content.get("error", content) if isinstance(content, dict) else content
+    if isinstance(error, dict):
+        error = error.get("message") or error.get("detail") or error
+    return str(error)

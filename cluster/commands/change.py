@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
+from cluster.terminal import say, say_json
 from staragents.errors import RunFailed
 
 
@@ -41,6 +40,6 @@ def change(run: str, overrides: tuple[str, ...], as_json: bool) -> None:
             raise RunFailed(f"{run}: the coordinator did not answer, try again: {reason}") from error
     refuse(answer)
     if as_json:
-        click.echo(json.dumps({"changed": answer.lines}))
+        say_json({"changed": answer.lines})
     else:
-        click.echo(f"taken up when the seeds in work are finished: {', '.join(answer.lines)}")
+        say(f"taken up when the seeds in work are finished: {', '.join(answer.lines)}")

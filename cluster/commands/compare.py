@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.table import Table
 
+from cluster.console import safe_console
+from cluster.terminal import say_json
 from staragents.comparison.comparison import Comparison, Estimate
 from staragents.comparison.variant import FULL, load_variants
 from staragents.config.loading import load_config
@@ -92,10 +93,10 @@ def compare(
     try:
         result = comparing.run()
     except Interrupted:
-        console.print("stopped before the end; the same command goes on", style="yellow")
+        console.print("stopped before the end; run the same command to resume", style="yellow")
         return INTERRUPTED
     if as_json:
-        click.echo(json.dumps(result.as_dict(), ensure_ascii=False))
+        say_json(result.as_dict())
     else:
         show(console, result, folder)
     return 0
@@ -128,7 +129,7 @@ def show(console: Console, result: Comparison, folder: Path) -> None:
             f"{row.tokens:,}",
         )
     # What is no terminal has no width of its own: a line a variant, for logs and grep.
-    wide = console if console.is_terminal else Console(file=console.file, width=LOG_WIDTH)
+    wide = console if console.is_terminal else safe_console(file=console.file, width=LOG_WIDTH)
     wide.print(table, highlight=False)
     for warning in result.warnings:
         console.print(f"note: {warning}", style="yellow", markup=False, highlight=False)

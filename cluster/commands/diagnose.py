@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cluster.console import safe_console
+from cluster.terminal import say_json
 from staragents.config import Config
 from staragents.errors import BadInput
-from staragents.printable import printable
 from staragents.report.saved_run import SavedRun
 
 PAIRS_SHOWN = 20
@@ -39,6 +38,7 @@ def diagnose(run_dir: Path, embedder: str | None, label: str | None, as_json: bo
     from actors.embedder import load_embedder
     from staragents.diagnosis.diagnosis import Diagnosis
     from staragents.report.report import write_report
+    from staragents.run.results import rewriting
 
     run = SavedRun.open(run_dir)
     if label is not None:
@@ -51,16 +51,17 @@ def diagnose(run_dir: Path, embedder: str | None, label: str | None, as_json: bo
         "findings": diagnosis.findings,
         **diagnosis.numbers,
     }
-    run.folder.write_json("diagnosis.json", result)
-    write_report(run_dir)
+    with rewriting(run.folder, "diagnosis.json", "report.html"):
+        run.folder.write_json("diagnosis.json", result)
+        write_report(run_dir)
     if as_json:
-        click.echo(json.dumps(result, ensure_ascii=False))
+        say_json(result)
         return
-    console = Console()
+    console = safe_console()
     if not diagnosis.findings:
         console.print("Nothing to complain about.")
     for finding in diagnosis.findings:
-        console.print(Text(printable(f"- {finding}")))
+        console.print(Text(f"- {finding}"))
     if diagnosis.numbers["domains"]:
         console.print(domain_table(diagnosis.numbers["domains"]))
 
@@ -83,11 +84,11 @@ def domain_table(domains: dict[str, Any]) -> Table:
     table = Table(title="mean reward of each pair in each domain (* stands out)", title_justify="left")
     table.add_column("pair", overflow="fold")
     for domain in domains["domains"]:
-        table.add_column(Text(printable(f"{domain['name']} ({domain['seeds']} seeds)")), justify="right")
+        table.add_column(Text(f"{domain['name']} ({domain['seeds']} seeds)"), justify="right")
     cells = {(cell["pair"], cell["domain"]): cell for cell in domains["cells"]}
     for pair in domains["pairs"][:PAIRS_SHOWN]:
         shown = [_shown(cells.get((pair, domain["name"]))) for domain in domains["domains"]]
-        table.add_row(Text(printable(pair)), *shown)
+        table.add_row(Text(pair), *shown)
     if (more := len(domains["pairs"]) - PAIRS_SHOWN) > 0:
         table.caption = f"{more} more pairs are in diagnosis.json"
     return table

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import os
 import platform
 import shutil
@@ -13,9 +12,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from cluster.console import safe_console
+from cluster.terminal import say_json
 from staragents.config import Config, EngineKind
 from staragents.config.loading import load_config
 from staragents.environment import cache_dir, ray_address
@@ -49,13 +50,13 @@ def doctor(config: str | None, overrides: tuple[str, ...], as_json: bool) -> int
     if config is not None:
         findings += needs(load_config(config, overrides))
     if as_json:
-        click.echo(json.dumps([asdict(finding) for finding in findings]))
+        say_json([asdict(finding) for finding in findings])
     else:
         table = Table(box=None, pad_edge=False, show_header=False)
-        marks = {True: "[green]ok[/]", False: "[red]NO[/]", None: "[yellow]--[/]"}
+        marks = {True: Text("ok", "green"), False: Text("NO", "red"), None: Text("--", "yellow")}
         for finding in findings:
             table.add_row(marks[finding.ok], finding.what, finding.found)
-        Console(soft_wrap=True).print(table)
+        safe_console(soft_wrap=True).print(table)
     return int(any(finding.ok is False for finding in findings))
 
 

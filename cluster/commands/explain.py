@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -11,8 +10,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from cluster.console import safe_console
+from cluster.terminal import say_json
 from staragents.explanation.explanation import Explanation
-from staragents.printable import printable
 from staragents.report.rows import Row, instruction_of, response_of
 from staragents.report.wording import DASH
 
@@ -35,9 +35,9 @@ def explain(run_dir: Path, wanted: str, as_json: bool) -> None:
     """
     explanation = Explanation.of(run_dir, wanted)
     if as_json:
-        click.echo(json.dumps(explanation.as_dict(), ensure_ascii=False))
+        say_json(explanation.as_dict())
         return
-    show(Console(), explanation)
+    show(safe_console(), explanation)
 
 
 def show(console: Console, explanation: Explanation) -> None:
@@ -84,7 +84,7 @@ def _candidate(row: Row, why: str) -> Text:
     if row["messages"]:
         text.append(_exchange(row["messages"]))
     elif row["rejected_text"]:
-        text.append(printable(row["rejected_text"]))
+        text.append(row["rejected_text"])
     numbers = [
         f"propensity {row['propensity']:.3f}",
         f"IFD target {_number(row['target_ifd'])} (seed {_number(row['seed_target_ifd'])})",
@@ -97,8 +97,8 @@ def _candidate(row: Row, why: str) -> Text:
     ]
     text.append("\n\n" + "; ".join(numbers), style="dim")
     if row["judge_reason"]:
-        text.append(printable(f"\nthe judge: {row['judge_reason']}"))
-    text.append(printable(f"\n{why}"), style="bold")
+        text.append(f"\nthe judge: {row['judge_reason']}")
+    text.append(f"\n{why}", style="bold")
     return text
 
 
@@ -106,20 +106,20 @@ def _conversation(messages: list[dict[str, str]]) -> Text:
     """With all that comes before the last exchange, which every candidate shares."""
     text = Text(overflow="fold")
     for turn in messages[:-2]:
-        text.append(printable(f"{turn['role']}: {turn['content']}\n\n"), style="dim")
+        text.append(f"{turn['role']}: {turn['content']}\n\n", style="dim")
     return text.append(_exchange(messages))
 
 
 def _exchange(messages: list[dict[str, str]]) -> Text:
     text = Text(overflow="fold")
-    text.append(printable(instruction_of(messages)), style="italic")
+    text.append(instruction_of(messages), style="italic")
     text.append("\n\n")
-    text.append(printable(response_of(messages)))
+    text.append(response_of(messages))
     return text
 
 
 def _text(text: str) -> Text:
-    return Text(printable(text), overflow="fold")
+    return Text(text, overflow="fold")
 
 
 def _number(value: float | None) -> str:

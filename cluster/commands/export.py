@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
+from cluster.terminal import say, say_json
 from staragents.export.exporter import Exported
 from staragents.formats.known import FORMATS
 
@@ -90,27 +90,25 @@ def export(
         if not as_json:
             show_push(told["push"])
     if as_json:
-        click.echo(json.dumps(told, ensure_ascii=False))
+        say_json(told)
 
 
 def show_push(push: dict[str, Any]) -> None:
     for name, size in push["files"].items():
-        click.echo(f"upload     {name}, {size:,} bytes")
-    click.echo(
+        say(f"upload     {name}, {size:,} bytes")
+    say(
         f"dry run: nothing was uploaded to {push['repo']}" if push["dry_run"] else f"pushed     {push['url']}"
     )
 
 
 def show(exported: Exported) -> None:
     for split, (path, rows) in exported.files.items():
-        click.echo(f"{split:10s} {rows:,} rows  {path}")
+        say(f"{split:10s} {rows:,} rows  {path}")
     if exported.skipped:
-        click.echo(f"left out   {exported.skipped:,} rows that {exported.format} can't carry")
+        say(f"left out   {exported.skipped:,} rows that {exported.format} can't carry")
     if exported.filtered:
-        click.echo(f"left out   {exported.filtered:,} sides of verdicts that the run's filters drop")
+        say(f"left out   {exported.filtered:,} sides of verdicts that the run's filters drop")
     for recipe in exported.recipes:
-        click.echo(f"config     {recipe}")
+        say(f"config     {recipe}")
     if exported.fake:
-        click.echo(
-            f"note: fake engines were used ({', '.join(exported.fake)}): these are no texts to train on"
-        )
+        say(f"note: fake engines were used ({', '.join(exported.fake)}): these are no texts to train on")

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from cluster.terminal import say
 from staragents.errors import BadInput
 from staragents.scaffold.answers import SUGGESTED, Answers, Engine
 
@@ -52,7 +53,7 @@ def init(file: Path, engine: str | None, yes: bool, force: bool, **given: str | 
         file.write_text(answers.yaml(str(file)), encoding="utf-8")
     except OSError as error:
         raise BadInput(f"FILE: can't write {file}: {error.strerror}") from error
-    click.echo(f"wrote {file}; next: staragents validate {file}")
+    say(f"wrote {file}; next: staragents validate {file}")
 
 
 def asked(engine: str | None, yes: bool, given: dict[str, str | None]) -> Answers:

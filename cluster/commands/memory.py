@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,13 @@ from qdrant_client import models
 from rich.table import Table
 from rich.text import Text
 
+from cluster.terminal import say_json
 from staragents.config import Config
 from staragents.config.loading import from_yaml
 from staragents.errors import BadInput
 from staragents.memory.bank import MemoryBank
 from staragents.memory.memory import Recalled
-from staragents.printable import printable
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
 
 
 @click.command()
@@ -54,7 +53,7 @@ def memory(run_dir: Path, like: str | None, export: Path | None, as_json: bool) 
             if recalled is None
             else [{"similarity": found.similarity, **found.payload} for found in recalled]
         )
-        click.echo(json.dumps({"points": len(points), "pairs": pairs, "recalled": near}))
+        say_json({"points": len(points), "pairs": pairs, "recalled": near})
         return
     console = make_console(to_stderr=False)
     table = Table(title=f"{len(points)} memories of {run_dir}")
@@ -62,7 +61,7 @@ def memory(run_dir: Path, like: str | None, export: Path | None, as_json: bool) 
         table.add_column(column, justify="left" if column == "pair" else "right")
     for pair, numbers in pairs.items():
         table.add_row(
-            Text(printable(pair)),
+            Text(pair),
             str(numbers["points"]),
             f"{numbers['reward']:.3f}",
             f"{numbers['worth']:.3f}",
@@ -72,7 +71,7 @@ def memory(run_dir: Path, like: str | None, export: Path | None, as_json: bool) 
         console.print(f"{len(recalled)} of them are near (at least {config.memory.min_similarity:g})")
     for found in recalled or []:
         line = f"{found.similarity:.3f}  reward {found.payload['reward']:.3f}  {found.payload['pair']}"
-        console.print(Text(printable(f"{line}  (seed {found.payload['seed_id']})")))
+        console.print(Text(f"{line}  (seed {found.payload['seed_id']})"))
 
 
 def saved_config(run: RunDirectory) -> Config:

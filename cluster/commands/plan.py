@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from cluster.console import safe_console
 from staragents.config.loading import load_config
 from staragents.environment import ray_address
 
@@ -67,7 +68,7 @@ def plan(config: str, overrides: tuple[str, ...], like: Path | None, as_json: bo
             )
         )
         return
-    show(Console(soft_wrap=True), demand, there, predicted, rates)
+    show(safe_console(soft_wrap=True), demand, there, predicted, rates)
 
 
 def capacity(demand: Demand) -> Capacity:

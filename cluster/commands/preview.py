@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import shlex
 import tempfile
 from pathlib import Path
@@ -15,11 +14,11 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from cluster.terminal import say_json
 from staragents.agents import history_text
 from staragents.config.loading import load_config
 from staragents.forecast import Forecast, Rates, forecast
 from staragents.prices import Prices, amount
-from staragents.printable import printable
 from staragents.records import Candidate, as_row
 
 
@@ -45,7 +44,7 @@ def preview(config: str, overrides: tuple[str, ...], seeds: int, as_json: bool) 
     """
     from cluster.optimise import optimise
     from cluster.panel import Watcher, make_console
-    from staragents.run_directory import RunDirectory
+    from staragents.run_directory.run_directory import RunDirectory
     from staragents.seeds.seed_file import SeedFile
 
     settings = load_config(config, overrides)
@@ -61,20 +60,18 @@ def preview(config: str, overrides: tuple[str, ...], seeds: int, as_json: bool) 
         for candidates in RunDirectory(few.output.dir).seeds():
             if as_json:
                 for candidate in candidates:
-                    click.echo(json.dumps(as_row(candidate), ensure_ascii=False))
+                    say_json(as_row(candidate))
             else:
                 show(console, candidates)
     rates = Rates.measured("this preview", outcome.summary)
     predicted = forecast(settings, all_seeds, Prices(settings).gpus, rates)
     if as_json:
-        click.echo(
-            json.dumps({"forecast": predicted.as_dict(), "measured": outcome.summary["run"]["ledger"]})
-        )
+        say_json({"forecast": predicted.as_dict(), "measured": outcome.summary["run"]["ledger"]})
         return
     for line in lines(outcome.summary, predicted, rates):
         console.print(line, markup=False, highlight=False)
     command = shlex.join(["staragents", "run", config, *overrides])
-    console.print(printable(f"next: {command}"), markup=False, highlight=False, soft_wrap=True)
+    console.print(f"next: {command}", markup=False, highlight=False, soft_wrap=True)
 
 
 def lines(summary: dict[str, Any], predicted: Forecast, rates: Rates | None) -> list[str]:
@@ -101,21 +98,21 @@ def show(console: Console, candidates: list[Candidate]) -> None:
     first = candidates[0]
     table.add_row(
         "seed",
-        Text(printable(first.seed_messages[-2].content)),
-        Text(printable(first.seed_messages[-1].content)),
+        Text(first.seed_messages[-2].content),
+        Text(first.seed_messages[-1].content),
         _pair_of_ifds(first.seed_target_ifd, first.seed_larger_ifd),
     )
     for candidate in candidates:
         texts = candidate.messages[-2:]
         refused = candidate.reject_reason or candidate.error_message or ""
-        outcome = printable(f"rejected: {refused}") if refused else _scores(candidate)
+        outcome = f"rejected: {refused}" if refused else _scores(candidate)
         table.add_row(
             Text(candidate.pair, style="bold green" if candidate.selected else ""),
-            Text(printable(texts[0].content if texts else "")),
-            Text(printable(texts[1].content if texts else candidate.rejected_text or "")),
+            Text(texts[0].content if texts else ""),
+            Text(texts[1].content if texts else candidate.rejected_text or ""),
             Text(f"{outcome}\n{_cost(candidate)}"),
         )
-    before = Text(printable(history_text(first.seed_messages[:-2])), style="dim")
+    before = Text(history_text(first.seed_messages[:-2]), style="dim")
     shown = Group(before, table) if before else table
     console.print(Panel(shown, title=f"row {first.seed_row}", border_style="dim"))
 

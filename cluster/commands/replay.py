@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 import numpy as np
 
+from cluster.terminal import say, say_json
 from staragents.config import Config, PolicyName
 from staragents.config.bounds import out_of_bounds
 from staragents.config.merging import over, read_overrides, typed
@@ -81,25 +81,25 @@ def replay(
     if chart is not None:
         write_chart(chart, result)
     if as_json:
-        click.echo(json.dumps(result.as_dict()))
+        say_json(result.as_dict())
         return
     interval = "" if result.half_width is None else f" +- {result.half_width:.4f}"
-    click.echo(
+    say(
         f"{result.table}: {result.agents} agents, {result.instructions} instructions; "
         f"{_count(draws, 'draw')}, {_count(passes, 'pass', 'es')}, {_count(seeds, 'random order')}, "
         f"memory {result.memory}"
     )
-    click.echo(f"{result.policy:<34}{result.mean:8.4f}{interval}")
-    click.echo(f"{'uniform':<34}{result.uniform:8.4f}")
+    say(f"{result.policy:<34}{result.mean:8.4f}{interval}")
+    say(f"{'uniform':<34}{result.uniform:8.4f}")
     best = "best agent" if draws == 1 else f"best {draws} agents"
-    click.echo(f"{f'{best}, fixed':<34}{result.best_fixed:8.4f}  ({', '.join(result.best_fixed_agents)})")
-    click.echo(f"{f'{best} for each instruction':<34}{result.best_each:8.4f}")
+    say(f"{f'{best}, fixed':<34}{result.best_fixed:8.4f}  ({', '.join(result.best_fixed_agents)})")
+    say(f"{f'{best} for each instruction':<34}{result.best_each:8.4f}")
     for name, value in (("fixed", result.gap_closed), ("for each instruction", result.gap_closed_each)):
         if value is not None:
-            click.echo(f"{f'share of the gap closed, {name}':<34}{value:8.2f}")
+            say(f"{f'share of the gap closed, {name}':<34}{value:8.2f}")
     if vectors is not None:
         worth = "" if result.memory_slope is None else f", learnt slope {result.memory_slope:.3f}"
-        click.echo(f"{'turns with neighbours':<34}{result.hit_rate:8.2f}{worth}")
+        say(f"{'turns with neighbours':<34}{result.hit_rate:8.2f}{worth}")
 
 
 def _count(number: int, one: str, more: str = "s") -> str:
@@ -140,14 +140,14 @@ def off_policy(
     total = run.summary["funnel"]["seeds"]
     result = estimate(run.folder.seeds(), evolution, pairs, total, run.config.factors)
     if as_json:
-        click.echo(json.dumps(result.as_dict()))
+        say_json(result.as_dict())
         return
-    click.echo(
+    say(
         f"{source}: {result.seeds} seeds, {result.draws} draws besides base pairs, {result.missing} without "
         f"a reward; policy {result.policy}, without memory"
     )
     for one in (result.logged, *result.estimates):
-        click.echo(f"{one.name:<34}{one.mean:8.4f} +- {one.half_width:.4f}")
-    click.echo(f"{'effective draws':<34}{result.effective_draws:8.0f}")
+        say(f"{one.name:<34}{one.mean:8.4f} +- {one.half_width:.4f}")
+    say(f"{'effective draws':<34}{result.effective_draws:8.0f}")
     if result.warning:
-        click.echo(f"warning: {result.warning}", err=True)
+        say(f"warning: {result.warning}", err=True)

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import click
 
-from staragents.errors import BadInput
-
 # Of more rows a browser would not show the last ones: it ends elements at some 17 million pixels.
 MOST_ROWS = 250_000
 # Browsers hold no string much longer than 500 million characters.
@@ -42,13 +40,12 @@ def report(run_dir: Path, rows: int, text_mib: float, as_json: bool) -> None:
     """
     from staragents.dataset_card import write_card
     from staragents.report.report import write_report
-    from staragents.run_directory import RunDirectory
+    from staragents.run.results import rewriting
+    from staragents.run_directory.run_directory import RunDirectory
 
-    summary = RunDirectory(run_dir).summary()
-    if summary is None:
-        raise BadInput(
-            f"{run_dir}: no summary.json; expected the directory of a run that ended or was stopped"
-        )
-    path = write_report(run_dir, rows, text_mib)
-    write_card(run_dir)
+    run = RunDirectory(run_dir)
+    summary = run.results()
+    with rewriting(run, "report.html", "README.md"):
+        path = write_report(run_dir, rows, text_mib)
+        write_card(run_dir)
     click.echo(json.dumps(summary, ensure_ascii=False) if as_json else str(path))

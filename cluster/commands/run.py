@@ -20,14 +20,16 @@ from staragents.printable import printable
 @click.command()
 @click.argument("config", type=click.Path())
 @click.argument("overrides", nargs=-1)
+@click.option("--overwrite", is_flag=True, help="Throw away what the run directory holds and start anew.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print summary.json at the end, progress to standard error."
 )
-def run(config: str, overrides: tuple[str, ...], as_json: bool) -> int:
+def run(config: str, overrides: tuple[str, ...], overwrite: bool, as_json: bool) -> int:
     """Rewrite, score, judge and choose: from seeds to a dataset.
 
     The same command resumes what a run directory holds. Ctrl-C finishes the seeds in work and saves; a second
-    one stops at once (at most run.checkpoint_s of finished work is then done again).
+    one stops at once (at most run.checkpoint_s of finished work is then done again). A damaged run directory
+    is never written to: see `repair`.
 
     \b
     Examples:
@@ -40,13 +42,13 @@ def run(config: str, overrides: tuple[str, ...], as_json: bool) -> int:
 
     settings = load_config(config, overrides)
     console = make_console(to_stderr=as_json)
-    outcome = optimise(settings, Watcher(console))
+    outcome = optimise(settings, Watcher(console), overwrite)
     if as_json:
         click.echo(json.dumps(outcome.summary, ensure_ascii=False))
     else:
         show_summary(console, Path(settings.output.dir), outcome.summary)
     if outcome.interrupted:
-        console.print("stopped before the end; the same command goes on", style="yellow")
+        console.print("stopped before the end; run the same command to resume", style="yellow")
         return INTERRUPTED
     if not as_json:
         for verb in ("diagnose", "export"):
@@ -74,7 +76,8 @@ def show_summary(console: Console, path: Path, summary: dict[str, Any]) -> None:
     if stopped := summary["run"].get("stopped"):
         console.print(
             f"stopped by {stopped['rule']}={stopped['limit']} after {funnel['finished']} of "
-            f"{funnel['seeds']} seeds: {stopped['detail']}; with a larger value the same command goes on",
+            f"{funnel['seeds']} seeds: {stopped['detail']}; "
+            "to go on, run the same command with a larger value",
             highlight=False,
         )
     for warning in summary["warnings"]:

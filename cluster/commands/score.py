@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from dataclasses import fields
 from pathlib import Path
@@ -13,6 +12,8 @@ from rich.bar import Bar
 from rich.console import Console
 from rich.table import Table
 
+from cluster.console import safe_console
+from cluster.terminal import say_json
 from staragents.config import ColumnsConfig, Convention, RowFormat, Template
 from staragents.errors import BadInput
 from staragents.score_file.selection import SORT_COLUMNS, Selection
@@ -145,7 +146,7 @@ def score(
     columns and target_ifd = exp(loss with the prompt - loss without): below 1 the prompt helps; high but
     below 1 is hard to follow and worth training on; 1 or more: prompt and answer do not belong together.
 
-    Killed or stopped, the same command goes on where it was.
+    After a kill or a stop, run the same command to resume.
 
     \b
     Examples:
@@ -184,9 +185,9 @@ def score(
     if histogram is not None:
         write_histogram(histogram, summary)
     if as_json:
-        click.echo(json.dumps(summary, ensure_ascii=False))
+        say_json(summary)
     else:
-        show(Console(soft_wrap=True), summary)
+        show(safe_console(soft_wrap=True), summary)
 
 
 def write_histogram(path: Path, summary: dict[str, Any]) -> None:

@@ -13,7 +13,9 @@ from rich.console import Console
 from rich.live import Live
 
 from staragents.errors import BadInput, RunFailed
-from staragents.run_directory import RunDirectory
+from staragents.run.inspection import check_whole
+from staragents.run_directory.manifest import is_of_state, read_manifest
+from staragents.run_directory.run_directory import RunDirectory
 
 ANSWER_S = 30.0
 
@@ -95,13 +97,16 @@ def saved_progress(run: str) -> dict[str, Any] | None:
     if not Path(run).is_dir():
         return None
     folder = RunDirectory(Path(run))
+    check_whole(folder, deep=False)
     state = folder.state()
-    if state is None:
+    if state is None or "progress" not in state:
         raise BadInput(f"RUN: {run} has no checkpoint yet and does not run here")
-    summary = folder.summary() or {}
+    manifest = read_manifest(folder.path)
+    over = state.get("facts", {}).get("finished", False)
     return {
         "live": False,
-        "finished": bool(summary.get("run", {}).get("finished")),
+        "finished": over and manifest is not None and is_of_state(manifest, folder.path),
+        "results_missing": over and manifest is None,
         "seconds": state["seconds"],
         **state["progress"],
     }
@@ -109,6 +114,8 @@ def saved_progress(run: str) -> dict[str, Any] | None:
 
 def saved_line(saved: dict[str, Any]) -> str:
     how = "finished" if saved["finished"] else "stopped"
+    if saved["results_missing"]:
+        how = "all seeds done, results not written (run the same command to write them)"
     return (
         f"{how} | seeds {saved['seeds']}/{saved['total_seeds']} | candidates {saved['drawn']} "
         f"accepted {saved['accepted']} rejected {saved['rejected']} failed {saved['failed']}"

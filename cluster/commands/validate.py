@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from cluster.terminal import say, say_json
 from staragents.agents import history_notes
 from staragents.config.loading import load_config
 from staragents.messages import as_dicts
-from staragents.printable import printable
 
 if TYPE_CHECKING:
     from staragents.records import Seed
@@ -35,7 +34,7 @@ def validate(config: str, overrides: tuple[str, ...], as_json: bool) -> None:
       staragents validate configs/demo.yaml seeds.path=my.jsonl
       staragents validate configs/demo.yaml seeds.path='data/*.parquet' seeds.columns.instruction=ask
     """
-    from staragents.run_directory import RunDirectory
+    from staragents.run_directory.run_directory import RunDirectory
     from staragents.seeds.seed_file import SeedFile
 
     settings = load_config(config, overrides)
@@ -57,15 +56,15 @@ def validate(config: str, overrides: tuple[str, ...], as_json: bool) -> None:
             "candidates": candidates,
             "resumes": resumes,
         }
-        click.echo(json.dumps(facts))
+        say_json(facts)
         return
     notes = history_notes(settings) if scan.with_system or scan.multi_turn else []
     for line in [*seed_lines(settings.seeds.path, scan), *notes]:
-        click.echo(printable(line))
-    click.echo(f"{len(settings.pairs)} pairs: {', '.join(settings.pairs)}")
-    click.echo(f"{candidates} candidates to make, policy {settings.evolution.policy}")
-    click.echo(f"output: {settings.output.dir}{' (resumes)' if resumes else ''}")
-    click.echo(printable(f"ok; next: {shlex.join(['staragents', 'preview', config, *overrides])}"))
+        say(line)
+    say(f"{len(settings.pairs)} pairs: {', '.join(settings.pairs)}")
+    say(f"{candidates} candidates to make, policy {settings.evolution.policy}")
+    say(f"output: {settings.output.dir}{' (resumes)' if resumes else ''}")
+    say(f"ok; next: {shlex.join(['staragents', 'preview', config, *overrides])}")
 
 
 def seed_lines(path: str, scan: SeedScan) -> list[str]:

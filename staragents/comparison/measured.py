@@ -11,7 +11,7 @@ import numpy as np
 from staragents.comparison.variant import Variant
 from staragents.evolution.drawing import FloatArray
 from staragents.records import Candidate
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
 
 KEPT_WIN = 0.5
 """A seed that is kept, or was not reached within the budget, ties with itself."""

@@ -57,6 +57,11 @@ class Evolution:
             self._recalled[seed_id] = recalled
         return self._pending[seed_id]
 
+    def drawn_before(self, seed_id: str, draws: list[Drawn], recalled: Sequence[Neighbour]) -> None:
+        """Note a draw that was made before the state was lost, in place of another one."""
+        self._pending[seed_id] = draws
+        self._recalled[seed_id] = recalled
+
     def commit(self, candidates: Sequence[Candidate]) -> Candidate | None:
         """Take ALL candidates of one seed, at least one, in seed order; return the chosen one.
 

@@ -10,6 +10,7 @@ REJECTED = {
     MISALIGNED: "its instruction makes its response less likely (an IFD above 1): they don't belong together",
     "answered": "it answers the instruction instead of rewriting it",
     "cut_off": "it was cut off at max_tokens",
+    "damaged": "it has a broken character (U+FFFD)",
     "echo": "it repeats the instruction",
     "empty": "it is empty",
     "lost_input": "the text the instruction is about was lost",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,8 @@ import yaml
 from staragents.config import Config
 from staragents.export.exporter import Exported
 from staragents.packaged_models import ALIASES, HUB_ID, PACKAGED
-from staragents.run_directory import RunDirectory
+from staragents.printable import one_line
+from staragents.run_directory.run_directory import RunDirectory
 
 UNKNOWN_MODEL = "YOUR-MODEL"
 MAX_LENGTH = 2048
@@ -63,8 +65,9 @@ class Recipe:
     notes: tuple[str, ...] = ()
 
     def text(self, path: Path) -> str:
-        head = [f"Made by staragents export. Start: {self.command.format(path=path)}", *self.notes]
-        return "".join(f"# {line}\n" for line in head) + yaml.safe_dump(
+        start = self.command.format(path=shlex.quote(str(path)))
+        head = [f"Made by staragents export. Start: {start}", *self.notes]
+        return "".join(f"# {one_line(line)}\n" for line in head) + yaml.safe_dump(
             self.settings, sort_keys=False, allow_unicode=True, width=1_000
         )
 

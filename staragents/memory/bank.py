@@ -16,7 +16,7 @@ from qdrant_client import AsyncQdrantClient, models
 
 from staragents.config import MemoryConfig
 from staragents.environment import secret
-from staragents.errors import BadInput
+from staragents.errors import BadInput, RunFailed
 from staragents.memory.collection import Collection
 from staragents.memory.memory import Memory, Recalled, Vector
 from staragents.redaction import redacted
@@ -36,8 +36,9 @@ LOCK_WAIT_S = 15.0
 class MemoryBank:
     """A bounded collection of memories, in qdrant-client's local mode (folder or `:memory:`) or on a server.
 
-    A bank that is away or slow never stops a run: `recall` then returns nothing, `insert` keeps its memories
-    in a bounded queue until the bank is back. Nothing but BadInput is raised.
+    A server that is away or slow never stops a run: `recall` then returns nothing, `insert` keeps its
+    memories in a bounded queue until the bank is back. A folder that fails does: every method then raises
+    RunFailed. Nothing else but BadInput is raised.
 
     After `rewind` a resumed run sees what was committed up to there. The exception are points that the
     size bound removed after that commit: they do not come back.
@@ -131,19 +132,30 @@ class MemoryBank:
             if time.monotonic() < self._retry_at:
                 return None
             try:
-                async with asyncio.timeout(self.config.timeout_s):
+                async with asyncio.timeout(self.config.timeout_s if self.config.url else None):
                     await self._catch_up()
                     result = await call() if call else None
             except BadInput:
                 raise
-            # Whatever a broken server answers, a run must not end for want of its memory.
             except Exception as error:
+                if not self.config.url:
+                    raise self._broken(error) from error
+                # Whatever a broken server answers, a run must not end for want of its memory.
                 self._went_away(error)
                 return None
             if not self.available:
                 logger.info("memory bank %s is back", self._place)
             self.available = True
             return result
+
+    def _broken(self, error: Exception) -> RunFailed:
+        """A folder is not away for a while: its disk is full or its files are damaged. Draws would differ."""
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        return RunFailed(
+            f"{self.path}: the memory bank failed ({reason}); with room on the disk, run the same command "
+            "to resume; if its files are damaged, move them away and run: "
+            f"staragents repair {Path(self.path).parent}"
+        )
 
     def _went_away(self, error: Exception) -> None:
         self.failures += 1
@@ -164,7 +176,7 @@ class MemoryBank:
             self._rewind_to = None
             await self._recount()
         # No longer than half of the deadline: the call itself needs the rest, and the next one goes on.
-        enough = time.monotonic() + self.config.timeout_s / 2
+        enough = time.monotonic() + (self.config.timeout_s / 2 if self.config.url else math.inf)
         while self._queue and time.monotonic() < enough:
             batch = list(self._queue)[:BATCH]
             await self._collection.insert(batch)
@@ -211,3 +223,5 @@ class MemoryBank:
                 if time.monotonic() > give_up_at:
                     raise BadInput(f"{self.path}: the memory bank is in use by another process") from error
                 await asyncio.sleep(0.5)
+            except Exception as error:  # of SQLite, pickle or the disk
+                raise self._broken(error) from error

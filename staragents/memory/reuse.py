@@ -9,7 +9,7 @@ from pathlib import Path
 
 from staragents.errors import BadInput
 from staragents.report.rows import instruction_of, read_rows
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
 
 
 @dataclass(frozen=True, slots=True, order=True)

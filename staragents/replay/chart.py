@@ -9,13 +9,16 @@ from pathlib import Path
 from plotly.offline import get_plotlyjs
 
 from staragents.errors import BadInput
+from staragents.printable import one_line
 from staragents.replay.replay import Replayed
 from staragents.report.chart import ACCENT, ALERT, MUTED, SECOND, Axis, figure
 
 
 def write_chart(path: Path, result: Replayed) -> None:
     """Raises BadInput if the file can't be written."""
-    title = f"{result.policy} on {result.table}: {result.agents} agents, {result.instructions} instructions"
+    title = one_line(
+        f"{result.policy} on {result.table}: {result.agents} agents, {result.instructions} instructions"
+    )
     turns = result.passes * result.instructions
     steps = len(result.curve)
     x = [round((place * (turns - 1) / max(steps - 1, 1) + 1) * result.draws) for place in range(steps)]
@@ -30,8 +33,8 @@ def write_chart(path: Path, result: Replayed) -> None:
     data = figure(
         traces, Axis("draws so far"), Axis("mean reward so far", {"rangemode": "tozero"}), height=460
     )
-    # `</` can't end the script early: it is written so that HTML doesn't see it.
-    values = json.dumps(data).replace("</", "<\\/")
+    # No `<` at all: `</script>` would end the script, and `<!--` keep it from ending.
+    values = json.dumps(data).replace("<", "\\u003c")
     page = (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
         f'<body style="font-family:sans-serif;max-width:60rem;margin:2rem auto">'

@@ -9,6 +9,8 @@ from typing import Any
 
 from staragents.errors import BadInput
 from staragents.rows.content import opened
+from staragents.storable import storable
+from staragents.untrusted_text import as_evidence
 
 MOST_PROBLEMS = 20
 
@@ -18,7 +20,7 @@ class RecordedAnswers:
     """JSONL, plain or .gz, with `instruction` and `response` {agent: text} in each row. Verdicts need `win`
     {agent: probability that its response beats the reference} and `reference` too.
 
-    Texts are looked up without regard to white space. A row may lack agents.
+    Texts are looked up without regard to white space, and as prompts show them. A row may lack agents.
     """
 
     agents: set[str] = field(default_factory=set)
@@ -56,7 +58,7 @@ class RecordedAnswers:
         """Take up a row; returns what is wrong with it."""
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             row = None
         if not isinstance(row, dict):
             return [": expected a JSON object"]
@@ -79,7 +81,8 @@ class RecordedAnswers:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.split())
+    # Engines give storable texts, and a judge's prompt shows them as evidence.
+    return " ".join(as_evidence(storable(text).strip()).split())
 
 
 def _is_share(value: Any) -> bool:

@@ -63,7 +63,7 @@ class RecordedTable:
 def _row(line: bytes, place: str, agents: list[str] | None) -> tuple[str, dict[str, float]]:
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BadInput(
             f"{place}: expected a JSON object, got {_shown(line.decode(errors='replace'))}"
         ) from None

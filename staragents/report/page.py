@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
 from staragents.prices import amount
+from staragents.printable import printable
 from staragents.report.chart import Chart
 from staragents.report.wording import duration, number, share, short
 
@@ -28,6 +29,7 @@ def rendered(template: str, drawn: Iterable[Chart], more_scripts: Iterable[str] 
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_shown,
     )
     environment.filters |= {
         "number": number,
@@ -41,12 +43,21 @@ def rendered(template: str, drawn: Iterable[Chart], more_scripts: Iterable[str] 
     scripts = {name: (folder / f"{file}.js").read_text(encoding="utf-8") for name, file in files.items()}
     scripts["plotly"] = get_plotlyjs()
     return environment.get_template(template).render(
-        figures={chart.name: chart.figure for chart in drawn if chart.figure},
+        figures=_shown({chart.name: chart.figure for chart in drawn if chart.figure}),
         style=(folder / "report.css").read_text(encoding="utf-8"),
         scripts=scripts,
         script_hashes=[_csp_hash(script) for script in scripts.values()],
         **values,
     )
+
+
+def _shown(value: Any) -> Any:
+    """No text in it turns round what is read. What is markup was made here."""
+    if isinstance(value, dict):
+        return {name: _shown(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_shown(one) for one in value]
+    return printable(value) if type(value) is str else value
 
 
 def _csp_hash(script: str) -> str:

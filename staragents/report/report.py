@@ -36,7 +36,7 @@ def write_report(run_dir: str | Path, max_rows: int = MAX_ROWS, max_text_mib: fl
     Its table holds at most `max_rows` candidates with at most `max_text_mib` of texts. Raises BadInput if
     the folder is not a run directory that came as far as its summary.
     """
-    run = SavedRun.open(run_dir)
+    run = SavedRun.read(run_dir)
     funnel = run.summary["funnel"]
     evidence = Evidence.gather(
         run.folder.shards(),

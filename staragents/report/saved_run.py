@@ -10,7 +10,7 @@ from staragents.config import Config
 from staragents.config.loading import from_yaml
 from staragents.errors import BadInput
 from staragents.redaction import redacted
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
 
 REFERENCE = "Star-Agents (arXiv 2411.14497)"
 
@@ -28,7 +28,13 @@ class SavedRun:
 
     @classmethod
     def open(cls, run_dir: str | Path) -> SavedRun:
-        """Raises BadInput if the folder is not a run directory that came as far as its summary."""
+        """Raises BadInput if the folder is no run directory whose results are whole."""
+        RunDirectory(run_dir).results()
+        return cls.read(run_dir)
+
+    @classmethod
+    def read(cls, run_dir: str | Path) -> SavedRun:
+        """As far as it is written; for those who write the rest. Raises BadInput without a summary."""
         folder = RunDirectory(run_dir)
         path = folder.path / "config.yaml"
         try:

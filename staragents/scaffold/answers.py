@@ -11,7 +11,7 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from staragents.config.loading import escaped
-from staragents.printable import printable
+from staragents.printable import one_line
 
 
 class Engine(StrEnum):
@@ -73,7 +73,7 @@ class Answers:
             keep_trailing_newline=True,
         )
         environment.filters["quoted"] = _quoted
-        return environment.get_template("config.yaml.j2").render(**asdict(self), file=printable(file))
+        return environment.get_template("config.yaml.j2").render(**asdict(self), file=one_line(file))
 
 
 def _quoted(text: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
 
 FAKE = "configs/fake.yaml"
 SEEDS = 18

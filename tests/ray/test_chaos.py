@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.chaos_job import damage, settings
 from benchmarks.pipeline import many_seeds
 from staragents.config.loading import load_config
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
 from tests.unit.local_run import decided, local_run
 
 ROOT = Path(__file__).parents[2]

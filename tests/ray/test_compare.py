@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
 from tests.ray.conftest import started_jobs, wait_until
 from tests.unit.recorded_config import recorded_config
 

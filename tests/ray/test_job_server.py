@@ -14,7 +14,7 @@ import pytest
 
 from staragents.config.loading import load_config
 from staragents.printable import printable
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
 from tests.unit.local_run import decided, local_run
 
 ROOT = Path(__file__).parents[2]

@@ -16,7 +16,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from actors.metrics import METRICS
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
 from tests.ray.conftest import KEY, KEY_NAME
 
 ROOT = Path(__file__).parents[2]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from staragents.config.loading import load_config
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
 from tests.ray.conftest import Job, started_jobs, wait_until
 from tests.unit.local_run import decided, local_run
 
@@ -27,6 +27,7 @@ CONTRACT = {
     "summary.json",
     "report.html",
     "README.md",
+    "manifest.json",
 }
 FAKE = "configs/fake.yaml"
 
@@ -132,7 +133,7 @@ def test_stopped_runs_resume_to_what_the_undisturbed_one_decides(disturbed: Path
 def test_ctrl_c_saves_the_seeds_in_work_and_writes_what_is_there(disturbed: Path, stops: list[Stop]) -> None:
     stop = stops[0]
     assert stop.code == 130, stop.output
-    assert "the same command goes on" in stop.output
+    assert "run the same command to resume" in stop.output
     assert 4 <= stop.committed < 40
     assert stop.dataset_rows == stop.committed
     assert stop.left_over == []

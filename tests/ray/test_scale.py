@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from staragents.config.loading import load_config
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
 from tests.unit.local_run import decided, local_run
 
 FAKE = "configs/fake.yaml"

@@ -21,7 +21,7 @@ from typing import Any
 import psutil
 import pytest
 
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
 
 FAKE = "configs/fake.yaml"
 JUDGE_KEY, MEMORY_KEY = "planted-judge-key-0001", "planted/memory+key=0002"

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
 from staragents.config import (
@@ -27,8 +26,10 @@ from staragents.config import (
 )
 from staragents.config.loading import load_config, to_yaml
 from staragents.messages import Message
-from staragents.records import Candidate, candidates_table, stable_id
+from staragents.records import Candidate, stable_id
+from staragents.run_directory.run_directory import RunDirectory
 from staragents.summary import summarise
+from tests.support.run_files import write_manifest, write_state
 from tests.unit.local_run import local_run
 
 QUALITY = {"deepen+careful": 0.66, "concretise+careful": 0.6, "deepen+brief": 0.42, "concretise+brief": 0.38}
@@ -171,13 +172,18 @@ def write_run(
         made = [[_failed(candidate) for candidate in seed] for seed in made]
     for seed in made:
         edit(seed)
-    for part, start in enumerate(range(0, seeds, seeds_per_shard)):
-        rows = [candidate for seed in made[start : start + seeds_per_shard] for candidate in seed]
-        pq.write_table(candidates_table(rows), path / "candidates" / f"part-{part:06d}.parquet")
+    folder = RunDirectory(path)
+    shards = [
+        folder.write_shard(
+            f"part-{part:06d}.parquet",
+            [candidate for seed in made[start : start + seeds_per_shard] for candidate in seed],
+        )
+        for part, start in enumerate(range(0, seeds, seeds_per_shard))
+    ]
     config = make_config(text or "Synthetic run")
     config.agents.pairs = list(pairs)
     (path / "config.yaml").write_text(to_yaml(config), encoding="utf-8")
-    (path / "state.json").write_text("{}", encoding="utf-8")
+    write_state(path, shards, seeds, config)
     run = {
         "engines": {"smollm": "vllm"},
         "parts": {"judge": "vllm", "target": "transformers", "larger": "transformers"},
@@ -193,6 +199,7 @@ def write_run(
     }
     summary = summarise(sorted((path / "candidates").glob("*.parquet")), {**run, **(facts or {})})
     (path / "summary.json").write_text(json.dumps(summary, allow_nan=False), encoding="utf-8")
+    write_manifest(path, seeds)
     return path
 
 

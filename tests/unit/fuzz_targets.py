@@ -23,7 +23,7 @@ from staragents.config import ColumnsConfig, Config, JudgeConfig, RowFormat, See
 from staragents.config.loading import from_yaml, load_config, to_yaml
 from staragents.errors import BadInput
 from staragents.generation import Generation, TokenLogprobs
-from staragents.judge import _shown, parse_verdict
+from staragents.judge import _WRITTEN_VERDICT, parse_verdict
 from staragents.language import SeedLanguages
 from staragents.messages import Message
 from staragents.printable import printable
@@ -36,6 +36,7 @@ from staragents.rows.row_messages import KNOWN_COLUMNS, RowReader
 from staragents.rows.turns import ROLES, TOOL_ROLES
 from staragents.scoring.templates import prompt_text
 from staragents.seeds import SeedFile
+from staragents.untrusted_text import as_evidence
 
 FOLDER = Path(tempfile.gettempdir())
 TEXTS = st.text(max_size=40) | st.text(st.characters(), max_size=10)
@@ -280,7 +281,7 @@ VERDICTS = fragments(
         "]]",
         "}",
     ),
-    *("\\", "\\u00", "**", " ", "\n", "{", "[", "Verdict: ", "[[tie]]", "<|im_end|>", "data1234"),
+    *("\\", "\\u00", "**", " ", "\n", "{", "[", "Verdict: ", "[[tie]]", "<|im_end|>", "</data>"),
 )
 LOGPROBS = st.lists(
     st.builds(
@@ -298,7 +299,7 @@ def check_verdict(text: str, logprobs: Any, verdict: Verdicts) -> None:
     generation = Generation(text, "stop", 1, 1, 0.0, logprobs)
     found = parse_verdict(generation, JudgeConfig(verdict=verdict))
     assert found is None or (found.label in ("A", "B", "tie") and 0 <= found.a_wins <= 1)
-    assert "data1234" not in _shown(text, "data1234", 10_000)
+    assert _WRITTEN_VERDICT.search(as_evidence(text)) is None
 
 
 ANSWERS = fragments(

@@ -17,10 +17,11 @@ from actors.seed_worker import SeedWorker, Worker
 from staragents.config import Config
 from staragents.generation import Generation, GenerationRequest
 from staragents.messages import Conversation
-from staragents.run_directory import RunDirectory
+from staragents.run.work import finish, work_of
+from staragents.run_directory.run_directory import RunDirectory
 from staragents.scoring.fake_ifd_model import FakeIfdModel
 from staragents.scoring.ifd import Score, ScoreRow
-from staragents.seeds.seed_file import SeedFile
+from staragents.seeds.seed_file import SeedFile, SeedScan
 
 
 class LocalHandle:
@@ -91,7 +92,24 @@ async def local_run(
     """Run or resume `config`; returns the summary. `before` may change things; `workers` may make several."""
     scan = SeedFile(config.seeds).scan()
     run = RunDirectory(config.output.dir)
-    run.create(config, run.check(config))
+    with run.claimed() as session:
+        work = work_of(config, scan)
+        if (summary := finish(work)) is not None:
+            return summary
+        run.create(config, scan)
+        return await _work(config, scan, run, session, before, handles, workers, **client)
+
+
+async def _work(
+    config: Config,
+    scan: SeedScan,
+    run: RunDirectory,
+    session: str,
+    before: Callable[[Coordinator], Any],
+    handles: Mapping[str, Handle] | None,
+    workers: Callable[[Callable[[], SeedWorker]], Worker],
+    **client: Any,
+) -> dict[str, Any]:
     handles = handles or await local_handles(config)
     memory = MemoryActor(config.memory, str(run.memory), "", run.name) if config.memory.enabled else None
     coordinator = Coordinator(
@@ -100,6 +118,7 @@ async def local_run(
         workers(lambda: local_worker(config, handles, **client)),
         LocalActor(memory) if memory else None,
         {"engines": {name: model.kind.value for name, model in config.models.items()}},
+        session,
     )
     before(coordinator)
     try:

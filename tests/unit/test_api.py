@@ -25,7 +25,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
     """The configs that would have been run."""
     asked: list[Config] = []
 
-    def run(config: Config, watcher: Any) -> Outcome:
+    def run(config: Config, watcher: Any, overwrite: bool) -> Outcome:
         asked.append(config)
         return Outcome({"run": {"finished": True}}, interrupted=False)
 

@@ -160,7 +160,7 @@ def test_a_mistyped_command_is_one_line(arguments, expected, monkeypatch, capsys
 
 @pytest.mark.parametrize(
     ("words", "number", "expected"),
-    [("staragents re", 1, ["report", "replay"]), ("staragents --de", 1, ["--debug"])],
+    [("staragents re", 1, ["repair", "report", "replay"]), ("staragents --de", 1, ["--debug"])],
 )
 def test_names_are_completed_without_importing_what_they_need(
     words: str, number: int, expected: list[str]

@@ -20,7 +20,7 @@ from staragents.config import SeedsConfig
 from staragents.config.loading import load_config
 from staragents.generation import GenerationRequest
 from staragents.messages import Conversation, Message, as_dicts
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
 from staragents.scoring.ifd import Score
 from staragents.seeds import SeedFile
 from staragents.system_turn import chat_turns

@@ -15,7 +15,7 @@ from actors.generator import Refusal
 from staragents.config import Config
 from staragents.config.loading import load_config
 from staragents.generation import Generation, GenerationRequest
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
 from tests.unit.local_run import LocalHandle, decided, local_handles, local_run
 
 FAKE = Path(__file__).parents[2] / "configs/fake.yaml"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from staragents.config.loading import load_config
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
 from staragents.seeds.seed_file import SeedFile
 from tests.unit.local_run import local_run
 

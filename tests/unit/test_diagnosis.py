@@ -26,6 +26,7 @@ from staragents.messages import Message
 from staragents.records import candidates_from_table, candidates_table
 from staragents.report.saved_run import SavedRun
 from staragents.report.timeline import Moment
+from tests.support.run_files import write_manifest
 
 WORDS = (
     "river mountain valley lake country border island coast",
@@ -99,6 +100,7 @@ def test_a_diagnosis_of_fewer_seeds_is_not_shown(run_writer: Callable[..., Path]
     assert SavedRun.open(folder).diagnosis
     path = folder / "diagnosis.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"seeds": 17}))
+    write_manifest(folder)
     assert SavedRun.open(folder).diagnosis == {}
 
 
@@ -109,6 +111,7 @@ def test_domains_can_be_a_column_of_the_seeds(run_writer: Callable[..., Path], t
     seeds.write_text("".join(json.dumps(line) + "\n" for line in lines))
     config = (folder / "config.yaml").read_text().replace("path: ''", f"path: {seeds}")
     (folder / "config.yaml").write_text(config)
+    write_manifest(folder)
     result = CliRunner().invoke(diagnose, [str(folder), "--label", "topic"], catch_exceptions=False)
     said = " ".join(result.output.split())
     assert "deepen+careful stands out on instructions about geo" in said

@@ -54,7 +54,8 @@ def test_a_full_disk_ends_a_run_with_one_line_and_it_goes_on_with_room(
         cwd=ROOT, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert done.stdout == (
-        f"output.dir: can't write to {path}: File too large; with room there, the same command goes on\n"
+        f"output.dir: can't write to {path}: File too large; with room there, "
+        "run the same command to resume\n"
     ), done.stderr
     assert not list(path.rglob("*.tmp"))
     whole = decided(undisturbed)

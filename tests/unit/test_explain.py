@@ -15,7 +15,8 @@ from staragents.config.loading import load_config
 from staragents.errors import BadInput
 from staragents.explanation.explanation import Explanation
 from staragents.explanation.reasons import reason
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
+from tests.support.run_files import write_manifest
 
 FAKE = Path(__file__).parents[2] / "configs/fake.yaml"
 
@@ -52,6 +53,7 @@ def test_another_policy_would_not_have_these_propensities(run_dir: Path, tmp_pat
     shutil.copytree(run_dir, other)
     text = (other / "config.yaml").read_text()
     (other / "config.yaml").write_text(text.replace("policy: thompson", "policy: uniform"))
+    write_manifest(other)
     assert not Explanation.of(other, rows(run_dir)[-1]["seed_id"]).reproduced
 
 
@@ -71,7 +73,7 @@ def test_an_unknown_id_names_some_that_exist(run_dir: Path, wanted: str) -> None
 
 
 def test_the_page_shows_texts_numbers_and_reasons(run_dir: Path) -> None:
-    row = next(row for row in rows(run_dir) if row["selected"])
+    row = next(row for row in rows(run_dir) if row["selected"] and not row["base"])
     output = " ".join(call(run_dir, row["seed_id"]).output.split())
     for expected in (
         "the draw, after",

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.finish import write_filtered_again
 from staragents.config import Config, Fallback, FilterAction, FiltersConfig
 from staragents.config.loading import load_config
 from staragents.dataset import write_dataset
@@ -25,7 +24,8 @@ from staragents.filters.row_filters import RowFilters
 from staragents.filters.secrets import secrets
 from staragents.filters.text import odd_length, refusal, repetition
 from staragents.messages import Conversation, Message
-from staragents.run_directory import RunDirectory
+from staragents.run.work import Left, work_of
+from staragents.run_directory.run_directory import RunDirectory
 from staragents.seeds.seed_file import SeedFile
 from tests.unit.local_run import decided, local_run
 
@@ -325,15 +325,15 @@ def test_other_filters_on_a_finished_run_write_its_dataset_again(tmp_path: Path)
     asyncio.run(local_run(first))
     whole = (folder / "dataset.parquet").read_bytes()
     scan, run = SeedFile(first.seeds).scan(), RunDirectory(folder)
-    assert write_filtered_again(run, first, scan) is None
+    assert work_of(first, scan).left is Left.nothing
     shards = {path: path.read_bytes() for path in run.shards()}
     other = config_of(folder, "filters.length=drop", "filters.max_words=20")
     assert run.check(other), "filters are no part of the fingerprint"
-    summary = write_filtered_again(run, other, scan)
-    assert summary is not None
+    summary = asyncio.run(local_run(other))
     assert summary["funnel"]["filtered"] == {"length": len(pq.read_table(folder / "filtered.parquet"))}
     assert "max_words: 20" in (folder / "config.yaml").read_text()
-    assert write_filtered_again(run, first, scan) is not None
+    assert work_of(first, scan).left is Left.results
+    asyncio.run(local_run(first))
     assert (folder / "dataset.parquet").read_bytes() == whole
     assert {path: path.read_bytes() for path in run.shards()} == shards
 

@@ -10,7 +10,7 @@ from cluster.live_config import LiveConfig
 from cluster.seed_worker_actor import Pools
 from staragents.config.loading import load_config
 from staragents.errors import BadInput
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
 
 FAKE = str(Path(__file__).parents[2] / "configs/fake.yaml")
 POOLS = Pools("r", {}, [], [], True, None)

@@ -19,7 +19,8 @@ from staragents.errors import BadInput
 from staragents.memory.reuse import winners
 from staragents.messages import Message
 from staragents.records import Candidate
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
+from tests.support.run_files import write_state
 
 RIVER = "Name a long river in the west of France."
 ANOTHER_RIVER = "Name a short river in the west of France."
@@ -152,7 +153,7 @@ def earlier_run(folder: Path, *won: tuple[str, str, float]) -> RunDirectory:
         row = Candidate(f"s{number}", f"c{number}", pair, *pair.split("+"), 0.5, seed, seed)
         row.reward, row.selected = reward, pair != "loser+x"
         rows.append(row)
-    run.write_shard("part-000000.parquet", rows)
+    write_state(folder, [run.write_shard("part-000000.parquet", rows)], len(rows))
     return run
 
 

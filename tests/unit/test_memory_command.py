@@ -14,7 +14,8 @@ from actors.memory import MemoryActor
 from cluster.commands.memory import memory
 from staragents.config.loading import load_config
 from staragents.errors import BadInput
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
+from staragents.seeds.seed_file import SeedFile
 
 FAKE = Path(__file__).parents[2] / "configs/fake.yaml"
 HOSTILE = "[red]\x1b[2Jdeepen+direct"
@@ -25,7 +26,7 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run directory whose bank remembers three winners."""
     config = load_config(FAKE, [f"output.dir={tmp_path_factory.mktemp('runs') / 'run'}"])
     run = RunDirectory(config.output.dir)
-    run.create(config, resumes=False)
+    run.create(config, SeedFile(config.seeds).scan())
 
     async def fill() -> None:
         bank = MemoryActor(config.memory, str(run.memory), "", run.name)
@@ -73,6 +74,6 @@ def test_what_is_no_run_with_a_memory_is_bad_input(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"no config\.yaml; expected a run directory"):
         call(tmp_path)
     config = load_config(FAKE, [f"output.dir={tmp_path / 'off'}", "memory.enabled=false"])
-    RunDirectory(config.output.dir).create(config, resumes=False)
+    RunDirectory(config.output.dir).create(config, SeedFile(config.seeds).scan())
     with pytest.raises(BadInput, match=r"memory\.enabled=false"):
         call(tmp_path / "off")

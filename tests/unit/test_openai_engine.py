@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 import traceback
 from collections.abc import AsyncIterator, Callable
+from email.utils import formatdate
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer as LoopbackServer
 
 from actors.engines import openai_engine
+from actors.engines.openai_answers import most_bytes
 from actors.engines.openai_engine import OpenAIEngine
 from staragents.config import EngineKind, ModelConfig
 from staragents.errors import EngineDead, EngineError, PromptTooLong
@@ -169,10 +172,50 @@ async def test_a_server_without_logprobs_gives_none(peer: Peer, engine: OpenAIEn
     assert (await engine.generate(request(top_logprobs=5))).logprobs == ()
 
 
-async def test_missing_usage_counts_no_tokens(peer: Peer, engine: OpenAIEngine) -> None:
+async def test_tokens_that_nobody_counted_are_estimated_from_the_texts_and_said_once(
+    peer: Peer, engine: OpenAIEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A budget would never end a run that counts nothing."""
     peer.reply = lambda _: web.json_response({**chat_body(), "usage": None})
-    generation = await engine.generate(request())
-    assert (generation.tokens_in, generation.tokens_out) == (0, 0)
+    for _ in range(2):
+        generation = await engine.generate(request())
+        assert (generation.tokens_in, generation.tokens_out) == (6, 3)  # of 24 and 10 bytes
+    assert caplog.text.count("tokens (usage); they are estimated") == 1
+
+
+async def test_tokens_with_log_probabilities_are_counted_by_them(peer: Peer, engine: OpenAIEngine) -> None:
+    tokens = [{"token": "A", "logprob": -0.2}] * 7
+    peer.reply = lambda _: web.json_response({**chat_body(logprobs={"content": tokens}), "usage": {}})
+    assert (await engine.generate(request(top_logprobs=1))).tokens_out == 7
+
+
+async def test_log_probabilities_that_can_not_be_read_are_as_good_as_none(
+    peer: Peer, engine: OpenAIEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    peer.reply = lambda _: web.json_response(chat_body(logprobs={"content": [1]}))
+    assert (await engine.generate(request(top_logprobs=5))).logprobs == ()
+    assert "gives log-probabilities that can't be read" in caplog.text
+
+
+def test_room_for_an_answer_follows_from_its_tokens_and_alternatives() -> None:
+    plain = most_bytes(request(sampling=Sampling(max_tokens=64)))
+    twice = most_bytes(request(sampling=Sampling(max_tokens=128)))
+    verdict = most_bytes(request(sampling=Sampling(max_tokens=64), top_logprobs=20))
+    assert plain == 65_536 + 64 * 256
+    assert twice - plain == 64 * 256
+    assert verdict - plain == 64 * 21 * 256
+
+
+async def test_the_longest_honest_answer_fits(peer: Peer, engine: OpenAIEngine) -> None:
+    """Tokens of several characters beyond the basic plane, all escaped, every alternative with its bytes."""
+    token = "\U0001f600" * 4
+    entry = {"token": token, "logprob": -12.345678901234567, "bytes": list(token.encode())}
+    tokens = [{**entry, "top_logprobs": [{**entry, "token": f"{token}{n}"} for n in range(20)]}] * 64
+    message = {"content": token * 64}
+    peer.reply = lambda _: web.json_response(chat_body(message=message, logprobs={"content": tokens}))
+    answer = await engine.generate(request(top_logprobs=20))
+    assert answer.text == token * 64
+    assert len(answer.logprobs) == 64
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 429])
@@ -228,9 +271,6 @@ async def test_a_server_that_hangs_or_trickles_runs_into_the_deadline(
         '{"choices": null}',
         '{"choices": [{"finish_reason": "stop"}]}',
         '{"choices": [{"finish_reason": "stop", "message": {"content": ["a"]}}]}',
-        '{"choices": [{"finish_reason": "stop", "message": {"content": "a"}, "logprobs": {"content": [1]}}]}',
-        '{"choices": [{"finish_reason": "content_filter", "message": {"content": "a"}}]}',
-        '{"choices": [{"finish_reason": "stop", "message": {}}], "usage": {"prompt_tokens": [1]}}',
     ],
 )
 @pytest.mark.parametrize("content_type", ["application/json", "text/html"])
@@ -245,19 +285,44 @@ async def test_an_unreadable_answer_is_worth_another_try(
     ("status", "expected"),
     [(401, "refuses the key in TEST_API_KEY"), (403, "refuses the key"), (404, "does not serve 'm'")],
 )
-async def test_a_server_that_will_never_answer_is_a_dead_engine(
-    peer: Peer, engine: OpenAIEngine, status: int, expected: str
+async def test_a_server_that_does_not_know_us_fails_a_request_and_a_start(
+    peer: Peer, engine: OpenAIEngine, status: int, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """While a run goes on, a gateway may say so once in a while: no engine is dead for that."""
+    monkeypatch.setattr(openai_engine, "PROBE_PAUSE_S", 0.0)
     peer.refuses(status)
+    error = await failure(engine)
+    assert error.retryable
+    assert expected in str(error)
     with pytest.raises(EngineDead, match=expected):
-        await engine.generate(request())
+        await engine.start()
 
 
 async def test_a_missing_key_is_named(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TEST_API_KEY", raising=False)
+    monkeypatch.setattr(openai_engine, "PROBE_PAUSE_S", 0.0)
     peer.refuses(401)
     with pytest.raises(EngineDead, match=r"without a key \(TEST_API_KEY is not set\)"):
         await OpenAIEngine(config(peer.url)).start()
+    assert set(peer.authorization) == {None}
+
+
+async def test_white_space_round_a_key_is_not_sent(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_API_KEY", f" {KEY}\n")
+    engine = OpenAIEngine(config(peer.url))
+    await engine.generate(request())
+    assert peer.authorization == [f"Bearer {KEY}"]
+
+
+@pytest.mark.parametrize("key", ["sk-\u043a-that-no-header-can-hold", "sk-a\nb-that-no-header-can-hold"])
+async def test_a_key_that_no_header_can_hold_fails_without_being_shown(
+    peer: Peer, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_API_KEY", key)
+    monkeypatch.setattr(openai_engine, "PROBE_PAUSE_S", 0.0)
+    with pytest.raises(EngineDead, match="TEST_API_KEY") as caught:
+        await OpenAIEngine(config(peer.url)).start()
+    assert "no-header" not in "".join(traceback.format_exception(caught.value))
 
 
 async def test_a_prompt_over_the_context_is_not_tried_again(peer: Peer, engine: OpenAIEngine) -> None:
@@ -277,27 +342,40 @@ async def test_after_429_no_request_leaves_before_the_server_allows_it(
     peer: Peer, engine: OpenAIEngine
 ) -> None:
     peer.refuses(429, headers={"Retry-After": "30"})
-    assert "pausing 30 s" in str(await failure(engine))
+    assert "pausing 30 s" in str(await failure(engine, deadline_s=60.0))
     assert "no answer within" in str(await failure(engine, deadline_s=0.2))
     assert len(peer.asked) == 1
 
 
+async def test_a_server_that_wants_a_longer_pause_than_the_deadline_fails_one_request_and_not_all(
+    peer: Peer, engine: OpenAIEngine
+) -> None:
+    peer.refuses(429, headers={"Retry-After": "3600"})
+    assert "pausing 0.2 s" in str(await failure(engine, deadline_s=0.4))
+    peer.reply = lambda _: web.json_response(chat_body())
+    assert (await engine.generate(request(deadline_s=2.0))).text == "The Loire."
+
+
+@pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(
     ("header", "pause"),
     [
-        ("7", 7.0),
-        ("0.5", 0.5),
-        ("inf", 60.0),
-        ("-1", 0.0),
-        ("nan", 0.0),
-        ("Wed, 21 Oct 2026 07:28:00 GMT", 0.0),
+        ("7", "pausing 7 s"),
+        ("0.5", "pausing 0.5 s"),
+        ("inf", "pausing 60 s"),
+        (formatdate(time.time() + 3600), "pausing 60 s"),
+        ("-1", ""),
+        ("nan", ""),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", ""),
     ],
 )
 async def test_odd_retry_after_values_are_bounded(
-    peer: Peer, engine: OpenAIEngine, header: str, pause: float
+    peer: Peer, engine: OpenAIEngine, status: int, header: str, pause: str
 ) -> None:
-    peer.refuses(429, headers={"Retry-After": header})
-    assert f"pausing {pause:g} s" in str(await failure(engine))
+    peer.refuses(status, headers={"Retry-After": header})
+    line = str(await failure(engine, deadline_s=600.0))
+    assert pause in line
+    assert ("pausing" in line) is bool(pause)
 
 
 @pytest.mark.parametrize("chat", [True, False])
@@ -353,6 +431,29 @@ async def test_the_key_is_in_no_log_error_or_repr_even_if_the_server_repeats_it(
     assert KEY not in "\n".join(json.dumps(str(vars(record))) for record in caplog.records)
 
 
+async def test_cookies_are_not_kept(peer: Peer, engine: OpenAIEngine) -> None:
+    cookies: list[str | None] = []
+
+    def reply(asked: web.Request) -> web.Response:
+        cookies.append(asked.headers.get("Cookie"))
+        return web.json_response(chat_body(), headers={"Set-Cookie": f"n{len(cookies)}={'x' * 4000}; Path=/"})
+
+    peer.reply = reply
+    for _ in range(3):
+        await engine.generate(request())
+    assert cookies == [None] * 3
+
+
 async def test_a_password_in_the_address_is_not_shown(unused_tcp_port: int) -> None:
     engine = OpenAIEngine(config(f"http://user:password@127.0.0.1:{unused_tcp_port}/v1"))
     assert "password" not in str(await failure(engine))
+
+
+async def test_user_and_password_of_the_address_are_sent_and_not_logged(
+    peer: Peer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    engine = OpenAIEngine(config(peer.url.replace("//", "//user:password@")))
+    await engine.generate(request())
+    assert peer.authorization == ["Basic dXNlcjpwYXNzd29yZA=="]
+    assert "password" not in caplog.text

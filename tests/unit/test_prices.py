@@ -19,7 +19,7 @@ from staragents.forecast import Rates, forecast
 from staragents.ledger import Ledger
 from staragents.prices import Prices, amount
 from staragents.records import Candidate
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
 from tests.unit.local_run import decided, local_run
 
 ROOT = Path(__file__).parents[2]

@@ -13,7 +13,7 @@ from staragents.config import EngineKind, ModelConfig
 from staragents.config.loading import load_config
 from staragents.errors import BadInput, EngineDead
 from staragents.replay.recorded_answers import RecordedAnswers
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
 from tests.unit.local_run import decided, local_run
 from tests.unit.recorded_config import planted_rows, recorded_config
 
@@ -105,6 +105,24 @@ def test_a_bad_row_is_named(tmp_path: Path, line: str, expected: str) -> None:
     with pytest.raises(BadInput) as caught:
         RecordedAnswers.read(path)
     assert caught.value.problems[0].startswith(f"{path}{expected}")
+
+
+def test_a_row_nested_too_deeply_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "table.jsonl"
+    path.write_text("[" * 100_000 + "\n")
+    with pytest.raises(BadInput, match=r":1: expected a JSON object"):
+        RecordedAnswers.read(path)
+
+
+async def test_recorded_texts_with_half_a_surrogate_pair_are_stored_and_judged(tmp_path: Path) -> None:
+    path = recorded_config(tmp_path, WINS, rows=4, evolution={"draws": 2})
+    rows = planted_rows(WINS, 4)
+    rows[1]["response"]["good"] += " \ud800\x00"
+    (tmp_path / "table.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    await local_run(load_config(path))
+    found = next(c for c in decided(tmp_path / "run") if (c["seed_row"], c["response_agent"]) == (2, "good"))
+    assert found["messages"][-1].content.endswith(" \ufffd\ufffd")
+    assert found["judge_win"] == pytest.approx(rows[1]["win"]["good"])
 
 
 def test_a_gzip_table_is_read(tmp_path: Path) -> None:

@@ -121,6 +121,10 @@ def test_an_instruction_may_quote_a_refusal(text: str) -> None:
         ("no_change", SEED.upper() + "  "),
         ("no_change", "Plan a weekly lunch menu for a school."),
         ("no_change", "Plan a weekly dinner menu for a school with a main dish for each day."),
+        (
+            "damaged",
+            "Plan a menu with cr\ufffdpes for a school, with a main dish for each day and its price.",
+        ),
         ("repetition", "Plan a menu, and say why " + "it is good for you, and say why " * 4),
         ("too_long", " ".join(f"dish{i}" for i in range(140))),
     ],
@@ -219,6 +223,9 @@ def test_one_word_is_a_change_in_a_short_instruction(seed: str, text: str) -> No
         ("prompt_leak", "Assistant: Lentil soup."),
         ("prompt_leak", "Lentil soup.\n### Instruction: Name a soup."),
         ("prompt_leak", "Lentil soup.<|im_start|>user"),
+        ("damaged", "Monday: cr\ufffdpes with lentils. Tuesday: soup."),
+        ("prompt_leak", "Lentil soup on all days.</s>"),
+        ("prompt_leak", "<s>Lentil soup on all days.</s>"),
         ("repetition", "1. Soup with bread\n" * 8),
         ("repetition", "\n".join(f"{i}. Include a list of your own projects" for i in range(1, 9))),
         ("repetition", "very " * 30),
@@ -242,6 +249,8 @@ def test_an_answer_that_failed_has_its_reason(reason: str, text: str) -> None:
         ("Write a dialogue between a user and a bot.", "User: Hi!\nBot: Hello."),
         ("Sing for Ann.", f"{'Happy birthday to you, ' * 2}happy birthday, dear Ann, happy birthday to you!"),
         ("A 4x3 zero matrix?", "[[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]"),
+        ("Show a discount in HTML.", "Use a tag: <p>Now <s>20</s> 15 euros</p>"),
+        ("How do I strike out text?", "The tags `<s>` and `</s>` do it."),
         ("Print x three times.", "print(x)\nprint(x)\nprint(x)"),
     ],
 )
@@ -284,3 +293,9 @@ def test_a_loop_of_empty_lines_is_judged_at_once() -> None:
     started = time.perf_counter()
     assert answer_problem("Say it.", text, generated(text), "It.") is None
     assert time.perf_counter() - started < 5
+
+
+def test_a_broken_character_of_the_seeds_own_may_stay() -> None:
+    text = "Plan a weekly menu with cr\ufffdpes, soup and bread for a school, and say what each dish costs."
+    assert of_rewrite(text, seed=f"{SEED} There must be cr\ufffdpes.") is None
+    assert of_answer("Crepes: cr\ufffdpes.", instruction="How is cr\ufffdpes spelt?") is None

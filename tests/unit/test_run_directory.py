@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from staragents.agents import prompt_hashes
 from staragents.config import Config
-from staragents.config.loading import as_dict, fingerprint, load_config
+from staragents.config.loading import load_config
 from staragents.errors import BadInput, RunFailed
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
+from staragents.seeds.seed_file import SeedFile
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,16 +31,7 @@ def begun(tmp_path: Path, prompt: Path) -> Config:
         ROOT / "configs/fake.yaml",
         [f"output.dir={tmp_path / 'run'}", f"agents.instruction.deepen.prompt={prompt}"],
     )
-    run = RunDirectory(config.output.dir)
-    run.create(config, resumes=False)
-    run.write_json(
-        "state.json",
-        {
-            "fingerprint": fingerprint(config),
-            "config": as_dict(config),
-            "prompts": prompt_hashes(config),
-        },
-    )
+    RunDirectory(config.output.dir).create(config, SeedFile(config.seeds).scan())
     return config
 
 
@@ -69,19 +60,19 @@ def test_a_folder_of_somebody_else_is_left_alone(begun: Config, tmp_path: Path) 
 def test_a_folder_in_use_names_its_owner_and_a_killed_one_leaves_it_free(begun: Config) -> None:
     run = RunDirectory(begun.output.dir)
     program = (
-        "import sys, time; from staragents.run_directory import RunDirectory\n"
-        "lock = RunDirectory(sys.argv[1]).lock(); print('held', flush=True); time.sleep(60)"
+        "import sys, time; from staragents.run_directory.run_directory import RunDirectory\n"
+        "with RunDirectory(sys.argv[1]).claimed(): print('held', flush=True); time.sleep(60)"
     )
     with subprocess.Popen(
         [sys.executable, "-c", program, str(run.path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as owner:
         assert owner.stdout is not None
         assert owner.stdout.readline() == "held\n"
-        kept = run.candidates / "part-000000.parquet"
-        kept.write_bytes(b"of a run before its first checkpoint")
-        with pytest.raises(RunFailed, match=rf"in use by process {owner.pid} on .* since 20.* UTC; see"):
-            run.create(begun, resumes=False)
-        assert kept.exists(), "a live run's work is no leftover"
+        with (
+            pytest.raises(RunFailed, match=rf"in use by process {owner.pid} on .* since 20.* UTC; see"),
+            run.claimed(),
+        ):
+            raise AssertionError("two commands hold one folder")
         owner.kill()
-    run.create(begun, resumes=False)
-    assert not kept.exists()
+    with run.claimed():
+        pass

@@ -90,9 +90,11 @@ async def test_a_run_ends_at_its_budget_of_money_and_a_larger_one_takes_it_on(tm
 
 
 async def test_other_prices_count_for_what_was_done_before(tmp_path: Path) -> None:
-    first = await local_run(config(tmp_path, "models.judge.price_in=1", "run.max_tokens=20000"))
-    twice = await local_run(config(tmp_path, "models.judge.price_in=2", "run.max_tokens=20000"))
-    assert twice["run"]["ledger"]["money"] == pytest.approx(2 * first["run"]["ledger"]["money"])
+    await local_run(config(tmp_path / "run", "models.judge.price_in=1", "run.max_tokens=20000"))
+    more = ("models.judge.price_in=2", "run.max_tokens=40000")
+    resumed = await local_run(config(tmp_path / "run", *more))
+    at_once = await local_run(config(tmp_path / "at once", *more))
+    assert resumed["run"]["ledger"]["money"] == pytest.approx(at_once["run"]["ledger"]["money"])
 
 
 async def test_gpus_by_the_hour_are_in_the_budget(tmp_path: Path) -> None:

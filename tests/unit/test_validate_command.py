@@ -12,7 +12,7 @@ import pytest
 from cluster.job import main
 from staragents.config import SeedsConfig
 from staragents.config.loading import load_config
-from staragents.run_directory import RunDirectory
+from staragents.run_directory.run_directory import RunDirectory
 from staragents.seeds import SeedFile
 from tests.unit.local_run import local_run
 

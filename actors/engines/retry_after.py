@@ -1,0 +1,27 @@
+"""The Retry-After header of a busy server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float:
+    """Seconds from `now` (of the epoch) that the server asks us to wait, given as seconds or as a date; 0 if
+    it names none that makes sense. It may be infinite."""
+    value = headers.get("retry-after", "")
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = _until(value, now)
+    return max(0.0, seconds)
+
+
+def _until(date: str, now: float) -> float:
+    try:
+        when = parsedate_to_datetime(date)
+        # Without a zone it is read as UTC, which HTTP's dates are in.
+        return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - now
+    except (ValueError, OverflowError):
+        return 0.0

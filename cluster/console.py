@@ -1,0 +1,35 @@
+"""Consoles for tables and panels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook
+from rich.segment import Segment
+
+from staragents.printable import printable
+
+
+def safe_console(**options: Any) -> Console:
+    """Strings are shown as they are: neither `[red]` nor `:boom:` nor an escape sequence has a meaning."""
+    console = Console(markup=False, emoji=False, **options)
+    console.push_render_hook(_Printable())
+    return console
+
+
+class _Printable(RenderHook):
+    """Works on what comes out of rendering, so that no text in a table or panel is forgotten."""
+
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        return [_Shown(renderable) for renderable in renderables]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    renderable: ConsoleRenderable
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        for text, style, control in console.render(self.renderable, options):
+            yield Segment(text if control else printable(text), style, control)

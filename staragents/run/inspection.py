@@ -1,0 +1,67 @@
+"""Everything that can be wrong with the files of a run."""
+
+from __future__ import annotations
+
+from staragents.memory.local_bank import bank_damage
+from staragents.run_directory.damage import Damage, damaged
+from staragents.run_directory.file_facts import mismatch
+from staragents.run_directory.manifest import (
+    MANIFEST,
+    STATE,
+    Manifest,
+    is_of_state,
+    result_damage,
+)
+from staragents.run_directory.run_directory import RunDirectory
+from staragents.run_directory.run_state import RunState
+from staragents.run_directory.salvage import unreadable
+from staragents.run_directory.sealed_json import Unreadable, damage_of, read_sealed
+
+
+def check_whole(run: RunDirectory, deep: bool = True) -> None:
+    """Raises Damaged with every file that is not what the run wrote."""
+    if found := inspect(run, deep):
+        raise damaged(run.path, found)
+
+
+def inspect(run: RunDirectory, deep: bool = True) -> list[Damage]:
+    """Every damage, in the order in which files depend on each other. With `deep` all files are read, else
+    only the small ones; sizes are compared in any case."""
+    try:
+        state = read_sealed(run.path / STATE, RunState)
+    except Unreadable as error:
+        return [damage_of(STATE, error), *_unnamed(run, None, deep)]
+    found = _unnamed(run, state, deep)
+    if state is None:
+        left = run.unnamed_shards()
+        return [Damage(STATE, f"missing, beside {len(left)} files of candidates"), *found] if left else []
+    for shard in state["shards"]:
+        if what := mismatch(run.candidates / shard["name"], shard, deep):
+            found.append(Damage(f"{run.candidates.name}/{shard['name']}", what))
+    return found + _memory(run, state) + _results(run, deep)
+
+
+def _unnamed(run: RunDirectory, state: RunState | None, deep: bool) -> list[Damage]:
+    if not deep:
+        return []
+    paths = run.unnamed_shards(state["shards"] if state is not None else ())
+    return [damage for path in paths if (damage := unreadable(run.path, path)) is not None]
+
+
+def _memory(run: RunDirectory, state: RunState) -> list[Damage]:
+    """A run that is not over needs its bank, or its next draws would be others."""
+    if state["config"].get("memory", {}).get("url") or state["cursor"] == state["seeds"]:
+        return []
+    what = bank_damage(run.memory, expected=state.get("progress", {}).get("remembered", 0) > 0)
+    return [Damage(run.memory.name, what)] if what else []
+
+
+def _results(run: RunDirectory, deep: bool) -> list[Damage]:
+    manifest: Manifest | None
+    try:
+        manifest = read_sealed(run.path / MANIFEST, Manifest)
+    except Unreadable as error:
+        return [damage_of(MANIFEST, error)]
+    if manifest is None or not is_of_state(manifest, run.path):
+        return []  # They are written anew when the run ends or stops.
+    return result_damage(manifest, run.path, deep)

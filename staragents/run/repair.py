@@ -1,0 +1,139 @@
+"""A damaged run directory made usable again: bad files aside, good candidates kept, lost seeds named."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from staragents.config import Config
+from staragents.config.loading import config_of, escaped, fingerprint, from_yaml
+from staragents.errors import BadInput
+from staragents.memory.local_bank import bank_damage
+from staragents.run.inspection import inspect
+from staragents.run.results import write_results
+from staragents.run_directory.atomic_file import sync_folder
+from staragents.run_directory.damage import Damage
+from staragents.run_directory.manifest import STATE, is_of_state, read_manifest, remove_manifest
+from staragents.run_directory.run_directory import RunDirectory
+from staragents.run_directory.run_state import RunState, first_state, started_anew
+from staragents.run_directory.sealed_json import Unreadable, read_sealed
+from staragents.seeds.seed_file import SeedFile, SeedScan
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What was found and done. A run that is `restarted` commits its candidates again from the start, without
+    a model. Of `seeds` in all, `kept` have candidates, and `lost` had some (None if the state was lost, too).
+    """
+
+    config: Config
+    damage: list[Damage]
+    moved: list[str]
+    restarted: bool
+    seeds: int
+    kept: int
+    lost: int | None
+    results_written: bool
+
+
+def repair(run: RunDirectory, config: Config | None = None) -> Repair:
+    """Repair a run directory that this command holds. `config` is the run's, needed only if neither
+    state.json nor config.yaml can be read.
+
+    Good candidates stay, and the next run commits them again without asking a model. Raises BadInput if the
+    config is not known, or its seeds can't be read.
+    """
+    damage = inspect(run)
+    state = _state(run)
+    config = config or _saved_config(run, state, damage)
+    config = replace(config, output=replace(config.output, dir=str(run.path)))
+    scan = SeedFile(config.seeds).scan()
+    committed = state["cursor"] if state is not None else None
+    moved = [_move_aside(run, one.file) for one in damage if os.path.lexists(run.path / one.file)]
+    if damage:
+        remove_manifest(run.path)
+    if restarted := state is None or _contradicts(run, state, damage):
+        # Whatever is in candidates/ is salvage to this state, and the bank is filled anew from it.
+        if bank_damage(run.memory, expected=False):
+            moved.append(_move_aside(run, run.memory.name))
+        run.write_state(started_anew(state) if state is not None else first_state(config, scan))
+    if damage:
+        run.create(config, scan)
+    kept = _seeds_kept(run)
+    written = _write_missing_results(run, config, scan)
+    lost = None if committed is None else max(0, committed - kept)
+    return Repair(config, damage, moved, restarted, scan.seeds, kept, lost, written)
+
+
+def _saved_config(run: RunDirectory, state: RunState | None, damage: Sequence[Damage]) -> Config:
+    """The newest of the two copies that are whole. Raises BadInput if there is none."""
+    path = run.path / "config.yaml"
+    try:
+        config = from_yaml(path.read_text(encoding="utf-8"))
+        known = state is None or fingerprint(config) == state["fingerprint"]
+        if known and path.name not in {one.file for one in damage}:
+            return config
+        problem = "it was changed"
+    except (OSError, UnicodeDecodeError, BadInput) as error:
+        problem = " ".join(str(error).split())
+    if state is not None:
+        return config_of(escaped(state["config"]))
+    raise BadInput(
+        f"{run.path}: neither {STATE} nor config.yaml can be read; give the config that the run was started "
+        f"with: staragents repair {run.path} CONFIG [KEY=VALUE...] ({problem})"
+    )
+
+
+def _state(run: RunDirectory) -> RunState | None:
+    """None if it is damaged or missing."""
+    try:
+        return read_sealed(run.path / STATE, RunState)
+    except Unreadable:
+        return None
+
+
+def _contradicts(run: RunDirectory, state: RunState, damage: Sequence[Damage]) -> bool:
+    """Whether the state speaks of what is no longer there. Results are written again from what is."""
+    parts = {f"{run.candidates.name}/{shard['name']}" for shard in state["shards"]} | {run.memory.name}
+    return any(one.file in parts for one in damage)
+
+
+def _move_aside(run: RunDirectory, name: str) -> str:
+    """To damaged/, under a name that is free; nothing is deleted. Returns its new place in the folder."""
+    run.sidelined.mkdir(exist_ok=True)
+    target = run.sidelined / Path(name).name
+    number = 1
+    while os.path.lexists(target):
+        number += 1
+        target = run.sidelined / f"{Path(name).name}.{number}"
+    os.replace(run.path / name, target)
+    sync_folder(run.sidelined)
+    sync_folder((run.path / name).parent)
+    return str(target.relative_to(run.path))
+
+
+def _seeds_kept(run: RunDirectory) -> int:
+    """Seeds with finished candidates, committed or salvaged."""
+    state = run.state()
+    assert state is not None
+    named = [run.candidates / shard["name"] for shard in state["shards"]]
+    kept: set[str] = set()
+    for path in [*named, *run.unnamed_shards(state["shards"])]:
+        column: pa.ChunkedArray = pq.read_table(path, columns=["seed_id"])["seed_id"]
+        kept.update(column.unique().to_pylist())
+    return len(kept)
+
+
+def _write_missing_results(run: RunDirectory, config: Config, scan: SeedScan) -> bool:
+    """Of a run that has committed something. Facts of the run come with its first checkpoint."""
+    state, manifest = run.state(), read_manifest(run.path)
+    whole = manifest is not None and is_of_state(manifest, run.path)
+    if state is None or "facts" not in state or whole:
+        return False
+    write_results(run, config, scan)
+    return True

@@ -1,0 +1,84 @@
+"""What is left to do in a run directory for a config: seeds, results or nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from staragents.config import Config
+from staragents.errors import BadInput, RunFailed
+from staragents.run.inspection import check_whole
+from staragents.run.results import result_settings, write_results
+from staragents.run_directory.manifest import is_of_state, read_manifest
+from staragents.run_directory.run_directory import RunDirectory
+from staragents.run_directory.run_state import RunState
+from staragents.seeds.seed_file import SeedScan
+from staragents.stopping import stopped_before
+
+
+class Left(StrEnum):
+    """`seeds` need models; `results` are written from what is saved."""
+
+    seeds = "seeds"
+    results = "results"
+    nothing = "nothing"
+
+
+@dataclass(frozen=True)
+class Work:
+    """`done` seeds are committed; `summary` is that of a run with nothing left."""
+
+    config: Config
+    scan: SeedScan
+    run: RunDirectory
+    done: int
+    left: Left
+    summary: dict[str, Any] | None = None
+
+
+def work_of(config: Config, scan: SeedScan) -> Work:
+    """Compare a config with its run directory, whose files are all read. Writes nothing; whoever will write
+    must hold the directory since before.
+
+    Raises BadInput if they don't belong together or the directory is damaged.
+    """
+    run = RunDirectory(config.output.dir)
+    run.check_ours()
+    check_whole(run)
+    run.check(config)
+    state = run.state()
+    if state is None:
+        return Work(config, scan, run, 0, Left.seeds)
+    if state["seeds_sha256"] != scan.sha256:
+        raise BadInput(f"seeds.path: {config.seeds.path} has changed since the run in {run.path} began")
+    left = _left(config, scan, run, state)
+    return Work(config, scan, run, state["cursor"], left, run.summary() if left is Left.nothing else None)
+
+
+def finish(work: Work) -> dict[str, Any] | None:
+    """The summary of a run with no seeds left, after writing its results if they are missing; None with seeds
+    left. Asks no model.
+
+    Raises RunFailed if the disk is full or gone.
+    """
+    if work.left is not Left.results:
+        return work.summary
+    try:
+        work.run.create(work.config, work.scan)
+        return write_results(work.run, work.config, work.scan)
+    except OSError as error:
+        reason = error.strerror or error
+        raise RunFailed(
+            f"output.dir: can't write to {work.run.path}: {reason}; with room there, run the same command to "
+            "resume"
+        ) from error
+
+
+def _left(config: Config, scan: SeedScan, run: RunDirectory, state: RunState) -> Left:
+    if state["cursor"] < scan.seeds and stopped_before(config.run, state) is None:
+        return Left.seeds
+    manifest = read_manifest(run.path)
+    if manifest is None or not is_of_state(manifest, run.path):
+        return Left.results
+    return Left.nothing if manifest["settings"] == result_settings(config) else Left.results

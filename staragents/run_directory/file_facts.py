@@ -1,0 +1,40 @@
+"""What a file that is complete is known by: size and checksum."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import NotRequired, TypedDict
+
+
+class FileFacts(TypedDict):
+    """`rows` for files that have some; `bytes` is the size, `sha256` of the content."""
+
+    bytes: int
+    sha256: str
+    rows: NotRequired[int]
+
+
+def facts_of(path: Path, rows: int | None = None) -> FileFacts:
+    """Raises OSError."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    facts = FileFacts(bytes=path.stat().st_size, sha256=digest)
+    return facts if rows is None else FileFacts(rows=rows, **facts)
+
+
+def mismatch(path: Path, facts: FileFacts, deep: bool) -> str | None:
+    """What is wrong with the file, or None. Only with `deep` its content is read."""
+    try:
+        size = path.stat().st_size
+        if not path.is_file():
+            return "expected a file"
+        if size != facts["bytes"]:
+            return f"expected {facts['bytes']} bytes, got {size}"
+        if deep and facts_of(path)["sha256"] != facts["sha256"]:
+            return "its content has changed: the checksum does not fit"
+    except FileNotFoundError:
+        return "missing"
+    except OSError as error:
+        return f"can't be read: {error.strerror}"
+    return None

@@ -1,0 +1,84 @@
+"""manifest.json: every file of a run whose results are written, with size, rows and checksum."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, TypedDict
+
+import pyarrow.parquet as pq
+
+from staragents.run_directory.damage import Damage, damaged
+from staragents.run_directory.file_facts import FileFacts, facts_of, mismatch
+from staragents.run_directory.sealed_json import Unreadable, damage_of, read_sealed, write_sealed
+
+MANIFEST = "manifest.json"
+STATE = "state.json"
+Format = Literal[1]
+"""Another number when the meaning of a key changes."""
+FORMAT: Format = 1
+RESULTS = (
+    "config.yaml", "dataset.parquet", "dataset.jsonl", "filtered.parquet", "quarantine.parquet",
+    "summary.json", "report.html", "README.md",
+)  # fmt: skip
+"""What every finished run has beside its candidates and its state."""
+EXTRA = ("diagnosis.json",)
+"""What it may have."""
+INTERPRETED = ("config.yaml", "summary.json", "diagnosis.json")
+"""Small files that other commands read: their content is always checked."""
+
+
+class Manifest(TypedDict):
+    """`seeds` are committed in these results; `settings` are those that decide how results are written."""
+
+    format: Format
+    seeds: int
+    settings: dict[str, Any]
+    files: dict[str, FileFacts]
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """None if results are not, or not completely, written. Raises Damaged."""
+    try:
+        return read_sealed(folder / MANIFEST, Manifest)
+    except Unreadable as error:
+        raise damaged(folder, [damage_of(MANIFEST, error)]) from error
+
+
+def remove_manifest(folder: Path) -> None:
+    """Before the first result is written anew: from here on results are not whole."""
+    (folder / MANIFEST).unlink(missing_ok=True)
+
+
+def write_manifest(folder: Path, seeds: int, settings: dict[str, Any], shards: dict[str, FileFacts]) -> None:
+    """After the last result. `shards` are those of the state, by their path in the folder. Raises OSError."""
+    files = dict(shards)
+    for name in (STATE, *RESULTS, *EXTRA):
+        path = folder / name
+        if name not in EXTRA or path.exists():
+            files[name] = facts_of(path, _rows(path))
+    write_sealed(folder / MANIFEST, {"format": FORMAT, "seeds": seeds, "settings": settings, "files": files})
+
+
+def is_of_state(manifest: Manifest, folder: Path) -> bool:
+    """Whether the results are those of the newest checkpoint, not of an earlier stop."""
+    return mismatch(folder / STATE, manifest["files"][STATE], deep=True) is None
+
+
+def result_damage(manifest: Manifest, folder: Path, deep: bool) -> list[Damage]:
+    """What is wrong with the result files, the large ones read only with `deep`. Not of state and shards,
+    which have moved on if the run was resumed since."""
+    found = []
+    for name in (name for name in manifest["files"] if name in RESULTS or name in EXTRA):
+        what = mismatch(folder / name, manifest["files"][name], deep or name in INTERPRETED)
+        if what is not None:
+            found.append(Damage(name, what))
+    return found
+
+
+def _rows(path: Path) -> int | None:
+    if path.suffix == ".parquet":
+        return int(pq.read_metadata(path).num_rows)
+    if path.suffix == ".jsonl":
+        with path.open("rb") as lines:
+            return sum(1 for _ in lines)
+    return None

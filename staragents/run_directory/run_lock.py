@@ -1,0 +1,125 @@
+"""Who may write to a run directory: one command at a time, and of its processes one coordinator."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from staragents.errors import BadInput, RunFailed
+from staragents.run_directory.atomic_file import write_text
+
+LOCK = ".lock"
+"""Held by a command from its first look at the directory to its end."""
+WRITER = ".writer.lock"
+"""Held by the coordinator, which outlives a killed command for a moment."""
+OWNER = ".owner.json"
+LAST_WRITER_S = 60.0
+"""How long a coordinator may take to notice that its command was killed."""
+
+
+@contextmanager
+def command_lock(folder: Path, setting: str = "output.dir") -> Iterator[str]:
+    """Hold `folder`, made if it is not there, for this command; gives an id of this session. `setting` is
+    what the user calls the folder.
+
+    The system lets the lock go when the process ends, however it ends. A folder that was made for nothing is
+    removed again. Raises RunFailed with the owner if another command has it, or if the coordinator of a
+    killed one does not end; BadInput if the folder can't be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / LOCK, thread_local=False)
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise RunFailed(f"{setting}: {folder} is in use{_by(folder)}") from None
+    except (OSError, NotImplementedError) as error:
+        raise BadInput(f"{setting}: can't write to {folder}: {_reason(error)}") from error
+    try:
+        session = _take(folder)
+        yield session
+    finally:
+        _remove_if_unused(folder)
+        lock.release()
+
+
+@contextmanager
+def writer_lock(folder: Path, session: str) -> Iterator[None]:
+    """Hold `folder` for the coordinator of the command with this id.
+
+    Raises RunFailed if another coordinator writes to it, or another command has taken over.
+    """
+    lock = FileLock(folder / WRITER, thread_local=False)
+    try:
+        lock.acquire(timeout=LAST_WRITER_S)
+    except Timeout:
+        raise RunFailed(f"output.dir: {folder} is being written by another coordinator") from None
+    try:
+        check_session(folder, session)
+        yield
+    finally:
+        lock.release()
+
+
+def check_session(folder: Path, session: str) -> None:
+    """Raises RunFailed if another command has taken over, as after a lock file was removed by hand."""
+    owner = _owner(folder)
+    if owner.get("session", session) != session:
+        raise RunFailed(f"output.dir: {folder} was taken over{_by(folder)}; nothing more is written here")
+
+
+def _take(folder: Path) -> str:
+    session = uuid.uuid4().hex
+    since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    owner = {"host": socket.gethostname(), "pid": os.getpid(), "since": since, "session": session}
+    try:
+        # Before the lock of the writer is free: a coordinator that Ray restarts meanwhile must see it.
+        write_text(folder / OWNER, json.dumps(owner) + "\n")
+        with FileLock(folder / WRITER).acquire(timeout=LAST_WRITER_S):
+            return session
+    except Timeout:
+        raise RunFailed(
+            f"output.dir: {folder} is still being written by the coordinator of a killed command"
+        ) from None
+    except OSError as error:
+        raise BadInput(f"output.dir: can't write to {folder}: {_reason(error)}") from error
+
+
+def _remove_if_unused(folder: Path) -> None:
+    """A command that failed before it began leaves nothing behind."""
+    with suppress(OSError):
+        if {path.name for path in folder.iterdir()} <= {LOCK, WRITER, OWNER}:
+            for name in (OWNER, WRITER, LOCK):
+                (folder / name).unlink(missing_ok=True)
+            folder.rmdir()
+
+
+def _owner(folder: Path) -> dict[str, Any]:
+    """{} if it can't be read: it only says who has the lock."""
+    try:
+        owner = json.loads((folder / OWNER).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return owner if isinstance(owner, dict) else {}
+
+
+def _by(folder: Path) -> str:
+    owner = _owner(folder)
+    if not {"pid", "host", "since"} <= owner.keys():
+        return ""
+    return (
+        f" by process {owner['pid']} on {owner['host']} since {owner['since']}; "
+        f"see staragents status {folder}"
+    )
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

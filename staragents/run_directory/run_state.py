@@ -1,0 +1,73 @@
+"""state.json: what a resume needs, saved with every checkpoint."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+from staragents.agents import prompt_hashes
+from staragents.config import Config
+from staragents.config.loading import as_dict, fingerprint
+from staragents.run_directory.file_facts import FileFacts
+from staragents.seeds.seed_file import SeedScan
+
+Format = Literal[1]
+"""Another number when the meaning of a key changes."""
+FORMAT: Format = 1
+
+
+class Shard(FileFacts):
+    """A file of candidates/ whose seeds are committed."""
+
+    name: str
+
+
+class RunState(TypedDict):
+    """The run after its first `cursor` seeds. Keys that are not required come with the first checkpoint."""
+
+    format: Format
+    fingerprint: str
+    seeds_sha256: str
+    seeds: int
+    """All seeds of the run."""
+    prompts: dict[str, str]
+    config: dict[str, Any]
+    cursor: int
+    shards: list[Shard]
+    pending: NotRequired[list[dict[str, Any]]]
+    """Seeds whose pairs are drawn, with their draws."""
+    evolution: NotRequired[dict[str, Any]]
+    progress: NotRequired[dict[str, Any]]
+    stopping: NotRequired[dict[str, Any]]
+    ledger: NotRequired[dict[str, Any]]
+    seconds: NotRequired[float]
+    """Time at work, sessions before this one included."""
+    facts: NotRequired[dict[str, Any]]
+    """What the summary says of the run that its candidates can't tell."""
+
+
+def first_state(config: Config, scan: SeedScan) -> RunState:
+    """The state of a run in which nothing is committed."""
+    return RunState(
+        format=FORMAT,
+        fingerprint=fingerprint(config),
+        seeds_sha256=scan.sha256,
+        seeds=scan.seeds,
+        prompts=prompt_hashes(config),
+        config=as_dict(config),
+        cursor=0,
+        shards=[],
+    )
+
+
+def started_anew(state: RunState) -> RunState:
+    """The same run with nothing committed: what is finished is committed again from its files."""
+    return RunState(
+        format=FORMAT,
+        fingerprint=state["fingerprint"],
+        seeds_sha256=state["seeds_sha256"],
+        seeds=state["seeds"],
+        prompts=state["prompts"],
+        config=state["config"],
+        cursor=0,
+        shards=[],
+    )

@@ -1,0 +1,90 @@
+"""Finished candidates that the state does not know of: they are committed again without asking any model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from staragents.records import CANDIDATE_SCHEMA, MISALIGNED, Candidate, candidates_from_table
+from staragents.run_directory.atomic_file import sync_folder
+from staragents.run_directory.damage import Damage
+from staragents.run_directory.file_facts import facts_of
+
+FOLDER = "salvage"
+
+
+class Salvage:
+    """The seeds in salvage/, found by id: about 0.2 kB of memory each, and the candidates of one file.
+
+    A kill between a shard and the state that names it leaves one such file, a repair all the good ones.
+    """
+
+    def __init__(self, folder: Path, pairs: Collection[str]) -> None:
+        """`folder` is the run's; rows of seeds with pairs that the run does not have are left alone."""
+        self._folder = folder / FOLDER
+        self._pairs = frozenset(pairs)
+        self._files: list[Path] = sorted(self._folder.glob("*.parquet"))
+        self._file_of: dict[str, int] = {}
+        for number, path in enumerate(self._files):
+            seeds = pq.read_table(path, columns=["seed_id"])["seed_id"].unique().to_pylist()
+            self._file_of |= dict.fromkeys(seeds, number)
+        self._read = -1
+        self._seeds: dict[str, list[Candidate]] = {}
+
+    def __len__(self) -> int:
+        return len(self._file_of)
+
+    def take(self, seed_id: str) -> list[Candidate] | None:
+        """The seed's candidates as they were before their commit, given once; None if there are none."""
+        number = self._file_of.pop(seed_id, None)
+        if number is None:
+            return None
+        if number != self._read:
+            self._read, self._seeds = number, _by_seed(self._files[number])
+        candidates = self._seeds.pop(seed_id)
+        if not self._pairs.issuperset(candidate.pair for candidate in candidates):
+            return None
+        for candidate in candidates:
+            _uncommit(candidate)
+        return candidates
+
+
+def set_aside(folder: Path, shards: Iterable[Path]) -> None:
+    """Move shards that the state does not name to salvage/, so that their names are free for others."""
+    for shard in (shard for shard in shards if shard.parent.name != FOLDER):
+        target = folder / FOLDER / f"{shard.stem}-{facts_of(shard)['sha256'][:8]}.parquet"
+        target.parent.mkdir(exist_ok=True)
+        os.replace(shard, target)
+        sync_folder(target.parent)
+        sync_folder(shard.parent)
+
+
+def unreadable(folder: Path, path: Path) -> Damage | None:
+    """What is wrong with a file of candidates whose checksum nobody knows, which is read whole."""
+    try:
+        with pq.ParquetFile(path) as file:
+            if not file.schema_arrow.equals(CANDIDATE_SCHEMA):
+                return Damage(str(path.relative_to(folder)), "no file of candidates of this version")
+            for _ in file.iter_batches():
+                pass
+    except (pa.ArrowException, OSError) as error:
+        reason = " ".join(str(error).split())[:200]
+        return Damage(str(path.relative_to(folder)), f"damaged ({reason})")
+    return None
+
+
+def _by_seed(path: Path) -> dict[str, list[Candidate]]:
+    seeds: dict[str, list[Candidate]] = {}
+    for candidate in candidates_from_table(pq.read_table(path)):
+        seeds.setdefault(candidate.seed_id, []).append(candidate)
+    return seeds
+
+
+def _uncommit(candidate: Candidate) -> None:
+    candidate.selected, candidate.reward, candidate.difficulty = False, None, None
+    if candidate.reject_reason == MISALIGNED:
+        candidate.reject_reason = None

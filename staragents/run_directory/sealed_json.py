@@ -1,0 +1,67 @@
+"""JSON objects that carry a checksum of themselves, so that no damage is taken for a value."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from staragents.run_directory.atomic_file import write_text
+from staragents.run_directory.damage import Damage
+
+T = TypeVar("T")
+
+SEAL = "sha256"
+
+
+class Unreadable(Exception):
+    """The file is not what was written; the message completes "FILE: ..."."""
+
+
+def write_sealed(path: Path, value: dict[str, Any]) -> None:
+    """Replace the file by `value` with its checksum under `sha256`. Raises OSError."""
+    sealed = {**value, SEAL: _digest(value)}
+    write_text(path, json.dumps(sealed, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_sealed(path: Path, kind: type[T]) -> T | None:
+    """The object without its checksum, checked against the TypedDict `kind`; None if there is no file.
+
+    Raises Unreadable.
+    """
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise Unreadable(f"can't be read: {error.strerror}") from error
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"damaged, not JSON ({' '.join(str(error).split())})") from error
+    if not isinstance(value, dict):
+        raise Unreadable(f"damaged, expected a JSON object, got {type(value).__name__}")
+    seal = value.pop(SEAL, None)
+    try:
+        found = msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise Unreadable(f"damaged, or written by another version: {error}") from error
+    try:
+        whole = seal == _digest(value)
+    except ValueError:  # NaN, which no writer of ours lets through
+        whole = False
+    if not whole:
+        raise Unreadable("damaged, or changed by hand: its checksum does not fit")
+    return found
+
+
+def _digest(value: dict[str, Any]) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def damage_of(name: str, error: Unreadable) -> Damage:
+    return Damage(name, str(error))

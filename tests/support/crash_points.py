@@ -1,0 +1,76 @@
+"""Kills a process before one of the steps in which it changes the files of a folder."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from qdrant_client.local.persistence import CollectionPersistence
+
+WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+AUDITED = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "sqlite3.connect"}
+"""Events of Python's audit hooks that change files, beside `open`; os.replace is a rename to it."""
+
+
+class CrashPoints:
+    """Counts every open for writing, rename, unlink, mkdir, fsync and write of the memory bank in `folder`,
+    and kills this process with SIGKILL before the step with number `kill_before`, counted from 0.
+
+    What was being written is torn in half then, as a kill inside a write leaves it. Killing after a step is
+    killing before the next one. There is one in a process, as hooks can't be removed.
+    """
+
+    def __init__(self, folder: Path, kill_before: int | None) -> None:
+        self.steps: list[str] = []
+        self.unsynced: list[str] = []
+        """Files that got their name before their content was on the disk."""
+        self._folder = str(folder)
+        self._kill_before = kill_before
+        self._synced: set[tuple[int, int]] = set()
+        self._looking = False
+        sys.addaudithook(self._audit)
+        os.fsync = self._before("fsync", os.fsync, self._sync)  # type: ignore[assignment]
+        for name in ("persist", "delete"):
+            method = getattr(CollectionPersistence, name)
+            setattr(CollectionPersistence, name, self._before(f"bank {name}", method, lambda *_: None))
+
+    def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self._looking or not (event == "open" or event in AUDITED):
+            return
+        path = os.fsdecode(arguments[0]) if isinstance(arguments[0], str | bytes | os.PathLike) else ""
+        if not path.startswith(self._folder):
+            return
+        if event == "open" and not arguments[2] & WRITES:
+            return
+        if event == "os.rename" and "/memory/" not in path and not self._is_synced(path):
+            self.unsynced.append(path)
+        self._step(f"{event} {path.removeprefix(self._folder)}")
+
+    def _before(self, name: str, call: Callable[..., Any], note: Callable[..., None]) -> Callable[..., Any]:
+        def wrapped(*arguments: Any) -> Any:
+            self._step(name)
+            answer = call(*arguments)
+            note(*arguments)
+            return answer
+
+        return wrapped
+
+    def _sync(self, descriptor: int) -> None:
+        status = os.fstat(descriptor)
+        self._synced.add((status.st_dev, status.st_ino))
+
+    def _is_synced(self, path: str) -> bool:
+        status = os.stat(path)
+        return (status.st_dev, status.st_ino) in self._synced
+
+    def _step(self, step: str) -> None:
+        if len(self.steps) == self._kill_before:
+            self._looking = True
+            for torn in Path(self._folder).rglob(".*.tmp"):
+                os.truncate(torn, torn.stat().st_size // 2)
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.steps.append(step)

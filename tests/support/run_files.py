@@ -1,0 +1,36 @@
+"""State and manifest of run directories that a test makes or changes by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from staragents.config import Config
+from staragents.config.loading import as_dict
+from staragents.run_directory.file_facts import facts_of
+from staragents.run_directory.manifest import EXTRA, MANIFEST, RESULTS, STATE
+from staragents.run_directory.run_directory import RunDirectory
+from staragents.run_directory.run_state import RunState, Shard
+from staragents.run_directory.sealed_json import write_sealed
+
+
+def write_state(folder: Path, shards: Sequence[Shard], seeds: int, config: Config | None = None) -> None:
+    """The state of a run that has committed all its seeds to these shards."""
+    RunDirectory(folder).write_state(
+        RunState(
+            format=1,
+            fingerprint="0f3ab5",
+            seeds_sha256="",
+            seeds=seeds,
+            prompts={},
+            config=as_dict(config) if config is not None else {},
+            cursor=seeds,
+            shards=list(shards),
+        )
+    )
+
+
+def write_manifest(folder: Path, seeds: int = 0) -> None:
+    """Of the files as they are now: those that the run has, or that a test has changed."""
+    files = {name: facts_of(folder / name) for name in (*RESULTS, *EXTRA, STATE) if (folder / name).exists()}
+    write_sealed(folder / MANIFEST, {"format": 1, "seeds": seeds, "settings": {}, "files": files})

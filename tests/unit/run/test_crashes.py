@@ -1,0 +1,156 @@
+"""A run is killed before every step in which it changes a file; the same commands end as if it never was.
+
+Through creation, checkpoints, a drain and its results, a resume with other settings, and the results of the
+whole. In processes without Ray, which are forked when all is imported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pickle
+import shutil
+import signal
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actors.coordinator import Coordinator
+from staragents.config import Config
+from staragents.config.loading import load_config
+from staragents.language import load_identifier
+from tests.support.crash_points import CrashPoints
+from tests.unit.local_run import decided, local_run
+
+OVERRIDES = [
+    "seeds.limit=5", "run.admitted_seeds=2", "run.checkpoint_s=0", "memory.warmup=0",
+    "memory.min_similarity=0.2",
+]  # fmt: skip
+CHANGED = ["filters.length=flag", "filters.max_words=40", "output.title=Changed", "run.attempts=4"]
+DRAINED_AFTER = 2
+
+
+@dataclass(frozen=True)
+class Commands:
+    """What a user does: start, stop with Ctrl-C, change something, run to the end, and run it once more. The
+    configs are read once, before the first fork."""
+
+    config: Config
+    changed: Config
+
+    @classmethod
+    def read(cls) -> Commands:
+        load_identifier()  # Its own cache is no part of the run.
+        return cls(
+            load_config("configs/fake.yaml", OVERRIDES),
+            load_config("configs/fake.yaml", [*OVERRIDES, *CHANGED]),
+        )
+
+    def run(self, folder: Path) -> None:
+        config, changed = (
+            replace(config, output=replace(config.output, dir=str(folder)))
+            for config in (self.config, self.changed)
+        )
+        asyncio.run(drained(config))
+        asyncio.run(local_run(changed))
+        asyncio.run(local_run(changed))
+
+
+async def drained(config: Config) -> None:
+    """Until some seeds are committed, as after Ctrl-C."""
+    draining: list[Any] = []
+
+    async def drain(coordinator: Coordinator) -> None:
+        while coordinator.progress.seeds < DRAINED_AFTER:
+            await asyncio.sleep(0)
+        await coordinator.drain()
+
+    await local_run(config, lambda coordinator: draining.append(asyncio.ensure_future(drain(coordinator))))
+    for task in draining:
+        task.cancel()
+
+
+def in_a_fork(work: Callable[[], Any]) -> tuple[int, Any]:
+    """The exit status (a signal as a negative number) and what the work returned."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        code = 1
+        try:
+            with os.fdopen(writing, "wb") as pipe:
+                pickle.dump(work(), pipe)
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        data = pipe.read()
+    status = os.waitpid(child, 0)[1]
+    return os.waitstatus_to_exitcode(status), pickle.loads(data) if data else None
+
+
+def outcome(folder: Path) -> dict[str, Any]:
+    return {
+        "candidates": decided(folder),
+        "dataset": (folder / "dataset.jsonl").read_bytes(),
+        "rows": (folder / "quarantine.parquet").read_bytes(),
+        "files": sorted(path.name for path in folder.iterdir()),
+    }
+
+
+def steps_of(commands: Commands, folder: Path) -> tuple[list[str], list[str], dict[str, Any]]:
+    points = CrashPoints(folder, None)
+    commands.run(folder)
+    return points.steps, points.unsynced, outcome(folder)
+
+
+def killed(commands: Commands, folder: Path, step: int) -> None:
+    CrashPoints(folder, step)
+    commands.run(folder)
+
+
+def resumed(commands: Commands, folder: Path) -> dict[str, Any]:
+    commands.run(folder)
+    return outcome(folder)
+
+
+@pytest.fixture
+def in_memory() -> Iterator[Path]:
+    """A folder where syncing takes no time, if the system has one."""
+    shared = Path("/dev/shm")
+    folder = Path(tempfile.mkdtemp(dir=shared if os.access(shared, os.W_OK) else None))
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_a_kill_before_any_write_costs_and_changes_nothing(in_memory: Path) -> None:
+    commands = Commands.read()
+    code, (steps, unsynced, whole) = in_a_fork(lambda: steps_of(commands, in_memory / "undisturbed"))
+    assert code == 0
+    assert unsynced == [], "a loss of power would leave these names without content"
+    assert len(whole["candidates"]) > 10
+    survived = []
+    for step in range(len(steps)):
+        folder = in_memory / "run"
+        shutil.rmtree(folder, ignore_errors=True)
+        code, _ = in_a_fork(partial(killed, commands, folder, step))
+        assert code in (-signal.SIGKILL, 0), f"before {steps[step]}"
+        if code == 0:
+            survived.append(step)
+        code, found = in_a_fork(partial(resumed, commands, folder))
+        assert code == 0, f"killed before {steps[step]}, the same commands failed"
+        assert found == whole, f"killed before {steps[step]}"
+    # When it drains depends on the speed of the machine, so that a run may have a few steps more or less.
+    assert len(survived) < 10
+    print(
+        f"{len(steps) - len(survived)} kills, one before each write of a run, a drain, a change and a resume"
+    )

@@ -1,0 +1,361 @@
+"""What is missing or damaged in a run directory is said in one line, and repaired without losing the rest."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from actors.coordinator import Coordinator
+from cluster.commands.repair import repair as repair_command
+from cluster.commands.status import saved_progress
+from staragents.config import Config
+from staragents.config.loading import load_config
+from staragents.errors import BadInput, RunFailed
+from staragents.run.repair import repair
+from staragents.run_directory.damage import Damaged
+from staragents.run_directory.manifest import MANIFEST, RESULTS
+from staragents.run_directory.run_directory import RunDirectory
+from tests.unit.local_run import LocalHandle, decided, local_handles, local_run
+
+OVERRIDES = [
+    "seeds.limit=16", "run.admitted_seeds=3", "run.checkpoint_s=0", "memory.warmup=0",
+    "memory.min_similarity=0.2",
+]  # fmt: skip
+
+
+@cache
+def config() -> Config:
+    return load_config("configs/fake.yaml", OVERRIDES)
+
+
+def config_for(folder: Path) -> Config:
+    return replace(config(), output=replace(config().output, dir=str(folder)))
+
+
+def drain_after(seeds: int) -> Callable[[Coordinator], None]:
+    async def drain(coordinator: Coordinator) -> None:
+        while coordinator.progress.seeds < seeds:
+            await asyncio.sleep(0)
+        await coordinator.drain()
+
+    return lambda coordinator: tasks.append(asyncio.ensure_future(drain(coordinator)))
+
+
+tasks: list[Any] = []
+"""Kept, or they would be collected while they wait."""
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of 16 seeds, a shard each."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    asyncio.run(local_run(config_for(folder)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, stopped by Ctrl-C after some seeds."""
+    folder = tmp_path_factory.mktemp("runs") / "stopped"
+    asyncio.run(local_run(config_for(folder), drain_after(6)))
+    return folder
+
+
+def copy_of(run: Path, folder: Path) -> Path:
+    shutil.copytree(run, folder / "run")
+    return folder / "run"
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """Without locks, which every command writes."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in (".lock", ".writer.lock", ".owner.json")
+    }
+
+
+def shard(folder: Path, number: int) -> Path:
+    return folder / "candidates" / f"part-{number:06d}.parquet"
+
+
+def flip(path: Path, place: float = 0.5) -> None:
+    content = bytearray(path.read_bytes())
+    content[int(place * (len(content) - 1))] ^= 0x10
+    path.write_bytes(content)
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def edit(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    value = json.loads(path.read_text())
+    change(value)
+    path.write_text(json.dumps(value))
+
+
+STATE_DAMAGE: dict[str, Callable[[Path], Any]] = {
+    "a flipped bit": lambda path: flip(path, 0.3),
+    "another flipped bit": lambda path: flip(path, 0.7),
+    "half of it": truncate,
+    "nothing in it": lambda path: path.write_text(""),
+    "an empty object": lambda path: path.write_text("{}"),
+    "a list": lambda path: path.write_text("[]"),
+    "null": lambda path: path.write_text("null"),
+    "a number": lambda path: path.write_text("1e999"),
+    "bytes that are no text": lambda path: path.write_bytes(b"\xff\xfe\x00{"),
+    "deep nesting": lambda path: path.write_text("[" * 100_000),
+    "a renamed key": lambda path: edit(path, lambda state: state.update(curser=state.pop("cursor"))),
+    "a renamed key that may be missing": lambda path: edit(
+        path, lambda state: state.update(evolutoin=state.pop("evolution"))
+    ),
+    "a missing checksum": lambda path: edit(path, lambda state: state.pop("sha256")),
+    "another cursor": lambda path: edit(path, lambda state: state.update(cursor=state["cursor"] - 1)),
+    "a cursor that is text": lambda path: edit(path, lambda state: state.update(cursor="6")),
+    "a shard that was never there": lambda path: edit(
+        path, lambda state: state["shards"].append(dict(state["shards"][0], name="../../x.parquet"))
+    ),
+    "another version": lambda path: edit(path, lambda state: state.update(format=99)),
+    "a folder in its place": lambda path: (path.unlink(), path.mkdir()),
+    "no such file": lambda path: path.unlink(),
+}
+
+
+@pytest.mark.parametrize("damage", STATE_DAMAGE.values(), ids=STATE_DAMAGE.keys())
+def test_a_damaged_state_is_one_line_and_nothing_is_written(
+    damage: Callable[[Path], Any], whole: Path, tmp_path: Path
+) -> None:
+    run = copy_of(whole, tmp_path)
+    damage(run / "state.json")
+    before = files_of(run)
+    with pytest.raises(Damaged) as told:
+        asyncio.run(local_run(config_for(run)))
+    (line,) = told.value.problems
+    assert line.startswith(f"{run}/state.json: ")
+    assert line.endswith(f"staragents repair {run}")
+    assert files_of(run) == before
+
+
+@pytest.mark.parametrize("damage", ["a flipped bit", "no such file", "a folder in its place"])
+@pytest.mark.parametrize("kind", ["whole", "stopped"])
+def test_a_lost_state_is_made_again_from_the_candidates(
+    damage: str, kind: str, whole: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    run = copy_of(request.getfixturevalue(kind), tmp_path)
+    seeds = {row["seed_id"] for row in decided(run)}
+    STATE_DAMAGE[damage](run / "state.json")
+    done = repaired(run)
+    assert done.restarted
+    assert done.kept == len(seeds)
+    handles = counted(config_for(run))
+    asyncio.run(local_run(config_for(run), handles=handles))
+    assert decided(run) == decided(whole)
+    assert (run / "dataset.jsonl").read_bytes() == (whole / "dataset.jsonl").read_bytes()
+    asked = sum(handle.requests for handle in handles.values())
+    assert (asked == 0) == (kind == "whole"), "no model is asked for what is there"
+
+
+def repaired(run: Path) -> Any:
+    folder = RunDirectory(run)
+    with folder.claimed():
+        return repair(folder)
+
+
+def counted(config: Config) -> dict[str, LocalHandle]:
+    return asyncio.run(local_handles(config))
+
+
+SHARD_DAMAGE: dict[str, Callable[[Path], Any]] = {
+    "a flipped bit": flip,
+    "half of it": truncate,
+    "nothing in it": lambda path: path.write_bytes(b""),
+    "another shard": lambda path: shutil.copy(path.with_name("part-000000.parquet"), path),
+    "a folder in its place": lambda path: (path.unlink(), path.mkdir()),
+    "no such file": lambda path: path.unlink(),
+}
+
+
+@pytest.mark.parametrize("damage", SHARD_DAMAGE.values(), ids=SHARD_DAMAGE.keys())
+@pytest.mark.parametrize("kind", ["whole", "stopped"])
+def test_a_lost_shard_is_noticed_before_anything_is_done_and_only_its_seeds_are_made_again(
+    damage: Callable[[Path], Any], kind: str, whole: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    run = copy_of(request.getfixturevalue(kind), tmp_path)
+    committed = len({row["seed_id"] for row in decided(run)})
+    damage(shard(run, 2))
+    before = files_of(run)
+    with pytest.raises(Damaged) as told:
+        asyncio.run(local_run(config_for(run)))
+    (line,) = told.value.problems
+    assert line.startswith(f"{shard(run, 2)}: ")
+    assert files_of(run) == before
+    done = repaired(run)
+    assert (done.kept, done.lost) == (committed - 1, 1)
+    handles = counted(config_for(run))
+    asyncio.run(local_run(config_for(run), handles=handles))
+    assert decided(run) == decided(whole)
+    assert (run / "dataset.jsonl").read_bytes() == (whole / "dataset.jsonl").read_bytes()
+    if kind == "whole":
+        asked = sum(handle.requests for handle in handles.values())
+        assert 0 < asked < 40, "only one of 16 seeds is worked on"
+    assert not (run / "salvage").exists()
+
+
+@pytest.mark.parametrize("name", [*RESULTS, MANIFEST])
+@pytest.mark.parametrize("damage", [flip, truncate, Path.unlink], ids=["flipped", "half", "gone"])
+def test_damaged_results_of_a_finished_run_are_noticed_and_written_again(
+    name: str, damage: Callable[[Path], Any], whole: Path, tmp_path: Path
+) -> None:
+    run = copy_of(whole, tmp_path)
+    damage(run / name)
+    if name == MANIFEST and not (run / name).exists():
+        asyncio.run(local_run(config_for(run)))  # As after a kill while results were written.
+    else:
+        with pytest.raises(Damaged, match=rf"{name}: .*staragents repair"):
+            asyncio.run(local_run(config_for(run)))
+        done = repaired(run)
+        assert done.results_written
+        assert not done.restarted
+    for file in RESULTS:
+        if file.endswith((".parquet", ".jsonl")):
+            assert (run / file).read_bytes() == (whole / file).read_bytes(), file
+    asyncio.run(local_run(config_for(run)))
+
+
+def test_a_shard_that_is_gone_is_no_finished_run_for_status(whole: Path, tmp_path: Path) -> None:
+    run = copy_of(whole, tmp_path)
+    assert saved_progress(str(run))["finished"]  # type: ignore[index]
+    shard(run, 1).unlink()
+    with pytest.raises(Damaged, match=r"part-000001\.parquet: missing; .* staragents repair"):
+        saved_progress(str(run))
+
+
+def test_a_stale_dataset_is_not_called_finished(whole: Path, tmp_path: Path, stopped: Path) -> None:
+    """Stopped at some seeds, resumed, and killed between the last checkpoint and the results."""
+    run = copy_of(whole, tmp_path)
+    for name in (*RESULTS, MANIFEST):
+        if name != "config.yaml":
+            shutil.copy(stopped / name, run / name)
+    asyncio.run(local_run(config_for(run)))
+    assert (run / "dataset.jsonl").read_bytes() == (whole / "dataset.jsonl").read_bytes()
+    assert json.loads((run / "summary.json").read_text())["funnel"]["finished"] == 16
+
+
+@pytest.mark.parametrize("left", range(len(RESULTS)))
+def test_results_that_a_kill_left_half_written_are_written_by_the_same_command(
+    left: int, whole: Path, tmp_path: Path
+) -> None:
+    run = copy_of(whole, tmp_path)
+    for name in [*RESULTS[left + 1 :], MANIFEST]:
+        (run / name).unlink()
+    handles = counted(config_for(run))
+    asyncio.run(local_run(config_for(run), handles=handles))
+    assert {name for name in (*RESULTS, MANIFEST) if not (run / name).exists()} == set()
+    assert (run / "dataset.jsonl").read_bytes() == (whole / "dataset.jsonl").read_bytes()
+    assert sum(handle.requests for handle in handles.values()) == 0
+
+
+def test_a_run_whose_state_was_restored_from_an_older_copy_takes_up_the_newer_candidates(
+    whole: Path, stopped: Path, tmp_path: Path
+) -> None:
+    run = copy_of(stopped, tmp_path)
+    asyncio.run(local_run(config_for(run)))
+    shutil.copy(stopped / "state.json", run / "state.json")
+    handles = counted(config_for(run))
+    asyncio.run(local_run(config_for(run), handles=handles))
+    assert decided(run) == decided(whole)
+    assert sum(handle.requests for handle in handles.values()) == 0
+
+
+def test_a_memory_bank_that_is_gone_or_broken_is_noticed_and_filled_again(
+    whole: Path, stopped: Path, tmp_path: Path
+) -> None:
+    def gone(bank: Path) -> None:
+        shutil.rmtree(bank)
+
+    def broken(bank: Path) -> None:
+        (file,) = bank.glob("collection/*/storage.sqlite")
+        file.write_bytes(file.read_bytes()[:5000] + b"\x07" * 3000)
+
+    def emptied(bank: Path) -> None:
+        (file,) = bank.glob("collection/*/storage.sqlite")
+        file.unlink()
+
+    for number, damage in enumerate((gone, broken, emptied)):
+        run = copy_of(stopped, tmp_path / str(number))
+        damage(run / "memory")
+        with pytest.raises(Damaged, match=r"memory: (missing|damaged).*staragents repair"):
+            asyncio.run(local_run(config_for(run)))
+        repaired(run)
+        asyncio.run(local_run(config_for(run)))
+        assert decided(run) == decided(whole)
+
+
+async def test_a_local_memory_bank_that_fails_ends_the_run_and_changes_no_draw(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from qdrant_client.local.persistence import CollectionPersistence
+
+    persist, calls = CollectionPersistence.persist, iter(range(100))
+
+    def full(self: CollectionPersistence, point: Any) -> None:
+        if next(calls) == 2:
+            raise sqlite3.OperationalError("database or disk is full")
+        persist(self, point)
+
+    monkeypatch.setattr(CollectionPersistence, "persist", full)
+    run = tmp_path / "run"
+    with pytest.raises(
+        RunFailed, match=r"the memory bank failed \(OperationalError: database or disk is full"
+    ):
+        await local_run(config_for(run))
+    monkeypatch.setattr(CollectionPersistence, "persist", persist)
+    await local_run(config_for(run))
+    assert decided(run) == decided(whole)
+
+
+def test_a_folder_of_something_else_is_neither_run_in_nor_repaired(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("important")
+    with pytest.raises(BadInput, match=r"not empty and no run directory \(it holds 'thesis\.tex'\)"):
+        asyncio.run(local_run(config_for(tmp_path)))
+    result = CliRunner().invoke(repair_command, [str(tmp_path)])
+    assert isinstance(result.exception, BadInput)
+    assert {path.name for path in tmp_path.iterdir()} == {"thesis.tex"}
+
+
+def test_repair_says_what_it_found_and_looks_only_if_it_is_told_so(whole: Path, tmp_path: Path) -> None:
+    run = copy_of(whole, tmp_path)
+    truncate(shard(run, 3))
+    before = files_of(run)
+    result = CliRunner().invoke(repair_command, [str(run), "--dry-run"])
+    assert isinstance(result.exception, Damaged)
+    assert files_of(run) == before
+    result = CliRunner().invoke(repair_command, [str(run), "--no-run", "--json"], catch_exceptions=False)
+    said = json.loads(result.output)
+    assert (said["restarted"], said["seeds"], said["kept"], said["lost"]) == (True, 16, 15, 1)
+    assert said["damage"][0]["file"] == "candidates/part-000003.parquet"
+    assert (run / said["moved"][0]).stat().st_size > 0, "kept aside"
+
+
+def test_a_run_whose_config_is_lost_as_well_asks_for_it(whole: Path, tmp_path: Path) -> None:
+    run = copy_of(whole, tmp_path)
+    (run / "state.json").write_text("{")
+    (run / "config.yaml").write_text("\x00")
+    with pytest.raises(BadInput, match=r"give the config that the run was started with: staragents repair"):
+        repaired(run)
+    folder = RunDirectory(run)
+    with folder.claimed():
+        assert repair(folder, config_for(run)).kept == 16
+    asyncio.run(local_run(config_for(run)))
+    assert decided(run) == decided(whole)

@@ -1,0 +1,60 @@
+"""What reaches a terminal or a log: texts, and nothing that is obeyed."""
+
+from __future__ import annotations
+
+import io
+import logging
+
+import pytest
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+
+from cluster.console import safe_console
+from cluster.terminal import LogFormatter, say, say_json
+
+HOSTILE = "[red]x[/] :boom: \x1b[2J\x9b31m\x07\u202eevil"
+SHOWN = "[red]x[/] :boom: ␛[2J\ufffd31m"
+
+
+def obeyed(text: str) -> list[str]:
+    return [one for one in text if one in "\x1b\x9b\x07\u202e"]
+
+
+def test_a_console_shows_strings_as_they_are_wherever_they_stand() -> None:
+    console = safe_console(file=io.StringIO(), width=80)
+    table = Table(HOSTILE, title=HOSTILE)
+    table.add_row(HOSTILE)
+
+    console.print(HOSTILE)
+    console.print(Panel(table, title="rows"))
+
+    assert console.file.getvalue().count(SHOWN) >= 3  # type: ignore[attr-defined]
+    assert obeyed(console.file.getvalue()) == []  # type: ignore[attr-defined]
+
+
+def test_colours_and_live_displays_still_work() -> None:
+    console = safe_console(file=io.StringIO(), width=80, force_terminal=True, color_system="standard")
+
+    console.print("warning", style="yellow")
+    with Live("working", console=console, auto_refresh=False) as live:
+        live.update("done", refresh=True)
+
+    assert "\x1b[33mwarning\x1b[0m" in console.file.getvalue()  # type: ignore[attr-defined]
+    assert "done" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_lines_and_json_obey_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    say(HOSTILE)
+    say_json({"text": HOSTILE})
+
+    assert capsys.readouterr().out.splitlines() == [
+        f"{SHOWN}␇\ufffdevil",
+        '{"text": "[red]x[/] :boom: \\u001b[2J\\u009b31m\\u0007\\u202eevil"}',
+    ]
+
+
+def test_log_lines_obey_nothing_of_what_they_quote() -> None:
+    record = logging.LogRecord("x", logging.WARNING, "", 0, "server said %s", (HOSTILE,), None)
+
+    assert LogFormatter().format(record) == f"server said {SHOWN}␇\ufffdevil"
