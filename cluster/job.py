@@ -66,7 +66,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except StarAgentsError as error:
         if environment.debug():
-            click.echo(redacted(traceback.format_exc()), err=True)
+            say(redacted(traceback.format_exc()), err=True)
         for line in str(error).split("\n"):
             say(f"error: {line}", err=True)
         sys.exit(error.exit_code)
@@ -75,7 +75,7 @@ def main() -> None:
         sys.exit(INTERRUPTED)
     except Exception as error:
         if environment.debug():
-            click.echo(redacted(traceback.format_exc()), err=True)
+            say(redacted(traceback.format_exc()), err=True)
         reason = redacted(" ".join(str(error).split()))[:LONGEST_REASON]
         say(f"error: unexpected {type(error).__name__}: {reason}", err=True)
         click.echo("this should not happen: please report it with what --debug shows", err=True)

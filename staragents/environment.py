@@ -68,7 +68,8 @@ def secret_values() -> dict[str, str]:
     whose names say that they are, and Ray's token."""
     found: dict[str, str] = {}
     for name, value in os.environ.items():
-        if name in _read_by_name or names_secret(name):
+        # PWD is the working directory.
+        if name in _read_by_name or (names_secret(name) and name != "PWD"):
             found |= dict.fromkeys((value.strip(), *value.split()), name)
     if token := _ray_token():
         found[token.strip()] = str(ray_token_path())
@@ -77,7 +78,7 @@ def secret_values() -> dict[str, str]:
 
 def ray_token_path() -> Path:
     """`RAY_AUTH_TOKEN_PATH`: where Ray looks for the token of a cluster. Default: `~/.ray/auth_token`."""
-    return Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+    return Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or os.path.expanduser("~/.ray/auth_token"))
 
 
 def _ray_token() -> str | None:

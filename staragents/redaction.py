@@ -6,6 +6,7 @@ The second line of defence: config fields hold names of environment variables, n
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import re
@@ -33,10 +34,8 @@ _NAMES_A_USER = {"abfs", "abfss", "wasb", "wasbs", "hdfs", "webhdfs", "sftp", "s
 
 def redacted(text: str) -> str:
     """The text with every secret that this process knows, or that has the form of one, replaced."""
-    for value in sorted(secret_values(), key=len, reverse=True):
-        # A server may repeat a key as part of a URL, of JSON or of a Python object.
-        for form in {value, quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1]}:
-            text = text.replace(form, MASK)
+    for value in _written(frozenset(secret_values())):
+        text = text.replace(value, MASK)
     for pattern in _FORMS:
         text = pattern.sub(MASK, text)
     text = _HEADER.sub(rf"\g<scheme> {MASK}", text)
@@ -77,6 +76,15 @@ class _Redacting:
             # Formatters take this text, if it is there, instead of making it from exc_info.
             record.exc_text = redacted("".join(traceback.format_exception(record.exc_info[1]))).rstrip("\n")
         return record
+
+
+@functools.lru_cache(maxsize=8)
+def _written(values: frozenset[str]) -> list[str]:
+    """Values, also as a server may repeat them in URL or JSON. Long ones first: they may hold others."""
+    forms = set(values)
+    for value in values:
+        forms |= {quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1]}
+    return sorted(forms, key=len, reverse=True)
 
 
 def _without_userinfo(found: re.Match[str]) -> str:

@@ -18,6 +18,7 @@ from staragents.config.merging import UNREADABLE, Tree, over, parse_yaml, read_f
 from staragents.config.tree import Key, as_dict, different, leaves, matches_any
 from staragents.config.yaml_problem import yaml_problem
 from staragents.errors import BadInput
+from staragents.redaction import redacted
 
 __all__ = ["as_dict", "changed_keys", "fingerprint", "from_yaml", "load_config", "to_yaml"]
 
@@ -108,7 +109,12 @@ def _checked(tree: Tree, problems: list[str], unread: bool) -> Config:
 
 def to_yaml(config: Config) -> str:
     """All settings as YAML that `load_config` reads back to an equal config."""
-    return OmegaConf.to_yaml(OmegaConf.create(escaped(as_dict(config))))
+    return _yaml(as_dict(config))
+
+
+def without_secrets(config: Config) -> Config:
+    """For showing a config that an older version, or somebody else, saved: new ones hold no secret."""
+    return from_yaml(_yaml(_redacted(as_dict(config))))
 
 
 def from_yaml(text: str) -> Config:
@@ -124,6 +130,18 @@ def from_yaml(text: str) -> Config:
     if problems:
         raise BadInput(problems)
     return config
+
+
+def _yaml(tree: Tree) -> str:
+    return OmegaConf.to_yaml(OmegaConf.create(escaped(tree)))
+
+
+def _redacted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _redacted(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_redacted(item) for item in value]
+    return redacted(value) if isinstance(value, str) else value
 
 
 def escaped(value: Any) -> Any:

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from staragents.config import Config
-from staragents.config.loading import from_yaml
+from staragents.config.loading import from_yaml, to_yaml, without_secrets
 from staragents.errors import BadInput
-from staragents.redaction import redacted
 from staragents.run_directory.run_directory import RunDirectory
 
 REFERENCE = "Star-Agents (arXiv 2411.14497)"
@@ -45,7 +44,8 @@ class SavedRun:
         if summary is None:
             raise BadInput(f"{folder.path}: no summary.json: the run did not come to its end yet")
         summary["funnel"] = _unfiltered(summary["funnel"]) | summary["funnel"]
-        return cls(folder, from_yaml(text), redacted(text), summary, folder.diagnosis())
+        config = without_secrets(from_yaml(text))
+        return cls(folder, config, to_yaml(config), summary, folder.diagnosis())
 
     @property
     def title(self) -> str:

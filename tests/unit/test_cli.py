@@ -211,8 +211,9 @@ def test_an_error_that_nobody_expected_is_one_line_too(monkeypatch, capsys) -> N
     ]
     monkeypatch.setattr(sys, "argv", ["staragents", "validate", FAKE])
     monkeypatch.setenv("STARAGENTS_DEBUG", "1")
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(SystemExit):
         main()
+    assert "Traceback" in capsys.readouterr().err
 
 
 def test_no_color_is_respected(finished_run: Path) -> None:

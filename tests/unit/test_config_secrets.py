@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from staragents.config.loading import load_config
+from staragents.config.loading import from_yaml, load_config, to_yaml, without_secrets
 from staragents.errors import BadInput
 
 FAKE = Path(__file__).parents[2] / "configs" / "fake.yaml"
@@ -151,3 +151,19 @@ def test_paths_may_depend_on_the_machine(tmp_path: Path, monkeypatch: pytest.Mon
     assert "output.title: expected ${oc.env:...} only in fields that hold" in problems(
         "output.title=${oc.env:SCRATCH}"
     )
+
+
+def test_a_password_in_a_saved_config_is_not_shown_again() -> None:
+    saved = load_config(FAKE)
+    saved.seeds.path, saved.output.title = f"s3://key:{SECRET}@bucket/x", "${plain}"
+    saved.models["writer"].engine_args = {"a": [f"https://u:{SECRET}@h"]}
+    shown = without_secrets(saved)
+    assert (shown.seeds.path, shown.output.title) == ("s3://***@bucket/x", "${plain}")
+    assert SECRET not in to_yaml(shown)
+
+
+def test_a_saved_config_of_somebody_else_reads_no_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_API_KEY", SECRET)
+    for key in ("SOME_API_KEY", "HOME"):
+        with pytest.raises(BadInput, match=r"output\.title: expected "):
+            from_yaml(f"output: {{title: '${{oc.env:{key}}}'}}")

@@ -69,7 +69,8 @@ def test_a_key_that_was_read_is_masked_whatever_form_it_comes_back_in(planted: s
 def test_variables_whose_names_say_so_are_masked_without_being_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FSSPEC_S3_SECRET", "fsspec-password")
     monkeypatch.setenv("RAY_AUTH_MODE", "tokens-are-on")
-    assert redacted("fsspec-password, tokens-are-on") == "***, tokens-are-on"
+    monkeypatch.setenv("PWD", "/home/me/work")
+    assert redacted("fsspec-password, tokens-are-on, /home/me/work") == "***, tokens-are-on, /home/me/work"
 
 
 def test_rays_token_is_masked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
