@@ -22,6 +22,7 @@ from pathlib import Path
 
 from staragents.environment import cache_dir
 from staragents.errors import BadInput
+from staragents.folders import folder_problem
 
 logger = logging.getLogger(__name__)
 
@@ -179,6 +180,8 @@ def _convert_once(packaged: PackagedModel) -> None:
         return
     from filelock import FileLock
 
+    if problem := folder_problem(folder.parent):
+        raise BadInput(f"STARAGENTS_CACHE: {problem}")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_name(folder.name + ".lock")):
         if folder.is_dir():

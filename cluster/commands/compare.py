@@ -85,13 +85,11 @@ def compare(
     reference = FULL if FULL in [one.name for one in variants] else variants[0].name
 
     from cluster.compare import Comparing, Interrupted
+    from cluster.long_work import begin_long_work
     from cluster.panel import Watcher, make_console
-    from cluster.stop_signals import hold_hang_ups
-    from staragents.standard_streams import outlive_readers
 
     console = make_console(to_stderr=as_json)
-    hold_hang_ups()
-    outlive_readers()
+    begin_long_work()
     budget = tokens or settings.run.max_tokens
     comparing = Comparing(settings, variants, reference, budget, measuring, folder, Watcher(console))
     try:

@@ -9,7 +9,6 @@ import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import click
 from rich.table import Table
@@ -20,6 +19,7 @@ from cluster.terminal import say_json
 from staragents.config import Config, EngineKind
 from staragents.config.loading import load_config
 from staragents.environment import cache_dir, ray_address
+from staragents.folders import existing, folder_problem
 
 ROOM_GIB = 5.0
 """Converted demo models take 1.6 GiB; a run of a few thousand seeds well under 1 GiB."""
@@ -74,8 +74,9 @@ def machine() -> Iterator[Finding]:
     yield Finding("gpus", None, _gpus())
     yield Finding("cpus", None, str(os.cpu_count()))
     cache = cache_dir()
-    yield Finding("model cache", _writable(cache), str(cache))
-    free = shutil.disk_usage(_existing(cache)).free / 2**30
+    problem = folder_problem(cache)
+    yield Finding("model cache", problem is None, problem or str(cache))
+    free = shutil.disk_usage(existing(cache)).free / 2**30
     yield Finding("disk", free > ROOM_GIB, f"{free:.0f} GiB free beside the cache, expected {ROOM_GIB:g}")
     yield Finding("ray cluster", None, ray_address() or "none at RAY_ADDRESS: a run starts a local one")
 
@@ -98,8 +99,8 @@ def needs(config: Config) -> Iterator[Finding]:
     yield Finding("demand", not problems, "; ".join(problems) or demand.explain())
     if config.memory.url:
         yield Finding("qdrant", *_qdrant(config))
-    output = Path(config.output.dir)
-    yield Finding("output", _writable(output), str(output))
+    unwritable = folder_problem(config.output.dir)
+    yield Finding("output", unwritable is None, unwritable or config.output.dir)
 
 
 def _qdrant(config: Config) -> tuple[bool | None, str]:
@@ -128,13 +129,3 @@ def _gpus() -> str:
 
     names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return ", ".join(names) or "none: models run on the CPU"
-
-
-def _existing(path: Path) -> Path:
-    while not path.exists():
-        path = path.parent
-    return path
-
-
-def _writable(path: Path) -> bool:
-    return os.access(_existing(path), os.W_OK)

@@ -42,12 +42,11 @@ def preview(config: str, overrides: tuple[str, ...], seeds: int, as_json: bool) 
       staragents preview configs/demo.yaml seeds.path=my.jsonl -n 2
       staragents preview my.yaml models.hosted.price_in=0.15 models.hosted.price_out=0.6
     """
+    from cluster.long_work import begin_long_work
     from cluster.optimise import optimise
     from cluster.panel import Watcher, make_console
-    from cluster.stop_signals import hold_hang_ups
     from staragents.run_directory.run_directory import RunDirectory
     from staragents.seeds.seed_file import SeedFile
-    from staragents.standard_streams import outlive_readers
 
     settings = load_config(config, overrides)
     all_seeds = SeedFile(settings.seeds).scan().seeds
@@ -58,8 +57,7 @@ def preview(config: str, overrides: tuple[str, ...], seeds: int, as_json: bool) 
             output=dataclasses.replace(settings.output, dir=str(Path(folder) / "run"), resume="never"),
         )
         console = make_console(to_stderr=as_json)
-        hold_hang_ups()
-        outlive_readers()
+        begin_long_work()
         outcome = optimise(few, Watcher(console))
         for candidates in RunDirectory(few.output.dir).seeds():
             if as_json:

@@ -37,15 +37,13 @@ def run(config: str, overrides: tuple[str, ...], overwrite: bool, as_json: bool)
       staragents run configs/demo.yaml seeds.path=my.jsonl seeds.limit=100 output.dir=runs/mine
       RAY_ADDRESS=auto staragents run configs/node8.yaml
     """
+    from cluster.long_work import begin_long_work
     from cluster.optimise import optimise
     from cluster.panel import Watcher, make_console
-    from cluster.stop_signals import hold_hang_ups
-    from staragents.standard_streams import outlive_readers
 
     settings = load_config(config, overrides)
     console = make_console(to_stderr=as_json)
-    hold_hang_ups()
-    outlive_readers()
+    begin_long_work()
     outcome = optimise(settings, Watcher(console), overwrite)
     if as_json:
         click.echo(json.dumps(outcome.summary, ensure_ascii=False))

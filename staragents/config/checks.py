@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from staragents.config.value_checks import (
 from staragents.errors import BadInput
 from staragents.filters import near_duplicates
 from staragents.filters.row_filters import RowFilters
+from staragents.folders import folder_problem
 from staragents.prices import Prices
 from staragents.seeds.seed_path import seed_path
 
@@ -148,10 +148,17 @@ def _memory(config: Config) -> Iterator[str]:
     if memory.hnsw:
         yield from _hnsw(memory.hnsw)
     for number, folder in enumerate(memory.reuse):
-        if not any((Path(folder) / "candidates").glob("*.parquet")):
+        if not _has_candidates(folder):
             yield f"memory.reuse[{number}]: expected the directory of an earlier run, got {shown(folder)}"
         elif Path(folder).absolute() == Path(config.output.dir).absolute():
             yield f"memory.reuse[{number}]: expected another run's directory, got output.dir {shown(folder)}"
+
+
+def _has_candidates(folder: str) -> bool:
+    try:
+        return any((Path(folder) / "candidates").glob("*.parquet"))
+    except (OSError, ValueError):  # a name that no folder can have
+        return False
 
 
 def _filters(config: Config) -> Iterator[str]:
@@ -178,18 +185,8 @@ def _output(config: Config) -> Iterator[str]:
     if not config.output.dir.strip():
         yield "output.dir: expected a folder, got nothing"
         return
-    path = Path(config.output.dir)
-    try:
-        while not path.exists():
-            path = path.parent
-        if not path.is_dir():
-            yield f"output.dir: expected a folder, got {config.output.dir}, where {path} is a file"
-            return
-        # Permissions don't tell of a file system that is full or mounted for reading only: try it.
-        with tempfile.TemporaryFile(dir=path):
-            pass
-    except OSError as error:
-        yield f"output.dir: expected a writable folder, got {path}: {error.strerror or error}"
+    if problem := folder_problem(config.output.dir):
+        yield f"output.dir: {problem}"
 
 
 def _hnsw(settings: dict[str, Any]) -> Iterator[str]:

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from staragents.errors import BadInput, RunFailed
+from staragents.folders import folder_problem
 from staragents.rows.data_files import Block, DataFiles
 from staragents.rows.raw_row import RawRow
 from staragents.score_file.input_columns import InputColumns, Unconvertible, json_text
@@ -31,13 +32,10 @@ def check_output(path: Path) -> None:
     """Raises BadInput if nothing can be written under this name. Writes nothing that stays."""
     if not path.name.endswith(SUFFIXES):
         raise BadInput(f"-o: expected a name that ends in {', '.join(SUFFIXES)}, got {path}")
-    if path.is_dir():
+    if os.path.isdir(path):
         raise BadInput(f"-o: expected a file, got the folder {path}")
-    folder = path.parent
-    while not folder.exists():
-        folder = folder.parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise BadInput(f"-o: can't write to {folder}")
+    if problem := folder_problem(path.parent):
+        raise BadInput(f"-o: {problem}")
 
 
 class ScoredFile:

@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -195,6 +196,43 @@ def test_ray_takes_the_runtime_env() -> None:
     assert RuntimeEnv(**settings).env_vars() == settings["env_vars"]
     assert not any(re.search("key|token|secret", name, re.I) for name in settings["env_vars"])
     assert not {"pip", "uv", "conda"} & set(settings)
+
+
+LEFT_HERE = (
+    ".git/objects/pack.bin", ".venv-cpu/lib/x.so", "runs/demo/candidates/0.parquet", "runs_old/x.jsonl",
+    "outputs/sft/x.json", "checkpoints/step-1/x.json", "models/gemma/tokenizer.json", "seeds.jsonl.gz",
+    "data/all.parquet", "model.safetensors", "adapters/adapter_model.bin", ".mypy_cache/x.json", "core.4711",
+    "dist.tar.gz", "tests/x.py", "docs/x.md",
+)  # fmt: skip
+SENT = (
+    "actors/__init__.py", "cluster/job.py", "cluster/commands/run.py", "staragents/prompts/judge.j2",
+    "staragents/data/self-instruct.jsonl", "configs/demo.yaml", "configs/ablations/paper.yaml", "mine.yaml",
+    "prompts/mine.j2", "seeds.jsonl", "data/seeds.csv", "pyproject.toml", "deploy/runtime_env.yaml",
+)  # fmt: skip
+
+
+def test_a_submitted_working_directory_has_the_code_and_no_data(tmp_path: Path) -> None:
+    """Above 100 MB `ray job submit` ends in a traceback."""
+    from ray._private.runtime_env.packaging import _zip_files
+
+    for name in (*LEFT_HERE, *SENT):
+        (tmp_path / "checkout" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "checkout" / name).write_text("x")
+    excludes = yaml.safe_load((DEPLOY / "runtime_env.yaml").read_text())["excludes"]
+    package = tmp_path / "package.zip"
+    _zip_files(str(tmp_path / "checkout"), excludes, str(package), include_gitignore=True)
+    with zipfile.ZipFile(package) as zipped:
+        assert sorted(zipped.namelist()) == sorted(SENT)
+
+
+def test_this_checkout_is_far_below_what_ray_sends(tmp_path: Path) -> None:
+    from ray._private.runtime_env.packaging import _zip_files
+
+    excludes = yaml.safe_load((DEPLOY / "runtime_env.yaml").read_text())["excludes"]
+    _zip_files(str(DEPLOY.parent), excludes, str(tmp_path / "package.zip"), include_gitignore=True)
+    assert (tmp_path / "package.zip").stat().st_size < 20 << 20
+    with zipfile.ZipFile(tmp_path / "package.zip") as zipped:
+        assert {"cluster/job.py", "staragents/__init__.py", "configs/fake.yaml"} <= set(zipped.namelist())
 
 
 def test_the_slurm_recipe_is_a_shell_script_with_a_drain_before_its_limit() -> None:

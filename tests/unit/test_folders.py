@@ -1,0 +1,46 @@
+"""Folders that can't be written to are found before the work begins, and nothing is left behind."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from staragents.folders import existing, folder_problem
+
+
+@pytest.mark.parametrize("name", ["new", "new/below", "with space", "\u00e9\u4e2d", "two\nlines", "-o", "."])
+def test_any_name_of_a_folder_will_do(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert folder_problem(name) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("folder", "problem"),
+    [
+        ("file", "expected a folder, got file, where .*file is a file"),
+        ("file/run", "expected a folder, got file/run, where .*file is a file"),
+        ("new/" + "x" * 300, "names of at most 255 bytes"),
+        ("new/" + "\u4e2d" * 100, "names of at most 255 bytes"),
+        ("new/" + "x" * 200 + "/" + "/".join(["y" * 200] * 20), "a path of at most 3896 bytes"),
+        ("a\0b", "a name with a null byte"),
+        ("loop/run", "a symbolic link that leads nowhere"),
+        ("/proc/run", "expected a writable folder, got /proc"),
+    ],
+)
+def test_what_stands_in_the_way_is_said(
+    tmp_path: Path, folder: str, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    found = folder_problem(folder)
+    assert found is not None
+    assert re.search(problem, found)
+
+
+def test_the_nearest_folder_that_is_there(tmp_path: Path) -> None:
+    assert existing(tmp_path / "a" / "b") == tmp_path
+    assert existing(tmp_path / ("x" * 5000)) == tmp_path

@@ -1,0 +1,44 @@
+"""Every setting that is a path, given a name that no file can have: lines with its key, never a traceback."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from staragents.config.loading import load_config
+from staragents.errors import BadInput
+
+FAKE = Path(__file__).parents[2] / "configs" / "fake.yaml"
+SETTINGS = {
+    "seeds.path": "seeds.path={}",
+    "output.dir": "output.dir={}",
+    "models.writer.model": "models.writer={{kind: vllm, model: {}}}",
+    "models.writer.table": "models.writer={{kind: recorded, model: x, table: {}}}",
+    "scoring.target.model": "scoring.target.model={}",
+    "memory.embedder": "memory.embedder={}",
+    "memory.reuse[0]": "memory.reuse=[{}]",
+    "agents.instruction.deepen.prompt": "agents.instruction.deepen.prompt={}",
+    "filters.block_list": "filters.block_list={}",
+    "filters.evaluation[0]": "filters.evaluation=[{}]",
+}
+PATHS = {
+    "null byte": '"a\\0b{}"',
+    "name too long": "./" + "x" * 300 + "{}",
+    "path too long": "/".join(["x" * 100] * 50) + "{}",
+    "below a file": "/etc/passwd/x{}",
+    "home of nobody": '"~nobody-of-that-name/x{}"',
+}
+
+
+@pytest.mark.parametrize(
+    ("setting", "path"),
+    # output.dir is taken as it is: a tilde is a name as any other.
+    [pair for pair in product(SETTINGS, PATHS) if pair != ("output.dir", "home of nobody")],
+)
+def test_a_path_that_can_not_be_is_a_line_with_its_key(setting: str, path: str) -> None:
+    value = PATHS[path].format(".j2" if setting.endswith("prompt") else "")
+    with pytest.raises(BadInput) as caught:
+        load_config(FAKE, [SETTINGS[setting].format(value)])
+    assert any(line.startswith(setting) for line in caught.value.problems), caught.value.problems
