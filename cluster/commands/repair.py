@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from pathlib import Path
 
 import click
 
+from cluster.terminal import say, say_json
 from staragents.config.loading import load_config
 from staragents.errors import INTERRUPTED, BadInput
-from staragents.printable import printable
 from staragents.run.repair import Repair
 from staragents.run_directory.run_directory import RunDirectory
 
@@ -49,25 +48,30 @@ def repair(
     run.check_ours()
     if dry_run:
         check_whole(run)
-        click.echo(json.dumps({"damage": []}) if as_json else f"{run_dir}: nothing is damaged")
+        if as_json:
+            say_json({"damage": []})
+        else:
+            say(f"{run_dir}: nothing is damaged")
         return 0
     settings = load_config(config, overrides) if config is not None else None
     with run.claimed():
         done = repaired(run, settings)
     lines = told(run_dir, done)
     if as_json:
-        click.echo(json.dumps(as_dict(done)))
+        say_json(as_dict(done))
     else:
         for line in lines:
-            click.echo(printable(line))
+            say(line)
     if not done.restarted or no_run:
         if done.restarted and not as_json:
             command = shlex.join(["staragents", "run", config or str(run_dir / "config.yaml"), *overrides])
-            click.echo(printable(f"next: run the same command to resume, or: {command} output.dir={run_dir}"))
+            say(f"next: run the same command to resume, or: {command} output.dir={run_dir}")
         return 0
+    from cluster.long_work import begin_long_work
     from cluster.optimise import optimise
     from cluster.panel import Watcher, make_console
 
+    begin_long_work()
     outcome = optimise(done.config, Watcher(make_console(to_stderr=as_json)))
     return INTERRUPTED if outcome.interrupted else 0
 

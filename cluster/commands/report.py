@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
+
+from cluster.terminal import say, say_json
 
 # Of more rows a browser would not show the last ones: it ends elements at some 17 million pixels.
 MOST_ROWS = 250_000
@@ -48,4 +49,7 @@ def report(run_dir: Path, rows: int, text_mib: float, as_json: bool) -> None:
     with rewriting(run, "report.html", "README.md"):
         path = write_report(run_dir, rows, text_mib)
         write_card(run_dir)
-    click.echo(json.dumps(summary, ensure_ascii=False) if as_json else str(path))
+    if as_json:
+        say_json(summary)
+    else:
+        say(str(path))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from cluster.terminal import say_json
 from staragents.config.loading import load_config
 from staragents.errors import INTERRUPTED
 from staragents.prices import amount
@@ -46,7 +46,7 @@ def run(config: str, overrides: tuple[str, ...], overwrite: bool, as_json: bool)
     begin_long_work()
     outcome = optimise(settings, Watcher(console), overwrite)
     if as_json:
-        click.echo(json.dumps(outcome.summary, ensure_ascii=False))
+        say_json(outcome.summary)
     else:
         show_summary(console, Path(settings.output.dir), outcome.summary)
     if outcome.interrupted:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.live import Live
 
+from cluster.console import safe_console
+from cluster.terminal import say, say_json
 from staragents.errors import BadInput, RunFailed
 from staragents.run.inspection import check_whole
 from staragents.run_directory.manifest import is_of_state, read_manifest
@@ -46,9 +46,12 @@ def status(run: str, watch: bool, every: float, as_json: bool) -> None:
         saved = saved_progress(run)
         if saved is None:
             raise
-        click.echo(json.dumps(saved) if as_json else saved_line(saved))
+        if as_json:
+            say_json(saved)
+        else:
+            say(saved_line(saved))
         if not as_json and not saved["finished"]:
-            click.echo(str(error), err=True)
+            say(str(error), err=True)
 
 
 def follow(coordinator: Any, every: float | None, as_json: bool) -> None:
@@ -58,7 +61,7 @@ def follow(coordinator: Any, every: float | None, as_json: bool) -> None:
 
     from cluster.panel import line, panel
 
-    console = Console(soft_wrap=True)
+    console = safe_console(soft_wrap=True)
     live = Live(console=console, transient=False) if sys.stdout.isatty() and not as_json else None
     if live:
         live.start()
@@ -72,11 +75,11 @@ def follow(coordinator: Any, every: float | None, as_json: bool) -> None:
             except ActorDiedError:
                 return
             if as_json:
-                click.echo(json.dumps({"live": True, **found}))
+                say_json({"live": True, **found})
             elif live:
                 live.update(panel(found, hint=pool_sizes(found)), refresh=True)
             else:
-                click.echo(f"{line(found)} | {pool_sizes(found)}")
+                say(f"{line(found)} | {pool_sizes(found)}")
             if every is None:
                 return
             time.sleep(every)
