@@ -151,7 +151,6 @@ def test_no_secret_leaves_and_nothing_listens_to_others(
     assert all(len(places) > 5 for places in search.searched.values())
     messages = [c.error_message for seed in RunDirectory(run).seeds() for c in seed if c.error_message]
     assert any("no: Bearer ***" in message for message in messages), messages
-    assert "is away" in "".join([output, *messages]) or RunDirectory(run).summary() is not None
     assert stat.S_IMODE(token.stat().st_mode) == 0o600
     left = [path for path in ray_folder.rglob("*") if path.is_dir()]
     assert [path.name for path in left] == [f"staragents-{os.getuid()}"], "the session's folder stays behind"
