@@ -20,9 +20,9 @@ from staragents.filters.secrets import KINDS
 MASK = "***"
 
 # Bounded, so that a long text takes linear time. A password may hold a slash, as those of S3 do; what
-# follows a port is no password.
+# follows a port is no password. A URL that was taken for a path has lost a slash.
 _USERINFO = re.compile(
-    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,31})://"
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,31}):(?P<slashes>/{1,3})"
     r"(?P<userinfo>[^\s/@:?#\"'<>]{0,256}:(?!\d{1,5}(?:[/?#]))[^\s@\"'<>]{0,512}|[^\s/@:?#\"'<>]{1,512})@"
 )
 _PARAMETER = re.compile(r"(?P<name>[?&;][\w.%-]{1,64})=(?P<value>[^\s&;#\"'<>\\]+)")
@@ -39,7 +39,7 @@ def redacted(text: str) -> str:
     for pattern in _FORMS:
         text = pattern.sub(MASK, text)
     text = _HEADER.sub(rf"\g<scheme> {MASK}", text)
-    if "://" in text:
+    if ":/" in text:
         text = _USERINFO.sub(_without_userinfo, text)
     return _PARAMETER.sub(_without_value, text)
 
@@ -90,7 +90,7 @@ def _written(values: frozenset[str]) -> list[str]:
 def _without_userinfo(found: re.Match[str]) -> str:
     if found["scheme"].lower() in _NAMES_A_USER and ":" not in found["userinfo"]:
         return found[0]
-    return f"{found['scheme']}://{MASK}@"
+    return f"{found['scheme']}:{found['slashes']}{MASK}@"
 
 
 def _without_value(found: re.Match[str]) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
 from cluster.terminal import say
+from staragents.config.value_checks import VARIABLE
 from staragents.errors import BadInput
+from staragents.redaction import url_secret
 from staragents.scaffold.answers import SUGGESTED, Answers, Engine
 
 WHERE = """Where are texts written?
@@ -48,6 +51,7 @@ def init(file: Path, engine: str | None, yes: bool, force: bool, **given: str | 
     if file.exists() and not force:
         raise BadInput(f"FILE: {file} is there already; --force writes over it")
     answers = asked(engine, yes, given)
+    check_secrets(answers)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(answers.yaml(str(file)), encoding="utf-8")
@@ -87,6 +91,15 @@ def asked(engine: str | None, yes: bool, given: dict[str, str | None]) -> Answer
         output=answer("output", "Run directory", f"runs/{_stem(seeds)}"),
         **more,
     )
+
+
+def check_secrets(answers: Answers) -> None:
+    """A config holds no secret. Raises BadInput, which does not repeat it."""
+    for name, value in asdict(answers).items():
+        if kind := url_secret(value):
+            raise BadInput(f"--{name.replace('_', '-')}: expected a URL without {kind}")
+    if answers.key_env and not VARIABLE.fullmatch(answers.key_env):
+        raise BadInput("--key-env: expected a variable's name, such as OPENAI_API_KEY, got something else")
 
 
 def _server(engine: str, answer: Any) -> dict[str, str]:

@@ -12,6 +12,8 @@ from staragents.redaction import url_secret
 
 FAKE = "fake"
 NAME = re.compile(r"[\w.-]+")
+VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
+"""What is surely the name of an environment variable, and no key."""
 
 
 def check_model_name(key: str, model: str, *, may_be_fake: bool = False) -> Iterator[str]:
@@ -63,7 +65,7 @@ def check_key_variable(key: str, variable: str | None) -> Iterator[str]:
     if variable is None or secret(variable):
         return
     # Somebody may have put the key itself here: only what looks like a variable's name is repeated.
-    got = f"{variable}, which is not set" if re.fullmatch(r"[A-Z][A-Z0-9_]*", variable) else "something else"
+    got = f"{variable}, which is not set" if VARIABLE.fullmatch(variable) else "something else"
     yield f"{key}: expected the name of an environment variable that holds the key, got {got}"
 
 

@@ -90,3 +90,20 @@ def test_no_answer_breaks_the_file(seeds: str, writer: str, target: str, url: st
     assert not problems
     assert (config.seeds.path, config.models["writer"].model) == (seeds, writer)
     assert config.scoring.target.model == target
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--base-url", "http://user:planted-pw@host/v1"),
+        ("--key-env", "planted-pw"),
+        ("--seeds", "s3://key:planted-pw@bucket/x.jsonl"),
+    ],
+)
+def test_a_secret_among_the_answers_is_not_written(options: tuple[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    arguments = [str(file), "-y", "--engine", "api", "--writer", "m", *options]
+    with pytest.raises(BadInput, match=f"{options[0]}: expected ") as error:
+        CliRunner().invoke(init, arguments, catch_exceptions=False, standalone_mode=False)
+    assert "planted-pw" not in str(error.value)
+    assert not file.exists()

@@ -33,6 +33,7 @@ def planted(monkeypatch: pytest.MonkeyPatch) -> str:
     [
         ("http://user:password@host:8000/v1", "http://***@host:8000/v1"),
         ("http://token@host/v1", "http://***@host/v1"),
+        ("https:/user:password@host/run", "https:/***@host/run"),
         ("filecache::s3://AKIA:ab/cd+ef@bucket/rows.jsonl", "filecache::s3://***@bucket/rows.jsonl"),
         (
             "simplecache::https://u:p@one/x and ftp://u:p@two",
