@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 
-from cluster.stop_signals import hold_hang_ups
+from cluster.stop_signals import spare_children_hang_ups
 from staragents.errors import BadInput
 from staragents.standard_streams import outlive_readers
 
@@ -17,7 +17,7 @@ def begin_long_work() -> None:
     Raises BadInput if the limit of open files is too low."""
     _raise_open_files()
     outlive_readers()
-    hold_hang_ups()
+    spare_children_hang_ups()
 
 
 def _raise_open_files() -> None:

@@ -28,11 +28,19 @@ def take_back_sigterm() -> None:
         signal.signal(signal.SIGTERM, _interrupt)
 
 
-def hold_hang_ups() -> None:
-    """Have a closed terminal wait for `draining`, which saves. Call it before Ray starts: Ray's processes
-    belong to the terminal too, and outlive it only if they inherit a blocked SIGHUP."""
-    if threading.current_thread() is threading.main_thread():
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+def spare_children_hang_ups() -> None:
+    """Call it before Ray starts: Ray's processes belong to the terminal too, and outlive it only if they
+    inherit a blocked SIGHUP, as they do SIGINT. We still get it, in a thread that does nothing else."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    threading.Thread(target=_receive_hang_ups, name="hang-ups", daemon=True).start()
+
+
+def _receive_hang_ups() -> None:
+    # Python runs the handler in the main thread, whichever thread the signal reaches.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+    threading.Event().wait()
 
 
 @contextmanager
@@ -51,11 +59,9 @@ def draining(drain: Callable[[], None]) -> Iterator[None]:
         drain()
 
     before = {number: _set(number, stop) for number in STOPPING}
-    mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for number, handler in before.items():
             signal.signal(number, handler)
 

@@ -12,13 +12,13 @@ import pytest
 
 HEAD = """
 import os, signal, sys, time
-from cluster.stop_signals import draining, hold_hang_ups, stop_on_signals, take_back_sigterm
+from cluster.stop_signals import draining, spare_children_hang_ups, stop_on_signals, take_back_sigterm
 def wait(s=20):
     end = time.monotonic() + s
     while time.monotonic() < end: time.sleep(0.05)
 """
 RUN = """
-hold_hang_ups()
+spare_children_hang_ups()
 said = []
 try:
     with draining(lambda: (said.append(1), print("draining", flush=True))):
@@ -84,17 +84,15 @@ def test_what_nohup_started_does_not_heed_a_closed_terminal(code: str) -> None:
     assert lines[0] in ("draining", "cleaning up")
 
 
-def test_a_run_that_still_loads_is_drained_once_it_can_be_saved() -> None:
-    code = "hold_hang_ups()\nprint('ready', flush=True)\nwait(1)\n" + RUN.replace(
-        'print("ready", flush=True)', ""
-    )
-    assert sent(code, signal.SIGHUP) == (0, ["draining", "saved"])
+def test_a_run_that_still_loads_is_cleaned_up() -> None:
+    code = COMMAND.replace("stop_on_signals()", "stop_on_signals()\nspare_children_hang_ups()")
+    assert sent(code, signal.SIGHUP, signal.SIGHUP) == (0, ["cleaning up", "clean"])
 
 
 def test_processes_that_a_run_starts_outlive_the_terminal() -> None:
     code = """
 import subprocess
-hold_hang_ups()
+spare_children_hang_ups()
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(2)"])
 print("ready", flush=True)
 time.sleep(0.3)
