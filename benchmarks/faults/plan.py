@@ -18,15 +18,15 @@ KILLS = {
 }
 """SIGKILL of one process of a run in work, by weight. The last two take the longest to recover from."""
 EPISODES = {
-    "rival": 1.1,
-    "rival-new": 0.6,
-    "results": 0.6,
-    "shard-missing": 0.7,
-    "shard-damaged": 0.7,
-    "state-damaged": 0.7,
-    "disk-full": 0.6,
-    "inodes-full": 0.6,
-    "read-only": 0.6,
+    "rival": 0.8,
+    "rival-new": 0.5,
+    "results": 0.5,
+    "shard-missing": 0.5,
+    "shard-damaged": 0.5,
+    "state-damaged": 0.5,
+    "disk-full": 0.4,
+    "inodes-full": 0.4,
+    "read-only": 0.4,
     "clock-back": 0.4,
     "partition": 0.4,
 }

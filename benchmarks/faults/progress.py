@@ -39,7 +39,10 @@ class Progress:
             return None
         done = [Kill(**kill) for kill in saved.pop("done")]
         again = [Kill(kill.kind, kill.pause_s, salvo=False) for kill in done if kill.recovery_s is None]
-        todo = again + [Kill(**kill) for kill in saved.pop("todo")]
+        left = [Kill(**kill) for kill in saved.pop("todo")]
+        if left:
+            left[0].salvo = False  # the others of its salvo are done
+        todo = again + left
         return cls(folder, todo=todo, done=[kill for kill in done if kill.recovery_s is not None], **saved)
 
     @property
