@@ -20,7 +20,15 @@ from staragents.records import Candidate, candidates_from_table, candidates_tabl
 from staragents.run_directory.atomic_file import TEMPORARY, replacing, write_text
 from staragents.run_directory.damage import Damage, damaged
 from staragents.run_directory.file_facts import facts_of
-from staragents.run_directory.manifest import EXTRA, MANIFEST, RESULTS, STATE, read_manifest, result_damage
+from staragents.run_directory.manifest import (
+    EXTRA,
+    MANIFEST,
+    RESULTS,
+    STATE,
+    read_manifest,
+    remove_manifest,
+    result_damage,
+)
 from staragents.run_directory.run_lock import LOCK, OWNER, WRITER, command_lock
 from staragents.run_directory.run_state import RunState, Shard, first_state
 from staragents.run_directory.salvage import FOLDER as SALVAGE
@@ -121,11 +129,14 @@ class RunDirectory:
     def create(self, config: Config, scan: SeedScan) -> None:
         """Write the resolved config and, of a new run, the first state: from then on it is resumed.
 
-        Raises BadInput if the folder can't be written to.
+        Results of another config are no longer whole. Raises BadInput if the folder can't be written to.
         """
         try:
             self.candidates.mkdir(parents=True, exist_ok=True)
-            self.write("config.yaml", to_yaml(config))
+            text, path = to_yaml(config), self.path / "config.yaml"
+            if not path.is_file() or path.read_bytes() != text.encode():
+                remove_manifest(self.path)
+                self.write(path.name, text)
             if self.state() is None:
                 self.write_state(first_state(config, scan))
         except OSError as error:

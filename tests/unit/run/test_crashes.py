@@ -137,7 +137,7 @@ def test_a_kill_before_any_write_costs_and_changes_nothing(in_memory: Path) -> N
     assert code == 0
     assert unsynced == [], "a loss of power would leave these names without content"
     assert len(whole["candidates"]) == 9
-    survived = []
+    survived, wrong = [], []
     for step in range(len(steps)):
         folder = in_memory / "run"
         shutil.rmtree(folder, ignore_errors=True)
@@ -146,8 +146,9 @@ def test_a_kill_before_any_write_costs_and_changes_nothing(in_memory: Path) -> N
         if code == 0:
             survived.append(step)
         code, found = in_a_fork(partial(resumed, commands, folder))
-        assert code == 0, f"killed before {steps[step]}, the same commands failed"
-        assert found == whole, f"killed before {steps[step]}"
+        if code != 0 or found != whole:
+            wrong.append(f"{step}: {steps[step]}")
+    assert wrong == [], "after kills before these steps the same commands failed, or made something else"
     # When it drains depends on the speed of the machine, so that a run may have a few steps more or less.
     assert len(survived) < 10
     print(
