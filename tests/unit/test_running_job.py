@@ -44,7 +44,7 @@ def test_how_a_run_ended_is_not_hidden_by_a_disk_that_became_read_only(
 def test_a_disk_that_is_read_only_from_the_start_is_one_line(
     run: RunDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(RunDirectory, "write_json", _read_only)
+    monkeypatch.setattr(RunDirectory, "writing", _read_only)
     line = r"^output\.dir: can't write to .*: Read-only file system$"
     with pytest.raises(RunFailed, match=line), announced(run):
         pytest.fail("it began")
