@@ -204,7 +204,7 @@ ODDITIES = {
     "status 000": Oddity("status", sends(b"HTTP/1.1 000 Odd\r\n\r\n"), NO_ANSWER),
     "no HTTP": Oddity("status", sends(b"220 mail.invalid ESMTP\r\n"), NO_ANSWER),
     "an error in HTML": Oddity("status", sends(http(HTML, 502)), "502 Bad Gateway"),
-    "an error of surrogates": Oddity("status", failing(500, "\ud800\x00"), "status 500: ?\u2400"),
+    "an error of surrogates": Oddity("status", failing(500, "\ud800\x00"), "status 500: \ufffd\u2400"),
     "an error without text": Oddity("status", sends(http(b"", 500)), "status 500: nothing more"),
     "an error cut off": Oddity(
         "status", sends(http(b"no", 400, Content_Length="99")), "status 400: no", False

@@ -114,15 +114,15 @@ def test_a_row_nested_too_deeply_is_named(tmp_path: Path) -> None:
         RecordedAnswers.read(path)
 
 
-async def test_recorded_texts_with_half_a_surrogate_pair_are_stored_and_judged(tmp_path: Path) -> None:
+async def test_recorded_texts_with_half_a_surrogate_pair_are_stored_and_rejected(tmp_path: Path) -> None:
     path = recorded_config(tmp_path, WINS, rows=4, evolution={"draws": 2})
     rows = planted_rows(WINS, 4)
     rows[1]["response"]["good"] += " \ud800\x00"
     (tmp_path / "table.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     await local_run(load_config(path))
     found = next(c for c in decided(tmp_path / "run") if (c["seed_row"], c["response_agent"]) == (2, "good"))
-    assert found["messages"][-1].content.endswith(" \ufffd\ufffd")
-    assert found["judge_win"] == pytest.approx(rows[1]["win"]["good"])
+    assert found["reject_reason"] == "damaged"
+    assert found["rejected_text"].endswith(" \ufffd\ufffd")
 
 
 def test_a_gzip_table_is_read(tmp_path: Path) -> None:
