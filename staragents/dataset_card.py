@@ -83,12 +83,12 @@ FIELDS = (
 )
 
 
-def write_card(run_dir: str | Path) -> Path:
+def write_card(run: SavedRun | str | Path) -> Path:
     """Write README.md from what lies in the run directory; returns its path.
 
     Raises BadInput if the folder is not a run directory that came as far as its summary.
     """
-    run = SavedRun.read(run_dir)
+    run = SavedRun.of(run)
     # Or the hub would take every Parquet file in the folder for one dataset.
     configs = [
         {"config_name": "default", "data_files": "dataset.parquet"},

@@ -41,14 +41,16 @@ def report(run_dir: Path, rows: int, text_mib: float, as_json: bool) -> None:
     """
     from staragents.dataset_card import write_card
     from staragents.report.report import write_report
+    from staragents.report.saved_run import SavedRun
     from staragents.run.results import rewriting
     from staragents.run_directory.run_directory import RunDirectory
 
     run = RunDirectory(run_dir)
     summary = run.results()
     with rewriting(run, "report.html", "README.md"):
-        path = write_report(run_dir, rows, text_mib)
-        write_card(run_dir)
+        saved = SavedRun.read(run_dir)
+        path = write_report(saved, rows, text_mib)
+        write_card(saved)
     if as_json:
         say_json(summary)
     else:

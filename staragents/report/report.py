@@ -30,13 +30,15 @@ from staragents.report.timeline import Moment, Timeline
 Section = tuple[str, list[Chart]]
 
 
-def write_report(run_dir: str | Path, max_rows: int = MAX_ROWS, max_text_mib: float = MAX_TEXT_MIB) -> Path:
+def write_report(
+    run: SavedRun | str | Path, max_rows: int = MAX_ROWS, max_text_mib: float = MAX_TEXT_MIB
+) -> Path:
     """Write report.html from what lies in the run directory; returns its path.
 
     Its table holds at most `max_rows` candidates with at most `max_text_mib` of texts. Raises BadInput if
     the folder is not a run directory that came as far as its summary.
     """
-    run = SavedRun.read(run_dir)
+    run = SavedRun.of(run)
     funnel = run.summary["funnel"]
     evidence = Evidence.gather(
         run.folder.shards(),

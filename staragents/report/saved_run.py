@@ -47,6 +47,11 @@ class SavedRun:
         config = without_secrets(from_yaml(text))
         return cls(folder, config, to_yaml(config), summary, folder.diagnosis())
 
+    @classmethod
+    def of(cls, run: SavedRun | str | Path) -> SavedRun:
+        """What is read already, as it is: its config takes a while."""
+        return run if isinstance(run, SavedRun) else cls.read(run)
+
     @property
     def title(self) -> str:
         """One line, whatever was configured."""

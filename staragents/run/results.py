@@ -12,6 +12,7 @@ from staragents.config import Config
 from staragents.dataset import write_dataset, write_quarantine
 from staragents.dataset_card import write_card
 from staragents.report.report import write_report
+from staragents.report.saved_run import SavedRun
 from staragents.run_directory.file_facts import FileFacts, facts_of
 from staragents.run_directory.manifest import (
     MANIFEST,
@@ -57,8 +58,9 @@ def write_results(run: RunDirectory, config: Config, scan: SeedScan) -> dict[str
         },
     )
     run.write_json("summary.json", summary)
-    write_report(run.path)
-    write_card(run.path)
+    saved = SavedRun.read(run.path)
+    write_report(saved)
+    write_card(saved)
     shards = {
         f"{run.candidates.name}/{shard['name']}": FileFacts(
             rows=shard["rows"], bytes=shard["bytes"], sha256=shard["sha256"]
