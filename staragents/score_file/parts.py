@@ -15,8 +15,10 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from staragents.errors import BadInput, RunFailed
+from staragents.run_directory.atomic_file import sync
 
 MANIFEST = "command.json"
+ASIDE = "damaged"
 WRITE_EVERY_S = 5.0
 # A part every few seconds for days would be too many files to open.
 PARTS_TO_JOIN = 200
@@ -30,6 +32,8 @@ class Parts:
         self.folder = folder
         self.rows = 0
         """How many rows, from the first, are on disk."""
+        self.set_aside: list[str] = []
+        """Parts that were damaged, or lie behind a gap: their rows are scored again."""
         self._waiting: list[pa.Table] = []
         self._written = float("-inf")
         self._small: list[Path] = []
@@ -62,11 +66,12 @@ class Parts:
         self._write(MANIFEST, lambda path: path.write_text(manifest, encoding="utf-8"))
         self.rows = 0
         for path, start, end in self._names():
-            if start != self.rows or not _whole(path, end - start):
-                # Left by a kill while parts were joined, or cut short by a crash of the machine.
-                path.unlink()
-                continue
-            self.rows = end
+            if end <= self.rows:
+                path.unlink()  # Left by a kill while it was joined with others.
+            elif start == self.rows and _whole(path, end - start):
+                self.rows = end
+            else:
+                self._set_aside(path)
 
     def append(self, table: pa.Table) -> None:
         """Add the scores of the next rows; on disk after WRITE_EVERY_S or `flush`."""
@@ -96,6 +101,11 @@ class Parts:
         self.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def _set_aside(self, path: Path) -> None:
+        (self.folder / ASIDE).mkdir(exist_ok=True)
+        os.replace(path, self.folder / ASIDE / path.name)
+        self.set_aside.append(path.name)
+
     def _join(self) -> None:
         first = int(self._small[0].stem.split("-")[1])
         self._write_part(first, pa.concat_tables([pq.read_table(path) for path in self._small]))
@@ -105,13 +115,14 @@ class Parts:
 
     def _write_part(self, start: int, table: pa.Table) -> Path:
         name = f"part-{start:012d}-{start + len(table):012d}.parquet"
-        return self._write(name, lambda path: pq.write_table(table, path, compression="zstd"))
+        return self._write(name, lambda path: _write(table, path))
 
     def _write(self, name: str, writer: Any) -> Path:
         """Under a temporary name first, so that a kill leaves a whole file or none."""
         target = self.folder / name
         temporary = self.folder / f".{name}.tmp"
         writer(temporary)
+        sync(temporary)
         os.replace(temporary, target)
         return target
 
@@ -131,8 +142,12 @@ class Parts:
                 path.unlink()
 
 
+def _write(table: pa.Table, path: Path) -> None:
+    pq.write_table(table, path, compression="zstd", write_page_checksum=True)
+
+
 def _whole(path: Path, rows: int) -> bool:
     try:
-        return bool(pq.read_metadata(path).num_rows == rows)
+        return bool(pq.read_table(path, page_checksum_verification=True).num_rows == rows)
     except (pa.ArrowException, OSError):
         return False

@@ -99,6 +99,11 @@ class ScoreJob:
         except OSError as error:
             raise BadInput(f"-o: can't write to {self._output.parent}: {error.strerror}") from error
         try:
+            if damaged := self._parts.set_aside:
+                self._watch.say(
+                    f"{len(damaged)} parts of {self._parts.folder} are damaged or behind a gap "
+                    f"({damaged[0]}): their rows are scored again"
+                )
             done = self._parts.rows
             self._watch.begin(found.rows, done)
             score_missing(data, self._reader, scorers, self._parts, self._watch.advance)

@@ -191,6 +191,27 @@ def test_a_part_cut_short_by_a_crash_is_scored_again(tmp_path: Path, data: Path)
     assert len(read(tmp_path / "s.jsonl")) == 60
 
 
+def test_a_damaged_part_is_said_and_its_rows_are_scored_again(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "WRITE_EVERY_S", 0.0)
+    job(data, tmp_path / "whole.parquet")
+    with pytest.raises(KeyboardInterrupt):
+        job(data, tmp_path / "s.parquet", lambda role, path, s: Stops(role, 30))
+    first, second, third = sorted((tmp_path / "s.parquet.parts").glob("part-*"))
+    content = bytearray(second.read_bytes())
+    content[len(content) // 4] ^= 1  # in a page of values, which Parquet itself would not notice
+    second.write_bytes(content)
+    watch = Silent()
+    job(data, tmp_path / "s.parquet", watch=watch)
+    (line,) = [line for line in watch.lines if "damaged" in line]
+    assert second.name in line
+    assert line.startswith("2 parts"), "what lies behind the gap is not used either"
+    assert watch.scored == 60 - 8
+    assert pq.read_table(tmp_path / "s.parquet") == pq.read_table(tmp_path / "whole.parquet")
+    assert first.name < second.name < third.name
+
+
 @pytest.mark.parametrize(
     "change",
     [
