@@ -86,6 +86,7 @@ def test_scores_and_order_are_those_of_one_process_though_a_scorer_dies(settings
 def test_a_model_that_does_not_load_is_bad_input_with_its_option(
     tmp_path: Path,
 ) -> None:
+    (tmp_path / "config.json").write_text("{}")
     broken = ScoreSettings("", "fake", Path("unused.parquet"), str(tmp_path), cpus=1)
     expected = pytest.raises(BadInput, match=r"^--larger: can't load the model .*$")
     with expected, ray_scorers(broken.models, broken):
