@@ -17,6 +17,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from staragents.run_directory.run_directory import RunDirectory
+
 ROOT = Path(__file__).parents[2]
 SEEDS = 4
 DRAWS = 2
@@ -32,7 +34,7 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory, smollm2: Any, gemma3: Any)
         f"output.dir={folder}", f"evolution.draws={DRAWS}", "run.checkpoint_s=0",
     ]  # fmt: skip
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL) as run:
-        while not (folder / "state.json").exists():
+        while not (state := RunDirectory(folder).state()) or not state["cursor"]:
             assert run.poll() is None, "it ended before its first seed"
             time.sleep(0.2)
         (core,) = (p for p in psutil.Process(run.pid).children(recursive=True) if "EngineCore" in p.name())
