@@ -46,7 +46,7 @@ class Watcher:
 
     def follow(self, coordinator: Any, running: Any) -> dict[str, Any]:
         """Block until `running` ends; returns its value or raises its error."""
-        with draining(self._drain):
+        with draining(self._drain, self.draining):
             if self.console.is_terminal and not self.quiet:
                 with Live(console=self.console, refresh_per_second=4, transient=True) as live:
                     return self._wait(coordinator, running, PANEL_EVERY_S, lambda s: live.update(panel(s)))

@@ -44,21 +44,23 @@ def _receive_hang_ups() -> None:
 
 
 @contextmanager
-def draining(drain: Callable[[], None]) -> Iterator[None]:
-    """Call `drain` at each signal meanwhile; at a second one other than SIGHUP, raise KeyboardInterrupt.
+def draining(drain: Callable[[], None], asked: bool = False) -> Iterator[None]:
+    """Call `drain` at each signal meanwhile; at one other than SIGHUP that is not the first, or after it was
+    `asked` before, raise KeyboardInterrupt.
 
     A terminal that closes may send SIGHUP twice, as its shell does so too.
     """
-    asked = False
 
     def stop(number: int, frame: FrameType | None) -> None:
         nonlocal asked
         if asked and number != signal.SIGHUP:
             raise KeyboardInterrupt
         asked = True
+        if number == signal.SIGHUP:
+            before[number] = signal.SIG_IGN
         drain()
 
-    before = {number: _set(number, stop) for number in STOPPING}
+    before = {int(number): _set(number, stop) for number in STOPPING}
     try:
         yield
     finally:
