@@ -69,12 +69,13 @@ def progress_in(folder: Path, arguments: argparse.Namespace, disk: SmallDisk) ->
     """That of an earlier part of the same command, or a new plan of what this machine allows."""
     names = ("kills", "seed", "pause_s", "open", "only", "seeds", "latency_s", "nodes")
     settings = {name: getattr(arguments, name) for name in names}
-    no_disk = disk.attach()
+    kinds = arguments.only or list(WEIGHTS)
+    # Only for those kinds: it stays mounted when the benchmark is killed.
+    no_disk = disk.attach() if set(DISK_KINDS) & set(kinds) else ""
     if (found := Progress.load(folder)) is not None:
         if found.settings != settings:
             sys.exit(f"{folder} holds the progress of another command: {found.settings}")
         return found
-    kinds = arguments.only or list(WEIGHTS)
     reasons = dict.fromkeys(DISK_KINDS, no_disk)
     reasons |= {"clock-back": clock.unusable(), "partition": partition.unusable()}
     skipped = {kind: reasons[kind] for kind in kinds if reasons.get(kind)}
