@@ -54,8 +54,6 @@ def own_session(folder: Path) -> Path:
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_process_group_cleanup_enabled": "1",
-        # A busy machine needs more than Ray's 30 s to start a node.
-        "RAY_raylet_start_wait_time_s": "120",
         # A node that was killed is given up after some 5 s.
         "RAY_health_check_period_ms": "1000",
     }
