@@ -54,8 +54,6 @@ def own_session(folder: Path) -> Path:
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_process_group_cleanup_enabled": "1",
-        # A busy machine needs more than Ray's 30 s to start a node.
-        "RAY_raylet_start_wait_time_s": "120",
         # A node that was killed is given up after some 5 s.
         "RAY_health_check_period_ms": "1000",
     }
@@ -69,12 +67,13 @@ def progress_in(folder: Path, arguments: argparse.Namespace, disk: SmallDisk) ->
     """That of an earlier part of the same command, or a new plan of what this machine allows."""
     names = ("kills", "seed", "pause_s", "open", "only", "seeds", "latency_s", "nodes")
     settings = {name: getattr(arguments, name) for name in names}
-    no_disk = disk.attach()
+    kinds = arguments.only or list(WEIGHTS)
+    # Only for those kinds: it stays mounted when the benchmark is killed.
+    no_disk = disk.attach() if set(DISK_KINDS) & set(kinds) else ""
     if (found := Progress.load(folder)) is not None:
         if found.settings != settings:
             sys.exit(f"{folder} holds the progress of another command: {found.settings}")
         return found
-    kinds = arguments.only or list(WEIGHTS)
     reasons = dict.fromkeys(DISK_KINDS, no_disk)
     reasons |= {"clock-back": clock.unusable(), "partition": partition.unusable()}
     skipped = {kind: reasons[kind] for kind in kinds if reasons.get(kind)}

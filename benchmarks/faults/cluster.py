@@ -26,6 +26,7 @@ CPUS_EACH = 2
 GPUS_EACH = 2
 STORE_BYTES = 100_000_000
 GONE_S = 60.0
+TRIES = 3
 
 
 class ChaosCluster:
@@ -79,7 +80,18 @@ class ChaosCluster:
         return f"of node {node.node_id[:8]}"
 
     def _add_node(self) -> None:
-        self._cluster.add_node(num_cpus=CPUS_EACH, num_gpus=GPUS_EACH, object_store_memory=STORE_BYTES)
+        """Ray gives a node 30 s to start, and no setting changes that (2.60): a busy machine needs another try."""
+        for left in reversed(range(TRIES)):
+            raylets = set(_raylets())
+            try:
+                self._cluster.add_node(
+                    num_cpus=CPUS_EACH, num_gpus=GPUS_EACH, object_store_memory=STORE_BYTES
+                )
+                return
+            except Exception:  # a bare one
+                end(list(set(_raylets()) - raylets))
+                if not left:
+                    raise
 
     def _actors(self, victim: str) -> list[tuple[str, psutil.Process]]:
         """Live actors of this cluster, by name: what Ray says must be true of the process too."""
@@ -90,3 +102,7 @@ class ChaosCluster:
             for actor in table
             if actor["ActorClassName"].startswith(CLASSES[victim]) and actor["Pid"] in ours
         )
+
+
+def _raylets() -> list[psutil.Process]:
+    return [process for process in marked() if process.name() == "raylet"]

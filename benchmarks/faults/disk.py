@@ -22,13 +22,14 @@ class SmallDisk:
     """
 
     def __init__(self, image: Path, mount: Path) -> None:
+        """`mount` is made; it is a plain folder until the disk is attached."""
+        mount.mkdir(exist_ok=True)
         self.mount = mount
         self._image = image
         self._ballast = mount / "ballast"
 
     def attach(self) -> str:
         """Mount it, made anew if it is not there yet; says why that is not possible here, or nothing."""
-        self.mount.mkdir(exist_ok=True)
         if self.mount.is_mount():
             self.free()
             return ""
