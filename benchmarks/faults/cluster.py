@@ -80,7 +80,7 @@ class ChaosCluster:
         return f"of node {node.node_id[:8]}"
 
     def _add_node(self) -> None:
-        """Ray gives a node 30 s to start, and no setting changes that (2.60): a busy machine needs another try."""
+        """Ray gives a node 30 s to start, whatever is set (2.60): a busy machine needs another try."""
         for left in reversed(range(TRIES)):
             raylets = set(_raylets())
             try:
