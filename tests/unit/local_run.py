@@ -128,6 +128,27 @@ async def _work(
             await memory.close()
 
 
+async def drained_run(
+    config: Config, seeds: int, handles: Mapping[str, Handle] | None = None
+) -> dict[str, Any]:
+    """Run or resume `config` until so many seeds are committed, as after Ctrl-C; returns the summary."""
+    draining: list[asyncio.Future[None]] = []
+
+    async def drain(coordinator: Coordinator) -> None:
+        while coordinator.progress.seeds < seeds:
+            await asyncio.sleep(0)
+        await coordinator.drain()
+
+    def before(coordinator: Coordinator) -> None:
+        draining.append(asyncio.ensure_future(drain(coordinator)))
+
+    try:
+        return await local_run(config, before, handles)
+    finally:
+        for task in draining:
+            task.cancel()
+
+
 def decided(run_dir: str | Path) -> list[dict[str, Any]]:
     """All candidates without what a clock measured."""
     timing = ("seconds", "stage_seconds")

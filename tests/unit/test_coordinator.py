@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -16,7 +15,7 @@ from staragents.config import Config
 from staragents.config.loading import load_config
 from staragents.generation import Generation, GenerationRequest
 from staragents.run_directory.run_directory import RunDirectory
-from tests.unit.local_run import LocalHandle, decided, local_handles, local_run
+from tests.unit.local_run import LocalHandle, decided, drained_run, local_handles, local_run
 
 FAKE = Path(__file__).parents[2] / "configs/fake.yaml"
 
@@ -41,20 +40,10 @@ async def shuffled_run(
     shuffle = random.Random(order)
     pools = {name: Shuffled(pool, in_flight, shuffle) for name, pool in (await local_handles(config)).items()}
 
-    async def drain(coordinator: Coordinator, seeds: int) -> None:
-        while coordinator.progress.seeds < seeds:
-            await asyncio.sleep(0)
-        await coordinator.drain()
-
-    tasks: list[Any] = []
-
-    def before(coordinator: Coordinator) -> None:
-        if stop_after is not None:
-            tasks.append(asyncio.ensure_future(drain(coordinator, stop_after)))
-
-    await local_run(config, before, pools)
-    for task in tasks:
-        task.cancel()
+    if stop_after is None:
+        await local_run(config, handles=pools)
+    else:
+        await drained_run(config, stop_after, pools)
 
 
 def config_for(folder: Path, *overrides: str) -> Config:

@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -33,6 +32,7 @@ from staragents.judge import _WRITTEN_VERDICT
 from staragents.report.report import write_report
 from staragents.report.saved_run import SavedRun
 from staragents.run_directory.run_directory import RunDirectory
+from tests.support.page import Page
 from tests.unit.local_run import LocalHandle, local_handles, local_run
 from tests.unit.test_untrusted_text import TOKENS, special_tokens
 
@@ -191,33 +191,6 @@ def test_the_card_has_our_header_and_shows_everything_else_as_text(attacked: Att
         "</details>",
     }
     assert [token.tag for token in tokens if token.type == "heading_open"].count("h1") == 1
-
-
-class Page(HTMLParser):
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.comments: list[str] = []
-        self.scripts: dict[str, str] = {}
-        self.text = ""
-        self._inside = ""
-        self.feed(path.read_text(encoding="utf-8"))
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        self._inside = dict(attrs).get("id") or tag if tag in ("script", "style") else ""
-
-    def handle_endtag(self, tag: str) -> None:
-        self._inside = ""
-
-    def handle_comment(self, data: str) -> None:
-        self.comments.append(data)
-
-    def handle_data(self, data: str) -> None:
-        if self._inside:
-            self.scripts[self._inside] = self.scripts.get(self._inside, "") + data
-        else:
-            self.text += data
 
 
 def test_the_report_has_no_element_or_attribute_that_came_out_of_a_text(attacked: Attacked) -> None:

@@ -3,7 +3,6 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 
 import plotly.graph_objects as go
@@ -16,6 +15,7 @@ from staragents.report.report import write_report
 from staragents.report.rows import read_rows
 from staragents.report.saved_run import SavedRun
 from staragents.report.timeline import POINTS, Timeline
+from tests.support.page import Page
 
 CHARTS = {
     "funnel",
@@ -36,31 +36,6 @@ PAYLOAD = (
     f"<a href='javascript:{MARK}'>a</a> %{{y}} </pre></div><svg onload={MARK}>\u2028 ${{jndi}}"
 )
 PAIRS = {f"<img src=x onerror={MARK}>+careful": 0.7, "deepen+brief": 0.4, f"</script><b>{MARK}+brief": 0.3}
-
-
-class Page(HTMLParser):
-    """Tags with their attributes, the text outside scripts, and the figures."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.figures: dict[str, dict] = {}
-        self.text = ""
-        self._inside = ""
-        self.feed(path.read_text(encoding="utf-8"))
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        self._inside = dict(attrs).get("id") or tag if tag in ("script", "style") else ""
-
-    def handle_endtag(self, tag: str) -> None:
-        self._inside = ""
-
-    def handle_data(self, data: str) -> None:
-        if self._inside == "figures":
-            self.figures = json.loads(data)
-        elif not self._inside:
-            self.text += data
 
 
 def chromium(page: Path, tmp_path: Path) -> str:

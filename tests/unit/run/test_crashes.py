@@ -21,12 +21,11 @@ from typing import Any
 
 import pytest
 
-from actors.coordinator import Coordinator
 from staragents.config import Config
 from staragents.config.loading import load_config
 from staragents.language import load_identifier
 from tests.support.crash_points import CrashPoints
-from tests.unit.local_run import decided, local_run
+from tests.unit.local_run import decided, drained_run, local_run
 
 OVERRIDES = [
     "seeds.limit=3", "run.admitted_seeds=1", "run.checkpoint_s=0", "memory.warmup=0",
@@ -57,22 +56,8 @@ class Commands:
             replace(config, output=replace(config.output, dir=str(folder)))
             for config in (self.config, self.changed)
         )
-        asyncio.run(drained(config))
+        asyncio.run(drained_run(config, DRAINED_AFTER))
         asyncio.run(local_run(changed))
-
-
-async def drained(config: Config) -> None:
-    """Until some seeds are committed, as after Ctrl-C."""
-    draining: list[Any] = []
-
-    async def drain(coordinator: Coordinator) -> None:
-        while coordinator.progress.seeds < DRAINED_AFTER:
-            await asyncio.sleep(0)
-        await coordinator.drain()
-
-    await local_run(config, lambda coordinator: draining.append(asyncio.ensure_future(drain(coordinator))))
-    for task in draining:
-        task.cancel()
 
 
 def in_a_fork(work: Callable[[], Any]) -> tuple[int, Any]:

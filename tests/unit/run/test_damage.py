@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from actors.coordinator import Coordinator
 from cluster.commands.repair import repair as repair_command
 from cluster.commands.status import saved_progress
 from staragents.config import Config
@@ -25,7 +24,7 @@ from staragents.run.repair import repair
 from staragents.run_directory.damage import Damaged
 from staragents.run_directory.manifest import MANIFEST, RESULTS
 from staragents.run_directory.run_directory import RunDirectory
-from tests.unit.local_run import LocalHandle, decided, local_handles, local_run
+from tests.unit.local_run import LocalHandle, decided, drained_run, local_handles, local_run
 
 OVERRIDES = [
     "seeds.limit=16", "run.admitted_seeds=3", "run.checkpoint_s=0", "memory.warmup=0",
@@ -42,19 +41,6 @@ def config_for(folder: Path) -> Config:
     return replace(config(), output=replace(config().output, dir=str(folder)))
 
 
-def drain_after(seeds: int) -> Callable[[Coordinator], None]:
-    async def drain(coordinator: Coordinator) -> None:
-        while coordinator.progress.seeds < seeds:
-            await asyncio.sleep(0)
-        await coordinator.drain()
-
-    return lambda coordinator: tasks.append(asyncio.ensure_future(drain(coordinator)))
-
-
-tasks: list[Any] = []
-"""Kept, or they would be collected while they wait."""
-
-
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of 16 seeds, a shard each."""
@@ -67,7 +53,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same, stopped by Ctrl-C after some seeds."""
     folder = tmp_path_factory.mktemp("runs") / "stopped"
-    asyncio.run(local_run(config_for(folder), drain_after(6)))
+    asyncio.run(drained_run(config_for(folder), 6))
     return folder
 
 
