@@ -114,7 +114,9 @@ def to_yaml(config: Config) -> str:
 
 def without_secrets(config: Config) -> Config:
     """For showing a config that an older version, or somebody else, saved: new ones hold no secret."""
-    return from_yaml(_yaml(_redacted(as_dict(config))))
+    tree = as_dict(config)
+    shown = _redacted(tree)
+    return config if shown == tree else from_yaml(_yaml(shown))
 
 
 def from_yaml(text: str) -> Config:

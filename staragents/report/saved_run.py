@@ -40,11 +40,17 @@ class SavedRun:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise BadInput(f"{path}: expected a run's config, got {error}") from error
+        return cls.with_config(folder, from_yaml(text))
+
+    @classmethod
+    def with_config(cls, folder: RunDirectory, config: Config) -> SavedRun:
+        """With the config that is known already, which takes a while to read. Raises BadInput without a
+        summary."""
         summary = folder.summary()
         if summary is None:
             raise BadInput(f"{folder.path}: no summary.json: the run did not come to its end yet")
         summary["funnel"] = _unfiltered(summary["funnel"]) | summary["funnel"]
-        config = without_secrets(from_yaml(text))
+        config = without_secrets(config)
         return cls(folder, config, to_yaml(config), summary, folder.diagnosis())
 
     @classmethod

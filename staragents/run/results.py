@@ -58,7 +58,7 @@ def write_results(run: RunDirectory, config: Config, scan: SeedScan) -> dict[str
         },
     )
     run.write_json("summary.json", summary)
-    saved = SavedRun.read(run.path)
+    saved = SavedRun.with_config(run, config)
     write_report(saved)
     write_card(saved)
     shards = {
