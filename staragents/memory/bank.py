@@ -19,6 +19,7 @@ from staragents.environment import secret
 from staragents.errors import BadInput, RunFailed
 from staragents.memory.collection import Collection
 from staragents.memory.memory import Memory, Recalled, Vector
+from staragents.printable import one_line
 from staragents.redaction import redacted
 
 logger = logging.getLogger(__name__)
@@ -150,7 +151,7 @@ class MemoryBank:
 
     def _broken(self, error: Exception) -> RunFailed:
         """A folder is not away for a while: its disk is full or its files are damaged. Draws would differ."""
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        reason = one_line(f"{type(error).__name__}: {error}")[:200]
         return RunFailed(
             f"{self.path}: the memory bank failed ({reason}); with room on the disk, run the same command "
             "to resume; if its files are damaged, move them away and run: "

@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from staragents.config import Config
 from staragents.config.loading import config_of, escaped, fingerprint, from_yaml
 from staragents.errors import BadInput
 from staragents.memory.local_bank import bank_damage
+from staragents.printable import one_line
 from staragents.run.inspection import inspect
 from staragents.run.results import write_results
 from staragents.run_directory.atomic_file import sync_folder
@@ -21,6 +19,7 @@ from staragents.run_directory.damage import Damage
 from staragents.run_directory.manifest import STATE, is_of_state, read_manifest, remove_manifest
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_state import RunState, first_state, started_anew
+from staragents.run_directory.salvage import seed_ids
 from staragents.run_directory.sealed_json import Unreadable, read_sealed
 from staragents.seeds.seed_file import SeedFile, SeedScan
 
@@ -80,7 +79,7 @@ def _saved_config(run: RunDirectory, state: RunState | None, damage: Sequence[Da
             return config
         problem = "it was changed"
     except (OSError, UnicodeDecodeError, BadInput) as error:
-        problem = " ".join(str(error).split())
+        problem = one_line(str(error))
     if state is not None:
         return config_of(escaped(state["config"]))
     raise BadInput(
@@ -121,12 +120,8 @@ def _seeds_kept(run: RunDirectory) -> int:
     """Seeds with finished candidates, committed or salvaged."""
     state = run.state()
     assert state is not None
-    named = [run.candidates / shard["name"] for shard in state["shards"]]
-    kept: set[str] = set()
-    for path in [*named, *run.unnamed_shards(state["shards"])]:
-        column: pa.ChunkedArray = pq.read_table(path, columns=["seed_id"])["seed_id"]
-        kept.update(column.unique().to_pylist())
-    return len(kept)
+    files = [*run.shards(), *run.unnamed_shards(state["shards"])]
+    return len({seed_id for path in files for seed_id in seed_ids(path)})
 
 
 def _write_missing_results(run: RunDirectory, config: Config, scan: SeedScan) -> bool:

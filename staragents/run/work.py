@@ -44,7 +44,6 @@ def work_of(config: Config, scan: SeedScan) -> Work:
     Raises BadInput if they don't belong together or the directory is damaged.
     """
     run = RunDirectory(config.output.dir)
-    run.check_ours()
     check_whole(run)
     run.check(config)
     state = run.state()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from staragents.printable import one_line
 from staragents.records import CANDIDATE_SCHEMA, MISALIGNED, Candidate, candidates_from_table
 from staragents.run_directory.atomic_file import sync_folder
 from staragents.run_directory.damage import Damage
@@ -30,13 +31,9 @@ class Salvage:
         self._files: list[Path] = sorted(self._folder.glob("*.parquet"))
         self._file_of: dict[str, int] = {}
         for number, path in enumerate(self._files):
-            seeds = pq.read_table(path, columns=["seed_id"])["seed_id"].unique().to_pylist()
-            self._file_of |= dict.fromkeys(seeds, number)
+            self._file_of |= dict.fromkeys(seed_ids(path), number)
         self._read = -1
         self._seeds: dict[str, list[Candidate]] = {}
-
-    def __len__(self) -> int:
-        return len(self._file_of)
 
     def take(self, seed_id: str) -> list[Candidate] | None:
         """The seed's candidates as they were before their commit, given once; None if there are none."""
@@ -51,6 +48,12 @@ class Salvage:
         for candidate in candidates:
             _uncommit(candidate)
         return candidates
+
+
+def seed_ids(path: Path) -> list[str]:
+    """The seeds whose candidates are in a file."""
+    ids: list[str] = pq.read_table(path, columns=["seed_id"])["seed_id"].unique().to_pylist()
+    return ids
 
 
 def set_aside(folder: Path, shards: Iterable[Path]) -> None:
@@ -72,7 +75,7 @@ def unreadable(folder: Path, path: Path) -> Damage | None:
             for _ in file.iter_batches():
                 pass
     except (pa.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(str(error))[:200]
         return Damage(str(path.relative_to(folder)), f"damaged ({reason})")
     return None
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from staragents.printable import one_line
 from staragents.run_directory.atomic_file import write_text
 from staragents.run_directory.damage import Damage
 
@@ -41,7 +42,7 @@ def read_sealed(path: Path, kind: type[T]) -> T | None:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise Unreadable(f"damaged, not JSON ({' '.join(str(error).split())})") from error
+        raise Unreadable(f"damaged, not JSON ({one_line(str(error))})") from error
     if not isinstance(value, dict):
         raise Unreadable(f"damaged, expected a JSON object, got {type(value).__name__}")
     seal = value.pop(SEAL, None)

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from staragents.errors import BadInput, RunFailed
-from staragents.run_directory.atomic_file import sync
+from staragents.run_directory.atomic_file import replacing
 
 MANIFEST = "command.json"
 ASIDE = "damaged"
@@ -120,10 +120,8 @@ class Parts:
     def _write(self, name: str, writer: Any) -> Path:
         """Under a temporary name first, so that a kill leaves a whole file or none."""
         target = self.folder / name
-        temporary = self.folder / f".{name}.tmp"
-        writer(temporary)
-        sync(temporary)
-        os.replace(temporary, target)
+        with replacing(target) as temporary:
+            writer(temporary)
         return target
 
     def _names(self) -> list[tuple[Path, int, int]]:
