@@ -14,19 +14,18 @@ from ray.serve.config import AutoscalingConfig
 from ray.serve.schema import ApplicationStatus, ApplicationStatusOverview, LoggingConfig
 
 from actors.engines.vllm_engine import vllm_environment
-from actors.generator import Generator
 from actors.generator_client import GeneratorClient, Handle
 from cluster.clean_up import quietly
 from cluster.demand import replica_bundles
+from cluster.generator_replica import GeneratorReplica
 from cluster.reasons import last_error
-from cluster.replica_address import listen_on_node_address
+from cluster.replica_connection import ping_replicas
 from cluster.warden import guarded
 from staragents.config import Config, EngineKind, ModelConfig
 from staragents.environment import ray_address
 from staragents.errors import RunFailed
 from staragents.generation_cache import GenerationCache
 from staragents.packaged_models import resolve_model
-from staragents.redaction import guard_logs
 
 logger = logging.getLogger(__name__)
 
@@ -43,19 +42,6 @@ FOLLOWING: dict[str, Any] = {
     "look_back_period_s": 30.0,
 }
 QUIET = LoggingConfig(log_level="WARNING", enable_access_log=False)
-
-
-class GeneratorReplica(Generator):
-    """A Generator as Serve wants it: loaded when constructed, freed when destroyed."""
-
-    async def __init__(self, config: ModelConfig, model_path: str) -> None:  # type: ignore[misc]
-        guard_logs()
-        listen_on_node_address()
-        super().__init__(config, model_path)
-        await self.start()
-
-    async def __del__(self) -> None:
-        await self.stop()
 
 
 @contextmanager
@@ -132,6 +118,7 @@ def _is_warning(record: logging.LogRecord) -> bool:
 
 def handle(app: str) -> Handle:
     """The way to a pool, from any actor. Requests are sent by value: a reference each would cost more."""
+    ping_replicas()
     return serve.get_app_handle(app).options(method_name="generate", _by_reference=False)
 
 
