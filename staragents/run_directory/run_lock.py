@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psutil
 from filelock import FileLock, Timeout
 
 from staragents.errors import BadInput, RunFailed
@@ -24,6 +26,8 @@ WRITER = ".writer.lock"
 OWNER = ".owner.json"
 LAST_WRITER_S = 60.0
 """How long a coordinator may take to notice that its command was killed."""
+HOLDER_S = 1.0
+"""How long a command that has just taken the lock may take to write who it is."""
 
 
 @contextmanager
@@ -40,6 +44,7 @@ def command_lock(folder: Path, setting: str = "output.dir") -> Iterator[str]:
         lock = FileLock(folder / LOCK, thread_local=False)
         lock.acquire(timeout=0)
     except Timeout:
+        _await_holder(folder)
         raise RunFailed(f"{setting}: {folder} is in use{_by(folder)}") from None
     except (OSError, NotImplementedError) as error:
         raise BadInput(f"{setting}: can't write to {folder}: {_reason(error)}") from error
@@ -109,6 +114,18 @@ def _owner(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return owner if isinstance(owner, dict) else {}
+
+
+def _await_holder(folder: Path) -> None:
+    """Until the owner is not that of an earlier command, so that an error names the command that holds it."""
+    deadline = time.monotonic() + HOLDER_S
+    while not _may_hold(_owner(folder)) and time.monotonic() < deadline:
+        time.sleep(HOLDER_S / 20)
+
+
+def _may_hold(owner: dict[str, Any]) -> bool:
+    pid = owner.get("pid")
+    return isinstance(pid, int) and (owner.get("host") != socket.gethostname() or psutil.pid_exists(pid))
 
 
 def _by(folder: Path) -> str:

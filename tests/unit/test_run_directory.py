@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
+from threading import Timer
 
 import pytest
+from filelock import FileLock
 
 from staragents.config import Config
 from staragents.config.loading import load_config
 from staragents.errors import BadInput, RunFailed
 from staragents.run_directory.run_directory import RunDirectory
+from staragents.run_directory.run_lock import LOCK, OWNER
 from staragents.seeds.seed_file import SeedFile
 
 ROOT = Path(__file__).parents[2]
@@ -55,6 +61,21 @@ def test_a_folder_of_somebody_else_is_left_alone(begun: Config, tmp_path: Path) 
     begun.output.dir = str(tmp_path)
     with pytest.raises(BadInput, match=r"no run directory"):
         RunDirectory(begun.output.dir).check(begun)
+
+
+def test_a_command_that_takes_the_lock_now_is_not_mistaken_for_an_earlier_one(begun: Config) -> None:
+    """Two commands that start in the same moment: the second may look between lock and owner of the first."""
+    run = RunDirectory(begun.output.dir)
+    earlier = subprocess.Popen(["true"])
+    earlier.wait()
+    owner = {"host": socket.gethostname(), "pid": earlier.pid, "since": "2026-01-01 00:00:00 UTC"}
+    (run.path / OWNER).write_text(json.dumps(owner))
+    with FileLock(run.path / LOCK):
+        writing = Timer(0.2, lambda: (run.path / OWNER).write_text(json.dumps(owner | {"pid": os.getpid()})))
+        writing.start()
+        with pytest.raises(RunFailed, match=f"in use by process {os.getpid()} "), run.claimed():
+            raise AssertionError("two commands hold one folder")
+        writing.join()
 
 
 def test_a_folder_in_use_names_its_owner_and_a_killed_one_leaves_it_free(begun: Config) -> None:
