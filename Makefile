@@ -3,12 +3,12 @@
 VENV := .venv/bin
 READY := .venv/.ready
 
-# The whole pipeline on small real models that come as packages; nothing else is needed.
+# The whole pipeline on small real models installed as packages; needs nothing else.
 demo: models
 	$(VENV)/staragents run configs/demo.yaml
 
-# Two at a time: runs on a local Ray mostly wait for processes to start. Files stay together for their fixtures,
-# and in order, as the long ones come first. Threads that spin would take the other process's core.
+# Two workers: runs on a local Ray mostly wait for processes to start. Files stay together for their fixtures, and
+# in order, because the long ones come first. Spinning threads would take the other worker's core.
 test: models
 	OMP_WAIT_POLICY=PASSIVE $(VENV)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=25
 
@@ -17,7 +17,7 @@ lint: $(READY)
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy
 
-# The site of docs/; a test builds it too.
+# Build the site from docs/, as a test does too.
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --strict
 

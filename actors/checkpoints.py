@@ -1,4 +1,4 @@
-"""What the coordinator saves, in which order, and what it finds after a kill."""
+"""Checkpoints of a run: shards, then the state that names them. Restores the newest after a kill."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ ROWS_PER_SHARD = 512
 
 
 class Checkpoints:
-    """First the shard, then the state that names it: after a kill in between, the shard is salvaged."""
+    """Writes a shard, then the state that names it. After a kill in between, the shard is salvaged."""
 
     def __init__(self, run: RunDirectory, session: str, every_s: float, pairs: Sequence[str]) -> None:
-        """`session` is the id of the command that holds the directory, `pairs` are those of the run."""
+        """`session`: id of the command that holds the run directory. `pairs`: all agent pairs of the run."""
         self._run = run
         self._session = session
         self._every_s = every_s
@@ -34,10 +34,13 @@ class Checkpoints:
         self._saved = time.monotonic()
 
     def restore(self) -> RunState:
-        """The newest state. Shards that it does not name are salvaged: see `finished`. Raises Damaged."""
+        """Return the newest state. Shards it does not name are salvaged: see `finished`.
+
+        Raises Damaged, and RunFailed if the directory holds no run.
+        """
         state = self._run.state()
         if state is None:
-            raise RunFailed(f"output.dir: {self._run.path} holds no run any more")
+            raise RunFailed(f"output.dir: {self._run.path} no longer holds a run")
         self._run.remove_temporary()
         self._shards = state["shards"]
         set_aside(self._run.path, self._run.unnamed_shards(self._shards))
@@ -45,11 +48,11 @@ class Checkpoints:
         return state
 
     def finished(self, seed_id: str) -> list[Candidate] | None:
-        """The seed's candidates from salvage, as they were before their commit; given once."""
+        """Take the seed's candidates out of the salvage, as they were before their commit."""
         return self._salvage.take(seed_id)
 
     def add(self, candidates: Sequence[Candidate]) -> None:
-        """Committed candidates, for the next shard."""
+        """Add committed candidates to the next shard."""
         self._rows += candidates
 
     @property
@@ -62,8 +65,10 @@ class Checkpoints:
         return len(self._rows) >= ROWS_PER_SHARD or self.age_s > self._every_s
 
     async def save(self, state: dict[str, Any]) -> None:
-        """What was added since the last save, and `state`. Raises RunFailed as `write`, also if another
-        command has taken over the directory."""
+        """Save `state` and the candidates added since the last save.
+
+        Raises RunFailed as `write` does, and if another command has taken over the directory.
+        """
         rows, self._rows = self._rows, []
         await self.write(check_session, self._run.path, self._session)
         if rows:
@@ -74,10 +79,10 @@ class Checkpoints:
         self._saved = time.monotonic()
 
     async def write(self, step: Callable[..., T], *arguments: Any) -> T:
-        """Off the loop. Raises RunFailed if the disk is full or gone; what was written before is whole."""
+        """Run `step` in a thread. Raises RunFailed if the disk is full or gone; earlier writes are intact."""
         try:
             return await asyncio.to_thread(step, *arguments)
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno else error
             line = f"output.dir: can't write to {self._run.path}: {reason}"
-            raise RunFailed(f"{line}; with room there, run the same command to resume") from error
+            raise RunFailed(f"{line}; free some space, then run the same command to resume") from error

@@ -1,4 +1,4 @@
-"""The loop of a run: admit seeds, commit their candidates in seed order, save. One named async actor."""
+"""The main loop of a run: admit seeds, commit their candidates in seed order, save. A named async actor."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from actors.seed_worker import Worker, WorkState
 from staragents.config import Config
 from staragents.errors import RunFailed
 from staragents.evolution.evolution import Evolution
-from staragents.evolution.policy import Drawn, Neighbour
+from staragents.evolution.policy import Draw, Neighbour
 from staragents.ledger import Ledger
 from staragents.records import Candidate, Seed
 from staragents.run.results import write_results
@@ -37,10 +37,10 @@ LAG_EVERY_S = 0.25
 
 @dataclass(slots=True)
 class Admitted:
-    """A seed whose pairs are drawn. It has no task while the run drains: its draw is saved, not its work."""
+    """A seed whose pairs are drawn. Without a task while the run drains: only its draw is saved."""
 
     seed: Seed
-    draws: list[Drawn]
+    draws: list[Draw]
     neighbours: list[Neighbour]
     task: asyncio.Future[list[Candidate]] | None = None
 
@@ -55,9 +55,9 @@ class Admitted:
 class Coordinator:
     """Undecorated: `cluster.pools` makes the named actor.
 
-    Seeds finish in any order and are committed in theirs: committing seed c teaches policy and memory, and
-    only then the pairs of seed c + admitted_seeds are drawn. So every decision depends on the config and the
-    results alone, and a resumed run decides as the undisturbed one would have.
+    Seeds finish in any order and are committed in seed order. Committing seed c updates policy and memory;
+    only then are the pairs of seed c + admitted_seeds drawn. Every decision therefore depends only on the
+    config and the results, and a resumed run makes the same decisions as an uninterrupted one.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Coordinator:
         facts: dict[str, Any],
         session: str,
     ) -> None:
-        """`session` is the id of the command that holds the run directory."""
+        """`session`: id of the command that holds the run directory."""
         self.config = config
         self._scan = scan
         self._facts = facts
@@ -82,7 +82,7 @@ class Coordinator:
         self._evolution = Evolution(config, config.pairs, total_seeds=scan.seeds)
         self._ledger = Ledger(config)
         self._stopping = StopRules(config.run)
-        self._window: deque[Admitted] = deque()
+        self._pending: deque[Admitted] = deque()
         self._draining = False
         self._cursor = 0
         self._failures: deque[bool] = deque(maxlen=FAILURE_WINDOW)
@@ -92,20 +92,20 @@ class Coordinator:
         self._memory = Remembering(config, memory, self._metrics, self.progress)
 
     async def run(self) -> dict[str, Any]:
-        """Run to the end of the seeds, a stop rule's end or until drained; returns the summary.
+        """Run until the seeds end, a stop rule applies or the run is drained; return the summary.
 
-        Raises RunFailed when too many candidates fail; what was finished is saved then too.
+        Raises RunFailed when too many candidates fail, after saving all finished work.
         """
         holding = writer_lock(self._run.path, self._session)
         await asyncio.to_thread(holding.__enter__)
         measuring = asyncio.ensure_future(self._measure())
         try:
             feed = await self._restore()
-            while self._window and (task := self._window[0].task) is not None:
+            while self._pending and (task := self._pending[0].task) is not None:
                 candidates = await task
-                admitted = self._window.popleft()
+                admitted = self._pending.popleft()
                 await self._commit(admitted, candidates, feed)
-                broken = self._broken()
+                broken = self._failure_reason()
                 if broken or self._checkpoints.due:
                     await self._save()
                 if broken:
@@ -115,34 +115,34 @@ class Coordinator:
         finally:
             measuring.cancel()
             self._export(await self.worker.state())
-            for admitted in self._window:
+            for admitted in self._pending:
                 if admitted.task is not None:
                     admitted.task.cancel()
             await self.worker.stop()
             holding.__exit__(None, None, None)
 
     async def drain(self) -> None:
-        """Start no further seed; `run` returns when the seeds in work are committed and saved."""
+        """Start no more seeds; `run` returns when those in flight are committed and saved."""
         self._draining = True
 
     async def status(self) -> dict[str, Any]:
-        """Plain values for the live panel and the log line."""
+        """Plain values for the live progress view and the log line."""
         state = await self.worker.state()
         status = self.progress.status(
-            in_work=self._in_work(),
+            in_work=self._in_flight(),
             draining=self._draining,
             counters=state.counters,
-            standings=self._evolution.standings(),
+            pair_stats=self._evolution.pair_stats(),
             ledger={**self._ledger.as_dict(self._seconds()), "budget": self.config.run.budget},
             seconds=self._seconds(),
             seconds_here=time.monotonic() - self._started,
         )
         return {**status, "scorers": state.scorers}
 
-    # -- the loop's parts, in the order they run ---------------------------------------------------------
+    # -- the steps of the loop, in order -----------------------------------------------------------------
 
     async def _restore(self) -> Iterator[Seed]:
-        """Take up the saved state, or begin; fill the window. Returns the seeds not drawn yet."""
+        """Restore the saved state or begin; admit the first seeds. Returns the seeds not drawn yet."""
         state = await asyncio.to_thread(self._checkpoints.restore)
         begun = "evolution" in state
         if begun:
@@ -157,10 +157,10 @@ class Coordinator:
         for saved in state.get("pending", []):
             seed = next(feed)
             if seed.seed_id != saved["seed_id"]:
-                raise RunFailed(f"seeds.path: row {seed.row} is not the seed this run had drawn there")
+                raise RunFailed(f"seeds.path: row {seed.row} is not the seed that this run drew there")
             if self._stopping.changed:
                 self._decide()
-            draws = [Drawn(*draw) for draw in saved["draws"]]
+            draws = [Draw(*draw) for draw in saved["draws"]]
             neighbours = [Neighbour(*near) for near in saved["neighbours"]]
             self._admit(Admitted(seed, draws, neighbours), self._checkpoints.finished(seed.seed_id))
         if not begun:
@@ -169,28 +169,28 @@ class Coordinator:
         return feed
 
     def _read_ahead(self, seeds: Iterator[Seed]) -> Iterator[Seed]:
-        """The same seeds, embedded some way before they are drawn."""
+        """The same seeds, with their embedding requested ahead of the draw."""
         while batch := list(islice(seeds, READ_AHEAD)):
             self._memory.embed(batch)
             yield from batch
 
     @property
     def _next_number(self) -> int:
-        """The place of the seed that is admitted next."""
-        return self._cursor + len(self._window)
+        """Index of the seed that is admitted next."""
+        return self._cursor + len(self._pending)
 
     def _decide(self) -> None:
-        """Whether the seed that is admitted next may still be started."""
+        """Decide whether the seed that is admitted next may still start."""
         seconds = self._seconds()
         self._stopping.decide(self._next_number, seconds, self._ledger.bill(seconds))
 
     async def _draw(self, committed: Seed | None, chosen: Candidate | None, seed: Seed | None) -> None:
-        """Remember what the seed `committed` just taught, then draw for `seed` and admit it.
+        """Store the result of the seed `committed` in memory, then draw for `seed` and admit it.
 
-        A seed that was finished before keeps the draw that its candidates were made with.
+        A seed finished before a kill keeps the draw that its candidates were made with.
         """
         finished = self._checkpoints.finished(seed.seed_id) if seed is not None else None
-        neighbours = await self._memory.turn(
+        neighbours = await self._memory.commit_and_recall(
             self._cursor, committed, chosen, seed if finished is None else None
         )
         if seed is None:
@@ -198,7 +198,7 @@ class Coordinator:
         if finished is None:
             draws = self._evolution.draw(seed.seed_id, neighbours)
         else:
-            draws = [Drawn(candidate.pair, candidate.propensity) for candidate in finished]
+            draws = [Draw(candidate.pair, candidate.propensity) for candidate in finished]
             neighbours = [Neighbour(**near) for near in finished[0].recalled or ()]
             self._evolution.drawn_before(seed.seed_id, draws, neighbours)
         self._decide()
@@ -206,7 +206,7 @@ class Coordinator:
 
     def _admit(self, admitted: Admitted, finished: list[Candidate] | None = None) -> None:
         stops = self._stopping.stops(self._next_number)
-        self._window.append(admitted)
+        self._pending.append(admitted)
         if finished is not None:
             admitted.task = asyncio.get_running_loop().create_future()
             admitted.task.set_result(finished)
@@ -238,7 +238,7 @@ class Coordinator:
         return {
             **self._first_state,
             "cursor": self._cursor,
-            "pending": [admitted.state() for admitted in self._window],
+            "pending": [admitted.state() for admitted in self._pending],
             "evolution": self._evolution.state(),
             "progress": self.progress.state(),
             "stopping": self._stopping.state(),
@@ -247,8 +247,8 @@ class Coordinator:
             "facts": self._run_facts(work),
         }
 
-    def _broken(self) -> str:
-        """Why the run can't go on, or nothing."""
+    def _failure_reason(self) -> str:
+        """Why the run must fail, or an empty string."""
         failed, seen = sum(self._failures), len(self._failures)
         if seen < FAILURE_MINIMUM or failed <= self.config.run.max_error_rate * seen:
             return ""
@@ -258,7 +258,7 @@ class Coordinator:
         )
 
     async def _measure(self) -> None:
-        """How late the loop wakes, which is this actor's limit, and now and then everything else."""
+        """Measure the lag of the event loop, this actor's bottleneck; export the metrics periodically."""
         exported = 0.0
         while self._metrics.enabled:
             asleep = time.monotonic()
@@ -274,14 +274,14 @@ class Coordinator:
             return
         self._metrics.requests(state.counters)
         self._metrics.state(
-            {"total": self._scan.seeds, "committed": self._cursor, "in_work": self._in_work()},
+            {"total": self._scan.seeds, "committed": self._cursor, "in_work": self._in_flight()},
             state.outstanding,
-            self._evolution.standings(),
+            self._evolution.pair_stats(),
             self._checkpoints.age_s,
         )
 
-    def _in_work(self) -> int:
-        return sum(admitted.task is not None for admitted in self._window)
+    def _in_flight(self) -> int:
+        return sum(admitted.task is not None for admitted in self._pending)
 
     def _seconds(self) -> float:
         return self._seconds_before + time.monotonic() - self._started
@@ -290,7 +290,7 @@ class Coordinator:
         stop = self._stopping.stop
         return {
             **self._facts,
-            "finished": not self._window,
+            "finished": not self._pending,
             "stopped": asdict(stop) if stop is not None and self._stopping.stops(self._cursor) else None,
             "wall_seconds": self._seconds(),
             "loop_seconds": time.monotonic() - self._started,

@@ -1,4 +1,4 @@
-"""Between whoever asks something of a run that goes on and the driver, which owns the pools and does it."""
+"""Queue of `scale` and `change` requests from other processes, carried out by the driver."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import count
 
 @dataclass(frozen=True, slots=True)
 class ScaleRequest:
-    """`low` to `high` replicas; 0 to 0 pauses the pool."""
+    """Resize `pool` to `low`..`high` replicas; 0 to 0 pauses it."""
 
     pool: str
     low: int
@@ -18,7 +18,7 @@ class ScaleRequest:
 
 @dataclass(frozen=True, slots=True)
 class ChangeRequest:
-    """Settings as on the command line, `a.b=c`."""
+    """Change settings, given as on the command line: `a.b=c`."""
 
     overrides: tuple[str, ...]
 
@@ -28,14 +28,14 @@ Request = ScaleRequest | ChangeRequest
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was done, or, with an exit code other than 0, why it could not be."""
+    """What was done or, with a nonzero exit code, why it failed."""
 
     lines: tuple[str, ...] = ()
     exit_code: int = 0
 
 
 class Desk:
-    """Requests are done one after the other; who asks waits for the answer."""
+    """Requests are carried out one by one; each caller waits for its answer."""
 
     def __init__(self) -> None:
         self._numbers = count()
@@ -49,11 +49,11 @@ class Desk:
         return await answer
 
     async def next(self) -> tuple[int, Request]:
-        """The next request and its number, as soon as there is one."""
+        """Wait for the next request; return its number and the request."""
         return await self._asked.get()
 
     def answer(self, number: int, answer: Answer) -> None:
         waiting = self._answers.pop(number, None)
-        # A restarted coordinator has lost who asked its predecessor.
+        # A restarted coordinator has lost the callers of its predecessor.
         if waiting is not None and not waiting.done():
             waiting.set_result(answer)

@@ -12,12 +12,12 @@ from staragents.errors import BadInput
 from staragents.packaged_models import resolve_model
 
 BATCH = 32
-# The model reads the first few hundred tokens; tokenising a huge row to its end would be wasted time.
+# The model reads only the first few hundred tokens; tokenising the rest of a huge row would waste time.
 MAX_CHARS = 8000
 
 
 class Embedder:
-    """Loads on the GPU if the process sees one, else on the CPU with `threads` threads."""
+    """Runs on the GPU if the process sees one, else on the CPU with `threads` threads."""
 
     kind = "sentence-transformers"
 
@@ -27,7 +27,7 @@ class Embedder:
         from sentence_transformers import SentenceTransformer
         from transformers.utils.logging import disable_progress_bar
 
-        # Its bar for loading weights would land in the output of whatever command embeds.
+        # The progress bar for loading weights would end up in the command's output.
         disable_progress_bar()
         torch.set_num_threads(threads)
         try:
@@ -49,5 +49,5 @@ class Embedder:
 
 
 def load_embedder(name: str, threads: int = 1) -> Embedder | FakeEmbedder:
-    """By the name that `memory.embedder` gives. Raises BadInput if there is no such model."""
+    """Load the model named by `memory.embedder`. Raises BadInput if there is no such model."""
     return FakeEmbedder() if name == "fake" else Embedder(resolve_model(name), threads)

@@ -13,7 +13,7 @@ WORD = re.compile(r"\w+")
 
 
 class FakeEmbedder:
-    """Counts of hashed words as unit vectors: texts that share words are similar, nothing else is known."""
+    """Counts of hashed words as unit vectors: texts are similar if they share words."""
 
     kind = "fake"
     size = 256
@@ -26,6 +26,6 @@ class FakeEmbedder:
                 code = zlib.crc32(word.encode())
                 vector[code % self.size] += 1.0 if code & 0x10000 else -1.0
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-        # Words that share a place can cancel out.
+        # Words that hash to the same index can cancel out.
         vectors[norms[:, 0] == 0, 0] = 1.0
         return vectors / np.where(norms == 0, 1.0, norms)

@@ -15,15 +15,14 @@ from staragents.generation import Generation, GenerationRequest
 
 logger = logging.getLogger(__name__)
 
-# How long a replica outlives its engine: enough for the answers that say so, and less than a client waits
-# before its first retry, or retries would come back to it.
-DEAD_FOR_S = 0.2
+# How long a replica outlives its engine: long enough to return the failures, and shorter than a client waits
+# before its first retry, or retries would reach the same replica.
+EXIT_DELAY_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a replica has no generation for a request. A value and not an exception, so that Serve does not
-    write a traceback for every row that fails."""
+class Failure:
+    """Why a request failed. A value, not an exception: Serve logs a traceback for every exception."""
 
     error_class: str
     message: str
@@ -31,25 +30,25 @@ class Refusal:
 
 
 class Generator:
-    """Undecorated: `cluster.generators` turns it into a Serve deployment, tests call it as it is."""
+    """Undecorated: `cluster.generators` makes it a Serve deployment, tests call it directly."""
 
     def __init__(self, config: ModelConfig, model_path: str) -> None:
         self.config = config
         self.engine = make_engine(config, model_path)
         self._slots = asyncio.Semaphore(config.max_ongoing)
-        self._leaving = False
+        self._exiting = False
         self._running = 0
         self._last_answer = time.monotonic()
 
     async def start(self) -> None:
-        """Load the engine; the replica takes requests only after it. Raises EngineDead."""
+        """Load the engine; the replica accepts requests only afterwards. Raises EngineDead."""
         await self.engine.start()
 
-    async def generate(self, request: GenerationRequest) -> Generation | Refusal:
-        """Answer one request, or say why not."""
+    async def generate(self, request: GenerationRequest) -> Generation | Failure:
+        """Answer one request, or return why it failed."""
         async with self._slots:
-            if self._leaving:
-                # Until the process ends: one refusal is enough, and waiting costs no try.
+            if self._exiting:
+                # Wait until the process ends: unlike a failure, that uses up no attempt.
                 await asyncio.Event().wait()
             if not self._running:
                 self._last_answer = time.monotonic()
@@ -57,28 +56,28 @@ class Generator:
             try:
                 return await self.engine.generate(request)
             except EngineDead as error:
-                self._leave(error)
-                return Refusal("EngineDead", str(error), retryable=True)
+                self._exit(error)
+                return Failure("EngineDead", str(error), retryable=True)
             except EngineError as error:
-                return Refusal(type(error).__name__, str(error), error.retryable)
+                return Failure(type(error).__name__, str(error), error.retryable)
             finally:
                 self._running -= 1
                 self._last_answer = time.monotonic()
 
-    def _leave(self, error: EngineDead) -> None:
+    def _exit(self, error: EngineDead) -> None:
         """A dead engine in a live actor would get every retry (ray#60145)."""
-        if not self._leaving:
-            self._leaving = True
-            logger.error("leaving: %s", error)
-            asyncio.get_running_loop().call_later(DEAD_FOR_S, os._exit, 1)
+        if not self._exiting:
+            self._exiting = True
+            logger.error("exiting: %s", error)
+            asyncio.get_running_loop().call_later(EXIT_DELAY_S, os._exit, 1)
 
     async def check_health(self) -> None:
-        """Raises if the engine is dead, or has work and has finished none of it for too long: an engine that
-        answers health checks may still generate nothing (vllm#53157, ray#61263)."""
+        """Raises EngineDead if the engine is dead or stalled, that is, has requests but has finished none for
+        `silence_s`: an engine can pass health checks and generate nothing (vllm#53157, ray#61263)."""
         await self.engine.check()
-        silent = time.monotonic() - self._last_answer
-        if self._running and silent > self.config.silence_s:
-            raise EngineDead(f"{self._running} requests running and none finished for {silent:.0f} s")
+        stalled_s = time.monotonic() - self._last_answer
+        if self._running and stalled_s > self.config.silence_s:
+            raise EngineDead(f"{self._running} requests running and none finished for {stalled_s:.0f} s")
 
     async def stop(self) -> None:
         """Free the engine and its child processes."""

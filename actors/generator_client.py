@@ -1,4 +1,4 @@
-"""The coordinator's way to every model: windows, deadlines, bounded retries, counters."""
+"""Client for all model pools: in-flight limits, timeouts, bounded retries, counters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Protocol
 from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 
-from actors.generator import Refusal
+from actors.generator import Failure
 from actors.window import Window
 from staragents.errors import EngineError, PromptTooLong
 from staragents.generation import Generation, GenerationRequest
@@ -21,18 +21,18 @@ from staragents.redaction import redacted
 
 
 class Handle(Protocol):
-    """A model pool: Serve's deployment handle, or a stand-in with the same call."""
+    """A model pool: Serve's deployment handle, or a test double with the same call."""
 
-    def remote(self, request: GenerationRequest) -> Awaitable[Generation | Refusal]: ...
+    def remote(self, request: GenerationRequest) -> Awaitable[Generation | Failure]: ...
 
 
-# Beyond the engine's own deadline: the time a request may wait for a replica that is being replaced.
+# Added to the engine's own timeout: how long a request may wait for a replica that is being replaced.
 GRACE_S = 120.0
 
 
 @dataclass(slots=True)
 class ModelCounters:
-    """What a model has done in this process of the run."""
+    """Requests and tokens of one model, counted by this process."""
 
     running: int = 0
     tokens_in: int = 0
@@ -49,43 +49,43 @@ class ModelCounters:
 class GeneratorClient:
     """Sends requests to model pools.
 
-    A window must hold what the pool can grow to and not what it is today: the autoscaler only sees requests
-    that were sent, so a smaller window would keep the pool small for ever.
+    A model's in-flight limit must match the pool's maximum size, not its current one: the autoscaler counts
+    only requests that were sent, so a smaller limit would keep the pool small forever.
     """
 
     handles: dict[str, Handle]
-    windows: dict[str, int]
+    limits: dict[str, int]
     attempts: int
     cache: GenerationCache | None = None
-    """Answers that runs of one comparison share."""
+    """Cache shared by the runs of one comparison."""
     counters: dict[str, ModelCounters] = field(init=False)
-    _windows: dict[str, Window] = field(init=False)
+    _semaphores: dict[str, Window] = field(init=False)
 
     def __post_init__(self) -> None:
         self.counters = {model: ModelCounters() for model in self.handles}
-        self._windows = {model: Window(size) for model, size in self.windows.items()}
+        self._semaphores = {model: Window(size) for model, size in self.limits.items()}
 
-    def resize(self, model: str, window: int) -> None:
-        """After the pool of `model` may grow to another size."""
-        self.windows[model] = window
-        self._windows[model].resize(window)
+    def resize(self, model: str, limit: int) -> None:
+        """Set the in-flight limit of `model` after its pool was resized."""
+        self.limits[model] = limit
+        self._semaphores[model].resize(limit)
 
     async def generate(self, model: str, request: GenerationRequest) -> Generation:
-        """One answer. Raises EngineError when `attempts` tries did not give one.
+        """Answer one request. Raises EngineError after `attempts` failed attempts, PromptTooLong.
 
-        Every try has the same random seed and another request id, so a retry repeats the same piece of work
-        and never meets its own older copy inside an engine.
+        All attempts share a random seed, so a retry repeats the same work. Each has its own request id, so a
+        retry never collides with its earlier copy inside an engine.
         """
         if self.cache is not None and (known := self.cache.get(model, request)) is not None:
             return known
         counters = self.counters[model]
-        async with self._windows[model]:
+        async with self._semaphores[model]:
             counters.running += 1
             try:
-                answer = await self._tries(model, request)
+                answer = await self._with_retries(model, request)
             finally:
                 counters.running -= 1
-        if isinstance(answer, Refusal):
+        if isinstance(answer, Failure):
             counters.failures += 1
             error = PromptTooLong if answer.error_class == PromptTooLong.__name__ else EngineError
             raise error(f"{model}: {answer.message}")
@@ -96,28 +96,30 @@ class GeneratorClient:
             self.cache.put(model, request, answer)
         return answer
 
-    async def _tries(self, model: str, request: GenerationRequest) -> Generation | Refusal:
+    async def _with_retries(self, model: str, request: GenerationRequest) -> Generation | Failure:
         for attempt in range(self.attempts):
             if attempt:
                 self.counters[model].retries += 1
                 await asyncio.sleep(backoff(request.request_id, attempt))
-            answer = await self._try(model, replace(request, request_id=f"{request.request_id}-{attempt}"))
+            answer = await self._attempt(
+                model, replace(request, request_id=f"{request.request_id}-{attempt}")
+            )
             if isinstance(answer, Generation) or not answer.retryable:
                 break
         return answer
 
-    async def _try(self, model: str, request: GenerationRequest) -> Generation | Refusal:
+    async def _attempt(self, model: str, request: GenerationRequest) -> Generation | Failure:
         try:
             async with asyncio.timeout(request.deadline_s + GRACE_S):
                 return await self.handles[model].remote(request)
         except TimeoutError:
-            return Refusal("TimeoutError", f"no answer within {request.deadline_s + GRACE_S:g} s", True)
+            return Failure("TimeoutError", f"no answer within {request.deadline_s + GRACE_S:g} s", True)
         except (RayError, RayServeException) as error:
             lines = redacted(str(error)).strip().splitlines() or ["no reason given"]
-            return Refusal(type(error).__name__, lines[-1], True)
+            return Failure(type(error).__name__, lines[-1], True)
 
 
 def backoff(request_id: str, attempt: int) -> float:
-    """Seconds to wait before a try: 0.5, 1, 2 ... up to 8, each times 0.5 to 1.5 so that retries spread."""
+    """Seconds to wait before a retry: 0.5, 1, 2 ... up to 8, each times 0.5 to 1.5 to spread retries."""
     jitter = random.Random(stable_seed(request_id, str(attempt))).uniform(0.5, 1.5)
     return min(8.0, 0.5 * 2 ** (attempt - 1)) * jitter

@@ -1,4 +1,4 @@
-"""Asking a judge until its verdict is readable."""
+"""Ask a judge, with retries while its verdict is unreadable."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from staragents.generation import Generation, GenerationRequest
 from staragents.messages import Conversation
 
 Ask = Callable[[str, GenerationRequest], Awaitable[Generation | None]]
-"""Model and request in; None out if the engine gave nothing."""
+"""Takes model and request; returns None if the request failed."""
 
 
 async def verdict_on(
@@ -22,9 +22,9 @@ async def verdict_on(
     config: Config,
     ask: Ask,
 ) -> judge.Verdict | None:
-    """The verdict of `settings.model` in all orders; None if it stays unreadable or an engine gave nothing.
+    """The verdict of `settings.model` in all orders; None if it stays unreadable or a request failed.
 
-    The same text as the baseline's is a tie without a question.
+    A candidate identical to the baseline is a tie; the judge is not asked.
     """
     if judge.is_identical(candidate, baseline):
         return judge.TIE

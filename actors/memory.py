@@ -1,4 +1,4 @@
-"""The actor that embeds instructions and owns the memory bank: both off the coordinator's event loop."""
+"""The actor that embeds instructions and owns the memory bank, off the coordinator's event loop."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from staragents.redaction import guard_logs
 
 logger = logging.getLogger(__name__)
 
-# Vectors wait here from read-ahead to commit, a few hundred at a time. Only seeds that are never committed
-# could make more of them, and those must not fill the memory of a long run.
+# Vectors are kept from read-ahead to commit, a few hundred at a time. Only seeds that are never committed
+# could add more; the limit keeps them from filling the memory of a long run.
 KEPT_LIMIT = 50_000
 EMBEDDER_THREADS = 1
-EMBEDDED_AT_ONCE = 256
+EMBEDDING_BATCH = 256
 BEFORE_THIS_RUN = -1
 
 Item = tuple[str, str]
 """(seed id, instruction)."""
 Commit = tuple[int, Item, str | None, float | None]
-"""(order, seed, the pair worth remembering or None, its reward)."""
+"""(order, seed, the pair to store or None, its reward)."""
 
 
 class MemoryActor:
-    """Undecorated: `cluster.pools` makes the actor, tests call it as it is.
+    """Undecorated: `cluster.pools` makes the actor, tests call it directly.
 
-    Ray may restart it, and then calls no `start`: every method does so by itself. Vectors that waited are
-    lost in that case, and made again at their seeds' turns.
+    Ray may restart it without calling `start`, so every method starts it if needed. Vectors kept before the
+    restart are lost and computed again when their seeds are drawn.
     """
 
     def __init__(
@@ -50,9 +50,9 @@ class MemoryActor:
         run_name: str,
         pairs: Sequence[str] = (),
     ) -> None:
-        """`path` is the bank's folder in local mode, None keeps it in memory; `model_path` the embedder's.
+        """`path`: the bank's folder in local mode, None keeps it in memory. `model_path`: the embedder's.
 
-        Of earlier runs (`config.reuse`) winners of `pairs` are remembered.
+        Winners of `pairs` in earlier runs (`config.reuse`) are loaded into the bank.
         """
         guard_logs()
         self.config = config
@@ -66,7 +66,7 @@ class MemoryActor:
         self._kept: dict[str, asyncio.Future[NDArray[np.float32] | None]] = {}
 
     async def start(self) -> dict[str, Any]:
-        """Load the embedder and open the bank, once. Raises BadInput if either is not usable."""
+        """Load the embedder and open the bank, once. Raises BadInput if either is unusable."""
         async with self._starting:
             if self._embedder is None:
                 embedder = await asyncio.to_thread(self._load)
@@ -81,7 +81,7 @@ class MemoryActor:
         }
 
     async def _reuse(self, embedder: Embedder | FakeEmbedder) -> None:
-        """Insert the winners of earlier runs; those that are there already are replaced by themselves."""
+        """Insert the winners of earlier runs. Ids are stable, so inserting them again changes nothing."""
         config = self.config
         if not config.reuse:
             return
@@ -89,8 +89,8 @@ class MemoryActor:
             winners, config.reuse, self._pairs, config.min_reward, config.max_points
         )
         logger.info("memory: embedding %d winners of %d earlier runs", len(earlier), len(config.reuse))
-        for start in range(0, len(earlier), EMBEDDED_AT_ONCE):
-            some = earlier[start : start + EMBEDDED_AT_ONCE]
+        for start in range(0, len(earlier), EMBEDDING_BATCH):
+            some = earlier[start : start + EMBEDDING_BATCH]
             vectors = await asyncio.to_thread(embedder.embed, [one.instruction for one in some])
             await self._bank.load(
                 [
@@ -113,7 +113,7 @@ class MemoryActor:
 
     async def embed(self, items: Sequence[Item]) -> None:
         """Embed seeds and keep the vectors until they are committed."""
-        # Before anything waits: a `turn` that follows must find that its vector is under way.
+        # Before the first await: a following `commit_and_recall` must find that its vector is being computed.
         loop = asyncio.get_running_loop()
         waiting = {seed_id: loop.create_future() for seed_id, _ in items}
         self._kept.update(waiting)
@@ -132,10 +132,10 @@ class MemoryActor:
                 if not future.done():
                     future.set_result(None)
 
-    async def turn(self, commits: Sequence[Commit], recall_for: Item | None) -> list[Neighbour]:
-        """Remember what committed seeds taught, drop their vectors, then recall for another seed.
+    async def commit_and_recall(self, commits: Sequence[Commit], recall_for: Item | None) -> list[Neighbour]:
+        """Store the winners of committed seeds, drop their vectors, then recall neighbours for another seed.
 
-        The same turn again has the same effect and answer.
+        Idempotent: the same call again has the same effect and result.
         """
         await self._ready()
         for order, (seed_id, instruction), pair, reward in commits:
@@ -156,13 +156,13 @@ class MemoryActor:
         return await self._kept[seed_id]
 
     async def rewind(self, order: int) -> None:
-        """Go back to the moment seed `order` was committed (-1: nothing was); vectors kept so far go too."""
+        """Restore the bank to the commit of seed `order` (-1: before any) and drop all kept vectors."""
         await self._ready()
         self._kept.clear()
         await self._bank.rewind(order)
 
     async def stats(self) -> dict[str, Any]:
-        """What the bank holds and how its queries went."""
+        """Size of the bank and counters of its queries."""
         bank = self._bank
         return {
             "points": await bank.count(),
@@ -176,7 +176,7 @@ class MemoryActor:
         }
 
     async def close(self) -> None:
-        """Write what is queued and free the bank's folder."""
+        """Write queued points and release the bank's folder."""
         if self._embedder is not None:
             await self._bank.close()
 

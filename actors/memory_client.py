@@ -1,4 +1,4 @@
-"""The coordinator's way to the memory actor: deadlines, and calls that outlast its restart."""
+"""Client for the memory actor: timeouts, and calls that survive its restart."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ from staragents.errors import StarAgentsError
 from staragents.evolution.policy import Neighbour
 from staragents.records import Seed
 
-if TYPE_CHECKING:  # it imports qdrant-client, a quarter of the time that a coordinator takes to start
+if TYPE_CHECKING:  # imports qdrant-client, a quarter of a coordinator's start time
     from actors.memory import Commit
 
 T = TypeVar("T")
 
-# Beyond the bank's own deadline: embedding and, after a restart, loading the embedder.
+# Added to the bank's own timeout, for embedding and, after a restart, loading the embedder.
 GRACE_S = 120.0
-# Until Ray has an actor again whose node is gone.
-RETURN_S = 180.0
-RETURN_POLL_S = 0.5
+# How long Ray may take to restart an actor whose node died.
+RESTART_TIMEOUT_S = 180.0
+RESTART_POLL_S = 0.5
 
 
 class MemoryClient:
-    """Every call can be repeated, so a dead actor costs time and changes no draw."""
+    """Every call is idempotent, so a restarted actor costs time but changes no draw."""
 
     def __init__(self, actor: Any, timeout_s: float) -> None:
         self._actor = actor
         self._timeout_s = timeout_s
 
     def embed(self, seeds: Sequence[Seed]) -> None:
-        """Begin with the embeddings of seeds that come up soon. Whatever is lost is embedded at its turn."""
+        """Start embedding seeds that are drawn soon. Lost embeddings are computed again when needed."""
         self._actor.embed.remote([(seed.seed_id, seed.instruction) for seed in seeds])
 
-    async def turn(self, commits: Sequence[Commit], recall_for: Seed | None) -> list[Neighbour]:
-        """`MemoryActor.turn`. Raises RayError or TimeoutError if the actor does not answer."""
+    async def commit_and_recall(self, commits: Sequence[Commit], recall_for: Seed | None) -> list[Neighbour]:
+        """See MemoryActor. Raises RayError or TimeoutError if the actor does not answer."""
         wanted = None if recall_for is None else (recall_for.seed_id, recall_for.instruction)
-        return await self._answer(lambda: self._actor.turn.remote(commits, wanted))
+        return await self._answer(lambda: self._actor.commit_and_recall.remote(commits, wanted))
 
     async def rewind(self, order: int) -> None:
-        """`MemoryActor.rewind`. Raises as `turn`."""
+        """See MemoryActor. Raises RayError or TimeoutError if the actor does not answer."""
         await self._answer(lambda: self._actor.rewind.remote(order))
 
     async def _answer(self, call: Callable[[], Awaitable[T]]) -> T:
-        give_up_at = time.monotonic() + RETURN_S
+        deadline = time.monotonic() + RESTART_TIMEOUT_S
         while True:
             try:
                 async with asyncio.timeout(GRACE_S + self._timeout_s):
@@ -56,6 +56,6 @@ class MemoryClient:
                     raise error.cause from None
                 raise
             except ActorUnavailableError:
-                if time.monotonic() > give_up_at:
+                if time.monotonic() > deadline:
                     raise
-                await asyncio.sleep(RETURN_POLL_S)
+                await asyncio.sleep(RESTART_POLL_S)

@@ -1,4 +1,4 @@
-"""Every metric of a run: names, labels and meaning in one place. Ray exports them on each node."""
+"""All metrics of a run: name, labels and meaning. Ray exports them on each node."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from ray.util.metrics import Counter, Gauge, Histogram, Metric
 
 from actors.generator_client import ModelCounters
-from staragents.evolution.policy import Standing
+from staragents.evolution.policy import PairStats
 from staragents.records import MISALIGNED, Candidate
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What a metric counts. Labels take values from the config or from our code, never ids or texts, so that
-    the number of series is known before a run."""
+    """One metric. Label values come from the config or from our code, never from ids or texts, so the number
+    of series is bounded."""
 
     kind: type[Metric]
     meaning: str
@@ -39,21 +39,21 @@ METRICS = {
     "staragents_stage_seconds": Spec(
         Histogram, "Engine seconds of a candidate in a stage", ("stage",), SECONDS
     ),
-    "staragents_seeds_admitted": Spec(Counter, "Seeds whose work began"),
+    "staragents_seeds_admitted": Spec(Counter, "Seeds started"),
     "staragents_seeds_committed": Spec(Counter, "Seeds committed by this process"),
     "staragents_seeds": Spec(Gauge, "Seeds of the run", ("state",)),
     "staragents_requests_in_flight": Spec(Gauge, "Requests sent and not answered", ("model",)),
     "staragents_tokens": Spec(Counter, "Tokens of answered requests", ("model", "kind")),
     "staragents_answers": Spec(Counter, "Requests answered", ("model",)),
-    "staragents_retries": Spec(Counter, "Further tries of a request", ("model",)),
-    "staragents_failures": Spec(Counter, "Requests given up", ("model",)),
-    "staragents_memory_recalls": Spec(Counter, "Turns of the memory bank", ("outcome",)),
-    "staragents_memory_seconds": Spec(Histogram, "Seconds of a turn of the memory bank", (), SHORT),
+    "staragents_retries": Spec(Counter, "Retries of requests", ("model",)),
+    "staragents_failures": Spec(Counter, "Requests failed after all attempts", ("model",)),
+    "staragents_memory_recalls": Spec(Counter, "Calls of the memory bank", ("outcome",)),
+    "staragents_memory_seconds": Spec(Histogram, "Seconds per call of the memory bank", (), SHORT),
     "staragents_scorer_outstanding_characters": Spec(
-        Gauge, "Characters waiting for a scorer or at one; some four make a token", ("role",)
+        Gauge, "Characters waiting for or at a scorer, about four per token", ("role",)
     ),
     "staragents_policy_entropy": Spec(
-        Gauge, "Entropy of the next draw over that of a uniform one: 1 knows nothing, 0 has settled"
+        Gauge, "Entropy of the next draw relative to a uniform draw: 1 is undecided, 0 has converged"
     ),
     "staragents_loop_lag_seconds": Spec(Histogram, "How late the coordinator's loop wakes", (), SHORT),
     "staragents_checkpoint_age_seconds": Spec(Gauge, "Seconds since the last save"),
@@ -61,7 +61,7 @@ METRICS = {
 
 
 class RunMetrics:
-    """The metrics of one coordinator. Turned off, every method does nothing."""
+    """The metrics of one coordinator. If disabled, every method does nothing."""
 
     def __init__(self, run: str, enabled: bool = True) -> None:
         self._metrics = {name: spec.make(name, run) for name, spec in METRICS.items()} if enabled else {}
@@ -72,7 +72,7 @@ class RunMetrics:
         return bool(self._metrics)
 
     def committed(self, candidates: Iterable[Candidate]) -> None:
-        """A seed's candidates, after its commit."""
+        """Count the candidates of a committed seed."""
         self._count("staragents_seeds_committed")
         for candidate in candidates:
             stage, outcome = ended(candidate)
@@ -85,8 +85,8 @@ class RunMetrics:
     def admitted(self) -> None:
         self._count("staragents_seeds_admitted")
 
-    def turned(self, seconds: float, outcome: str) -> None:
-        """A turn of the memory bank: `hit`, `miss`, `stored` (nothing was asked) or `failed`."""
+    def memory_called(self, seconds: float, outcome: str) -> None:
+        """One call of the memory bank: `hit`, `miss`, `stored` (no recall) or `failed`."""
         self._count("staragents_memory_recalls", 1, outcome=outcome)
         self._observe("staragents_memory_seconds", seconds)
 
@@ -94,7 +94,7 @@ class RunMetrics:
         self._observe("staragents_loop_lag_seconds", seconds)
 
     def requests(self, counters: Mapping[str, ModelCounters]) -> None:
-        """What the client has counted so far; exported is what came since the last call."""
+        """Export what the client has counted since the last call; `counters` are totals."""
         for model, counter in counters.items():
             self._set("staragents_requests_in_flight", counter.running, model=model)
             for kind, tokens in (("in", counter.tokens_in), ("out", counter.tokens_out)):
@@ -107,15 +107,15 @@ class RunMetrics:
         self,
         seeds: Mapping[str, int],
         outstanding: Mapping[str, int],
-        standings: Iterable[Standing],
+        pair_stats: Iterable[PairStats],
         checkpoint_age_s: float,
     ) -> None:
-        """The gauges. Ray drops those that are not set again (ray#56405), so this is called all the time."""
+        """Set the gauges. Called periodically, as Ray drops gauges that are not set again (ray#56405)."""
         for name, count in seeds.items():
             self._set("staragents_seeds", count, state=name)
         for role, characters in outstanding.items():
             self._set("staragents_scorer_outstanding_characters", characters, role=role)
-        self._set("staragents_policy_entropy", relative_entropy([s.probability for s in standings]))
+        self._set("staragents_policy_entropy", relative_entropy([s.probability for s in pair_stats]))
         self._set("staragents_checkpoint_age_seconds", checkpoint_age_s)
 
     def _count_to(self, name: str, total: int, model: str, kind: str = "") -> None:
@@ -140,7 +140,7 @@ class RunMetrics:
 
 
 def ended(candidate: Candidate) -> tuple[str, str]:
-    """The stage a candidate came to and what became of it there."""
+    """The stage that a candidate reached, and its outcome."""
     if candidate.failed_stage is not None:
         return candidate.failed_stage, "failed"
     reason = candidate.reject_reason

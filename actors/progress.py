@@ -1,4 +1,4 @@
-"""What a run has done so far: the live funnel and the numbers of the status line."""
+"""Progress of a run: counters for the live progress view and the status line."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from actors.generator_client import ModelCounters
-from staragents.evolution.policy import Standing
+from staragents.evolution.policy import PairStats
 from staragents.records import Candidate
 
 
@@ -61,7 +61,7 @@ class Progress:
         in_work: int,
         draining: bool,
         counters: dict[str, ModelCounters],
-        standings: list[Standing],
+        pair_stats: list[PairStats],
         ledger: dict[str, Any],
         seconds: float,
         seconds_here: float,
@@ -71,7 +71,7 @@ class Progress:
             "in_work": in_work,
             "draining": draining,
             "models": {name: asdict(counter) for name, counter in counters.items()},
-            "standings": [asdict(standing) for standing in standings],
+            "standings": [asdict(stats) for stats in pair_stats],
             "ledger": ledger,
             "seconds": seconds,
             "seconds_here": seconds_here,

@@ -1,4 +1,4 @@
-"""What a run gives to its memory bank and asks of it, seed by seed."""
+"""A run's use of its memory bank, seed by seed: store winners, recall neighbours."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from staragents.errors import StarAgentsError
 from staragents.evolution.policy import Neighbour
 from staragents.records import Candidate, Seed
 
-if TYPE_CHECKING:  # it imports qdrant-client, a quarter of the time that a coordinator takes to start
+if TYPE_CHECKING:  # imports qdrant-client, a quarter of a coordinator's start time
     from actors.memory import Commit
 
 
 class Remembering:
-    """A run goes on without a server's bank: whatever fails there is counted and gives no neighbours. A local
-    bank that fails ends the run, as its next draws would be others."""
+    """A run continues without neighbours if a bank on a server fails; failures are counted. A local bank that
+    fails ends the run, because its later draws would differ."""
 
     def __init__(self, config: Config, actor: Any | None, metrics: RunMetrics, progress: Progress) -> None:
-        """`actor` is the MemoryActor's handle; without one nothing is remembered."""
+        """`actor`: handle of the MemoryActor, None without memory."""
         self._settings = config.memory
         self._warmup_seeds = 0 if config.memory.reuse else config.memory.warmup * len(config.pairs)
         self._client = MemoryClient(actor, config.memory.timeout_s) if actor is not None else None
@@ -32,20 +32,20 @@ class Remembering:
         self._progress = progress
 
     async def rewind(self, cursor: int) -> None:
-        """Forget what was stored of seeds from `cursor` on. Raises RayError or TimeoutError."""
+        """Remove what seeds `cursor` and later stored. Raises RayError or TimeoutError."""
         if self._client is not None:
             await self._client.rewind(cursor - 1)
 
     def embed(self, seeds: Sequence[Seed]) -> None:
-        """Begin with seeds that come up soon."""
+        """Start embedding seeds that are drawn soon."""
         if self._client is not None:
             self._client.embed(seeds)
 
-    async def turn(
+    async def commit_and_recall(
         self, cursor: int, seed: Seed | None, chosen: Candidate | None, next_seed: Seed | None
     ) -> list[Neighbour]:
-        """Store who did well on `seed`, committed just before `cursor`, then ask who did well on instructions
-        like the one of `next_seed`. Raises RunFailed if a local bank fails."""
+        """Store the winner of `seed`, committed just before `cursor`, then recall winners on instructions
+        similar to that of `next_seed`. Raises RunFailed if a local bank fails."""
         commits = [self._commit(cursor - 1, seed, chosen)] if seed is not None else []
         recall_for = next_seed if cursor >= self._warmup_seeds else None
         if self._client is None or (not commits and recall_for is None):
@@ -53,7 +53,7 @@ class Remembering:
         started, outcome = time.monotonic(), "failed"
         self._progress.remembered += sum(pair is not None for _, _, pair, _ in commits)
         try:
-            found = await self._client.turn(commits, recall_for)
+            found = await self._client.commit_and_recall(commits, recall_for)
             outcome = "stored" if recall_for is None else "hit" if found else "miss"
             return found
         except StarAgentsError:
@@ -61,10 +61,10 @@ class Remembering:
         except Exception as error:
             self._progress.memory_failures += 1
             if self._progress.memory_failures == 1:
-                logging.getLogger(__name__).warning("memory bank away, drawing without it: %s", error)
+                logging.getLogger(__name__).warning("memory bank unavailable, drawing without it: %s", error)
             return []
         finally:
-            self._metrics.turned(time.monotonic() - started, outcome)
+            self._metrics.memory_called(time.monotonic() - started, outcome)
 
     def _commit(self, order: int, seed: Seed, chosen: Candidate | None) -> Commit:
         worth = chosen is not None and not chosen.base and (chosen.reward or 0.0) > self._settings.min_reward

@@ -1,4 +1,4 @@
-"""One scorer actor: packs of rows in, packs of IFD scores out."""
+"""One scorer actor: receives packs of rows, returns packs of IFD scores."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ class Scorer:
         self._model_config = model
         self._scoring = scoring
         self._path = model_path
-        # One thread: two packs at once would only share the same cores or GPU.
+        # One thread: two concurrent packs would only share the same cores or GPU.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"ifd-{role}")
         self._model: RowModel | None = None
 
     async def start(self) -> dict[str, Any]:
-        """Load the model. Returns its name, the identity of its tokenizer and its size."""
+        """Load the model. Returns its name, tokenizer id and parameter count."""
         model = await asyncio.get_running_loop().run_in_executor(self._thread, self._loaded)
         return {"model": model.model_name, "tokenizer": model.tokenizer_id, "parameters": model.parameters}
 
     def _loaded(self) -> RowModel:
-        # Not in the constructor: a scorer that Ray restarted must load by itself at its next pack.
+        # Loaded here because a scorer restarted by Ray gets no `start` call before its next pack.
         if self._model is None:
             self._model = open_model(self.role, self._path, self._model_config, self._scoring)
         return self._model
 
     async def score(self, pack: bytes) -> bytes:
-        """`pack_rows` in, `pack_scores` out, row for row."""
+        """Takes what `pack_rows` made; returns what `unpack_scores` reads, in the same order."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._score, pack)
 
     def _score(self, pack: bytes) -> bytes:
@@ -52,18 +52,18 @@ class Scorer:
 
 
 def scorer_environment(model: ScorerModelConfig) -> dict[str, str]:
-    """What must stand in the actor's environment before torch is imported there (for `runtime_env`)."""
+    """Environment variables that the actor needs before it imports torch (for `runtime_env`)."""
     return {
         "OMP_NUM_THREADS": str(max(1, round(model.num_cpus))),
-        # Waiting OpenMP threads that spin take the cores from the engine beside them: 2.8 against 0.8 rows/s
-        # for SmolLM2 on two busy cores.
+        # Spinning OpenMP threads take cores from the engine on the same machine: 2.8 (passive) against
+        # 0.8 rows/s for SmolLM2 on two busy cores.
         "OMP_WAIT_POLICY": "PASSIVE",
         "TOKENIZERS_PARALLELISM": "false",
     }
 
 
-# Arrow's own bytes and not tables: Ray takes a table apart in Python, which costs the coordinator some
-# milliseconds a pack, and sends bytes with the call, or through the object store if they are many.
+# Arrow bytes instead of tables: Ray serialises a table in Python, which costs the coordinator a few
+# milliseconds per pack. It sends bytes with the call or, if large, through the object store.
 
 
 def pack_rows(conversations: Sequence[Conversation]) -> bytes:

@@ -1,4 +1,4 @@
-"""The scorer actors of one model: packs of rows to whoever has least to do."""
+"""The scorer actors of one model: each pack of rows goes to the least loaded actor."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from staragents.scoring.ifd import Score
 
 logger = logging.getLogger(__name__)
 
-# Two packs at an actor: one in work, one waiting, so that it never idles for a round trip.
+# Two packs per actor: one running, one queued, so that it never idles during a round trip.
 PACKS_PER_ACTOR = 2
-# Rows wait so long for others: a pack costs the coordinator some milliseconds, whatever is in it. Shorter
-# than it takes to score one, so that no actor that has two runs dry.
-PATIENCE_S = 0.05
+# How long rows wait for others to fill a pack: each pack costs the coordinator a few milliseconds, whatever
+# its size. Shorter than scoring one, so that an actor with two packs never runs dry.
+PACK_DELAY_S = 0.05
 RESTART_POLL_S = 1.0
 
 
@@ -32,24 +32,24 @@ class _Row:
     messages: Conversation
     characters: int
     answer: asyncio.Future[tuple[Score, float]]
-    tries: int = 0
+    attempts: int = 0
 
 
 def pack_characters(scoring: ScoringConfig) -> int:
-    """What a pack may hold: some four characters a token, and every answer is scored with its prompt and
-    without."""
+    """Most characters in a pack: about four per token, halved because every answer is scored twice, with and
+    without its prompt."""
     return 2 * scoring.batch_tokens
 
 
 class ScorerPool:
-    """Rows wait here until an actor has room, so packs grow by themselves when scoring falls behind."""
+    """Rows are queued until an actor has room, so packs grow when scoring falls behind."""
 
     def __init__(self, actors: list[Any], pack_characters: int, attempts: int, deadline_s: float) -> None:
         self._load = dict.fromkeys(actors, 0)
         self._packs = dict.fromkeys(actors, 0)
-        self._away: set[Any] = set()
-        self._gone: set[Any] = set()
-        self._leaving: set[Any] = set()
+        self._restarting: set[Any] = set()
+        self._dead: set[Any] = set()
+        self._draining: set[Any] = set()
         self._pack_characters = pack_characters
         self._attempts = attempts
         self._deadline_s = deadline_s
@@ -58,29 +58,29 @@ class ScorerPool:
         self._sending: asyncio.TimerHandle | None = None
 
     def add(self, actor: Any) -> None:
-        """Send it rows from now on."""
+        """Start sending rows to `actor`."""
         if actor not in self._packs:
             self._load[actor] = self._packs[actor] = 0
-        self._leaving.discard(actor)
+        self._draining.discard(actor)
         self._send_soon()
 
     async def remove(self, actor: Any) -> None:
-        """Send it no more rows and wait for those it has. Without actors rows wait until one is added."""
-        self._leaving.add(actor)
+        """Stop sending rows to `actor` and wait for those it has. Without actors, rows stay queued."""
+        self._draining.add(actor)
         while self._packs.get(actor):
-            await asyncio.sleep(PATIENCE_S)
-        if actor in self._leaving:
-            self._leaving.discard(actor)
+            await asyncio.sleep(PACK_DELAY_S)
+        if actor in self._draining:
+            self._draining.discard(actor)
             self._packs.pop(actor, None)
             self._load.pop(actor, None)
 
     @property
     def size(self) -> int:
-        return len(self._packs) - len(self._leaving & self._packs.keys())
+        return len(self._packs) - len(self._draining & self._packs.keys())
 
     @property
     def outstanding(self) -> int:
-        """Characters that wait here or are at an actor."""
+        """Characters queued or at an actor."""
         return sum(self._load.values()) + sum(row.characters for row in self._waiting)
 
     async def score(self, messages: Conversation) -> tuple[Score, float]:
@@ -93,17 +93,17 @@ class ScorerPool:
 
     def _send_soon(self) -> None:
         if self._waiting and not self._sending:
-            self._sending = asyncio.get_running_loop().call_later(PATIENCE_S, self._send)
+            self._sending = asyncio.get_running_loop().call_later(PACK_DELAY_S, self._send)
 
     def _send(self) -> None:
         self._sending = None
-        while self._waiting and len(self._gone) == len(self._packs):
-            _give_up(self._waiting.popleft(), "every scorer is gone for good")
+        while self._waiting and len(self._dead) == len(self._packs):
+            _fail(self._waiting.popleft(), "all scorers died and can't be restarted")
         while self._waiting:
             free = [
                 actor
                 for actor, packs in self._packs.items()
-                if packs < PACKS_PER_ACTOR and actor not in self._away | self._leaving
+                if packs < PACKS_PER_ACTOR and actor not in self._restarting | self._draining
             ]
             if not free:
                 return
@@ -116,10 +116,10 @@ class ScorerPool:
 
     def _next_pack(self) -> list[_Row]:
         pack = [self._waiting.popleft()]
-        if pack[0].tries:
-            return pack  # alone, so that a row that kills scorers does not take others with it
+        if pack[0].attempts:
+            return pack  # alone, so that a row that kills scorers does not fail others
         room = self._pack_characters - pack[0].characters
-        while self._waiting and self._waiting[0].characters <= room and not self._waiting[0].tries:
+        while self._waiting and self._waiting[0].characters <= room and not self._waiting[0].attempts:
             pack.append(self._waiting.popleft())
             room -= pack[-1].characters
         return pack
@@ -137,7 +137,7 @@ class ScorerPool:
         except (RayError, TimeoutError) as error:
             self._retry(pack, error)
             if isinstance(error, RayActorError):
-                await self._return_of(actor)
+                await self._await_restart(actor)
         except Exception as error:
             for row in pack:
                 if not row.answer.done():
@@ -148,31 +148,31 @@ class ScorerPool:
             self._send_soon()
 
     def _retry(self, pack: list[_Row], error: Exception) -> None:
-        """Queue the rows again, first in line. A row that was there too often when a scorer died is given up,
-        or it would kill the next one as well."""
-        logger.warning("a scorer failed with %d rows, they are scored again: %s", len(pack), _reason(error))
+        """Queue the rows again, at the front. A row that has used up its attempts fails, or it would kill one
+        scorer after the other."""
+        logger.warning("a scorer failed with %d rows; retrying them: %s", len(pack), _reason(error))
         for row in reversed(pack):
-            row.tries += 1
-            if row.tries >= self._attempts:
-                _give_up(row, f"scoring failed {row.tries} times: {_reason(error)}")
+            row.attempts += 1
+            if row.attempts >= self._attempts:
+                _fail(row, f"scoring failed {row.attempts} times: {_reason(error)}")
             else:
                 self._waiting.appendleft(row)
         self._send_soon()
 
-    async def _return_of(self, actor: Any) -> None:
-        """Ray restarts a dead actor. Until it has loaded its model it gets no rows: calls may fail at once
-        (ray#25457), and rows would use up their tries on an actor that is not there."""
-        self._away.add(actor)
+    async def _await_restart(self, actor: Any) -> None:
+        """Wait until Ray has restarted the actor and it has loaded its model. Until then it gets no rows:
+        calls can fail immediately (ray#25457), which would use up the rows' attempts."""
+        self._restarting.add(actor)
         try:
             async with asyncio.timeout(self._deadline_s):
                 while not await self._started(actor):
                     await asyncio.sleep(RESTART_POLL_S)
         except ActorDiedError:
-            self._gone.add(actor)
+            self._dead.add(actor)
             return
         except (RayError, TimeoutError) as error:
-            logger.warning("a scorer did not come back: %s", _reason(error))
-        self._away.discard(actor)
+            logger.warning("a scorer did not restart: %s", _reason(error))
+        self._restarting.discard(actor)
 
     async def _started(self, actor: Any) -> bool:
         try:
@@ -182,13 +182,13 @@ class ScorerPool:
             return False
 
 
-def _give_up(row: _Row, reason: str) -> None:
-    # Whoever waited for it may have been cancelled.
+def _fail(row: _Row, reason: str) -> None:
+    # The waiting task may have been cancelled.
     if not row.answer.done():
         row.answer.set_exception(EngineError(reason))
 
 
 def _reason(error: Exception) -> str:
-    """One line: Ray's own texts hold whole tracebacks."""
+    """The first line: Ray's messages contain whole tracebacks."""
     lines = str(getattr(error, "cause", None) or error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

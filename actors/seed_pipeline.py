@@ -1,4 +1,4 @@
-"""One seed through everything: rewrite, answer, score, judge. No policy and no files in here."""
+"""The pipeline of one seed: rewrite, answer, score, judge. Knows no policy and no files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from actors.judging import verdict_on
 from staragents.agents import AgentPair, candidate_id, pairs_from_config
 from staragents.config import Baseline, Compare, Config
 from staragents.errors import EngineError
-from staragents.evolution.policy import Drawn, Neighbour
+from staragents.evolution.policy import Draw, Neighbour
 from staragents.generation import Generation, GenerationRequest
 from staragents.language import SeedLanguages, load_identifier
 from staragents.messages import Conversation, with_exchange
@@ -32,7 +32,7 @@ class Scorers(Protocol):
 
 
 class SeedPipeline:
-    """Makes and measures the candidates of a seed. Every failure ends up in its candidate, none is raised."""
+    """Generates and evaluates a seed's candidates. Failures are recorded in the candidate, not raised."""
 
     def __init__(
         self, config: Config, generate: Generate, target: Scorers, larger: Scorers, same_tokenizer: bool
@@ -44,10 +44,10 @@ class SeedPipeline:
         self._larger = larger
         self._same_tokenizer = same_tokenizer
         if config.agents.keep_language:
-            load_identifier()  # while engines start, not when every seed waits for the first
+            load_identifier()  # while engines start, so that no seed waits for it
 
     async def run(
-        self, seed: Seed, draws: Sequence[Drawn], neighbours: Sequence[Neighbour]
+        self, seed: Seed, draws: Sequence[Draw], neighbours: Sequence[Neighbour]
     ) -> list[Candidate]:
         """All candidates of the seed, in the order of the draws."""
         candidates = [self._candidate(seed, drawn, neighbours) for drawn in draws]
@@ -66,7 +66,7 @@ class SeedPipeline:
             candidate.seconds = sum((candidate.stage_seconds or {}).values())
         return candidates
 
-    def _candidate(self, seed: Seed, drawn: Drawn, neighbours: Sequence[Neighbour]) -> Candidate:
+    def _candidate(self, seed: Seed, drawn: Draw, neighbours: Sequence[Neighbour]) -> Candidate:
         pair = self._pairs[drawn.pair]
         return Candidate(
             seed_id=seed.seed_id,
@@ -182,7 +182,7 @@ class SeedPipeline:
         candidates: list[Candidate],
         writing: Mapping[str, asyncio.Future[None]],
     ) -> Conversation | None:
-        """What the candidate has to beat; None if it is the baseline itself or there is none to be had."""
+        """What the candidate is compared with; None if it is the baseline itself or the baseline failed."""
         settings = self.config.judge
         if settings.compare is Compare.response_same_instruction:
             return await self._same_instruction_baseline(seed, candidate)
@@ -192,7 +192,7 @@ class SeedPipeline:
         if base is candidate:
             return None
         await writing[base.pair]
-        # The base sample can fail; the seed is then the only other answer there is.
+        # The base sample can fail; the seed is then the only other answer.
         return base.messages if base.generated else seed.messages
 
     async def _same_instruction_baseline(self, seed: Seed, candidate: Candidate) -> Conversation | None:
@@ -211,7 +211,7 @@ class SeedPipeline:
     async def _ask(
         self, candidate: Candidate, stage: str, agent: str, model: str, request: GenerationRequest
     ) -> Generation | None:
-        """One generation with its cost booked on the candidate; None if the engine gave none."""
+        """One generation, its cost added to the candidate; None if the request failed."""
         try:
             generation = await self._generate(model, request)
         except EngineError as error:
@@ -240,6 +240,6 @@ def _add(totals: dict[str, float] | dict[str, int] | None, key: str, amount: flo
 
 def _fail(candidate: Candidate, stage: str, agent: str, error: Exception) -> None:
     candidate.failed_stage, candidate.failed_agent = stage, agent
-    # An error may quote what a model or server sent, and it goes to files and terminals.
+    # An error may quote a model or server, and goes to files and terminals.
     message = printable(redacted(str(error))[:500])
     candidate.error_class, candidate.error_message = type(error).__name__, message

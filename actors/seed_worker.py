@@ -1,4 +1,4 @@
-"""Carries seeds through everything, with ways of its own to models and scorers."""
+"""Runs the pipeline of seeds, with its own clients for models and scorers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from actors.generator_client import GeneratorClient, ModelCounters
 from actors.scorer_pool import ScorerPool
 from actors.seed_pipeline import SeedPipeline
 from staragents.config import Config
-from staragents.evolution.policy import Drawn, Neighbour
+from staragents.evolution.policy import Draw, Neighbour
 from staragents.records import Candidate, Seed
 
 Work = tuple[str, tuple[str, ...]]
@@ -21,36 +21,36 @@ Work = tuple[str, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class WorkState:
-    """What goes on where seeds are worked on."""
+    """Snapshot of one worker process: counters and queue sizes."""
 
     process: str
-    """Another one after every restart."""
+    """Id that changes with every restart."""
     counters: dict[str, ModelCounters]
-    """Of every model, since this process began."""
+    """By model, since this process started."""
     outstanding: dict[str, int]
-    """Characters that wait for a scorer or are at one, by role."""
+    """Characters queued for or at a scorer, by role."""
     scorers: dict[str, int]
-    """Actors of each role."""
+    """Number of scorer actors, by role."""
 
 
 class Worker(Protocol):
-    """Where the coordinator has seeds worked on: here, or in several processes (SeedWorkers)."""
+    """Runs seeds for the coordinator: in its process (SeedWorker) or in several (SeedWorkers)."""
 
     async def run(
-        self, seed: Seed, draws: Sequence[Drawn], neighbours: Sequence[Neighbour]
+        self, seed: Seed, draws: Sequence[Draw], neighbours: Sequence[Neighbour]
     ) -> list[Candidate]:
-        """All candidates of the seed, in the order of the draws. Raises RunFailed if that can't be had."""
+        """The seed's candidates, in the order of the draws. Raises RunFailed if its worker keeps dying."""
         ...
 
     async def state(self) -> WorkState: ...
 
     async def stop(self) -> None:
-        """Nobody will ask for what is in work."""
+        """Cancel the seeds in flight."""
         ...
 
 
 class SeedWorker:
-    """In the coordinator's process, or an actor beside it."""
+    """Runs in the coordinator's process or as an actor of its own."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class SeedWorker:
         same_tokenizer: bool,
         kept: int = 0,
     ) -> None:
-        """The last `kept` results stay here, in case whoever asked for them is gone and asks again."""
+        """The last `kept` results are kept for a coordinator that was restarted and asks again."""
         self.generators = generators
         self.scorers = {"target": target, "larger": larger}
         self._pipeline = SeedPipeline(config, generators.generate, target, larger, same_tokenizer)
@@ -70,9 +70,9 @@ class SeedWorker:
         self._work: OrderedDict[Work, asyncio.Task[list[Candidate]]] = OrderedDict()
 
     async def run(
-        self, seed: Seed, draws: Sequence[Drawn], neighbours: Sequence[Neighbour]
+        self, seed: Seed, draws: Sequence[Draw], neighbours: Sequence[Neighbour]
     ) -> list[Candidate]:
-        """See Worker. A seed that is in work or kept is not worked on again."""
+        """See Worker. A seed that is in flight or kept is not run again."""
         work = (seed.seed_id, tuple(drawn.pair for drawn in draws))
         if work not in self._work:
             self._work[work] = asyncio.ensure_future(self._pipeline.run(seed, draws, neighbours))

@@ -1,4 +1,4 @@
-"""How many requests of a model may be out at once; can be made larger and smaller while they are."""
+"""A resizable limit on a model's in-flight requests."""
 
 from __future__ import annotations
 
@@ -7,40 +7,40 @@ from collections import deque
 
 
 class Window:
-    """A semaphore whose size may change. First come, first let in; size 0 lets nobody in until it grows."""
+    """A FIFO semaphore that can be resized. With size 0 everyone waits until it grows."""
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.inside = 0
+        self.in_flight = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     def resize(self, size: int) -> None:
-        """Whoever is inside stays, even if that is more than `size` now."""
+        """Requests in flight continue, even if there are more than the new `size`."""
         self.size = size
-        self._let_in()
+        self._admit()
 
     async def __aenter__(self) -> None:
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
-        self._let_in()
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        self._admit()
         try:
-            await turn
+            await waiter
         except asyncio.CancelledError:
-            # Cancelled in the moment between being let in and waking up: the place is free again.
-            if turn.done() and not turn.cancelled():
-                self._leave()
+            # Cancelled between being admitted and waking up: free the slot again.
+            if waiter.done() and not waiter.cancelled():
+                self._release()
             raise
 
     async def __aexit__(self, *error: object) -> None:
-        self._leave()
+        self._release()
 
-    def _leave(self) -> None:
-        self.inside -= 1
-        self._let_in()
+    def _release(self) -> None:
+        self.in_flight -= 1
+        self._admit()
 
-    def _let_in(self) -> None:
-        while self._waiting and self.inside < self.size:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                self.inside += 1
-                turn.set_result(None)
+    def _admit(self) -> None:
+        while self._waiting and self.in_flight < self.size:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                self.in_flight += 1
+                waiter.set_result(None)

@@ -1,4 +1,4 @@
-"""The judge that measures all variants of a comparison alike: each chosen row against its seed."""
+"""The common judge of a comparison: compares the chosen rows of all variants with their seeds."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from staragents.errors import EngineError
 from staragents.generation import Generation, GenerationRequest
 from staragents.records import Candidate
 
-AT_ONCE = 256
+BATCH_SIZE = 256
 
 
 class Yardstick:
-    """Probability that the judge prefers a row to the seed it came from, as a pair, in both orders.
+    """Probability that the judge prefers a row to its seed, as a pair, in both orders.
 
-    Where a variant's own judge was asked the same, the shared cache has the answer.
+    Requests that a variant's own judge already answered come from the shared cache.
     """
 
     def __init__(self, config: Config, model: str, generators: GeneratorClient) -> None:
@@ -36,12 +36,12 @@ class Yardstick:
         self._generators = generators
 
     async def wins(self, chosen: Iterable[tuple[int, Candidate]]) -> dict[int, float | None]:
-        """By place of the seed; None where the judge gave no readable verdict."""
+        """By index of the seed; None if the judge gave no readable verdict."""
         found: dict[int, float | None] = {}
         rest = iter(chosen)
-        while batch := list(islice(rest, AT_ONCE)):
+        while batch := list(islice(rest, BATCH_SIZE)):
             wins = await asyncio.gather(*(self._win(candidate) for _, candidate in batch))
-            found |= {place: win for (place, _), win in zip(batch, wins, strict=True)}
+            found |= {index: win for (index, _), win in zip(batch, wins, strict=True)}
         return found
 
     async def _win(self, candidate: Candidate) -> float | None:

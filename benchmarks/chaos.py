@@ -1,16 +1,16 @@
-"""Disturb real runs at random moments: is anything lost, or there twice, and how long do they stand?
+"""Disturb real runs at random times: is anything lost or duplicated, and how long does recovery take?
 
     python benchmarks/chaos.py --kills 1000 --seed 0 --keep runs/chaos
 
-Runs on fake engines, on a cluster of its own with a head and worker nodes, one after the other until all
-kills are done. Baseline: the same config undisturbed. Victims are replicas, scorers, seed workers, the memory
-actor with its embedder, the coordinator, a node's raylet (another node takes its place) and the driver (the
-same command resumes); kills of these overlap, and some come at the same moment. Other kinds of disturbances
-come one at a time: a second command on the same run directory, missing and damaged files, a disk that is full
-or fails, a clock that jumps back, a partition of two nodes. What this machine does not allow is skipped, with
-the reason. The plan and its progress are saved in the folder of --keep: the same command goes on with them.
-Exit code 1 if candidates or dataset of a run differ from the undisturbed one's, or a run ended by itself,
-stood still, or did not say what it must.
+Runs fake engines on its own cluster with a head and worker nodes, one run after the other until all kills
+are done. Baseline: the same config undisturbed. Victims are replicas, scorers, seed workers, the memory actor
+with its embedder, the coordinator, a node's raylet (another node replaces it) and the driver (the same
+command resumes). Their kills overlap, and some are simultaneous. Other disturbances come one at a time: a
+second command on the same run directory, missing and damaged files, a disk that is full or fails, a clock
+that jumps back, a partition of two nodes. Kinds that this machine does not support are skipped, with the
+reason. Plan and progress are saved in the folder of --keep; run the same command to resume. Exit code 1 if
+candidates or dataset of a run differ from the undisturbed run's, or if a run ended by itself, stalled, or did
+not print what it must.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ DISK_KINDS = ("disk-full", "inodes-full", "read-only")
 
 
 def own_session(folder: Path) -> Path:
-    """Have this process and its children use a Ray of their own: folder, token, loopback only. Processes that
-    an earlier benchmark with the same folder left when it was killed are ended."""
+    """Give this process and its children a private Ray: own folder and token, only loopback. Ends processes
+    left behind by an earlier, killed benchmark with the same folder."""
     os.environ[MARK] = str(folder)
     end(marked())
-    # Short: a socket's path may have 107 characters, and Ray makes long ones.
+    # Short: a socket path may have 107 characters, and Ray makes long ones.
     session = Path("/tmp", f"sa-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}")
     shutil.rmtree(session, ignore_errors=True)
     session.mkdir(mode=0o700)
@@ -54,21 +54,21 @@ def own_session(folder: Path) -> Path:
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_process_group_cleanup_enabled": "1",
-        # A node that was killed is given up after some 5 s.
+        # A killed node is declared dead after about 5 s.
         "RAY_health_check_period_ms": "1000",
     }
-    # Recovery is mostly the import of Ray, Serve and what they need, twice as slow if compiled each time.
+    # Recovery is mostly importing Ray and Serve, which is twice as slow if compiled each time.
     if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
         os.environ["PYTHONPYCACHEPREFIX"] = str(cache_dir() / "pycache")
     return session
 
 
 def progress_in(folder: Path, arguments: argparse.Namespace, disk: SmallDisk) -> Progress:
-    """That of an earlier part of the same command, or a new plan of what this machine allows."""
+    """Saved progress of the same command, or a new plan of the kinds that this machine supports."""
     names = ("kills", "seed", "pause_s", "open", "only", "seeds", "latency_s", "nodes")
     settings = {name: getattr(arguments, name) for name in names}
     kinds = arguments.only or list(WEIGHTS)
-    # Only for those kinds: it stays mounted when the benchmark is killed.
+    # Attached only if needed: it stays mounted when the benchmark is killed.
     no_disk = disk.attach() if set(DISK_KINDS) & set(kinds) else ""
     if (found := Progress.load(folder)) is not None:
         if found.settings != settings:
@@ -88,20 +88,20 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--kills", type=int, default=200, help="disturbances of all kinds together")
-    parser.add_argument("--seed", type=int, default=0, help="of the plan and of whom it hits")
+    parser.add_argument("--kills", type=int, default=200, help="number of disturbances of all kinds")
+    parser.add_argument("--seed", type=int, default=0, help="random seed of the plan and its victims")
     parser.add_argument("--only", action="append", choices=list(WEIGHTS), help="this kind; may be repeated")
     parser.add_argument("--pause-s", type=float, default=0.5, help="mean pause before a kill")
     parser.add_argument(
-        "--open", type=int, default=5, help="kills that the run may have to recover from at once"
+        "--open", type=int, default=5, help="most kills that a run has to recover from at the same time"
     )
-    parser.add_argument("--seeds", type=int, default=300, help="of a run")
-    parser.add_argument("--latency-s", type=float, default=0.5, help="mean time of a fake generation")
-    parser.add_argument("--nodes", type=int, default=2, help="worker nodes, beside the head")
+    parser.add_argument("--seeds", type=int, default=300, help="seeds per run")
+    parser.add_argument("--latency-s", type=float, default=0.5, help="mean duration of a fake generation")
+    parser.add_argument("--nodes", type=int, default=2, help="worker nodes in addition to the head")
     parser.add_argument(
-        "--undisturbed", type=Path, help="a finished run of the same config; else one is made"
+        "--undisturbed", type=Path, help="a finished run of the same config; default: run one"
     )
-    parser.add_argument("--keep", type=Path, help="folder for runs, logs and progress; else they are deleted")
+    parser.add_argument("--keep", type=Path, help="folder for runs, logs and progress; default: delete them")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
@@ -111,7 +111,7 @@ def main() -> int:
     folder = (arguments.keep or Path(tempfile.mkdtemp(prefix="chaos-"))).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     session = own_session(folder)
-    # They import Ray, which reads its environment then.
+    # Imported here, because Ray reads its environment at import.
     from faults.campaign import Campaign, say
     from faults.cluster import ChaosCluster
     from faults.job import settings

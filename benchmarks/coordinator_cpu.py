@@ -1,4 +1,4 @@
-"""CPU time of the coordinator's process while a run goes on."""
+"""CPU time of the coordinator's process during a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LOOK_EVERY_S = 0.5
 
 
 class CoordinatorCpu(Watcher):
-    """CPU seconds of the coordinator's process between the first and the last look at a run."""
+    """CPU seconds of the coordinator's process between the first and the last sample of a run."""
 
     def __init__(self) -> None:
         super().__init__(Console(quiet=True), quiet=True)
@@ -21,7 +21,7 @@ class CoordinatorCpu(Watcher):
 
     @property
     def seconds_each(self) -> float:
-        """For one candidate."""
+        """Per candidate."""
         (first, drawn), (last, more) = self._looks[0], self._looks[-1]
         return (last - first) / (more - drawn)
 

@@ -1,10 +1,10 @@
-"""Fuzz every reader, template, parser of model outputs and the config loader; inputs/s and the slowest input.
+"""Fuzz all readers, templates, parsers of model output and the config loader; inputs/s and slowest input.
 
     python benchmarks/fuzz.py --inputs 100000
     python benchmarks/fuzz.py --inputs 5000 --only files --seed 7
 
-No baseline: what counts is that nothing raises but BadInput, and that no input takes long (of CPU time). A
-failure is shown as the smallest input that hypothesis finds, and the exit code is 1.
+No baseline: the criteria are that only BadInput is raised and that no input takes long (CPU time). A failure
+is shown as the smallest input that hypothesis finds, and the exit code is 1.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.unit.fuzz_targets import TARGETS
 
 LONGEST_S = 10.0
 WEIGHTS = {"configs": 0.2, "paths": 0.5}
-"""These inputs cost the most for what they find."""
+"""Fewer inputs for the targets with the highest cost per finding."""
 
 
 def fuzz(name: str, inputs: int, number: int) -> bool:
@@ -62,7 +62,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--inputs", type=int, default=100_000, help="of all targets together")
+    parser.add_argument("--inputs", type=int, default=100_000, help="total over all targets")
     parser.add_argument("--only", choices=list(TARGETS), action="append")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()

@@ -1,8 +1,8 @@
-"""vLLM inside the pipeline against the same prompts given to vLLM directly, same engine settings, one run.
+"""Throughput of vLLM inside the pipeline, compared with vLLM alone on the same prompts and settings.
 
-Baseline: AsyncLLM in a process of its own, every prompt sent at once. Ours: the same engine behind Ray
-Serve, the same prompts through the coordinator's client. Greedy, so that both write the same tokens. The
-batch is run several times and the median counts: the first round of either still warms up its caches.
+Baseline: AsyncLLM in its own process, with all prompts sent at the same time. Ours: the same engine behind
+Ray Serve, the same prompts sent by the coordinator's client. Greedy, so that both generate the same tokens.
+The batch runs several times and the median counts, because the first round still warms up caches.
 
     python benchmarks/generation.py [--prompts 64] [--tokens 96] [--rounds 3]
 """
@@ -36,7 +36,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def requests(count: int, tokens: int) -> list[GenerationRequest]:
-    """The bundled seeds' instructions, as chats."""
+    """The instructions of the bundled seeds, as chats."""
     seeds = SeedFile(SeedsConfig(path="bundled:self-instruct", limit=count)).seeds()
     sampling = Sampling(temperature=0.0, max_tokens=tokens)
     return [
@@ -46,7 +46,7 @@ def requests(count: int, tokens: int) -> list[GenerationRequest]:
 
 
 async def timed(generate: Any, batch: list[GenerationRequest], rounds: int) -> tuple[list[float], int]:
-    """Generated tokens per second of every round, and a round's tokens."""
+    """Generated tokens per second of each round, and the tokens per round."""
     speeds = []
     for _ in range(rounds):
         started = time.perf_counter()
@@ -57,7 +57,7 @@ async def timed(generate: Any, batch: list[GenerationRequest], rounds: int) -> t
 
 
 def direct(config: Config, name: str, batch: list[GenerationRequest], rounds: int, answer: Any) -> None:
-    """The baseline, in a child process whose environment is the actor's."""
+    """The baseline, in a child process with the environment of the actor."""
     model = config.models[name]
     path = resolve_model(model.model)
     os.environ.update(vllm_environment(model, Path(path).is_dir()))
@@ -78,8 +78,8 @@ class Client:
 
     def __init__(self, config: Config, apps: dict[str, str]) -> None:
         handles = {name: handle(app) for name, app in apps.items()}
-        windows = {name: model.max_ongoing for name, model in config.models.items()}
-        self._client = GeneratorClient(handles, windows, attempts=1)
+        limits = {name: model.max_ongoing for name, model in config.models.items()}
+        self._client = GeneratorClient(handles, limits, attempts=1)
 
     async def timed(self, name: str, batch: list[GenerationRequest], rounds: int) -> tuple[list[float], int]:
         return await timed(lambda request: self._client.generate(name, request), batch, rounds)
@@ -108,12 +108,10 @@ def main() -> None:
     with ray_session(demand_of(config)), running_generators(config, "benchmark") as generators:
         client = ray.remote(Client).options(num_cpus=0).remote(config, generators)
         ours, ours_tokens = ray.get(client.timed.remote(name, batch, arguments.rounds))
-    print(
-        f"{config.models[name].model}, {len(batch)} prompts, {os.cpu_count()} CPUs, tokens/s of every round"
-    )
+    print(f"{config.models[name].model}, {len(batch)} prompts, {os.cpu_count()} CPUs, tokens/s of each round")
     print(f"vLLM directly (baseline): {_row(baseline)}  ({tokens} tokens)")
     ratio = median(ours) / median(baseline)
-    print(f"inside the pipeline:      {_row(ours)}  ({ours_tokens} tokens), {ratio:.2f} of it by the medians")
+    print(f"inside the pipeline:      {_row(ours)}  ({ours_tokens} tokens), ratio of medians {ratio:.2f}")
 
 
 def _row(speeds: list[float]) -> str:

@@ -1,10 +1,10 @@
-"""A run whose server answers with an oddity more often than not: what became of each, and of the run.
+"""A run whose server returns mostly malformed answers (oddities): the outcome of each, and of the run.
 
     python benchmarks/hostile.py --seeds 200
 
-No baseline: what counts is that the run finishes, that every seed is in the dataset, and that every candidate
-that failed says why in quarantine; else the exit code is 1. Of each family of oddities --share are mixed into
-the honest answers of a fake engine.
+No baseline: the run must finish, every seed must be in the dataset, and every failed candidate must have a
+reason in quarantine; otherwise the exit code is 1. Each family of oddities replaces --share of the valid
+answers of a fake engine.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tests.support.oddities import ODDITIES
 
 
 def table(run: HostileRun) -> Table:
-    """A row for every oddity that was met, in the order of the families."""
+    """A row for each oddity that occurred, ordered by family."""
     shown = Table("family", "oddity", "requests", "tries", "used", "most frequent error", box=None)
     for name, oddity in ODDITIES.items():
         if name in run.encounters:

@@ -1,9 +1,10 @@
-"""IFD scoring against the loop that users run today, as a ratio and as a share of the FLOP limit.
+"""IFD scoring speed, as a ratio to the usual loop and as a share of the FLOP limit.
 
 Baseline: one row at a time, two forward passes with the logits of every token (the Superfiltering and
-Cherry_LLM scripts), in the same process with as many threads. Limit: 2 N (q + 2a) FLOP for the body of N
-parameters and 2 d V 2a for the head, at the rate of a large matrix product measured in this run; padding,
-prompt logits and attention do not count. Needs torch, transformers, tokenizers, numpy and pyarrow.
+Cherry_LLM scripts), in the same process with the same number of threads. Limit: 2 N (q + 2a) FLOP for the
+backbone of N parameters and 2 d V 2a for the head, at the rate of a large matrix product measured in this
+run; padding, prompt logits and attention do not count. Needs torch, transformers, tokenizers, numpy and
+pyarrow.
 
     python benchmarks/ifd.py packaged:smollm2-135m-instruct packaged:gemma-3-270m --data DATA.json.gz
     python benchmarks/ifd.py --random-weights llama-7b --rows 512        # one GPU, nothing to download
@@ -28,7 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# As `staragents score` does: threads that spin for long would measure what else runs on the machine.
+# As in `staragents score`: with long spinning, other processes on the machine would distort the result.
 os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 
 import torch
@@ -42,19 +43,19 @@ from staragents.scoring.ifd import Score, ScoreRow
 from staragents.scoring.ifd_model import IfdModel
 from staragents.scoring.model_loading import Loading, load
 
-# (layers, hidden, inner, heads, key/value heads, words)
+# (layers, hidden, inner, heads, key/value heads, vocabulary size)
 RANDOM = {
     "llama-7b": (32, 4096, 11008, 32, 32, 32000),
     "llama-1b": (16, 2048, 8192, 32, 8, 128256),
     "tiny": (2, 64, 128, 4, 2, 512),
 }
-# Answer and prompt tokens of the synthetic mixes: (median, spread of the logarithm) each.
+# Answer and prompt tokens of the synthetic mixes: (median, standard deviation of the logarithm) each.
 MIXES = {"short": ((40, 0.6), (20, 0.6)), "long": ((400, 0.4), (150, 0.6)), "mixed": ((120, 1.2), (60, 1.0))}
 
 
 @dataclass
 class Work:
-    """What scoring some rows needs at least."""
+    """The least work needed to score some rows."""
 
     rows: int
     tokens: int
@@ -69,11 +70,11 @@ def main() -> None:
     parser.add_argument("models", nargs="*", help="hub ids, folders or packaged:NAME")
     parser.add_argument("--random-weights", choices=RANDOM, help="a Llama of this size with random weights")
     parser.add_argument("--data", help="JSON or JSON.gz with Alpaca columns, instead of the synthetic mixes")
-    parser.add_argument("--mix", choices=MIXES, action="append", help="synthetic lengths; all if not given")
+    parser.add_argument("--mix", choices=MIXES, action="append", help="synthetic lengths; default: all")
     parser.add_argument("--rows", type=int, default=64)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--batch-tokens", type=int, default=8192)
-    parser.add_argument("--rounds", type=int, default=3, help="times that each way is run; the best counts")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of each method; the best counts")
     arguments = parser.parse_args()
     if not arguments.models and not arguments.random_weights:
         parser.error("expected a model or --random-weights")
@@ -89,12 +90,12 @@ def main() -> None:
 
 
 def benchmark(path: str, name: str, arguments: argparse.Namespace) -> None:
-    """One table: a line for each mix and way of running it."""
+    """Print one table: a line per mix and method."""
     chosen = mixes(arguments)
     results: dict[tuple[str, str], tuple[Any, float]] = {}
     memory: dict[Execution, float] = {}
     rates = []
-    # One copy of the model at a time, ours first: so the memory is that of scoring alone.
+    # One copy of the model at a time, ours first, so that the measured memory is that of scoring alone.
     for way in (Execution.packed, Execution.padded):
         scorer = IfdModel(
             path,
@@ -130,7 +131,7 @@ def benchmark(path: str, name: str, arguments: argparse.Namespace) -> None:
             )
         print(
             f"{'':8}limit {work.rows * rate / work.flop:.2f} rows/s; {work.tokens / work.rows:.0f} tokens "
-            f"a row, {work.answer_tokens / work.rows:.0f} of them scored"
+            f"per row, {work.answer_tokens / work.rows:.0f} of them scored"
         )
 
 
@@ -147,8 +148,8 @@ def timed(step: Callable[[], Any], rounds: int) -> tuple[Any, float]:
 
 @torch.no_grad()
 def naive(model: Any, tokenizer: Any, rows: Sequence[ScoreRow]) -> list[tuple[float, float]]:
-    """Mean NLLs with the prompt and without: a row at a time, all logits."""
-    anchor = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
+    """Mean NLLs with and without the prompt: one row at a time, all logits."""
+    bos = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
     found = []
     for row in rows:
         prompt, answer = (
@@ -156,7 +157,7 @@ def naive(model: Any, tokenizer: Any, rows: Sequence[ScoreRow]) -> list[tuple[fl
             for text in (f"{row.messages[0].content}\n", row.messages[1].content)
         )
         means = []
-        for context in ([anchor, *prompt], [anchor]):
+        for context in ([bos, *prompt], [bos]):
             ids = torch.tensor([context + answer], device=model.device)
             labels = ids.clone()
             labels[0, : len(context)] = -100
@@ -166,7 +167,7 @@ def naive(model: Any, tokenizer: Any, rows: Sequence[ScoreRow]) -> list[tuple[fl
 
 
 def worst(scores: Sequence[Score | tuple[float, float]], reference: Sequence[tuple[float, float]]) -> float:
-    """Largest relative difference of an NLL from the baseline's."""
+    """Largest relative error of an NLL against the baseline."""
     return max(
         abs(ours - other) / abs(other)
         for score, pair in zip(scores, reference, strict=True)
@@ -181,15 +182,16 @@ def worst(scores: Sequence[Score | tuple[float, float]], reference: Sequence[tup
 def least_work(model: Any, rows: Sequence[Passes]) -> Work:
     head = model.get_output_embeddings().weight
     embeddings = {id(p) for p in (head, model.get_input_embeddings().weight)}
-    body = sum(p.numel() for p in model.parameters() if id(p) not in embeddings)
+    backbone = sum(p.numel() for p in model.parameters() if id(p) not in embeddings)
     spans = [span for row in rows for span in (row.cond, row.direct) if span is not None]
     tokens = sum(len(span.ids) - 1 for span in spans)
     answer_tokens = sum(span.tokens for span in spans)
-    return Work(len(rows), tokens, answer_tokens, 2.0 * body * tokens + 2.0 * head.numel() * answer_tokens)
+    flop = 2.0 * backbone * tokens + 2.0 * head.numel() * answer_tokens
+    return Work(len(rows), tokens, answer_tokens, flop)
 
 
 def peak(dtype: torch.dtype, device: torch.device) -> float:
-    """FLOP/s of the best of some large matrix products."""
+    """FLOP/s of the fastest of several large matrix products."""
     size = 8192 if device.type == "cuda" else 2048
     a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
     out, best = torch.empty_like(a), math.inf
@@ -213,7 +215,7 @@ def mixes(arguments: argparse.Namespace) -> dict[str, list[ScoreRow]]:
 
 
 def synthetic(mix: tuple[tuple[int, float], tuple[int, float]], rows: int) -> list[ScoreRow]:
-    """Rows of random letters: with the random models' tokenizer a letter is a token."""
+    """Rows of random letters: in the tokenizer of the random models, each letter is a token."""
     rng = random.Random(0)
 
     def text(median: int, spread: float) -> str:
@@ -228,14 +230,14 @@ def row(prompt: str, answer: str) -> ScoreRow:
 
 
 def save_random(name: str, folder: str) -> None:
-    """A Llama whose weights are noise, with bytes as tokens."""
+    """Save a Llama with random weights and bytes as tokens."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-    layers, hidden, inner, heads, kv_heads, words = RANDOM[name]
+    layers, hidden, inner, heads, kv_heads, vocab_size = RANDOM[name]
     config = LlamaConfig(
         num_hidden_layers=layers, hidden_size=hidden, intermediate_size=inner, num_attention_heads=heads,
-        num_key_value_heads=kv_heads, vocab_size=words, max_position_embeddings=4096,
+        num_key_value_heads=kv_heads, vocab_size=vocab_size, max_position_embeddings=4096,
     )  # fmt: skip
     on_gpu = torch.cuda.is_available()
     torch.manual_seed(0)

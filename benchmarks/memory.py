@@ -1,8 +1,8 @@
-"""Recall and insertion of the memory bank in Qdrant's local mode, against plain numpy on the same vectors.
+"""Recall and insertion in the memory bank in Qdrant's local mode, against numpy on the same vectors.
 
     python benchmarks/memory.py --points 10000
 
-numpy's matrix product over all vectors is the physical limit: every point has to be read once.
+The limit is numpy's matrix product over all vectors, which reads every point once.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ async def measure(points: int) -> None:
         await bank.close()
     print(f"{points} points of {SIZE} floats, {loading:.1f} s to load ({1e3 * loading / points:.2f} ms each)")
     print(f"recall  {recall:6.2f} ms median, {late:.2f} ms p95; numpy {limit:.2f} ms")
-    print(f"insert  {insert:6.2f} ms median, one at a time, its novelty included")
+    print(f"insert  {insert:6.2f} ms median, one at a time, including novelty")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""What metrics and snapshots cost: with and without them through Ray, on fake engines, in turns.
+"""Overhead of metrics and checkpoints: alternating runs with and without them, on fake engines through Ray.
 
     python benchmarks/overhead.py [--seeds 600] [--rounds 3]
 
-Baseline: `run.metrics=false`, and no snapshot but every 512 rows. Against it: metrics, and a snapshot every
-`run.checkpoint_s` seconds as by default. CPU time of the coordinator's process, which is what ends one
-coordinator, tells more than candidates per second where other programs share the cores.
+Baseline: `run.metrics=false`, and a checkpoint only every 512 rows. Compared with it: metrics, and a
+checkpoint every `run.checkpoint_s` seconds as by default. The CPU time of the coordinator's process, which
+limits one coordinator, is more reliable than candidates per second if other programs share the cores.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ def main() -> None:
     costs: dict[str, list[float]] = {variant: [] for variant in VARIANTS}
     with tempfile.TemporaryDirectory() as folder:
         seeds = many_seeds(Path(folder), arguments.seeds)
-        for turn in range(arguments.rounds):
+        for number in range(arguments.rounds):
             for variant, settings in VARIANTS.items():
-                config = through_ray_config(f"{folder}/run-{turn}-{variant}", seeds, *settings)
+                config = through_ray_config(f"{folder}/run-{number}-{variant}", seeds, *settings)
                 used = CoordinatorCpu()
                 summary = optimise(config, used).summary
                 rates[variant].append(summary["funnel"]["drawn"] / summary["run"]["loop_seconds"])

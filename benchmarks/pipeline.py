@@ -1,7 +1,7 @@
-"""Candidates per second through the whole Ray path, with fake engines of zero latency.
+"""Candidates per second through the whole Ray pipeline, with fake engines of zero latency.
 
-Baseline: the same seeds through the same code in one process, without Ray, files or memory bank. What is left
-of its rate is what distribution costs.
+Baseline: the same seeds through the same code in one process, without Ray, files or memory bank. The ratio is
+the cost of distribution.
 
     python benchmarks/pipeline.py [--seeds 175]
 """
@@ -35,7 +35,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def many_seeds(folder: Path, count: int) -> Path:
-    """The bundled seeds over and over, each time with another number in the instruction."""
+    """The bundled seeds repeated, each copy with another number in the instruction."""
     bundled = list(SeedFile(SeedsConfig(path="bundled:self-instruct")).seeds())
     path = folder / "seeds.jsonl"
     with path.open("w", encoding="utf-8") as file:
@@ -78,7 +78,7 @@ async def in_one_process(config: Config) -> float:
 
 
 def through_ray_config(folder: str, seeds: Path, *overrides: str) -> Config:
-    """Fake engines of zero latency, one replica each, and seeds enough at once to keep two cores busy."""
+    """Fake engines of zero latency, one replica each, and enough seeds in flight to keep two cores busy."""
     fixed = [
         f"seeds.path={seeds}",
         "seeds.limit=null",
@@ -91,7 +91,7 @@ def through_ray_config(folder: str, seeds: Path, *overrides: str) -> Config:
 
 
 def through_ray(config: Config) -> tuple[float, float]:
-    """Candidates per second of the loop alone, and with starting, stopping and the report."""
+    """Candidates per second of the loop alone, and including start, stop and report."""
     started = time.perf_counter()
     summary = optimise(config, Watcher(Console(quiet=True), quiet=True)).summary
     drawn = summary["funnel"]["drawn"]
@@ -104,7 +104,7 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, default=700)
     parser.add_argument("--memory", action=argparse.BooleanOptionalAction, default=True)
-    parser.add_argument("overrides", nargs="*", help="further settings, such as run.admitted_seeds=64")
+    parser.add_argument("overrides", nargs="*", help="more settings, such as run.admitted_seeds=64")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         config = through_ray_config(

@@ -1,6 +1,6 @@
 """Regret of every policy on synthetic bandits, its speed, and the size of its state.
 
-Baselines are the textbook forms, written out below: UCB1 (Auer et al. 2002), Gaussian Thompson sampling with
+Baselines are the textbook algorithms, see below: UCB1 (Auer et al. 2002), Gaussian Thompson sampling with
 prior and noise of standard deviation 1/4, Beta-Thompson sampling with fractional rewards, Exp3 with a known
 horizon.
 
@@ -32,7 +32,7 @@ Means = Callable[[int], np.ndarray]
 
 @dataclass(frozen=True)
 class World:
-    """`means(seed)` are the pairs' true means; rewards arrive `delay` seeds late."""
+    """`means(seed)`: true means of the pairs. Rewards arrive `delay` seeds late."""
 
     name: str
     means: Means
@@ -74,9 +74,9 @@ class Ucb1:
             bound = self.s / self.n + np.sqrt(2 * math.log(max(self.t, 2)) / self.n)
         return int(np.argmax(np.where(self.n == 0, 1e9 + rng.random(len(PAIRS)), bound)))
 
-    def observe(self, place: int, reward: float) -> None:
-        self.n[place] += 1
-        self.s[place] += reward
+    def observe(self, index: int, reward: float) -> None:
+        self.n[index] += 1
+        self.s[index] += reward
         self.t += 1
 
 
@@ -101,14 +101,14 @@ class Exp3(Ucb1):
     def draw(self, rng: np.random.Generator) -> int:
         weights = np.exp(self.mix / len(PAIRS) * (self.gains - self.gains.max()))
         p = (1 - self.mix) * weights / weights.sum() + self.mix / len(PAIRS)
-        place = int(rng.choice(len(PAIRS), p=p / p.sum()))
-        self.drawn.append((place, float(p[place])))
-        return place
+        index = int(rng.choice(len(PAIRS), p=p / p.sum()))
+        self.drawn.append((index, float(p[index])))
+        return index
 
-    def observe(self, place: int, reward: float) -> None:
+    def observe(self, index: int, reward: float) -> None:
         drawn, p = self.drawn.popleft()
-        assert drawn == place
-        self.gains[place] += reward / p
+        assert drawn == index
+        self.gains[index] += reward / p
 
 
 BASELINES = {"UCB1": Ucb1, "Gaussian Thompson": GaussianThompson, "Beta-Thompson": BetaThompson, "Exp3": Exp3}
@@ -124,8 +124,8 @@ def ours(config: EvolutionConfig, seeds: int, factored: bool) -> Callable[[int],
             propensities.append(one.propensity)
             return PAIRS.index(one.pair)
 
-        def observe(place: int, reward: float) -> None:
-            policy.observe([Outcome(PAIRS[place], reward, True, propensities.popleft())])
+        def observe(index: int, reward: float) -> None:
+            policy.observe([Outcome(PAIRS[index], reward, True, propensities.popleft())])
 
         return draw, observe
 
@@ -141,15 +141,15 @@ def theirs(kind: type[Ucb1], seeds: int) -> Callable[[int], tuple[Callable, Call
 
 
 def regret(world: World, draw: Callable, observe: Callable, seeds: int, rng: np.random.Generator) -> float:
-    """Sum over seeds of the best pair's mean at that seed less the drawn pair's; one draw a seed."""
+    """Sum over seeds of the best pair's mean minus the drawn pair's; one draw per seed."""
     waiting: deque[tuple[int, float]] = deque()
     total = 0.0
     for seed in range(seeds):
         means = world.means(seed)
-        place = draw(seed)
-        total += float(means.max() - means[place])
+        index = draw(seed)
+        total += float(means.max() - means[index])
         # Beta noise of 4 observations: a reward in [0, 1] whose variance is m (1 - m) / 5.
-        waiting.append((place, float(rng.beta(4 * means[place], 4 * (1 - means[place])))))
+        waiting.append((index, float(rng.beta(4 * means[index], 4 * (1 - means[index])))))
         if len(waiting) > world.delay:
             observe(*waiting.popleft())
     return total
@@ -168,23 +168,23 @@ def table(seeds: int, runs: int) -> None:
     print(f"| policy | {' | '.join(names)} |\n|---|{'---|' * len(names)}")
     for name, make in rows.items():
         cells = []
-        for place in range(len(names)):
+        for index in range(len(names)):
             values = []
             for run in range(runs):
-                world = worlds(np.random.default_rng(run), seeds)[place]
+                world = worlds(np.random.default_rng(run), seeds)[index]
                 draw, observe = make(run)
-                values.append(regret(world, draw, observe, seeds, np.random.default_rng([run, place])))
+                values.append(regret(world, draw, observe, seeds, np.random.default_rng([run, index])))
             half = 1.96 * float(np.std(values, ddof=1)) / math.sqrt(runs)
             cells.append(f"{np.mean(values):.0f} +- {half:.0f}")
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
 def speed(policies: Sequence[PolicyName] = tuple(PolicyName)) -> None:
-    """Draws with their observation a second on one core, and the state of 50 x 50 pairs."""
+    """Draws with observation per second on one core, and the state size for 50 x 50 pairs."""
     rng = np.random.default_rng(0)
     count, draws = 20_000, 2
     rewards = rng.random((count, draws)).tolist()
-    print(f"\nOne core of {os.cpu_count()}: {draws} draws and their observation, {len(PAIRS)} pairs\n")
+    print(f"\nOne core of {os.cpu_count()}: {draws} draws with observation, {len(PAIRS)} pairs\n")
     print("| policy | seeds/s | state of 50 x 50 pairs |\n|---|---|---|")
     many = {f"i{j}+r{k}": (f"i{j}", f"r{k}") for j in range(50) for k in range(50)}
     for name in policies:
@@ -208,7 +208,7 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, default=2000)
     parser.add_argument("--runs", type=int, default=10)
-    parser.add_argument("--speed", action="store_true", help="speed and size only")
+    parser.add_argument("--speed", action="store_true", help="only speed and size")
     arguments = parser.parse_args()
     if not arguments.speed:
         table(arguments.seeds, arguments.runs)

@@ -1,13 +1,13 @@
-"""report.html of many candidates: time to build, size, and seconds until its table can be used in a browser.
+"""report.html for many candidates: build time, size, and seconds until its table is usable in a browser.
 
     python benchmarks/report.py --candidates 100000
 
-Baseline: the report of the same run with one seed in the table. The run is synthetic, of a `fake` engine;
-texts are random words of docs/, and one rewrite in three keeps most of its seed's response. The browser is a
-headless Chromium, started anew for each reading. Seconds count from the navigation: until rows are shown,
-until the table has answered to a filter chosen at that moment, and until all charts are drawn, which begins
-after that. `main thread` is the CPU time of the page's own thread until then; unlike seconds of the clock it
-hardly depends on what else the machine does.
+Baseline: the report of the same run with one seed in the table. The run is synthetic, from a `fake` engine;
+texts are random words of docs/, and one in three candidates keeps most of its seed's response. The browser is
+headless Chromium, restarted for each measurement. Seconds are measured from the navigation: until rows are
+shown, until the table has applied a filter set at that time, and until all charts are drawn, which starts
+afterwards. `main thread` is the CPU time of the page's thread until then; unlike wall time, it hardly depends
+on other load.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tests.unit.conftest import write_run
 A_SEED = 3
 MARK = "performance.getEntriesByName('{}').map((mark) => mark.startTime)[0]"
 READY, FILTERED, DRAWN = map(MARK.format, ("candidates-ready", "filtered", "charts-drawn"))
-# Put into the page before its own scripts: chooses an outcome as soon as there are rows.
+# Injected before the page's own scripts: sets the outcome filter as soon as there are rows.
 CHOOSE = """new PerformanceObserver((list) => {
   if (!list.getEntriesByName("candidates-ready").length) return;
   const select = document.getElementById("table-outcome"), count = document.getElementById("table-count");
@@ -46,7 +46,7 @@ WORDS = " ".join(
 
 
 def random_texts(seed: list[Candidate]) -> None:
-    """Instructions of 12 words and answers of 80: some 600 bytes, as in Alpaca-like datasets."""
+    """Instructions of 12 words and answers of 80: about 600 bytes, as in Alpaca-like datasets."""
     rng = random.Random(seed[0].seed_id)
     instruction, response = rng.choices(WORDS, k=12), rng.choices(WORDS, k=80)
     conversation = (Message("user", " ".join(instruction)), Message("assistant", " ".join(response)))
@@ -60,7 +60,7 @@ def random_texts(seed: list[Candidate]) -> None:
 
 
 def read(run: Path, max_rows: int, rounds: int) -> dict[str, list[float]]:
-    """Readings by name; seconds, and MiB of the file."""
+    """Measurements by name: seconds, and MiB of the file."""
     start = time.process_time()
     page = write_report(run, max_rows=max_rows)
     readings = {"build, CPU s": [time.process_time() - start], "size, MiB": [page.stat().st_size / 2**20]}
@@ -86,7 +86,7 @@ def cpu_seconds(browser: Browser) -> float:
 
 
 def searched(page: Path, candidates: int) -> tuple[float, float, str]:
-    """Seconds of the first search through all texts, of the second, and what the table says then."""
+    """Seconds of the first and the second search of all texts, and the table's message."""
     seconds = []
     with Browser() as browser:
         browser.open(page)
@@ -126,7 +126,7 @@ def main() -> None:
         both = (values, without[name])
         columns = "".join(f"{f'{statistics.median(v):.2f} ({min(v):.2f})':>18}" for v in both)
         print(f"{name:26}{columns}{statistics.median(values) / statistics.median(without[name]):8.2f}")
-    print(f"search of all texts: {first:.2f} s the first time, {second:.2f} s after that ({count})")
+    print(f"search of all texts: {first:.2f} s the first time, {second:.2f} s afterwards ({count})")
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
-"""What one coordinator can carry.
+"""The capacity of one coordinator.
 
     python benchmarks/scale.py loop --seeds 10000 100000      # candidates/s, memory; baseline: the first size
     python benchmarks/scale.py slots --admitted 128 256 512   # share of busy slots; the limit is 1
     python benchmarks/scale.py ray --workers 0 2              # CPU of the coordinator; baseline: no workers
 
-`loop` hands finished candidates to the coordinator at once: admission, draws, rewards, learning, shards and
-snapshots are left. `slots` lets every generation take a lognormal time, as 4 replicas of 64 requests each
-would that write and judge, and counts how many of the 256 slots are busy in the middle half of the run. Both
-run the real loop without Ray, `loop` in a fresh process each. `ray` runs on fake engines through Ray: the CPU
-time of the coordinator's process for a candidate says where one coordinator ends, however many engines there
-are.
+`loop` gives finished candidates to the coordinator immediately, which leaves admission, draws, rewards,
+learning, shards and checkpoints. `slots` gives every generation a lognormal duration, like 4 replicas of 64
+requests each that write and judge, and measures how many of the 256 slots are busy in the middle half of the
+run. Both run the real loop without Ray, `loop` in a fresh process each. `ray` runs fake engines through Ray:
+the CPU time of the coordinator's process per candidate gives the limit of one coordinator, for any number of
+engines.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from actors.seed_worker import SeedWorker
 from cluster.optimise import optimise
 from staragents.config import Config, SeedsConfig
 from staragents.config.loading import load_config
-from staragents.evolution.policy import Drawn, Neighbour
+from staragents.evolution.policy import Draw, Neighbour
 from staragents.generation import Generation, GenerationRequest
 from staragents.records import Candidate, Seed
 from staragents.run_directory.run_directory import RunDirectory
@@ -52,10 +52,10 @@ SAMPLE_S = 0.1
 
 
 class Finished(SeedPipeline):
-    """Candidates that are ready at once, with scores that depend on their ids."""
+    """Returns candidates immediately, with scores that depend on their ids."""
 
     async def run(
-        self, seed: Seed, draws: Sequence[Drawn], neighbours: Sequence[Neighbour]
+        self, seed: Seed, draws: Sequence[Draw], neighbours: Sequence[Neighbour]
     ) -> list[Candidate]:
         candidates = [self._candidate(seed, drawn, neighbours) for drawn in draws]
         for candidate in candidates:
@@ -96,12 +96,12 @@ def settings(folder: str, seeds: int, *overrides: str) -> Config:
 
 
 def make(config: Config, pools: dict[str, Any]) -> Coordinator:
-    # Only the loop is measured; the report of a run reads its shards once more, at the end.
+    # Measure only the loop: the report would read all shards again at the end.
     coordinator_module.write_results = lambda *_: {}  # type: ignore[assignment]
     client = GeneratorClient(pools, dict.fromkeys(pools, 2 * SLOTS), attempts=3)
     scorers: list[Any] = [LocalScorer("target"), LocalScorer("larger")]
     worker = SeedWorker(config, client, *scorers, True)
-    # As in a run: the driver reads all seeds first, and tells the coordinator what it found.
+    # As in a run, where the driver scans the seeds before it starts the coordinator.
     scan = in_a_process(scanned, config.seeds)
     run = RunDirectory(config.output.dir)
     run.create(config, scan)
@@ -118,7 +118,7 @@ def in_a_process(work: Callable[..., T], *arguments: Any) -> T:
 
 
 def rate_and_memory(seeds: int) -> tuple[float, float]:
-    """Candidates per second of one coordinator, and the MiB of its process at the end."""
+    """Candidates per second of one coordinator, and MiB of its process at the end."""
     with tempfile.TemporaryDirectory() as folder:
         config = settings(folder, seeds, "run.admitted_seeds=48")
         coordinator = make(config, {})
@@ -139,7 +139,7 @@ def loop(sizes: list[int]) -> None:
 
 
 async def busy_share(config: Config, mean_s: float, spread: float) -> float:
-    """Mean share of the slots that are busy while between 1/4 and 3/4 of the seeds are committed."""
+    """Mean share of busy slots while 1/4 to 3/4 of the seeds are committed."""
     pool = Slow(FakeEngine(config.models["writer"]), mean_s, spread)
     coordinator = make(config, {"writer": pool})
     running = asyncio.ensure_future(coordinator.run())
@@ -178,7 +178,7 @@ def through_ray(workers: list[int], seeds: int) -> None:
         rate = summary["funnel"]["drawn"] / summary["run"]["loop_seconds"]
         print(
             f"{number:2d} workers: {rate:5.0f} candidates/s here; {1e3 * each:.2f} ms of the coordinator's "
-            f"CPU each ({each / first:.2f} of the first): it ends at {1 / each:.0f} candidates/s",
+            f"CPU each ({each / first:.2f} of the first): limit {1 / each:.0f} candidates/s",
             flush=True,
         )
 

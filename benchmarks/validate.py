@@ -1,9 +1,9 @@
-"""Rows/s and memory of `validate`'s pass over the seeds; baselines: json.loads alone, and 1 % of the rows.
+"""Rows/s and memory of the seed scan of `validate`; baselines: json.loads alone, and 1 % of the rows.
 
     python benchmarks/validate.py --rows 1000000
 
-Writes a JSONL file of Alpaca rows of some 460 bytes, of which 1 % come twice, and reads it in a process of
-its own for each size. Seconds are of CPU time, all of it on one core.
+Writes a JSONL file of Alpaca rows of about 460 bytes, 1 % of them duplicates, and reads it in a separate
+process for each size. Seconds are CPU time, all on one core.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def write_seeds(path: Path, rows: int) -> None:
 
 
 def scan(path: str) -> None:
-    """One pass; prints rows, seconds and the most memory that the process had, in MiB."""
+    """Scan once; prints rows, seconds and peak memory in MiB."""
     start = time.process_time()
     found = SeedFile(SeedsConfig(path=path)).scan()
     seconds = time.process_time() - start
@@ -75,7 +75,7 @@ def main(rows: int) -> None:
         _, base, _ = measure("parse", many)
     print(f"{read} rows, {size / read:.0f} bytes each")
     print(f"scan        {read / seconds:9.0f} rows/s of one core, {size / seconds / 1e6:.0f} MB/s")
-    print(f"json.loads  {read / base:9.0f} rows/s, the lines alone; ratio {base / seconds:.2f}")
+    print(f"json.loads  {read / base:9.0f} rows/s, only the lines; ratio {base / seconds:.2f}")
     print(f"memory      {high:.0f} MiB at most; {low:.0f} MiB with 1 % of the rows ({high / low - 1:+.1%})")
 
 

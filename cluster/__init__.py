@@ -1,1 +1,1 @@
-"""Demand and placement, starting and stopping pools, the job's entry point and command line."""
+"""Resource demand and capacity, starting and stopping pools, the driver of a run, and the command line."""

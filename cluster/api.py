@@ -1,4 +1,4 @@
-"""Runs and scores from Python: what `from staragents import optimise, score` gives."""
+"""The Python API: what `from staragents import optimise, score` imports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from cluster.console import safe_console
 from cluster.results import Result, Scored
 from staragents.config.loading import config_of
-from staragents.config.merging import Tree, over, parse_yaml, read_file, read_overrides
+from staragents.config.merging import Tree, merge, parse_yaml, read_file, read_overrides
 from staragents.errors import BadInput
 from staragents.scaffold.answers import SUGGESTED, Answers, Engine
 
@@ -31,16 +31,16 @@ def optimise(
     overwrite: bool = False,
     **sections: Mapping[str, Any],
 ) -> Result:
-    """Rewrite, score, judge and choose, as `staragents run`; called again with the same, it resumes.
+    """Rewrite, score, judge and choose, like `staragents run`; the same call again resumes.
 
-    `dataset` is whatever `seeds.path` may be, a pandas or polars DataFrame, a `datasets.Dataset`, or an
-    iterable of mappings. `config` is a YAML file, unset the packaged small models. `models` and `agents`,
-    mappings as in that file, replace what it has; other sections (`evolution`, `judge`, `memory`, ...) are
-    laid over it, and so are `settings` by dotted key. `target` is the model that you will train, `larger` a
-    stronger one of its family. `overwrite` throws away first what `output` holds.
+    `dataset`: any value of `seeds.path`, a pandas or polars DataFrame, a `datasets.Dataset`, or an iterable
+    of mappings. `config`: a YAML file; default: the packaged small models. `models` and `agents` are mappings
+    as in that file and replace its sections; other sections (`evolution`, `judge`, `memory`, ...) are merged
+    into it, as are `settings` by dotted key. `target`: the model you will train. `larger`: a stronger model
+    of its family. `overwrite` first deletes what `output` holds.
 
-    Raises BadInput with every problem, RunFailed with all finished work saved. A first Ctrl-C (or the stop
-    button of a notebook) finishes and saves the seeds in work: then `Result.finished` is False.
+    Raises BadInput with every problem, and RunFailed with all finished work saved. The first Ctrl-C (or the
+    stop button of a notebook) finishes and saves the seeds in flight; `Result.finished` is then False.
     """
     from cluster.optimise import optimise as run
     from cluster.panel import Watcher
@@ -51,13 +51,13 @@ def optimise(
     tree = read_file(Path(os.path.expanduser(config)), problems) if config is not None else _packaged()
     for name, section in sections.items():
         replaces = name in ("models", "agents")
-        tree[name] = dict(section) if replaces else over(tree.get(name) or {}, dict(section))
+        tree[name] = dict(section) if replaces else merge(tree.get(name) or {}, dict(section))
     for role, model in (("target", target), ("larger", larger)):
         if model is not None:
-            tree = over(tree, {"scoring": {role: {"model": model}}})
+            tree = merge(tree, {"scoring": {role: {"model": model}}})
     dotted = [f"{key}={json.dumps(value)}" for key, value in (settings or {}).items()]
-    tree = over(tree, read_overrides(dotted, problems))
-    tree = over(tree, {"seeds": {"path": _file_of(dataset, Path(output))}, "output": {"dir": str(output)}})
+    tree = merge(tree, read_overrides(dotted, problems))
+    tree = merge(tree, {"seeds": {"path": _file_of(dataset, Path(output))}, "output": {"dir": str(output)}})
     if problems:
         raise BadInput(problems)
     outcome = run(config_of(tree), Watcher(safe_console(stderr=True), quiet=quiet), overwrite)
@@ -67,9 +67,9 @@ def optimise(
 def score(
     dataset: Any, target: str, larger: str | None = None, *, output: str | Path | None = None, **options: Any
 ) -> Scored:
-    """IFD of every row, as `staragents score`; `options` are those of `ScoreSettings` (template, limit, ...).
+    """IFD of every row, like `staragents score`; `options`: fields of `ScoreSettings` (template, limit, ...).
 
-    `dataset` is what `optimise` takes. Without `output` scores go to a temporary folder.
+    `dataset`: as for `optimise`. Without `output`, scores go to a temporary folder.
 
     Raises BadInput, RunFailed.
     """
@@ -93,11 +93,11 @@ def _packaged() -> Tree:
     return parse_yaml(answers.yaml("notebook"))
 
 
-def _file_of(dataset: Any, beside: Path) -> str:
-    """A path as it is; rows as JSONL in a file beside the output, so that the same rows resume."""
+def _file_of(dataset: Any, output: Path) -> str:
+    """A path unchanged; rows are written to a JSONL file next to the output, so that a run can resume."""
     if isinstance(dataset, str | Path):
         return str(dataset)
-    file = beside.with_name(f"{beside.name}.rows.jsonl")
+    file = output.with_name(f"{output.name}.rows.jsonl")
     file.parent.mkdir(parents=True, exist_ok=True)
     temporary = file.with_name(f".{file.name}.tmp")
     with temporary.open("w", encoding="utf-8") as lines:

@@ -1,4 +1,4 @@
-"""What there is to hold a run: this machine, or a cluster with what its autoscaler may add."""
+"""Resources available to a run: this machine, or a cluster including nodes its autoscaler may add."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ray._private.state import state as ray_state
 from cluster.demand import GIB, Demand, PoolDemand, gib
 from staragents.errors import BadInput, RunFailed
 
-# GiB of one GPU by the name Ray gives its node's accelerator; where a name has several sizes, the largest.
+# GiB per GPU, by Ray's accelerator name; if a name covers several sizes, the largest.
 ACCELERATOR_GIB = {
     "T4": 16, "V100": 32, "L4": 24, "A10G": 24, "L40S": 48, "A100": 80, "A100-40G": 40, "A100-80G": 80,
     "H100": 80, "H200": 141, "H20": 96, "B200": 192, "B300": 288, "RTX-PRO-6000": 96,
@@ -25,7 +25,7 @@ UNLIMITED = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A machine, or a kind of machine that may be there `count` times. Memory in bytes, None: not known."""
+    """A machine, or `count` machines of one kind. Memory in bytes; None if unknown."""
 
     cpus: float
     gpus: float
@@ -33,10 +33,10 @@ class Node:
     gpu_memory: float | None = None
     count: int = 1
     resources: Mapping[str, float] = field(default_factory=dict)
-    """All of them by Ray's names, custom ones too."""
+    """All resources by Ray's names, including custom ones."""
 
     def holds(self, pool: PoolDemand) -> bool:
-        """Whether one replica, or a node's part of one, fits on such a node if nothing else is there."""
+        """Whether one replica, or one node's part of it, fits on an empty node of this kind."""
         return (
             self.cpus >= pool.cpus
             and self.gpus >= pool.gpus / pool.nodes
@@ -60,7 +60,7 @@ class Capacity:
         return sum(node.count * node.gpus for node in self.nodes)
 
     def check(self, demand: Demand) -> None:
-        """Raises BadInput with the arithmetic, a line for each way in which `demand` does not fit."""
+        """Raises BadInput if `demand` does not fit: one line with the arithmetic per shortage."""
         if problems := list(self.problems(demand)):
             raise BadInput(problems)
 
@@ -78,7 +78,7 @@ class Capacity:
         yield from self._memory_problems(demand)
 
     def _pool_problems(self, pool: PoolDemand) -> Iterator[str]:
-        """A replica spans no more nodes than it says."""
+        """Problems of one pool; a replica spans at most `pool.nodes` nodes."""
         fitting = [node for node in self.nodes if node.holds(pool)]
         for name, amount in pool.resources.items():
             if not any(node.resources.get(name, 0.0) >= amount for node in self.nodes):
@@ -107,7 +107,7 @@ class Capacity:
             )
 
     def _memory_problems(self, demand: Demand) -> Iterator[str]:
-        """Host memory, for the pools that run on CPUs."""
+        """Host memory, for pools on CPUs."""
         memories = [node.memory for node in self.nodes for _ in range(node.count)]
         if None in memories:
             return
@@ -123,7 +123,7 @@ class Capacity:
 
 
 def of_this_machine(demand: Demand) -> Capacity:
-    """CPUs are logical here: the pools of a small machine take turns on its cores."""
+    """CPUs are logical: on a small machine, pools share its cores."""
     import torch
 
     cards = torch.cuda.device_count()
@@ -134,7 +134,7 @@ def of_this_machine(demand: Demand) -> Capacity:
 
 
 def of_the_cluster() -> Capacity:
-    """Of the Ray we are connected to: its nodes, and those its autoscaler may still start."""
+    """Nodes of the Ray cluster we are connected to, or those its autoscaler may start."""
     nodes = [
         Node(
             resources.get("CPU", 0.0),
@@ -160,12 +160,12 @@ def of_the_cluster() -> Capacity:
         if group.max_count != 0
     )
     grown = Capacity("the cluster with all its autoscaler may add", groups)
-    # A group's maximum may be unset, and nodes may have joined by hand: whichever is more.
+    # A group's maximum may be unset, and nodes may have joined manually: use whichever is larger.
     return grown if (grown.gpus, grown.cpus) > (there.gpus, there.cpus) else there
 
 
 def check_room(pool: PoolDemand, more: int) -> None:
-    """Raises RunFailed unless `more` replicas fit beside what runs, with what the autoscaler may add."""
+    """Raises RunFailed unless `more` replicas fit next to what runs, including autoscaled nodes."""
     if more <= 0:
         return
     there, used = of_the_cluster(), ray.cluster_resources()

@@ -1,4 +1,4 @@
-"""Steps on the way out: each is tried, whatever the others say."""
+"""Clean-up steps: each is tried, even if others fail."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAME_FREE_S = 10.0
 
 
 def quietly(step: Callable[..., object], *arguments: object) -> None:
-    """Clean-up goes on whatever one step says; the first error is the one the user needs to see."""
+    """Log errors of a clean-up step instead of raising: the user needs to see the original error."""
     try:
         step(*arguments)
     except Exception as error:
@@ -23,7 +23,7 @@ def quietly(step: Callable[..., object], *arguments: object) -> None:
 
 
 def kill_named(actors: dict[str, Any]) -> None:
-    """Kill actors by their names' handles, and wait until the names may be used again."""
+    """Kill actors, given as name -> handle, and wait until their names are free again."""
     for actor in actors.values():
         quietly(ray.kill, actor)
     deadline = time.monotonic() + NAME_FREE_S

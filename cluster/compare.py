@@ -1,4 +1,4 @@
-"""Variants of one config on the same seeds and the same running models, one after the other."""
+"""Runs variants of one config one after the other, on the same seeds and the same running models."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ RESULT = "compare.json"
 
 
 class Interrupted(Exception):
-    """The user stopped it; all finished work is saved."""
+    """The user stopped the comparison; all finished work is saved."""
 
 
 class Comparing:
-    """One comparison, in a folder of its own. Made again, it goes on where it was stopped."""
+    """One comparison in its own folder. Running it again resumes it."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Comparing:
         folder: Path,
         watcher: Watcher,
     ) -> None:
-        """`config` is what all variants have in common; `tokens` unset: as many as the reference takes."""
+        """`config`: shared by all variants. `tokens`: budget per variant; None: what the reference uses."""
         self._config = config
         self._variants = list(variants)
         self._reference = next(variant for variant in variants if variant.name == reference)
@@ -62,9 +62,9 @@ class Comparing:
         self._cache = folder / "generations.sqlite"
 
     def run(self) -> Comparison:
-        """Run what is left of every variant, measure all, write compare.json and compare.html.
+        """Finish the run of every variant, measure all of them, write compare.json and compare.html.
 
-        Raises BadInput before anything is written, RunFailed, and Interrupted after a Ctrl-C.
+        Raises BadInput before anything is written, RunFailed, and Interrupted after Ctrl-C.
         """
         scan = SeedFile(self._config.seeds).scan()
         for variant in self._variants:
@@ -75,7 +75,7 @@ class Comparing:
     def _run_or_known(self, scan: SeedScan) -> Comparison:
         identity = self._identity(scan)
         if (known := self._known(identity)) is not None:
-            self._watcher.say(f"{self._folder} holds this comparison already")
+            self._watcher.say(f"{self._folder} already holds this comparison")
             return known
         with ray_session(demand_of(self._config)):
             prepare_models([variant.config for variant in self._variants], self._watcher)
@@ -85,12 +85,12 @@ class Comparing:
             )
             with running_pools(shared, RunDirectory(self._folder).name) as pools:
                 budget = self._run_all(scan, pools)
-                self._watcher.say("measuring what was chosen")
+                self._watcher.say("judging the chosen candidates")
                 variants = asyncio.run(self._measure(scan, pools))
         return self._written(scan, variants, budget, identity)
 
     def _run_all(self, scan: SeedScan, pools: Pools) -> int:
-        """Every variant within the same budget, the reference first; returns the budget."""
+        """Run all variants with the same token budget, the reference first; returns the budget."""
         summary = self._run(self._reference.within(self._tokens), scan, pools).summary
         spent = summary["cost"]["tokens_in"] + summary["cost"]["tokens_out"]
         budget = self._tokens or spent
@@ -104,9 +104,9 @@ class Comparing:
         with run.claimed() as session:
             work = work_of(variant.config, scan)
             if (summary := finish(work)) is not None:
-                self._watcher.say(f"{variant.name}: finished already")
+                self._watcher.say(f"{variant.name}: already finished")
                 return Outcome(summary, interrupted=False)
-            self._watcher.say(f"{variant.name}: {scan.seeds} seeds, {work.done} done before")
+            self._watcher.say(f"{variant.name}: {scan.seeds} seeds, {work.done} already done")
             run.create(variant.config, scan)
             with running_memory(variant.config, run.name) as memory:
                 own = dataclasses.replace(pools, run_name=run.name, memory=memory.ready() if memory else None)
@@ -120,7 +120,7 @@ class Comparing:
         yardstick = Yardstick(self._config, self._judge, generators)
         found = []
         for variant in self._variants:
-            chosen = ((place, one) for place, _, one in chosen_candidates(variant) if one is not None)
+            chosen = ((index, one) for index, _, one in chosen_candidates(variant) if one is not None)
             found.append(measured(variant, scan.seeds, await yardstick.wins(chosen)))
         return found
 
@@ -145,13 +145,13 @@ class Comparing:
             warnings=warnings_for(rows, scan.seeds, budget, self._judge == self._config.judge.model),
         )
         folder = RunDirectory(self._folder)
-        # The JSON last: with it the comparison is finished.
+        # The JSON is written last: it marks the comparison as finished.
         folder.write("compare.html", page_of(result))
         folder.write_json(RESULT, result.as_dict())
         return result
 
     def _known(self, identity: str) -> Comparison | None:
-        """The result that the folder holds, if it is of this very comparison."""
+        """The result in the folder, if it belongs to this comparison."""
         try:
             saved = json.loads((self._folder / RESULT).read_text(encoding="utf-8"))
             return Comparison.from_dict(saved) if saved["identity"] == identity else None
@@ -159,7 +159,7 @@ class Comparing:
             return None
 
     def _identity(self, scan: SeedScan) -> str:
-        """Digest of all that decides the result."""
+        """Checksum of everything that determines the result."""
         variants = [
             [variant.name, fingerprint(variant.config), dataclasses.asdict(variant.config.run)]
             for variant in self._variants

@@ -1,4 +1,4 @@
-"""Consoles for tables and panels."""
+"""Rich consoles for untrusted text."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from staragents.printable import printable
 
 
 def safe_console(**options: Any) -> Console:
-    """Strings are shown as they are: neither `[red]` nor `:boom:` nor an escape sequence has a meaning."""
+    """Shows strings literally: `[red]`, `:boom:` and escape sequences have no effect."""
     console = Console(markup=False, emoji=False, **options)
     console.push_render_hook(_Printable())
     return console
 
 
 class _Printable(RenderHook):
-    """Works on what comes out of rendering, so that no text in a table or panel is forgotten."""
+    """Filters the rendered segments, so that every text in a table or panel is covered."""
 
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
         return [_Shown(renderable) for renderable in renderables]

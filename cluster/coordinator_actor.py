@@ -1,4 +1,4 @@
-"""The coordinator as the cluster has it: made from names, found by name, with pools that can be resized."""
+"""The coordinator as a named Ray actor that can be rebuilt from its arguments."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def coordinator_name(run_name: str) -> str:
 
 
 class CoordinatorActor(Coordinator):
-    """A Coordinator made from names, so that Ray can restart it from its arguments."""
+    """A Coordinator that takes actor names instead of handles, so that Ray can restart it."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class CoordinatorActor(Coordinator):
         session: str,
         cache: Path | None,
     ) -> None:
-        """Without names of `workers` it works on the seeds itself."""
+        """Without names in `workers`, it runs the seeds in its own process."""
         guard_logs()
         self._sizes = {f"models.{key}": (m.min_replicas, m.max_replicas) for key, m in config.models.items()}
         for role, scorer in (("target", config.scoring.target), ("larger", config.scoring.larger)):
@@ -48,18 +48,18 @@ class CoordinatorActor(Coordinator):
         self._desk = Desk()
 
     async def status(self) -> dict[str, Any]:
-        """With the size every pool is meant to have."""
+        """Status including the target size of every pool."""
         sizes = {key: {"min": low, "max": high} for key, (low, high) in self._sizes.items()}
         return {**await super().status(), "pools": sizes}
 
     # -- for `staragents scale` and `change`, in another process -----------------------------------------
 
     async def scale(self, pool: str, low: int, high: int) -> Answer:
-        """Ask the driver for another size of a pool."""
+        """Ask the driver to resize a pool."""
         return await self._desk.ask(ScaleRequest(pool, low, high))
 
     async def change(self, overrides: tuple[str, ...]) -> Answer:
-        """Ask the driver to go on with other settings."""
+        """Ask the driver to continue with other settings."""
         return await self._desk.ask(ChangeRequest(overrides))
 
     # -- for the driver, which owns the pools ------------------------------------------------------------
@@ -71,19 +71,19 @@ class CoordinatorActor(Coordinator):
         self._desk.answer(number, answer)
 
     async def resized(self, pool: str, low: int, high: int) -> None:
-        """A pool may have so many replicas: a model is sent what `high` can hold."""
+        """Record a pool's new size; a model's in-flight limit follows `high`."""
         self._sizes[pool] = (low, high)
         section, _, name = pool.partition(".")
         if section == "models":
             await self._workers.tell("resize_model", name, high)
 
     async def load(self) -> dict[str, int]:
-        """Characters that wait for scorers or are at one, by role."""
+        """Characters queued for or at a scorer, by role."""
         return (await self._workers.state()).outstanding
 
     async def add_scorer(self, role: str, name: str) -> None:
         await self._workers.tell("add_scorer", role, name)
 
     async def remove_scorer(self, role: str, name: str) -> None:
-        """Returns when the scorer has nothing to do any more."""
+        """Returns when the scorer is idle."""
         await self._workers.tell("remove_scorer", role, name)

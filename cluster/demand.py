@@ -1,4 +1,4 @@
-"""What a config needs at least, in CPUs, GPUs and memory, with the arithmetic."""
+"""Minimum CPUs, GPUs and memory of a config, with the arithmetic."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ QUANTISED_BYTES = {"8bit": 1.0, "4bit": 0.5}
 def replica_bundles(
     cpus: float, gpus: float, nodes: int, resources: Mapping[str, float]
 ) -> list[dict[str, float]]:
-    """What one replica takes, by Ray's names, each bundle on one node. vLLM wants one of its own for each GPU
-    that may lie elsewhere than the others."""
+    """Resource bundles of one replica, by Ray's names; each bundle lies on one node. On several nodes, vLLM
+    needs one bundle per GPU."""
     if nodes == 1:
         cards = [{"CPU": cpus, "GPU": gpus, **resources}]
     else:
@@ -27,9 +27,9 @@ def replica_bundles(
 
 @dataclass(frozen=True, slots=True)
 class PoolDemand:
-    """One pool. `weights` and `kv_cache` are bytes of one replica, None where they aren't known.
+    """One pool. `weights` and `kv_cache` are bytes per replica, None if unknown.
 
-    `kv_cache` is the least that works: one sequence of full length.
+    `kv_cache` is the minimum: one sequence of full length.
     """
 
     name: str
@@ -42,9 +42,9 @@ class PoolDemand:
     kv_cache: int | None = None
     memory_share: float = 1.0
     resources: Mapping[str, float] = field(default_factory=dict)
-    """Custom ones."""
+    """Custom resources."""
     nodes: int = 1
-    """That the GPUs of one replica lie on, the same number on each."""
+    """Nodes that one replica spans, with the same number of GPUs on each."""
 
     def __str__(self) -> str:
         return f"{self.name}: {self.replicas} x {self.cpus:g} CPU + {self.gpus:g} GPU{self.on_nodes}"
@@ -55,7 +55,7 @@ class PoolDemand:
 
     @property
     def bundles(self) -> list[dict[str, float]]:
-        """Of all replicas at the smallest size."""
+        """Bundles of all replicas at the minimum size."""
         one = replica_bundles(self.cpus, self.gpus, self.nodes, self.resources)
         return [bundle for _ in range(self.replicas) for bundle in one if bundle]
 
@@ -70,7 +70,7 @@ class PoolDemand:
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """Every pool at its smallest size: that much must be there before anything starts."""
+    """All pools at their minimum size: what must be available before anything starts."""
 
     pools: tuple[PoolDemand, ...]
 
@@ -84,7 +84,7 @@ class Demand:
 
     @property
     def most_gpus(self) -> float:
-        """With every pool as large as it may grow."""
+        """GPUs with every pool at its maximum size."""
         return sum(pool.max_replicas * pool.gpus for pool in self.pools)
 
     def explain(self) -> str:
@@ -92,7 +92,7 @@ class Demand:
 
 
 def demand_of(config: Config) -> Demand:
-    """The pools of a config. Reads headers of model files that are here, loads none."""
+    """The pools of a config. Reads the headers of local model files, loads no model."""
     models = [_generator(name, model) for name, model in config.models.items()]
     scoring = config.scoring
     workers = PoolDemand("seed workers", "run.workers", config.run.workers, config.run.workers, 1.0, 0.0)
@@ -128,7 +128,7 @@ def _generator(name: str, model: ModelConfig) -> PoolDemand:
 
 def _with_bytes(pool: PoolDemand, size: ModelSize, model: ModelConfig) -> PoolDemand:
     each = 4 if model.dtype == "float32" or (model.dtype == "auto" and not model.num_gpus) else 2
-    # On a CPU the cache is of a fixed size, on a GPU it takes what the weights leave.
+    # The cache has a fixed size on a CPU; on a GPU it uses the memory that the weights leave.
     sequence = size.kv_bytes_a_token() * model.max_model_len
     kv_cache = sequence if model.num_gpus else max(sequence, model.kv_cache_gib * GIB)
     return replace(pool, weights=size.weight_bytes(each), kv_cache=kv_cache)

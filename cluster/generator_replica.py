@@ -11,7 +11,7 @@ accept_pings()
 
 
 class GeneratorReplica(Generator):
-    """Loads its engine when it is constructed and frees it when it is destroyed."""
+    """Loads its engine in the constructor and frees it in the destructor."""
 
     async def __init__(self, config: ModelConfig, model_path: str) -> None:  # type: ignore[misc]
         guard_logs()

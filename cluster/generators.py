@@ -1,4 +1,4 @@
-"""Every model's pool of generators: one Ray Serve app each, deployed together, removed together."""
+"""The generator pools: one Ray Serve app per model, deployed and removed together."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from staragents.packaged_models import resolve_model
 
 logger = logging.getLogger(__name__)
 
-# Longer than the longest generation: scaling down must not cut one.
+# Longer than the longest generation: scaling down must not cut one off.
 DRAIN_S = 600.0
-# How soon a pool that is asked for no replicas gives its last one back.
+# How soon a pool scaled to zero removes its last replica.
 TO_ZERO_S = 1.0
 POLL_S = 0.2
-# How a pool follows its load, in Serve's own values: it keeps for a while what takes minutes to load.
+# Autoscaling parameters of Serve. Downscaling is slow, because a replica takes minutes to load.
 FOLLOWING: dict[str, Any] = {
     "upscale_delay_s": 30.0,
     "downscale_delay_s": 600.0,
@@ -48,16 +48,16 @@ QUIET = LoggingConfig(log_level="WARNING", enable_access_log=False)
 def running_generators(
     config: Config, run_name: str, meanwhile: Callable[[], None] = lambda: None
 ) -> Iterator[dict[str, str]]:
-    """Load every model and give its app's name; remove the apps on leaving, whatever happened. `meanwhile` is
-    called while they load, and may raise.
+    """Load every model; yields app names by model and always removes the apps on exit. `meanwhile` is called
+    repeatedly while models load, and may raise.
 
-    Raises RunFailed with the engine's reason as soon as a pool does not come up.
+    Raises RunFailed with the engine's reason as soon as a pool fails to start.
     """
     apps = {name: f"staragents-{run_name}-{name}" for name in config.models}
     finished = False
     with guarded(list(apps.values()), run_name):
         try:
-            # A filter, as Serve sets the level of its logger when it starts.
+            # A filter, because Serve sets the level of its logger when it starts.
             logging.getLogger("ray.serve").addFilter(_is_warning)
             serve.start(proxy_location="Disabled", logging_config=QUIET)
             targets = [
@@ -74,20 +74,20 @@ def running_generators(
             finished = True
         finally:
             for app in apps.values():
-                # Drained replicas free their engines in order; after an interrupt nobody waits for answers
-                # that nobody will read.
+                # Drained replicas free their engines in order. After an interrupt, don't wait: nobody reads
+                # the answers.
                 quietly(serve.delete, app, finished)
-            # A local Ray ends with the command, and Serve with it.
+            # Only on a cluster: a local Ray and its Serve end with the command.
             if ray_address() and not _others_are_served():
                 quietly(serve.shutdown)
 
 
 def resize_generator(app: str, name: str, model: ModelConfig, low: int, high: int) -> None:
-    """Let a running pool have `low` to `high` replicas; those that go finish their requests first.
+    """Resize a running pool to `low`..`high` replicas; removed replicas finish their requests first.
 
-    Returns when it has at least `low`. Raises RunFailed with the reason if it can't.
+    Returns when at least `low` are running. Raises RunFailed with the reason if that fails.
     """
-    # The replicas were made with the sizes of the config; only Serve's settings may differ from them.
+    # The replicas were built with the sizes in the config; only Serve's settings may differ from it.
     resized = _application(name, model, low, high)
     try:
         serve.run(resized, name=app, route_prefix=None)
@@ -98,8 +98,8 @@ def resize_generator(app: str, name: str, model: ModelConfig, low: int, high: in
 
 
 def _await_running(apps: dict[str, str], meanwhile: Callable[[], None]) -> None:
-    """Not Serve's own waiting, which takes one app after the other: a pool that failed would wait for one
-    that still loads."""
+    """Wait for all apps at the same time. Serve's own wait takes one app after the other, so it would report
+    a failed pool only after earlier ones have loaded."""
     loading = dict(apps)
     while loading:
         meanwhile()
@@ -117,20 +117,20 @@ def _is_warning(record: logging.LogRecord) -> bool:
 
 
 def handle(app: str) -> Handle:
-    """The way to a pool, from any actor. Requests are sent by value: a reference each would cost more."""
+    """Handle of a pool, for any actor. Requests are sent by value, which is cheaper than by reference."""
     ping_replicas()
     return serve.get_app_handle(app).options(method_name="generate", _by_reference=False)
 
 
 def generator_client(
-    config: Config, apps: dict[str, str], cache: Path | None, beside: int = 1
+    config: Config, apps: dict[str, str], cache: Path | None, num_clients: int = 1
 ) -> GeneratorClient:
-    """The way to the running pools `apps`, through a file of answers that runs share, if any. One of `beside`
-    clients, which share what the pools may have in flight."""
-    windows = {name: -(-m.max_replicas * m.max_ongoing // beside) for name, m in config.models.items()}
+    """Client for the running pools `apps`, with an optional shared cache. `num_clients` clients split the
+    in-flight limits."""
+    limits = {name: -(-m.max_replicas * m.max_ongoing // num_clients) for name, m in config.models.items()}
     return GeneratorClient(
         {name: handle(app) for name, app in apps.items()},
-        windows,
+        limits,
         config.run.attempts,
         GenerationCache(cache, config.models) if cache else None,
     )
@@ -148,12 +148,12 @@ def _application(name: str, model: ModelConfig, low: int, high: int) -> serve.Ap
         options["num_cpus"] = model.num_cpus
         options["runtime_env"] = {"env_vars": vllm_environment(model, Path(path).is_dir())}
     else:
-        # These engines never block their loop, so a thread of its own for them would only cost a hop.
+        # These engines never block their event loop, so a separate thread would only add a hop.
         options["runtime_env"] = {"env_vars": {"RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0"}}
     if model.nodes > 1:
         bundles = replica_bundles(options["num_cpus"], model.num_gpus, model.nodes, model.resources)
         group = {"placement_group_bundles": bundles, "placement_group_strategy": "PACK"}
-        # The GPUs are for the engine's own actors.
+        # The engine's own actors take the GPUs.
         options |= {"num_gpus": 0.0, "resources": {}}
     deployed = serve.deployment(
         name=name,
@@ -161,7 +161,7 @@ def _application(name: str, model: ModelConfig, low: int, high: int) -> serve.Ap
         max_ongoing_requests=model.max_ongoing,
         autoscaling_config=AutoscalingConfig(
             min_replicas=low,
-            # Serve knows no maximum of 0: a paused pool may have one, and is sent nothing.
+            # Serve has no maximum of 0: a paused pool may have one replica, but gets no requests.
             max_replicas=max(1, high),
             target_ongoing_requests=max(1.0, 0.8 * model.max_num_seqs),
             downscale_to_zero_delay_s=TO_ZERO_S if not high else None,
@@ -174,18 +174,18 @@ def _application(name: str, model: ModelConfig, low: int, high: int) -> serve.Ap
         logging_config=QUIET,
         **group,
     )(GeneratorReplica)
-    # A version of its own would be random, and every change of size would replace all replicas.
+    # Without a fixed version Serve takes a random one, and every resize would replace all replicas.
     return deployed.options(version="1", _internal=True).bind(model, path)
 
 
 def _reason(status: ApplicationStatusOverview) -> str:
-    """The engine's own error, which Serve passes on as the text of a traceback."""
+    """The engine's own error, extracted from the traceback that Serve returns as text."""
     said = [deployment.message for deployment in status.deployments.values() if deployment.message]
     return last_error(said[-1] if said else status.message)
 
 
 def _others_are_served() -> bool:
-    """Somebody else's apps on a shared cluster must survive us."""
+    """Whether other apps are running on a shared cluster: they must survive this run."""
     try:
         return bool(serve.status().applications)
     except Exception:

@@ -23,17 +23,15 @@ LONGEST_REASON = 500
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(staragents.__version__, prog_name="staragents")
-@click.option("-v", "--verbose", is_flag=True, help="Also log what the parts are doing.")
-@click.option(
-    "--debug", is_flag=True, help="Show tracebacks of errors. For all commands: STARAGENTS_DEBUG=1."
-)
+@click.option("-v", "--verbose", is_flag=True, help="Log at INFO level.")
+@click.option("--debug", is_flag=True, help="Show tracebacks of errors. Permanently: STARAGENTS_DEBUG=1.")
 def cli(verbose: bool, debug: bool) -> None:
     """Turn an instruction-tuning dataset into a better one.
 
     \b
     Start here:
-      staragents validate configs/demo.yaml     look at config and seeds, load nothing
-      staragents preview configs/demo.yaml      three seeds through everything
+      staragents validate configs/demo.yaml     check config and seeds, load no model
+      staragents preview configs/demo.yaml      run three seeds through the pipeline
       staragents run configs/demo.yaml          the whole run; run it again to resume
 
     Exit codes: 0 success, 1 failed, 2 bad input, 130 interrupted.
@@ -49,7 +47,7 @@ def cli(verbose: bool, debug: bool) -> None:
 
 
 def main() -> None:
-    """Entry point: every known error is one line a problem on standard error, without a traceback."""
+    """Entry point: known errors go to standard error, one line per problem, without a traceback."""
     secure_standard_streams()
     stop_on_signals()
     try:

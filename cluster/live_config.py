@@ -1,4 +1,4 @@
-"""The config of a run that goes on: what of it may change, and the pools of models that are new in it."""
+"""Config changes of a running run: which settings may change, and pools for new models."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cluster.demand import demand_of
 from cluster.generators import running_generators
 from cluster.seed_worker_actor import Pools
 from staragents.config import Config
-from staragents.config.loading import as_dict, changed_keys, news, with_overrides
+from staragents.config.loading import additions, as_dict, changed_keys, with_overrides
 from staragents.config.tree import Key, different, leaves, matches_any
 from staragents.errors import BadInput
 from staragents.run_directory.run_directory import RunDirectory
@@ -20,11 +20,11 @@ LIVE = (
     "agents.**", "filters.**", "run.**", "models.*.price_in", "models.*.price_out", "models.*.price_gpu_hour",
     "scoring.*.price_gpu_hour",
 )  # fmt: skip
-"""What the next coordinator reads anew. All else the pools were made with."""
+"""Settings that the next coordinator reads again. All others are fixed in the running pools."""
 
 
 class LiveConfig:
-    """The newest config and its pools. `changed` while a coordinator works that was made with older ones."""
+    """The newest config and its pools. `changed`: the current coordinator still uses an older config."""
 
     def __init__(self, config: Config, pools: Pools, run: RunDirectory) -> None:
         self.config = config
@@ -39,35 +39,35 @@ class LiveConfig:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """The models that were started on the way are stopped."""
+        """Stop the models that were started by changes."""
         self._started.__exit__(kind, error, trace)
 
     def change(self, overrides: tuple[str, ...]) -> tuple[str, ...]:
-        """Check settings, load models that are new, and give the dotted names of what changes.
+        """Check settings, load new models, and return the dotted names of what changes.
 
-        Raises BadInput for what can't change in a run or not while it goes on, RunFailed if a model does not
-        load.
+        Raises BadInput for settings that can't change in a run or while it is running, RunFailed if a model
+        does not load.
         """
         config = with_overrides(self.config, overrides)
         old, new = as_dict(self.config), as_dict(config)
         found = different(dict(leaves(old)), dict(leaves(new)))
         if not found:
-            raise BadInput("KEY=VALUE: nothing changes, the run has these settings")
-        if news(old, new) is None and (decisive := changed_keys(old, new)):
+            raise BadInput("KEY=VALUE: nothing changes, the run already has these settings")
+        if additions(old, new) is None and (decisive := changed_keys(old, new)):
             raise BadInput(
-                f"{', '.join(decisive)}: decides what the run's seeds become, so it can't change in a run; "
-                "add another agent, or begin with another output.dir"
+                f"{', '.join(decisive)}: determines the results of the run, so it can't change in a run; "
+                "add another agent, or start a run in another output.dir"
             )
         if fixed := [".".join(key) for key in found if not _may_change(key, self.config)]:
             raise BadInput(
-                f"{', '.join(fixed)}: can't change while the run goes on; stop it, and resume it with that"
-                " (sizes of pools: staragents scale)"
+                f"{', '.join(fixed)}: can't change while the run is running; stop it, and resume it with the "
+                "new value (pool sizes: staragents scale)"
             )
         if self._run.state() is not None:
             self._run.check(config)
         self._start({name for name in config.models if name not in self.config.models}, config)
         self.config, self.changed = config, True
-        names = dict.fromkeys(news(old, new) or ())
+        names = dict.fromkeys(additions(old, new) or ())
         rest = (".".join(key) for key in found if not any(".".join(key).startswith(f"{n}.") for n in names))
         return (*names, *rest)
 

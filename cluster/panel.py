@@ -1,4 +1,4 @@
-"""What the user sees while a run goes on: a live panel on a terminal, else one line every 30 s."""
+"""The progress of a run: a live view on a terminal, otherwise one line every 30 s."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TOP_PAIRS = 8
 
 
 class Watcher:
-    """Follows a coordinator, draws its status, and turns Ctrl-C into a drain, a second one into a stop."""
+    """Follows a coordinator and shows its status. The first Ctrl-C drains the run, the second stops it."""
 
     def __init__(self, console: Console, quiet: bool = False) -> None:
         self.console = console
@@ -39,7 +39,7 @@ class Watcher:
             self.console.print(f"{time.strftime('%H:%M:%S')} {line}", highlight=False, markup=False)
 
     def seeds(self, scan: SeedScan, done: int) -> None:
-        resumed = f", {done} done before" if done else ""
+        resumed = f", {done} already done" if done else ""
         spoilt = f", {scan.bad_rows} bad rows go to quarantine" if scan.bad_rows else ""
         doubled = f", {scan.duplicates} duplicates dropped" if scan.duplicates else ""
         self.say(f"{scan.seeds} seeds{resumed}{spoilt}{doubled}")
@@ -53,7 +53,7 @@ class Watcher:
             return self._wait(coordinator, running, LINE_EVERY_S, lambda s: self.say(line(s)))
 
     def _drain(self) -> None:
-        """Nothing more in a signal's handler: it may interrupt Ray, or a line that is being printed."""
+        """Only sets a flag: a signal handler may interrupt Ray, or a line that is being printed."""
         self.draining = True
 
     def _wait(self, coordinator: Any, running: Any, every_s: float, show: Any) -> dict[str, Any]:
@@ -65,18 +65,18 @@ class Watcher:
             if self.draining and not self._told:
                 self._told = True
                 coordinator.drain.remote()
-                self.say("stopping: seeds in work are finished and saved; once more stops at once")
+                self.say("stopping: finishing and saving the seeds in flight; Ctrl-C again stops immediately")
             if time.monotonic() - shown < every_s:
                 continue
             shown = time.monotonic()
             try:
                 show(ray.get(coordinator.status.remote(), timeout=5))
             except (GetTimeoutError, RayActorError):
-                continue  # busy or being restarted; the run itself says what is wrong
+                continue  # busy or restarting; the run itself reports errors
 
 
 def line(status: dict[str, Any]) -> str:
-    """The funnel in one line, for logs."""
+    """The status in one line, for logs."""
     tokens = sum(model["tokens_out"] for model in status["models"].values())
     rate = tokens / max(1.0, status["seconds_here"])
     stopping = " | stopping" if status["draining"] else ""
@@ -89,7 +89,7 @@ def line(status: dict[str, Any]) -> str:
 
 
 def spent(ledger: dict[str, Any]) -> str:
-    """What the committed seeds took, those of earlier sessions of the run included."""
+    """Tokens and cost of the committed seeds, including earlier sessions of the run."""
     models = ledger["models"].values()
     read, written = (sum(model[key] for model in models) for key in ("tokens_in", "tokens_out"))
     found = [f"{read:,} tokens in, {written:,} out"]
@@ -110,7 +110,7 @@ def eta(status: dict[str, Any]) -> str:
 
 
 def panel(status: dict[str, Any], hint: str = "Ctrl-C saves and stops") -> Panel:
-    """Funnel, models and the leading pairs with their 90 % intervals."""
+    """The live view: counters, models, and the best pairs with 90 % intervals."""
     counts = ("drawn", "generated", "scored", "judged", "accepted", "rejected", "failed")
     funnel = Table(*counts, box=None, pad_edge=False)
     funnel.add_row(*(f"{status[count]:,}" for count in counts))
@@ -137,7 +137,7 @@ def panel(status: dict[str, Any], hint: str = "Ctrl-C saves and stops") -> Panel
         )
     bar = ProgressBar(total=max(1, status["total_seeds"]), completed=status["seeds"], width=50)
     title = "stopping" if status["draining"] else "staragents"
-    done = f"{status['seeds']}/{status['total_seeds']} seeds, {status['in_work']} in work"
+    done = f"{status['seeds']}/{status['total_seeds']} seeds, {status['in_work']} in flight"
     subtitle = f"{done}, ETA {eta(status)}; {hint}"
     ledger = Text(f"so far {spent(status['ledger'])}", style="dim")
     parts = Group(bar, "", funnel, "", models, ledger, "", pairs)
@@ -145,5 +145,5 @@ def panel(status: dict[str, Any], hint: str = "Ctrl-C saves and stops") -> Panel
 
 
 def make_console(to_stderr: bool) -> Console:
-    """Progress goes to standard error when standard output is for machines."""
+    """A console on standard error if standard output carries JSON."""
     return safe_console(file=sys.stderr if to_stderr else sys.stdout, soft_wrap=True)

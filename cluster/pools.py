@@ -1,4 +1,4 @@
-"""Start and stop what a run consists of: generators, scorers, memory, coordinator."""
+"""Start and stop the parts of a run: generators, scorers, memory, coordinator."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cluster.prewarm import nodes_requested
 from cluster.reasons import reason_of
 from cluster.scorers import scorer_name, start_scorer
 from cluster.seed_worker_actor import Pools
-from cluster.stop_signals import take_back_sigterm
+from cluster.stop_signals import restore_sigterm
 from staragents.config import Config
 from staragents.errors import RunFailed
 from staragents.packaged_models import resolve_model
@@ -33,9 +33,9 @@ CLOSE_S = 10.0
 
 @contextmanager
 def running_pools(config: Config, run_name: str) -> Iterator[Pools]:
-    """Load every model at once and wait for all; on leaving, whatever happened, remove all of it.
+    """Load all models in parallel and wait for them; always removes them on exit.
 
-    Raises RunFailed with the first reason if one does not come up.
+    Raises RunFailed with the first reason if one fails to start.
     """
     scorers: dict[str, list[str]] = {
         role: [scorer_name(role, index, run_name) for index in range(getattr(config.scoring, role).replicas)]
@@ -43,7 +43,7 @@ def running_pools(config: Config, run_name: str) -> Iterator[Pools]:
     }
     actors: dict[str, Any] = {}
     nodes = ExitStack()
-    take_back_sigterm()
+    restore_sigterm()
     try:
         nodes.enter_context(nodes_requested(demand_of(config)))
         for role, names in scorers.items():
@@ -75,20 +75,20 @@ def running_pools(config: Config, run_name: str) -> Iterator[Pools]:
 
 @dataclass(frozen=True, slots=True)
 class StartingMemory:
-    """A memory bank that loads its embedding model while others load theirs."""
+    """A memory bank that loads its embedder while other models load."""
 
     name: str
     starting: Any
 
     def ready(self) -> str:
-        """Its name, once it is loaded. Raises RunFailed with the reason if it does not come up."""
+        """Wait until loaded; return its name. Raises RunFailed with the reason if it fails to start."""
         _wait([self.starting])
         return self.name
 
 
 @contextmanager
 def running_memory(config: Config, run_name: str) -> Iterator[StartingMemory | None]:
-    """The memory bank of one run, if it has one; removed on leaving, whatever happened."""
+    """The memory bank of one run, or None if disabled; always removed on exit."""
     if not config.memory.enabled:
         yield None
         return
@@ -110,17 +110,17 @@ def start_coordinator(
     session: str,
     cache: Path | None,
 ) -> Any:
-    """The named actor of the run; not detached, so that it goes when the driver goes. `session` is the id
-    with which the driver holds the run directory; `cache` is a file of generations that runs share."""
+    """Start the run's named actor; not detached, so it ends with the driver. `session`: the id with which the
+    driver holds the run directory. `cache`: a file of generations that runs share."""
     return (
         ray.remote(CoordinatorActor)
         .options(
             name=coordinator_name(pools.run_name),
             num_cpus=0,
             max_restarts=-1,
-            # Its loop only waits: a thread of its own for Serve's router would cost a hop per request.
+            # Its loop only waits: a separate thread for Serve's router would add a hop per request.
             runtime_env={"env_vars": {"RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0"}},
-            scheduling_strategy=_beside_the_driver(),
+            scheduling_strategy=_on_driver_node(),
         )
         .remote(config, scan, pools, workers, facts, session, cache)
     )
@@ -136,21 +136,20 @@ def _memory(config: Config, run_name: str, name: str) -> Any:
             name=name,
             num_cpus=0,
             max_restarts=-1,
-            scheduling_strategy=_beside_the_driver() if folder else "DEFAULT",
+            scheduling_strategy=_on_driver_node() if folder else "DEFAULT",
         )
         .remote(memory, folder, model, run_name, config.pairs)
     )
 
 
-def _beside_the_driver() -> NodeAffinitySchedulingStrategy:
-    """For what reads and writes the run directory: paths in a config are the driver's. Not `soft`, which
-    sends actors that ask for no resource anywhere (ray 2.60); they end with the driver, so they need no other
-    node."""
+def _on_driver_node() -> NodeAffinitySchedulingStrategy:
+    """Pin to the driver's node, because the run directory is a path there. `soft=True` would not pin actors
+    that request no resources (ray 2.60). They end with the driver, so they need no other node."""
     return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
 
 
 def _check(starting: list[Any]) -> None:
-    """Raises RunFailed if one of them has failed by now."""
+    """Raises RunFailed if one of them has already failed."""
     done, _ = ray.wait(starting, num_returns=len(starting), timeout=0, fetch_local=False)
     _wait(done)
 

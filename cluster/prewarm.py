@@ -1,4 +1,4 @@
-"""Nodes for all pools at once: without being told, an autoscaler hears of them one actor after the other."""
+"""Request nodes for all pools together: an autoscaler would otherwise see one actor after the other."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from staragents.environment import ray_address
 
 @contextmanager
 def nodes_requested(demand: Demand) -> Iterator[None]:
-    """Ask the cluster's autoscaler for nodes for every pool at its smallest size, until they are up.
+    """Ask the cluster's autoscaler for nodes for every pool at its minimum size, until the pools are up.
 
-    A request outlives its driver and forbids nodes to go (`request_resources` of Ray), so it is taken back as
-    soon as the pools are up: from then on the actors themselves hold their nodes. A cluster has one such
-    request; another job's replaces it, which costs that job's head start and nothing else.
+    Ray's `request_resources` outlives its driver and keeps nodes from being removed, so the request is
+    withdrawn once the pools are up; their actors then hold the nodes. A cluster has only one such request: a
+    second job's replaces it, which costs the first job its head start and nothing else.
     """
     if not ray_address():
         yield

@@ -1,4 +1,4 @@
-"""The scorer pools of a score command: several actors a model, some windows of rows in work at once."""
+"""The scorer pools of a score command: several actors per model, several windows of rows in flight."""
 
 from __future__ import annotations
 
@@ -18,39 +18,39 @@ from cluster.demand import demand_of
 from cluster.ray_session import ray_session
 from cluster.reasons import reason_of
 from cluster.scorers import start_scorer
-from cluster.stop_signals import take_back_sigterm
+from cluster.stop_signals import restore_sigterm
 from staragents.config import Config, ScoringConfig
 from staragents.errors import BadInput, RunFailed
 from staragents.score_file.loading import bad_model
 from staragents.score_file.settings import ScoreSettings
 from staragents.scoring.ifd import Score, ScoreRow
 
-# Of some seconds each: enough that no actor waits while finished rows are written, little enough to bound
-# memory and what a kill throws away.
+# A window takes a few seconds. Enough windows that no actor idles while finished rows are written, few enough
+# to bound memory and the work lost by a kill.
 WINDOWS_IN_FLIGHT = 4
-# A GPU wants several forward passes to sort its sequences over; on a CPU a pack is seconds of work anyway.
+# A GPU needs several forward passes per pack to sort sequences by length; on a CPU one already takes seconds.
 CPU_PASSES, GPU_PASSES = 1, 8
 ATTEMPTS = 3
-# Of one pack, which may wait for another and, after a restart, for the model.
+# Of one pack, which may have to wait for another one and, after a restart, for the model to load.
 DEADLINE_S = 1800.0
 
 
 class RayScorers:
-    """Same interface as LocalScorers, over the scorer pools of a run."""
+    """Same interface as LocalScorers, on scorer pools."""
 
     def __init__(self, pools: Mapping[str, ScorerPool], facts: Mapping[str, dict[str, Any]]) -> None:
-        """`facts` are what a scorer of each role said at its start."""
+        """`facts`: what `start` returned for a scorer of each role."""
         self._pools = pools
         self.parameters = {role: int(fact["parameters"]) for role, fact in facts.items()}
         self.same_tokenizer = len({fact["tokenizer"] for fact in facts.values()}) == 1
 
     def score(self, windows: Iterable[list[ScoreRow]]) -> Iterator[dict[str, list[Score]]]:
-        """Scores by role for each window, in order. Takes WINDOWS_IN_FLIGHT before it gives one back.
+        """Scores by role for each window, in order. Reads WINDOWS_IN_FLIGHT windows ahead.
 
-        Raises EngineError if a row could not be scored however often it was tried.
+        Raises EngineError if a row could not be scored in ATTEMPTS attempts.
         """
         flight: deque[asyncio.Task[dict[str, list[Score]]]] = deque()
-        # The loop only runs while we wait; actors have a second pack for the meantime.
+        # The loop only runs while we wait; meanwhile each actor has a second pack queued.
         with asyncio.Runner() as runner:
             for window in windows:
                 flight.append(runner.get_loop().create_task(self._window(window)))
@@ -73,13 +73,13 @@ async def _result(task: asyncio.Task[dict[str, list[Score]]]) -> dict[str, list[
 
 @contextmanager
 def ray_scorers(paths: Mapping[str, str], settings: ScoreSettings) -> Iterator[RayScorers]:
-    """Scorers on the cluster at RAY_ADDRESS or on a local Ray, loaded; all of it goes on leaving.
+    """Loaded scorers on the cluster at RAY_ADDRESS or on a local Ray; removed on exit.
 
-    Raises BadInput if the cluster is too small or a model can't be loaded, RunFailed if an actor dies of it.
+    Raises BadInput if the cluster is too small or a model can't be loaded, RunFailed if an actor dies.
     """
     scoring = settings.scoring
     with ray_session(demand_of(Config(scoring=scoring))):
-        take_back_sigterm()
+        restore_sigterm()
         name = f"score-{uuid.uuid4().hex[:12]}"
         actors: dict[str, list[Any]] = {role: [] for role in paths}
         try:
@@ -98,7 +98,7 @@ def ray_scorers(paths: Mapping[str, str], settings: ScoreSettings) -> Iterator[R
 
 def _pool(scoring: ScoringConfig, role: str, actors: list[Any]) -> ScorerPool:
     passes = GPU_PASSES if getattr(scoring, role).num_gpus else CPU_PASSES
-    # Some four characters a token, and every answer is scored twice: with its prompt and without.
+    # About four characters per token; every answer is scored twice, with and without its prompt.
     return ScorerPool(actors, 2 * passes * scoring.batch_tokens, ATTEMPTS, DEADLINE_S)
 
 

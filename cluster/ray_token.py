@@ -1,4 +1,4 @@
-"""Ray's token: whoever has it runs code on the cluster as its user."""
+"""Ray's token, which lets its holder run code on the cluster as our user."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from staragents.errors import RunFailed
 
 
 def keep_token_private() -> None:
-    """Make the token of a local Ray, or take others' permissions from the one that is there: Ray itself
-    leaves it readable for everyone. Raises RunFailed if the file is somebody else's."""
+    """Create the token of a local Ray, or remove others' permissions from an existing one: Ray itself leaves
+    it world-readable. Raises RunFailed if the file belongs to another user."""
     if os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_MODE", "token").lower() != "token":
         return
     path = ray_token_path()
@@ -32,6 +32,6 @@ def keep_token_private() -> None:
         finally:
             os.close(file)
     except FileExistsError:
-        return  # made by another process of ours in this moment
+        return  # created by another of our processes at the same time
     except OSError as error:
         raise RunFailed(f"{path}: can't keep Ray's token private: {error.strerror}") from error

@@ -1,4 +1,4 @@
-"""Why an actor or a Serve replica did not start: its last exception in one line, out of Ray's text."""
+"""Why an actor or a Serve replica did not start: its last exception as one line, parsed from Ray's text."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _FRAME = re.compile(r'\s+File "')
 _TYPE = re.compile(r"(?:\w+\.)*(\w+)(?=:|$)")
 _OURS = {name for name, kind in vars(errors).items() if isinstance(kind, type)}
-"""Their messages need no type in front."""
+"""Names of our exceptions, whose messages need no type in front."""
 
 
 def reason_of(error: BaseException) -> str:
-    """Of what `ray.get` raised. The cause's own text where it says all, else what the traceback ends with."""
+    """The reason in an error of `ray.get`: the message of our own cause, else the end of the traceback."""
     cause = getattr(error, "cause", None)
     if isinstance(cause, StarAgentsError):
         return _short(str(cause))
@@ -27,13 +27,13 @@ def reason_of(error: BaseException) -> str:
 
 
 def last_error(text: str) -> str:
-    """The exception at the end of the last traceback in `text`, or the whole if there is none."""
+    """The exception at the end of the last traceback in `text`, or all of `text` if it has none."""
     lines = _COLOUR.sub("", text).splitlines()
     frames = [number for number, line in enumerate(lines) if _FRAME.match(line)]
     if not frames:
         return _short(text)
     tail = lines[frames[-1] + 1 :]
-    while tail and tail[0].startswith("  "):  # the frame's code, and marks below it
+    while tail and tail[0].startswith("  "):  # the frame's source line and the markers below it
         tail.pop(0)
     said = " ".join(" ".join(tail).split())
     kind = _TYPE.match(said)

@@ -1,4 +1,4 @@
-"""What a run or a score command made, as tables for Python."""
+"""Results of a run or a score command, as tables for Python."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Rows:
-    """A Parquet or JSONL file in whatever form is wanted; the library for it must be installed."""
+    """A Parquet or JSONL file, convertible to several libraries; the library must be installed."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -55,15 +55,15 @@ class Rows:
 
 @dataclass(frozen=True)
 class Result:
-    """A run directory and its summary.json. Conversions are of the dataset; `candidates` are all that was
-    made, with scores, verdicts and reasons."""
+    """A run directory and its summary.json. The conversions return the dataset; `candidates` has all
+    candidates with scores, verdicts and reasons."""
 
     path: Path
     summary: dict[str, Any]
 
     @property
     def finished(self) -> bool:
-        """False if the run was stopped before its end: the same call goes on."""
+        """False if the run was stopped; make the same call to resume."""
         return bool(self.summary["run"]["finished"])
 
     @property
@@ -76,7 +76,7 @@ class Result:
 
     @property
     def report(self) -> Path:
-        """A page for the browser."""
+        """Path of the HTML report."""
         return self.path / "report.html"
 
     def to_pandas(self) -> pandas.DataFrame:
@@ -100,7 +100,7 @@ class Result:
 
 
 class Scored(Rows):
-    """The scored rows, with the input's columns and `target_ifd` and the like beside them."""
+    """The scored rows: the input's columns plus `target_ifd` and the other scores."""
 
     def __init__(self, file: Path, summary: dict[str, Any]) -> None:
         super().__init__(file)

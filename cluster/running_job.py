@@ -1,4 +1,4 @@
-"""A job that runs, seen from another process: found by its run directory or its name."""
+"""Find a running job from another process, by its run directory or its name."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from staragents.printable import printable
 from staragents.run_directory.run_directory import RunDirectory
 
 SESSION = ".session.json"
-"""Where the Ray of a run can be joined; there as long as its driver is."""
+"""Holds the address of the Ray that a run is on; exists while its driver runs."""
 LARGEST_SESSION = 10_000
 LONGEST_ADDRESS = 100
 ELSE = "; set RAY_ADDRESS to the cluster that the run is on"
@@ -34,7 +34,7 @@ ELSE = "; set RAY_ADDRESS to the cluster that the run is on"
 
 @contextmanager
 def announced(run: RunDirectory) -> Iterator[None]:
-    """Say in the run directory which Ray the run is on, so that others need not know.
+    """Write to the run directory which Ray the run is on, so that other commands find it.
 
     Raises RunFailed if that can't be written.
     """
@@ -46,7 +46,7 @@ def announced(run: RunDirectory) -> Iterator[None]:
     }
     try:
         with run.writing(SESSION) as temporary:
-            # Whoever reads it sends Ray's token to the address in it: nobody else may write there.
+            # Readers send Ray's token to the address in the file, so nobody else may write to it.
             temporary.touch(mode=0o600)
             temporary.write_text(json.dumps(session), encoding="utf-8")
     except OSError as error:
@@ -54,7 +54,7 @@ def announced(run: RunDirectory) -> Iterator[None]:
     try:
         yield
     finally:
-        # On a disk that failed it can't be removed: the user must see how the run ended, not that.
+        # On a failed disk it can't be removed, but the user must see how the run ended, not this error.
         quietly((run.path / SESSION).unlink, True)
 
 
@@ -62,14 +62,14 @@ def announced(run: RunDirectory) -> Iterator[None]:
 def joined(run: str) -> Iterator[Any]:
     """The coordinator of a running job. `run` is a run directory, or the run's name with RAY_ADDRESS set.
 
-    Raises BadInput if there is nothing of that name, RunFailed if it does not run.
+    Raises BadInput if `run` names nothing, RunFailed if the run is not running.
     """
     path = Path(run)
     name = RunDirectory(path).name if path.is_dir() else run
     address = ray_address() or (_announced(path) if path.is_dir() else None)
     if address is None:
         if path.is_dir():
-            raise RunFailed(f"{run} is not running here; is RAY_ADDRESS the cluster that it runs on?")
+            raise RunFailed(f"{run} is not running here; if it runs on a cluster, set RAY_ADDRESS to it")
         raise BadInput(f"RUN: expected a run directory, or a run's name and RAY_ADDRESS, got {run!r}")
     join(address)
     try:
@@ -83,10 +83,10 @@ def joined(run: str) -> Iterator[Any]:
 
 
 def _announced(path: Path) -> str | None:
-    """The address in the run directory, if it is there. Raises RunFailed if it is not to be believed.
+    """The address in the run directory, or None. Raises RunFailed if it can't be trusted.
 
-    Ray's token goes to it, so it must be written by this user and lead to this machine; every other address
-    is for the user to name.
+    Ray's token is sent there, so the file must be written by this user and name this machine; the user must
+    give any other address explicitly.
     """
     session = _read_session(path / SESSION)
     if session is None:
@@ -94,13 +94,13 @@ def _announced(path: Path) -> str | None:
     address = str(session["address"])
     if not _is_loopback(address):
         raise RunFailed(
-            f"{path} is on the Ray at {printable(address)[:LONGEST_ADDRESS]}: set RAY_ADDRESS to it, if that "
-            "is a cluster of yours (Ray's token is sent there)"
+            f"{path} is on the Ray at {printable(address)[:LONGEST_ADDRESS]}: set RAY_ADDRESS to it, if you "
+            "trust that cluster (Ray's token is sent there)"
         )
     if session["loopback"]:
         ray_constants.ENABLE_RAY_CLUSTER = False
     if session["token"]:
-        # Ray looks for its token file by itself when it starts a Ray or finds one, not for an address.
+        # Ray loads its token file when it starts or finds a Ray, but not when given an address.
         logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
         maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
     return address

@@ -1,4 +1,4 @@
-"""The driver's part of `staragents scale` and `change`: it owns the pools, so it is who resizes them."""
+"""The driver's side of `staragents scale` and `change`: the driver owns the pools, so it resizes them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LOAD_EVERY_S = 2.0
 class Scaling:
     """Waits in a thread for requests that reach the coordinator, and carries them out one by one.
 
-    Scorers that it starts belong to this process: on leaving they are stopped, and with the process they go.
+    Scorers that it starts belong to this process: they are stopped on exit and end with the process.
     """
 
     def __init__(self, live: LiveConfig, say: Callable[[str], None]) -> None:
@@ -50,7 +50,7 @@ class Scaling:
         return self
 
     def attend(self, coordinator: Any) -> None:
-        """Requests come from this one from now on, and it is told of the sizes that the pools have by now."""
+        """Take requests from this coordinator from now on, and send it the current sizes of the pools."""
         self._coordinator = coordinator
         self._demand = {pool.key: pool for pool in demand_of(self._live.config).pools}
         for key, pool in self._demand.items():
@@ -71,7 +71,7 @@ class Scaling:
             try:
                 self._one_request()
             except RayError as error:
-                # The coordinator is being restarted: it has forgotten sizes that were changed.
+                # The coordinator is restarting and has lost changed sizes.
                 logger.debug("while waiting for a scale request: %s", error)
                 time.sleep(POLL_S)
                 quietly(self._tell_all)
@@ -93,16 +93,16 @@ class Scaling:
             answer = Answer((str(error).strip().splitlines()[-1],), RunFailed.exit_code)
         self._coordinator.answer.remote(number, answer)
         if isinstance(request, ChangeRequest) and not answer.exit_code:
-            # The next coordinator is made with what is new, and goes on where this one ends.
+            # The next coordinator starts with the new config and continues where this one ends.
             self._coordinator.drain.remote()
 
     def _do(self, request: Request) -> Answer:
         if isinstance(request, ChangeRequest):
             lines = self._live.change(request.overrides)
-            self._say(f"taken up when the seeds in work are finished: {', '.join(lines)}")
+            self._say(f"applies when the seeds in flight are finished: {', '.join(lines)}")
             return Answer(lines)
         self._resize(request.pool, request.low, request.high)
-        self._say(f"{request.pool} has {_size(request.low, request.high)} now")
+        self._say(f"{request.pool} now has {_size(request.low, request.high)}")
         return Answer()
 
     def _resize(self, key: str, low: int, high: int) -> None:
@@ -117,7 +117,7 @@ class Scaling:
         self._sizes[key] = (low, high)
 
     def _resize_model(self, name: str, low: int, high: int) -> None:
-        """The window follows a pool that grows and goes ahead of one that shrinks."""
+        """A pause sets the in-flight limit to 0 first; otherwise the limit follows the resized pool."""
         key = f"models.{name}"
         if high == 0:
             ray.get(self._coordinator.resized.remote(key, low, high))
@@ -126,7 +126,7 @@ class Scaling:
         ray.get(self._coordinator.resized.remote(key, low, high))
 
     def _follow_load(self) -> None:
-        """Scorers that may be several: as many as what waits for them asks for, and there is room for."""
+        """Autoscale scorers: as many as the queued rows need and as fit on the cluster."""
         ranges = {role: self._sizes[f"scoring.{role}"] for role in self._names}
         if all(low == high for low, high in ranges.values()):
             return
@@ -140,9 +140,9 @@ class Scaling:
                 check_room(self._demand[f"scoring.{role}"], size - now)
                 self._resize_scorers(role, size)
             except StarAgentsError as error:
-                logger.info("scoring.%s stays as it is: %s", role, error)
+                logger.info("scoring.%s is not resized: %s", role, error)
             else:
-                self._say(f"scoring.{role} has {size} replicas now, by load")
+                self._say(f"scoring.{role} now has {size} replicas, by load")
 
     def _resize_scorers(self, role: str, size: int) -> None:
         names = self._names[role]

@@ -1,4 +1,4 @@
-"""How a score command goes, on standard error: a bar on a terminal, else one line every 30 s."""
+"""The progress of a score command, on standard error: a bar on a terminal, otherwise a line every 30 s."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LINE_EVERY_S = 30.0
 
 
 class ScoreProgress:
-    """Rate and remaining time are of the rows scored by this process."""
+    """Rate and remaining time count only rows scored by this process."""
 
     def __init__(self) -> None:
         self.console = safe_console(stderr=True, soft_wrap=True)
@@ -43,7 +43,7 @@ class ScoreProgress:
         self._rows, self._done, self._before = rows, done, done
         self._started = self._shown = time.monotonic()
         if done:
-            self.say(f"{done:,} of {rows:,} rows were scored before; going on")
+            self.say(f"{done:,} of {rows:,} rows are already scored; resuming")
         if self.console.is_terminal:
             self._bar.start()
             self._task = self._bar.add_task("", total=rows, completed=done, rate="")

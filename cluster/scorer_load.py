@@ -1,4 +1,4 @@
-"""How many scorers of a role a run needs, from what waits for them."""
+"""Autoscaling of scorers: how many a role needs, from the characters queued for them."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import math
 
 from actors.scorer_pool import PACKS_PER_ACTOR
 
-# Beyond the packs that are at an actor as many wait: rows come in bursts, when answers do.
+# As many packs queued as are at an actor: rows come in bursts, as answers do.
 BUSY_PACKS = 2 * PACKS_PER_ACTOR
 UP_AFTER_S = 10.0
-# Loading a model again costs more than an idle scorer for a minute.
+# Loading a model again costs more than a minute of an idle scorer.
 DOWN_AFTER_S = 60.0
 
 
 class ScorerLoad:
-    """One role: more scorers when rows have piled up for a while, one less when one idled for longer."""
+    """For one role: more scorers after UP_AFTER_S of queued rows, one less after DOWN_AFTER_S of idling."""
 
     def __init__(self, pack_characters: int) -> None:
         self._pack = pack_characters
         self._busy_since = self._idle_since = math.inf
 
     def wanted(self, now_s: float, actors: int, outstanding: int, low: int, high: int) -> int:
-        """A size in `low`..`high`, given `outstanding` characters that wait for `actors` or are at them.
+        """A size in `low`..`high`, given `outstanding` characters queued for or at `actors` scorers.
 
-        At most twice as many as there are: rows that piled up while scorers loaded are soon gone.
+        At most doubles the number: rows that queued up while scorers loaded are scored quickly.
         """
         busy = outstanding >= max(1, actors) * BUSY_PACKS * self._pack
         idle = outstanding < (actors - 1) * self._pack

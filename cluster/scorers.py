@@ -1,4 +1,4 @@
-"""Scorer actors."""
+"""Start scorer actors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def scorer_name(role: str, index: int, run_name: str) -> str:
 
 
 def start_scorer(scoring: ScoringConfig, role: str, name: str) -> Any:
-    """A named actor for the model of `role`, which Ray restarts whenever it dies. It loads at `start`."""
+    """A named actor for the model of `role`, restarted by Ray whenever it dies. `start` loads the model."""
     model: ScorerModelConfig = getattr(scoring, role)
     fake = model.model == FAKE
     return (

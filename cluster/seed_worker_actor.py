@@ -1,4 +1,4 @@
-"""A seed worker as the cluster has it: made from names, so that Ray can restart it from its arguments."""
+"""A seed worker as a Ray actor: takes actor names, so that Ray can restart it from its arguments."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from cluster.generators import generator_client
 from staragents.config import Config
 from staragents.redaction import guard_logs
 
-# Python's default of 700 new objects looks for rings a few times a seed, at 8 % of this process's time.
+# At Python's default of 700 new objects, cycle collection takes 8 % of this process's time.
 OBJECTS_PER_COLLECTION = 50_000
 
 
 @dataclass(frozen=True, slots=True)
 class Pools:
-    """Names of everything that seeds are worked on with: whoever is restarted finds it again (ray#53727)."""
+    """Names of all actors and apps that process seeds, so that restarted actors find them (ray#53727)."""
 
     run_name: str
     generators: dict[str, str]
@@ -36,47 +36,47 @@ class Pools:
 
 
 class SeedWorkerActor(SeedWorker):
-    """In the coordinator's process it is no actor, and the only one."""
+    """Without `run.workers`, a single plain instance runs in the coordinator's process."""
 
-    def __init__(self, config: Config, pools: Pools, cache: Path | None, beside: int = 1) -> None:
-        """`beside` workers share what the pools may have in flight."""
+    def __init__(self, config: Config, pools: Pools, cache: Path | None, num_workers: int = 1) -> None:
+        """`num_workers` workers split the in-flight limits of the pools."""
         guard_logs()
         run, pack = config.run, pack_characters(config.scoring)
         self._config = config
-        self._beside = beside
+        self._num_workers = num_workers
         super().__init__(
             config,
-            generator_client(config, pools.generators, cache, beside),
+            generator_client(config, pools.generators, cache, num_workers),
             ScorerPool(_found(pools.target), pack, run.attempts, run.deadline_s),
             ScorerPool(_found(pools.larger), pack, run.attempts, run.deadline_s),
             pools.same_tokenizer,
             kept=run.admitted_seeds if run.workers else 0,
         )
-        # All modules and models are here now and stay: nobody need look through them again.
+        # All modules and models are loaded and stay: exclude them from garbage collection.
         gc.freeze()
         gc.set_threshold(OBJECTS_PER_COLLECTION)
 
     async def tell(self, method: str, *arguments: Any) -> None:
-        """As SeedWorkers.tell, of one."""
+        """As SeedWorkers.tell, for a single worker."""
         await getattr(self, method)(*arguments)
 
     async def resize_model(self, name: str, high: int) -> None:
-        """Send a model what `high` replicas can hold."""
-        self.generators.resize(name, -(-high * self._config.models[name].max_ongoing // self._beside))
+        """Set a model's in-flight limit to what `high` replicas can hold."""
+        self.generators.resize(name, -(-high * self._config.models[name].max_ongoing // self._num_workers))
 
     async def add_scorer(self, role: str, name: str) -> None:
         for actor in _found([name]):
             self.scorers[role].add(actor)
 
     async def remove_scorer(self, role: str, name: str) -> None:
-        """Returns when the scorer has nothing to do any more."""
+        """Returns when the scorer is idle."""
         for actor in _found([name]):
             await self.scorers[role].remove(actor)
 
 
 @contextmanager
 def running_workers(config: Config, pools: Pools, cache: Path | None) -> Iterator[list[str]]:
-    """`run.workers` processes beside the coordinator; gives their names, and removes them on leaving."""
+    """Start `run.workers` worker actors; yields their names and removes them on exit."""
     number = config.run.workers
     actors = {
         name: (
@@ -86,7 +86,7 @@ def running_workers(config: Config, pools: Pools, cache: Path | None) -> Iterato
                 num_cpus=1,
                 max_restarts=-1,
                 scheduling_strategy="SPREAD",
-                # Its loop only waits: a thread of its own for Serve's router would cost a hop per request.
+                # Its loop only waits: a separate thread for Serve's router would add a hop per request.
                 runtime_env={"env_vars": {"RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0"}},
             )
             .remote(config, pools, cache, number)
@@ -100,8 +100,8 @@ def running_workers(config: Config, pools: Pools, cache: Path | None) -> Iterato
 
 
 def _found(names: list[str]) -> list[Any]:
-    """The actors that are there: whoever is restarted after a pool was made smaller has arguments that name
-    some that are not, and is told of further ones."""
+    """Handles of the actors that exist. After a resize, the arguments of a restarted actor may name removed
+    actors; added ones are sent to it separately."""
     found = []
     for name in names:
         try:

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a closed terminal: each stops a command in order, and a run only once it is saved."""
+"""Ctrl-C, SIGTERM and a closed terminal: each stops a command cleanly, and a run only after saving it."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from contextlib import contextmanager
 from types import FrameType
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Not SIGQUIT: whoever presses Ctrl-\\ wants no order."""
+"""Not SIGQUIT: Ctrl-\\ asks for an immediate end."""
 
 _installed = False
 
 
 def stop_on_signals() -> None:
-    """From here on SIGTERM and a closed terminal raise KeyboardInterrupt, as Ctrl-C does."""
+    """Make SIGTERM and a closed terminal raise KeyboardInterrupt, as Ctrl-C does."""
     global _installed
     _installed = True
     for number in (signal.SIGTERM, signal.SIGHUP):
         _set(number, _interrupt)
 
 
-def take_back_sigterm() -> None:
-    """Ray takes SIGTERM over when it starts, and would end the process where it stands."""
+def restore_sigterm() -> None:
+    """Restore our handler: Ray replaces it when it starts, and would end the process immediately."""
     if _installed:
         signal.signal(signal.SIGTERM, _interrupt)
 
 
-def spare_children_hang_ups() -> None:
-    """Call it before Ray starts: Ray's processes belong to the terminal too, and outlive it only if they
-    inherit a blocked SIGHUP, as they do SIGINT. We still get it, in a thread that does nothing else."""
+def shield_children_from_hangup() -> None:
+    """Call this before Ray starts: Ray's processes belong to the terminal too, and survive it only if they
+    inherit a blocked SIGHUP, as they do SIGINT. This process still gets it, in a dedicated thread."""
     if threading.current_thread() is not threading.main_thread():
         return
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-    threading.Thread(target=_receive_hang_ups, name="hang-ups", daemon=True).start()
+    threading.Thread(target=_receive_hangup, name="hang-ups", daemon=True).start()
 
 
-def _receive_hang_ups() -> None:
+def _receive_hangup() -> None:
     # Python runs the handler in the main thread, whichever thread the signal reaches.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     threading.Event().wait()
@@ -45,10 +45,10 @@ def _receive_hang_ups() -> None:
 
 @contextmanager
 def draining(drain: Callable[[], None], asked: bool = False) -> Iterator[None]:
-    """Call `drain` at each signal meanwhile; at one other than SIGHUP that is not the first, or after it was
-    `asked` before, raise KeyboardInterrupt.
+    """Call `drain` on each signal. A second signal other than SIGHUP, or the first if a drain was already
+    `asked` for, raises KeyboardInterrupt.
 
-    A terminal that closes may send SIGHUP twice, as its shell does so too.
+    A closing terminal may send SIGHUP twice, because its shell sends it too.
     """
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -69,7 +69,7 @@ def draining(drain: Callable[[], None], asked: bool = False) -> Iterator[None]:
 
 
 def _set(number: signal.Signals, handler: Callable[[int, FrameType | None], None]) -> signal._HANDLER:
-    """Give a signal a handler. `nohup` has SIGHUP ignored, and it stays so. Returns the handler before."""
+    """Set a signal's handler and return the previous one. A SIGHUP ignored by `nohup` stays ignored."""
     before = signal.getsignal(number)
     if number != signal.SIGHUP or before is not signal.SIG_IGN:
         signal.signal(number, handler)
@@ -78,6 +78,6 @@ def _set(number: signal.Signals, handler: Callable[[int, FrameType | None], None
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     if number == signal.SIGHUP:
-        # The second one of a terminal that closes would cut off the clean-up.
+        # The second one of a closing terminal would interrupt the clean-up.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""Lines for a terminal and for logs that can quote anything: nothing in them is obeyed."""
+"""Print untrusted text to terminals and logs, with escape sequences made harmless."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from staragents.printable import as_json, printable
 
 
 def say(line: str, *, err: bool = False) -> None:
-    """A line of plain text."""
+    """Print a line of plain text."""
     click.echo(printable(line), err=err)
 
 
 def say_json(value: Any) -> None:
-    """A value on one line, for machines."""
+    """Print a value as JSON on one line."""
     click.echo(as_json(value))
 
 
 class LogFormatter(logging.Formatter):
-    """Messages quote servers, models and file names."""
+    """Makes messages printable, because they quote servers, models and file names."""
 
     def format(self, record: logging.LogRecord) -> str:
         return printable(super().format(record))

@@ -1,4 +1,4 @@
-"""The commands by name, each imported when it is asked for: together they take seconds to import."""
+"""A lazy click group: imports a command only when it is used, as importing all takes seconds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ VERBS = (
     "init", "run", "preview", "validate", "doctor", "plan", "status", "scale", "change", "repair", "score",
     "report", "diagnose", "explain", "export", "compare", "replay", "memory", "completion",
 )  # fmt: skip
-"""In the order in which `--help` shows them; `cluster.commands.X` has a command X."""
+"""In the order of `--help`; `cluster.commands.X` defines command X."""
 
 
 class Verbs(click.Group):
@@ -28,17 +28,17 @@ class Verbs(click.Group):
         return command
 
     def shell_complete(self, context: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Names only: for their help all commands would have to be imported while somebody waits."""
+        """Names only: their help texts would require importing all commands while the user waits."""
         names = [CompletionItem(name) for name in VERBS if name.startswith(incomplete)]
         return names + click.Command.shell_complete(self, context, incomplete)
 
     def resolve_command(
         self, context: click.Context, arguments: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Raises BadInput with what was probably meant."""
+        """Raises BadInput with the most similar command."""
         name = arguments[0] if arguments else ""
         if name and not name.startswith("-") and name not in VERBS:
             near = nearest(name, VERBS)
-            instead = f", did you mean {near}?" if near else f"; there are {', '.join(VERBS)}"
+            instead = f", did you mean {near}?" if near else f"; expected one of {', '.join(VERBS)}"
             raise BadInput(f"no command {name!r}{instead}")
         return super().resolve_command(context, arguments)

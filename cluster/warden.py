@@ -1,4 +1,4 @@
-"""Removes the apps of a run whose driver was killed: Serve would keep them, and their engines the GPUs."""
+"""Orphan clean-up: removes the Serve apps of a run whose driver was killed, which would keep their GPUs."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from staragents.errors import RunFailed
 logger = logging.getLogger(__name__)
 
 POLL_S = 2.0
-# Whoever resumes a killed run within this time finds its engines loaded.
+# A killed run that is resumed within this time finds its engines loaded.
 GRACE_S = 20.0
-TRIES = 3
-# A resource that every head has, and Serve's controller asks for: what it watches over ends with this node.
+ATTEMPTS = 3
+# A resource of every head node. Serve's controller requests it too, so apps and clean-up end with this node.
 HEAD_NODE = "node:__internal_head__"
 
 
 class Warden:
-    """An actor that outlives the driver it serves, and one at a time: the last that came."""
+    """A detached actor that outlives its driver. It serves one driver at a time, the most recent."""
 
     def __init__(self) -> None:
         self._job = ""
@@ -36,19 +36,18 @@ class Warden:
         self._removing = asyncio.Lock()
 
     async def take(self, job: str, apps: Sequence[str]) -> None:
-        """From now on `job`, an id of Ray's, owns these apps too, and nobody else any. Does not return while
-        some are being removed."""
+        """Make Ray job `job` the only owner of these apps. Waits while apps are being removed."""
         async with self._removing:
             self._apps = {*apps, *(self._apps if self._job == job else ())}
             self._job = job
 
     async def leave(self, apps: Sequence[str]) -> bool:
-        """These are gone; whether there are no others."""
+        """Forget removed apps. Returns whether none are left."""
         self._apps -= set(apps)
         return not self._apps
 
     async def guard(self, job: str) -> None:
-        """When `job` is over, remove its apps and go; unless they have another owner by then."""
+        """When `job` has ended, remove its apps and exit, unless they have another owner by then."""
         while not await asyncio.to_thread(_is_over, job):
             await asyncio.sleep(POLL_S)
         await asyncio.sleep(GRACE_S)
@@ -60,9 +59,9 @@ class Warden:
 
 @contextmanager
 def guarded(apps: Sequence[str], run_name: str) -> Iterator[None]:
-    """Whatever becomes of this process, `apps` go, a little later.
+    """Ensure that `apps` are removed even if this process is killed.
 
-    A local Ray ends with its driver, and needs no warden. Raises RunFailed if there is no room for one.
+    Not needed for a local Ray, which ends with its driver. Raises RunFailed if the actor can't be started.
     """
     if not ray_address():
         yield
@@ -71,7 +70,7 @@ def guarded(apps: Sequence[str], run_name: str) -> Iterator[None]:
     warden = _warden(f"warden-{run_name}", job, apps)
     warden.guard.remote(job)
     yield
-    # After an error or an interrupt it stays: it removes what the driver could not, and goes.
+    # After an error or interrupt the actor stays, removes what the driver could not, and exits.
     quietly(_dismiss, warden, apps)
 
 
@@ -81,8 +80,8 @@ def _dismiss(warden: Any, apps: Sequence[str]) -> None:
 
 
 def _warden(name: str, job: str, apps: Sequence[str]) -> Any:
-    """That of the driver before, if the run is resumed soon after a kill."""
-    for _ in range(TRIES):
+    """Start the actor, or reuse the previous driver's if the run is resumed soon after a kill."""
+    for _ in range(ATTEMPTS):
         actor: Any = (
             ray.remote(Warden)
             .options(
@@ -93,7 +92,7 @@ def _warden(name: str, job: str, apps: Sequence[str]) -> Any:
         try:
             ray.get(actor.take.remote(job, list(apps)))
             return actor
-        except RayActorError as error:  # it was leaving
+        except RayActorError as error:  # it was exiting
             reason = error
     raise RunFailed(f"{name} did not start: {reason}")
 
@@ -107,7 +106,7 @@ def _remove(apps: Collection[str]) -> None:
     for app in (app for app in apps if app in left):
         try:
             serve.delete(app)
-        except Exception as error:  # the other apps should go all the same
+        except Exception as error:  # remove the other apps anyway
             logger.warning("%s was not removed: %s", app, error)
     if not serve.status().applications:
         serve.shutdown()

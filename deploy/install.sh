@@ -1,5 +1,5 @@
 #!/bin/sh
-# Make .venv with everything for this machine: picks Python, and vLLM's CPU or CUDA build, by looking.
+# Create .venv for this machine: detects Python and chooses vLLM's CPU or CUDA build.
 # Set PYTHON to choose the interpreter, EXTRAS to choose the extras (default: demo,dev plus cpu or cuda).
 set -eu
 cd "$(dirname "$0")/.."
@@ -28,15 +28,15 @@ case "$(uname -s) $(uname -m)" in
     fi
     ;;
 *)
-    say "$(uname -s) on $(uname -m): vLLM has no build for it here. What works: the openai engine (any"
-    say "OpenAI-compatible server), IFD scoring, the fake engine. What does not: the vllm engine, so not make demo."
+    say "$(uname -s) on $(uname -m): vLLM has no build for this platform. Available: the openai engine (any"
+    say "OpenAI-compatible server), IFD scoring, the fake engine. Not available: the vllm engine and make demo."
     ;;
 esac
 extras=${EXTRAS:-demo,dev${engine:+,$engine}}
 
 [ -x .venv/bin/python ] || "$python" -m venv .venv
 say "$(.venv/bin/python --version) in .venv; installing staragents[$extras]"
-# pip reads the user's own index and wheelhouse settings, uv does not: hand them over.
+# pip reads the user's index and wheelhouse settings, but uv does not: pass them on.
 .venv/bin/python -m pip install --quiet --disable-pip-version-check uv
 from_pip() { .venv/bin/python -m pip config get "global.$1" 2>/dev/null || true; }
 UV_FIND_LINKS=${UV_FIND_LINKS:-${PIP_FIND_LINKS:-$(from_pip find-links)}}
@@ -51,9 +51,9 @@ install() {
 if [ "$engine" = cuda ]; then
     install
 elif [ -n "${UV_FIND_LINKS:-}" ] && install 2>/dev/null; then
-    say "torch for the CPU came from the configured wheelhouse"
+    say "installed torch for the CPU from the configured wheelhouse"
 else
-    say "taking torch for the CPU from PyTorch's own index"
+    say "installing torch for the CPU from PyTorch's own index"
     install --torch-backend=cpu
 fi
 say "done"

@@ -1,9 +1,9 @@
-"""Joins the Ray at RAY_ADDRESS with a second node on this machine, until it is stopped or its raylet dies.
+"""Add a second node on this machine to the Ray at RAY_ADDRESS, until it is stopped or its raylet dies.
 
     python deploy/second_node.py '{"scorers": 4}' FOLDER
 
-`ray start` gives a second node an address that others on the network reach, and opens its ports on all
-interfaces (ray 2.60). Here everything is on loopback.
+`ray start` gives a second node an address that is reachable from the network, and opens its ports on all
+interfaces (ray 2.60). This script uses only loopback.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 #!/bin/bash
-# A run on Slurm: one Ray over all nodes of the job, gone with it. From a checkout on shared storage, after make:
+# A run on Slurm: one Ray cluster on all nodes of the job, which ends with it. From a checkout on shared storage,
+# after make:
 #
 #   sbatch deploy/slurm.sh configs/node8.yaml seeds.path=seeds.jsonl output.dir=runs/node8
 #
-# Five minutes before the time limit the run is told to save; Slurm then queues the job again, and it goes on.
+# Five minutes before the time limit, the run is told to save. Slurm then requeues the job, which resumes.
 #SBATCH --job-name=staragents
 #SBATCH --nodes=1
 #SBATCH --exclusive
@@ -22,7 +23,7 @@ head=${hosts%%$'\n'*}
 port=$((20000 + SLURM_JOB_ID % 10000))
 export RAY_ADDRESS="$head:$port"
 export RAY_process_group_cleanup_enabled=1
-# Other users of a node must not get in: without the token of this user nobody can join or submit.
+# Keep other users of a node out: joining and submitting need this user's token.
 ray get-auth-token --generate >/dev/null
 export RAY_AUTH_MODE=token
 
@@ -42,7 +43,7 @@ trap 'stopped=1; kill -TERM "$run"' TERM
 code=0
 wait "$run" || code=$?
 while kill -0 "$run" 2>/dev/null; do
-    # The signal ended the wait and not the run, which is saving.
+    # The signal ended `wait`, not the run, which is still saving.
     code=0
     wait "$run" || code=$?
 done

@@ -1,6 +1,6 @@
-"""The domain of staragents: agents, scores, verdicts, evolution, memory, files. Pure Python.
+"""The domain of staragents: agents, scores, verdicts, evolution, memory, files.
 
-Nothing in here imports ray or vllm (a test enforces it), and torch only in `staragents.scoring`.
+Nothing here imports ray or vllm (a test enforces this), and only `staragents.scoring` imports torch.
 `actors` may import this package; `cluster` may import both.
 """
 
@@ -11,7 +11,7 @@ __all__ = ["optimise", "score"]
 
 
 def __getattr__(name: str) -> Any:
-    # For users, who should not need to know our layers; nothing in them uses it.
+    # The public API, so that users need not know the layers. Internal code does not use it.
     if name in __all__:
         from importlib import import_module
 

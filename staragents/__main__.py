@@ -1,4 +1,4 @@
-"""`staragents`, and `python -m staragents`: the command line, once it is sure that it is ours."""
+"""`staragents` and `python -m staragents`: checks the installed packages, then starts the command line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def main() -> None:
         for problem in error.problems:
             print(f"error: {problem}", file=sys.stderr)
         sys.exit(error.exit_code)
-    # By name, as this package imports neither of the others.
+    # By name, as this package must not import `actors` or `cluster`.
     import_module("cluster.job").main()
 
 

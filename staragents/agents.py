@@ -1,4 +1,4 @@
-"""Agents: names for (model, role, prompt, sampling), and the requests they make of an engine."""
+"""Agents: named combinations of model, role, prompt and sampling, and their generation requests."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from staragents.untrusted_text import as_part, as_turn
 from staragents.user_files import read_bytes
 
 KEEP = "keep"
-"""The prompt of an instruction agent that leaves instructions as they are and needs no model."""
+"""The prompt of an instruction agent that leaves instructions unchanged and needs no model."""
 
 
 @dataclass(frozen=True, slots=True)
 class InstructionAgent:
-    """A^I of the paper's eq. 2: rewrites the last user turn of a seed, or writes one more."""
+    """A^I of the paper's eq. 2: rewrites the last user turn of a seed or adds a new one."""
 
     name: str
     model: str
@@ -31,36 +31,36 @@ class InstructionAgent:
 
     @property
     def keeps(self) -> bool:
-        """It leaves every instruction as it is, so there is nothing to ask an engine."""
+        """Whether it leaves every instruction unchanged and makes no request."""
         return self.template is None
 
     @property
     def continues(self) -> bool:
-        """Its instructions come after the seed's last turn, and replace none."""
+        """Whether its instructions follow the seed's last turn instead of replacing one."""
         return self.template is not None and self.template.continues
 
     def context(self, seed: Seed) -> Conversation:
-        """The turns that come before its instruction."""
+        """The turns before its instruction."""
         return seed.messages if self.continues else seed.context
 
     def rewrite_request(
         self, seed: Seed, candidate_id: str, run_seed: int, deadline_s: float
     ) -> GenerationRequest:
-        """Ask for a new instruction; the turns before it are shown as text."""
+        """The request for a new instruction; the prompt shows earlier turns as text."""
         if self.template is None:
-            raise ValueError(f"{self.name} keeps instructions: there is no rewrite to ask for")
+            raise ValueError(f"{self.name} keeps instructions: expected no rewrite request")
         prompt = _rendered(self.template, seed.instruction, self.context(seed), self.chat)
         stage = _Stage("rewrite", candidate_id, run_seed, deadline_s)
         return _request(prompt, prompt.turns, self.chat, self.sampling, stage)
 
     def clean(self, text: str) -> str:
-        """The instruction without what small models wrap round it: a label, quotes, a fence."""
+        """The instruction without wrapping that small models add: a label, quotes, a fence."""
         return clean_instruction(text)
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseAgent:
-    """A^R of the paper's eq. 2, given the *new* instruction: an answer to the old one would not fit it."""
+    """A^R of the paper's eq. 2: answers the *new* instruction, as the old response would not fit it."""
 
     name: str
     model: str
@@ -71,13 +71,13 @@ class ResponseAgent:
     def answer_request(
         self, context: Conversation, instruction: str, candidate_id: str, run_seed: int, deadline_s: float
     ) -> GenerationRequest:
-        """Ask for the answer to an instruction that follows `context`: system prompt and earlier turns."""
+        """The request for an answer to an instruction after `context`: system prompt and earlier turns."""
         prompt = _rendered(self.template, instruction, context, self.chat)
         stage = _Stage("answer", candidate_id, run_seed, deadline_s)
         return _request(prompt, _continued(prompt.turns, context), self.chat, self.sampling, stage)
 
     def clean(self, text: str) -> str:
-        """The answer without surrounding white space; labels, quotes and fences may be what was asked for."""
+        """The answer without surrounding white space. Labels, quotes and fences may be part of the answer."""
         return text.strip()
 
 
@@ -95,14 +95,14 @@ class AgentPair:
 
 @dataclass(frozen=True, slots=True)
 class Agents:
-    """All agents of a run by name; the same name may stand in both roles."""
+    """All agents of a run by name. Both roles may use the same name."""
 
     instruction: dict[str, InstructionAgent]
     response: dict[str, ResponseAgent]
 
 
 def agents_from_config(config: Config) -> Agents:
-    """Every agent with its template read and checked. Raises BadInput with all bad templates at once."""
+    """All agents, with their templates read and checked. Raises BadInput with all invalid templates."""
     problems: list[str] = []
     instruction: dict[str, InstructionAgent] = {}
     response: dict[str, ResponseAgent] = {}
@@ -122,7 +122,7 @@ def agents_from_config(config: Config) -> Agents:
 
 
 def prompt_hashes(config: Config) -> dict[str, str]:
-    """sha256 of every agent's template file by its dotted key: an edited prompt is another run."""
+    """sha256 of every agent's template file by dotted key: an edited prompt makes a different run."""
     hashes = {}
     for role, agents in (("instruction", config.agents.instruction), ("response", config.agents.response)):
         for name, agent in agents.items():
@@ -133,7 +133,7 @@ def prompt_hashes(config: Config) -> dict[str, str]:
 
 
 def pairs_from_config(config: Config) -> dict[str, AgentPair]:
-    """Every pair of the run by its name, in the config's order. Raises BadInput."""
+    """All agent pairs of the run by name, in the config's order. Raises BadInput."""
     agents = agents_from_config(config)
     pairs = {}
     for name in config.pairs:
@@ -143,8 +143,8 @@ def pairs_from_config(config: Config) -> dict[str, AgentPair]:
 
 
 def history_notes(config: Config) -> list[str]:
-    """A line for every prompt that shows nothing of what comes before the instruction. Response agents of
-    chat models need no place for it: they continue the conversation itself."""
+    """A line for every prompt that does not show the turns before the instruction. Response agents of chat
+    models don't need to: they receive the conversation as turns."""
     agents = agents_from_config(config)
     found = [("instruction", agent.name, agent.template) for agent in agents.instruction.values()]
     found += [("response", a.name, a.template) for a in agents.response.values() if not a.chat]
@@ -157,17 +157,17 @@ def history_notes(config: Config) -> list[str]:
 
 
 def candidate_id(seed: Seed, pair: str) -> str:
-    """The id of what this pair makes of this seed, the same in every retry and resumed run."""
+    """The id of this pair's candidate for this seed, stable across retries and resumed runs."""
     return stable_id(seed.seed_id, pair)
 
 
 def history_text(context: Conversation) -> str:
-    """Turns as text, for prompts that show them and for base models. No turn can pose as two."""
+    """Turns as text, for prompts that show them and for base models. No turn can imitate another."""
     return "\n".join(f"{turn.role.capitalize()}: {as_part(turn.content)}" for turn in context)
 
 
 def _rendered(template: PromptTemplate, instruction: str, context: Conversation, chat: bool) -> Prompt:
-    """An instruction is a turn of a chat, or a part of the one text that a base model continues."""
+    """The instruction is a turn for chat models and part of a single text for base models."""
     shown = as_turn(instruction) if chat else as_part(instruction)
     return template.render(instruction=shown, history=history_text(context))
 
@@ -189,7 +189,7 @@ _QUOTES = {'"': '"', "\u201c": "\u201d", "'": "'", "\u00ab": "\u00bb"}
 
 
 def clean_instruction(text: str) -> str:
-    """The text without an introduction or label before it and quotes or a fence all round it."""
+    """The text without a leading introduction or label and without enclosing quotes or fence."""
     text = _unfenced(text.strip())
     intro = _INTRO.match(text)
     text = text[intro.end() :] if intro else text
@@ -204,7 +204,8 @@ def _unfenced(text: str) -> str:
 
 
 def _unquoted(text: str, commented: bool) -> str:
-    """Quotes go if they enclose everything; after an introduction, also what comments on the quoted text."""
+    """Remove quotes that enclose everything; after an introduction, also remove a comment that follows
+    them."""
     closing = _QUOTES.get(text[:1])
     if closing is None:
         return text
@@ -238,7 +239,7 @@ def _template(
 
 @dataclass(frozen=True, slots=True)
 class _Stage:
-    """One piece of work: what a request's id and random seed are made of."""
+    """The source of a request's id and random seed."""
 
     name: str
     candidate_id: str
@@ -261,10 +262,10 @@ def _request(
 
 
 def _continued(turns: Conversation, context: Conversation) -> Conversation:
-    """The seed's conversation up to the instruction, with the prompt's own system text and example turns.
+    """The seed's conversation up to the instruction, merged with the prompt's system text and example turns.
 
-    System texts are joined, the seed's first: there may be only one. Examples come before the conversation,
-    so that the instruction still follows the turns that it continues.
+    System texts are joined, the seed's first, as only one is allowed. Examples come before the conversation,
+    so that the instruction still follows its own context.
     """
     context = tuple(Message(turn.role, as_turn(turn.content)) for turn in context)
     system = [turn.content for turn in (*context, *turns) if turn.role == "system"]

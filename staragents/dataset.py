@@ -1,4 +1,4 @@
-"""From candidate shards to the result: the dataset, what filters left out of it, and the quarantine."""
+"""Writes the results from candidate shards: the dataset, the rows that filters dropped, the quarantine."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ DATASET_SCHEMA = pa.schema(
 )
 
 FILTERED_SCHEMA = pa.schema([*DATASET_SCHEMA, ("filter", pa.string()), ("detail", pa.string())])
-"""A row that a filter dropped, with the filter's name and what it found."""
+"""A row that a filter dropped, with the filter's name and finding."""
 
 QUARANTINE_SCHEMA = pa.schema(
     [
@@ -54,10 +54,10 @@ QUARANTINE_SCHEMA = pa.schema(
 
 @dataclass(slots=True)
 class Written:
-    """What became of the seeds.
+    """Counts of dataset rows.
 
-    `rewritten` of the `rows` hold a candidate; `seed_instead` hold a seed whose candidate a filter dropped;
-    `filtered_out` seeds have no row, as filters dropped all there was. The counts of filters are by name.
+    Of the `rows`, `rewritten` contain a candidate and `seed_instead` a seed whose candidate a filter dropped.
+    `filtered_out` seeds have no row, as filters dropped every choice. Filter counts are by filter name.
     """
 
     rows: int = 0
@@ -69,16 +69,16 @@ class Written:
 
 
 def write_dataset(run: RunDirectory, config: Config) -> Written:
-    """Write both dataset files, one row a seed, `source` saying candidate or seed; and filtered.parquet.
+    """Write both dataset files, one row per seed with `source` candidate or seed, and filtered.parquet.
 
-    The same shards and filters give the same files. Raises BadInput if an evaluation set is gone.
+    The same shards and filters give the same files. Raises BadInput if an evaluation set is missing.
     """
     writer = _DatasetWriter(run, config)
     return writer.write()
 
 
 class _DatasetWriter:
-    """Three files in one pass, each named only when all are whole."""
+    """Writes three files in one pass. None gets its final name before all are complete."""
 
     def __init__(self, run: RunDirectory, config: Config) -> None:
         self._run = run
@@ -95,15 +95,15 @@ class _DatasetWriter:
             rows = stack.enter_context(pq.ParquetWriter(parquet, DATASET_SCHEMA, compression="zstd"))
             lines = stack.enter_context(jsonl.open("w", encoding="utf-8", newline="\n"))
             dropped = stack.enter_context(pq.ParquetWriter(filtered, FILTERED_SCHEMA, compression="zstd"))
-            for group in _groups(self._looked_at()):
+            for group in _groups(self._filtered_rows()):
                 kept = [row for row in group if row["filter"] is None]
                 rows.write_table(pa.Table.from_pylist(kept, schema=DATASET_SCHEMA))
                 lines.writelines(
                     json.dumps({name: row[name] for name in DATASET_SCHEMA.names}, ensure_ascii=False) + "\n"
                     for row in kept
                 )
-                away = [row for row in group if row["filter"] is not None]
-                dropped.write_table(pa.Table.from_pylist(away, schema=FILTERED_SCHEMA))
+                dropped_rows = [row for row in group if row["filter"] is not None]
+                dropped.write_table(pa.Table.from_pylist(dropped_rows, schema=FILTERED_SCHEMA))
                 self._written.rows += len(kept)
                 self._written.rewritten += sum(row["source"] == "candidate" for row in kept)
         self._written.filtered, self._written.flagged = (
@@ -112,25 +112,25 @@ class _DatasetWriter:
         )
         return self._written
 
-    def _looked_at(self) -> Iterator[dict[str, Any]]:
-        """The texts of each seed that the filters drop, then the first that they keep, if any."""
+    def _filtered_rows(self) -> Iterator[dict[str, Any]]:
+        """For each seed, the choices that the filters drop, then the first one that they keep, if any."""
         for candidates in self._run.seeds():
             choices = _choices(candidates, self._fallback)
-            for place, (candidate, source) in enumerate(choices):
+            for index, (candidate, source) in enumerate(choices):
                 row = _row(candidate, source)
                 finding = self._filters.look(
                     candidate.messages if source == "candidate" else candidate.seed_messages
                 )
                 yield {**row, "flags": finding.flags, "filter": finding.dropped_by, "detail": finding.detail}
                 if finding.dropped_by is None:
-                    self._written.seed_instead += place
+                    self._written.seed_instead += index
                     break
             else:
                 self._written.filtered_out += bool(choices)
 
 
 def _choices(candidates: list[Candidate], fallback: Fallback) -> list[tuple[Candidate, str]]:
-    """What may stand for a seed in the dataset, the best first: the chosen candidate, then the seed."""
+    """The possible dataset rows for a seed, best first: the chosen candidate, then the seed."""
     chosen = [(candidate, "candidate") for candidate in candidates if candidate.selected]
     return chosen[:1] + [(candidates[0], "seed")] * (fallback is Fallback.seed)
 
@@ -151,9 +151,9 @@ def _row(candidate: Candidate, source: str) -> dict[str, Any]:
 
 
 def write_quarantine(run: RunDirectory, seeds: SeedFile) -> int:
-    """Write every bad seed row and every candidate that failed or was rejected. Returns the number of rows.
+    """Write every bad seed row and every failed or rejected candidate. Returns the number of rows.
 
-    Nothing of it is kept in memory or in the state: bad rows are found again by reading the seeds.
+    Bad rows are found by reading the seeds again, so neither memory nor the state keeps them.
     """
     count = 0
 

@@ -1,4 +1,4 @@
-"""README.md of a run directory: a dataset card as the Hugging Face hub reads it."""
+"""README.md of a run directory: a dataset card for the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ FILTERS = {
     "secrets": "secrets",
     "blocked": "blocked",
 }
-"""What the funnel calls a filter, and its setting."""
+"""A filter's name in the funnel, and its setting."""
 BUNDLED_LICENCES = {"bundled:self-instruct": "Apache-2.0"}
 
 
 @dataclass(slots=True)
 class ModelUse:
-    """One row of the card's table of models."""
+    """A row of the card's model table."""
 
     name: str
     kind: str
@@ -66,7 +66,7 @@ class ModelUse:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What lies beside the card: the hub's `configs`, and what they hold in words."""
+    """The data files of the card: the hub's `configs` and a description of their contents."""
 
     configs: list[dict[str, Any]]
     fields: str
@@ -75,21 +75,21 @@ class Contents:
 
 
 FIELDS = (
-    "`dataset.parquet` and `dataset.jsonl` hold one row a seed: `messages` (the conversation), `source` "
+    "`dataset.parquet` and `dataset.jsonl` contain one row per seed: `messages` (the conversation), `source` "
     "(`candidate` or `seed`), `pair`, `reward`, `judge_win`, `target_ifd`, `larger_ifd`, the ids, `flags` "
-    "(what filters found). `filtered.parquet` holds what filters left out.\n"
-    "`candidates/` holds every candidate, winner or loser, with its scores and the probability with which "
-    "its pair was drawn. `quarantine.parquet` holds what failed or was rejected."
+    "(findings of filters). `filtered.parquet` contains the rows that filters dropped.\n"
+    "`candidates/` contains every candidate with its scores and its propensity, the probability that its "
+    "pair was drawn. `quarantine.parquet` contains bad rows and candidates that failed or were rejected."
 )
 
 
 def write_card(run: SavedRun | str | Path) -> Path:
-    """Write README.md from what lies in the run directory; returns its path.
+    """Write README.md from the files of the run directory; returns its path.
 
-    Raises BadInput if the folder is not a run directory that came as far as its summary.
+    Raises BadInput if the folder is not a run directory with a summary.
     """
     run = SavedRun.of(run)
-    # Or the hub would take every Parquet file in the folder for one dataset.
+    # Otherwise the hub would read all Parquet files in the folder as one dataset.
     configs = [
         {"config_name": "default", "data_files": "dataset.parquet"},
         {"config_name": "candidates", "data_files": "candidates/*.parquet"},
@@ -100,8 +100,8 @@ def write_card(run: SavedRun | str | Path) -> Path:
 
 
 def card_text(run: SavedRun, contents: Contents) -> str:
-    """A card for `contents`. Whatever stands in config, seeds and models only shows as text."""
-    # Autoescape is the net below `md`; only what we wrote ourselves is put in as it is.
+    """A card for `contents`. Text from the config, seeds and models is escaped."""
+    # Autoescape is the fallback for `md`; only our own text is inserted unescaped.
     environment = Environment(
         loader=PackageLoader("staragents", "report"),
         autoescape=True,
@@ -121,7 +121,7 @@ def card_text(run: SavedRun, contents: Contents) -> str:
         summary=run.summary,
         funnel=funnel,
         seeds=run.config.seeds.path,
-        seeds_licence=BUNDLED_LICENCES.get(run.config.seeds.path, "as its owner says"),
+        seeds_licence=BUNDLED_LICENCES.get(run.config.seeds.path, "see its source"),
         header=Markup(_header(run, contents)),
         steps=[(name, funnel[key]) for key, name in STEPS.items()],
         filters=list(_filters(run)),
@@ -132,7 +132,7 @@ def card_text(run: SavedRun, contents: Contents) -> str:
 
 
 def _filters(run: SavedRun) -> Iterator[tuple[str, str, int]]:
-    """Name, action and count of every filter that was on."""
+    """Name, action and count of every enabled filter."""
     funnel, settings = run.summary["funnel"], run.config.filters
     for name, setting in FILTERS.items():
         action = getattr(settings, setting)
@@ -147,15 +147,15 @@ def _filters(run: SavedRun) -> Iterator[tuple[str, str, int]]:
 
 
 def markdown(text: object) -> Markup:
-    """Any text as one line of Markdown that only shows it: no tag, link, image or new table cell."""
+    """Any text as one escaped line of Markdown: it cannot form a tag, link, image or table cell."""
     line = one_line(str(text))
     escaped = re.sub(r"([\\`*_{}\[\]()#!|~@$])", r"\\\1", html.escape(line, quote=False))
-    # Bare addresses become links too.
+    # Bare addresses would become links.
     return Markup(re.sub(r"(?i)(www)\.", r"\1\\.", escaped.replace("://", "\\://")))
 
 
 def models_of(config: Config) -> Iterator[ModelUse]:
-    """Each model of the run once for each kind of engine, with what it was used as."""
+    """Each model of the run once per kind of engine, with its roles."""
     uses: dict[tuple[str, str], ModelUse] = {}
 
     def add(name: str, kind: str, role: str) -> None:
@@ -189,9 +189,9 @@ def _kind(model: str, library: str) -> str:
 def _header(run: SavedRun, contents: Contents) -> str:
     header: dict[str, Any] = {
         "pretty_name": one_line(run.title),
-        # ISO 639-2 for undetermined: nothing here looks at the language of the seeds.
+        # ISO 639-2 for undetermined, as the language of the seeds is not detected.
         "language": ["und"],
-        # On one line, as a line `---` would end the header for whoever reads it without YAML.
+        # On one line, as a line `---` would end the header for readers that don't parse YAML.
         "license": one_line(run.config.output.licence),
         "task_categories": ["text-generation"],
         "size_categories": [next((name for limit, name in SIZES if contents.rows < limit), LARGEST)],
@@ -203,6 +203,6 @@ def _header(run: SavedRun, contents: Contents) -> str:
 
 
 def _fence(text: str) -> str:
-    """Longer than any run of backticks inside, so that nothing in there can end the block."""
+    """A fence longer than any run of backticks in the text, so that the text cannot end the block."""
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     return "`" * max(3, longest + 1)

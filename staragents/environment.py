@@ -12,23 +12,23 @@ SECRET_WORDS = {
     "passphrase", "passwd", "password", "pass", "pat", "pw", "pwd", "secret", "secretkey", "secrets", "sig",
     "signature", "token",
 }  # fmt: skip
-# `RAY_AUTH_TOKEN_PATH` says where a secret lies, `api_key_env` what its variable is called.
+# `RAY_AUTH_TOKEN_PATH` is the location of a secret, `api_key_env` the name of its variable.
 WORDS_ABOUT_SECRETS = {"dir", "env", "file", "id", "mode", "name", "path", "type"}
-# Shorter values are words like "none" and "EMPTY", which servers without keys are given.
+# Shorter values are placeholders like "none" and "EMPTY" for servers without keys.
 SHORTEST_SECRET = 6
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _read_by_name: set[str] = set()
 
 
 def cache_dir() -> Path:
-    """`STARAGENTS_CACHE`: where converted models are kept. Default: the user's cache folder."""
+    """`STARAGENTS_CACHE`: the folder for converted models. Default: the user's cache folder."""
     if path := os.environ.get("STARAGENTS_CACHE"):
         return Path(path).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "staragents"
 
 
 def ray_address() -> str | None:
-    """`RAY_ADDRESS`: the cluster to join. Unset or local: a Ray that lives as long as the command."""
+    """`RAY_ADDRESS`: the cluster to join. Unset or local: start a Ray instance that ends with the command."""
     address = os.environ.get("RAY_ADDRESS", "").strip()
     return None if address in ("", "local") else address
 
@@ -39,33 +39,33 @@ def debug() -> bool:
 
 
 def set_debug() -> None:
-    """As if `STARAGENTS_DEBUG` were 1."""
+    """Set `STARAGENTS_DEBUG` to 1."""
     os.environ["STARAGENTS_DEBUG"] = "1"
 
 
 def secret(name: str) -> str | None:
-    """An API key by the name a config gives in a field `*_env`. What was read here is never shown
-    (`staragents.redaction`), whatever its variable is called."""
+    """The API key in the variable that a config field `*_env` names. Values read here are always redacted
+    (`staragents.redaction`), whatever the variable's name."""
     if os.environ.get(name):
         _read_by_name.add(name)
     return os.environ.get(name) or None
 
 
 def hub_token() -> str | None:
-    """`HF_TOKEN`: a token of the Hugging Face hub that may write."""
+    """`HF_TOKEN`: a Hugging Face hub token with write access."""
     return secret("HF_TOKEN")
 
 
 @functools.lru_cache(maxsize=4096)
 def names_secret(name: str) -> bool:
-    """Whether a variable, a parameter of a URL or a key of a mapping of this name holds a secret."""
+    """Whether the name of a variable, URL parameter or mapping key indicates a secret."""
     words = [word.lower() for word in _WORD.findall(name)]
     return bool(words) and words[-1] not in WORDS_ABOUT_SECRETS and not SECRET_WORDS.isdisjoint(words)
 
 
 def secret_values() -> dict[str, str]:
-    """Every secret that this process knows, and where it is from: variables that were read as secrets or
-    whose names say that they are, and Ray's token."""
+    """Every secret known to this process and its source: variables read through `secret`, variables whose
+    names indicate a secret, and Ray's token."""
     found: dict[str, str] = {}
     for name, value in os.environ.items():
         # PWD is the working directory.
@@ -77,7 +77,7 @@ def secret_values() -> dict[str, str]:
 
 
 def ray_token_path() -> Path:
-    """`RAY_AUTH_TOKEN_PATH`: where Ray looks for the token of a cluster. Default: `~/.ray/auth_token`."""
+    """`RAY_AUTH_TOKEN_PATH`: the file with the cluster's Ray token. Default: `~/.ray/auth_token`."""
     return Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or os.path.expanduser("~/.ray/auth_token"))
 
 

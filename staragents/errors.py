@@ -1,4 +1,4 @@
-"""The errors a user sees. Their two children carry the exit code of the command line."""
+"""The errors shown to users, with the exit codes of the command line."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from staragents.redaction import redacted
 
 INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it; the other codes are those of the classes below."""
+"""Exit code after Ctrl-C, by shell convention. The classes below define the other codes."""
 
 
 class StarAgentsError(Exception):
-    """Something went wrong that we can explain in one line. Exit code 1.
+    """A failure that one line explains. Exit code 1.
 
-    Servers, libraries and users' input speak in these lines, so secrets are taken out as they are made:
-    wherever the error is shown or stored, it holds none.
+    Messages quote servers, libraries and user input, so they are redacted on construction: an error contains
+    no secret wherever it is shown or stored.
     """
 
     exit_code = 1
@@ -24,9 +24,9 @@ class StarAgentsError(Exception):
 
 
 class BadInput(StarAgentsError):
-    """Config, seeds, models or the output folder are not usable: nothing was written. Exit code 2.
+    """The config, seeds, models or output folder are unusable; nothing was written. Exit code 2.
 
-    Every problem found is one line that names the dotted config key or `file:row:field`.
+    Each problem is one line that names the dotted config key or `file:row:field`.
     """
 
     exit_code = 2
@@ -40,20 +40,20 @@ class BadInput(StarAgentsError):
 
 
 class RunFailed(StarAgentsError):
-    """The run could not go on; what was finished is saved and the same command resumes it. Exit code 1."""
+    """The run had to stop. Finished work is saved; run the same command to resume. Exit code 1."""
 
 
 class EngineError(StarAgentsError):
-    """One generation failed; another try may succeed if `retryable`."""
+    """A generation failed. A retry may succeed if `retryable`."""
 
     retryable = True
 
 
 class PromptTooLong(EngineError):
-    """The prompt leaves no room for an answer in the model's context; trying again can't help."""
+    """The prompt leaves no room for an answer in the model's context. A retry can't succeed."""
 
     retryable = False
 
 
 class EngineDead(StarAgentsError):
-    """The engine can't serve any more; its actor must leave and be replaced (ray#60145)."""
+    """The engine can't serve requests any more; its actor must exit and be replaced (ray#60145)."""

@@ -1,4 +1,4 @@
-"""A text as tokenizers and readers take it: without invisible characters, look-alikes folded into ASCII."""
+"""Normalises text for marker detection: removes invisible characters and folds look-alikes to ASCII."""
 
 # ruff: noqa: RUF001 (look-alikes are the subject)
 from __future__ import annotations
@@ -8,7 +8,7 @@ import unicodedata
 from bisect import bisect_left
 from itertools import accumulate
 
-# Compatibility forms (fullwidth, mathematical, circled ...) are folded by NFKD; these only look alike.
+# NFKD folds compatibility forms (fullwidth, mathematical, circled ...); these only look alike.
 _LOOK_ALIKES = (
     ("<", "‹〈⟨❮˂ᐸ"),
     (">", "›〉⟩❯˃ᐳ"),
@@ -29,14 +29,14 @@ _LOOK_ALIKES = (
 )  # fmt: skip
 _ASCII_OF = {ord(other): letter for letter, others in _LOOK_ALIKES for other in others}
 _LINE_BREAKS = "\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
-# Letters and a symbol by category, although nothing is drawn for them.
+# Letters and a symbol by Unicode category, but rendered as blanks.
 _BLANK = "\u115f\u1160\u3164\uffa0\u2800"
 _IGNORED = ("Mn", "Me", "Cf", "Cc")
 _PLAIN = re.compile(r"[\n\t -~]*")
 
 
 class _Folds(dict[int, str]):
-    """What a character is folded into, worked out when it is first met."""
+    """Cache of folded characters, filled on first use."""
 
     def __missing__(self, code: int) -> str:
         self[code] = folded = _folded(chr(code))
@@ -62,15 +62,15 @@ _FOLDS = _Folds()
 
 
 def folded(text: str) -> str:
-    """The text to look for markers in. Each character is folded by itself, so that what stands in the result
-    stands at one place of the text: white space becomes a space or a line break, what is invisible or only
-    marks another character goes, look-alikes become ASCII. Case stays.
+    """The text in which to search for markers. Each character is folded separately, so that every position in
+    the result corresponds to one in the text: white space becomes a space or a line break, invisible and
+    combining characters are removed, look-alikes become ASCII. Case is preserved.
     """
     return text if _PLAIN.fullmatch(text) else text.translate(_FOLDS)
 
 
-def places(text: str, ends: list[int]) -> list[int]:
-    """Where in the text the first `end` characters of `folded(text)` end, for every one of `ends`."""
+def original_indices(text: str, ends: list[int]) -> list[int]:
+    """Map each end index in `folded(text)` to the corresponding end index in `text`."""
     if _PLAIN.fullmatch(text):
         return ends
     lengths = [0, *accumulate(len(_FOLDS[ord(character)]) for character in text)]

@@ -1,4 +1,4 @@
-"""Whether a folder can be written to, before hours of work are to go there."""
+"""Checks whether a folder is writable, before hours of work depend on it."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import tempfile
 from pathlib import Path
 
 ROOM_FOR_NAMES = 200
-"""Bytes that names below an output folder may take."""
+"""Bytes of path length reserved for names below an output folder."""
 
 
 def folder_problem(folder: str | Path) -> str | None:
-    """What keeps files from being written to a folder, which may be missing; None if nothing does. Makes
-    nothing that stays."""
+    """Why files can't be written to a folder, which need not exist; None if they can. Leaves nothing on
+    disk."""
     if "\0" in str(folder):
         return f"expected a folder, got a name with a null byte: {str(folder)!r}"
     there = existing(folder)
     for path in (Path(folder), *Path(folder).parents):
         if os.path.islink(path) and not os.path.exists(path):
-            return f"expected a folder, got {folder}, where {path} is a symbolic link that leads nowhere"
+            return f"expected a folder, got {folder}, where {path} is a broken symbolic link"
     if not there.is_dir():
         return f"expected a folder, got {folder}, where {there} is a file"
     try:
@@ -28,7 +28,7 @@ def folder_problem(folder: str | Path) -> str | None:
             return f"expected a writable folder with names of at most {longest} bytes, got a longer one"
         if len(os.fsencode(Path(folder).absolute())) > whole:
             return f"expected a writable folder with a path of at most {whole} bytes, got a longer one"
-        # Permissions don't tell of a file system that is full or mounted for reading only: try it.
+        # Permissions don't show that a file system is full or read-only: try to write.
         with tempfile.TemporaryFile(dir=there):
             return None
     except OSError as error:
@@ -36,7 +36,7 @@ def folder_problem(folder: str | Path) -> str | None:
 
 
 def existing(path: str | Path) -> Path:
-    """The path itself, or the nearest folder above it that is there. Never raises, unlike Path.exists."""
+    """The path itself or its nearest existing parent. Never raises, unlike Path.exists."""
     found = Path(path).absolute()
     while not os.path.exists(found):
         found = found.parent

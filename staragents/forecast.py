@@ -1,4 +1,4 @@
-"""How many tokens, how much time and money a run will take, from what an earlier run or a preview took."""
+"""Estimates a run's tokens, time and cost from the rates of an earlier run or a preview."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from staragents.run_directory.run_directory import RunDirectory
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """What an earlier run measured: tokens of a candidate, judging included, and candidates a second.
-    `by_model` has the tokens in and out of a candidate by model; earlier versions of us don't say."""
+    """Rates of an earlier run: tokens per candidate, judging included, and candidates per second. `by_model`
+    has the prompt and generated tokens per candidate by model; summaries of older versions lack it."""
 
     run: str
     candidates: int
@@ -27,18 +27,18 @@ class Rates:
 
     @classmethod
     def of(cls, path: Path) -> Rates:
-        """Raises BadInput if the folder is no run that ended or was stopped with something done."""
+        """Raises BadInput unless the folder is a finished or stopped run with at least one candidate."""
         summary = RunDirectory(path).summary()
         if summary is None:
             raise BadInput(f"--like: expected the directory of a run that ended or was stopped, got {path}")
         rates = cls.measured(str(path), summary)
         if rates is None:
-            raise BadInput(f"--like: {path} has no finished candidate to measure by")
+            raise BadInput(f"--like: {path} has no finished candidate to measure")
         return rates
 
     @classmethod
     def measured(cls, run: str, summary: dict[str, Any]) -> Rates | None:
-        """By a summary; `run` is what to call it. None if there is no finished candidate in it."""
+        """The rates in a summary; `run` is its label. None if it contains no finished candidate."""
         drawn, cost = summary["funnel"]["drawn"], summary["cost"]
         if not drawn or not cost["wall_seconds"]:
             return None
@@ -58,38 +58,38 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Of a whole run. What only a measurement can tell is None without one."""
+    """The estimate for a whole run. Values that need a measured rate are None without one."""
 
     seeds: int
     candidates: int
     most_tokens_out: int
-    """If every rewrite and answer were as long as it may be; the judge's are not in it."""
+    """Generated tokens if every rewrite and answer reached its maximum length; without the judge's."""
     tokens_in: int | None = None
     tokens_out: int | None = None
     seconds: float | None = None
     gpu_hours: float | None = None
     money: Bill | None = None
-    """None without prices, too, and if a model has another name in the earlier run."""
+    """Also None without prices, or if a model is missing from the earlier run."""
     currency: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
     def lines(self, rates: Rates | None) -> list[str]:
-        """In words, a line each."""
+        """The forecast as lines of text."""
         found = [f"{self.seeds:,} seeds make {self.candidates:,} candidates"]
         if rates is None or self.seconds is None:
-            found.append(f"tokens: at most {self.most_tokens_out:,} out, and the judge's")
-            found.append("time: not known without a measured rate; give --like RUN")
+            found.append(f"tokens: at most {self.most_tokens_out:,} out, plus the judge's")
+            found.append("time: unknown without a measured rate; give --like RUN")
             return found
         seconds = round(self.seconds)
         found.append(
             f"tokens: about {self.tokens_in:,} in and {self.tokens_out:,} out "
-            f"({rates.tokens_in:.0f} and {rates.tokens_out:.0f} a candidate in {rates.run})"
+            f"({rates.tokens_in:.0f} and {rates.tokens_out:.0f} per candidate in {rates.run})"
         )
         found.append(
             f"time: about {seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d} at "
-            f"{rates.candidates_per_second:.2f} candidates/s, as {rates.run} had with its pools; "
+            f"{rates.candidates_per_second:.2f} candidates/s, the rate of {rates.run} with its pools; "
             f"{self.gpu_hours:.2f} GPU-hours"
         )
         if self.money is not None:
@@ -99,7 +99,7 @@ class Forecast:
 
 
 def forecast(config: Config, seeds: int, gpus: float, rates: Rates | None) -> Forecast:
-    """`gpus`: those the run will hold. Time is the earlier run's rate, whatever pools it had."""
+    """`gpus` is the number of GPUs of the run. Time assumes the earlier run's rate, whatever its pools."""
     others = len(config.pairs) - len(config.agents.base_pairs)
     candidates = seeds * (len(config.agents.base_pairs) + min(config.evolution.draws, others))
     agents = config.agents

@@ -1,4 +1,4 @@
-"""The one interface between agents and whatever writes text for them."""
+"""The interface between agents and generation engines."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any, Literal, Protocol
 from staragents.messages import Conversation
 from staragents.storable import storable
 
-# Above 0 by no more than rounding; below it, what a float holds.
+# Rounding may exceed 0 slightly; the lower bound is that of a float.
 _LOGPROBS = (-1e308, 0.01)
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How an agent samples. `max_tokens` counts new tokens; temperature 0 is greedy."""
+    """Sampling parameters. `max_tokens` counts new tokens; temperature 0 is greedy."""
 
     temperature: float = 0.7
     top_p: float = 0.95
@@ -39,9 +39,9 @@ class GenerationRequest:
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprobs:
-    """A generated token's text and the most likely alternatives there, log-probabilities in nats.
+    """A generated token's text and the most likely tokens at its position, log-probabilities in nats.
 
-    An alternative whose number is no log-probability (NaN, above 0, a string) is left out, whoever gave it.
+    Drops alternatives with an invalid log-probability (NaN, above 0, a string), whatever the server.
     """
 
     text: str
@@ -55,9 +55,9 @@ class TokenLogprobs:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """What an engine answered. `seconds` is the time the engine held the request.
+    """An engine's output. `seconds` is the time the request spent in the engine.
 
-    `text` is storable, whatever the engine wrote.
+    `text` is made storable on construction.
     """
 
     text: str
@@ -72,22 +72,23 @@ class Generation:
 
 
 class Engine(Protocol):
-    """Writes text for every agent that names its model. In `actors`: vllm, openai, recorded, fake."""
+    """Generates text for all agents that name its model. Implemented in `actors`: vllm, openai, recorded,
+    fake."""
 
     kind: str
 
     async def start(self) -> None:
-        """Load the model and generate one token: a wedged engine must not look healthy (vllm#53157)."""
+        """Load the model and generate one token, as a hung engine must not look healthy (vllm#53157)."""
 
     async def generate(self, request: GenerationRequest) -> Generation:
-        """Raises EngineError for this request, EngineDead when no request can succeed any more."""
+        """Raises EngineError if this request fails, EngineDead if no request can succeed any more."""
         ...
 
     async def check(self) -> None:
-        """Raises EngineDead if the engine can't serve."""
+        """Raises EngineDead if the engine can't serve requests."""
 
     async def stop(self) -> None:
-        """Free what the engine holds, its child processes included."""
+        """Free the engine's resources, including child processes."""
 
 
 def _is_logprob(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Generations that were made before, by everything that decides them, in a file that survives a kill."""
+"""A persistent cache of generations, keyed by everything that determines them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from staragents.errors import BadInput
 from staragents.generation import Generation, GenerationRequest, TokenLogprobs
 
 _BUSY_S = 60.0
-_ASIDE = ("request_id", "deadline_s")
-"""What says which piece of work a request is and how long it may take, not what is asked."""
+_NOT_IN_KEY = ("request_id", "deadline_s")
+"""Request fields that do not affect the text."""
 
 
 class GenerationCache:
-    """The same question to the same model (prompt, sampling, random seed, schema) keeps its first answer.
+    """Caches the first answer to each request (model, prompt, sampling, random seed, schema).
 
-    An SQLite file that processes may share. Failures are not kept. Raises BadInput if the file can't be used.
+    An SQLite file that processes may share. Failures are not cached. Raises BadInput if the file can't be
+    used.
     """
 
     def __init__(self, path: str | Path, models: Mapping[str, ModelConfig]) -> None:
@@ -37,10 +38,10 @@ class GenerationCache:
                     "(key BLOB PRIMARY KEY, value TEXT NOT NULL, uses INTEGER NOT NULL) WITHOUT ROWID"
                 )
         except sqlite3.Error as error:
-            raise BadInput(f"{path}: can't be used as a cache of generations: {error}") from error
+            raise BadInput(f"{path}: can't be used as a generation cache: {error}") from error
 
     def get(self, model: str, request: GenerationRequest) -> Generation | None:
-        """The known answer, whose tokens and seconds are those of its making."""
+        """The cached answer, with the tokens and seconds of its original generation, or None."""
         key = self._key(model, request)
         with self._database:
             found = self._database.execute(
@@ -53,7 +54,7 @@ class GenerationCache:
         return Generation(**value, logprobs=logprobs)
 
     def put(self, model: str, request: GenerationRequest, generation: Generation) -> None:
-        """Remember an answer; the first one stays."""
+        """Store an answer unless there is one already."""
         with self._database:
             self._database.execute(
                 "INSERT OR IGNORE INTO generations VALUES (?, ?, 1)",
@@ -61,7 +62,7 @@ class GenerationCache:
             )
 
     def counts(self) -> tuple[int, int]:
-        """How many generations were made, and how often one was used, the making included."""
+        """The number of generations and the number of their uses, including the first."""
         made, uses = self._database.execute("SELECT count(*), sum(uses) FROM generations").fetchone()
         return made, uses or 0
 
@@ -69,13 +70,13 @@ class GenerationCache:
         self._database.close()
 
     def _key(self, model: str, request: GenerationRequest) -> bytes:
-        asked = {name: value for name, value in asdict(request).items() if name not in _ASIDE}
+        asked = {name: value for name, value in asdict(request).items() if name not in _NOT_IN_KEY}
         text = json.dumps([self._models[model], asked], sort_keys=True)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 def _identity(model: ModelConfig) -> dict[str, Any]:
-    """What of a model's settings decides its texts; pool sizes and speeds don't."""
+    """The model settings that determine its texts; pool sizes and speed do not."""
     return {
         "kind": model.kind.value,
         "model": model.model,

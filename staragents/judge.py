@@ -1,4 +1,4 @@
-"""The judge's text logic: what it is asked, how its words become a verdict. No engine in here."""
+"""Builds judge prompts and parses verdicts. Independent of engines."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ LABELS: tuple[Label, ...] = ("A", "B", "tie")
 _VALUE: dict[Label, float] = {"A": 1.0, "B": 0.0, "tie": 0.5}
 
 TOP_LOGPROBS = 20
-"""The most that OpenAI and a default vLLM give; the verdict's three labels are among them."""
+"""The maximum of OpenAI and of vLLM by default; includes the three verdict labels."""
 
 
 @dataclass(frozen=True, slots=True)
 class OrderVerdict:
-    """One order's outcome, in terms of the sample shown as A.
+    """The verdict for one order, in terms of the sample shown as A.
 
-    `a_wins` is P(A) + P(tie) / 2 over the verdict's tokens, or the label's 1, 0.5 or 0 without probabilities.
+    `a_wins` is P(A) + P(tie) / 2 over the verdict's tokens; without probabilities 1, 0.5 or 0 by label.
     """
 
     label: Label
@@ -43,10 +43,10 @@ class OrderVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Both orders' outcome, in terms of the candidate: 1 it is better, 0 worse, 0.5 a tie.
+    """The combined verdict, in terms of the candidate: 1 better, 0 worse, 0.5 a tie.
 
-    `win_first` is from the order that shows the candidate as A, and `reason` that order's words;
-    `win_second` and `agreement` are None if only one order was asked.
+    `win_first` and `reason` are from the order that shows the candidate as A. `win_second` and `agreement`
+    are None if only one order was judged.
     """
 
     win: float
@@ -57,11 +57,11 @@ class Verdict:
 
 
 TIE = Verdict(0.5, True, 0.5, 0.5, "both texts are the same")
-"""The verdict on identical texts, which costs no call."""
+"""The verdict on identical texts, without a judge call."""
 
 
 def is_identical(candidate: Conversation, baseline: Conversation) -> bool:
-    """The last exchange is the same but for white space: there is nothing to compare."""
+    """Whether the last exchanges differ at most in white space, so that there is nothing to compare."""
     return [turn.content.split() for turn in candidate[-2:]] == [
         turn.content.split() for turn in baseline[-2:]
     ]
@@ -77,10 +77,10 @@ def judge_requests(
     deadline_s: float,
     run_seed: int,
 ) -> list[GenerationRequest]:
-    """One request an order: candidate as A, then (unless `both_orders` is off) candidate as B.
+    """One request per order: candidate as A, then (unless `both_orders` is off) candidate as B.
 
-    Nothing but the position differs between the two, so that a position bias cancels. Another attempt has
-    another fence, as a greedy judge would only repeat itself on the same text.
+    The two differ only in position, so that position bias cancels. Each attempt has a new fence, as a greedy
+    judge would repeat its answer to the same text.
     """
     fence = _fence(candidate, baseline, f"{run_seed} {candidate_id} {attempt}")
     sides = [_side(conversation, config) for conversation in (candidate, baseline)]
@@ -100,7 +100,7 @@ def judge_requests(
         requests.append(
             GenerationRequest(
                 request_id=f"{candidate_id}-judge-{order}-{attempt}",
-                # Room for the reason at one token a character, and for the JSON round it.
+                # Room for the reason at one token per character and for the surrounding JSON.
                 sampling=Sampling(temperature=0.0, top_p=1.0, max_tokens=config.max_reason_chars + 64),
                 seed=stable_seed(str(run_seed), candidate_id, "judge", order, str(attempt)),
                 messages=prompt.turns if model.chat else None,
@@ -121,7 +121,7 @@ def _template() -> PromptTemplate:
 
 
 def _schema(config: JudgeConfig) -> dict[str, Any]:
-    """The reason comes first, so that the verdict can follow from it."""
+    """The reason comes first, so that the verdict can build on it."""
     properties: dict[str, Any] = {"verdict": {"type": "string", "enum": list(LABELS)}}
     if config.reason:
         reason = {"type": "string", "maxLength": config.max_reason_chars}
@@ -135,15 +135,16 @@ def _schema(config: JudgeConfig) -> dict[str, Any]:
 
 
 def _fence(candidate: Conversation, baseline: Conversation, question: str) -> str:
-    """A name of 128 bits that no text in it can hold: it depends on every character of all of them, so that
-    to write it into one changes it. It is the same for both orders, and wherever the run is repeated."""
+    """A 128-bit delimiter that no fenced text can contain: it is a hash of all texts, so inserting it into
+    one changes it. It is the same for both orders and in repeated runs."""
     texts = sorted(json.dumps(as_dicts(conversation)) for conversation in (candidate, baseline))
     digest = blake2b(json.dumps([question, *texts]).encode(), digest_size=16).digest()
     return "data" + b32encode(digest).decode().rstrip("=").lower()
 
 
 def _side(conversation: Conversation, config: JudgeConfig) -> dict[str, str]:
-    """A third of the room is for the instruction and the rest for the response, on both sides alike."""
+    """A third of the characters is for the instruction and the rest for the response, equally on both
+    sides."""
     instruction, response = conversation[-2:]
     third = config.max_text_chars // 3
     return {
@@ -153,8 +154,8 @@ def _side(conversation: Conversation, config: JudgeConfig) -> dict[str, str]:
 
 
 def _cut(text: str, limit: int) -> str:
-    """The text without its middle if it is too long. To be made harmless afterwards: ends that meet could
-    form what neither held."""
+    """The text, without its middle if it is too long. Neutralise it afterwards: joined ends could form a new
+    marker."""
     text = text.strip()
     if len(text) <= limit:
         return text
@@ -164,15 +165,15 @@ def _cut(text: str, limit: int) -> str:
 _WRITTEN_VERDICT = re.compile(
     r"""verdict["'*]*\s*[:=]["'*\s]*(?P<json>A|B|tie)\b|\[\[\s*(?P<square>A|B|C|tie)\s*\]\]""", re.IGNORECASE
 )
-# Quotes within a JSON string are escaped: this is a key of the answer itself and nothing that it quotes.
+# Quotes within a JSON string are escaped, so this matches a key of the answer and not quoted text.
 _JSON_VERDICT = re.compile(r"""(?<!\\)"verdict"\s*:\s*"(?P<json>A|B|tie)\b""", re.IGNORECASE)
 _BARE_VERDICT = re.compile(r"""\W*(?P<bare>A|B|tie)\W*""", re.IGNORECASE)
 
 
 def parse_verdict(generation: Generation, config: JudgeConfig) -> OrderVerdict | None:
-    """The verdict in what the judge wrote, JSON or not; None if there is none. Never raises.
+    """Parse the verdict from the judge's output, JSON or not; None if there is none. Never raises.
 
-    An object's own `verdict` counts, else the last mention: a reason may quote labels before it.
+    Uses the `verdict` key of a JSON object, else the last mention, as the reason may quote labels before it.
     """
     text = generation.text
     found = _written(text)
@@ -185,10 +186,10 @@ def parse_verdict(generation: Generation, config: JudgeConfig) -> OrderVerdict |
 
 
 def combine(verdicts: Sequence[OrderVerdict | None], config: JudgeConfig) -> Verdict | None:
-    """The orders' verdicts as one, in terms of the candidate; None (invalid) if one of them is missing.
+    """Combine the verdicts of both orders, in terms of the candidate; None (invalid) if one is missing.
 
     `verdicts` are in the order of `judge_requests`. soft: mean of the probabilities; a constant position
-    bias b, (w + b) and (w - b), cancels in it. hard: mean of the labels' values. conservative (MT-bench,
+    bias b, (w + b) and (w - b), cancels. hard: mean of the label values. conservative (MT-bench,
     arXiv 2306.05685, section 3.4): a win only if both orders agree, else a tie.
     """
     if not verdicts or any(verdict is None for verdict in verdicts):
@@ -224,7 +225,7 @@ def _reason(text: str, found: re.Match[str]) -> str:
     try:
         answer = json.loads(text)
         if isinstance(answer, dict) and isinstance(answer.get("reason"), str):
-            # The judge may have escaped in its JSON what its own text can't hold.
+            # JSON escapes can produce characters that are not storable.
             return storable(answer["reason"]).strip()
     except (ValueError, RecursionError):
         pass
@@ -232,10 +233,10 @@ def _reason(text: str, found: re.Match[str]) -> str:
 
 
 def _soft(logprobs: tuple[TokenLogprobs, ...], label: Label) -> float | None:
-    """P(A) + P(tie) / 2 at the verdict's token, among the tokens that begin a label; None if unknown.
+    """P(A) + P(tie) / 2 at the verdict's token, over the tokens that begin a label; None if unknown.
 
-    vLLM 0.32 masks by the grammar before it computes log-probabilities, other servers give them unmasked:
-    renormalising among the labels makes both the same.
+    vLLM 0.32 applies the grammar mask before it computes log-probabilities, other servers do not: normalising
+    over the labels makes both equal.
     """
     text = "".join(token.text for token in logprobs)
     found = _written(text)

@@ -1,4 +1,4 @@
-"""Which language a text is in, where that is certain: what was made of a French seed should be French.
+"""Conservative language detection: a rewrite of a French seed should be French.
 
 The detector is py3langid (BSD-3-Clause): naive Bayes over byte n-grams, its model inside its wheel.
 """
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
 
 SURE = 0.9
-"""Probability from which a language counts as known."""
+"""Minimum probability for a language to count as known."""
 MIN_BYTES = 30
-"""UTF-8 bytes of letters that it takes: some 30 letters in Latin script, 10 Chinese characters."""
+"""Minimum UTF-8 bytes of letters: about 30 letters in Latin script or 10 Chinese characters."""
 READ_CHARS = 400
 PASSAGES = 8
 
-# Written so much like another that neither would ever be certain; in texts for training the other is meant.
+# Dialects the detector cannot tell from the main language; training data nearly always means the main one.
 _DIALECTS = frozenset({"wuu", "yue", "ary", "arz", "pcm"})
 _NO_LANGUAGE = "zxx"
 _NOT_WORDS = re.compile(r"(`{3,}).*?(?:\1|\Z)|`[^`\n]*`|\w+://\S+|<[^<>\n]{1,200}>", re.DOTALL)
 _LETTERS = re.compile(r"[^\W\d_]+")
-# Programs are full of these, prose is not.
+# Frequent in code, rare in prose.
 _SYMBOLS = re.compile(r"[{}()\[\]<>=;_\\/|+#$@&%^~*]")
 _MOST_SYMBOLS = 0.08
 _BREAK = re.compile(r"\n+|[:\uff1a]\s|[\"\u201c\u201d\u00ab\u00bb]")
 
 
 def language_of(text: str) -> str | None:
-    """ISO 639 code of what most of the text is in; None if it is too short, code, mixed or unsure."""
+    """ISO 639 code of the text's main language; None if the text is too short, code, mixed or uncertain."""
     words = _prose(text[: 4 * READ_CHARS])[:READ_CHARS]
     if len("".join(_LETTERS.findall(words)).encode("utf-8", "replace")) < MIN_BYTES:
         return None
@@ -46,9 +46,9 @@ def language_of(text: str) -> str | None:
 
 
 class SeedLanguages:
-    """What a seed is written in, as far as it is certain.
+    """The languages of a seed, as far as they are certain.
 
-    Found out when it is needed: a detection takes some 0.2 ms, and most texts are in the seed's language.
+    Detected lazily: a detection takes about 0.2 ms, and most texts are in the seed's language.
     """
 
     def __init__(self, seed: Seed) -> None:
@@ -56,38 +56,38 @@ class SeedLanguages:
 
     @cached_property
     def instruction(self) -> frozenset[str]:
-        """Every language that a passage of it is in: a text to translate is another one than the task."""
+        """The languages of all passages: a text to translate is in a different language from the task."""
         passages = _BREAK.split(self._seed.instruction)[:PASSAGES]
         found = [self._whole, *map(language_of, passages if len(passages) > 1 else ())]
         return frozenset(language for language in found if language is not None)
 
     @cached_property
     def answer(self) -> str | None:
-        """None unless the response is certainly in the instruction's only language."""
+        """The response's language if it is certain and the instruction's only language, else None."""
         found = language_of(self._seed.response) if len(self.instruction) == 1 else None
         return found if found in self.instruction else None
 
     def strays_in_rewrite(self, instruction: str) -> bool:
-        """It is certainly in a language that no part of the seed's instruction is in."""
+        """Whether it is certainly in a language that no part of the seed's instruction uses."""
         found = language_of(instruction)
         return found not in (None, self._whole) and bool(self.instruction) and found not in self.instruction
 
     def strays_in_answer(self, answer: str) -> bool:
-        """It is certainly in another language than the seed's instruction and response."""
+        """Whether it is certainly in a different language from the seed's instruction and response."""
         found = language_of(answer)
         return found not in (None, self._whole) and self.answer is not None and found != self.answer
 
     @cached_property
     def _whole(self) -> str | None:
         turns = self._seed.messages[:-1]
-        # A short last turn is in the language of those before it.
+        # Assume that a short last turn is in the language of the earlier turns.
         return language_of(self._seed.instruction) or language_of(
             "\n".join(turn.content for turn in turns if turn.role == "user")
         )
 
 
 def _prose(text: str) -> str:
-    """The text without code, markup and addresses."""
+    """The text without code, markup and URLs."""
     text = _NOT_WORDS.sub(" ", text)
     lines = (line.strip() for line in text.splitlines())
     return "\n".join(line for line in lines if len(_SYMBOLS.findall(line)) <= _MOST_SYMBOLS * len(line))
@@ -95,16 +95,16 @@ def _prose(text: str) -> str:
 
 @cache
 def load_identifier() -> LanguageIdentifier:
-    """Takes up to a second and 100 MB at the first call. Raises RunFailed."""
+    """Load the detector once: up to a second and 100 MB. Raises RunFailed."""
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     try:
         identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     except OSError as error:
-        # It unpacks its model into a temporary file.
-        where = f"can't read the language model by way of {tempfile.gettempdir()}"
+        # The library unpacks its model into a temporary file.
+        where = f"can't unpack the language model in {tempfile.gettempdir()}"
         raise RunFailed(f"agents.keep_language: {where}: {error.strerror or error}") from error
     identifier.set_languages(set(identifier.labels) - _DIALECTS)
-    # It looks up rows of this table, which lies column by column in 16-bit numbers: two fifths of its time.
+    # Row lookups in this table take two fifths of the time while it is column-major float16.
     identifier.nb_ptc = np.ascontiguousarray(identifier.nb_ptc, dtype=np.float32)
     return identifier

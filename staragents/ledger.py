@@ -1,4 +1,4 @@
-"""What the committed candidates of a run took, by model, and what that costs."""
+"""Token counts and cost of a run's committed candidates, by model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from staragents.records import Candidate
 
 
 class Ledger:
-    """Tokens are counted and kept; money follows from them, so that other prices count for the past, too."""
+    """Stores token counts and derives costs from them, so that new prices also apply to earlier work."""
 
     def __init__(self, config: Config) -> None:
         self.prices = Prices(config)
@@ -31,7 +31,7 @@ class Ledger:
                 self._tokens[self._model(candidate, stage)][direction == "out"] += tokens
 
     def bill(self, seconds: float) -> Bill:
-        """What all of it cost after so much time at work."""
+        """The total cost after `seconds` of running time."""
         tokens = sum(self.prices.tokens(name, *counts) for name, counts in self._tokens.items())
         return Bill(tokens, self.prices.time(seconds))
 

@@ -1,4 +1,4 @@
-"""A conversation is a tuple of messages, the form shared by seeds, prompts and candidates."""
+"""Conversations as tuples of messages, shared by seeds, prompts and candidates."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Conversation = tuple[Message, ...]
 
 
 def with_exchange(context: Conversation, instruction: str, response: str) -> Conversation:
-    """The turns of `context`, then a user's and an assistant's."""
+    """`context` followed by a user turn and an assistant turn."""
     return (*context, Message("user", instruction), Message("assistant", response))
 
 
 def conversation(rows: list[dict[str, str]]) -> Conversation:
-    """Messages from `[{"role": ..., "content": ...}]`, already checked by whoever read them."""
+    """Messages from `[{"role": ..., "content": ...}]`, which must already be validated."""
     return tuple(Message(row["role"], row["content"]) for row in rows)  # type: ignore[arg-type]
 
 

@@ -1,4 +1,4 @@
-"""How big a model is, from the headers of its files: nothing is loaded and no hub is asked."""
+"""Reads a model's size from its file headers, without loading it or contacting a hub."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from huggingface_hub import try_to_load_from_cache
 from staragents.packaged_models import ALIASES, PACKAGED
 
 INDEX = "model.safetensors.index.json"
-# A header is some hundred bytes a tensor; a file that claims more than this is not one.
+# A header has a few hundred bytes per tensor; a file that claims more than this is not safetensors.
 LONGEST_HEADER = 100 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSize:
-    """What decides a model's memory."""
+    """The numbers that determine a model's memory use."""
 
     parameters: int
     stored_bytes: int
@@ -30,18 +30,19 @@ class ModelSize:
     head_size: int
 
     def weight_bytes(self, bytes_each: float) -> int:
-        """Of the loaded weights; those of a quantised checkpoint stay as they are stored."""
+        """Size of the loaded weights. A quantised checkpoint keeps its stored size."""
         return self.stored_bytes if self.quantised else round(self.parameters * bytes_each)
 
     def kv_bytes_a_token(self, bytes_each: int = 2) -> int:
-        """Key and value of every layer and KV head. An upper bound where layers have sliding windows."""
+        """Keys and values of all layers and KV heads. An upper bound for layers with sliding-window
+        attention."""
         return 2 * self.layers * self.kv_heads * self.head_size * bytes_each
 
 
 def size_of(model: str) -> ModelSize | None:
-    """By the name a config gives: a folder, a packaged model that is converted, a hub id that is downloaded.
+    """The size of a model by its name in a config: a folder, a converted packaged model, a cached hub id.
 
-    None where that can't be known without loading or downloading anything.
+    None if it is unknown without loading or downloading something.
     """
     config_file = _find(model, "config.json")
     if config_file is None:
@@ -61,7 +62,7 @@ def size_of(model: str) -> ModelSize | None:
             head_size=config.get("head_dim") or config["hidden_size"] // heads,
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        # Another kind of file than ours to read: the engine will say what it makes of it.
+        # Not a format we can read; the engine reports problems itself.
         return None
 
 
@@ -78,7 +79,7 @@ def _weight_files(model: str) -> Iterator[Path]:
 
 
 def _header(file: Path) -> dict[str, Any]:
-    """The JSON before the weights: 8 bytes of length, then names, shapes, types and places."""
+    """The JSON before the weights: 8 bytes of length, then names, shapes, dtypes and offsets."""
     with file.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")
         if length > LONGEST_HEADER:
@@ -94,5 +95,5 @@ def _find(model: str, name: str) -> Path | None:
     try:
         cached = try_to_load_from_cache(model, name)
     except ValueError:
-        return None  # no hub id
+        return None  # not a hub id
     return Path(cached) if isinstance(cached, str) else None

@@ -1,5 +1,5 @@
-"""Whether `actors` and `cluster` are ours: they are common names, and another package of such a name would
-give baffling errors."""
+"""Checks that `actors` and `cluster` are our packages: another package with such a common name would cause
+confusing errors."""
 
 from __future__ import annotations
 
@@ -16,25 +16,26 @@ SHARED_NAMES = ("actors", "cluster")
 
 
 def check_one_root() -> None:
-    """Raises BadInput with a line for each name that Python finds elsewhere, here or in Ray's workers."""
+    """Raises BadInput with a line for each name that this process or Ray's workers would import from
+    elsewhere."""
     problems = []
     for name in SHARED_NAMES:
-        # Ray's workers look into the folder that the command was started in before anything else.
+        # Ray's workers search the working directory of the command first.
         spec = PathFinder.find_spec(name, [os.getcwd(), *sys.path]) or importlib.util.find_spec(name)
-        found = _place(spec) if spec else None
+        found = _location(spec) if spec else None
         if found is None:
             problems.append(f"expected the package {name} in {ROOT}, got none: install staragents again")
         elif found != ROOT / name:
             problems.append(
                 f"expected the package {name} in {ROOT}, got {found}, which Python finds first: rename it, "
-                f"uninstall it, or keep {found.parent} out of PYTHONPATH and start in another folder"
+                f"uninstall it, or remove {found.parent} from PYTHONPATH and start in a different folder"
             )
     if problems:
         raise BadInput(problems)
 
 
-def _place(spec: ModuleSpec) -> Path | None:
-    """The folder of a package, with or without `__init__.py`, or the file of a module."""
+def _location(spec: ModuleSpec) -> Path | None:
+    """The folder of a package (with or without `__init__.py`) or the file of a module."""
     if spec.submodule_search_locations:
         return Path(next(iter(spec.submodule_search_locations))).resolve()
     return Path(spec.origin).resolve() if spec.origin else None

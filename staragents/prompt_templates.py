@@ -1,9 +1,9 @@
-"""Prompt templates: Jinja2 text with one block a turn, rendered in a sandbox.
+"""Prompt templates: Jinja2 text with one block per turn, rendered in a sandbox.
 
 A block's name begins with the role of its turn: `system`, `user`, `assistant`, and `user_1`, `assistant_1`
-and so on for example turns, in the order in which they stand. A block `raw` is one text that a base model
-continues. Without any block the whole text is the user turn. `{% set stop = ["..."] %}` names texts that
-end the answer. Seeds and model outputs come in as values of variables and are never read as template text.
+and so on for example turns, in order. A block `raw` is a single text for a base model to continue. Without
+blocks the whole text is the user turn. `{% set stop = ["..."] %}` sets stop strings. Seeds and model outputs
+are passed as variables and are never parsed as template text.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from staragents.user_files import read_text
 
 PROMPTS = Path(__file__).parent / "prompts"
 AGENT_SAMPLE = {"instruction": "Name a colour.", "history": "User: Hello.\nAssistant: Hello."}
-"""The variables of an agent's template: the instruction, and the turns before it as text (may be empty)."""
+"""The variables of an agent's template: the instruction and the earlier turns as text (may be empty)."""
 
 _ROLES: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant"}
 _RAW = "raw"
@@ -32,7 +32,8 @@ _RAW = "raw"
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A rendered template. `turns` is empty if it has only a raw text, `raw` is None if it has only turns."""
+    """A rendered template. `turns` is empty if there is only a raw text; `raw` is None if there are only
+    turns."""
 
     turns: Conversation
     raw: str | None
@@ -40,10 +41,10 @@ class Prompt:
 
 
 class PromptTemplate:
-    """One template, checked when it is read: syntax, block names, order of turns, unknown variables."""
+    """A template that is checked on construction: syntax, block names, order of turns, unknown variables."""
 
     def __init__(self, source: str, filename: str, sample: Mapping[str, Any]) -> None:
-        """`sample` has a value for every variable the template may use.
+        """`sample` has a value for every variable that the template may use.
 
         Raises BadInput with file and line.
         """
@@ -53,10 +54,11 @@ class PromptTemplate:
         )
         self._blocks: list[str] = []
         self.variables: frozenset[str] = frozenset()
-        """Those that it reads."""
+        """The variables that the template uses."""
         self._template = self._compile(source)
         self.continues = False
-        """It sets `continues`: what it asks for goes on where the conversation ends, and replaces nothing."""
+        """Whether the template sets `continues`: its instruction extends the conversation and replaces
+        nothing."""
         empty = {name: "" if isinstance(value, str) else value for name, value in sample.items()}
         for values in (sample, empty):
             self.render(**values)
@@ -74,10 +76,11 @@ class PromptTemplate:
         return _RAW in self._blocks
 
     def render(self, **variables: Any) -> Prompt:
-        """The template with these values. Raises BadInput with file and line."""
+        """Render the template. Raises BadInput with file and line."""
         context = self._template.new_context(variables)
         try:
-            # The whole template once, as its top level sets `stop` and whatever else its blocks share.
+            # Render the whole template first: its top level sets `stop` and other variables that blocks
+            # share.
             whole = "".join(self._template.root_render_func(context))
             texts = {name: "".join(self._template.blocks[name](context)).strip() for name in self._blocks}
             exported = context.get_exported()
@@ -86,11 +89,11 @@ class PromptTemplate:
         except Exception as error:  # A user's template can raise anything.
             raise self._bad(error) from error
         if not isinstance(stop, list | tuple) or not all(isinstance(text, str) and text for text in stop):
-            raise BadInput(f"{self.filename}: stop: expected a list of texts, got {stop!r}")
+            raise BadInput(f"{self.filename}: stop: expected a list of strings, got {stop!r}")
         if not self._blocks:
             return Prompt((Message("user", whole.strip()),), None, tuple(stop))
         turns = [Message(_role(name), text) for name, text in texts.items() if name != _RAW]
-        # A system turn may have something to say for some instructions only; no engine likes an empty one.
+        # A system turn may be empty for some instructions, but engines reject empty turns.
         kept = tuple(turn for turn in turns if turn.content or turn.role != "system")
         return Prompt(kept, texts.get(_RAW), tuple(stop))
 
@@ -108,18 +111,18 @@ class PromptTemplate:
             code = self._environment.compile(source, filename=self.filename)
         except TemplateSyntaxError as error:
             raise BadInput(f"{self.filename}:{error.lineno}: {error.message}") from error
-        # Of Python, which compiles what Jinja writes.
+        # From Python, which compiles the code that Jinja generates.
         except (RecursionError, SyntaxError, MemoryError, ValueError) as error:
-            raise BadInput(f"{self.filename}: nested too deep, or not a template: {error}") from error
+            raise BadInput(f"{self.filename}: nested too deeply, or not a template: {error}") from error
         return Template.from_code(self._environment, code, {})
 
     def _check_turns(self) -> None:
-        """Chat templates refuse turns that don't alternate, and a last turn that nobody could answer."""
+        """Chat templates reject turns that don't alternate and a last turn that is not the user's."""
         roles = [_role(name) for name in self._blocks if name != _RAW]
         after_system = roles[1:] if roles[:1] == ["system"] else roles
         expected = ["user", "assistant"] * len(after_system)
         if roles and (after_system != expected[: len(after_system)] or len(after_system) % 2 == 0):
-            order = "an optional system turn, then user and assistant in turn with user last"
+            order = "an optional system turn, then alternating user and assistant turns ending with user"
             raise BadInput(f"{self.filename}: blocks: expected {order}, got {', '.join(roles)}")
 
     def _bad(self, error: Exception) -> BadInput:
@@ -128,8 +131,8 @@ class PromptTemplate:
             for frame in traceback.extract_tb(error.__traceback__)
             if frame.filename == self.filename
         ]
-        place = f"{self.filename}:{lines[-1]}" if lines else self.filename
-        return BadInput(f"{place}: {error or type(error).__name__}")
+        location = f"{self.filename}:{lines[-1]}" if lines else self.filename
+        return BadInput(f"{location}: {error or type(error).__name__}")
 
 
 def _role(block: str) -> Role:
@@ -137,12 +140,12 @@ def _role(block: str) -> Role:
 
 
 def shipped_prompts(role: str) -> list[str]:
-    """Names of the templates we ship for `instruction` or `response` agents."""
+    """Names of the built-in templates for `instruction` or `response` agents."""
     return sorted(path.stem for path in (PROMPTS / role).glob("*.j2"))
 
 
 def prompt_path(role: str, name: str) -> Path:
-    """Where a shipped template, or a user's .j2 file, lies. Raises BadInput for an unknown name."""
+    """The path of a built-in template or a user's .j2 file. Raises BadInput for an unknown name."""
     if name.endswith(".j2"):
         return Path(os.path.expanduser(name))
     shipped = shipped_prompts(role)
@@ -152,13 +155,13 @@ def prompt_path(role: str, name: str) -> Path:
 
 
 def load_prompt(role: str, name: str) -> PromptTemplate:
-    """A shipped template by name, or a user's by the path of a .j2 file. Raises BadInput."""
+    """Load a built-in template by name or a user's .j2 file by path. Raises BadInput."""
     template = read_prompt(prompt_path(role, name), AGENT_SAMPLE)
     if template.continues and role != "instruction":
-        raise BadInput(f"{template.filename}: continues: expected in prompts of instruction agents only")
+        raise BadInput(f"{template.filename}: continues: expected only in prompts of instruction agents")
     return template
 
 
 def read_prompt(path: Path, sample: Mapping[str, Any]) -> PromptTemplate:
-    """A template from a file. Raises BadInput."""
+    """Read a template from a file. Raises BadInput."""
     return PromptTemplate(read_text(path), str(path), sample)

@@ -1,4 +1,4 @@
-"""Seed, Candidate and their Arrow schema: the rows everything else passes around."""
+"""Seed, Candidate and the Arrow schema of candidates."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ import pyarrow as pa
 
 from staragents.messages import Conversation, as_dicts, conversation
 
-# Any fixed namespace will do; this one must never change, or resumed runs would count work twice.
+# An arbitrary namespace, but it must never change, or resumed runs would repeat work.
 NAMESPACE = uuid.UUID("7c6b1f0e-3f43-5a43-9d5a-0d0a4e1f2b11")
 
 MISALIGNED = "misaligned"
-"""Reject reason of a text whose instruction does not help its answer (IFD > 1)."""
+"""Reject reason of a candidate whose instruction does not help predict its answer (IFD > 1)."""
 
 
 def stable_id(*parts: str) -> str:
-    """uuid5 over the parts: the same piece of work has the same id in every run, retry and resume."""
+    """uuid5 over the parts: the same work has the same id in every run, retry and resume."""
     return str(uuid.uuid5(NAMESPACE, "\x1f".join(parts)))
 
 
 def stable_seed(*parts: str) -> int:
-    """A 31-bit random seed derived from ids, so that decisions don't depend on who answers first."""
+    """A 31-bit random seed derived from ids, so that decisions don't depend on completion order."""
     return uuid.uuid5(NAMESPACE, "\x1f".join(parts)).int & 0x7FFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """One row of the user's dataset: a conversation that ends with the response to improve."""
+    """A row of the user's dataset: a conversation that ends with the response to improve."""
 
     seed_id: str
     row: int
@@ -46,13 +46,13 @@ class Seed:
 
     @property
     def context(self) -> Conversation:
-        """System prompt and turns before the last user turn."""
+        """The system prompt and the turns before the last user turn."""
         return self.messages[:-2]
 
 
 @dataclass(slots=True)
 class Candidate:
-    """One agent pair's rewrite of one seed, with all that was measured on it.
+    """One agent pair's rewrite of one seed, with all measurements.
 
     NLLs are mean nats per answer token; `ifd_gap` is target IFD minus larger IFD; `judge_win` is the
     probability in [0, 1] that the judge prefers the candidate; `propensity` is the probability with
@@ -84,7 +84,7 @@ class Candidate:
     tokens_in: int = 0
     tokens_out: int = 0
     seconds: float = 0.0
-    # Beyond the design's columns: what it takes to recompute, explain and bill a row.
+    # Further columns, needed to recompute, explain and bill a row.
     seed_row: int = 0
     base: bool = False
     domain_similarity: float | None = None
@@ -102,7 +102,7 @@ class Candidate:
     judge_reason: str | None = None
     difficulty: float | None = None
     recalled: list[dict[str, Any]] | None = None
-    """The neighbours of the draw: {pair, reward, similarity}, the most similar first."""
+    """The draw's neighbours: {pair, reward, similarity}, most similar first."""
     stage_seconds: dict[str, float] | None = None
     stage_tokens: dict[str, int] | None = None
     failed_stage: str | None = None
@@ -112,17 +112,17 @@ class Candidate:
 
     @property
     def tokens(self) -> int:
-        """All that was read and written for it, verdicts included."""
+        """Prompt and generated tokens, judging included."""
         return self.tokens_in + self.tokens_out
 
     @property
     def failed(self) -> bool:
-        """An actor or engine failed on it; different from a text that was rejected."""
+        """Whether an actor or engine failed on it. A rejected text is not a failure."""
         return self.failed_stage is not None
 
     @property
     def generated(self) -> bool:
-        """There is a text that passed the reject rules; IFD may still call it misaligned."""
+        """Whether its text passed the reject rules. IFD may still mark it as misaligned."""
         return bool(self.messages) and self.reject_reason in (None, MISALIGNED) and not self.failed
 
 
@@ -188,7 +188,7 @@ CANDIDATE_SCHEMA = pa.schema(
 
 
 def candidates_table(candidates: list[Candidate]) -> pa.Table:
-    """Arrow table with CANDIDATE_SCHEMA, one row a candidate, in the given order."""
+    """Arrow table with CANDIDATE_SCHEMA, one row per candidate, in the given order."""
     rows: list[dict[str, Any]] = []
     for candidate in candidates:
         row = {name: getattr(candidate, name) for name in CANDIDATE_SCHEMA.names}

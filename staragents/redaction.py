@@ -1,7 +1,7 @@
-"""`***` in place of secrets in everything that is written or shown.
+"""Replaces secrets with `***` in everything that is written or shown.
 
-The second line of defence: config fields hold names of environment variables, never secrets
-(`staragents.config.secret_checks`). This module is for what servers and libraries answer.
+This is the second line of defence, for messages of servers and libraries. Configs contain only names of
+environment variables, never secrets (`staragents.config.secret_checks`).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from staragents.filters.secrets import KINDS
 
 MASK = "***"
 
-# Bounded, so that a long text takes linear time. A password may hold a slash, as those of S3 do; what
-# follows a port is no password. A URL that was taken for a path has lost a slash.
+# Bounded repeats keep the time linear. A password may contain a slash, as S3 keys do; text after a port is
+# not a password. A URL that was handled as a path has lost a slash.
 _USERINFO = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,31}):(?P<slashes>/{1,3})"
     r"(?P<userinfo>[^\s/@:?#\"'<>]{0,256}:(?!\d{1,5}(?:[/?#]))[^\s@\"'<>]{0,512}|[^\s/@:?#\"'<>]{1,512})@"
@@ -28,12 +28,12 @@ _USERINFO = re.compile(
 _PARAMETER = re.compile(r"(?P<name>[?&;][\w.%-]{1,64})=(?P<value>[^\s&;#\"'<>\\]+)")
 _HEADER = re.compile(r"(?i)\b(?P<scheme>bearer|basic) +(?P<value>[\w.~+/-]{8,}=*)")
 _FORMS = [re.compile(form) for form in KINDS.values()]
-# Where a user without a password is part of the address: a container of Azure, an account of a host.
+# Schemes whose addresses contain a user without a password: an Azure container, an account on a host.
 _NAMES_A_USER = {"abfs", "abfss", "wasb", "wasbs", "hdfs", "webhdfs", "sftp", "ssh", "git+ssh"}
 
 
 def redacted(text: str) -> str:
-    """The text with every secret that this process knows, or that has the form of one, replaced."""
+    """Replace all secrets known to this process and all texts that match a secret's format."""
     for value in _written(frozenset(secret_values())):
         text = text.replace(value, MASK)
     for pattern in _FORMS:
@@ -45,7 +45,7 @@ def redacted(text: str) -> str:
 
 
 def url_secret(url: str) -> str | None:
-    """What kind of secret a URL holds, in words; None if it holds none."""
+    """A description of the secret in a URL, or None."""
     if any(_without_userinfo(found) != found[0] for found in _USERINFO.finditer(url)):
         return "a user or password"
     for found in _PARAMETER.finditer(url):
@@ -55,13 +55,13 @@ def url_secret(url: str) -> str | None:
 
 
 def guard_logs() -> None:
-    """Redact every log record of this process from now on, whichever logger and handler it goes through."""
+    """Redact all further log records of this process, for every logger and handler."""
     if not isinstance(logging.getLogRecordFactory(), _Redacting):
         logging.setLogRecordFactory(_Redacting(logging.getLogRecordFactory()))
 
 
 class _Redacting:
-    """A factory and not a filter, as those of a logger do not see what its children log."""
+    """A record factory instead of a filter, as a logger's filters do not see its children's records."""
 
     def __init__(self, factory: Any) -> None:
         self._factory = factory
@@ -71,16 +71,16 @@ class _Redacting:
         try:
             record.msg, record.args = redacted(record.getMessage()), ()
         except (TypeError, ValueError, KeyError):
-            return record  # arguments that do not fit: the handler says so
+            return record  # the arguments don't match the format: the handler reports that
         if record.exc_info and record.exc_info[1] is not None:
-            # Formatters take this text, if it is there, instead of making it from exc_info.
+            # Formatters use exc_text, if set, instead of formatting exc_info.
             record.exc_text = redacted("".join(traceback.format_exception(record.exc_info[1]))).rstrip("\n")
         return record
 
 
 @functools.lru_cache(maxsize=8)
 def _written(values: frozenset[str]) -> list[str]:
-    """Values, also as a server may repeat them in URL or JSON. Long ones first: they may hold others."""
+    """The values and their URL and JSON encodings. Longest first, as they may contain others."""
     forms = set(values)
     for value in values:
         forms |= {quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1]}

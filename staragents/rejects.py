@@ -1,6 +1,6 @@
-"""Which rewrites and answers are failures of a generator and not data. Rules only, and a language detector.
+"""Rejects unusable rewrites and answers, by rules and a language detector.
 
-A rule that could also hit good text looks at the seed first: what the user's own data does is no failure.
+A rule that could match good text checks the seed first: a pattern of the user's own data is not a failure.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from staragents.storable import REPLACEMENT
 
 REASONS = {
     "empty": "there is no text",
-    "damaged": "a character is broken (U+FFFD stands for it), and none is in the seed",
-    "cut_off": "it reached max_tokens, so its end is missing",
+    "damaged": "contains a broken character (U+FFFD) and the seed does not",
+    "cut_off": "reached max_tokens, so the end is missing",
     "refusal": "the model declined instead of doing the work",
-    "prompt_leak": "words of our own prompt or of a chat template stand in it",
-    "echo": "an answer that only says the instruction again",
-    "repetition": "a loop: the same words over and over",
+    "prompt_leak": "contains parts of our prompt or of a chat template",
+    "echo": "an answer that only repeats the instruction",
+    "repetition": "a loop: repeats the same words",
     "no_change": "a rewrite that adds nothing to the instruction",
-    "lost_input": "a rewrite without the text or data that the instruction is about",
+    "lost_input": "a rewrite that lacks the text or data of the instruction",
     "answered": "a rewrite that answers the instruction",
-    "other_language": "certainly in another language than the seed",
-    "too_long": "a rewrite several times as long as the instruction: an answer or babble",
+    "other_language": "certainly in a different language from the seed",
+    "too_long": "a rewrite several times as long as the instruction: an answer or noise",
 }
-"""Every reject reason with what it means."""
+"""Every reject reason and its meaning."""
 
 
 def rewrite_problem(
@@ -39,10 +39,11 @@ def rewrite_problem(
     languages: SeedLanguages | None = None,
     continues: bool = False,
 ) -> str | None:
-    """Why a rewritten instruction is no data, as one of REASONS, or None if it is usable.
+    """Why a rewritten instruction is unusable, as one of REASONS, or None if it is usable.
 
-    `rewritten` is the cleaned text of `generation`; `languages`, if they are to be kept, those of the seed.
-    One that `continues` the conversation has all of the seed before it.
+    `rewritten` is the cleaned text of `generation`. `languages` are those of the seed, or None if rewrites
+    may change the language. With `continues`, the instruction follows the whole seed instead of replacing a
+    turn.
     """
     if not any(character.isalnum() for character in rewritten):
         return "empty"
@@ -65,7 +66,7 @@ def rewrite_problem(
         return "lost_input"
     if len(new) > 2 * len(old) + 100:
         return "too_long"
-    # The last one, as it takes longest: some 0.1 ms.
+    # Last, as it is the slowest: about 0.1 ms.
     if languages is not None and languages.strays_in_rewrite(rewritten):
         return "other_language"
     return None
@@ -78,10 +79,10 @@ def answer_problem(
     seed_response: str,
     languages: SeedLanguages | None = None,
 ) -> str | None:
-    """Why an answer is no data, as one of REASONS, or None if it is usable.
+    """Why an answer is unusable, as one of REASONS, or None if it is usable.
 
-    `instruction` is what was answered; `languages`, if they are to be kept, those of the seed. A refusal, a
-    loop, an echo or a broken character is allowed if the seed's own response has it: some data teaches that.
+    `languages` are those of the seed, or None if answers may change the language. A refusal, loop, echo or
+    broken character is allowed if the seed's own response has it, as some data teaches that.
     """
     if not answer.strip():
         return "empty"
@@ -103,25 +104,25 @@ def answer_problem(
 
 
 def is_refusal(text: str) -> bool:
-    """Whether the text begins by declining. A later "sorry", or a refusal that is quoted, is none."""
+    """Whether the text begins with a refusal. A later "sorry" or a quoted refusal does not count."""
     start = _plain(text.lstrip()[:400])
     return any(pattern.match(start) for pattern in _REFUSALS)
 
 
 def speaks_as_ai(text: str) -> bool:
-    """Whether "as an AI language model" stands anywhere in the text."""
+    """Whether the text contains "as an AI language model" or similar."""
     return _AS_AI.search(_plain(text)) is not None
 
 
 def _plain(text: str) -> str:
-    """Lower case, with contractions written out."""
+    """The text in lower case with expanded contractions."""
     text = text.lower().replace("\u2019", "'")
     for short, full in _CONTRACTIONS:
         text = text.replace(short, full)
     return text
 
 
-# Applied in this order, so that one form of each phrase is left to match.
+# Applied in this order, so that the patterns need only one form of each phrase.
 _CONTRACTIONS = (
     ("i'm ", "i am "),
     ("can't", "cannot"),
@@ -130,7 +131,7 @@ _CONTRACTIONS = (
     ("n't", " not"),
 )
 _SORRY = r"(?:(?:i am )?(?:\w+ )?sorry|(?:my )?apologies|i apologi[sz]e|unfortunately|regrettably)\b"
-# An "AI researcher" is a person, so what follows matters.
+# The lookahead excludes persons, such as an "AI researcher".
 _AI = (
     r"(?:as|i am)(?: just| only)? an? (?:[\w-]+ ){0,3}?(?:ai|artificial intelligence|language model|chatbot)"
     r"(?: (?:language )?(?:model|assistant|system|chatbot|program))?"
@@ -142,7 +143,7 @@ _LACK = (
     r"\bi do not (?:understand|have (?:access|the ability|enough|personal|feelings|opinions|real-time"
     r"|any (?:personal|information|context)))"
 )
-# What an assistant declines to do; "I can't wait", "attend" or "help falling in love" is somebody's text.
+# Tasks that an assistant declines; "I can't wait", "attend" or "help falling in love" is ordinary text.
 _WORK = (
     r"(?:help(?! but\b| \w+ing\b)|assist|provide|fulfil|comply|answer|respond|generate|create|write|rewrite"
     r"|produce|complete|continue|proceed|engage|discuss|share|offer|support|access|browse|process|perform"
@@ -160,7 +161,7 @@ _REFUSALS = [
     )
 ]
 
-# A narrower set than untrusted_text's: a reject loses work, where a space put into good text does no harm.
+# Narrower than in untrusted_text: a false reject loses work, while a space inserted there does no harm.
 _CONTROL = r"<[|\uff5c][^<>\n]{1,30}[|\uff5c]>|</?s>|\[/?INST\]|<(?:start|end)_of_turn>|<unused\d+>"
 
 _REWRITE_MARKERS = re.compile(
@@ -169,26 +170,26 @@ _REWRITE_MARKERS = re.compile(
     re.IGNORECASE,
 )
 _ANSWER_MARKERS = re.compile(
-    # Not \W*, which would begin on every line and read on to the next word: quadratic in empty lines.
+    # Not \W*, which would scan from every line to the next word: quadratic in empty lines.
     rf"{_CONTROL}|^[^\w\n]*(?:user|human|assistant|instruction):|reply with the new instruction",
     re.IGNORECASE | re.MULTILINE,
 )
 
 
-# Struck-out text of HTML, and a tag that is written about. A model that leaks its tokens wraps all its text.
+# HTML strikethrough, and a quoted tag. A model that leaks its tokens wraps its whole text instead.
 _STRUCK = re.compile(r"<s>[^<>\n]{1,200}</s>|`</?s>`")
 _EDGES = re.compile(r"^\W+|\W+$")
 
 
 def _leaks(text: str, source: str, markers: re.Pattern[str]) -> bool:
-    """A marker stands in the text though not in what the text was made from."""
+    """Whether the text contains a marker that its source does not."""
     known = source.casefold()
     text = text if _STRUCK.fullmatch(text.strip()) else _STRUCK.sub(" ", text)
     return any(_core(match[0].casefold()) not in known for match in markers.finditer(text))
 
 
 def _core(marker: str) -> str:
-    """A marker without what stands round it in the text; the `s` of `</s>` alone is in every text."""
+    """A marker without surrounding punctuation, unless only one character would be left (`</s>`)."""
     core = _EDGES.sub("", marker)
     return core if len(core) > 1 else marker
 
@@ -203,7 +204,7 @@ def _phrases(text: str) -> Iterator[tuple[str, ...]]:
 
 @cache
 def _example_phrases() -> frozenset[tuple[str, ...]]:
-    """What a small model copies from the example turns of our own prompts instead of using them."""
+    """Phrases of the example turns in our own prompts, which small models sometimes copy."""
     return frozenset(
         phrase
         for name in shipped_prompts("instruction")
@@ -221,7 +222,7 @@ _ANSWERED = re.compile(
     re.IGNORECASE,
 )
 
-# One statement, neither a question nor an introduction to anything: there is nothing to do in it.
+# A single statement that is neither a question nor an introduction, so it contains no task.
 _STATEMENT = re.compile(
     r"(?:the|an?|this|these|there|it|they|you (?:can|could|have)|i'm|i am|my)\b[^?:\n]*", re.IGNORECASE
 )
@@ -229,13 +230,13 @@ _SENTENCE_END = re.compile(r"[.!]\s+\S")
 
 
 def _states(text: str) -> bool:
-    """The text answers or states something where an instruction is expected."""
+    """Whether the text is an answer or a statement instead of an instruction."""
     if _ANSWERED.match(text):
         return True
     return bool(_STATEMENT.fullmatch(text)) and not _SENTENCE_END.search(text)
 
 
-# Scripts without spaces between words count by character: a whole sentence would be one word.
+# Scripts without spaces count by character, as a whole sentence would be one word.
 _WORD = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]"
     r"|[^\W_\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]+"
@@ -243,12 +244,12 @@ _WORD = re.compile(
 
 
 def words(text: str) -> list[str]:
-    """Casefolded words without punctuation; single characters in scripts that don't space words."""
+    """Casefolded words without punctuation; single characters in scripts without spaces."""
     return _WORD.findall(text.casefold())
 
 
 def _adds_nothing(old: list[str], new: list[str]) -> bool:
-    """At most one word of the new text is not in the old one, none if the old one is short."""
+    """Whether the new text adds at most one word to the old one, or none if the old one is short."""
     added = sum((Counter(new) - Counter(old)).values())
     return added == 0 or (added == 1 and len(old) > 3)
 
@@ -259,7 +260,8 @@ _POINTS_AT_INPUT = re.compile(
 
 
 def _lost_input(seed_instruction: str, rewritten: str) -> bool:
-    """The rewrite keeps or points at the task's text but not the text. A new task (`broaden`) needs none."""
+    """Whether the rewrite keeps the task or refers to its input, but lost the input. A new task (`broaden`)
+    needs no input."""
     head, *rest = re.split(r"\n\s*\n|:\s*\n", seed_instruction, maxsplit=1)
     task, given, new = words(head), words("".join(rest)), words(rewritten)
     if len(given) < 3 or _kept(given, new) >= 0.5:
@@ -272,7 +274,8 @@ def _kept(old: list[str], new: list[str]) -> float:
 
 
 def _echoes(instruction: str, answer: str) -> bool:
-    """The answer is the instruction, start and end included: a corrected text has lost one of them."""
+    """Whether the answer repeats the instruction, including its start and end. A corrected text changes
+    one."""
     old, new = words(instruction), words(answer)
     if len(old) < 4:
         return False
@@ -285,15 +288,15 @@ LOOP_WORDS = 12
 
 
 def loops(text: str) -> bool:
-    """Whether words repeat as in a degenerate loop of a small model.
+    """Whether words repeat as in a degenerate loop.
 
-    Either a phrase of up to LONGEST_PERIOD words comes three or more times in a row and repeats at least
-    LOOP_WORDS words (numbers don't count, as loops number their lines), or two thirds of the four-word
+    Either a phrase of up to LONGEST_PERIOD words occurs three or more times in a row and repeats at least
+    LOOP_WORDS words (numbers don't count, as loops often number their lines), or two thirds of the four-word
     phrases of a longer text are repetitions.
     """
     found = [word for word in words(text) if not word.isdecimal()]
     phrases = list(zip(found, found[1:], found[2:], found[3:], strict=False))
-    # A loop repeats at least so many of them; most texts don't, and need no look at every period.
+    # A loop repeats at least this many phrases; most texts don't, so they skip the check of every period.
     if len(phrases) - len(set(phrases)) < LOOP_WORDS - 3:
         return False
     for period in range(1, min(LONGEST_PERIOD, len(found) // 2) + 1):

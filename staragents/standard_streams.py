@@ -1,5 +1,4 @@
-"""Standard input, output and error that can be used whatever the caller made of them: closed, lost in the
-middle, or of an encoding that lacks characters."""
+"""Makes the standard streams robust: closed at start, lost while in use, or with a limited encoding."""
 
 from __future__ import annotations
 
@@ -18,10 +17,11 @@ _ERRORS = "staragents.escape"
 
 
 class Output(io.TextIOWrapper):
-    """Standard output or error. Once nobody takes what is written, the rest goes nowhere."""
+    """Standard output or error. When its reader is gone, further output is discarded."""
 
     outlived = False
-    """Whether the command goes on without it; otherwise it ends: quietly when its reader has gone."""
+    """Whether the command continues without its reader. Otherwise it exits, without a message if the reader
+    left."""
 
     def write(self, text: str) -> int:
         try:
@@ -42,19 +42,19 @@ class Output(io.TextIOWrapper):
         os.close(nowhere)
         if Output.outlived:
             return
-        # A pipe whose reader has what it wanted, a terminal that was closed.
+        # A pipe whose reader exited, or a closed terminal.
         if error.errno in (errno.EPIPE, errno.EIO):
             sys.exit(1)
         raise RunFailed(f"can't write the output: {error.strerror}") from error
 
 
 def secure_standard_streams() -> None:
-    """Put `Output` in place of what Python has opened. Streams that somebody replaced stay."""
+    """Replace the streams that Python opened with `Output`. Streams that were already replaced stay."""
     codecs.register_error(_ERRORS, _escaped)
     for number, name, mode in _MODES:
         stream = getattr(sys, name)
         if stream is None:
-            # Closed at start. Without this the next file that is opened would be taken for it.
+            # Closed at start. Otherwise the next opened file would get its descriptor.
             stream = _nowhere(number, mode)
             setattr(sys, name, stream)
         if number and type(stream) is io.TextIOWrapper:
@@ -62,12 +62,12 @@ def secure_standard_streams() -> None:
 
 
 def outlive_readers() -> None:
-    """The command has work to finish, whoever watches."""
+    """Let the command continue when the readers of its output are gone."""
     Output.outlived = True
 
 
 def flush_all() -> None:
-    """What Python would do at exit, where it could only print that it failed."""
+    """Flush both streams now: at exit, Python could only print that flushing failed."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
 
@@ -86,7 +86,7 @@ def _nowhere(number: int, mode: int) -> TextIO:
 
 
 def _escaped(error: UnicodeError) -> tuple[str, int]:
-    """Characters that a terminal's encoding lacks, as JSON has them: --json stays JSON."""
+    """JSON escapes for characters that the encoding lacks, so that --json output stays valid."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     return json.dumps(error.object[error.start : error.end])[1:-1], error.end

@@ -1,4 +1,4 @@
-"""When a run ends before its last seed: a budget of tokens, money or time, or rewards that no longer rise."""
+"""Ends a run before its last seed: limits on tokens, cost or time, or early stopping."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Z_90 = 1.645  # two-sided 90 % of the normal distribution
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """The setting that ends a run, and the number of seeds it lets the run work on."""
+    """The setting that ends a run, and the number of seeds before the stop."""
 
     rule: str
     limit: float
@@ -24,11 +24,11 @@ class Stop:
 
 
 class StopRules:
-    """Decides before which seed a run ends, from what is committed; only `max_minutes` and the price of GPUs
-    look at a clock.
+    """Decides before which seed a run ends, from committed seeds; only `max_minutes` and the GPU price depend
+    on time.
 
-    A seed in work is always finished. So a decision is made when a seed is about to be started, and is kept:
-    a resumed run ends at the same seed, unless its limits are others.
+    Seeds in flight are always finished. The decision is made before a seed starts and is saved: a resumed run
+    ends at the same seed unless its limits changed.
     """
 
     def __init__(self, run: RunConfig) -> None:
@@ -41,16 +41,16 @@ class StopRules:
         self._run = run
         self._seeds = 0
         self._tokens = 0
-        # Sum and sum of squares of the rewards in the block being filled and in the one before it.
+        # Sum and sum of squares of the rewards in the current block and in the previous one.
         self._block = [0.0, 0.0]
         self._before: list[float] | None = None
         self._flat = ""
         self.changed = False
-        """The limits are others than those of the state that was restored."""
+        """Whether the limits differ from those of the restored state."""
         self.stop: Stop | None = None
 
     def observe(self, tokens: int, reward: float) -> None:
-        """A seed was committed: what all its candidates cost, and what the chosen one earned (0 if none)."""
+        """Record a committed seed: tokens of all its candidates and reward of the chosen one (0 if none)."""
         self._seeds += 1
         self._tokens += tokens
         if self._run.patience is None:
@@ -62,14 +62,14 @@ class StopRules:
             self._before, self._block = self._block, [0.0, 0.0]
 
     def decide(self, number: int, seconds: float, bill: Bill = NOTHING) -> bool:
-        """Whether seed `number`, counted from 0, must not be started `seconds` into the run, which have cost
+        """Whether seed `number`, from 0, must not start after `seconds` of running time and a cost of
         `bill`."""
         if self.stop is None and self._seeds:
             self.stop = self._decided(number, seconds, bill)
         return self.stops(number)
 
     def stops(self, number: int) -> bool:
-        """The same by what was decided before."""
+        """Whether an earlier decision stops seed `number`."""
         return self.stop is not None and number >= self.stop.seeds
 
     def state(self) -> dict[str, Any]:
@@ -83,7 +83,7 @@ class StopRules:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on where `state` was taken. Under other limits everything is decided anew."""
+        """Restore a saved state. If the limits changed, the saved decision is discarded."""
         self._seeds, self._tokens = state["seeds"], state["tokens"]
         self.changed = state["limits"] != self._limits
         if state["limits"]["patience"] == self._run.patience:
@@ -93,13 +93,13 @@ class StopRules:
 
     def _decided(self, number: int, seconds: float, bill: Bill) -> Stop | None:
         run = self._run
-        # Those in work are counted at the mean cost so far, or a run would overshoot by all of them.
+        # Seeds in flight count at the mean cost so far; otherwise a run would overshoot by all of them.
         if run.max_tokens is not None and self._tokens / self._seeds * (number + 1) > run.max_tokens:
-            return Stop("run.max_tokens", run.max_tokens, number, "one more seed would go beyond")
+            return Stop("run.max_tokens", run.max_tokens, number, "the next seed would exceed it")
         if run.budget is not None and bill.tokens / self._seeds * (number + 1) + bill.time > run.budget:
-            return Stop("run.budget", run.budget, number, "one more seed would go beyond")
+            return Stop("run.budget", run.budget, number, "the next seed would exceed it")
         if run.max_minutes is not None and seconds >= 60 * run.max_minutes:
-            return Stop("run.max_minutes", run.max_minutes, number, "the time is over")
+            return Stop("run.max_minutes", run.max_minutes, number, "the time is up")
         if run.patience is not None and self._flat:
             return Stop("run.patience", run.patience, number, self._flat)
         return None
@@ -120,7 +120,7 @@ class StopRules:
 
 
 def stopped_before(run: RunConfig, state: Mapping[str, Any]) -> Stop | None:
-    """The rule that ended the run with this saved state, if it would end it again."""
+    """The rule that ended the run with this saved state, if it still applies."""
     if saved := state.get("stopping"):
         rules = StopRules(run)
         rules.restore(saved)

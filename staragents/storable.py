@@ -1,19 +1,19 @@
-"""Text of models and tables, fit for UTF-8 files, JSON bodies and other models' prompts."""
+"""Makes text of models and tables valid for UTF-8 files, JSON bodies and prompts."""
 
 from __future__ import annotations
 
 import re
 
-# Nearly all texts have none of it, and to look is several times faster than to convert.
+# Nearly all texts contain none of these, and searching is several times faster than converting.
 _UNFIT = re.compile("[\x00\ud800-\udfff]")
 REPLACEMENT = "\ufffd"
 
 
 def storable(text: str) -> str:
-    """The text with U+FFFD for every NUL and every surrogate that is not one half of a pair.
+    """Replace NULs and unpaired surrogates with U+FFFD.
 
-    A surrogate has no UTF-8, so one of them would fail a whole shard. Two halves of a pair that a server sent
-    one by one become the character that they stand for.
+    Surrogates have no UTF-8 encoding, so a single one would fail a whole shard. The two halves of a pair that
+    a server sent separately are joined to their character.
     """
     if _UNFIT.search(text) is None:
         return text

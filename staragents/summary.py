@@ -1,4 +1,4 @@
-"""The numbers of a run: funnel, cost, pairs, judge, IFD and memory, in one pass over its shards."""
+"""Summarises a run in one pass over its shards: funnel, cost, pairs, judge, IFD and memory."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from staragents.report.tallies import CostTally, IfdTally, JudgeTally, MemoryTal
 def summarise(shards: Iterable[Path], run: dict[str, Any]) -> dict[str, Any]:
     """The JSON-able summary of the candidates in `shards`, read in commit order with bounded memory.
 
-    `run` holds what the rows can't tell; it is kept whole under the key `run`. Read from it, all optional:
-    `engines` {generator model: kind}, `parts` {judge, target, larger, embedder: kind}, `seeds`, `bad_rows`,
-    `duplicates`, `fallback` (reward.fallback), `dataset` (what `write_dataset` returns), `memory_enabled`,
-    `wall_seconds`.
+    `run` contains facts that are not in the rows; it is stored unchanged under the key `run`. Keys, all
+    optional: `engines` {generator model: kind}, `parts` {judge, target, larger, embedder: kind}, `seeds`,
+    `bad_rows`, `duplicates`, `fallback` (reward.fallback), `dataset` (what `write_dataset` returns),
+    `memory_enabled`, `wall_seconds`.
     """
     tally = _Tally()
     for rows in read_seeds(shards):
@@ -29,7 +29,7 @@ def summarise(shards: Iterable[Path], run: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class _Tally:
-    """Everything that is counted while the rows pass by."""
+    """Counters over all rows."""
 
     counts: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)

@@ -1,18 +1,18 @@
-"""Texts of seeds and models inside prompts: shown in full, unable to end a turn or to be a verdict.
+"""Neutralises seed and model texts inside prompts, so that they cannot end a turn or imitate a verdict.
 
-Nothing is removed, as what is left could form a new marker. A space is put into every marker, or `> ` before
-a line that poses as a turn. No pattern needs white space to match and none goes on over a space put in, so
-one pass leaves nothing to find, and a text without markers stays as it is, byte for byte.
+Nothing is removed, as the remainder could form a new marker. Instead, every marker gets a space inside, and a
+line that imitates a turn gets a leading `> `. No pattern requires white space, and none matches across an
+inserted space, so one pass is enough. A text without markers stays identical, byte for byte.
 """
 
 from __future__ import annotations
 
 import re
 
-from staragents.folded_text import folded, places
+from staragents.folded_text import folded, original_indices
 
-# What tokenizers of chat models read as one special token. A match ends where the space goes; the rest is a
-# lookahead. Counts are limited and no run is read twice, so the time taken is linear in the text.
+# Special tokens of chat tokenizers. A match ends where the space is inserted; the rest is a lookahead. Repeat
+# counts are bounded and no run is read twice, so the time is linear in the text.
 _TAGS = "|".join(
     (
         r"s|(?:[be]os|pad|unk|mask|sep|cls)(?:_token)?|eo[dpst]|sop|bot|bom|eom|blank",
@@ -38,13 +38,13 @@ _TOKENS = rf"""
   | <(?=/?(?i:{_TAGS})[ \t]{{0,4}}/?>)
   | \[(?=(?:{_BRACKETS})\])
 """
-# The names under which prompts without special tokens show turns, and the judge's prompt shows its parts.
+# Headers of turns in prompts without special tokens, and of the parts of the judge's prompt.
 _ROLES = r"user|human|assistant|system|developer|tool|instruction|response"
 _PARTS = r"input|output|context|question|answer"
 _HEADERS = rf"""
   | (?P<header>)^(?=[ \t*_#]*(?i:{_ROLES})[ \t*_]*: | [ \t]*\#\#+[ \t*_]*(?i:{_PARTS})[ \t*_]*:)
 """
-# `parse_verdict` reads less than this finds. A fence is `data` and 26 letters or digits of base32.
+# Broader than what `parse_verdict` accepts. A fence is `data` plus 26 base32 characters.
 _VERDICTS = r"""
   | (?i:ver(?=dict[\W_]*[:=]))
   | \[(?=\[[^\w\[\]]*(?i:a|b|c|tie)[^\w\[\]]*\])
@@ -59,22 +59,22 @@ _IN_HISTORY = re.compile(_TOKENS + _VERDICTS, _FLAGS)
 
 
 def as_turn(text: str) -> str:
-    """For a turn of its own in a chat: no special token of a chat template, which would end it."""
+    """For a separate chat turn: neutralises special tokens of chat templates, which would end the turn."""
     return _broken(text, _IN_A_TURN)
 
 
 def as_part(text: str) -> str:
-    """For a place inside a longer text that shows turns as `User: ...`: no line that poses as one either."""
+    """For use inside a text that shows turns as `User: ...`: also neutralises lines that imitate a turn."""
     return _broken(text, _IN_TEXT)
 
 
 def as_evidence(text: str) -> str:
-    """For a judge: no verdict and no fence either."""
+    """For the judge: also neutralises verdicts and fences."""
     return _broken(text, _IN_EVIDENCE)
 
 
 def as_earlier_turns(text: str) -> str:
-    """For a judge: turns that were put together from parts (see `as_part`), whose own headers stay."""
+    """For the judge: turns joined from parts (see `as_part`), keeping their own headers."""
     return _broken(text, _IN_HISTORY)
 
 
@@ -83,7 +83,7 @@ def _broken(text: str, markers: re.Pattern[str]) -> str:
     if not found:
         return text
     pieces, start = [], 0
-    for place, (_, kind) in zip(places(text, [end for end, _ in found]), found, strict=True):
-        pieces += [text[start:place], "> " if kind == "header" else " "]
-        start = place
+    for index, (_, kind) in zip(original_indices(text, [end for end, _ in found]), found, strict=True):
+        pieces += [text[start:index], "> " if kind == "header" else " "]
+        start = index
     return "".join((*pieces, text[start:]))

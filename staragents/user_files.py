@@ -1,4 +1,4 @@
-"""Opening files that a user names: always a regular file, never a wait, never more than fits in memory."""
+"""Opens files that a user names: only regular files, without blocking, with a size limit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import BinaryIO
 from staragents.errors import BadInput
 
 MOST_TEXT_BYTES = 4 << 20
-"""Far beyond any config or prompt; YAML of this size already takes a minute to parse."""
+"""Far larger than any config or prompt; YAML of this size already takes a minute to parse."""
 
 _KINDS = {
     stat.S_IFDIR: "a folder",
@@ -22,13 +22,13 @@ _KINDS = {
 
 
 class NotAFile(OSError):
-    """There is something of that name, but it has no content that can be read from start to end."""
+    """The path exists but is not a regular file."""
 
 
 def open_file(path: str | Path) -> BinaryIO:
-    """A regular file's bytes. Raises OSError, with what is wrong in `strerror`."""
+    """Open a regular file for reading bytes. Raises OSError with the problem in `strerror`."""
     try:
-        # Opening a pipe without O_NONBLOCK would wait for its writer. Regular files are read as ever.
+        # Without O_NONBLOCK, opening a pipe would wait for its writer. Regular files are not affected.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except ValueError as error:
         raise NotAFile(None, f"the name holds a null byte, got {str(path)!r}") from error
@@ -40,12 +40,12 @@ def open_file(path: str | Path) -> BinaryIO:
 
 
 def read_bytes(path: str | Path, most_bytes: int = MOST_TEXT_BYTES) -> bytes:
-    """All of a small file. Raises BadInput with one line that begins with the path."""
+    """Read a small file. Raises BadInput with one line that begins with the path."""
     try:
         with open_file(os.path.expanduser(path)) as file:
             content = file.read(most_bytes + 1)
     except FileNotFoundError as error:
-        broken = "a symbolic link that leads nowhere" if os.path.islink(path) else "no such file"
+        broken = "a broken symbolic link" if os.path.islink(path) else "no such file"
         raise BadInput(f"{path}: expected a file, got {broken}") from error
     except NotAFile as error:
         raise BadInput(f"{path}: {error.strerror}") from error
@@ -57,7 +57,7 @@ def read_bytes(path: str | Path, most_bytes: int = MOST_TEXT_BYTES) -> bytes:
 
 
 def read_text(path: str | Path, most_bytes: int = MOST_TEXT_BYTES) -> str:
-    """The same as UTF-8, with or without a byte order mark."""
+    """Read a small UTF-8 file, with or without a byte order mark. Raises BadInput."""
     content = read_bytes(path, most_bytes)
     try:
         text = content.decode("utf-8-sig")

@@ -1,5 +1,5 @@
-"""Engines behind `staragents.generation.Engine`: vLLM, any OpenAI-compatible server, a
-recorded table, and a fake.
+"""Implementations of `staragents.generation.Engine`: vLLM, any OpenAI-compatible server, a recorded
+table, and a fake.
 
 Each module imports its library only when its engine is used; `choice.make_engine` picks one.
 """

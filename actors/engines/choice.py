@@ -1,4 +1,4 @@
-"""From a model's config to its engine."""
+"""Make the engine for a model's config."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from staragents.generation import Engine
 
 
 def make_engine(config: ModelConfig, model_path: str) -> Engine:
-    """Imports only the engine that is asked for: vllm alone takes 12-20 s."""
+    """Imports only the engine that is used: importing vllm takes 12-20 s."""
     match config.kind:
         case EngineKind.vllm:
             from actors.engines.vllm_engine import VllmEngine

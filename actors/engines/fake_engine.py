@@ -1,4 +1,4 @@
-"""An engine without a model, for load and fault tests. Every text it writes says that it is fake."""
+"""An engine without a model, for load and fault tests. Every text it writes is marked as fake."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ MARK = "[fake]"
 REFUSAL = f"I'm sorry, but I can't help with that. {MARK}"
 SENTENCE_WORDS = 12
 REASON_WORDS = 6
-# Spread of the verdict labels' logits: most verdicts lean to one label, few are sure.
+# Standard deviation of the verdict labels' logits: most verdicts lean to one label, few are certain.
 PREFERENCE_SPREAD = 1.5
 
 
 class FakeEngine:
-    """Answers from a hash of prompt and random seed: the same request has the same answer everywhere.
+    """Answers from a hash of prompt and random seed: the same request gets the same answer everywhere.
 
-    Whether a request fails hangs on its id instead, which differs from one try to the next.
+    Whether a request fails depends on its id, which differs between attempts.
     """
 
     kind = "fake"
@@ -37,31 +37,31 @@ class FakeEngine:
         self.config = config.fake
 
     async def start(self) -> None:
-        """There is nothing to load."""
+        """Nothing to load."""
 
     async def check(self) -> None:
         """A fake engine never dies."""
 
     async def stop(self) -> None:
-        """There is nothing to free."""
+        """Nothing to free."""
 
     async def generate(self, request: GenerationRequest) -> Generation:
-        """Pseudo-words, or a verdict if the JSON schema asks for one. Raises EngineError at the set rate."""
+        """Pseudo-words, or a verdict if the schema asks for one. Raises EngineError at `failure_rate`."""
         started = time.perf_counter()
         prompt = request.prompt or "\n".join(message.content for message in request.messages or ())
-        dice = random.Random(_number(f"{request.seed}\n{prompt}"))
-        latency, refusal = dice.random(), dice.random()
+        rng = random.Random(_number(f"{request.seed}\n{prompt}"))
+        latency, refusal = rng.random(), rng.random()
         await self._take_time(-math.log(1.0 - latency) * self.config.latency_s, request.deadline_s)
         if random.Random(_number(request.request_id)).random() < self.config.failure_rate:
             raise EngineError(f"fake failure of request {request.request_id}")
         tokens_in = prompt.count(" ") + 1
         if request.json_schema and "verdict" in request.json_schema.get("properties", {}):
-            logprobs = _verdict(request.json_schema["properties"], dice)
+            logprobs = _verdict(request.json_schema["properties"], rng)
             text = "".join(token.text for token in logprobs)
             seconds = time.perf_counter() - started
             shown = logprobs if request.top_logprobs else ()
             return Generation(text, "stop", tokens_in, len(logprobs), seconds, shown)
-        words = REFUSAL.split() if refusal < self.config.refusal_rate else _words(dice)
+        words = REFUSAL.split() if refusal < self.config.refusal_rate else _words(rng)
         kept = words[: request.sampling.max_tokens]
         return Generation(
             text=" ".join(kept),
@@ -82,9 +82,9 @@ def _number(text: str) -> int:
     return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest())
 
 
-def _words(dice: random.Random) -> list[str]:
-    """12 to 60 words in sentences, the mark included."""
-    words = dice.choices(WORDS, k=dice.randint(11, 59))
+def _words(rng: random.Random) -> list[str]:
+    """12 to 60 words in sentences, including the mark."""
+    words = rng.choices(WORDS, k=rng.randint(11, 59))
     for end in range(SENTENCE_WORDS - 1, len(words), SENTENCE_WORDS):
         words[end] += "."
     for begin in range(0, len(words), SENTENCE_WORDS):
@@ -93,10 +93,10 @@ def _words(dice: random.Random) -> list[str]:
     return [MARK, *words]
 
 
-def _verdict(properties: dict[str, Any], dice: random.Random) -> tuple[TokenLogprobs, ...]:
+def _verdict(properties: dict[str, Any], rng: random.Random) -> tuple[TokenLogprobs, ...]:
     """The tokens of a JSON object with the schema's properties in their order; the label is one token."""
     labels = properties["verdict"].get("enum", ["A", "B", "tie"])
-    logits = [dice.gauss(0.0, PREFERENCE_SPREAD) for _ in labels]
+    logits = [rng.gauss(0.0, PREFERENCE_SPREAD) for _ in labels]
     norm = math.log(sum(math.exp(logit) for logit in logits))
     top = {label: logit - norm for label, logit in zip(labels, logits, strict=True)}
     tokens: list[TokenLogprobs] = []
@@ -105,7 +105,7 @@ def _verdict(properties: dict[str, Any], dice: random.Random) -> tuple[TokenLogp
         if name == "verdict":
             tokens.append(TokenLogprobs(max(top, key=lambda label: top[label]), top))
         else:
-            reason = " ".join([MARK, *dice.choices(WORDS, k=REASON_WORDS)])
+            reason = " ".join([MARK, *rng.choices(WORDS, k=REASON_WORDS)])
             tokens += _certain(reason[: schema.get("maxLength", len(reason))])
         tokens += _certain('"')
     return (*tokens, *_certain("}"))

@@ -1,4 +1,4 @@
-"""One POST to a server that is not ours, with a bound on all that it may send back."""
+"""POST requests to an untrusted server, with a limit on the size of its answer."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any
 
 import httpx2
 
-# What every Python can decompress, in steps of at most 1 MiB. Lists of codings are left out: a body that is
-# compressed twice can keep its decoders busy for minutes before the first byte comes out.
+# What every Python can decompress, in steps of at most 1 MiB. No lists of codings: a body compressed twice
+# can keep the decoders busy for minutes before they return the first byte.
 CODINGS = ("", "identity", "gzip", "deflate")
 
 
 class BadAnswer(ValueError):
-    """The server answered, and it is not what the API says."""
+    """The server's answer does not conform to the API."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Status, headers and the body, which is cut off if the status is an error's."""
+    """Status, headers and body; the body of an error may be truncated."""
 
     status: int
     headers: httpx2.Headers
@@ -33,12 +33,12 @@ class Reply:
 
 
 class HttpClient:
-    """Deadlines are the caller's, by cancelling. No redirect is followed, so the key goes to `url` alone."""
+    """Callers enforce timeouts by cancelling. Redirects are not followed: only `url` gets the key."""
 
     def __init__(self, url: str, key: str | None, connections: int) -> None:
         address = httpx2.URL(url)
         self._secrets = [secret for secret in (key, address.password) if secret]
-        # User and password apart from the address, which the library logs.
+        # Keep user and password out of the address, which the library logs.
         self._url = address.copy_with(username=None, password=None)
         self.address = f"{address.scheme}://{self._url.netloc.decode()}{address.path}".rstrip("/")
         """Without user, password and query."""
@@ -48,7 +48,7 @@ class HttpClient:
         self._client = httpx2.AsyncClient(
             auth=(address.username, address.password) if address.userinfo else None,
             headers=headers,
-            # No jar: a server could fill it, and the cookies of one answer are no business of the next.
+            # No cookies: a server could fill memory with them, and requests must not affect each other.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             timeout=None,
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=connections),
@@ -58,8 +58,8 @@ class HttpClient:
     async def post(self, path: str, content: dict[str, Any], limit: int) -> Reply:
         """Reads at most `limit` bytes, counted after decompression.
 
-        Raises BadAnswer if a success is longer or compressed in a way nobody asked for, httpx2.HTTPError if
-        there is no whole answer.
+        Raises BadAnswer if a successful answer is longer or has an unsupported compression, httpx2.HTTPError
+        if the answer is incomplete.
         """
         url = self._url.copy_with(path=f"{self._url.path.rstrip('/')}/{path}")
         body = bytearray()
@@ -67,7 +67,7 @@ class HttpClient:
             try:
                 await self._read(response, body, limit)
             except (BadAnswer, httpx2.HTTPError):
-                # An error's status says more than the text that comes with it.
+                # For an error, the status matters more than an intact body.
                 if response.is_success:
                     raise
             return Reply(response.status_code, response.headers, bytes(body))
@@ -81,13 +81,13 @@ class HttpClient:
             async for chunk in chunks:
                 if len(body) + len(chunk) > limit:
                     body += chunk[: limit - len(body)]
-                    raise BadAnswer(f"expected at most {limit:,} bytes for the tokens asked for, got more")
+                    raise BadAnswer(f"expected at most {limit:,} bytes for the requested tokens, got more")
                 body += chunk
-                # Chunks that have arrived come without a pause: let others run, and the deadline pass.
+                # Chunks already received arrive without a pause: let other tasks and the timeout run.
                 await asyncio.sleep(0)
 
     def redact(self, text: str) -> str:
-        """The text without the key and the address's password, which some servers repeat."""
+        """Remove the key and the password of the address, which some servers echo."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text

@@ -1,4 +1,4 @@
-"""What a server with OpenAI's API sends back, checked before anything of it is used."""
+"""Parse and check the answers of a server with OpenAI's API before use."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import msgspec
 from actors.engines.http_client import BadAnswer, Reply
 from staragents.generation import Generation, GenerationRequest, TokenLogprobs
 
-# The bodies of honest servers stay far below: no tokenizer's average token comes near 256 bytes, escaped or
-# not, and an entry of log-probabilities has a token, its number and its bytes. The rest is ids and settings.
+# Well-behaved servers stay far below: no tokenizer's average token comes near 256 bytes, escaped or not, and
+# an entry of log-probabilities has a token, its number and its bytes. The rest is ids and settings.
 BYTES_PER_TOKEN = 256
 BYTES_AROUND = 64 * 1024
-# A number above what any model's context holds was not counted.
+# More than any model's context holds, so a larger count must be wrong.
 MOST_TOKENS = 10_000_000
-# The usual estimate for tokens that nobody counted.
+# The usual estimate if the server reports no count.
 BYTES_PER_COUNTED_TOKEN = 4
 
 Note = Callable[[str], None]
-"""Takes what the user should know about the server; the same words each time."""
+"""Receives a remark about the server for the user; the same text each time."""
 
 
 class ContentFiltered(Exception):
@@ -90,20 +90,19 @@ class TextLogprobs(msgspec.Struct):
 
 
 def most_bytes(request: GenerationRequest) -> int:
-    """How long the body of an answer may be: a token's room for every token and every alternative to it."""
+    """Size limit of an answer's body, in bytes: BYTES_PER_TOKEN for each token and each alternative."""
     entries = 1 + (1 + request.top_logprobs if request.top_logprobs else 0)
     return BYTES_AROUND + request.sampling.max_tokens * entries * BYTES_PER_TOKEN
 
 
 def read_generation(reply: Reply, request: GenerationRequest, seconds: float, note: Note) -> Generation:
-    """The answer in a reply that succeeded. Raises BadAnswer with what was expected and what came, or
-    ContentFiltered."""
+    """The generation in a successful reply. Raises BadAnswer ("expected X, got Y") or ContentFiltered."""
     chat = request.messages is not None
     content = parsed(reply)
     answer: ChatAnswer | TextAnswer
     try:
         answer = msgspec.convert(content, ChatAnswer) if chat else msgspec.convert(content, TextAnswer)
-    except ValueError as error:  # msgspec's own is one too
+    except ValueError as error:  # includes msgspec.ValidationError
         raise BadAnswer(f"not an answer of the API: {error}") from None
     choice = answer.choices[0]
     if choice.finish_reason == "content_filter":
@@ -123,14 +122,14 @@ def read_generation(reply: Reply, request: GenerationRequest, seconds: float, no
 
 
 def parsed(reply: Reply) -> Any:
-    """The JSON of the body, whatever the server calls it. Raises BadAnswer."""
+    """Parse the body as JSON, whatever its Content-Type. Raises BadAnswer."""
     if not reply.body.strip():
         raise BadAnswer("expected JSON, got an empty body")
     try:
-        # Not msgspec: some servers write NaN for numbers that we can do without.
+        # Not msgspec: some servers write NaN for numbers that we don't need.
         return json.loads(reply.body)
     except RecursionError:
-        raise BadAnswer("expected JSON of an answer's depth, got it nested too deeply") from None
+        raise BadAnswer("expected the JSON of an answer, got it nested too deeply") from None
     except ValueError as error:
         start = reply.body[:80].decode("utf-8", "replace")
         kind = reply.headers.get("content-type", "no Content-Type")
@@ -138,24 +137,24 @@ def parsed(reply: Reply) -> Any:
 
 
 def _logprobs(value: Any, chat: bool, note: Note) -> tuple[TokenLogprobs, ...]:
-    """Those of every token; none if they can't be read, as from servers that don't give any."""
+    """Log-probabilities of every token; empty if missing or unreadable."""
     if value is None:
         return ()
     try:
         shape: type[ChatLogprobs] | type[TextLogprobs] = ChatLogprobs if chat else TextLogprobs
         return msgspec.convert(value, shape).tokens()
     except ValueError:
-        note("gives log-probabilities that can't be read; verdicts count by their label")
+        note("returns unreadable log-probabilities; verdicts use only the label")
         return ()
 
 
 def _count(value: Any, estimate: int, note: Note) -> int:
-    """A number of tokens that a server counted, or the estimate if it can't be one."""
+    """The token count from the server, or the estimate if that is no valid count."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_TOKENS:
         return value
-    note("gives no usable count of tokens (usage); they are estimated from the texts")
+    note("returns no usable token counts (usage); they are estimated from the texts")
     return estimate
 
 

@@ -1,4 +1,4 @@
-"""Any server with OpenAI's HTTP API: vLLM's, llama.cpp's, a vendor's."""
+"""Any server with OpenAI's HTTP API: vLLM, llama.cpp, a vendor."""
 
 from __future__ import annotations
 
@@ -26,36 +26,36 @@ logger = logging.getLogger(__name__)
 PROBES = 3
 PROBE_DEADLINE_S = 60.0
 PROBE_PAUSE_S = 2.0
-# A server that asks for more is as good as away.
+# A server that asks for a longer pause is treated as unavailable.
 LONGEST_PAUSE_S = 60.0
 LONGEST_LINE = 300
 CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 PROXIES = "ALL_PROXY, HTTPS_PROXY or HTTP_PROXY"
 TOO_LONG = ("context length", "context_length", "context size", "maximum model length", "too many tokens")
-# The client errors (4xx) that may be over at the next try; the others call the request wrong. Those of key
-# and model are among them: a gateway that answers so once in a while must not fail rows, and if it stays,
-# the share of failed candidates ends the run.
+# The client errors (4xx) that a retry may resolve; the others mean that the request itself is wrong. Errors
+# about key and model are included: a gateway that returns them occasionally must not fail rows, and if they
+# persist, the rate of failed candidates ends the run.
 PASSING = (401, 403, 404, 408, 409, 421, 423, 425, 429)
 MOVED = (301, 308)
 
 
 class RequestRefused(EngineError):
-    """The server will not answer this request, and would not the next time."""
+    """The server rejects this request, and would reject a retry."""
 
     retryable = False
 
 
 class OpenAIEngine:
-    """Retries belong to the coordinator, so none is made here.
+    """Does not retry: the coordinator does.
 
-    What the server says reaches errors and logs without the key, which some servers repeat.
+    Server messages in errors and logs never contain the key, which some servers echo.
     """
 
     kind = "openai"
 
     def __init__(self, config: ModelConfig) -> None:
         self.config = config
-        # Keys that are read from files end with a newline, which no header may hold.
+        # Keys read from files end with a newline, which is invalid in a header.
         key = (secret(config.api_key_env) or "").strip() if config.api_key_env else ""
         self._has_key = bool(key)
         self._key_fits = key.isascii() and key.isprintable()
@@ -65,21 +65,21 @@ class OpenAIEngine:
         self._noted: set[str] = set()
 
     def _opened(self, key: str | None) -> HttpClient:
-        """Reads the variables for proxies and certificates. Raises EngineDead."""
+        """Open the client; reads the variables for proxies and certificates. Raises EngineDead."""
         try:
             return HttpClient(self.config.base_url or "", key, self.config.max_ongoing)
-        except OSError as error:  # which does not say of which file
+        except OSError as error:  # does not name the file
             given = [f"{name}={os.environ[name]}" for name in CERTIFICATES if name in os.environ]
             named = ", ".join(given) or "the system's certificates"
             raise EngineDead(f"can't load {named}: {redacted(str(error))}") from None
-        except Exception as error:  # an address that is none, a scheme that needs one more package
+        except Exception as error:  # an invalid address, or a scheme that needs another package
             raise EngineDead(f"can't use the proxy of {PROXIES}: {redacted(str(error))}") from None
 
     async def start(self) -> None:
-        """Let the server write one token. Raises EngineDead if it can't be reached or does not know us."""
+        """Generate one token. Raises EngineDead if the server is unreachable or rejects the request."""
         if not self._key_fits:
             name = self.config.api_key_env
-            raise EngineDead(f"{name}: expected a key of printable ASCII characters, got one with others")
+            raise EngineDead(f"{name}: expected a key of printable ASCII characters, got other characters")
         hello: dict[str, Any] = (
             {"messages": (Message("user", "Hello"),)} if self.config.chat else {"prompt": "Hello"}
         )
@@ -99,10 +99,10 @@ class OpenAIEngine:
         raise EngineDead(f"{self.config.model} did not answer a probe: {problem}")
 
     async def generate(self, request: GenerationRequest) -> Generation:
-        """Answer one request within its deadline.
+        """Answer one request within its timeout.
 
-        Raises PromptTooLong or EngineError, not retryable if the server calls the request wrong. Never
-        EngineDead: another replica would ask the same server.
+        Raises PromptTooLong or EngineError, not retryable if the server calls the request invalid. Never
+        raises EngineDead: another replica would ask the same server.
         """
         started = time.monotonic()
         try:
@@ -116,13 +116,13 @@ class OpenAIEngine:
             return read_generation(reply, request, time.monotonic() - sent, self._note)
         except TimeoutError:
             raise EngineError(f"{self._address}: no answer within {request.deadline_s:g} s") from None
-        # `from None`, here and above: the cause's text may hold the key.
+        # `from None`, here and above: the text of the cause may contain the key.
         except httpx2.HTTPError as error:
             name = type(error).__name__
             raise EngineError(self._line(f"no answer: {name}: {error}" if str(error) else name)) from None
         except ContentFiltered:
             raise RequestRefused(f"{self._address}: the server's content filter stopped the answer") from None
-        except ValueError as error:  # BadAnswer, or a prompt that no request can hold
+        except ValueError as error:  # BadAnswer, or a prompt that can't be encoded
             raise EngineError(self._line(str(error))) from None
 
     def _question(self, request: GenerationRequest) -> tuple[str, dict[str, Any]]:
@@ -137,7 +137,7 @@ class OpenAIEngine:
         if sampling.stop:
             body["stop"] = list(sampling.stop)
         if request.json_schema:
-            # For raw prompts not in OpenAI's API; vLLM knows it.
+            # For raw prompts this is not in OpenAI's API, but vLLM supports it.
             schema = {"name": "answer", "schema": request.json_schema, "strict": True}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
         if request.messages is None:
@@ -146,7 +146,7 @@ class OpenAIEngine:
             return "completions", body | {"max_tokens": sampling.max_tokens, "prompt": request.prompt or ""}
         if request.top_logprobs:
             body |= {"logprobs": True, "top_logprobs": request.top_logprobs}
-        # OpenAI's newer models refuse the old name, many other servers don't know the new one.
+        # OpenAI's newer models reject the old name, many other servers don't know the new one.
         limit = "max_completion_tokens" if "//api.openai.com" in self._address else "max_tokens"
         return "chat/completions", body | {limit: sampling.max_tokens, "messages": as_dicts(request.messages)}
 
@@ -157,15 +157,15 @@ class OpenAIEngine:
             line = f"expected an answer, got a redirect ({status}) to {to}, which is not followed (base_url)"
             return (RequestRefused if status in MOVED else EngineError)(self._line(line))
         if status in (429, 503):
-            # Half of the deadline is left to those who wait: one such answer must not fail all requests.
+            # Leave waiting requests half of their timeout: one such answer must not fail them all.
             pause = min(LONGEST_PAUSE_S, deadline_s / 2, retry_after(reply.headers, time.time()))
             self._not_before = max(self._not_before, time.monotonic() + pause)
             said = f"pausing {pause:g} s: {said}" if pause else said
         if status in (400, 413, 422) and any(words in _text(reply).lower() for words in TOO_LONG):
             return PromptTooLong(self._line(said))
         meaning = {
-            401: f"the server refuses {self._key_name}: ",
-            403: f"the server refuses {self._key_name}: ",
+            401: f"the server rejects {self._key_name}: ",
+            403: f"the server rejects {self._key_name}: ",
             404: f"the server does not serve {self.config.model!r}: ",
             429: "the server wants fewer requests, ",
         }.get(status, "")
@@ -180,7 +180,7 @@ class OpenAIEngine:
         return f"the key in {name}" if self._has_key else f"a request without a key ({name} is not set)"
 
     def _line(self, text: str) -> str:
-        """A server's text is somebody else's: one line, bounded, printable, without our key."""
+        """The server's untrusted text as one printable line of limited length, without our key."""
         text = printable(" ".join(self._client.redact(text).split()))
         return f"{self._address}: {text[:LONGEST_LINE]}"
 
@@ -191,7 +191,7 @@ class OpenAIEngine:
             logger.warning("%s %s", self._address, text)
 
     async def check(self) -> None:
-        """A server that is away fails requests one by one; replacing this replica would not bring it back."""
+        """An unavailable server fails its requests one by one; replacing this replica would not help."""
 
     async def stop(self) -> None:
         await self._client.close()
@@ -202,7 +202,7 @@ def _text(reply: Reply) -> str:
 
 
 def _said(reply: Reply) -> str:
-    """The message in an error's body; the body itself if it has none in a usual place."""
+    """The message in an error's body, or the whole body if none is found."""
     try:
         content = parsed(reply)
     except BadAnswer:

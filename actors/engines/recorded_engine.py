@@ -1,4 +1,4 @@
-"""Answers and verdicts from a table that was recorded before: a run without a model."""
+"""Answers and verdicts from a recorded table: a run without a model."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from staragents.errors import BadInput, EngineDead, EngineError
 from staragents.generation import Generation, GenerationRequest, TokenLogprobs
 from staragents.replay.recorded_answers import RecordedAnswers
 
-# What staragents/prompts/judge.j2 shows of either side, within its fences.
+# How staragents/prompts/judge.j2 shows each side; must match its fences.
 _SIDE = re.compile(r"<(data\w*) ([AB])>\n\s*Instruction: (.*?)\nResponse: (.*?)\n</\1>", re.DOTALL)
 
 
 class NotRecorded(EngineError):
-    """The table has no such answer, and never will have."""
+    """The table has no such answer, so a retry is useless."""
 
     retryable = False
 
 
 class RecordedEngine:
-    """`model` is an agent of the table, whose text there is the answer to an instruction; or `judge`, which
-    gives the recorded win of the answer that it is shown beside the reference.
+    """`model` is an agent of the table, which answers an instruction with its recorded text; or `judge`,
+    which returns the recorded win of an answer against the reference.
 
-    Nothing is made up: what the table lacks fails. There is no tokenizer, so tokens are words.
+    Requests without a recorded answer fail. There is no tokenizer, so words are counted as tokens.
     """
 
     kind = "recorded"
@@ -54,9 +54,9 @@ class RecordedEngine:
         self._answers = None
 
     async def generate(self, request: GenerationRequest) -> Generation:
-        """Look the answer up. Raises NotRecorded."""
+        """Look up the answer. Raises NotRecorded."""
         if self._answers is None:
-            raise EngineDead("the table of recorded answers was not read yet")
+            raise EngineDead("the table of recorded answers has not been read yet")
         prompt = request.messages[-1].content if request.messages else request.prompt or ""
         words = prompt.count(" ") + 1
         if self.config.model == "judge":
@@ -66,13 +66,13 @@ class RecordedEngine:
         text = self._answers.text(prompt, self.config.model)
         if text is None:
             raise NotRecorded(
-                f"no answer of {self.config.model} is recorded to {prompt[:60]!r}; the prompt must be the "
-                "instruction alone, as that of `direct` is"
+                f"no answer of {self.config.model} is recorded for {prompt[:60]!r}; the prompt must be only "
+                "the instruction, as in `direct`"
             )
         return Generation(text, "stop", words, text.count(" ") + 1, 0.0)
 
     def _a_wins(self, prompt: str) -> float:
-        """Probability that A is preferred; one of both must be a recorded answer, the other the reference."""
+        """Probability that A is preferred; one side must be a recorded answer, the other the reference."""
         assert self._answers is not None
         sides = {label: (instruction, text) for _, label, instruction, text in _SIDE.findall(prompt)}
         if sides.keys() == {"A", "B"}:
@@ -80,7 +80,9 @@ class RecordedEngine:
                 win = self._answers.win(*sides[label])
                 if win is not None and self._answers.is_reference(*sides[other]):
                     return win if label == "A" else 1.0 - win
-        raise NotRecorded("no verdict on these two texts is recorded; none may be cut (judge.max_text_chars)")
+        raise NotRecorded(
+            "no verdict on these two texts is recorded; neither may be truncated (judge.max_text_chars)"
+        )
 
 
 def _verdict(schema: dict[str, Any] | None, a_wins: float) -> tuple[TokenLogprobs, ...]:

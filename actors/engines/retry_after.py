@@ -8,8 +8,8 @@ from email.utils import parsedate_to_datetime
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float:
-    """Seconds from `now` (of the epoch) that the server asks us to wait, given as seconds or as a date; 0 if
-    it names none that makes sense. It may be infinite."""
+    """Seconds that the server asks us to wait, given as seconds or as a date; 0 if missing or invalid. Can be
+    infinite. `now` is in seconds since the epoch."""
     value = headers.get("retry-after", "")
     try:
         seconds = float(value)
@@ -21,7 +21,7 @@ def retry_after(headers: Mapping[str, str], now: float) -> float:
 def _until(date: str, now: float) -> float:
     try:
         when = parsedate_to_datetime(date)
-        # Without a zone it is read as UTC, which HTTP's dates are in.
+        # HTTP dates are in UTC, also those without a zone.
         return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - now
     except (ValueError, OverflowError):
         return 0.0

@@ -23,8 +23,8 @@ logger = logging.getLogger(__name__)
 
 
 class VllmEngine:
-    """One AsyncLLM. Batching inside the engine replaces batching outside: the slowest row of a batch
-    would hold all others (ray#52634)."""
+    """One AsyncLLM. Batching is left to the engine: in a batch made outside, the slowest row would delay all
+    others (ray#52634)."""
 
     kind = "vllm"
 
@@ -66,9 +66,9 @@ class VllmEngine:
             "gpu_memory_utilization": config.gpu_memory_utilization,
             "tensor_parallel_size": max(1, gpus // nodes),
             "pipeline_parallel_size": nodes,
-            # On one node: one resource request for all GPUs of a replica, and vLLM's own processes inside
-            # it, no placement group that could leak (ray#64035). On several: its actors fill the one that
-            # Serve made for the replica and removes with it.
+            # On one node: one resource request for all GPUs of a replica and vLLM's own processes inside it,
+            # without a placement group that could leak (ray#64035). On several nodes: vLLM's actors use the
+            # placement group that Serve makes for the replica and removes with it.
             "distributed_executor_backend": "ray" if nodes > 1 else "mp" if gpus > 1 else "uni",
             "seed": 0,
             # Small judges otherwise spend their token budget on line breaks between JSON keys.
@@ -79,8 +79,8 @@ class VllmEngine:
 
     def _cpu_args(self) -> dict[str, Any]:
         return {
-            # A prompt cut into chunks rewinds its request's random generator, which a CPU generator can't:
-            # the engine would die on seeded requests ("CPU Generator does not use offset", vllm 0.32).
+            # Chunked prefill rewinds a request's random generator, which CPU generators don't support: seeded
+            # requests would kill the engine ("CPU Generator does not use offset", vllm 0.32).
             "enable_chunked_prefill": False,
             "max_num_batched_tokens": max(2048, self.config.max_model_len),
         }
@@ -95,7 +95,7 @@ class VllmEngine:
         return "bfloat16" if has_amx else "float32"
 
     async def generate(self, request: GenerationRequest) -> Generation:
-        """Answer one request. Raises PromptTooLong, EngineError past the deadline, EngineDead."""
+        """Answer one request. Raises PromptTooLong, EngineError (also after the timeout), EngineDead."""
         from vllm.inputs import TokensPrompt
 
         started = time.monotonic()
@@ -119,7 +119,7 @@ class VllmEngine:
         except self._fatal as error:
             raise EngineDead(f"the vLLM engine of {self.config.model} died: {error}") from error
         except self._invalid as error:
-            raise EngineError(f"vLLM refused the request: {error}") from error
+            raise EngineError(f"vLLM rejected the request: {error}") from error
         return self._generation(output, len(prompt_ids), time.monotonic() - started)
 
     async def _last(self, outputs: Any) -> RequestOutput:
@@ -157,7 +157,7 @@ class VllmEngine:
             top_p=sampling.top_p,
             max_tokens=min(sampling.max_tokens, room),
             stop=list(sampling.stop) or None,
-            # A greedy request has nothing to seed, and a seed would cost it a generator of its own.
+            # A greedy request needs no seed, and a seed would cost it a generator of its own.
             seed=request.seed if sampling.temperature > 0 else None,
             logprobs=request.top_logprobs or None,
             structured_outputs=StructuredOutputsParams(json=schema) if schema else None,
@@ -197,7 +197,7 @@ class VllmEngine:
 
 
 def _stat_loggers() -> list[Any] | None:
-    """vLLM's own metrics go where Ray's go, as `ray_vllm_*`; outside of Ray they stay in the process."""
+    """Export vLLM's metrics with Ray's, as `ray_vllm_*`; outside Ray they stay in the process."""
     import ray
 
     if not ray.is_initialized():
@@ -208,7 +208,7 @@ def _stat_loggers() -> list[Any] | None:
 
 
 def _faster_libraries() -> list[str]:
-    """Intel's OpenMP from its wheel and the system's tcmalloc, where they are: nearly twice the tokens/s."""
+    """Intel's OpenMP from its wheel and the system's tcmalloc, if installed: nearly twice the tokens/s."""
     candidates = [
         Path(sys.prefix) / "lib" / "libiomp5.so",
         *sorted(Path("/usr/lib/x86_64-linux-gnu").glob("libtcmalloc_minimal.so.4")),
@@ -217,7 +217,7 @@ def _faster_libraries() -> list[str]:
 
 
 def vllm_environment(config: ModelConfig, local_model: bool) -> dict[str, str]:
-    """What must stand in the actor's environment before vLLM is imported there (for `runtime_env`)."""
+    """Environment variables that the actor needs before it imports vLLM (for `runtime_env`)."""
     variables = {
         "VLLM_NO_USAGE_STATS": "1",
         "VLLM_LOGGING_LEVEL": os.environ.get("VLLM_LOGGING_LEVEL", "WARNING"),
@@ -226,12 +226,12 @@ def vllm_environment(config: ModelConfig, local_model: bool) -> dict[str, str]:
         variables["HF_HUB_OFFLINE"] = "1"
     if not config.num_gpus:
         variables |= {
-            # Automatic binding puts two engines of one host on the same core (vllm#43240).
+            # Automatic binding pins two engines on one host to the same core (vllm#43240).
             "VLLM_CPU_OMP_THREADS_BIND": "nobind",
             "VLLM_CPU_KVCACHE_SPACE": str(config.kv_cache_gib),
             "OMP_NUM_THREADS": str(max(1, round(config.num_cpus))),
             "LD_PRELOAD": ":".join(_faster_libraries()),
-            # Leaves the executor `uni` as it is on a CPU: one child process and one import of vllm less.
+            # Does not change the `uni` executor on a CPU, and saves a child process and an import of vllm.
             "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
         }
     return variables

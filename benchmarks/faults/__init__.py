@@ -1,1 +1,1 @@
-"""The parts of benchmarks/chaos.py: plan and progress, cluster and runs, and each kind of disturbance."""
+"""Modules of benchmarks/chaos.py: plan and progress, cluster and runs, and each kind of disturbance."""

@@ -1,4 +1,4 @@
-"""Carries out a plan on one run after the other."""
+"""Carry out a plan of disturbances on one run after the other."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ STEPS: dict[str, Episode] = {
     "partition": partition.partition,
 }
 AT_BEGIN, AT_END = "rival-new", "results"
-"""Kinds that wait for a run to begin, or to have committed its last seed, whatever their turn is."""
+"""Kinds that wait for the start of a run, or the commit of its last seed, whatever their position."""
 WRONG = "failed: "
 POLL_S = 0.05
-STANDSTILL_S = 180.0
+STALL_TIMEOUT_S = 180.0
 WRONG_ENDS = 3
-"""So many ends of runs that should have gone on, and it is enough."""
+"""Give up after so many runs that ended when they should have continued."""
 
 
 class Campaign:
-    """The open kills are those that the run has not recovered from yet, at most `most_open`."""
+    """At most `most_open` kills are open, that is, the run has not recovered from them yet."""
 
     def __init__(
         self,
@@ -60,13 +60,13 @@ class Campaign:
         self._open: dict[int, tuple[Kill, float]] = {}
 
     def carry_out(self) -> None:
-        """Returns when the last run is finished, or when nothing goes on."""
+        """Returns when the last run is finished, or after WRONG_ENDS failures."""
         self._begin()
         while self._goes_on():
             time.sleep(POLL_S)
             self._strike_what_is_due()
 
-    # -- the run in work -----------------------------------------------------------------------------------
+    # -- the current run -----------------------------------------------------------------------------------
 
     @property
     def _number(self) -> int:
@@ -82,8 +82,8 @@ class Campaign:
             self._strike(kill)
 
     def _starts(self) -> None:
-        """Pools that don't come up end the command with the reason, so only the driver may be killed before
-        the first commit."""
+        """Before the first commit only the driver may be killed: a pool that fails to start ends the command
+        with the reason."""
         self._start = self._cursor = self._job.cursor()
         self._moved = self._since = time.monotonic()
 
@@ -97,8 +97,8 @@ class Campaign:
             return self._finish()
         if code is not None:
             self._failed(f"ended with exit code {code}: {self._job.last_line()}")
-        elif now - self._moved > STANDSTILL_S:
-            self._failed(f"stood still for {STANDSTILL_S:g} s")
+        elif now - self._moved > STALL_TIMEOUT_S:
+            self._failed(f"stalled for {STALL_TIMEOUT_S:g} s")
         else:
             return True
         self._job.restart()
@@ -114,7 +114,7 @@ class Campaign:
             self._progress.save()
 
     def _finish(self) -> bool:
-        """Whether another run begins."""
+        """Returns whether another run begins."""
         path = self._job.run.path
         found = damage(path, self._undisturbed)
         self._progress.runs.append(found)
@@ -126,7 +126,7 @@ class Campaign:
         return bool(self._progress.todo)
 
     def _move(self, path: Path, name: str) -> None:
-        """Out of the small disk. The benchmark may have been killed right after it did so before."""
+        """Move a run off the small disk. A benchmark killed right afterwards may have left a copy."""
         shutil.rmtree(self._progress.path / name, ignore_errors=True)
         shutil.move(path, self._progress.path / name)
 
@@ -161,7 +161,7 @@ class Campaign:
         return next((kill for kill in self._progress.todo if kill.kind == kind), None)
 
     def _room_for(self, salvo: Sequence[Kill]) -> bool:
-        """What is checked step by step comes alone; kills may overlap."""
+        """Disturbances of several steps come alone; kills may overlap."""
         if salvo[0].kind in STEPS:
             return not self._open
         kinds = [kill.kind for kill, _ in self._open.values()] + [kill.kind for kill in salvo]
@@ -169,7 +169,7 @@ class Campaign:
         return len(kinds) <= self._most_open and not crowded
 
     def _strike(self, kill: Kill) -> bool:
-        """Whether there was such a victim."""
+        """Returns whether there was such a victim."""
         number = len(self._progress.done)
         rng = random.Random(f"{self._progress.settings['seed']} {number}")
         kill.run, kill.seed, at = self._number, self._job.cursor(), time.monotonic()
@@ -191,7 +191,7 @@ class Campaign:
         return True
 
     def _step(self, kill: Kill, rng: random.Random) -> str:
-        """A run that a wrong end has left unfinished is set aside as it is, and another one begins."""
+        """Disturb in several steps. After a WrongEnd, an unfinished run is set aside and another begins."""
         scene = Scene(self._cluster, self._disk, self._job, self._short, rng)
         try:
             struck = STEPS[kill.kind](scene)

@@ -1,4 +1,4 @@
-"""The wall clock of a run jumps back: for its driver and its actors, not for this machine."""
+"""Make the wall clock of a run jump back, for its driver and actors but not for the machine."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ SLEEP = Path(__file__).parent / "faked_clock"
 
 
 def unusable() -> str:
-    """Why a clock can't be faked here, or nothing."""
+    """Why the clock can't be faked here, or an empty string."""
     return "" if _library() else "libfaketime is not installed"
 
 
 def clock_back(scene: Scene) -> Struck | None:
-    """By an hour, or to 1970. The monotonic clock goes on, as it does when a machine's clock is set."""
+    """Jump back by an hour, or to 1970. The monotonic clock continues, as when a machine's clock is set."""
     path = scene.short.fresh()
     clock = path.with_suffix(".clock")
     _set(clock, 0)
@@ -32,7 +32,7 @@ def clock_back(scene: Scene) -> Struck | None:
         "NO_FAKE_STAT": "1",
         "PYTHONPATH": os.pathsep.join([str(SLEEP), *filter(None, [os.environ.get("PYTHONPATH")])]),
     }
-    # Not for Ray itself: a raylet does not start under libfaketime.
+    # Only for actors: a raylet does not start under libfaketime.
     actors = {"RAY_JOB_CONFIG_JSON_ENV_VAR": json.dumps({"runtime_env": {"env_vars": faked}})}
     environment = {**faked, **actors, "RAY_ADDRESS": scene.cluster.address}
     job = ChaosJob(path, scene.short.overrides, environment, path.with_suffix(".log"))

@@ -1,4 +1,4 @@
-"""A Ray cluster of several nodes on this machine whose processes can be killed."""
+"""A Ray cluster of several nodes on this machine, whose processes can be killed."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ CLASSES = {
     "memory": "MemoryActor",
     "coordinator": "CoordinatorActor",
 }
-"""Who can be killed by the class of its actor."""
+"""Actor classes by kind of victim."""
 WRITERS = ("coordinator", "memory")
 """Actors that write to the run directory."""
 CPUS_EACH = 2
 GPUS_EACH = 2
 STORE_BYTES = 100_000_000
 GONE_S = 60.0
-TRIES = 3
+ATTEMPTS = 3
 
 
 class ChaosCluster:
-    """A head, which is spared as its loss ends a job, and `nodes` workers with the only (logical) GPUs."""
+    """A head, never killed because its loss ends a job, and `nodes` workers with all (logical) GPUs."""
 
     def __init__(self, nodes: int) -> None:
         self._cluster = Cluster(
@@ -54,7 +54,7 @@ class ChaosCluster:
         return str(self._cluster.address)
 
     def kill(self, victim: str, rng: random.Random) -> str:
-        """SIGKILL one process of that kind; says which, or nothing if there is none at the moment."""
+        """SIGKILL one process of that kind; returns which, or an empty string if there is none now."""
         if victim == "raylet":
             return self._kill_node(rng)
         found = self._actors(victim)
@@ -65,7 +65,7 @@ class ChaosCluster:
         return f"{name} (process {process.pid})"
 
     def wait_for_writers(self) -> None:
-        """Until no actor that writes to a run directory is left of a driver that is gone. Raises WrongEnd."""
+        """Wait until a dead driver's actors that write to the run directory have ended. Raises WrongEnd."""
         deadline = time.monotonic() + GONE_S
         while any(self._actors(kind) for kind in WRITERS):
             if time.monotonic() > deadline:
@@ -73,28 +73,28 @@ class ChaosCluster:
             time.sleep(0.1)
 
     def _kill_node(self, rng: random.Random) -> str:
-        """A node is gone at once, and another takes its place."""
+        """Kill a node and replace it."""
         node = rng.choice(sorted(self._cluster.worker_nodes, key=lambda node: str(node.node_id)))
         self._cluster.remove_node(node, allow_graceful=False)
         self._add_node()
         return f"of node {node.node_id[:8]}"
 
     def _add_node(self) -> None:
-        """Ray gives a node 30 s to start, whatever is set (2.60): a busy machine needs another try."""
-        for left in reversed(range(TRIES)):
+        """With retries: Ray gives a node a fixed 30 s to start (2.60), too short for a busy machine."""
+        for left in reversed(range(ATTEMPTS)):
             raylets = set(_raylets())
             try:
                 self._cluster.add_node(
                     num_cpus=CPUS_EACH, num_gpus=GPUS_EACH, object_store_memory=STORE_BYTES
                 )
                 return
-            except Exception:  # a bare one
+            except Exception:  # Ray raises nothing more specific
                 end(list(set(_raylets()) - raylets))
                 if not left:
                     raise
 
     def _actors(self, victim: str) -> list[tuple[str, psutil.Process]]:
-        """Live actors of this cluster, by name: what Ray says must be true of the process too."""
+        """Live actors of this cluster by name, if the process that Ray names is alive too."""
         ours = {process.pid: process for process in marked()}
         table = self._cluster.global_state.actor_table(None, actor_state_name="ALIVE").values()
         return sorted(

@@ -1,4 +1,4 @@
-"""What differs between a run and the undisturbed one."""
+"""Differences between a run and the undisturbed run."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ TIMING = {"seconds", "stage_seconds"}
 
 
 def damage(path: Path, undisturbed: Path) -> dict[str, int]:
-    """What differs between two runs of one config, by number; all 0 if nothing does.
+    """Count the differences between two runs of one config; all 0 if there are none.
 
-    `lost` seeds, candidates committed `twice`, `changed` candidates (what a clock measured aside), and 1 for
-    another `dataset`.
+    `lost`: seeds. `twice`: candidates committed again. `changed`: candidates that differ, except in
+    durations. `dataset`: 1 if it differs.
     """
     rows, expected = _rows(path), _rows(undisturbed)
     seeds = {row["seed_id"] for row in rows}

@@ -1,4 +1,4 @@
-"""A small file system of its own for run directories, which can be full or fail while a run writes to it."""
+"""A small file system for run directories, which can fill up or fail while a run writes to it."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ BUSY_S = 30.0
 
 
 class SmallDisk:
-    """An ext4 in a file. It stays mounted when the benchmark is killed, and its file when the machine is.
+    """An ext4 in a file. It stays mounted if the benchmark is killed; the file survives a reboot.
 
-    A tmpfs can't become read-only as long as a run holds its lock; ext4 does after an error of the device.
+    A tmpfs can't become read-only while a run holds its lock; ext4 does after a device error.
     """
 
     def __init__(self, image: Path, mount: Path) -> None:
-        """`mount` is made; it is a plain folder until the disk is attached."""
+        """Creates `mount`, which is a plain folder until the disk is attached."""
         mount.mkdir(exist_ok=True)
         self.mount = mount
         self._image = image
         self._ballast = mount / "ballast"
 
     def attach(self) -> str:
-        """Mount it, made anew if it is not there yet; says why that is not possible here, or nothing."""
+        """Create the disk if needed and mount it. Returns why that is impossible here, or an empty string."""
         if self.mount.is_mount():
             self.free()
             return ""
@@ -47,12 +47,12 @@ class SmallDisk:
         return ""
 
     def detach(self) -> None:
-        """Unmount it; its file keeps a run that is not finished."""
+        """Unmount it; the file keeps an unfinished run."""
         if self.mount.is_mount():
             self._unmount()
 
     def fill(self) -> None:
-        """Until not one more byte can be written."""
+        """Fill the disk until not a byte is left."""
         with self._ballast.open("ab", buffering=0) as file:
             for size in BLOCKS:
                 try:
@@ -63,7 +63,7 @@ class SmallDisk:
                         raise
 
     def fill_inodes(self) -> None:
-        """Until not one more file can be made."""
+        """Create files until no inode is left."""
         folder = self.mount / "many"
         folder.mkdir(exist_ok=True)
         number = sum(1 for _ in folder.iterdir())
@@ -76,17 +76,17 @@ class SmallDisk:
                 raise
 
     def free(self) -> None:
-        """Remove what filled it."""
+        """Remove the files that fill it."""
         self._ballast.unlink(missing_ok=True)
         shutil.rmtree(self.mount / "many", ignore_errors=True)
 
     def fail(self) -> None:
-        """Report an error to the file system, which becomes read-only at once with what is open on it."""
+        """Report an error to the file system, which immediately becomes read-only, including open files."""
         device = os.path.basename(_command("findmnt", "-n", "-o", "SOURCE", str(self.mount)).strip())
         Path("/sys/fs/ext4", device, "trigger_fs_error").write_text("by benchmarks/chaos.py")
 
     def mend(self) -> None:
-        """As an administrator does: unmount, check, mount."""
+        """Repair it as an administrator would: unmount, check, mount."""
         self._unmount()
         self._check()
         self._mount()
@@ -106,7 +106,7 @@ class SmallDisk:
                 time.sleep(0.2)
 
     def _check(self) -> None:
-        """Exit code 1 says that something was mended."""
+        """Exit code 1 means that errors were repaired."""
         done = subprocess.run(["e2fsck", "-p", str(self._image)], capture_output=True, text=True)
         if done.returncode > 1:
             raise subprocess.CalledProcessError(done.returncode, done.args, done.stdout, done.stderr)

@@ -1,5 +1,5 @@
-"""A disk that is full or fails while a run writes to it: the run ends with one line; the same command resumes
-it once the disk is well again."""
+"""A disk that fills up or fails while a run writes to it: the run ends with one line, and the same command
+resumes it once the disk is usable again."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def read_only(scene: Scene) -> Struck | None:
 
 
 def _filled(scene: Scene, fill: Callable[[], None], what: str) -> Struck | None:
-    """What the run itself frees is filled again until it has ended."""
+    """Keep filling the disk, including what the run frees, until the run has ended."""
     deadline = time.monotonic() + COMMAND_S
     while scene.job.process.poll() is None and time.monotonic() < deadline:
         fill()

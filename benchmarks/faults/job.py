@@ -1,4 +1,4 @@
-"""A run as a user starts it, killed and started again."""
+"""A run started like a user would, which can be killed and restarted."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from staragents.run_directory.run_directory import RunDirectory
 
 ROOT = Path(__file__).parents[2]
 COMMAND_S = 180.0
-"""A command that has no work to do must end within this time on a busy machine."""
+"""Time limit for a command without work to do, on a busy machine."""
 
 
 class WrongEnd(Exception):
-    """A command ended otherwise than it must after a disturbance."""
+    """After a disturbance, a command did not end as it must."""
 
 
 class ChaosJob:
-    """The command `run` on a run directory of its own; the same command goes on after a kill.
+    """The command `run` on its own run directory; restarted after a kill to resume.
 
-    `prefix` is what it is started by, such as `ip netns exec NAME`.
+    `prefix` is put before the command, such as `ip netns exec NAME`.
     """
 
     def __init__(
@@ -50,11 +50,11 @@ class ChaosJob:
             )  # fmt: skip
 
     def twin(self, log: Path) -> ChaosJob:
-        """The same command a second time."""
+        """Start the same command a second time."""
         return ChaosJob(self.run.path, self._overrides, self._environment, log, self._prefix)
 
     def kill(self) -> str:
-        """SIGKILL the command; says which process is gone, or nothing if it had ended by itself."""
+        """SIGKILL the command; returns the killed process, or an empty string if it had already ended."""
         self.process.kill()
         return f"process {self.process.pid}" if self.process.wait() == -signal.SIGKILL else ""
 
@@ -64,7 +64,7 @@ class ChaosJob:
         return gone
 
     def cursor(self) -> int:
-        """Seeds committed and saved. The state is read again only when it is another file."""
+        """Seeds committed and saved. Reads the state again only if the file has changed."""
         try:
             status = (self.run.path / "state.json").stat()
         except FileNotFoundError:
@@ -75,7 +75,7 @@ class ChaosJob:
         return self._seen[1]
 
     def output(self) -> str:
-        """Of the command since it was started last."""
+        """Output of the command since its last start."""
         with self.log.open(errors="replace") as log:
             log.seek(self._began)
             return log.read()
@@ -84,9 +84,9 @@ class ChaosJob:
         return (self.output().strip().splitlines() or ["no output"])[-1]
 
     def must_end(self, code: int, *words: str) -> str:
-        """Wait for the end with this code; if not 0 with one line of an error that has these words.
+        """Wait until the command ends with `code`; unless 0, with a single error line that contains `words`.
 
-        Returns its last line. Raises WrongEnd.
+        Returns the last line of output. Raises WrongEnd.
         """
         try:
             ended = self.process.wait(timeout=COMMAND_S)
@@ -96,13 +96,13 @@ class ChaosJob:
         if ended != code:
             raise WrongEnd(f"expected exit code {code}, got {ended}: {self.last_line()}")
         if code and len(errors) != 1:
-            raise WrongEnd(f"expected one line of an error, got {len(errors)}: {self.last_line()}")
+            raise WrongEnd(f"expected one error line, got {len(errors)}: {self.last_line()}")
         if code and (missing := [word for word in words if word not in errors[0]]):
             raise WrongEnd(f"expected {missing[0]!r} in the error, got {errors[0]}")
         return self.last_line()
 
     def command(self, verb: str, *arguments: str) -> None:
-        """Another command of the program, which must end with exit code 0. Raises WrongEnd."""
+        """Run another command, which must end with exit code 0. Raises WrongEnd."""
         done = subprocess.run(
             self._program(verb, *arguments),
             cwd=ROOT, env={**os.environ, **self._environment},
@@ -119,9 +119,9 @@ class ChaosJob:
 
 
 def settings(seeds: Path, latency_s: float) -> list[str]:
-    """Over configs/fake.yaml: two of every pool, memory and frequent checkpoints from the start.
+    """Overrides of configs/fake.yaml: two of every pool, memory and frequent checkpoints from the start.
 
-    Tries enough for five kills at a time, each of which may hit the same request.
+    Enough attempts for five simultaneous kills that all hit the same request.
     """
     return [
         f"seeds.path={seeds}", "seeds.limit=null", "run.checkpoint_s=0.3", "memory.warmup=0",

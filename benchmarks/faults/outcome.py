@@ -1,4 +1,4 @@
-"""What a campaign found, as a value and as a table."""
+"""The result of a campaign, as a value and as a table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .progress import Progress
 
 
 def outcome(progress: Progress) -> dict[str, Any]:
-    """Everything `--json` gives. `ok` only if every kill was done and recovered from, and nothing was lost or
+    """The output of `--json`. `ok` only if all kills were done and recovered from, and nothing was lost or
     changed."""
     victims = {}
     for kind in WEIGHTS:

@@ -1,4 +1,4 @@
-"""Two nodes of which neither can reach the other for a while."""
+"""A temporary network partition between two nodes."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ CHECKS = {
     "RAY_health_check_timeout_ms": "2000",
     "RAY_health_check_failure_threshold": "3",
 }
-"""Ray gives a silent node up after some 9 s."""
+"""With these, Ray declares an unreachable node dead after about 9 s."""
 SHORT_S, LONG_S = (1.0, 5.0), (15.0, 30.0)
-TRIES = 3
+ATTEMPTS = 3
 FAILED = 1
 
 
 def unusable() -> str:
-    """Why nodes can't have networks of their own here, or nothing."""
+    """Why network namespaces are impossible here, or an empty string."""
     if missing := [name for name in ("ip", "iptables") if shutil.which(name) is None]:
         return f"{missing[0]} is not installed"
     name = f"chaos-{os.getpid()}"
@@ -49,8 +49,8 @@ def unusable() -> str:
 
 
 def partition(scene: Scene) -> Struck | None:
-    """Shorter or longer than Ray takes to give a node up; then the run must end by itself or by the same
-    command again. A node that Ray has given up ends, and is started again as an operator would."""
+    """Cut shorter or longer than Ray takes to declare a node dead; then the run must finish, by itself or by
+    running the same command again. A node declared dead exits and is restarted, as an operator would do."""
     path = scene.short.fresh()
     with TwoNodes() as nodes:
         job = ChaosJob(
@@ -81,12 +81,12 @@ def _wait_for(job: ChaosJob, seed: int) -> None:
 
 
 def _ends(job: ChaosJob, nodes: TwoNodes) -> str:
-    """Says how. Raises WrongEnd."""
-    for again in range(TRIES):
+    """Wait for the end and describe it. Raises WrongEnd."""
+    for again in range(ATTEMPTS):
         deadline = time.monotonic() + COMMAND_S
         while (code := job.process.poll()) is None:
             if time.monotonic() > deadline:
-                raise WrongEnd(f"the partition is healed, and the run stood still for {COMMAND_S:g} s")
+                raise WrongEnd(f"the partition is healed, but the run stalled for {COMMAND_S:g} s")
             nodes.replace_lost()
             time.sleep(0.5)
         if code == 0:
@@ -94,12 +94,12 @@ def _ends(job: ChaosJob, nodes: TwoNodes) -> str:
         job.must_end(FAILED)
         nodes.replace_lost()
         job.start()
-    raise WrongEnd(f"the partition is healed, and the command failed {TRIES} times: {job.last_line()}")
+    raise WrongEnd(f"the partition is healed, but the command failed {ATTEMPTS} times: {job.last_line()}")
 
 
 class TwoNodes:
-    """A Ray of two nodes, each in a network namespace of its own, joined by a pair of virtual interfaces. All
-    of it goes on leaving, and what an earlier one left before the first is made."""
+    """A Ray cluster of two nodes, each in its own network namespace, joined by a pair of virtual interfaces.
+    Removed on exit; leftovers of an earlier one are removed first."""
 
     def __init__(self) -> None:
         self._names = {HEAD: "chaos-head", OTHER: "chaos-other"}
@@ -137,14 +137,14 @@ class TwoNodes:
         return ["ip", "netns", "exec", self._names[address]]
 
     def cut(self) -> None:
-        """Packets are dropped in both directions without a word."""
+        """Silently drop packets in both directions."""
         self._rule("-A")
 
     def heal(self) -> None:
         self._rule("-D")
 
     def replace_lost(self) -> None:
-        """Ray ends a node that it had given up."""
+        """Restart the other node if Ray has ended it after declaring it dead."""
         if not any(process.name() == "raylet" for process in self._processes(OTHER)):
             self._start_other()
 

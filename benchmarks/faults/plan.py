@@ -1,4 +1,4 @@
-"""Which disturbances come, in which order and after which pauses: the same for the same seed."""
+"""The plan of disturbances: kinds, order and pauses, deterministic for a random seed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KILLS = {
     "raylet": 5.0,
     "driver": 5.0,
 }
-"""SIGKILL of one process of a run in work, by weight. The last two take the longest to recover from."""
+"""Weights for the SIGKILL of one process of a run. Recovery takes longest from the last two."""
 EPISODES = {
     "rival": 0.8,
     "rival-new": 0.5,
@@ -30,19 +30,19 @@ EPISODES = {
     "clock-back": 0.4,
     "partition": 0.4,
 }
-"""Disturbances of several steps, each of which is checked."""
+"""Weights for disturbances of several steps, each of which is checked."""
 WEIGHTS = KILLS | EPISODES
 ACTORS = ("replica", "scorer", "worker", "memory", "coordinator")
 ALIKE_AT_ONCE = 2
-"""Open kills of one kind: a run ends by itself after three deaths of the coordinator without a commit."""
+"""Most open kills of one kind: a run fails after three coordinator deaths without a commit."""
 SALVO_SHARE = 0.4
 
 
 @dataclass
 class Kill:
-    """One disturbance: `pause_s` after the one before, or together with it (`salvo`).
+    """One disturbance: `pause_s` after the previous one, or at the same time (`salvo`).
 
-    `who` is empty until it is done, `recovery_s` None until a seed was committed again.
+    `who` is empty until it is done; `recovery_s` is None until the next commit.
     """
 
     kind: str
@@ -55,9 +55,9 @@ class Kill:
 
 
 def planned(kills: int, seed: int, pause_s: float, most_open: int, kinds: Sequence[str]) -> list[Kill]:
-    """So many of `kinds` by weight, each at least once, in random order after exponential pauses.
+    """`kills` disturbances of `kinds` by weight, each at least once, in random order with exponential pauses.
 
-    At most `most_open` actors form a salvo.
+    A salvo has at most `most_open` actors.
     """
     rng = random.Random(seed)
     order = list(shares(kills, kinds).elements())
@@ -77,7 +77,7 @@ def planned(kills: int, seed: int, pause_s: float, most_open: int, kinds: Sequen
 
 
 def shares(kills: int, kinds: Sequence[str]) -> Counter[str]:
-    """How often each kind comes: once in the order given while there are enough, the rest by weight."""
+    """Number of kills per kind: one each in the given order, the rest by weight."""
     total = sum(WEIGHTS[kind] for kind in kinds)
     counts = Counter(kinds[:kills])
     while counts.total() < kills:

@@ -1,4 +1,4 @@
-"""Processes of one benchmark, recognised by a mark that they inherit: other Rays may run on this machine."""
+"""Processes of one benchmark, identified by an inherited variable: other Rays may run on this machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STOP_S = 20.0
 
 
 def marked() -> list[psutil.Process]:
-    """All processes with this process's mark, itself aside."""
+    """All processes with this process's mark, except itself."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -23,9 +23,9 @@ def marked() -> list[psutil.Process]:
     return found
 
 
-def end(processes: Sequence[psutil.Process], patience_s: float = 0.0) -> None:
-    """SIGKILL those that are still there after `patience_s`, and wait until they are gone."""
-    _, alive = psutil.wait_procs(processes, timeout=patience_s)
+def end(processes: Sequence[psutil.Process], timeout_s: float = 0.0) -> None:
+    """SIGKILL processes that are alive after `timeout_s`, and wait until they have ended."""
+    _, alive = psutil.wait_procs(processes, timeout=timeout_s)
     for process in alive:
         try:
             process.kill()

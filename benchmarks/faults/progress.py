@@ -1,4 +1,4 @@
-"""How far a plan is, saved after every kill: the same command goes on with it."""
+"""Progress of a plan, saved after every kill, so that the same command resumes it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ FILE = "progress.json"
 
 @dataclass
 class Progress:
-    """`done` in the order they were done, `todo` in that of the plan; `runs` is the damage of each finished
-    run, `broken` the number of those that were given up."""
+    """`done` in order of execution, `todo` in order of the plan. `runs`: damage of each finished run.
+    `broken`: number of abandoned runs."""
 
     path: Path
     settings: dict[str, Any]
@@ -32,7 +32,7 @@ class Progress:
 
     @classmethod
     def load(cls, folder: Path) -> Progress | None:
-        """None if the folder has none. A kill that the run had not recovered from is to be done again."""
+        """The saved progress, or None. Kills that the run had not recovered from are done again."""
         try:
             saved = json.loads((folder / FILE).read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -41,18 +41,18 @@ class Progress:
         again = [Kill(kill.kind, kill.pause_s, salvo=False) for kill in done if kill.recovery_s is None]
         left = [Kill(**kill) for kill in saved.pop("todo")]
         if left:
-            left[0].salvo = False  # the others of its salvo are done
+            left[0].salvo = False  # the rest of its salvo is done
         todo = again + left
         return cls(folder, todo=todo, done=[kill for kill in done if kill.recovery_s is not None], **saved)
 
     @property
     def elapsed_s(self) -> float:
-        """Of all parts together."""
+        """Total over all sessions."""
         return self.seconds + time.monotonic() - self._since
 
     @property
     def pace(self) -> str:
-        """Such as `kill 20 of 1000, 68 min left`."""
+        """For example `kill 20 of 1000, about 68 min left`."""
         total = len(self.done) + len(self.todo)
         left_s = self.elapsed_s / max(len(self.done), 1) * len(self.todo)
         return f"kill {len(self.done)} of {total}, about {left_s / 60:.0f} min left"

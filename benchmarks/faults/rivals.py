@@ -1,4 +1,4 @@
-"""The same command twice at the same time, and a run whose last step is cut short."""
+"""Two simultaneous commands on one run directory, and a kill before the results are written."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ IN_USE = ("output.dir", "is in use by process")
 
 
 def rival(scene: Scene) -> Struck | None:
-    """While the run goes on."""
+    """Start the same command again during the run."""
     other = _twin(scene)
     other.must_end(FAILED, *IN_USE)
     return Struck(f"process {other.process.pid} beside process {scene.job.process.pid}")
 
 
 def rival_new(scene: Scene) -> Struck | None:
-    """When neither has written anything yet; whichever is left is the run from now on."""
+    """Start the same command again before anything is written; the survivor becomes the run."""
     jobs = [scene.job, _twin(scene)]
     deadline = time.monotonic() + COMMAND_S
     while not (ended := [job for job in jobs if job.process.poll() is not None]):
         if time.monotonic() > deadline:
             jobs[1].kill()
-            raise WrongEnd("two runs at once on one new directory, and none ended")
+            raise WrongEnd("two commands run on one new run directory, and neither ended")
         time.sleep(0.05)
     loser = ended[0]
     (scene.job,) = (job for job in jobs if job is not loser)
@@ -34,7 +34,7 @@ def rival_new(scene: Scene) -> Struck | None:
 
 
 def results(scene: Scene) -> Struck | None:
-    """SIGKILL after the last commit, before the manifest is written: the rest needs no model."""
+    """SIGKILL after the last commit, before the manifest is written: resuming must not load models."""
     if not (gone := scene.job.kill()):
         return None
     actor = scene.cluster.kill("coordinator", scene.rng)

@@ -1,4 +1,4 @@
-"""What a disturbance of several steps acts on."""
+"""The context of a disturbance of several steps."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .comparison import damage
 from .disk import SmallDisk
 from .job import ChaosJob, WrongEnd
 
-if TYPE_CHECKING:  # it imports Ray, which reads its environment then
+if TYPE_CHECKING:  # imports Ray, which reads its environment at import
     from .cluster import ChaosCluster
 
 SHORT_SEEDS = 24
 
 
 class ShortRuns:
-    """Runs of few seeds for disturbances that need a Ray of their own."""
+    """Runs with few seeds, for disturbances that need a separate Ray."""
 
     def __init__(self, folder: Path, overrides: Sequence[str], address: str) -> None:
         self.overrides = [*overrides, f"seeds.limit={SHORT_SEEDS}"]
@@ -27,14 +27,14 @@ class ShortRuns:
         self._undisturbed: Path | None = None
 
     def fresh(self) -> Path:
-        """A path for another of them."""
+        """A path for another short run."""
         number = 1
         while (path := self._folder / f"short-{number}").with_suffix(".log").exists():
             number += 1
         return path
 
     def compare(self, path: Path) -> None:
-        """Raises WrongEnd if the run differs from the undisturbed one, which is made the first time."""
+        """Raises WrongEnd if the run differs from the undisturbed one, which the first call runs."""
         if self._undisturbed is None:
             self._undisturbed = undisturbed(self._folder / "short-undisturbed", self.overrides, self._address)
         if any((found := damage(path, self._undisturbed)).values()):
@@ -42,7 +42,7 @@ class ShortRuns:
 
 
 def undisturbed(path: Path, overrides: Sequence[str], address: str) -> Path:
-    """The baseline: the same run, whose engines answer at once. Raises WrongEnd."""
+    """The baseline: the same run with engines of zero latency. Raises WrongEnd."""
     overrides = [*overrides, "models.writer.fake.latency_s=0"]
     job = ChaosJob(path, overrides, {"RAY_ADDRESS": address}, path.with_suffix(".log"))
     job.must_end(0)
@@ -51,7 +51,7 @@ def undisturbed(path: Path, overrides: Sequence[str], address: str) -> Path:
 
 @dataclass
 class Scene:
-    """The run in work, and where it is."""
+    """The current run and its surroundings."""
 
     cluster: ChaosCluster
     disk: SmallDisk
@@ -62,12 +62,12 @@ class Scene:
 
 @dataclass(frozen=True)
 class Struck:
-    """What was disturbed. `recovery_s` if that is over already, else the next commit of the run says so."""
+    """What was disturbed. `recovery_s` None: recovery ends with the next commit of the run."""
 
     who: str
     recovery_s: float | None = None
 
 
 Episode = Callable[[Scene], Struck | None]
-"""Disturb and check; None if there was nothing to disturb. Raises WrongEnd if a command ends in another way
-than it must."""
+"""Disturb and check; returns None if there was nothing to disturb. Raises WrongEnd if a command does not end
+as it must."""

@@ -1,5 +1,5 @@
-"""Damage to the files of a run that is stopped: it must be refused, repaired and then finished as if nothing
-had been."""
+"""Damage to the files of a stopped run: `run` must reject it, `repair` fix it, and the run then finish like
+an undamaged one."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _refused_until_repaired(
     scene.job.start()
     scene.job.must_end(BAD_INPUT, file.name, "staragents repair")
     if changed := before ^ _listing(run.path):
-        raise WrongEnd(f"the run that was refused wrote to {sorted({name for name, *_ in changed})}")
+        raise WrongEnd(f"the rejected run wrote to {sorted({name for name, *_ in changed})}")
     scene.job.command("repair", str(run.path), "--no-run")
     scene.job.start()
     return Struck(f"{file.name} ({what})")

@@ -1,1 +1,1 @@
-"""One verb of the command line per file."""
+"""The commands of the command line, one per file."""

@@ -1,4 +1,4 @@
-"""`staragents change`: other settings and more agents while a run goes on."""
+"""`staragents change`: change settings or add agents while a run is running."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from staragents.errors import RunFailed
 @click.argument("overrides", nargs=-1, required=True, metavar="KEY=VALUE...")
 @click.option("--json", "as_json", is_flag=True, help="Print what changes as JSON.")
 def change(run: str, overrides: tuple[str, ...], as_json: bool) -> None:
-    """More agents, models or budget for a run that goes on.
+    """Change a running run: more agents, models or budget.
 
-    RUN is the run directory, or the run's name with RAY_ADDRESS set. New agents and models, agents.retired,
-    filters, prices and the limits in run.* can change. A new model is loaded while the run goes on; then the
-    seeds in work are finished and saved, and the run goes on with the same engines and the new settings.
-    Seeds whose pairs were drawn already keep them. Sizes of pools: staragents scale.
+    RUN is the run directory, or the run's name with RAY_ADDRESS set. You can add agents and models, and
+    change agents.retired, filters, prices and the limits in run.*. New models are loaded while the run
+    continues. Then the seeds in flight are finished and saved, and the run continues with the same engines
+    and the new settings. Seeds whose pairs are already drawn keep them. For pool sizes, see staragents scale.
 
     \b
     Examples:
@@ -29,7 +29,7 @@ def change(run: str, overrides: tuple[str, ...], as_json: bool) -> None:
     import ray
     from ray.exceptions import RayError
 
-    from cluster.commands.scale import refuse
+    from cluster.commands.scale import raise_if_failed
     from cluster.running_job import joined
 
     with joined(run) as coordinator:
@@ -38,8 +38,8 @@ def change(run: str, overrides: tuple[str, ...], as_json: bool) -> None:
         except RayError as error:
             reason = str(error).strip().splitlines()[-1]
             raise RunFailed(f"{run}: the coordinator did not answer, try again: {reason}") from error
-    refuse(answer)
+    raise_if_failed(answer)
     if as_json:
         say_json({"changed": answer.lines})
     else:
-        say(f"taken up when the seeds in work are finished: {', '.join(answer.lines)}")
+        say(f"applies when the seeds in flight are finished: {', '.join(answer.lines)}")

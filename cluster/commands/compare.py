@@ -1,4 +1,4 @@
-"""`staragents compare`: variants of a config at equal token budget, in one table."""
+"""`staragents compare`: variants of a config with equal token budgets, in one table."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ LOG_WIDTH = 150
     "ablations",
     default="full,uniform,no-memory,target-only,dual-only,judge-only",
     show_default=True,
-    help="Which variants, by name or as your own .yaml files, separated by commas.",
+    help="Variants, by name or as your own .yaml files, separated by commas.",
 )
-@click.option("--tokens", type=click.IntRange(1), help="Budget of each variant; unset: what the first takes.")
-@click.option("--judge", help="The model of the config that measures all variants; unset: judge.model.")
+@click.option("--tokens", type=click.IntRange(1), help="Budget of each variant; unset: what the first uses.")
+@click.option("--judge", help="The common judge, a model in the config; unset: judge.model.")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Folder; unset: output.dir + '-compare'."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print compare.json, progress to standard error.")
+@click.option("--json", "as_json", is_flag=True, help="Print compare.json; progress goes to standard error.")
 def compare(
     config: str,
     overrides: tuple[str, ...],
@@ -44,28 +44,28 @@ def compare(
     output: Path | None,
     as_json: bool,
 ) -> int:
-    """Does it help? Variants of a config, same seeds, equal tokens.
+    """Does it help? Compare variants of a config on the same seeds.
 
-    A variant is CONFIG with a file of configs/ablations laid over it (or a .yaml of yours). It may change any
-    setting but seeds, models and scoring, which all share; what two variants ask alike is generated once.
+    A variant is CONFIG merged with a file of configs/ablations or your own .yaml. It may change any setting
+    except seeds, models and scoring, which all variants share. Identical requests are generated once.
 
     \b
-      full         CONFIG as it is; differences are to it, or to the first variant
-      uniform      no evolution: pairs are drawn alike, no memory
-      random       uniform, and any candidate is taken (diversity only)
+      full         CONFIG unchanged; the reference, if included (otherwise the first variant)
+      uniform      no evolution: pairs are drawn uniformly, no memory
+      random       uniform, and any candidate is chosen (diversity only)
       no-memory    evolution without the memory bank
-      target-only  difficulty for the target model, whatever the larger one says
+      target-only  difficulty for the target model only, without the larger model
       dual-only    difficulty without the judge
       judge-only   the judge without difficulty
       ifd-only     the target's IFD: no judge, larger model, evolution or memory
       cost-aware   the policy learns reward per token
       paper        the rules of the paper (needs base pairs)
-      default      our defaults, whatever CONFIG has
+      default      our defaults instead of CONFIG's settings
 
-    One judge compares each variant's rows with the seeds; a seed that is kept, or was not reached within the
-    budget, is a tie (0.5). +- is half a 95 % interval; differences are paired by seed. A budget is kept to
-    about one seed. The folder gets a run directory a variant, compare.json and compare.html; the same command
-    resumes.
+    One judge compares each variant's rows with the seeds. A seed that is kept, or not reached within the
+    budget, is a tie (0.5). +- is half a 95 % interval; differences are paired by seed. Budgets are exact to
+    about one seed. The folder gets a run directory per variant, compare.json and compare.html. Run the same
+    command to resume.
 
     \b
     Examples:
@@ -105,17 +105,18 @@ def compare(
 
 
 def show(console: Console, result: Comparison, folder: Path) -> None:
-    """The table, what to mind, and where the rest lies."""
+    """Print the table, warnings and paths of the files."""
     console.print(
-        f"{result.seeds} seeds, at most {result.budget_tokens:,} tokens a variant; measured by "
+        f"{result.seeds} seeds, at most {result.budget_tokens:,} tokens per variant; judged by "
         f"{result.judge} ({result.judge_model}); {result.generations_made:,} generations made, used "
         f"{result.generations_used:,} times",
         markup=False,
         highlight=False,
     )
     table = Table(box=None, pad_edge=False)
-    less = f"less {result.reference}"
-    for heading in ("variant", "judge", less, "improved", less, "target IFD", less, "seeds", "tokens"):
+    versus = f"vs {result.reference}"
+    columns = ("variant", "judge", versus, "improved", versus, "target IFD", versus, "seeds", "tokens")
+    for heading in columns:
         table.add_column(heading, justify="left" if heading == "variant" else "right")
     for row in result.rows:
         against = row.against or {}
@@ -130,14 +131,14 @@ def show(console: Console, result: Comparison, folder: Path) -> None:
             str(row.seeds_reached),
             f"{row.tokens:,}",
         )
-    # What is no terminal has no width of its own: a line a variant, for logs and grep.
+    # A file has no width: use one line per variant, for logs and grep.
     wide = console if console.is_terminal else safe_console(file=console.file, width=LOG_WIDTH)
     wide.print(table, highlight=False)
     for warning in result.warnings:
         console.print(f"note: {warning}", style="yellow", markup=False, highlight=False)
     if result.fake:
         fake = ", ".join(result.fake)
-        console.print(f"fake engines: {fake}; what rests on them says nothing about the variants")
+        console.print(f"fake engines: {fake}; their results say nothing about the variants")
     for name in ("compare.html", "compare.json"):
         console.print(str(folder / name), markup=False, highlight=False)
 

@@ -1,4 +1,4 @@
-"""`staragents completion`: what a shell needs to complete commands, options and paths."""
+"""`staragents completion`: shell completion of commands, options and paths."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ SHELLS = ("bash", "zsh", "fish")
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print the completion script of a shell.
+    """Print the completion script for a shell.
 
     \b
-    Put one of these into the file that your shell reads at its start:
+    Add one of these lines to your shell's startup file:
       eval "$(staragents completion bash)"                     ~/.bashrc
       eval "$(staragents completion zsh)"                      ~/.zshrc
       staragents completion fish | source                      ~/.config/fish/config.fish

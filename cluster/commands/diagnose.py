@@ -1,4 +1,4 @@
-"""`staragents diagnose`: what a finished run says about itself, a sentence and a setting each."""
+"""`staragents diagnose`: findings about a finished run, each with a setting to change."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ PAIRS_SHOWN = 20
 
 @click.command()
 @click.argument("run_dir", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--embedder", help="Model that finds the domains; the default is the run's memory.embedder.")
-@click.option("--label", metavar="COLUMN", help="Take this column of the seed file as the domain instead.")
+@click.option("--embedder", help="Model that clusters the domains. [default: the run's memory.embedder]")
+@click.option("--label", metavar="COLUMN", help="Use this column of the seed file as the domain.")
 @click.option("--json", "as_json", is_flag=True, help="Print findings and all numbers as JSON.")
 def diagnose(run_dir: Path, embedder: str | None, label: str | None, as_json: bool) -> None:
-    """What could be better in a run, and which setting to change.
+    """Find weaknesses of a run, and the settings to change.
 
-    Looks at yield, early lock-in, how reliable the ranking of the pairs is, memory, both models' IFDs, the
-    judge, cost, and which pairs stand out in which domain (clusters of the instructions). The result also
-    goes into diagnosis.json and report.html of the run.
+    Checks yield, early lock-in, reliability of the pair ranking, memory, both models' IFDs, the judge, cost,
+    and which pairs stand out in which domain (clusters of the instructions). The result is also written to
+    diagnosis.json and report.html of the run.
 
     \b
     Examples:
@@ -59,7 +59,7 @@ def diagnose(run_dir: Path, embedder: str | None, label: str | None, as_json: bo
         return
     console = safe_console()
     if not diagnosis.findings:
-        console.print("Nothing to complain about.")
+        console.print("No problems found.")
     for finding in diagnosis.findings:
         console.print(Text(f"- {finding}"))
     if diagnosis.numbers["domains"]:
@@ -67,7 +67,7 @@ def diagnose(run_dir: Path, embedder: str | None, label: str | None, as_json: bo
 
 
 def labels_of(config: Config, column: str) -> dict[int, str]:
-    """The column's value by row of the seed file. Raises BadInput if no row has it."""
+    """Values of `column` by row of the seed file. Raises BadInput if no row has the column."""
     from staragents.seeds.seed_file import SeedFile
 
     labels: dict[int, str] = {}
@@ -80,7 +80,7 @@ def labels_of(config: Config, column: str) -> dict[int, str]:
 
 
 def domain_table(domains: dict[str, Any]) -> Table:
-    """Mean reward of each pair in each domain; * where it stands out."""
+    """Mean reward of each pair in each domain; * marks outliers."""
     table = Table(title="mean reward of each pair in each domain (* stands out)", title_justify="left")
     table.add_column("pair", overflow="fold")
     for domain in domains["domains"]:

@@ -1,4 +1,4 @@
-"""`staragents doctor`: is everything there that a run needs?"""
+"""`staragents doctor`: check that everything a run needs is available."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from staragents.environment import cache_dir, ray_address
 from staragents.folders import existing, folder_problem
 
 ROOM_GIB = 5.0
-"""Converted demo models take 1.6 GiB; a run of a few thousand seeds well under 1 GiB."""
+"""Converted demo models take 1.6 GiB, a run of a few thousand seeds well under 1 GiB."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at. `ok` None: worth knowing, no obstacle."""
+    """Result of one check. `ok` None: for information only."""
 
     what: str
     ok: bool | None
@@ -39,7 +39,7 @@ class Finding:
 @click.argument("overrides", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def doctor(config: str | None, overrides: tuple[str, ...], as_json: bool) -> int:
-    """Look at the machine and at what a config needs. Loads no model.
+    """Check the machine and the needs of a config. Loads no model.
 
     \b
     Examples:
@@ -77,7 +77,7 @@ def machine() -> Iterator[Finding]:
     problem = folder_problem(cache)
     yield Finding("model cache", problem is None, problem or str(cache))
     free = shutil.disk_usage(existing(cache)).free / 2**30
-    yield Finding("disk", free > ROOM_GIB, f"{free:.0f} GiB free beside the cache, expected {ROOM_GIB:g}")
+    yield Finding("disk", free > ROOM_GIB, f"{free:.0f} GiB free on the cache's disk, expected {ROOM_GIB:g}")
     yield Finding("ray cluster", None, ray_address() or "none at RAY_ADDRESS: a run starts a local one")
 
 
@@ -93,7 +93,7 @@ def needs(config: Config) -> Iterator[Finding]:
         names.add(config.memory.embedder)
     for name in sorted(names):
         problem = check_model(name)
-        yield Finding(f"model {name}", problem is None, problem or "there, or a hub id")
+        yield Finding(f"model {name}", problem is None, problem or "found, or a hub id")
     demand = demand_of(config)
     problems = [] if ray_address() else list(of_this_machine(demand).problems(demand))
     yield Finding("demand", not problems, "; ".join(problems) or demand.explain())
@@ -114,7 +114,8 @@ def _qdrant(config: Config) -> tuple[bool | None, str]:
         client = QdrantClient(url=settings.url, api_key=key, timeout=max(1, round(settings.timeout_s)))
         return True, f"{settings.url}, {len(client.get_collections().collections)} collections"
     except Exception as error:
-        return None, f"{settings.url} does not answer ({type(error).__name__}); a run goes on without memory"
+        reason = type(error).__name__
+        return None, f"{settings.url} does not answer ({reason}); a run continues without memory"
 
 
 def _version(name: str) -> str | None:

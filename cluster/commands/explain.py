@@ -1,4 +1,4 @@
-"""`staragents explain`: why one seed became what it became."""
+"""`staragents explain`: why one seed got its result."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ PAIRS_SHOWN = 12
 @click.argument("wanted", metavar="ID")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def explain(run_dir: Path, wanted: str, as_json: bool) -> None:
-    """Why did this seed become what it became?
+    """Explain the result of one seed.
 
-    ID is a seed id or a candidate id of the run, the start of one, or the row in the seed file.
+    ID is a seed id or candidate id of the run, a prefix of one, or a row number of the seed file.
 
     \b
     Examples:
@@ -41,7 +41,7 @@ def explain(run_dir: Path, wanted: str, as_json: bool) -> None:
 
 
 def show(console: Console, explanation: Explanation) -> None:
-    """Print it. Texts are shown as they are, never read as markup or obeyed by the terminal."""
+    """Print it. Texts are shown literally, without markup or escape sequences."""
     first = explanation.rows[0]
     console.print(_text(f"seed {first['seed_id']}, row {first['seed_row']}, number {explanation.number + 1}"))
     console.print(Panel(_conversation(first["seed_messages"]), title="seed", title_align="left"))
@@ -54,7 +54,7 @@ def show(console: Console, explanation: Explanation) -> None:
 
 
 def _draw(explanation: Explanation) -> Table:
-    """Every pair with its probability, whether it was drawn, and what memory said of it."""
+    """Every pair with its probability, whether it was drawn, and its recalled rewards."""
     recalled = f"{len(explanation.neighbours)} neighbours recalled"
     title = f"the draw, after {explanation.learnt_from} seeds; {recalled}"
     table = Table(title=title, title_justify="left")
@@ -75,7 +75,7 @@ def _draw(explanation: Explanation) -> Table:
         rest = sum(probability for _, probability in ordered[len(shown) :])
         table.add_row(f"{len(ordered) - len(shown)} more pairs", f"{rest:.3f}", "", "")
     if not explanation.reproduced:
-        table.caption = "the logged propensities are others: the run was drawn by another version or machine"
+        table.caption = "the logged propensities differ: another version or machine drew the pairs"
     return table
 
 
@@ -103,7 +103,7 @@ def _candidate(row: Row, why: str) -> Text:
 
 
 def _conversation(messages: list[dict[str, str]]) -> Text:
-    """With all that comes before the last exchange, which every candidate shares."""
+    """The conversation, including the earlier turns that all candidates share."""
     text = Text(overflow="fold")
     for turn in messages[:-2]:
         text.append(f"{turn['role']}: {turn['content']}\n\n", style="dim")

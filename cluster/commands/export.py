@@ -1,4 +1,4 @@
-"""`staragents export`: the result of a run, as a trainer wants it."""
+"""`staragents export`: the dataset of a run in a trainer's format."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from staragents.formats.known import FORMATS
     type=click.Choice(list(FORMATS)),
     default="messages",
     show_default=True,
-    help="dpo and kto are made of winners and losers.",
+    help="dpo and kto consist of winners and losers.",
 )
 @click.option(
     "-o",
@@ -33,16 +33,16 @@ from staragents.formats.known import FORMATS
     type=click.FloatRange(0, 1, max_open=True),
     default=0.0,
     show_default=True,
-    help="Share of the seeds that goes to F.validation.jsonl instead.",
+    help="Share of the seeds that goes to F.validation.jsonl.",
 )
-@click.option("--skip", is_flag=True, help="Leave out rows that the format can't carry, and count them.")
+@click.option("--skip", is_flag=True, help="Skip rows that the format can't represent, and count them.")
 @click.option("--model", help="The model to train, for the configs. [default: the run's target model]")
 @click.option(
     "--push-to-hub", "repo", metavar="OWNER/NAME", help="Also upload it with its card, private if new."
 )
 @click.option("--public", is_flag=True, help="With --push-to-hub: a new repository is public.")
 @click.option(
-    "--dry-run", is_flag=True, help="With --push-to-hub: say what would be uploaded, upload nothing."
+    "--dry-run", is_flag=True, help="With --push-to-hub: show what would be uploaded, upload nothing."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
 def export(
@@ -59,7 +59,7 @@ def export(
 ) -> None:
     """Write the dataset of a run in a trainer's format.
 
-    Beside it lie configs for TRL, Axolotl and LLaMA-Factory that name the file and its template.
+    Also writes configs for TRL, Axolotl and LLaMA-Factory that name the file and its template.
 
     \b
     Examples:
@@ -105,10 +105,10 @@ def show(exported: Exported) -> None:
     for split, (path, rows) in exported.files.items():
         say(f"{split:10s} {rows:,} rows  {path}")
     if exported.skipped:
-        say(f"left out   {exported.skipped:,} rows that {exported.format} can't carry")
+        say(f"skipped    {exported.skipped:,} rows that {exported.format} can't represent")
     if exported.filtered:
-        say(f"left out   {exported.filtered:,} sides of verdicts that the run's filters drop")
+        say(f"skipped    {exported.filtered:,} sides of verdicts that the run's filters drop")
     for recipe in exported.recipes:
         say(f"config     {recipe}")
     if exported.fake:
-        say(f"note: fake engines were used ({', '.join(exported.fake)}): these are no texts to train on")
+        say(f"note: fake engines were used ({', '.join(exported.fake)}): don't train on these texts")

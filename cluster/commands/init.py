@@ -1,4 +1,4 @@
-"""`staragents init`: a commented config from a few questions."""
+"""`staragents init`: write a commented config from a few questions."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from staragents.errors import BadInput
 from staragents.redaction import url_secret
 from staragents.scaffold.answers import SUGGESTED, Answers, Engine
 
-WHERE = """Where are texts written?
-  packaged  small models that install with `make`: any laptop, to see how it works
-  gpu       models from the hub on this machine's or cluster's GPUs, by vLLM
+WHERE = """Which engine generates the texts?
+  packaged  small models that install with `make`: run on any laptop, for a first try
+  gpu       models from the hub on the GPUs of this machine or cluster, with vLLM
   api       an OpenAI-compatible server, hosted or your own"""
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False), default="staragents.yaml")
-@click.option("--seeds", help="Your dataset; bundled:self-instruct is 175 rows to try.")
+@click.option("--seeds", help="Your dataset; bundled:self-instruct has 175 rows for a first try.")
 @click.option("--engine", type=click.Choice([one.value for one in Engine]), help="See below.")
 @click.option("--writer", help="Model that rewrites and answers.")
-@click.option("--judge", help="Model that compares; better of another family than the writer.")
-@click.option("--target", help="Model that you are going to train.")
+@click.option("--judge", help="Model that judges; preferably of another family than the writer.")
+@click.option("--target", help="Model that you will train.")
 @click.option("--larger", help="Stronger model of the target's family.")
 @click.option("--base-url", help="For api: the server's address.")
-@click.option("--key-env", help="For api: the name of the environment variable with the key.")
+@click.option("--key-env", help="For api: the environment variable that holds the key.")
 @click.option("--output", help="Run directory.")
-@click.option("-y", "--yes", is_flag=True, help="Ask nothing; take the suggestion for what is not given.")
-@click.option("--force", is_flag=True, help="Write over FILE if it is there.")
+@click.option("-y", "--yes", is_flag=True, help="Ask nothing; use the suggestions for missing options.")
+@click.option("--force", is_flag=True, help="Overwrite FILE if it exists.")
 def init(file: Path, engine: str | None, yes: bool, force: bool, **given: str | None) -> None:
     """Write a commented config, FILE, from a few questions.
 
     \b
     Engines:
-      packaged  small models that install with `make`: any laptop, to see how it works
-      gpu       models from the hub on this machine's or cluster's GPUs, by vLLM
+      packaged  small models that install with `make`: run on any laptop, for a first try
+      gpu       models from the hub on the GPUs of this machine or cluster, with vLLM
       api       an OpenAI-compatible server, hosted or your own
 
     \b
@@ -49,7 +49,7 @@ def init(file: Path, engine: str | None, yes: bool, force: bool, **given: str | 
       staragents init mine.yaml --seeds my.jsonl --engine api --writer gpt-4o-mini --key-env OPENAI_API_KEY
     """
     if file.exists() and not force:
-        raise BadInput(f"FILE: {file} is there already; --force writes over it")
+        raise BadInput(f"FILE: {file} already exists; --force overwrites it")
     answers = asked(engine, yes, given)
     check_secrets(answers)
     try:
@@ -61,7 +61,7 @@ def init(file: Path, engine: str | None, yes: bool, force: bool, **given: str | 
 
 
 def asked(engine: str | None, yes: bool, given: dict[str, str | None]) -> Answers:
-    """What the options leave open, by asking; a question's suggestion may depend on earlier answers."""
+    """Ask for values missing in the options; suggestions may depend on earlier answers."""
 
     def answer(name: str, question: str, suggested: str) -> str:
         known = given[name]
@@ -69,7 +69,7 @@ def asked(engine: str | None, yes: bool, given: dict[str, str | None]) -> Answer
             return known
         if yes:
             if not suggested:
-                raise BadInput(f"--{name.replace('_', '-')}: expected a value, as there is no suggestion")
+                raise BadInput(f"--{name.replace('_', '-')}: expected a value, there is no suggestion")
             return suggested
         return str(click.prompt(question, default=suggested or None))
 
@@ -86,7 +86,7 @@ def asked(engine: str | None, yes: bool, given: dict[str, str | None]) -> Answer
         engine=Engine(engine),
         writer=writer,
         judge=answer("judge", "Model that judges", models.judge or writer),
-        target=answer("target", "Model that you are going to train", models.target),
+        target=answer("target", "Model that you will train", models.target),
         larger=answer("larger", "Stronger model of its family", models.larger),
         output=answer("output", "Run directory", f"runs/{_stem(seeds)}"),
         **more,
@@ -94,19 +94,19 @@ def asked(engine: str | None, yes: bool, given: dict[str, str | None]) -> Answer
 
 
 def check_secrets(answers: Answers) -> None:
-    """A config holds no secret. Raises BadInput, which does not repeat it."""
+    """Raises BadInput if an answer contains a secret, without repeating it: a config must hold none."""
     for name, value in asdict(answers).items():
         if kind := url_secret(value):
             raise BadInput(f"--{name.replace('_', '-')}: expected a URL without {kind}")
     if answers.key_env and not VARIABLE.fullmatch(answers.key_env):
-        raise BadInput("--key-env: expected a variable's name, such as OPENAI_API_KEY, got something else")
+        raise BadInput("--key-env: expected a variable name such as OPENAI_API_KEY, got something else")
 
 
 def _server(engine: str, answer: Any) -> dict[str, str]:
     if engine != Engine.api:
         return {}
     url = answer("base_url", "Address of the server", "http://127.0.0.1:8000/v1")
-    key = answer("key_env", "Name of the variable with the key (none: -)", "-")
+    key = answer("key_env", "Environment variable with the key (none: -)", "-")
     return {"base_url": url, "key_env": "" if key == "-" else key}
 
 

@@ -1,4 +1,4 @@
-"""`staragents memory`: look into a run's memory bank, or take it along."""
+"""`staragents memory`: show or export a run's memory bank."""
 
 from __future__ import annotations
 
@@ -25,13 +25,15 @@ from staragents.run_directory.run_directory import RunDirectory
 
 @click.command()
 @click.argument("run_dir", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--like", metavar="TEXT", help="What would be recalled for this instruction.")
-@click.option("--export", type=click.Path(path_type=Path), help="Write all points as Parquet, with vectors.")
+@click.option("--like", metavar="TEXT", help="Show what would be recalled for this instruction.")
+@click.option(
+    "--export", type=click.Path(path_type=Path), help="Write all points to a Parquet file, with vectors."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def memory(run_dir: Path, like: str | None, export: Path | None, as_json: bool) -> None:
-    """What a finished run remembers, by pair.
+    """Show the memory bank of a finished run, by pair.
 
-    To let a new run start with it, add memory.reuse=[RUN] to that run's settings.
+    To start a new run with this bank, add memory.reuse=[RUN] to the new run's settings.
 
     \b
     Examples:
@@ -68,7 +70,7 @@ def memory(run_dir: Path, like: str | None, export: Path | None, as_json: bool) 
         )
     console.print(table)
     if recalled is not None:
-        console.print(f"{len(recalled)} of them are near (at least {config.memory.min_similarity:g})")
+        console.print(f"{len(recalled)} are similar (at least {config.memory.min_similarity:g})")
     for found in recalled or []:
         line = f"{found.similarity:.3f}  reward {found.payload['reward']:.3f}  {found.payload['pair']}"
         console.print(Text(f"{line}  (seed {found.payload['seed_id']})"))
@@ -105,7 +107,7 @@ async def look(
 
 
 def by_pair(points: list[models.Record]) -> dict[str, dict[str, float]]:
-    """Number of points and means, the pair with the most points first."""
+    """Number of points and means by pair; pairs with the most points first."""
     payloads: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     for point in points:
         payloads[(point.payload or {})["pair"]].append(point.payload or {})

@@ -1,4 +1,4 @@
-"""`staragents plan`: what a run will need and take, before anything starts."""
+"""`staragents plan`: predict resources, time and cost of a run before it starts."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     "--like",
     metavar="RUN",
     type=click.Path(path_type=Path),
-    help="A run directory whose measured rates predict tokens and time; a preview-sized one will do.",
+    help="A run directory whose measured rates predict tokens and time; a few seeds are enough.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print demand, capacity and forecast as JSON.")
 def plan(config: str, overrides: tuple[str, ...], like: Path | None, as_json: bool) -> None:
     """Will it fit, how long will it take, what will it cost?
 
-    Holds the config's demand against this machine, or against the cluster at RAY_ADDRESS with its
-    autoscaler's maxima, and predicts tokens, time, GPU-hours and, with prices in the config, money. Loads no
-    model. Exits with 2 if it can't fit.
+    Compares the config's demand with this machine, or with the cluster at RAY_ADDRESS including its
+    autoscaler's maxima. Predicts tokens, time, GPU-hours and, with prices in the config, cost. Loads no
+    model. Exits with 2 if the run can't fit.
 
     \b
     Examples:
@@ -89,7 +89,7 @@ def capacity(demand: Demand) -> Capacity:
 
 
 def show(console: Console, demand: Demand, there: Capacity, predicted: Forecast, rates: Rates | None) -> None:
-    pools = Table("pool", "replicas", "CPUs", "GPUs", "memory of a replica", box=None, pad_edge=False)
+    pools = Table("pool", "replicas", "CPUs", "GPUs", "memory per replica", box=None, pad_edge=False)
     for pool in demand.pools:
         most = f"-{pool.max_replicas}" if pool.max_replicas > pool.replicas else ""
         pools.add_row(
@@ -106,11 +106,11 @@ def show(console: Console, demand: Demand, there: Capacity, predicted: Forecast,
 
 
 def lines(demand: Demand, there: Capacity, predicted: Forecast, rates: Rates | None) -> list[str]:
-    """What stands under the table."""
+    """The lines below the table."""
     found = [
-        f"fits: {demand.cpus:g} CPUs and {demand.gpus:g} GPUs to start with; "
+        f"fits: {demand.cpus:g} CPUs and {demand.gpus:g} GPUs at the start; "
         f"{there.where} has {there.cpus:g} CPUs and {there.gpus:g} GPUs"
     ]
     if demand.most_gpus > there.gpus:
-        found.append(f"note: pools may grow to {demand.most_gpus:g} GPUs and will stop at {there.gpus:g}")
+        found.append(f"note: pools may grow to {demand.most_gpus:g} GPUs, but {there.gpus:g} are available")
     return found + predicted.lines(rates)

@@ -1,4 +1,4 @@
-"""`staragents preview`: a few seeds through everything, side by side."""
+"""`staragents preview`: run a few seeds through the pipeline and show the results side by side."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from staragents.records import Candidate, as_row
     "-n", "--seeds", default=3, show_default=True, type=click.IntRange(1, 100), help="How many seeds."
 )
 @click.option(
-    "--json", "as_json", is_flag=True, help="Print the candidates as JSON lines, then one with the forecast."
+    "--json", "as_json", is_flag=True, help="Print candidates as JSON lines, then a line with the forecast."
 )
 def preview(config: str, overrides: tuple[str, ...], seeds: int, as_json: bool) -> None:
-    """What becomes of your first seeds, and what all would cost.
+    """Run the first seeds, and predict the cost of all.
 
-    Nothing is kept. Tokens, time and GPU-hours of the whole dataset are predicted, and money if there are
-    prices in the config (models.*.price_in, price_out, price_gpu_hour).
+    Nothing is saved. Predicts tokens, time and GPU-hours for the whole dataset, and cost if the config has
+    prices (models.*.price_in, price_out, price_gpu_hour).
 
     \b
     Examples:
@@ -77,23 +77,23 @@ def preview(config: str, overrides: tuple[str, ...], seeds: int, as_json: bool) 
 
 
 def lines(summary: dict[str, Any], predicted: Forecast, rates: Rates | None) -> list[str]:
-    """What the preview took, and what the whole dataset would."""
+    """What the preview used, and the prediction for the whole dataset."""
     funnel, cost, ledger = summary["funnel"], summary["cost"], summary["run"]["ledger"]
     money = "" if ledger["money"] is None else f", {amount(ledger['money'])} {ledger['currency']}"
     found = [
         f"this preview: {funnel['finished']} seeds, {funnel['drawn']} candidates, "
         f"{cost['tokens_in']:,} tokens in and {cost['tokens_out']:,} out, "
-        f"{cost['wall_seconds']:.1f} s once loaded{money}; "
+        f"{cost['wall_seconds']:.1f} s after loading{money}; "
         f"engine: {summary['engine']}",
     ]
     if rates is not None:
         found += ["the whole dataset:", *(f"  {line}" for line in predicted.lines(rates))]
-        found.append("  with so few seeds in work the pools are idle much of the time: a run is quicker")
+        found.append("  with so few seeds the pools are often idle: a run is faster")
     return found
 
 
 def show(console: Console, candidates: list[Candidate]) -> None:
-    """One seed and what became of it. Texts are printed as they are, never read as markup."""
+    """Print one seed with its candidates. Texts are printed literally, without markup."""
     table = Table(show_lines=True, expand=True)
     for column, ratio in (("", 2), ("instruction", 5), ("response", 6), ("scores", 3)):
         table.add_column(column, ratio=ratio, overflow="fold")
@@ -106,8 +106,8 @@ def show(console: Console, candidates: list[Candidate]) -> None:
     )
     for candidate in candidates:
         texts = candidate.messages[-2:]
-        refused = candidate.reject_reason or candidate.error_message or ""
-        outcome = f"rejected: {refused}" if refused else _scores(candidate)
+        problem = candidate.reject_reason or candidate.error_message or ""
+        outcome = f"rejected: {problem}" if problem else _scores(candidate)
         table.add_row(
             Text(candidate.pair, style="bold green" if candidate.selected else ""),
             Text(texts[0].content if texts else ""),

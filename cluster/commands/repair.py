@@ -1,4 +1,4 @@
-"""`staragents repair`: keep what is good of a damaged run directory, and make what was lost again."""
+"""`staragents repair`: keep the intact parts of a damaged run directory, and redo the lost ones."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from staragents.run_directory.run_directory import RunDirectory
 @click.argument("run_dir", metavar="RUN", type=click.Path(path_type=Path))
 @click.argument("config", required=False, type=click.Path())
 @click.argument("overrides", nargs=-1)
-@click.option("--no-run", is_flag=True, help="Only repair; the run's own command makes lost seeds again.")
-@click.option("--dry-run", is_flag=True, help="Only say what is damaged. Exits with 2 if anything is.")
+@click.option("--no-run", is_flag=True, help="Only repair; the run's own command redoes lost seeds.")
+@click.option("--dry-run", is_flag=True, help="Only show what is damaged. Exits with 2 if anything is.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was found and done as JSON.")
 def repair(
     run_dir: Path, config: str | None, overrides: tuple[str, ...], no_run: bool, dry_run: bool, as_json: bool
 ) -> int:
-    """Keep what is good of a damaged run, redo what was lost.
+    """Keep the intact parts of a damaged run, redo the rest.
 
-    Damaged files go to RUN/damaged, nothing is deleted. Finished candidates in good files are committed again
-    without asking any model; seeds whose candidates were lost are worked on again, as a run would. Results
-    (dataset, report, card) that are missing or damaged are written again from the candidates.
+    Damaged files are moved to RUN/damaged; nothing is deleted. Finished candidates in intact files are
+    committed again without any model. Seeds whose candidates were lost are run again. Missing or damaged
+    results (dataset, report, card) are written again from the candidates.
 
-    The run's settings are those that it saved. CONFIG is what the run was started with, and is only needed if
-    both copies of them are damaged.
+    The settings are those that the run saved. CONFIG is what the run was started with; it is only needed if
+    both saved copies are damaged.
 
     \b
     Examples:
@@ -77,13 +77,13 @@ def repair(
 
 
 def told(run_dir: Path, done: Repair) -> list[str]:
-    """What was found and done, a line each."""
+    """What was found and done, one item per line."""
     if not done.damage:
         lines = [f"{run_dir}: nothing is damaged"]
     else:
         lines = [f"{run_dir / one.file}: {one.what}" for one in done.damage]
     if done.moved:
-        lines.append(f"moved away: {', '.join(str(run_dir / name) for name in done.moved)}")
+        lines.append(f"moved: {', '.join(str(run_dir / name) for name in done.moved)}")
     if done.restarted:
         lost = "" if done.lost is None else f", {done.lost} lost"
         lines.append(f"candidates of {done.kept} of {done.seeds} seeds are kept{lost}")

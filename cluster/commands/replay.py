@@ -1,4 +1,4 @@
-"""`staragents replay`: a policy on recorded agents, or on what a finished run drew."""
+"""`staragents replay`: evaluate a policy on recorded agents, or off-policy on a finished run."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 from cluster.terminal import say, say_json
 from staragents.config import Config, PolicyName
 from staragents.config.bounds import out_of_bounds
-from staragents.config.merging import over, read_overrides, typed
+from staragents.config.merging import merge, read_overrides, typed
 from staragents.errors import BadInput
 
 FORGETFUL = (PolicyName.uniform, PolicyName.exp3)
-"""Policies that take no notice of memory."""
+"""Policies that do not use memory."""
 
 
 @click.command()
@@ -24,15 +24,15 @@ FORGETFUL = (PolicyName.uniform, PolicyName.exp3)
     "--policy",
     default=None,
     type=click.Choice([name.value for name in PolicyName]),
-    help="Which policy; the default is evolution.policy's.",
+    help="Policy. [default: evolution.policy]",
 )
-@click.option("--draws", default=2, show_default=True, type=click.IntRange(1), help="Agents an instruction.")
-@click.option("--passes", default=1, show_default=True, type=click.IntRange(1), help="Times over the table.")
+@click.option("--draws", default=2, show_default=True, type=click.IntRange(1), help="Agents per instruction.")
+@click.option("--passes", default=1, show_default=True, type=click.IntRange(1), help="Passes over the table.")
 @click.option("--seeds", default=20, show_default=True, type=click.IntRange(1), help="Random orders.")
 @click.option("--memory/--no-memory", default=True, show_default=True, help="Recall similar instructions.")
-@click.option("--shuffle-embeddings", is_flag=True, help="Give every instruction another's embedding.")
+@click.option("--shuffle-embeddings", is_flag=True, help="Give each instruction the embedding of another.")
 @click.option("--remember", default="winners", show_default=True, type=click.Choice(["winners", "all"]))
-@click.option("--chart", type=click.Path(path_type=Path), help="Write reward against draws as a page.")
+@click.option("--chart", type=click.Path(path_type=Path), help="Write an HTML chart of reward against draws.")
 @click.option("--json", "as_json", is_flag=True, help="Print all numbers as JSON.")
 def replay(
     source: Path,
@@ -47,10 +47,10 @@ def replay(
     chart: Path | None,
     as_json: bool,
 ) -> None:
-    """What a policy earns on recorded agents or on a finished run.
+    """Reward of a policy on recorded agents or on a finished run.
 
     TABLE is JSONL (or .gz) with `instruction` and `win` {agent: 0 to 1} in each row. RUN is a run directory.
-    Settings of evolution and memory may follow as key=value.
+    Settings of evolution and memory can follow as key=value.
 
     \b
     Examples:
@@ -98,8 +98,8 @@ def replay(
         if value is not None:
             say(f"{f'share of the gap closed, {name}':<34}{value:8.2f}")
     if vectors is not None:
-        worth = "" if result.memory_slope is None else f", learnt slope {result.memory_slope:.3f}"
-        say(f"{'turns with neighbours':<34}{result.hit_rate:8.2f}{worth}")
+        worth = "" if result.memory_slope is None else f", learned slope {result.memory_slope:.3f}"
+        say(f"{'recalls with neighbours':<34}{result.hit_rate:8.2f}{worth}")
 
 
 def _count(number: int, one: str, more: str = "s") -> str:
@@ -107,13 +107,13 @@ def _count(number: int, one: str, more: str = "s") -> str:
 
 
 def settings(overrides: tuple[str, ...], policy: str | None) -> Config:
-    """The default settings with overrides of evolution and memory."""
+    """The default settings with the given overrides of evolution and memory."""
     problems: list[str] = []
     for override in overrides:
         if not override.startswith(("evolution.", "memory.")):
             problems.append(f"{override}: expected evolution.KEY=VALUE or memory.KEY=VALUE")
     tree = read_overrides([*overrides, *([f"evolution.policy={policy}"] if policy else [])], problems)
-    config = typed(over({}, tree), problems)
+    config = typed(merge({}, tree), problems)
     problems += out_of_bounds(config)
     if problems:
         raise BadInput(problems)
@@ -130,7 +130,7 @@ def embed(texts: tuple[str, ...], model: str) -> np.ndarray:
 def off_policy(
     source: Path, config: Config, policy: str | None, overrides: tuple[str, ...], as_json: bool
 ) -> None:
-    """Print the estimates for a run directory; without --policy and settings, of the run's own policy."""
+    """Print estimates for a run directory; by default for the run's own policy and settings."""
     from staragents.replay.off_policy import estimate
     from staragents.report.saved_run import SavedRun
 
@@ -143,7 +143,7 @@ def off_policy(
         say_json(result.as_dict())
         return
     say(
-        f"{source}: {result.seeds} seeds, {result.draws} draws besides base pairs, {result.missing} without "
+        f"{source}: {result.seeds} seeds, {result.draws} draws without base pairs, {result.missing} without "
         f"a reward; policy {result.policy}, without memory"
     )
     for one in (result.logged, *result.estimates):

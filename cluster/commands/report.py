@@ -1,4 +1,4 @@
-"""`staragents report`: write report and card of a run directory again."""
+"""`staragents report`: rewrite report and card of a run directory."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import click
 
 from cluster.terminal import say, say_json
 
-# Of more rows a browser would not show the last ones: it ends elements at some 17 million pixels.
+# Browsers limit an element to about 17 million pixels, so they would not show further rows.
 MOST_ROWS = 250_000
-# Browsers hold no string much longer than 500 million characters.
+# Browsers limit strings to about 500 million characters.
 MOST_TEXT_MIB = 512
 
 
@@ -21,18 +21,18 @@ MOST_TEXT_MIB = 512
     type=click.IntRange(0, MOST_ROWS),
     default=100_000,
     show_default=True,
-    help="Candidates in the page's table; of more, those of seeds drawn at random.",
+    help="Most candidates in the page's table; seeds are sampled if there are more.",
 )
 @click.option(
     "--text-mib",
     type=click.FloatRange(0, MOST_TEXT_MIB),
     default=64.0,
     show_default=True,
-    help="Limit of the texts in the table; the page takes about half of it.",
+    help="Size limit for texts in the table; the page takes about half of it.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print summary.json instead of the report's place.")
+@click.option("--json", "as_json", is_flag=True, help="Print summary.json instead of the report's path.")
 def report(run_dir: Path, rows: int, text_mib: float, as_json: bool) -> None:
-    """Write report.html of a finished or stopped run again.
+    """Rewrite report.html of a finished or stopped run.
 
     \b
     Examples:

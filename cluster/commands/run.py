@@ -1,4 +1,4 @@
-"""`staragents run`: the whole pipeline."""
+"""`staragents run`: run or resume the whole pipeline."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from staragents.printable import printable
 @click.command()
 @click.argument("config", type=click.Path())
 @click.argument("overrides", nargs=-1)
-@click.option("--overwrite", is_flag=True, help="Throw away what the run directory holds and start anew.")
+@click.option("--overwrite", is_flag=True, help="Delete the contents of the run directory and start again.")
 @click.option(
-    "--json", "as_json", is_flag=True, help="Print summary.json at the end, progress to standard error."
+    "--json", "as_json", is_flag=True, help="Print summary.json at the end; progress goes to standard error."
 )
 def run(config: str, overrides: tuple[str, ...], overwrite: bool, as_json: bool) -> int:
     """Rewrite, score, judge and choose: from seeds to a dataset.
 
-    The same command resumes what a run directory holds. Ctrl-C finishes the seeds in work and saves; a second
-    one stops at once (at most run.checkpoint_s of finished work is then done again). A damaged run directory
-    is never written to: see `repair`.
+    Run the same command to resume. Ctrl-C finishes and saves the seeds in flight; a second Ctrl-C stops
+    immediately (at most run.checkpoint_s of finished work is then redone). A damaged run directory is never
+    written to: see `repair`.
 
     \b
     Examples:
@@ -60,7 +60,7 @@ def run(config: str, overrides: tuple[str, ...], overwrite: bool, as_json: bool)
 
 
 def show_summary(console: Console, path: Path, summary: dict[str, Any]) -> None:
-    """The funnel, the warnings and where everything lies."""
+    """Print the counters, the warnings and the paths of the results."""
     funnel = summary["funnel"]
     table = Table(box=None, pad_edge=False, show_header=False)
     for name in ("seeds", "drawn", "generated", "scored", "judged", "accepted", "kept_seed"):
@@ -79,7 +79,7 @@ def show_summary(console: Console, path: Path, summary: dict[str, Any]) -> None:
         console.print(
             f"stopped by {stopped['rule']}={stopped['limit']} after {funnel['finished']} of "
             f"{funnel['seeds']} seeds: {stopped['detail']}; "
-            "to go on, run the same command with a larger value",
+            "to resume, run the same command with a larger value",
             highlight=False,
         )
     for warning in summary["warnings"]:

@@ -1,4 +1,4 @@
-"""`staragents scale`: more or fewer replicas while a run goes on."""
+"""`staragents scale`: more or fewer replicas while a run is running."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ STATUS_S = 30.0
 @click.argument("size", metavar="N|MIN:MAX")
 @click.option("--json", "as_json", is_flag=True, help="Print the pool's new size as JSON.")
 def scale(run: str, pool: str, size: str, as_json: bool) -> None:
-    """Give a pool of a run that goes on another size.
+    """Resize a pool of a running run.
 
     POOL is a model's name, or target or larger for IFD scorers. RUN is the run directory, or the run's name
-    with RAY_ADDRESS set. MIN:MAX lets a pool grow and shrink by itself. Replicas that go finish their
-    work first; 0 pauses what needs the pool until it is scaled up again. Returns when it is done. Nothing is
-    lost, and the dataset stays the same.
+    with RAY_ADDRESS set. MIN:MAX autoscales the pool in that range. Removed replicas finish their work first;
+    0 pauses all work that needs the pool until it is scaled up again. Returns when the resize is done. No
+    work is lost, and the dataset stays the same.
 
     \b
     Examples:
@@ -46,12 +46,12 @@ def scale(run: str, pool: str, size: str, as_json: bool) -> None:
         except RayError as error:
             reason = str(error).strip().splitlines()[-1]
             raise RunFailed(f"{run}: the coordinator did not answer, try again: {reason}") from error
-    refuse(answer)
+    raise_if_failed(answer)
     click.echo(json.dumps({"pool": key, "min": low, "max": high}) if as_json else f"{key}: {size}")
 
 
-def refuse(answer: Answer) -> None:
-    """Raises what the driver of a run says against a request."""
+def raise_if_failed(answer: Answer) -> None:
+    """Raises BadInput or RunFailed if the driver reports an error."""
     if answer.exit_code == BadInput.exit_code:
         raise BadInput(answer.lines)
     if answer.exit_code:
@@ -73,7 +73,7 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def pool_key(pool: str, pools: dict[str, Any]) -> str:
-    """The full name: `models.X` or `scoring.X`; a model wins over scorers of the same name."""
+    """The full name: `models.X` or `scoring.X`; a model takes precedence over scorers of the same name."""
     for key in (pool, f"models.{pool}", f"scoring.{pool}"):
         if key in pools:
             return key

@@ -1,4 +1,4 @@
-"""`staragents score`: IFD of any dataset."""
+"""`staragents score`: compute the IFD of any dataset."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from staragents.standard_streams import outlive_readers
 COLUMN_KEYS = tuple(field.name for field in fields(ColumnsConfig))
 ON_RAY = ("replicas", "larger_replicas", "gpus", "larger_gpus", "cpus")
 SHOWN_BINS = 16
-"""Of 0.1 each; the last one takes the rest."""
+"""Each 0.1 wide; one more bin takes the rest."""
 
 
 @click.command()
@@ -36,14 +36,14 @@ SHOWN_BINS = 16
     type=click.Choice(Template),
     default=Template.plain,
     show_default=True,
-    help="How a prompt is written. A chat template on a base model pushes every IFD above 1.",
+    help="Prompt format. A chat template on a base model pushes every IFD above 1.",
 )
 @click.option(
     "--convention",
     type=click.Choice(Convention),
     default=Convention.exact,
     show_default=True,
-    help="superfiltering reproduces that paper's tables; never mix their values with the others.",
+    help="superfiltering reproduces that paper's tables; its values are not comparable with the others.",
 )
 @click.option(
     "--max-length",
@@ -60,29 +60,29 @@ SHOWN_BINS = 16
     help="Shorter answers are too_short.",
 )
 @click.option(
-    "--batch-tokens", default=8192, show_default=True, type=click.IntRange(1), help="Memory against speed."
+    "--batch-tokens", default=8192, show_default=True, type=click.IntRange(1), help="Trades memory for speed."
 )
 @click.option("--dtype", default="auto", show_default=True, help="auto: bfloat16 on a GPU, float32 on a CPU.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--target-adapter", help="A LoRA adapter on the target: hub id or folder (needs peft).")
-@click.option("--larger-adapter", help="The same on --larger.")
+@click.option("--larger-adapter", help="The same for --larger.")
 @click.option(
     "--quantization",
     type=click.Choice(["8bit", "4bit"]),
-    help="Of both models, where weights would not fit (needs bitsandbytes).",
+    help="Quantise both models if the weights don't fit (needs bitsandbytes).",
 )
 @click.option(
     "--device-map",
     type=click.Choice(["auto", "balanced", "balanced_low_0", "sequential"]),
-    help="Spread a model over the GPUs, if it is bigger than one (needs accelerate).",
+    help="Spread a model over several GPUs if it does not fit on one (needs accelerate).",
 )
-@click.option("--limit", type=click.IntRange(1), help="Only the first so many rows.")
+@click.option("--limit", type=click.IntRange(1), help="Score only the first N rows.")
 @click.option(
     "--format",
     type=click.Choice(RowFormat),
     default=RowFormat.auto,
     show_default=True,
-    help="Take only rows of this format; auto looks at each row's columns.",
+    help="Use only rows of this format; auto detects each row's format from its columns.",
 )
 @click.option(
     "--columns", metavar="KEY=COLUMN,...", help=f"Your names for {', '.join(COLUMN_KEYS)}, if they differ."
@@ -92,43 +92,49 @@ SHOWN_BINS = 16
 )
 @click.option(
     "--top",
-    help="Write only the best, by --sort-by or else by ifd: a number such as 500, or a share of all rows, "
+    help="Write only the best rows by --sort-by (default: ifd): a number such as 500, or a share of all rows "
     "such as 10%. Rows with a target IFD of 1 or more (prompt and answer do not belong together) and rows "
-    "without a score are never among them; if fewer are left, all of these are written.",
+    "without a score are excluded, so there may be fewer.",
 )
 @click.option(
     "--histogram",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Also draw the IFDs into this HTML file.",
+    help="Also write an HTML chart of the IFDs.",
 )
 @click.option(
     "--cache",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Keep losses in this file, for the next command.",
+    help="Keep losses in this file for later commands.",
 )
 @click.option(
     "--cache-mib",
     default=64,
     show_default=True,
     type=click.IntRange(0),
-    help="How much is remembered for each model, in memory or in --cache; some 20,000 losses a MiB.",
+    help="Cache size per model, in memory or in --cache; about 20,000 losses per MiB.",
 )
 @click.option(
     "--ray/--no-ray",
     "on_ray",
     default=None,
-    help="In several processes: of the cluster at RAY_ADDRESS, if that is set, which is then the default; "
-    "else of this machine.",
+    help="Score in several processes, on the cluster at RAY_ADDRESS or on this machine. Default if "
+    "RAY_ADDRESS is set.",
 )
 @click.option(
-    "--replicas", type=click.IntRange(1), help="On Ray: processes of each model, which share the rows. Or 1."
+    "--replicas",
+    type=click.IntRange(1),
+    help="On Ray: processes per model, which share the rows. [default: 1]",
 )
-@click.option("--larger-replicas", type=click.IntRange(1), help="On Ray: those of --larger, if others.")
-@click.option("--gpus", type=click.FloatRange(0), help="On Ray: GPUs of each process. Or none.")
-@click.option("--larger-gpus", type=click.FloatRange(0), help="On Ray: those of --larger, if others.")
-@click.option("--cpus", type=click.FloatRange(0, min_open=True), help="On Ray: CPUs of each process. Or 1.")
-@click.option("--strict", is_flag=True, help="Stop before anything is scored if any row is bad.")
-@click.option("--overwrite", is_flag=True, help="Replace an output, or an unfinished one, of other options.")
+@click.option(
+    "--larger-replicas", type=click.IntRange(1), help="On Ray: the same for --larger, if it differs."
+)
+@click.option("--gpus", type=click.FloatRange(0), help="On Ray: GPUs per process. [default: none]")
+@click.option("--larger-gpus", type=click.FloatRange(0), help="On Ray: the same for --larger, if different.")
+@click.option(
+    "--cpus", type=click.FloatRange(0, min_open=True), help="On Ray: CPUs per process. [default: 1]"
+)
+@click.option("--strict", is_flag=True, help="Stop before scoring if any row is bad.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing or unfinished output of other options.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def score(
     as_json: bool,
@@ -141,10 +147,10 @@ def score(
 ) -> None:
     """IFD of any dataset: how hard is each answer to predict?
 
-    DATA is JSONL, JSON, CSV, Parquet or Arrow, plain or packed: a file, a folder, a pattern, a URL,
-    hf:dataset or - (JSONL from standard input), in any of the common formats. Each row comes out with its own
-    columns and target_ifd = exp(loss with the prompt - loss without): below 1 the prompt helps; high but
-    below 1 is hard to follow and worth training on; 1 or more: prompt and answer do not belong together.
+    DATA is JSONL, JSON, CSV, Parquet or Arrow, plain or compressed: a file, a folder, a pattern, a URL,
+    hf:dataset or - (JSONL from standard input), in any of the common formats. Each row is written with its
+    columns and target_ifd = exp(loss with the prompt - loss without). Below 1, the prompt helps; high but
+    below 1, it is hard to follow and worth training on; 1 or more: prompt and answer do not belong together.
 
     After a kill or a stop, run the same command to resume.
 
@@ -199,7 +205,7 @@ def write_histogram(path: Path, summary: dict[str, Any]) -> None:
 
 
 def parse_columns(text: str | None) -> ColumnsConfig:
-    """`instruction=question,response=answer`. Columns that are named win over those of known formats."""
+    """Parse `instruction=question,response=answer`. These take precedence over known formats."""
     if text is None:
         return ColumnsConfig()
     named = {}
@@ -214,7 +220,7 @@ def parse_columns(text: str | None) -> ColumnsConfig:
 
 
 def show(console: Console, summary: dict[str, Any]) -> None:
-    """A histogram a model, what was not scored, and where the file lies."""
+    """Print a histogram per model, the unscored rows and the path of the file."""
     for role, model in summary["models"].items():
         facts = summary[role]
         draw(console, f"{role} IFD, {model['name']}", facts["ifd"])
@@ -224,7 +230,7 @@ def show(console: Console, summary: dict[str, Any]) -> None:
         console.print()
     for warning in summary["warnings"]:
         console.print(f"note: {warning}", style="yellow", markup=False, highlight=False)
-    bad = f", {summary['bad_rows']:,} bad rows left out" if summary["bad_rows"] else ""
+    bad = f", {summary['bad_rows']:,} bad rows skipped" if summary["bad_rows"] else ""
     console.print(
         f"{summary['rows_written']:,} of {summary['rows']:,} rows written{bad}: {summary['output']}",
         markup=False,
@@ -233,9 +239,9 @@ def show(console: Console, summary: dict[str, Any]) -> None:
 
 
 def draw(console: Console, title: str, spread: dict[str, Any]) -> None:
-    """Bins of 0.1; those from 1 on, where the prompt does not help, in yellow."""
+    """Bins of 0.1; those of 1 and above, where the prompt does not help, in yellow."""
     if not spread["rows"]:
-        console.print(f"{title}: no row has one", markup=False, highlight=False)
+        console.print(f"{title}: no row has an IFD", markup=False, highlight=False)
         return
     bins = coarse(spread["histogram"]["counts"])
     used = [index for index, n in enumerate(bins) if n]
@@ -253,6 +259,6 @@ def draw(console: Console, title: str, spread: dict[str, Any]) -> None:
 
 
 def coarse(counts: list[int]) -> list[int]:
-    """Bins of 0.01 as bins of 0.1."""
+    """Merge bins of 0.01 into bins of 0.1."""
     edge = 10 * SHOWN_BINS
     return [sum(counts[i : i + 10]) for i in range(0, edge, 10)] + [sum(counts[edge:])]

@@ -1,4 +1,4 @@
-"""`staragents status`: how far a run is, from another shell or node."""
+"""`staragents status`: the progress of a run, from another shell or node."""
 
 from __future__ import annotations
 
@@ -22,13 +22,17 @@ ANSWER_S = 30.0
 
 @click.command()
 @click.argument("run", type=click.Path())
-@click.option("--watch", is_flag=True, help="Go on until the run ends; Ctrl-C leaves the run alone.")
+@click.option("--watch", is_flag=True, help="Update until the run ends; Ctrl-C does not affect the run.")
 @click.option(
-    "--every", default=2.0, show_default=True, type=click.FloatRange(0.1), help="Seconds, for --watch."
+    "--every",
+    default=2.0,
+    show_default=True,
+    type=click.FloatRange(0.1),
+    help="Seconds between updates of --watch.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON object, one a line with --watch.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object, with --watch one per line.")
 def status(run: str, watch: bool, every: float, as_json: bool) -> None:
-    """How far a run is, seen from any shell or node.
+    """Show the progress of a run, from any shell or node.
 
     RUN is the run directory, or the run's name with RAY_ADDRESS set.
 
@@ -55,7 +59,7 @@ def status(run: str, watch: bool, every: float, as_json: bool) -> None:
 
 
 def follow(coordinator: Any, every: float | None, as_json: bool) -> None:
-    """Print the status once, or every so many seconds until the run has ended."""
+    """Print the status once, or every `every` seconds until the run ends."""
     import ray
     from ray.exceptions import ActorDiedError, ActorUnavailableError
 
@@ -70,7 +74,7 @@ def follow(coordinator: Any, every: float | None, as_json: bool) -> None:
             try:
                 found = ray.get(coordinator.status.remote(), timeout=ANSWER_S)
             except ActorUnavailableError:
-                time.sleep(1.0)  # being restarted
+                time.sleep(1.0)  # restarting
                 continue
             except ActorDiedError:
                 return
@@ -96,14 +100,14 @@ def pool_sizes(found: dict[str, Any]) -> str:
 
 
 def saved_progress(run: str) -> dict[str, Any] | None:
-    """What a run directory says of a run that does not go on; None if it is none."""
+    """The saved progress of a run that is not running; None if `run` is no directory."""
     if not Path(run).is_dir():
         return None
     folder = RunDirectory(Path(run))
     check_whole(folder, deep=False)
     state = folder.state()
     if state is None or "progress" not in state:
-        raise BadInput(f"RUN: {run} has no checkpoint yet and does not run here")
+        raise BadInput(f"RUN: {run} has no checkpoint yet and is not running here")
     manifest = read_manifest(folder.path)
     over = state.get("facts", {}).get("finished", False)
     return {

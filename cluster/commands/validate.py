@@ -1,4 +1,4 @@
-"""`staragents validate`: config and seeds, every problem at once, no model loaded."""
+"""`staragents validate`: check config and seeds, report all problems, load no model."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ REASONS_SHOWN = 10
 def validate(config: str, overrides: tuple[str, ...], as_json: bool) -> None:
     """Check config and seeds and show what a run would do.
 
-    Of the seeds: which row formats were found, what is wrong with bad rows, and a sample.
+    For the seeds, shows the row formats, the problems of bad rows, and a sample.
 
     \b
     Examples:
@@ -68,13 +68,13 @@ def validate(config: str, overrides: tuple[str, ...], as_json: bool) -> None:
 
 
 def seed_lines(path: str, scan: SeedScan) -> list[str]:
-    """What was found, a line each."""
+    """What was found in the seeds, one item per line."""
     lines = [f"{path}: {scan.seeds} seeds, {scan.bad_rows} bad rows, {scan.duplicates} duplicates"]
     lines.append(f"formats: {', '.join(f'{count} {name}' for name, count in scan.formats.items())}")
     if scan.with_system or scan.multi_turn:
         lines.append(f"{scan.multi_turn} with earlier turns, {scan.with_system} with a system prompt")
     if len(scan.formats) > 1:
-        lines.append("  rows of several formats; seeds.format takes only one of them")
+        lines.append("  rows of several formats; set seeds.format to use only one")
     if scan.bad_rows:
         lines.append("bad rows, which go to quarantine.parquet:")
         reasons = list(scan.reasons.items())
@@ -99,6 +99,6 @@ def sample_lines(seed: Seed) -> list[str]:
 
 
 def shortened(text: str) -> str:
-    """On one line, cut at its end."""
+    """On one line, truncated."""
     text = " ".join(text[: 4 * SHOWN_CHARACTERS].split())
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."

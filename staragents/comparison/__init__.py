@@ -1,4 +1,4 @@
-"""Variants of one config on the same seeds: what is changed, how they are measured, and the table.
+"""Compares variants of one config on the same seeds: variants, measurements and the table.
 
 Pure Python and numpy; may import from `staragents` only.
 """

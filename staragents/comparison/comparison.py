@@ -1,4 +1,4 @@
-"""The table: every variant under one yardstick, with paired bootstrap intervals."""
+"""The comparison table: every variant under a common judge, with paired bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A variant's line. `against` are its differences to the reference on the same seeds; None for itself."""
+    """One variant. `against`: differences from the reference on the same seeds; None for the reference."""
 
     name: str
     changes: dict[str, Any]
@@ -57,23 +57,23 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All that compare.json holds."""
+    """The content of compare.json."""
 
     config: str
-    """Its title."""
+    """Title of the config."""
     seeds: int
     reference: str
     budget_tokens: int
     judge: str
     judge_model: str
     seeds_ifd: float | None
-    """Mean target IFD of the seeds as they are."""
+    """Mean target IFD of the unchanged seeds."""
     generations_made: int
     generations_used: int
-    """With those that were made for another variant, or before an interruption."""
+    """Including those made for another variant or before an interruption."""
     fake: list[str]
     identity: str
-    """Digest of configs, budget, judge and seeds: the same comparison need not be made again."""
+    """Digest of configs, budget, judge and seeds; an identical comparison is not repeated."""
     rows: list[Row]
     warnings: list[str]
 
@@ -87,10 +87,10 @@ class Comparison:
 
 
 def rows_of(variants: Sequence[Measured], reference: str) -> list[Row]:
-    """A row for each variant, in their order.
+    """One row per variant, in order.
 
-    Intervals are percentiles of means over the same resampled seeds for all variants (Efron 1979), so that a
-    difference is free of what makes some seeds harder than others for everyone.
+    Intervals are percentiles of means over the same resampled seeds for all variants (Efron 1979), so
+    differences are free of the variation in difficulty between seeds.
     """
     fill_unreached(list(variants))
     names = [one.variant.name for one in variants]
@@ -101,11 +101,11 @@ def rows_of(variants: Sequence[Measured], reference: str) -> list[Row]:
     scored = ~np.isnan(ifds).any(axis=0)
     ifd = _estimates(ifds[:, scored], base) if scored.any() else None
     rows = []
-    for place, one in enumerate(variants):
-        better = one.improved.sum()
-        against = {"win": win[1][place], "improved": improved[1][place]}
+    for index, one in enumerate(variants):
+        improved_seeds = one.improved.sum()
+        against = {"win": win[1][index], "improved": improved[1][index]}
         if ifd is not None:
-            against["target_ifd"] = ifd[1][place]
+            against["target_ifd"] = ifd[1][index]
         rows.append(
             Row(
                 name=one.variant.name,
@@ -115,19 +115,19 @@ def rows_of(variants: Sequence[Measured], reference: str) -> list[Row]:
                 seeds_replaced=one.replaced,
                 unreadable=one.unreadable,
                 tokens=one.tokens,
-                tokens_per_improved=round(one.tokens / better, 1) if better else None,
+                tokens_per_improved=round(one.tokens / improved_seeds, 1) if improved_seeds else None,
                 stopped=one.stopped,
-                win=win[0][place],
-                improved=improved[0][place],
-                target_ifd=ifd[0][place] if ifd is not None else None,
-                against=against if place != base else None,
+                win=win[0][index],
+                improved=improved[0][index],
+                target_ifd=ifd[0][index] if ifd is not None else None,
+                against=against if index != base else None,
             )
         )
     return rows
 
 
 def seeds_ifd(variants: Sequence[Measured]) -> float | None:
-    """Mean target IFD of the seeds that a variant reached."""
+    """Mean target IFD of the seeds that the furthest variant reached."""
     known = np.concatenate(
         [one.seed_ifd for one in variants if one.reached == max(v.reached for v in variants)]
     )
@@ -135,12 +135,14 @@ def seeds_ifd(variants: Sequence[Measured]) -> float | None:
 
 
 def warnings_for(rows: Sequence[Row], seeds: int, budget: int, own_judge: bool) -> list[str]:
-    """What to mind when the table is read."""
+    """Caveats for reading the table."""
     found = []
     if seeds < FEW_SEEDS:
-        found.append(f"{seeds} seeds are few: bootstrap intervals are too narrow below {FEW_SEEDS} or so")
+        found.append(
+            f"{seeds} seeds are few: bootstrap intervals are too narrow below about {FEW_SEEDS} seeds"
+        )
     found += [
-        f"{row.name} is the config as it is: it sets nothing to another value"
+        f"{row.name} equals the config: it changes no setting"
         for row in rows
         if not row.changes and row.name != "full"
     ]
@@ -151,23 +153,23 @@ def warnings_for(rows: Sequence[Row], seeds: int, budget: int, own_judge: bool) 
     ]
     found += [
         f"{row.name} took {row.tokens:,} tokens, more than the budget: an earlier comparison in this folder "
-        "had a larger one, or the first run.admitted_seeds seeds alone take more"
+        "had a larger budget, or the first run.admitted_seeds seeds alone exceed it"
         for row in rows
         if row.tokens > 1.1 * budget
     ]
     if own_judge:
         found.append(
-            "the yardstick is the judge that the variants' rewards come from, which favours variants that "
-            "trust it most: name another model of the config with --judge"
+            "the common judge also provides the variants' rewards, which favours variants that rely on it "
+            "most: select another model of the config with --judge"
         )
     return found
 
 
 def _estimates(values: FloatArray, base: int) -> tuple[list[Estimate], list[Estimate]]:
-    """Of each row of `values`, shape (variants, seeds): its mean, and its mean less the base's."""
-    dice = np.random.default_rng(0)
+    """Of `values`, shape (variants, seeds): each row's mean, and its difference from the base's mean."""
+    rng = np.random.default_rng(0)
     seeds = values.shape[1]
-    resampled = np.array([values[:, dice.integers(seeds, size=seeds)].mean(axis=1) for _ in range(RESAMPLES)])
+    resampled = np.array([values[:, rng.integers(seeds, size=seeds)].mean(axis=1) for _ in range(RESAMPLES)])
     means = values.mean(axis=1)
     return (
         _intervals(means, resampled),

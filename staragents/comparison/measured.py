@@ -1,4 +1,4 @@
-"""What a variant made of each seed, in the comparison's own measures."""
+"""The results of a variant on each seed, as measured by the comparison."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from staragents.records import Candidate
 from staragents.run_directory.run_directory import RunDirectory
 
 KEPT_WIN = 0.5
-"""A seed that is kept, or was not reached within the budget, ties with itself."""
+"""A seed that is kept or was not reached within the budget ties with itself."""
 
 
 @dataclass(slots=True)
@@ -25,9 +25,9 @@ class Measured:
     win: FloatArray
     """Probability that the common judge prefers the variant's row to the seed."""
     ifd: FloatArray
-    """Target IFD of the variant's row, be it the seed itself."""
+    """Target IFD of the variant's row, which may be the seed itself."""
     seed_ifd: FloatArray
-    """Target IFD of the seed, where the variant reached it."""
+    """Target IFD of the seed if the variant reached it."""
     reached: int
     replaced: int
     """Seeds for which a candidate was chosen."""
@@ -44,13 +44,13 @@ class Measured:
 
 
 def chosen_candidates(variant: Variant) -> Iterator[tuple[int, Candidate, Candidate | None]]:
-    """Place of the seed, any candidate of it (for the seed's own numbers), and the chosen one."""
-    for place, candidates in enumerate(RunDirectory(variant.config.output.dir).seeds()):
-        yield place, candidates[0], next((one for one in candidates if one.selected), None)
+    """Seed index, any of its candidates (for the seed's own scores), and the chosen candidate."""
+    for index, candidates in enumerate(RunDirectory(variant.config.output.dir).seeds()):
+        yield index, candidates[0], next((one for one in candidates if one.selected), None)
 
 
 def measured(variant: Variant, seeds: int, wins: dict[int, float | None]) -> Measured:
-    """From a variant's run directory and the common judge's `wins` by place of the seed."""
+    """Measurements from a variant's run directory and the common judge's `wins` by seed index."""
     summary = RunDirectory(variant.config.output.dir).summary() or {}
     result = Measured(
         variant=variant,
@@ -64,20 +64,20 @@ def measured(variant: Variant, seeds: int, wins: dict[int, float | None]) -> Mea
         stopped=summary["run"].get("stopped"),
         fake=summary["fake"],
     )
-    for place, any_candidate, chosen in chosen_candidates(variant):
+    for index, any_candidate, chosen in chosen_candidates(variant):
         result.reached += 1
-        result.seed_ifd[place] = _number(any_candidate.seed_target_ifd)
-        result.ifd[place] = result.seed_ifd[place]
+        result.seed_ifd[index] = _number(any_candidate.seed_target_ifd)
+        result.ifd[index] = result.seed_ifd[index]
         if chosen is not None:
-            win = wins[place]
+            win = wins[index]
             result.replaced += 1
-            result.ifd[place] = _number(chosen.target_ifd)
-            result.win[place] = KEPT_WIN if win is None else win
+            result.ifd[index] = _number(chosen.target_ifd)
+            result.win[index] = KEPT_WIN if win is None else win
     return result
 
 
 def fill_unreached(variants: list[Measured]) -> None:
-    """Give seeds that a variant did not reach the IFD that another variant found for them."""
+    """Fill in the IFD of unreached seeds from variants that reached them."""
     known = np.full_like(variants[0].seed_ifd, np.nan)
     for one in variants:
         known = np.where(np.isnan(known), one.seed_ifd, known)

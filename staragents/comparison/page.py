@@ -9,26 +9,26 @@ from staragents.report.chart import ACCENT, MUTED, Axis, Chart, bar_height, figu
 from staragents.report.page import rendered
 
 MEASURES = {
-    "win": ("Judge", "Mean probability that the judge prefers a variant's row to the seed.", ".3f"),
-    "improved": ("Improved", "Share of seeds whose row the judge prefers to the seed.", ".0%"),
+    "win": ("Judge", "Mean probability that the common judge prefers a variant's row to the seed.", ".3f"),
+    "improved": ("Improved", "Share of seeds for which the common judge prefers the variant's row.", ".0%"),
     "target_ifd": ("Target IFD", "Mean IFD of the dataset under the target model.", ".3f"),
 }
 
 
 def page_of(result: Comparison) -> str:
-    """The whole page."""
+    """The complete page."""
     return rendered("compare.html.j2", charts(result), result=result, charts=charts(result))
 
 
 def charts(result: Comparison) -> list[Chart]:
-    """For every measure, each variant less the reference on the same seeds."""
+    """One chart per measure: each variant minus the reference on the same seeds."""
     return [_against(result, name, *texts) for name, texts in MEASURES.items()]
 
 
 def _against(result: Comparison, measure: str, title: str, note: str, shape: str) -> Chart:
     differences = [(row.name, (row.against or {}).get(measure)) for row in result.rows]
     shown = [(name, one) for name, one in differences if one is not None]
-    heading = f"{title}, less that of {result.reference}"
+    heading = f"{title}, difference from {result.reference}"
     if not shown:
         return Chart(measure, heading, note, None, "Nothing to compare.")
     trace = {
@@ -51,7 +51,7 @@ def _against(result: Comparison, measure: str, title: str, note: str, shape: str
     return Chart(
         measure,
         heading,
-        f"{note} Whiskers are 95 % intervals; one that crosses the line may be chance.",
+        f"{note} Whiskers are 95 % intervals; a difference whose interval crosses the line may be chance.",
         figure(
             [trace],
             Axis("", {"tickformat": "+" + shape, "nticks": 6}),

@@ -1,4 +1,4 @@
-"""A config with one ablation laid over it."""
+"""A config with one ablation applied."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ FULL = "full"
 """The ablation that changes nothing."""
 
 SHARED = ("seeds.**", "models.**", "scoring.**", "run.seed", "run.max_tokens")
-"""What all variants have in common, or they would not be comparable, nor share models and generations."""
+"""Settings that all variants share: otherwise they could not be compared or share models and generations."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """`changes` are the settings it has other than the config itself, by dotted key."""
+    """`changes`: the settings that differ from the config, by dotted key."""
 
     name: str
     config: Config
     changes: dict[str, Any]
 
     def within(self, tokens: int | None) -> Variant:
-        """The same with a budget of tokens."""
+        """The same variant with a token budget."""
         run = dataclasses.replace(self.config.run, max_tokens=tokens)
         return dataclasses.replace(self, config=dataclasses.replace(self.config, run=run))
 
@@ -44,37 +44,39 @@ def shipped_ablations() -> list[str]:
 def load_variants(
     path: str | Path, overrides: Sequence[str], names: Sequence[str], folder: Path
 ) -> list[Variant]:
-    """One variant for each name of a shipped ablation, or path of a YAML file of your own; each has a run
-    directory in `folder`.
+    """One variant per name of a shipped ablation or path of a user's YAML file; each has its run directory in
+    `folder`.
 
     Raises BadInput with every problem, each with the ablation's name and the dotted key.
     """
-    plain = dict(leaves(as_dict(load_config(path, overrides))))
+    base = dict(leaves(as_dict(load_config(path, overrides))))
     variants, problems = [], []
     for name in names:
         try:
-            variants.append(_variant(path, overrides, name, folder, plain))
+            variants.append(_variant(path, overrides, name, folder, base))
         except BadInput as error:
             problems += [f"--ablation {name}: {problem}" for problem in error.problems]
     if len({variant.name for variant in variants}) < len(variants):
-        problems.append(f"--ablation: expected every name once, got {','.join(names)}")
+        problems.append(f"--ablation: expected unique names, got {','.join(names)}")
     if problems:
         raise BadInput(problems)
     return variants
 
 
 def _variant(
-    path: str | Path, overrides: Sequence[str], name: str, folder: Path, plain: dict[tuple[str, ...], Any]
+    path: str | Path, overrides: Sequence[str], name: str, folder: Path, base: dict[tuple[str, ...], Any]
 ) -> Variant:
     file = _file(name)
     config = load_config(path, [*overrides, f"output.dir={folder / file.stem}"], above=file)
     changes = {
         key: value
         for key, value in leaves(as_dict(config))
-        if value != plain.get(key, ...) and key[0] != "output"
+        if value != base.get(key, ...) and key[0] != "output"
     }
     if fixed := [".".join(key) for key in changes if matches_any(key, SHARED)]:
-        raise BadInput(f"{fixed[0]}: expected what all variants share, got another value in {file.name}")
+        raise BadInput(
+            f"{fixed[0]}: expected the value that all variants share, got a different one in {file.name}"
+        )
     return Variant(file.stem, config, {".".join(key): value for key, value in changes.items()})
 
 

@@ -1,4 +1,4 @@
-"""Every setting, one dataclass a section. Built by `staragents.config.loading.load_config`."""
+"""Every setting, one dataclass per section. `staragents.config.loading.load_config` builds them."""
 
 from staragents.config.agents import AgentConfig, AgentsConfig
 from staragents.config.config import Config

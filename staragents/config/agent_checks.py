@@ -1,4 +1,4 @@
-"""Checks of agents and their pairs."""
+"""Checks for agents and agent pairs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def check_agents(config: Config) -> Iterator[str]:
         for name, agent in agents.items():
             key = f"{section}.{name}"
             if "" in agent.stop:
-                yield f"{key}.stop: expected texts, got an empty one"
+                yield f"{key}.stop: expected non-empty strings, got an empty one"
             if role == "instruction" and agent.prompt == KEEP:
                 continue
             yield from check_known(f"{key}.model", agent.model, "models", config.models)
@@ -51,7 +51,7 @@ def _room(key: str, agent: AgentConfig, config: Config) -> Iterator[str]:
     model = config.models.get(agent.model)
     if model and model.kind is EngineKind.vllm and agent.max_tokens >= model.max_model_len:
         limit = f"models.{agent.model}.max_model_len ({model.max_model_len})"
-        yield f"{key}: expected less than {limit}, which holds the prompt too, got {agent.max_tokens}"
+        yield f"{key}: expected less than {limit}, which includes the prompt, got {agent.max_tokens}"
 
 
 def check_pairs(config: Config) -> Iterator[str]:
@@ -60,14 +60,14 @@ def check_pairs(config: Config) -> Iterator[str]:
     for key, pairs in (("agents.pairs", agents.pairs or []), ("agents.base_pairs", agents.base_pairs)):
         for index, pair in enumerate(pairs):
             if pair not in every:
-                expected = "instruction+response, both names of agents"
+                expected = "instruction+response, both agent names"
                 yield f"{key}[{index}]: expected {expected}, got {shown(pair)}{did_you_mean(pair, every)}"
             elif pair in pairs[:index]:
-                yield f"{key}[{index}]: expected every pair once, got {pair} again"
+                yield f"{key}[{index}]: expected each pair once, got {pair} again"
     known = [*agents.instruction, *agents.response, *config.pairs]
     for index, name in enumerate(agents.retired):
         if name not in known:
             instead = did_you_mean(name, known)
             yield f"agents.retired[{index}]: expected an agent or a pair, got {shown(name)}{instead}"
     if left := sorted(config.retired_pairs & set(agents.base_pairs)):
-        yield f"agents.retired: expected no agent of a base pair, {left[0]} is one"
+        yield f"agents.retired: expected no agent of a base pair, got one of {left[0]}"

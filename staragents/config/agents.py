@@ -7,37 +7,37 @@ from dataclasses import dataclass, field
 
 @dataclass
 class AgentConfig:
-    """A name for (model, prompt, sampling). The role is the section it stands in."""
+    """A named combination of model, prompt and sampling. Its section determines its role."""
 
     model: str = ""
-    """A name from `models`; empty only for the prompt `keep`, which needs no model."""
+    """A name from `models`. Only the prompt `keep` needs none."""
     prompt: str = ""
-    """A template we ship (see staragents/prompts), or the path of your own .j2 file."""
+    """A built-in template (see staragents/prompts) or the path of your own .j2 file."""
     temperature: float = 0.7
-    """0 is greedy; rewriting profits from variety."""
+    """0 is greedy; rewriting benefits from variety."""
     top_p: float = 0.95
-    """Nucleus sampling."""
+    """Nucleus sampling threshold."""
     max_tokens: int = 512
-    """An answer that reaches it is cut off, hence rejected."""
+    """Maximum new tokens. An output that reaches the limit is truncated and therefore rejected."""
     stop: list[str] = field(default_factory=list)
-    """Texts that end the answer."""
+    """Stop strings."""
 
 
 @dataclass
 class AgentsConfig:
-    """Who rewrites instructions and who answers them."""
+    """The agents that rewrite instructions and the agents that answer them."""
 
     instruction: dict[str, AgentConfig] = field(default_factory=dict)
-    """Instruction agents by name. The prompt `keep` leaves the instruction as it is (the paper's runs)."""
+    """Instruction agents by name. The prompt `keep` leaves the instruction unchanged (as in the paper)."""
     response: dict[str, AgentConfig] = field(default_factory=dict)
     """Response agents by name."""
     pairs: list[str] | None = None
-    """`instruction+response` names; unset: every combination."""
+    """Agent pairs as `instruction+response`. Unset: every combination."""
     base_pairs: list[str] = field(default_factory=list)
-    """Pairs called for every seed, whatever the policy thinks (paper 3.1)."""
+    """Pairs that run for every seed, regardless of the policy (paper 3.1)."""
     keep_language: bool = True
-    """Reject a rewrite or an answer that is certainly in another language than its seed (`other_language`).
-    Off: for agents that are meant to translate."""
+    """Reject a rewrite or an answer that is clearly in a different language from its seed (`other_language`).
+    Turn it off for agents that translate."""
     retired: list[str] = field(default_factory=list)
-    """Agents or pairs that are drawn no more, such as those of a model that is gone. What was learnt about
-    them stays. May change when a run is resumed, and new agents and models may come."""
+    """Agents or pairs that are no longer drawn, such as those of a model that was removed. The policy keeps
+    what it learned about them. May change when a run resumes; agents and models may also be added then."""

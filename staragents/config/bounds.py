@@ -1,4 +1,4 @@
-"""The range of every number in a config."""
+"""The valid range of every number in a config."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from staragents.config.tree import as_dict, leaves, matches
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """`low` to `high`, both included unless `above`, which leaves `low` out."""
+    """`low` to `high`, both inclusive; `above` excludes `low`."""
 
     low: float
     high: float = math.inf
@@ -104,7 +104,7 @@ BOUNDS = {
 
 
 def out_of_bounds(config: Config) -> Iterator[str]:
-    """A line for every number outside its range; NaN and infinity are in none."""
+    """A line for every number outside its range. NaN and infinity are outside every range."""
     for key, value in leaves(as_dict(config)):
         if isinstance(value, bool) or not isinstance(value, int | float):
             continue

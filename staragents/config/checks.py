@@ -1,4 +1,4 @@
-"""What types alone can't say: ranges, names that must exist, and what this machine must have."""
+"""Checks beyond types: ranges, references to names, and requirements on this machine."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ RESUMES = ("auto", "never", "must")
 
 
 def check_config(config: Config) -> list[str]:
-    """What is wrong with a config whose types are right, a line `dotted.key: expected ..., got ...` each.
+    """The problems of a config whose types are valid, one line `dotted.key: expected ..., got ...` each.
 
-    Loads no model, asks no network and leaves nothing on disk.
+    Loads no model, uses no network and leaves nothing on disk.
     """
     lines = [
         *out_of_bounds(config),
@@ -76,7 +76,7 @@ def _models(config: Config) -> Iterator[str]:
                 yield f"{key}.num_cpus: expected more than 0 without a GPU, got 0"
         elif model.kind is EngineKind.openai:
             if not model.model:
-                yield f"{key}.model: expected the model's name on the server, got nothing"
+                yield f"{key}.model: expected the name of a model on the server, got nothing"
             yield from check_url(f"{key}.base_url", model.base_url or "")
         elif model.kind is EngineKind.recorded:
             if not model.model:
@@ -97,7 +97,7 @@ def _evolution(config: Config) -> Iterator[str]:
     drawable = set(config.pairs) - set(config.agents.base_pairs) - config.retired_pairs
     has_agents = config.agents.instruction and config.agents.response
     if has_agents and evolution.draws > len(drawable):
-        most = f"at most {len(drawable)}, the number of pairs besides base and retired ones"
+        most = f"at most {len(drawable)}, the number of pairs that are neither base pairs nor retired"
         yield f"evolution.draws: expected {most}, got {evolution.draws}"
     if evolution.draws == 0 and not config.agents.base_pairs:
         yield "evolution.draws: expected at least 1, as there is no base pair, got 0"
@@ -157,7 +157,7 @@ def _memory(config: Config) -> Iterator[str]:
 def _has_candidates(folder: str) -> bool:
     try:
         return any((Path(folder) / "candidates").glob("*.parquet"))
-    except (OSError, ValueError):  # a name that no folder can have
+    except (OSError, ValueError):  # not a valid folder name
         return False
 
 
@@ -168,7 +168,7 @@ def _filters(config: Config) -> Iterator[str]:
         yield f"filters.near_duplicates: expected off without {needed}, got {filters.near_duplicates}"
         return
     try:
-        # Reads the evaluation sets: to find them missing when the dataset is written is hours too late.
+        # Reads the evaluation sets, so that a missing one is found now and not hours later with the dataset.
         RowFilters(filters)
     except BadInput as error:
         yield from error.problems
@@ -176,7 +176,7 @@ def _filters(config: Config) -> Iterator[str]:
 
 def _run(config: Config) -> Iterator[str]:
     if config.run.budget is not None and not Prices(config).known:
-        prices = "prices to count with (models.*.price_in, price_out or price_gpu_hour)"
+        prices = "at least one price (models.*.price_in, price_out or price_gpu_hour)"
         yield f"run.budget: expected {prices}, got none"
 
 
@@ -190,7 +190,7 @@ def _output(config: Config) -> Iterator[str]:
 
 
 def _hnsw(settings: dict[str, Any]) -> Iterator[str]:
-    # Takes a second to import, and every command checks a config.
+    # This import takes a second, and every command checks a config.
     from pydantic import ValidationError
     from qdrant_client import models
 

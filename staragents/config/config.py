@@ -1,4 +1,4 @@
-"""All sections."""
+"""The whole config."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from staragents.config.seeds import SeedsConfig
 
 @dataclass
 class Config:
-    """A whole run. See configs/ for presets."""
+    """All settings of a run. See configs/ for presets."""
 
     seeds: SeedsConfig = field(default_factory=SeedsConfig)
     models: dict[str, ModelConfig] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class Config:
 
     @property
     def pairs(self) -> list[str]:
-        """All pairs of the run, base pairs included, in a fixed order."""
+        """All agent pairs of the run, including base pairs, in a fixed order."""
         named = self.agents.pairs
         if named is None:
             named = [f"{i}+{r}" for i in self.agents.instruction for r in self.agents.response]
@@ -43,11 +43,11 @@ class Config:
 
     @property
     def retired_pairs(self) -> set[str]:
-        """Pairs that are retired themselves or have a retired agent."""
+        """Pairs that are retired or contain a retired agent."""
         retired = set(self.agents.retired)
         return {pair for pair, agents in self.factors.items() if retired & {pair, *agents}}
 
     @property
     def factors(self) -> dict[str, tuple[str, str]]:
-        """The names of the instruction agent and the response agent of every pair."""
+        """The instruction agent's and the response agent's name of every pair."""
         return {pair: (pair.partition("+")[0], pair.partition("+")[2]) for pair in self.pairs}

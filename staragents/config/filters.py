@@ -1,4 +1,4 @@
-"""Which chosen candidates are left out of the dataset."""
+"""Filters on the finished dataset."""
 
 from __future__ import annotations
 
@@ -14,36 +14,37 @@ class FilterAction(StrEnum):
 
 @dataclass
 class FiltersConfig:
-    """What the finished dataset leaves out (drop) or marks in its column `flags` (flag). Draws and rewards
-    stay as they are. Where a candidate is dropped, its seed takes its place if reward.fallback is seed."""
+    """Rows that the finished dataset omits (drop) or marks in its column `flags` (flag). Filters do not
+    affect draws and rewards. The seed replaces a dropped candidate if reward.fallback is seed."""
 
     duplicates: FilterAction = FilterAction.drop
     """A conversation with the same words as an earlier row."""
     near_duplicates: FilterAction = FilterAction.off
-    """One that is almost the same (needs the package datasketch); about 0.4 ms and 7 kB a row."""
+    """A conversation almost identical to an earlier row (needs the package datasketch); about 0.4 ms and 7 kB
+    per row."""
     similarity: float = 0.8
-    """near_duplicates: Jaccard similarity of three-word shingles from which rows are almost the same."""
+    """near_duplicates: minimum Jaccard similarity of three-word shingles."""
     evaluation: list[str] = field(default_factory=list)
-    """Evaluation sets that must not be trained on: files or folders of JSONL, JSON, CSV or Parquet."""
+    """Evaluation sets that must not leak into training: files or folders of JSONL, JSON, CSV or Parquet."""
     contamination: FilterAction = FilterAction.drop
-    """A turn that has `ngram` words in a row in common with a text of the evaluation sets."""
+    """A turn that shares `ngram` consecutive words with a text of the evaluation sets."""
     ngram: int = 13
-    """13 is GPT-3's; 8 finds more and hits more common phrases."""
+    """GPT-3 used 13; 8 finds more contamination but also matches more common phrases."""
     refusal: FilterAction = FilterAction.flag
-    """A response that declines, or says "as an AI". Candidates like that are rejected before; seeds not."""
+    """A response that declines or says "as an AI". Such candidates are already rejected; seeds are not."""
     repetition: FilterAction = FilterAction.flag
-    """A response that loops."""
+    """A response that repeats itself in a loop."""
     length: FilterAction = FilterAction.flag
     """A response of fewer than min_words or more than max_words words."""
     min_words: int = 1
-    """1 finds responses without a word."""
+    """Minimum length; 1 finds responses without a word."""
     max_words: int | None = None
-    """Unset: no limit."""
+    """Maximum length. Unset: no limit."""
     pii: FilterAction = FilterAction.flag
-    """E-mail and IP addresses, telephone, bank account, card and social security numbers, by their form."""
+    """E-mail and IP addresses, telephone, bank account, card and social security numbers, by pattern."""
     secrets: FilterAction = FilterAction.flag
-    """Keys and tokens of well-known services, private keys."""
+    """Keys and tokens of well-known services, and private keys."""
     blocked: FilterAction = FilterAction.drop
-    """A word or phrase of the block list, for toxic text."""
+    """A word or phrase from the block list, for toxic text."""
     block_list: str | None = None
-    """A text file with one word or phrase a line. None is shipped: what is toxic is yours to say."""
+    """A text file with one word or phrase per line. No list is included: you decide what is toxic."""

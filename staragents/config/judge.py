@@ -24,24 +24,25 @@ class Compare(StrEnum):
 
 @dataclass
 class JudgeConfig:
-    """Who compares a candidate with what it should beat, in both orders (paper eq. 6)."""
+    """The judge that compares a candidate with its baseline, in both orders (paper eq. 6)."""
 
     model: str = ""
-    """A name from `models`. A family other than the generators' is recommended."""
+    """A name from `models`. A model family other than the generators' is recommended."""
     verdict: Verdicts = Verdicts.soft
-    """soft uses the verdict tokens' probabilities; hard and conservative only the verdict's text."""
+    """soft uses the probabilities of the verdict tokens; hard and conservative use only the verdict's
+    text."""
     baseline: Baseline = Baseline.seed
-    """seed: better than what you had. base: better than the first base pair's sample, as in the paper."""
+    """What a candidate must beat: the seed, or (base) the first base pair's sample, as in the paper."""
     compare: Compare = Compare.pair
-    """pair judges instruction and response together; response_same_instruction lets the base agent answer
-    the candidate's instruction too, at the cost of one more generation."""
+    """pair judges instruction and response together; response_same_instruction has the base agent also answer
+    the candidate's instruction, at the cost of one more generation."""
     both_orders: bool = True
-    """False saves half the calls and lets position bias through; the paper describes no swap."""
+    """False halves the number of judge calls but keeps position bias; the paper describes no swap."""
     reason: bool = True
-    """A short reason before the verdict; costs tokens, helps larger judges."""
+    """Ask for a short reason before the verdict; costs tokens and helps larger judges."""
     max_reason_chars: int = 200
-    """Length of that reason."""
+    """Maximum length of the reason."""
     max_text_chars: int = 6000
-    """Longer texts are shown to the judge cut in the middle, both sides alike."""
+    """Longer texts lose their middle before they are shown to the judge, on both sides alike."""
     retries: int = 1
-    """Further tries at an unreadable verdict; then the row is `invalid`, not a tie."""
+    """Retries after an unreadable verdict; after the last one the row is `invalid`, not a tie."""

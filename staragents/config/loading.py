@@ -1,4 +1,4 @@
-"""From YAML files and overrides to a checked Config, and back to the text and fingerprint a run saves."""
+"""Loads a checked Config from YAML files and overrides; writes the YAML and fingerprint that a run saves."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 
 from staragents.config import Config
 from staragents.config.checks import check_config
-from staragents.config.merging import UNREADABLE, Tree, over, parse_yaml, read_file, read_overrides, typed
+from staragents.config.merging import UNREADABLE, Tree, merge, parse_yaml, read_file, read_overrides, typed
 from staragents.config.tree import Key, as_dict, different, leaves, matches_any
 from staragents.config.yaml_problem import yaml_problem
 from staragents.errors import BadInput
@@ -66,39 +66,40 @@ MAY_CHANGE = (
     "run.patience",
     "run.metrics",
 )
-"""Where, how fast and how long the work is done, not which: these may differ when a run is resumed."""
+"""Settings that may change when a run resumes: they affect where, how fast and how long it works, but not
+what it makes."""
 PAIRS: Key = ("agents", "pairs")
-GROWING: tuple[Key, ...] = (("models",), ("agents", "instruction"), ("agents", "response"))
-"""Sections that a resumed run may have more in: what was learnt about the others stays."""
+EXTENSIBLE: tuple[Key, ...] = (("models",), ("agents", "instruction"), ("agents", "response"))
+"""Sections to which a resumed run may add entries. What was learned about the existing ones stays."""
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = (), above: Path | None = None) -> Config:
-    """A YAML file, what it `extends`, `a.b=c` overrides, and a file `above` all, checked as a whole.
+    """Merge a YAML file, the files it `extends`, `a.b=c` overrides and a file `above` all; check the result.
 
-    Raises BadInput with every problem that was found, one line each with its dotted key.
+    Raises BadInput with every problem, one line each with its dotted key.
     """
     problems: list[str] = []
     tree = read_file(Path(os.path.expanduser(path)), problems)
     above_tree = read_file(above, problems) if above is not None else {}
     unread = bool(problems)
-    tree = over(over(tree, read_overrides(overrides, problems)), above_tree)
+    tree = merge(merge(tree, read_overrides(overrides, problems)), above_tree)
     return _checked(tree, problems, unread)
 
 
 def with_overrides(config: Config, overrides: Sequence[str]) -> Config:
-    """The config with `a.b=c` on top. Raises BadInput like `load_config`."""
+    """The config with `a.b=c` overrides applied. Raises BadInput like `load_config`."""
     problems: list[str] = []
-    return _checked(over(as_dict(config), read_overrides(overrides, problems)), problems, unread=False)
+    return _checked(merge(as_dict(config), read_overrides(overrides, problems)), problems, unread=False)
 
 
 def config_of(tree: Tree) -> Config:
-    """A config from plain values, such as a parsed file. Raises BadInput like `load_config`."""
+    """A checked config from plain values, such as a parsed file. Raises BadInput like `load_config`."""
     return _checked(tree, [], unread=False)
 
 
 def _checked(tree: Tree, problems: list[str], unread: bool) -> Config:
     config = typed(tree, problems)
-    # What an unreadable file leaves unset is no news, nor is a key that a line already names.
+    # Skip follow-up problems: settings missing from an unreadable file, and keys that were already reported.
     if not unread:
         named = "\n".join(problems)
         problems += [line for line in check_config(config) if line.partition(": ")[0] not in named]
@@ -113,14 +114,14 @@ def to_yaml(config: Config) -> str:
 
 
 def without_secrets(config: Config) -> Config:
-    """For showing a config that an older version, or somebody else, saved: new ones hold no secret."""
+    """A config for display. Only configs saved by older versions or other tools can contain secrets."""
     tree = as_dict(config)
     shown = _redacted(tree)
     return config if shown == tree else from_yaml(_yaml(shown))
 
 
 def from_yaml(text: str) -> Config:
-    """The inverse of `to_yaml`, without checks: a saved run may be read where its models aren't.
+    """The inverse of `to_yaml`, unchecked: a saved run can be read on a machine without its models.
 
     Raises BadInput if the text is not a config.
     """
@@ -147,7 +148,7 @@ def _redacted(value: Any) -> Any:
 
 
 def escaped(value: Any) -> Any:
-    """Texts that hold `${` so that OmegaConf reads them as they are and not as references."""
+    """Escape `${` in all strings, so that OmegaConf does not read it as a reference."""
     if isinstance(value, dict):
         return {name: escaped(item) for name, item in value.items()}
     if isinstance(value, list):
@@ -158,14 +159,14 @@ def escaped(value: Any) -> Any:
 
 
 def fingerprint(config: Config) -> str:
-    """sha256 over everything that decides what a run makes; resuming needs an equal one."""
-    # Sorted, as the order of sections says nothing; but the order of pairs decides draws.
+    """sha256 over all settings that determine the results of a run. A resumed run must have the same one."""
+    # Sorted, as the order of sections does not matter. The order of pairs does: it affects draws.
     text = json.dumps([sorted(_decisive(as_dict(config)).items()), config.pairs])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def changed_keys(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """The decisive dotted keys in which two configs (from `as_dict`) differ."""
+    """The result-determining dotted keys in which two configs (from `as_dict`) differ."""
     before, after = _decisive(old), _decisive(new)
     changed = [".".join(key) for key in different(before, after)]
     if not changed and list(before) != list(after):
@@ -173,16 +174,16 @@ def changed_keys(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     return changed
 
 
-def news(old: dict[str, Any], new: dict[str, Any]) -> list[str] | None:
-    """Dotted names of the agents and models that `new` has besides all that `old` has; None if more than that
-    differs. Pairs that are listed may become more, too."""
+def additions(old: dict[str, Any], new: dict[str, Any]) -> list[str] | None:
+    """Dotted keys of the agents and models that `new` adds to `old`, and `agents.pairs` if it adds pairs.
+    None if anything else differs."""
     before, after = _decisive(old), _decisive(new)
     found: dict[str, None] = {}
     for key in different(before, after):
         if key == PAIRS and set(before.get(key) or ()) < set(after.get(key) or ()):
             found[".".join(key)] = None
             continue
-        section = next((len(part) for part in GROWING if key[: len(part)] == part), None)
+        section = next((len(part) for part in EXTENSIBLE if key[: len(part)] == part), None)
         if section is None or len(key) == section or _holds(before, key[: section + 1]):
             return None
         found[".".join(key[: section + 1])] = None

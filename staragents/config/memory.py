@@ -1,4 +1,4 @@
-"""What is remembered of earlier instructions."""
+"""The instruction memory bank."""
 
 from __future__ import annotations
 
@@ -15,40 +15,40 @@ class Quantization(StrEnum):
 
 @dataclass
 class MemoryConfig:
-    """The instruction memory bank: which pairs did well on instructions like this one (paper 3.3)."""
+    """The instruction memory bank: which pairs did well on similar instructions (paper 3.3)."""
 
     enabled: bool = True
-    """Off: no embedding model is loaded and every draw is context-free."""
+    """If off, no embedding model is loaded and every draw is context-free."""
     embedder: str = "packaged:all-minilm-l6-v2"
     """A sentence-transformers model: hub id, local folder, `packaged:...`, or `fake`."""
     url: str | None = None
-    """A Qdrant server; unset uses qdrant-client's local mode inside the run directory's cache."""
+    """URL of a Qdrant server. Unset: qdrant-client's local mode, inside the run directory."""
     api_key_env: str | None = None
-    """Name of the environment variable that holds the Qdrant key."""
+    """Name of the environment variable that holds the Qdrant API key."""
     collection: str | None = None
-    """Name on the server; unset: one per run, so that runs don't mix."""
+    """Name of the collection on the server. Unset: one per run, so that runs don't mix."""
     neighbours: int = 10
-    """n: how many similar instructions are recalled."""
+    """n: the number of similar instructions to recall."""
     min_similarity: float = 0.5
-    """Cosine below which a neighbour says nothing."""
+    """Neighbours with a lower cosine similarity are ignored."""
     warmup: int = 10
-    """Seeds per pair before recall counts: an early bank only knows what was tried first."""
+    """Seeds per pair before recall is used: an early bank only reflects what was tried first."""
     max_points: int = 100_000
-    """Size bound. First to leave are winners of small reward, and those that only repeat what a winner of the
-    same pair on a near instruction says."""
+    """Maximum size. Winners with a small reward are evicted first, then winners that are redundant with
+    another winner of the same pair on a similar instruction."""
     min_reward: float = 0.0
-    """Insert only rewards above it."""
+    """Insert only winners with a reward above this."""
     reuse: list[str] = field(default_factory=list)
-    """Run directories of earlier runs whose winners are remembered from the start, embedded anew."""
+    """Directories of earlier runs whose winners are in the bank from the start. They are embedded again."""
     timeout_s: float = 2.0
-    """Deadline of one query; when it passes the draw is made without memory."""
+    """Timeout of a query; after it, the draw is made without memory."""
     exact: bool = True
-    """On a server: compare with every point. False uses the index, quicker beyond 100,000 points or so, and
-    lets the same run recall other neighbours when it is repeated."""
+    """On a server: compare with every point. False uses the index, which is faster beyond about 100,000
+    points but may recall different neighbours when the run is repeated."""
     hnsw: dict[str, Any] = field(default_factory=dict)
-    """On a server: the index's settings for a new collection, such as {m: 16, ef_construct: 100}."""
+    """On a server: index settings for a new collection, such as {m: 16, ef_construct: 100}."""
     quantization: Quantization = Quantization.none
     """On a server, for a new collection: int8 takes a quarter of the memory, binary a 32nd (for large
-    embeddings); either counts with exact=false only."""
+    embeddings). Both apply only with exact=false."""
     on_disk: bool = False
     """On a server, for a new collection: keep the vectors on disk."""

@@ -1,4 +1,4 @@
-"""Files, `extends` and overrides laid over each other, then leaf by leaf into the config's types."""
+"""Merges files, `extends` and overrides, then converts the result to the config's types."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ LONGEST_REFERENCE = 1000
 
 
 def read_file(path: Path, problems: list[str], extended_by: tuple[Path, ...] = ()) -> Tree:
-    """A YAML file over what it `extends`: a file, or a list of them, later ones over earlier ones. What is
-    wrong with them is added to `problems`."""
-    # Not Path.resolve, which raises on links that lead in a circle.
-    place = Path(os.path.abspath(path))
-    if place in extended_by:
+    """A YAML file merged over the file or list of files that it `extends`; later files take precedence. Adds
+    problems to `problems`."""
+    # Not Path.resolve, which raises on circular links.
+    absolute = Path(os.path.abspath(path))
+    if absolute in extended_by:
         circle = " > ".join(file.name for file in (*extended_by, path))
         problems.append(f"extends: expected files that don't extend each other in a circle, got {circle}")
         return {}
@@ -51,8 +51,8 @@ def read_file(path: Path, problems: list[str], extended_by: tuple[Path, ...] = (
         return tree
     merged: Tree = {}
     for name in names:
-        merged = over(merged, read_file(path.parent / name, problems, (*extended_by, place)))
-    return over(merged, tree)
+        merged = merge(merged, read_file(path.parent / name, problems, (*extended_by, absolute)))
+    return merge(merged, tree)
 
 
 def _parse(path: Path, problems: list[str]) -> Tree:
@@ -69,22 +69,22 @@ def parse_yaml(text: str) -> Tree:
     """A YAML mapping as plain values. Raises one of UNREADABLE."""
     _check_references(text)
     _check_root(text)
-    # OmegaConf's loader refuses repeated keys and reads 1e-3 as a number; plain YAML does neither.
+    # Unlike plain PyYAML, OmegaConf's loader rejects duplicate keys and reads 1e-3 as a number.
     return typing.cast(Tree, OmegaConf.to_container(OmegaConf.load(io.StringIO(text))))
 
 
 def _check_root(text: str) -> None:
-    """OmegaConf makes a key of a file that is one text, and messages show keys. Raises NotYaml."""
+    """OmegaConf turns a file that is a single string into a key, and messages show keys. Raises NotYaml."""
     root = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     kind = "nothing" if root is None else root.tag.rpartition(":")[2]
     if kind not in ("map", "null", "nothing"):
-        # Not its content: a file that is no config may hold anything.
-        got = {"seq": "a list", "str": "a text"}.get(kind, "a single value")
+        # Don't show the content: a file that is not a config may contain anything.
+        got = {"seq": "a list", "str": "a string"}.get(kind, "a single value")
         raise NotYaml(f"expected a mapping of sections, got {got}")
 
 
 def _check_references(text: str) -> None:
-    """OmegaConf's grammar takes a minute for some long lines with `${` in them. Raises NotYaml."""
+    """OmegaConf's parser takes a minute for some long lines that contain `${`. Raises NotYaml."""
     for line in text.splitlines():
         if "${" in line and len(line) > LONGEST_REFERENCE:
             most = f"at most {LONGEST_REFERENCE} characters in a line with a reference"
@@ -92,7 +92,7 @@ def _check_references(text: str) -> None:
 
 
 def read_overrides(overrides: Sequence[str], problems: list[str]) -> Tree:
-    """`a.b=c` texts, later ones over earlier ones; values are read as YAML."""
+    """Merge `a.b=c` strings, whose values are YAML; later ones take precedence."""
     tree: Tree = {}
     for text in overrides:
         key, equals, value = text.partition("=")
@@ -101,8 +101,8 @@ def read_overrides(overrides: Sequence[str], problems: list[str]) -> Tree:
             continue
         try:
             _check_references(text)
-            tree = over(tree, typing.cast(Tree, OmegaConf.to_container(OmegaConf.from_dotlist([text]))))
-        # OmegaConf's reader of keys raises IndexError and more for some odd ones.
+            tree = merge(tree, typing.cast(Tree, OmegaConf.to_container(OmegaConf.from_dotlist([text]))))
+        # OmegaConf's key parser raises IndexError and other errors for some malformed keys.
         except Exception:
             problems.append(f"{key}: expected a value in YAML, got {shown(value, key)}")
     return tree
@@ -112,36 +112,36 @@ def _override(text: str) -> str:
     return "an override" if names_secret(text) else text
 
 
-def over(below: Tree, above: Tree) -> Tree:
-    """`above` laid over `below`, mappings merged. A section left empty in `above` changes nothing."""
+def merge(below: Tree, above: Tree) -> Tree:
+    """Merge `above` over `below`, recursively. An empty section in `above` changes nothing."""
     merged = dict(below)
     for name, value in above.items():
         old = merged.get(name)
         if isinstance(old, dict) and (value is None or isinstance(value, dict)):
-            merged[name] = over(old, value or {})
+            merged[name] = merge(old, value or {})
         else:
             merged[name] = value
     return merged
 
 
 def typed(tree: Tree, problems: list[str]) -> Config:
-    """The tree as a Config. A leaf that doesn't fit keeps its default and adds a line to `problems`."""
+    """Convert the tree to a Config. An invalid leaf keeps its default and adds a line to `problems`."""
     node = OmegaConf.structured(Config)
-    filling = _Filling(problems)
-    filling.fill(node, Config, tree, ())
-    filling.check_references()
+    builder = _ConfigBuilder(problems)
+    builder.fill(node, Config, tree, ())
+    builder.check_references()
     return typing.cast(Config, OmegaConf.to_object(node))
 
 
-class _Filling:
-    """Sets leaf after leaf, so that a bad one hides no other."""
+class _ConfigBuilder:
+    """Sets each leaf separately, so that every invalid one is reported."""
 
     def __init__(self, problems: list[str]) -> None:
         self._problems = problems
         self._references: list[tuple[DictConfig, str, Key, Any]] = []
 
     def fill(self, section: DictConfig, kind: type, tree: Tree, above: Key) -> None:
-        """Put `tree` into the `section` that was made from dataclass `kind`."""
+        """Fill `section`, created from the dataclass `kind`, with the values of `tree`."""
         hints = typing.get_type_hints(kind)
         known = {field.name: hints[field.name] for field in fields(kind)}
         for name, value in tree.items():
@@ -175,7 +175,7 @@ class _Filling:
             self._problem(key, problem)
             return
         try:
-            if value == "???":  # OmegaConf's mark for a value that is still to come
+            if value == "???":  # OmegaConf's marker for a missing value
                 raise ValueError
             section.merge_with({name: value})
         except (OmegaConfBaseException, ValueError):
@@ -186,7 +186,7 @@ class _Filling:
                 self._references.append((section, name, key, default))
 
     def check_references(self) -> None:
-        """Look up every `${other.key}`, now that everything it may point to is there."""
+        """Resolve every `${other.key}`, now that all values are set."""
         for section, name, key, default in self._references:
             try:
                 value = section[name]
@@ -202,7 +202,7 @@ class _Filling:
 
 
 def entry_kind(hint: Any) -> Any | None:
-    """The dataclass of a `dict[str, dataclass]`."""
+    """The value type of a `dict[str, dataclass]`, else None."""
     arguments = typing.get_args(hint)
     return arguments[1] if typing.get_origin(hint) is dict and is_dataclass(arguments[1]) else None
 
@@ -230,13 +230,13 @@ def _all_keys(kind: type, prefix: str) -> list[str]:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that `name` was probably meant to be."""
+    """The known name closest to a misspelled `name`, if any."""
     found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return found[0] if found else None
 
 
 def type_name(hint: Any) -> str:
-    """A field's type in a user's words."""
+    """A field's type as shown to users."""
     if hint is bool:
         return "true or false"
     if hint is float:
@@ -254,7 +254,7 @@ def type_name(hint: Any) -> str:
 
 
 def shown(value: Any, name: str = "") -> str:
-    """A value in a message, short enough for a line; a secret that was put under this `name` is not shown."""
+    """A value for a one-line message. Values of fields named like secrets are not shown."""
     if value is None or value == "":
         return "nothing"
     if _is_private(name):
@@ -264,7 +264,7 @@ def shown(value: Any, name: str = "") -> str:
 
 
 def _is_private(name: str) -> bool:
-    """Of fields for secrets and for the names of their variables, where people put the secrets themselves."""
+    """Whether a field is for a secret, or for a variable's name, where users may put the secret itself."""
     return name.endswith("_env") or names_secret(name)
 
 

@@ -1,4 +1,4 @@
-"""Where results go."""
+"""The output."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ class OutputConfig:
     """The run directory."""
 
     dir: str = "runs/run"
-    """Created if it does not exist; a run directory of the same config is resumed."""
+    """Created if it does not exist. An existing run with the same config is resumed."""
     resume: str = "auto"
-    """auto resumes what is there, never refuses to, must refuses to start anew."""
+    """auto resumes an existing run, never refuses to resume, must refuses to start a new run."""
     title: str = "Optimised instruction data"
-    """Heading of the dataset card and the report."""
+    """Title of the dataset card and the report."""
     licence: str = "unknown"
-    """Licence of the dataset for its card, as the hub spells it, such as apache-2.0. Yours to find out: it
-    depends on the seeds and on the models."""
+    """Licence of the dataset for its card, in the hub's spelling, such as apache-2.0. You must determine it:
+    it depends on the seeds and the models."""

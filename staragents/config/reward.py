@@ -1,4 +1,4 @@
-"""What a candidate is worth."""
+"""The reward of a candidate."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ class Fallback(StrEnum):
 
 @dataclass
 class RewardConfig:
-    """One number for difficulty and verdict, and what goes into the dataset (paper eq. 5-7)."""
+    """The reward from difficulty and verdict, and the choice for the dataset (paper eq. 5-7)."""
 
     difficulty: Difficulty = Difficulty.rank
-    """rank: the gap's running rank in the run; paper: gap over the seed's largest gap."""
+    """rank: running rank of the IFD gap within the run; paper: gap divided by the largest gap of the seed."""
     composite: Composite = Composite.product
-    """product is the paper's eq. 7; weighted is the mean of both; the others are ablations, random a pick
-    that knows nothing."""
+    """product is eq. 7 of the paper; weighted is the mean of both; the others are ablations, and random
+    ignores both."""
     require_win: bool = True
-    """Only candidates the judge prefers (w > 1/2) are chosen; the paper has no threshold."""
+    """Choose only candidates that the judge prefers (w > 1/2); the paper has no threshold."""
     cost: Cost = Cost.none
-    """What the policy learns reward per: tokens or seconds of a candidate, verdicts included. Which candidate
-    is chosen stays the same. seconds differ from run to run, so that draws can't be repeated."""
+    """The policy maximises reward per token or per second of a candidate, judging included. It does not
+    affect which candidate is chosen. seconds vary between runs, so draws are not reproducible."""
     fallback: Fallback = Fallback.seed
-    """If nothing is chosen: keep the seed, take the base pair's sample, or leave the seed out."""
+    """If no candidate is chosen: keep the seed, take the base pair's sample, or omit the seed."""

@@ -1,4 +1,4 @@
-"""The run itself."""
+"""The run loop."""
 
 from __future__ import annotations
 
@@ -7,37 +7,38 @@ from dataclasses import dataclass
 
 @dataclass
 class RunConfig:
-    """The loop itself."""
+    """Concurrency, limits and stopping rules of the run."""
 
     seed: int = 0
-    """Root of all randomness."""
+    """Root of all random seeds."""
     admitted_seeds: int = 32
-    """Seeds in work at once. The draw for a seed knows the results up to this many seeds before it, whatever
-    order they finish in: larger keeps big pools busy, smaller learns sooner."""
+    """Maximum number of seeds in flight. The draw for a seed uses the results up to this many seeds before
+    it, in whatever order they finish: a larger value keeps large pools busy, a smaller one learns sooner."""
     workers: int = 0
-    """Processes beside the coordinator that carry seeds through the models, a CPU each. With 0 the
-    coordinator does it itself. Nothing but speed depends on it."""
+    """Worker processes that run seeds through the models, one CPU each. With 0, the coordinator process does
+    this itself. Affects only speed."""
     attempts: int = 3
-    """Tries of one generation before its candidate goes to quarantine."""
+    """Attempts per generation before its candidate goes to quarantine."""
     deadline_s: float = 600.0
-    """Longest wait for one generation or scoring call."""
+    """Timeout of a generation or scoring call."""
     checkpoint_s: float = 5.0
-    """At most this much finished work is done again after a kill."""
+    """Checkpoint interval: a killed run repeats at most this much finished work."""
     max_error_rate: float = 0.5
-    """Stop when more than this share of the last 100 or more candidates failed: the engines are broken."""
+    """Stop when more than this fraction of the last 100 or more candidates failed: the engines are broken."""
     max_tokens: int | None = None
-    """End the run before a seed that, at the mean cost of a seed so far, would take all tokens read and
-    written beyond this. The run is then saved like any other; with a larger value it goes on."""
+    """End the run before a seed that, at the mean cost per seed so far, would bring the prompt and generated
+    tokens of the run above this. The run is saved like any other; a larger value lets it resume."""
     budget: float | None = None
-    """End the run before a seed that, at the mean price of a seed's tokens so far, would take its cost
-    beyond this: in `currency`, GPUs by the hour included. Seeds in work are finished, so that GPUs cost a
-    little more. With a larger value it goes on."""
+    """End the run before a seed that, at the mean token cost per seed so far, would bring the cost of the run
+    above this: in `currency`, GPU hours included. Seeds in flight are finished, so the GPUs cost slightly
+    more. A larger value lets the run resume."""
     currency: str = "USD"
-    """What prices and budget are in. A word for people: nothing is converted."""
+    """Currency of prices and budget, for display only: nothing is converted."""
     max_minutes: float | None = None
-    """Start no further seed after so much time at work, earlier sessions of the run included."""
+    """Start no further seeds after this much running time, including earlier sessions of the run."""
     patience: int | None = None
-    """End the run when the mean reward of so many seeds is not above that of as many before by more than its
-    90 % interval. A small number ends by chance: 50 sees a rise of about 0.1, 500 one of 0.03."""
+    """Early stopping: end when the mean reward of the last `patience` seeds is not above that of the
+    `patience` seeds before them by more than the 90 % interval. Small values stop by chance: 50 detects a
+    rise of about 0.1, 500 one of 0.03."""
     metrics: bool = True
-    """Report metrics to Ray, which exports them on every node (docs/operations.md)."""
+    """Report metrics to Ray, which exports them on every node (see docs/operations.md)."""

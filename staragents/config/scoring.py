@@ -1,4 +1,4 @@
-"""The two models that score."""
+"""The two scoring models."""
 
 from __future__ import annotations
 
@@ -25,30 +25,31 @@ class Execution(StrEnum):
 
 @dataclass
 class ScorerModelConfig:
-    """One of the two models whose surprise is measured."""
+    """One of the two models under which IFD is measured."""
 
     model: str = ""
     """A hub id, a local folder, `packaged:...`, or `fake`."""
     dtype: str = "auto"
-    """auto: bfloat16 on a GPU, float32 on a CPU. The log-softmax is float32 always."""
+    """auto: bfloat16 on a GPU, float32 on a CPU. The log-softmax is always float32."""
     replicas: int = 1
-    """Scorer actors of this model, at least."""
+    """Minimum number of scorer actors of this model."""
     max_replicas: int | None = None
-    """Grow to so many while rows wait, and shrink again; null never does."""
+    """Maximum number of scorer actors: the pool grows while rows queue and shrinks again. null: fixed
+    size."""
     num_gpus: float = 0.0
-    """GPUs of one actor; a fraction shares a GPU."""
+    """GPUs per actor; a fraction shares a GPU."""
     num_cpus: float = 1.0
-    """CPUs, and threads, of one actor."""
+    """CPUs and threads per actor."""
     resources: dict[str, float] = field(default_factory=dict)
-    """Custom resources of one actor, to choose its nodes: {"accelerator_type:L40S": 0.01}."""
+    """Custom Ray resources per actor, to choose its nodes: {"accelerator_type:L40S": 0.01}."""
     price_gpu_hour: float = 0.0
-    """What a GPU of these actors costs an hour."""
+    """Price of a GPU of these actors per hour."""
     adapter: str | None = None
     """A LoRA adapter on top of the model: a folder or hub id (needs the package peft)."""
     quantization: str | None = None
-    """8bit or 4bit, where the weights would not fit (needs the package bitsandbytes)."""
+    """8bit or 4bit, if the weights would not fit otherwise (needs the package bitsandbytes)."""
     device_map: str | None = None
-    """auto spreads a model over the actor's GPUs, if it is bigger than one."""
+    """auto spreads the model over the actor's GPUs if it does not fit on one."""
 
     @property
     def most_replicas(self) -> int:
@@ -57,27 +58,28 @@ class ScorerModelConfig:
 
 @dataclass
 class ScoringConfig:
-    """IFD of seed and candidate under the target and a larger model (paper eq. 4-5)."""
+    """IFD of seeds and candidates under the target model and a larger model (paper eq. 4-5)."""
 
     target: ScorerModelConfig = field(default_factory=ScorerModelConfig)
-    """The model that will be trained on the data (or a smaller one)."""
+    """The model that will be trained on the data, or a smaller one."""
     larger: ScorerModelConfig = field(default_factory=ScorerModelConfig)
-    """A stronger model: what is hard for it too is too hard."""
+    """A stronger model: a sample that is hard for it as well is too hard."""
     template: Template = Template.plain
-    """How a prompt is written for scoring; a chat template on a base model pushes every IFD above 1."""
+    """Prompt template for scoring; a chat template on a base model pushes every IFD above 1."""
     convention: Convention = Convention.exact
     """exact scores the same answer tokens in both passes; superfiltering reproduces published tables."""
     execution: Execution = Execution.auto
-    """packed runs many sequences in one row without padding; auto takes it where the model allows it."""
+    """packed concatenates many sequences in one row without padding; auto uses it if the model supports
+    it."""
     max_length: int = 2048
-    """Longest prompt plus answer in tokens; only answers are cut, alike in both passes."""
+    """Maximum tokens of prompt plus answer; only the answer is truncated, equally in both passes."""
     batch_tokens: int = 8192
-    """Token budget of one forward pass: memory against speed. A CPU takes at most 1024."""
+    """Maximum tokens per forward pass; trades memory for speed. At most 1024 are used on a CPU."""
     min_answer_tokens: int = 5
-    """Shorter answers get the status too_short: their IFD is noise."""
+    """Shorter answers get the status too_short, as their IFD is noise."""
     cache_mib: int = 64
-    """Losses that each scorer remembers, at about 48 bytes each: an answer that comes again, with whatever
-    prompt, costs one pass and not two. 0 remembers none."""
+    """Size of each scorer's loss cache, at about 48 bytes per loss: an answer that is scored again, with any
+    prompt, needs one pass instead of two. 0 disables the cache."""
     cache_path: str | None = None
-    """Keep them in this SQLite file, for later runs: an absolute path on every node's own disk (SQLite is not
-    for network file systems). Unset: in memory."""
+    """SQLite file that keeps the cache for later runs: an absolute path on a local disk of every node (SQLite
+    does not support network file systems). Unset: in memory."""

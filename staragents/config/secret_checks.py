@@ -1,6 +1,6 @@
-"""No secret in a config: it is copied into the run directory, the dataset card and the report.
+"""Keeps secrets out of configs, which are copied into the run directory, the dataset card and the report.
 
-Fields whose names end in `_env` name the environment variable that holds one instead.
+Fields whose names end in `_env` take the name of the environment variable that holds the secret.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ KEPT_IN = {
     "seeds.path": FSSPEC,
     "filters.evaluation": FSSPEC,
 }
-"""Where the secret of a URL belongs instead. Other fields: nowhere in the config."""
+"""Where to put the secret of a URL instead, by field."""
 LOCATIONS = (
     "seeds.path",
     "output.dir",
@@ -41,14 +41,14 @@ LOCATIONS = (
     "filters.block_list",
     "agents.*.*.prompt",
 )
-"""Fields that may hold `${oc.env:NAME}`: where things lie differs from machine to machine."""
-
+"""Fields that may contain `${oc.env:NAME}`: locations differ between machines."""
 
 LONG_SECRET = 12
+"""Minimum length of a secret that is searched for inside longer strings."""
 
 
 def check_secrets(config: Config) -> Iterator[str]:
-    """A line for every value that is or holds a secret; none of them repeats it."""
+    """A line for every value that is or contains a secret, without showing the secret."""
     known = secret_values()
     for key, value in leaves(as_dict(config)):
         dotted = ".".join(key)
@@ -63,16 +63,16 @@ def check_secrets(config: Config) -> Iterator[str]:
 
 
 def expected_without(kind: str, key: Key) -> str:
-    """What is expected of a URL that holds a secret of this `kind`."""
-    place = next((place for pattern, place in KEPT_IN.items() if matches(key, pattern)), None)
-    return f"expected a URL without {kind}{f'; it belongs into {place}' if place else ''}"
+    """The message about a URL that contains a secret of this `kind`."""
+    location = next((location for pattern, location in KEPT_IN.items() if matches(key, pattern)), None)
+    return f"expected a URL without {kind}{f'; it belongs in {location}' if location else ''}"
 
 
 def check_resolvers(key: Key, value: Any) -> str | None:
-    """What is wrong with the `${resolver:...}` calls in a value as it was written, if anything is.
+    """The problem with the `${resolver:...}` calls in an unresolved value, or None.
 
-    Resolved values stand in clear in config.yaml, so only variables that hold no secret may be read, and only
-    into fields that say where something lies.
+    config.yaml contains resolved values in plain text, so only variables without secrets may be used, and
+    only in fields that contain locations.
     """
     for text in texts(value):
         if "${" not in text:
@@ -80,19 +80,19 @@ def check_resolvers(key: Key, value: Any) -> str | None:
         try:
             calls = list(_calls(parse(text)))
         except OmegaConfBaseException:
-            continue  # said when the reference is looked up
+            continue  # reported when the reference is resolved
         for name, variable in calls:
             if name != "oc.env":
                 return f"expected a value, ${{other.key}} or ${{oc.env:NAME}}, got ${{{name}:...}}"
             if "$" in variable or names_secret(variable):
-                return f"expected no secret in a config{_instead(key)}, got ${{oc.env:...}} of one"
+                return f"expected no secret in a config{_instead(key)}, got ${{oc.env:...}} of a secret"
             if not any(matches(key, pattern) for pattern in LOCATIONS):
-                return "expected ${oc.env:...} only in fields that hold a path or an address, got it here"
+                return "expected ${oc.env:...} only in fields for a path or an address, got it here"
     return None
 
 
 def texts(value: Any) -> Iterator[str]:
-    """Every text in a value: of lists and mappings too, names as well."""
+    """Every string in a value, including keys and values of nested mappings and lists."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
@@ -105,14 +105,15 @@ def texts(value: Any) -> Iterator[str]:
 
 
 def _source(text: str, known: dict[str, str]) -> str | None:
-    """Where the secret in a text is from. A short one may be a word that stands in others by chance."""
+    """The source of a known secret in a text, if any. Short secrets must match the whole text, as they may
+    occur inside other words by chance."""
     return known.get(text) or next(
         (known[value] for value in known if len(value) >= LONG_SECRET and value in text), None
     )
 
 
 def _is_named_secret(key: Key) -> bool:
-    """Of mappings that are passed on as they are: all other names are ours, and known."""
+    """Whether a key of a pass-through mapping names a secret. All other keys are fields of the config."""
     return any(part in ("engine_args", "hnsw") for part in key) and names_secret(key[-1])
 
 
@@ -121,7 +122,7 @@ def _instead(key: Key) -> str:
 
 
 def _calls(node: Any) -> Iterator[tuple[str, str]]:
-    """Name and first argument of every resolver that a parsed text calls."""
+    """Name and first argument of every resolver call in a parsed string."""
     if isinstance(node, Grammar.InterpolationResolverContext):
         arguments = node.sequence()
         yield node.resolverName().getText(), arguments.getText().split(",")[0].strip() if arguments else ""

@@ -1,4 +1,4 @@
-"""Where seeds come from."""
+"""The seeds."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ class RowFormat(StrEnum):
 
 @dataclass
 class ColumnsConfig:
-    """Which column holds what, where your names are not those of a known format. Those left out are found."""
+    """Your column names, if they are not those of a known format. Unset ones are detected."""
 
     instruction: str | None = None
-    """The user's text."""
+    """The user's instruction."""
     input: str | None = None
-    """More of the user's text, put below the instruction."""
+    """Additional input, appended to the instruction."""
     response: str | None = None
-    """The answer."""
+    """The response."""
     messages: str | None = None
-    """A list of turns, in place of the three above."""
+    """A list of turns, instead of the three above."""
     history: str | None = None
     """Earlier exchanges: a list of [question, answer]."""
     system: str | None = None
@@ -40,20 +40,21 @@ class ColumnsConfig:
 
 @dataclass
 class SeedsConfig:
-    """Where the instruction-tuning data comes from."""
+    """The instruction-tuning data to improve."""
 
     path: str = ""
-    """JSONL, JSON, CSV, Parquet or Arrow, plain or packed: a file, a folder, a pattern like `data/*.jsonl`, a
-    URL that fsspec knows (s3://, gs://), `hf:dataset[:split]`, or `bundled:self-instruct`, ours."""
+    """JSONL, JSON, CSV, Parquet or Arrow, optionally compressed: a file, a folder, a pattern such as
+    `data/*.jsonl`, a URL that fsspec supports (s3://, gs://), `hf:dataset[:split]`, or the bundled
+    `bundled:self-instruct`."""
     format: RowFormat = RowFormat.auto
-    """auto looks at each row's columns; any other takes only rows of this format."""
+    """auto detects the format of each row from its columns; any other value accepts only that format."""
     columns: ColumnsConfig = field(default_factory=ColumnsConfig)
-    """Your names of columns. They win over what auto would find."""
+    """Your column names. They take precedence over detection."""
     limit: int | None = None
-    """Take only the first so many usable rows; unset takes all."""
+    """Take only this many usable rows from the start. Unset: all."""
     strict: bool = False
-    """Stop before anything is written if any row is bad, instead of putting bad rows into quarantine."""
+    """Stop before writing anything if a row is invalid, instead of putting invalid rows into quarantine."""
     max_chars: int = 100_000
-    """A longer field is a bad row: one huge row would hold an engine for minutes."""
+    """A row with a longer field is invalid: one huge row would occupy an engine for minutes."""
     max_unpacked_gib: float = 64.0
-    """A packed file that unpacks to more ends the run: it may be a zip bomb."""
+    """A compressed file that expands to more than this ends the run: it may be a zip bomb."""

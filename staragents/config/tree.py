@@ -1,4 +1,4 @@
-"""A config as plain values, and its leaves by dotted key."""
+"""A config as plain values and its leaves by dotted key."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from typing import Any
 from staragents.config import Config
 
 Key = tuple[str, ...]
-"""A dotted key in parts: names of models and agents may hold dots themselves."""
+"""The parts of a dotted key: names of models and agents may contain dots."""
 
 
 def as_dict(config: Config) -> dict[str, Any]:
-    """The config as JSON values, sections and names in the config's order."""
+    """The config as JSON values, in the config's order."""
     return json.loads(json.dumps(asdict(config)))
 
 
 def leaves(tree: dict[str, Any], above: Key = ()) -> Iterator[tuple[Key, Any]]:
-    """Every value that is no mapping, with its key. A list is one value, an empty mapping none."""
+    """Every value that is not a mapping, with its key. A list is one value; an empty mapping has no
+    leaves."""
     for name, value in tree.items():
         if isinstance(value, dict):
             yield from leaves(value, (*above, name))
@@ -28,12 +29,12 @@ def leaves(tree: dict[str, Any], above: Key = ()) -> Iterator[tuple[Key, Any]]:
 
 
 def different(before: dict[Key, Any], after: dict[Key, Any]) -> list[Key]:
-    """The keys of two configs' leaves whose values differ, or that only one of them has."""
+    """The leaf keys whose values differ, or that only one of the configs has."""
     return [key for key in {**before, **after} if before.get(key, ...) != after.get(key, ...)]
 
 
 def matches(key: Key, pattern: str) -> bool:
-    """Whether `models.*.num_gpus` or, for a whole section, `output.**` stands for this key."""
+    """Whether the key matches a pattern such as `models.*.num_gpus` or, for a whole section, `output.**`."""
     parts = pattern.split(".")
     if parts[-1] == "**":
         parts.pop()

@@ -1,4 +1,4 @@
-"""Checks of one value, whichever section it stands in."""
+"""Checks for single values of any section."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from staragents.redaction import url_secret
 FAKE = "fake"
 NAME = re.compile(r"[\w.-]+")
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
-"""What is surely the name of an environment variable, and no key."""
+"""Certainly the name of an environment variable and not an API key."""
 
 
 def check_model_name(key: str, model: str, *, may_be_fake: bool = False) -> Iterator[str]:
@@ -42,7 +42,7 @@ def check_names(section: str, names: Iterable[str]) -> Iterator[str]:
 
 def check_gpus(key: str, number: float) -> Iterator[str]:
     if number > 1 and number % 1:
-        yield f"{key}: expected a share of one GPU or whole GPUs, got {number:g}"
+        yield f"{key}: expected a fraction of one GPU or whole GPUs, got {number:g}"
 
 
 def check_one_of(key: str, value: str, allowed: tuple[str, ...]) -> Iterator[str]:
@@ -54,7 +54,7 @@ def check_url(key: str, url: str) -> Iterator[str]:
     try:
         parts = urlsplit(url)
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        valid = valid or url_secret(url) is not None  # which has a line of its own
+        valid = valid or url_secret(url) is not None  # reported by check_secrets
     except ValueError:
         valid = url_secret(url) is not None
     if not valid:
@@ -64,7 +64,7 @@ def check_url(key: str, url: str) -> Iterator[str]:
 def check_key_variable(key: str, variable: str | None) -> Iterator[str]:
     if variable is None or secret(variable):
         return
-    # Somebody may have put the key itself here: only what looks like a variable's name is repeated.
+    # The user may have put the key itself here: show only what looks like a variable's name.
     got = f"{variable}, which is not set" if VARIABLE.fullmatch(variable) else "something else"
     yield f"{key}: expected the name of an environment variable that holds the key, got {got}"
 

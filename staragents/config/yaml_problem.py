@@ -1,4 +1,4 @@
-"""What is wrong with a YAML text, without any of its content: a file named by mistake may hold secrets."""
+"""Describes YAML errors without quoting content: a file given by mistake may contain secrets."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import re
 
 import yaml
 
-# What PyYAML quotes, and a repeated key that does not look like a setting.
+# Content that PyYAML quotes, and duplicate keys that don't look like settings.
 _CONTENT = re.compile(r"'[^']{2,}'|\"[^\"]{2,}\"|(?<=duplicate key )(?![\w.-]{1,60}$).+", re.DOTALL)
 
 
 class NotYaml(ValueError):
-    """A text that is no mapping of sections, in words of ours that quote none of it."""
+    """The text is not a mapping of sections. The message quotes none of it."""
 
 
 def yaml_problem(error: BaseException) -> str:
-    """What follows a file's name in a message, such as `:3: not YAML: found duplicate key run`."""
+    """The rest of a message after the file name, such as `:3: not YAML: found duplicate key run`."""
     line, problem = "", "a value or nesting that can't be read"
     if isinstance(error, yaml.MarkedYAMLError):
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""

@@ -1,1 +1,1 @@
-"""Whether a finished run can be trusted, and what to change: one sentence a finding (method.md 8)."""
+"""Checks whether a finished run is trustworthy and what to change: one sentence per finding (method.md 8)."""

@@ -1,4 +1,4 @@
-"""Whether the policy decided too early, and whether its ranking of the pairs would come out again."""
+"""Checks whether the policy decided too early and whether its ranking of the pairs is reproducible."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from staragents.evolution.policy import Standing
+from staragents.evolution.policy import PairStats
 from staragents.report.moments import Mean
 from staragents.report.rows import Row
 from staragents.report.tallies import rounded
@@ -17,36 +17,36 @@ from staragents.report.timeline import Moment
 
 EARLY = 0.25
 NARROW = 0.35
-# Fewer pairs or candidates of a pair say nothing about a ranking.
+# Minimum numbers of pairs, and of candidates per pair, for assessing a ranking.
 PAIRS, CANDIDATES = 4, 5
 RELIABLE = 0.3
 
 
-def entropy(standings: list[Standing]) -> float | None:
-    """Of the next single draw, over that of the uniform draw: 1 knows nothing, 0 always draws one pair."""
-    if len(standings) < 2:
+def entropy(pair_stats: list[PairStats]) -> float | None:
+    """Entropy of the next single draw, normalised by that of a uniform draw: 1 is uniform, 0 is one pair."""
+    if len(pair_stats) < 2:
         return None
-    shares = [standing.probability for standing in standings if standing.probability > 0]
-    return -sum(share * math.log(share) for share in shares) / math.log(len(standings))
+    shares = [stats.probability for stats in pair_stats if stats.probability > 0]
+    return -sum(share * math.log(share) for share in shares) / math.log(len(pair_stats))
 
 
 class Certainty:
-    """Mean rewards of the pairs in two halves of the seeds: an independent check of the ranking."""
+    """Compares the pairs' mean rewards in two halves of the seeds, an independent check of the ranking."""
 
     def __init__(self) -> None:
         self._halves: tuple[defaultdict[str, Mean], ...] = (defaultdict(Mean), defaultdict(Mean))
         self._seeds = 0
 
     def add_seed(self, rows: list[Row]) -> None:
-        """Every other seed goes to the other half. Base pairs count too."""
+        """Seeds alternate between the halves. Base pairs count too."""
         half = self._halves[self._seeds % 2]
         self._seeds += 1
         for row in rows:
             half[row["pair"]].add(row["reward"])
 
     def summary(self, moments: list[Moment]) -> dict[str, Any]:
-        """`agreement` is Pearson's correlation of the pairs' means in both halves; None for too few."""
-        values = [entropy(moment.standings) for moment in moments]
+        """`agreement`: Pearson correlation of the pairs' means in both halves; None for too few pairs."""
+        values = [entropy(moment.pair_stats) for moment in moments]
         return {
             "entropy": [
                 [moment.seeds, round(value, 4)]
@@ -71,17 +71,17 @@ class Certainty:
 
 
 def _locked_in(moments: list[Moment]) -> dict[str, Any] | None:
-    """The first moment in the first quarter at which hardly any pair but one is drawn, though its interval
-    still overlaps another's."""
+    """The first point in the first quarter of the run at which almost only one pair is drawn, although its
+    interval still overlaps another's."""
     last = moments[-1].seeds if moments else 0
     for moment in moments:
-        value = entropy(moment.standings)
+        value = entropy(moment.pair_stats)
         if not 0 < moment.seeds <= EARLY * last or value is None or value > NARROW:
             continue
-        leader = max(moment.standings, key=lambda standing: standing.probability)
-        rivals = [one for one in moment.standings if one is not leader and one.high > leader.low]
+        leader = max(moment.pair_stats, key=lambda stats: stats.probability)
+        rivals = [one for one in moment.pair_stats if one is not leader and one.high > leader.low]
         if rivals:
-            rival = max(rivals, key=lambda standing: standing.high)
+            rival = max(rivals, key=lambda stats: stats.high)
             return {
                 "seeds": moment.seeds,
                 "pair": leader.pair,
@@ -92,7 +92,7 @@ def _locked_in(moments: list[Moment]) -> dict[str, Any] | None:
 
 
 def findings(certainty: dict[str, Any], policy: str) -> Iterator[str]:
-    """`policy` is evolution.policy."""
+    """`policy` is the value of evolution.policy."""
     if locked := certainty["locked_in"]:
         more = "evolution.exploration" if policy in ("thompson", "ucb") else "evolution.floor"
         yield (
@@ -102,6 +102,6 @@ def findings(certainty: dict[str, Any], policy: str) -> Iterator[str]:
     agreement = certainty["agreement"]
     if agreement is not None and agreement < RELIABLE:
         yield (
-            f"which pairs are good hardly comes out alike in two halves of the seeds (correlation "
+            f"the ranking of the pairs differs between two halves of the seeds (correlation "
             f"{agreement:.2f}): try more seeds, fewer agents or judge.both_orders=true"
         )

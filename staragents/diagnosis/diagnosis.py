@@ -1,4 +1,4 @@
-"""All findings of one run, in one pass over its candidates."""
+"""Collects all findings of a run in one pass over its candidates."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from staragents.report.timeline import Timeline
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 
-# Clustered and compared; a uniform sample of a larger run.
-MOST_SEEDS = 4_000
-# Share of the run's seconds that verdicts may take before it is worth a sentence.
-DEAR_JUDGE = 0.6
+# Seeds to cluster and compare: a uniform sample of a larger run.
+MAX_SEEDS = 4_000
+# Share of the run's seconds above which the cost of verdicts is reported.
+MAX_JUDGE_SHARE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """`findings` are sentences, each with a setting to change; `numbers` what they were drawn from."""
+    """`findings`: sentences, each with a setting to change; `numbers`: the measurements behind them."""
 
     findings: list[str]
     numbers: dict[str, Any]
 
     @classmethod
     def of(cls, run: SavedRun, embed: Embed | None, labels: dict[int, str] | None = None) -> Diagnosis:
-        """Domains are clusters of the embedded instructions, or `labels` by seed row; without both there are
-        none. Memory is bounded, whatever the size of the run."""
+        """Domains are clusters of the embedded instructions, or `labels` by seed row; without either,
+        there are none. Memory use is bounded for runs of any size."""
         funnel = run.summary["funnel"]
         timeline = Timeline(run.config, funnel["seeds"], funnel["finished"])
         sure, lift, calibration = Certainty(), MemoryLift(), Line()
-        sample: Sample[Sampled] = Sample(MOST_SEEDS)
+        sample: Sample[Sampled] = Sample(MAX_SEEDS)
         for rows in read_seeds(run.folder.shards()):
             timeline.add_seed(rows)
             sure.add_seed(rows)
@@ -66,9 +66,9 @@ def _findings(run: SavedRun, numbers: dict[str, Any]) -> Iterator[str]:
     if run.config.memory.enabled:
         yield from memory_lift.findings(numbers["memory"])
     share = numbers["cost"]["share_of_seconds"].get("judge", 0.0)
-    if share > DEAR_JUDGE:
+    if share > MAX_JUDGE_SHARE:
         yield (
-            f"verdicts take {share:.0%} of all seconds of work: try judge.reason=false, a smaller "
+            f"verdicts take {share:.0%} of the total processing time: try judge.reason=false, a smaller "
             "judge.max_reason_chars or a smaller judge"
         )
     if numbers["domains"]:
@@ -84,17 +84,17 @@ def _domains(
     seeds: list[Sampled], embed: Embed | None, labels: dict[int, str] | None
 ) -> dict[str, Any] | None:
     if labels is not None:
-        places, names = domains.by_label([labels.get(seed.row, "other") for seed in seeds])
-        return domains.table(seeds, places, names)
-    if embed is None or len(seeds) < 2 * domains.SMALLEST_DOMAIN:
+        clusters, names = domains.by_label([labels.get(seed.row, "other") for seed in seeds])
+        return domains.table(seeds, clusters, names)
+    if embed is None or len(seeds) < 2 * domains.MIN_DOMAIN_SEEDS:
         return None
     texts = [seed.instruction for seed in seeds]
-    places = domains.clustered(embed(texts))
-    return domains.table(seeds, places, domains.named(texts, places))
+    clusters = domains.clustered(embed(texts))
+    return domains.table(seeds, clusters, domains.named(texts, clusters))
 
 
 def _ifd(ifd: dict[str, Any], calibration: Line) -> dict[str, Any]:
-    """The larger model's IFD as a line over the target's: slope 1 and intercept 0 say the same of both."""
+    """Regression of the larger model's IFD on the target's: both agree at slope 1 and intercept 0."""
     return {**ifd, "slope": rounded(calibration.slope), "intercept": rounded(calibration.at_zero)}
 
 

@@ -1,4 +1,4 @@
-"""Which pairs work for which kind of instruction: instructions in clusters, and who stands out in each."""
+"""Clusters instructions into domains and finds the pairs that stand out in each."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from sklearn.cluster import KMeans
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import silhouette_score
 
-MOST_DOMAINS = 8
-SMALLEST_DOMAIN = 10
+MAX_DOMAINS = 8
+MIN_DOMAIN_SEEDS = 10
 WORDS = 3
-# A test of fewer candidates would mostly find noise.
+# Minimum number of candidates for a test; fewer would mostly show noise.
 CANDIDATES = 8
 LEVEL = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """One seed: its instruction and what its pairs earned."""
+    """One seed: its instruction and the rewards of its pairs."""
 
     row: int
     instruction: str
@@ -32,8 +32,8 @@ class Sampled:
 
 
 def clustered(vectors: NDArray[np.float32]) -> NDArray[np.intp]:
-    """A domain for each unit vector, shape (seeds,), by k-means; k by the silhouette (Rousseeuw 1987)."""
-    most = min(MOST_DOMAINS, len(vectors) // SMALLEST_DOMAIN)
+    """Domain of each unit vector, shape (seeds,), by k-means; k by the silhouette (Rousseeuw 1987)."""
+    most = min(MAX_DOMAINS, len(vectors) // MIN_DOMAIN_SEEDS)
     labels, best = np.zeros(len(vectors), dtype=np.intp), 0.0
     for count in range(2, most + 1):
         found = KMeans(count, n_init=4, random_state=0).fit_predict(vectors)
@@ -44,34 +44,34 @@ def clustered(vectors: NDArray[np.float32]) -> NDArray[np.intp]:
 
 
 def named(texts: Sequence[str], labels: NDArray[np.intp]) -> list[str]:
-    """Each domain's most typical words, by the mean tf-idf of its texts less that of all."""
+    """Each domain's most typical words, by the mean tf-idf of its texts minus that of all texts."""
     try:
         weights = TfidfVectorizer(stop_words="english", max_features=20_000, sublinear_tf=True)
         matrix = weights.fit_transform(texts)
-    except ValueError:  # no words at all
+    except ValueError:  # no text has a word
         return [f"domain {label + 1}" for label in range(int(labels.max()) + 1)]
     words, overall = weights.get_feature_names_out(), np.asarray(matrix.mean(axis=0)).ravel()
     names = []
     for label in range(int(labels.max()) + 1):
         typical = np.asarray(matrix[labels == label].mean(axis=0)).ravel() - overall
-        names.append(", ".join(words[place] for place in typical.argsort()[::-1][:WORDS]))
+        names.append(", ".join(words[index] for index in typical.argsort()[::-1][:WORDS]))
     return names
 
 
 def by_label(names: Sequence[str]) -> tuple[NDArray[np.intp], list[str]]:
-    """Domains given by name, the most frequent first; rare ones are one domain, `other`."""
-    frequent = [name for name, count in Counter(names).most_common() if count >= SMALLEST_DOMAIN]
-    known = {name: place for place, name in enumerate(frequent[:MOST_DOMAINS])}
+    """Domains from given names, most frequent first; rare names are merged into `other`."""
+    frequent = [name for name, count in Counter(names).most_common() if count >= MIN_DOMAIN_SEEDS]
+    known = {name: index for index, name in enumerate(frequent[:MAX_DOMAINS])}
     labels = np.array([known.get(name, len(known)) for name in names], dtype=np.intp)
     return labels, [*known, *(["other"] if (labels == len(known)).any() else [])]
 
 
 def table(seeds: Sequence[Sampled], labels: NDArray[np.intp], names: Sequence[str]) -> dict[str, Any]:
-    """Mean reward of every pair in every domain, and where a pair stands out.
+    """Mean reward of every pair in every domain, and the domains in which a pair stands out.
 
-    A pair stands out in a domain if it earns more there than the pair's and the domain's own means suggest:
-    reward - pair's mean - domain's mean + mean, a t-test of it being above 0, Holm's correction over all
-    cells at 5 %. So a pair that is better everywhere stands out nowhere.
+    A pair stands out in a domain if it earns more there than the means of pair and domain predict: reward -
+    pair mean - domain mean + overall mean, one-sided t-test against 0, Holm correction over all cells at 5 %.
+    A pair that is better in every domain stands out in none.
     """
     pairs = sorted({pair for seed in seeds for pair in seed.rewards})
     rows = [
@@ -93,7 +93,7 @@ def table(seeds: Sequence[Sampled], labels: NDArray[np.intp], names: Sequence[st
     _mark(cells)
     sizes = Counter(labels.tolist())
     return {
-        "domains": [{"name": name, "seeds": sizes[place]} for place, name in enumerate(names)],
+        "domains": [{"name": name, "seeds": sizes[index]} for index, name in enumerate(names)],
         "pairs": pairs,
         "cells": cells,
     }
@@ -102,8 +102,8 @@ def table(seeds: Sequence[Sampled], labels: NDArray[np.intp], names: Sequence[st
 def _additive(
     pair: NDArray[np.intp], label: NDArray[np.intp], reward: NDArray[np.float64], pairs: int, domains: int
 ) -> NDArray[np.float64]:
-    """Least-squares fit of pair and domain effects: pairs meet domains in unequal numbers, so that plain
-    means would mix the two."""
+    """Least-squares fit of pair and domain effects. Pairs are drawn unequally often per domain, so plain
+    means would confound the two."""
     design = np.zeros((len(reward), pairs + domains))
     design[np.arange(len(reward)), pair] = 1.0
     design[np.arange(len(reward)), pairs + label] = 1.0
@@ -112,39 +112,39 @@ def _additive(
 
 def _cell(rewards: NDArray[np.float64], rests: NDArray[np.float64]) -> dict[str, Any]:
     count, mean = len(rewards), float(rewards.mean())
-    half = float(stats.t.ppf(0.95, count - 1) * stats.sem(rewards)) if count > 1 else None
+    half_width = float(stats.t.ppf(0.95, count - 1) * stats.sem(rewards)) if count > 1 else None
     tested = count >= CANDIDATES and float(rests.std()) > 0
-    chance = float(stats.ttest_1samp(rests, 0.0, alternative="greater").pvalue) if tested else 1.0
+    p_value = float(stats.ttest_1samp(rests, 0.0, alternative="greater").pvalue) if tested else 1.0
     return {
         "candidates": count,
         "reward": round(mean, 4),
-        "half_width_90": None if half is None else round(half, 4),
+        "half_width_90": None if half_width is None else round(half_width, 4),
         "beyond": round(float(rests.mean()), 4),
-        "p_value": chance,
+        "p_value": p_value,
         "tested": tested,
         "stands_out": False,
     }
 
 
 def _mark(cells: list[dict[str, Any]]) -> None:
-    """Holm 1979: the chance that any cell is marked where nothing is to be found stays below 5 %."""
+    """Holm correction (1979): the probability of any false positive stays below 5 %."""
     tested = sorted((cell for cell in cells if cell["tested"]), key=lambda cell: cell["p_value"])
-    for place, cell in enumerate(tested):
-        if cell["p_value"] * (len(tested) - place) > LEVEL:
+    for rank, cell in enumerate(tested):
+        if cell["p_value"] * (len(tested) - rank) > LEVEL:
             return
         cell["stands_out"] = True
 
 
 def findings(domains: dict[str, Any], memory_enabled: bool) -> Iterator[str]:
     setting = (
-        "a smaller memory.min_similarity lets more draws know it"
+        "a smaller memory.min_similarity lets more draws use this"
         if memory_enabled
-        else "memory.enabled=true lets draws know it"
+        else "memory.enabled=true lets draws use this"
     )
     for cell in domains["cells"]:
         if cell["stands_out"]:
             yield (
                 f"{cell['pair']} stands out on instructions about {cell['domain']} (mean reward "
-                f"{cell['reward']:.3f} of {cell['candidates']} candidates, {cell['beyond']:+.3f} beyond what "
-                f"pair and domain suggest): {setting}"
+                f"{cell['reward']:.3f} of {cell['candidates']} candidates, {cell['beyond']:+.3f} above the "
+                f"prediction from pair and domain): {setting}"
             )

@@ -1,4 +1,4 @@
-"""Whether recalling neighbours made draws better."""
+"""Checks whether recalled neighbours improved draws."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from staragents.report.moments import Z_90, Mean
 from staragents.report.rows import Row
 from staragents.report.tallies import ratio, rounded
 
-ENOUGH = 30
+MIN_CANDIDATES = 30
 
 
 @dataclass(slots=True)
@@ -30,11 +30,10 @@ class _Group:
 
 
 class MemoryLift:
-    """Mean reward of drawn pairs where something was recalled, less that where nothing was.
+    """Mean reward of drawn pairs with recalled neighbours minus that without.
 
-    Seeds before the first recall are left out: the policy knew less then, whatever memory said. The rest may
-    still differ by what they are about, so a lift is a hint and no proof; `compare` with the ablation
-    no-memory is one.
+    Seeds before the first recall are left out, because the policy knew less at that time. The others may
+    still differ in topic, so a lift is a hint, not proof; `compare` with the ablation no-memory gives proof.
     """
 
     def __init__(self) -> None:
@@ -56,17 +55,17 @@ class MemoryLift:
     def summary(self) -> dict[str, Any]:
         """`lift` with its 90 % interval; None if either side has fewer than 30 candidates."""
         hits, misses = self._hits.mean, self._misses.mean
-        lift = half = None
-        if min(hits.count, misses.count) >= ENOUGH:
+        lift = half_width = None
+        if min(hits.count, misses.count) >= MIN_CANDIDATES:
             lift = (hits.value or 0.0) - (misses.value or 0.0)
-            half = Z_90 * math.sqrt(self._hits.variance_of_mean + self._misses.variance_of_mean)
+            half_width = Z_90 * math.sqrt(self._hits.variance_of_mean + self._misses.variance_of_mean)
         return {
             "hit_rate": ratio(self._recalled, self._seeds),
             "similarity": rounded(self._similarity.value),
             "lift": rounded(lift),
             "interval_90": None
-            if lift is None or half is None
-            else [rounded(lift - half), rounded(lift + half)],
+            if lift is None or half_width is None
+            else [rounded(lift - half_width), rounded(lift + half_width)],
         }
 
 
@@ -82,6 +81,6 @@ def findings(memory: dict[str, Any]) -> Iterator[str]:
         )
     elif low <= 0:
         yield (
-            f"memory makes no difference that shows ({numbers}): try a larger memory.min_similarity, another "
+            f"memory makes no measurable difference ({numbers}): try a larger memory.min_similarity, another "
             "memory.embedder, or memory.enabled=false to save the embedding"
         )

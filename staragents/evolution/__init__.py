@@ -1,4 +1,4 @@
-"""Which agent pairs a seed gets, and how that is learnt: policies and the state machine around them.
+"""Policies that draw agent pairs for each seed and learn from rewards, and the state machine around them.
 
-Pure Python and numpy; may import from `staragents` only. Nothing here knows of Ray or reads a clock.
+Pure Python and numpy; may import from `staragents` only. Nothing here uses Ray or reads a clock.
 """

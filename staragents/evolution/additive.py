@@ -10,16 +10,16 @@ import numpy as np
 from staragents.evolution.context import Context
 from staragents.evolution.drawing import available, draw_pairs, proportional, with_floor
 from staragents.evolution.paper import PaperPolicy
-from staragents.evolution.policy import Drawn, Neighbour, Outcome, credited
+from staragents.evolution.policy import Draw, Neighbour, Outcome, credited
 
-MOST_BOOST = 4.0
+MAX_BOOST = 4.0
 
 
 class AdditivePolicy(PaperPolicy):
     """Eq. 8, p~ = p + beta * pi, with a floor.
 
-    Neighbours multiply a pair's p by exp(shift / mean reward), between 1/4 and 4, where the shift is what
-    they proved to be worth (`Context`). No pair is certain because a neighbour had it, as in the paper.
+    Neighbours multiply a pair's p by exp(shift / mean reward), clipped to [1/4, 4]; `Context` learns the
+    shift. Unlike in the paper, a neighbour's pair is never drawn with certainty.
     """
 
     name = "additive"
@@ -38,19 +38,19 @@ class AdditivePolicy(PaperPolicy):
     def inclusion(
         self, count: int, seed: int, recalled: Sequence[Neighbour], without: Container[str] = ()
     ) -> dict[str, float]:
-        names, places = available(self._rewards.pairs, without)
+        names, indices = available(self._rewards.pairs, without)
         if count >= len(names):
             return dict.fromkeys(names, 1.0)
         weights = self._p
         shift = self._context.shift(recalled)
-        if shift is not None and (usual := self._context.mean_reward()) > 0:
-            weights = weights * np.clip(np.exp(np.clip(shift / usual, -9, 9)), 1 / MOST_BOOST, MOST_BOOST)
-        inclusion = with_floor(proportional(weights[places], count), self._floor)
+        if shift is not None and (mean := self._context.mean_reward()) > 0:
+            weights = weights * np.clip(np.exp(np.clip(shift / mean, -9, 9)), 1 / MAX_BOOST, MAX_BOOST)
+        inclusion = with_floor(proportional(weights[indices], count), self._floor)
         return dict(zip(names, inclusion.tolist(), strict=True))
 
     def draw(
         self, count: int, seed: int, recalled: Sequence[Neighbour], without: Container[str] = ()
-    ) -> list[Drawn]:
+    ) -> list[Draw]:
         return draw_pairs(self.inclusion(count, seed, recalled, without), seed)
 
     def observe(self, outcomes: Sequence[Outcome], recalled: Sequence[Neighbour] = ()) -> None:
@@ -58,7 +58,7 @@ class AdditivePolicy(PaperPolicy):
         self._context.observe(outcomes, [credited(one, self._credit) for one in outcomes], recalled)
 
     def memory_worth(self) -> float:
-        """What a unit of the neighbours' reading adds to the expected reward; 0 while it can't be told."""
+        """Expected reward per unit of the neighbours' estimate; 0 until it differs measurably from 0."""
         return self._context.slope()
 
     def state(self) -> dict[str, Any]:

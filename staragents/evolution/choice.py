@@ -1,4 +1,4 @@
-"""The policy that a config names."""
+"""Creates the policy that a config selects."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def make_policy(
     total_seeds: int,
     factors: Mapping[str, tuple[str, str]] | None = None,
 ) -> Policy:
-    """A fresh policy over `pairs`, base pairs left out; `total_seeds` is N in the paper's beta = c / N.
+    """A new policy over `pairs`, excluding base pairs; `total_seeds` is N in the paper's beta = c / N.
 
-    `factors` names the two agents of each pair, for policies that learn about agents too; without it every
-    pair stands for itself. Raises BadInput for a `credit` that is neither all nor winner.
+    `factors` names the two agents of each pair, for policies that also learn about agents; without it they
+    learn about pairs only. Raises BadInput for a `credit` that is neither all nor winner.
     """
     if config.credit not in ("all", "winner"):
         raise BadInput(f"evolution.credit: expected all or winner, got {config.credit!r}")
@@ -39,8 +39,8 @@ def make_policy(
             return AdditivePolicy(pairs, beta, credit, floor, config.memory_weight)
         case PolicyName.exp3:
             return Exp3Policy(pairs, credit, floor, config.discount)
-    optimist = config.policy is PolicyName.ucb
-    return (UcbPolicy if optimist else ThompsonPolicy)(
+    policy = UcbPolicy if config.policy is PolicyName.ucb else ThompsonPolicy
+    return policy(
         pairs,
         credit,
         floor,

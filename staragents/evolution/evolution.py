@@ -1,4 +1,4 @@
-"""The loop's state machine: draws pairs for a seed, turns its scores into rewards, and learns from them."""
+"""State machine of the loop: draws pairs for a seed, turns scores into rewards, and learns from them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from staragents.config import Baseline, Config, Difficulty
 from staragents.evolution.choice import make_policy
-from staragents.evolution.policy import Drawn, Neighbour, Outcome, Standing
+from staragents.evolution.policy import Draw, Neighbour, Outcome, PairStats
 from staragents.evolution.tally import Tally
 from staragents.records import MISALIGNED, Candidate, stable_seed
 from staragents.reward.composite import choose, composite
@@ -17,10 +17,10 @@ from staragents.reward.rank_sketch import RankSketch
 
 
 class Evolution:
-    """Owns the policy, the running ranks and the draws in work; does no I/O and reads no clock.
+    """Owns the policy, the running ranks and the pending draws; does no I/O and reads no clock.
 
-    `draw` may be called for many seeds before their `commit`s; the outcome depends only on the sequence
-    of both, so a run that interleaves them alike repeats itself, after a restore too.
+    `draw` may be called for many seeds before their `commit`s. The outcome depends only on the sequence of
+    calls, so a run with the same sequence repeats exactly, even after a restore.
     """
 
     def __init__(self, config: Config, pairs: Sequence[str], total_seeds: int) -> None:
@@ -29,27 +29,27 @@ class Evolution:
         self._base_pairs = [pair for pair in pairs if pair in config.agents.base_pairs]
         drawable = [pair for pair in pairs if pair not in self._base_pairs]
         self.policy = make_policy(config.evolution, drawable, total_seeds, config.factors)
-        # Base pairs are called for every seed, so there is nothing to learn about when to draw them.
+        # Base pairs are called for every seed, so the policy does not learn about them.
         self._base_rewards = Tally(self._base_pairs)
         self._retired = config.retired_pairs
         self._draws = min(config.evolution.draws, len(set(drawable) - self._retired))
         self._seen = RankSketch()
         self._cost = CostScale(config.reward.cost)
-        self._pending: dict[str, list[Drawn]] = {}
+        self._pending: dict[str, list[Draw]] = {}
         self._recalled: dict[str, Sequence[Neighbour]] = {}
         self.committed = 0
         """Seeds committed so far."""
         self.chosen = 0
-        """Seeds for which a candidate was chosen, a fallback to the base pair's included."""
+        """Seeds for which a candidate was chosen, including fallbacks to the base pair."""
 
-    def draw(self, seed_id: str, recalled: Sequence[Neighbour]) -> list[Drawn]:
+    def draw(self, seed_id: str, recalled: Sequence[Neighbour]) -> list[Draw]:
         """The pairs to call for a seed: base pairs with propensity 1, then the policy's draws.
 
-        Until the seed is committed the same draw comes again, however often and after a restore: work on
-        it may already be paid for.
+        Until the seed is committed, repeated calls return the same draw, even after a restore: work on it may
+        already be paid for.
         """
         if seed_id not in self._pending:
-            drawn = [Drawn(pair, 1.0) for pair in self._base_pairs]
+            drawn = [Draw(pair, 1.0) for pair in self._base_pairs]
             if self._draws:
                 number = stable_seed(str(self._config.run.seed), seed_id, "draw")
                 drawn += self.policy.draw(self._draws, number, recalled, self._retired)
@@ -57,16 +57,16 @@ class Evolution:
             self._recalled[seed_id] = recalled
         return self._pending[seed_id]
 
-    def drawn_before(self, seed_id: str, draws: list[Drawn], recalled: Sequence[Neighbour]) -> None:
-        """Note a draw that was made before the state was lost, in place of another one."""
+    def drawn_before(self, seed_id: str, draws: list[Draw], recalled: Sequence[Neighbour]) -> None:
+        """Reuse a draw that was made before the state was lost instead of drawing again."""
         self._pending[seed_id] = draws
         self._recalled[seed_id] = recalled
 
     def commit(self, candidates: Sequence[Candidate]) -> Candidate | None:
-        """Take ALL candidates of one seed, at least one, in seed order; return the chosen one.
+        """Commit ALL candidates of one seed (at least one), in seed order; return the chosen one.
 
-        Fills `difficulty`, `reward`, `selected` and the reject reason `misaligned`. Rejected texts earn 0;
-        candidates that an engine failed on, or whose verdict was unreadable, teach the policy nothing.
+        Fills `difficulty`, `reward`, `selected` and the reject reason `misaligned`. Rejected texts earn 0.
+        The policy ignores candidates whose engine failed or whose verdict was unreadable.
         """
         self._pending.pop(candidates[0].seed_id, None)
         recalled = self._recalled.pop(candidates[0].seed_id, ())
@@ -90,9 +90,9 @@ class Evolution:
             self.policy.observe(outcomes, recalled)
         return chosen
 
-    def standings(self) -> list[Standing]:
-        """Base pairs first, with probability 0 as they are never drawn, then the policy's pairs."""
-        return self._base_rewards.standings(dict.fromkeys(self._base_pairs, 0.0)) + self.policy.standings()
+    def pair_stats(self) -> list[PairStats]:
+        """Base pairs first, with probability 0 because they are never drawn, then the policy's pairs."""
+        return self._base_rewards.pair_stats(dict.fromkeys(self._base_pairs, 0.0)) + self.policy.pair_stats()
 
     def state(self) -> dict[str, Any]:
         """Everything that later draws and commits depend on, as JSON values."""
@@ -115,13 +115,13 @@ class Evolution:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on where `state` was taken; the config may have more pairs, and retire some."""
+        """Resume from `state`; the config may add pairs and retire some."""
         self.policy.restore(state["policy"])
         self._base_rewards.restore(state["base_rewards"])
         self._seen.restore(state["seen"])
         self._cost.restore(state["cost"])
         self._pending = {
-            seed_id: [Drawn(pair, propensity) for pair, propensity in draws]
+            seed_id: [Draw(pair, propensity) for pair, propensity in draws]
             for seed_id, draws in state["pending"].items()
         }
         self._recalled = {
@@ -142,7 +142,7 @@ class Evolution:
             candidate.reward = composite(
                 self._win(candidate), difficulty, self._config.reward.composite, self._chance(candidate)
             )
-            # The paper knows no such limit; and a recorded candidate may carry another config's mark.
+            # The paper has no such limit. A recorded candidate may carry a mark from another config.
             excluded = kind is not Difficulty.paper and misaligned(candidate)
             candidate.reject_reason = MISALIGNED if excluded else None
         for candidate in candidates:
@@ -153,7 +153,7 @@ class Evolution:
         return stable_seed(str(self._config.run.seed), candidate.candidate_id, "pick") / 2**31
 
     def _win(self, candidate: Candidate) -> float | None:
-        # The sample that all others were judged against ties with itself (paper eq. 6).
+        # The baseline sample, which all others are judged against, ties with itself (paper eq. 6).
         is_baseline = self._config.judge.baseline is Baseline.base and candidate.pair == self._baseline_pair
         return 0.5 if is_baseline and candidate.judge_win is None else candidate.judge_win
 

@@ -1,4 +1,4 @@
-"""Exponential weights for rewards that follow no distribution: a judge or a model may change at any time."""
+"""Exponential weights for non-stationary rewards: a judge or a model may change at any time."""
 
 from __future__ import annotations
 
@@ -9,51 +9,51 @@ from typing import Any
 import numpy as np
 
 from staragents.evolution.drawing import available, draw_pairs, proportional, with_floor
-from staragents.evolution.policy import Drawn, Neighbour, Outcome, Standing, credited
+from staragents.evolution.policy import Draw, Neighbour, Outcome, PairStats, credited
 from staragents.evolution.score import rounded
 from staragents.evolution.tally import Tally
 
-# Exp3-IX (Neu 2015): added to every propensity, it bounds what one lucky rare draw can claim.
+# Exp3-IX (Neu 2015): added to every propensity, it bounds the gain of one lucky rare draw.
 IMPLICIT_EXPLORATION = 0.01
-# A pair that is never tried can't be seen to have become better: at least this share stays uniform.
-LEAST_FLOOR = 0.05
+# An improvement of a pair that is never tried would go unnoticed, so at least this share stays uniform.
+MIN_FLOOR = 0.05
 
 
 class Exp3Policy:
     """Exp3 (Auer et al. 2002) with several draws a seed: p proportional to exp(eta G), at most 1.
 
     G is the sum of reward / (propensity + 0.01) of a pair, eta = sqrt(2 ln K / (1 + V)) with V the sum of
-    reward^2 / propensity: the rate adapts to how large rewards are and no horizon is needed. Discounting
-    multiplies G and V with every seed. Memory is ignored: nothing bounds regret against a changing context.
+    reward^2 / propensity: the rate adapts to the size of rewards and needs no horizon. `discount` multiplies
+    G and V after every seed. Memory is ignored: no bound on regret holds under a changing context.
     """
 
     name = "exp3"
 
     def __init__(
-        self, pairs: Sequence[str], credit: str = "all", floor: float = LEAST_FLOOR, discount: float = 1.0
+        self, pairs: Sequence[str], credit: str = "all", floor: float = MIN_FLOOR, discount: float = 1.0
     ) -> None:
         self._credit = credit
-        self._floor = max(floor, LEAST_FLOOR)
+        self._floor = max(floor, MIN_FLOOR)
         self._discount = discount
         self._rewards = Tally(pairs)
-        self._place = {pair: place for place, pair in enumerate(pairs)}
+        self._index = {pair: index for index, pair in enumerate(pairs)}
         self._gains = np.zeros(len(pairs))
         self._variation = 0.0
 
     def inclusion(
         self, count: int, seed: int, recalled: Sequence[Neighbour], without: Container[str] = ()
     ) -> dict[str, float]:
-        names, places = available(self._rewards.pairs, without)
+        names, indices = available(self._rewards.pairs, without)
         if count >= len(names):
             return dict.fromkeys(names, 1.0)
         rate = math.sqrt(2.0 * math.log(len(self._gains)) / (1.0 + self._variation))
-        gains = self._gains[places]
+        gains = self._gains[indices]
         inclusion = proportional(np.exp(rate * (gains - gains.max())), count)
         return dict(zip(names, with_floor(inclusion, self._floor).tolist(), strict=True))
 
     def draw(
         self, count: int, seed: int, recalled: Sequence[Neighbour], without: Container[str] = ()
-    ) -> list[Drawn]:
+    ) -> list[Draw]:
         return draw_pairs(self.inclusion(count, seed, recalled, without), seed)
 
     def observe(self, outcomes: Sequence[Outcome], recalled: Sequence[Neighbour] = ()) -> None:
@@ -64,11 +64,11 @@ class Exp3Policy:
         for outcome in outcomes:
             reward = credited(outcome, self._credit)
             gain = reward / (outcome.propensity + IMPLICIT_EXPLORATION)
-            self._gains[self._place[outcome.pair]] += rounded(gain)
+            self._gains[self._index[outcome.pair]] += rounded(gain)
             self._variation += rounded(reward * gain)
 
-    def standings(self) -> list[Standing]:
-        return self._rewards.standings(self.inclusion(1, 0, ()))
+    def pair_stats(self) -> list[PairStats]:
+        return self._rewards.pair_stats(self.inclusion(1, 0, ()))
 
     def state(self) -> dict[str, Any]:
         return {

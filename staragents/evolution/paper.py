@@ -1,4 +1,4 @@
-"""The paper's own policy: eq. 8 and the recall rule of its section 3.3."""
+"""The paper's policy: eq. 8 and the recall rule of section 3.3."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 
 from staragents.evolution.drawing import FloatArray, available, draw_pairs, proportional, with_floor
-from staragents.evolution.policy import Drawn, Neighbour, Outcome, Standing, credited
+from staragents.evolution.policy import Draw, Neighbour, Outcome, PairStats, credited
 from staragents.evolution.tally import Tally
 
 
 class PaperPolicy:
-    """p~ = p + beta * pi, then renormalised after every seed (eq. 8), with beta = rate / total_seeds.
+    """p~ = p + beta * pi, renormalised after every seed (eq. 8), with beta = rate / total_seeds.
 
-    Draws include a pair with a probability proportional to p, at most 1. With recalled neighbours, l
-    draws come from their pairs and the others from the remaining pairs, which we read as the pairs that
-    no neighbour has; where one side has too few pairs, the other gives more.
+    Inclusion probabilities are proportional to p, capped at 1. With recalled neighbours, l draws come from
+    their pairs and the others from the remaining pairs, which we take to be the pairs of no neighbour. If
+    one side has too few pairs, the other supplies more.
     """
 
     name = "paper"
@@ -36,19 +36,19 @@ class PaperPolicy:
         self._floor = floor
         self._recalled_draws = recalled_draws
         self._rewards = Tally(pairs)
-        self._place = {pair: place for place, pair in enumerate(pairs)}
+        self._index = {pair: index for index, pair in enumerate(pairs)}
         self._p: FloatArray = np.full(len(pairs), 1.0 / max(len(pairs), 1))
-        # Log of everything that renormalising has divided by: p * exp(log_mass) only ever grows, which
-        # is what makes two shards addable.
+        # Log of the product of all normalisers. p * exp(log_mass) never decreases, which makes the state of
+        # two shards additive.
         self._log_mass = 0.0
 
     def inclusion(
         self, count: int, seed: int, recalled: Sequence[Neighbour], without: Container[str] = ()
     ) -> dict[str, float]:
-        names, places = available(self._rewards.pairs, without)
+        names, indices = available(self._rewards.pairs, without)
         if count >= len(names):
             return dict.fromkeys(names, 1.0)
-        p = self._p[places]
+        p = self._p[indices]
         neighbours = {neighbour.pair for neighbour in recalled}
         pool = np.array([name in neighbours for name in names])
         if pool.any():
@@ -63,7 +63,7 @@ class PaperPolicy:
 
     def draw(
         self, count: int, seed: int, recalled: Sequence[Neighbour], without: Container[str] = ()
-    ) -> list[Drawn]:
+    ) -> list[Draw]:
         group = {neighbour.pair for neighbour in recalled}
         return draw_pairs(self.inclusion(count, seed, recalled, without), seed, group)
 
@@ -71,13 +71,13 @@ class PaperPolicy:
         self._rewards.add_all(outcomes)
         raised = self._p.copy()
         for outcome in outcomes:
-            raised[self._place[outcome.pair]] += self._beta * credited(outcome, self._credit)
+            raised[self._index[outcome.pair]] += self._beta * credited(outcome, self._credit)
         total = float(raised.sum())
         self._p = raised / total
         self._log_mass += math.log(total)
 
-    def standings(self) -> list[Standing]:
-        return self._rewards.standings(self.inclusion(1, 0, ()))
+    def pair_stats(self) -> list[PairStats]:
+        return self._rewards.pair_stats(self.inclusion(1, 0, ()))
 
     def state(self) -> dict[str, Any]:
         return {
@@ -88,18 +88,18 @@ class PaperPolicy:
 
     def restore(self, state: dict[str, Any]) -> None:
         self._rewards.restore(state["rewards"])
-        # A pair that is new to the run starts at the mean of the others.
+        # A pair added to the run starts at the mean of the others.
         start = 1.0 / max(len(state["p"]), 1)
         p = np.array([state["p"].get(pair, start) for pair in self._rewards.pairs])
         self._p = p if len(state["p"]) == len(p) else p / p.sum()
         self._log_mass = state["log_mass"]
 
     def merge(self, state: dict[str, Any]) -> None:
-        """Add both shards' increments over the common, uniform start.
+        """Add both shards' increments over the common uniform start.
 
-        In units of that start a pair's mass is p * exp(log_mass), so the merged mass is mass + other mass
-        - start. One run over both would weigh the later shard's increments more (each is relative to a p
-        that was renormalised), so this is symmetric but not the same as one run.
+        In units of that start, a pair's mass is p * exp(log_mass), so the merged mass is mass + other mass
+        - start. A single run would weight the later shard's increments more, because each is relative to a
+        renormalised p; the merge is symmetric and therefore differs from a single run.
         """
         self._rewards.merge(state["rewards"])
         other = np.array([state["p"][pair] for pair in self._rewards.pairs])

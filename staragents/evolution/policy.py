@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """What a pair earned on a similar instruction, as remembered; `similarity` is the cosine."""
+    """A pair's remembered reward on a similar instruction; `similarity` is the cosine."""
 
     pair: str
     reward: float
@@ -17,7 +17,7 @@ class Neighbour:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class Draw:
     """A pair to call for a seed; `propensity` is the probability that the draw includes it."""
 
     pair: str
@@ -26,7 +26,7 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a pair earned on one seed, in [0, 1], whether its candidate won, and its draw's propensity."""
+    """A pair's reward on one seed, in [0, 1], whether its candidate won, and the propensity of its draw."""
 
     pair: str
     reward: float
@@ -35,10 +35,10 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """A pair's place: its chance to be the next single draw and a 90 % interval of its mean reward.
+class PairStats:
+    """A pair's probability of being the next single draw and the 90 % interval of its mean reward.
 
-    A pair without observations stands at 1/2, between 0 and 1.
+    A pair without observations has mean 1/2 and the interval [0, 1].
     """
 
     pair: str
@@ -52,7 +52,7 @@ class Standing:
 class Policy(Protocol):
     """Draws pairs and learns from rewards. All randomness comes from the `seed` passed in.
 
-    Rewards may come late, in any order, or never: nothing is learnt from a draw, only from `observe`.
+    Rewards may arrive late, in any order, or never: a policy learns from `observe`, never from a draw.
     """
 
     name: str
@@ -60,26 +60,26 @@ class Policy(Protocol):
     def inclusion(
         self, count: int, seed: int, recalled: Sequence[Neighbour], without: Container[str] = ()
     ) -> dict[str, float]:
-        """Each pair's probability to be drawn: above 0, and together `count` (or the number of pairs).
+        """Each pair's positive inclusion probability; they sum to `count` (or the number of pairs).
 
-        Pairs in `without` (their model is away) are left out; what was learnt about them stays.
+        Pairs in `without` (model unavailable) are excluded; what was learnt about them is kept.
         """
         ...
 
     def draw(
         self, count: int, seed: int, recalled: Sequence[Neighbour], without: Container[str] = ()
-    ) -> list[Drawn]:
-        """`count` different pairs (all, if there are fewer), each with its `inclusion`."""
+    ) -> list[Draw]:
+        """`count` distinct pairs (all if there are fewer), each with its inclusion probability."""
         ...
 
     def observe(self, outcomes: Sequence[Outcome], recalled: Sequence[Neighbour] = ()) -> None:
-        """All outcomes of one seed, and the neighbours its draw was made with.
+        """Learn from all outcomes of one seed and the neighbours known to its draw.
 
-        Raises BadInput, and learns nothing, for an unknown pair or a reward outside [0, 1].
+        Raises BadInput and learns nothing if a pair is unknown or a reward is outside [0, 1].
         """
 
-    def standings(self) -> list[Standing]:
-        """One a pair, in the order of the config; the probabilities sum to 1."""
+    def pair_stats(self) -> list[PairStats]:
+        """One per pair, in config order; the probabilities sum to 1."""
         ...
 
     def state(self) -> dict[str, Any]:
@@ -87,10 +87,10 @@ class Policy(Protocol):
         ...
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take over what `state` gave: later draws are those of the policy that gave it.
+        """Restore a saved state: later draws equal those of the policy that saved it.
 
-        Pairs that the state lacks are new and start unknown. Raises BadInput if it has pairs that this
-        policy lacks: a pair that goes away stays in the config, and draws are made `without` it.
+        Pairs missing from the state are new and start without observations. Raises BadInput for pairs
+        unknown to this policy: a retired pair stays in the config, and draws are made `without` it.
         """
 
     def merge(self, state: dict[str, Any]) -> None:
@@ -98,5 +98,5 @@ class Policy(Protocol):
 
 
 def credited(outcome: Outcome, credit: str) -> float:
-    """The reward that a policy learns from: with `winner` only the chosen candidate's counts (eq. 8)."""
+    """The reward that a policy learns from: with `winner`, only that of the chosen candidate (eq. 8)."""
     return outcome.reward if credit == "all" or outcome.winner else 0.0

@@ -1,29 +1,29 @@
-"""How a reward is read by policies that learn: as a score, and to a precision at which sums are exact."""
+"""Maps rewards to log-odds scores, rounded so that sums are exact."""
 
 from __future__ import annotations
 
 import math
 
-# A judge's win probability below this is rounding.
-SMALLEST_ODDS = 1e-5
-WIDEST = math.log1p(1.0 / SMALLEST_ODDS)
-GRAIN = 2.0**16
+# Smaller win probabilities are rounding errors.
+MIN_ODDS = 1e-5
+MAX_LOG_ODDS = math.log1p(1.0 / MIN_ODDS)
+RESOLUTION = 2.0**16
 
 
 def rounded(value: float) -> float:
-    """To 16 binary places: sums of such numbers, and of their products, are exact whatever the order.
+    """Round to 16 binary places, so that sums of such numbers and of their products are exact in any order.
 
-    So shards add up to the last bit, and two runs that saw the same make the same draws.
+    Shards then add up to the last bit, and two runs with equal observations make equal draws.
     """
-    return round(value * GRAIN) / GRAIN
+    return round(value * RESOLUTION) / RESOLUTION
 
 
 def score(reward: float) -> float:
     """Log-odds of a reward in [0, 1], scaled to [0, 1] and rounded.
 
-    A win probability is the logistic of the judge's margin, and margins are what is about normal: where
-    most rewards are near 0 their mean hangs on a few large ones, while the mean margin shows early which
-    pair is better.
+    A win probability is the logistic of the judge's margin, and margins are approximately normal. If most
+    rewards are near 0, their mean depends on a few large ones, while the mean margin soon shows which pair
+    is better.
     """
-    margin = math.log((reward + SMALLEST_ODDS) / (1.0 - reward + SMALLEST_ODDS)) / WIDEST
+    margin = math.log((reward + MIN_ODDS) / (1.0 - reward + MIN_ODDS)) / MAX_LOG_ODDS
     return rounded(0.5 + 0.5 * margin)

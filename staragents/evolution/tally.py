@@ -1,4 +1,4 @@
-"""Reward statistics of each pair: sums only, so that shards add up."""
+"""Reward statistics of each pair, kept as sums that shards can add."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from staragents.errors import BadInput
-from staragents.evolution.policy import Outcome, Standing
+from staragents.evolution.policy import Outcome, PairStats
 
 Z90 = 1.645  # two-sided 90 % of the normal distribution
 
@@ -24,7 +24,7 @@ class Tally:
         self._sums[pair] = (number + 1, total + reward, squares + reward * reward)
 
     def add_all(self, outcomes: Sequence[Outcome]) -> None:
-        """Raises BadInput, and adds nothing, for an unknown pair or a reward outside [0, 1]."""
+        """Raises BadInput and adds nothing if a pair is unknown or a reward is outside [0, 1]."""
         for outcome in outcomes:
             if outcome.pair not in self._sums:
                 raise BadInput(f"pair: expected one of {', '.join(self.pairs)}, got {outcome.pair!r}")
@@ -36,9 +36,9 @@ class Tally:
     def observations(self, pair: str) -> int:
         return self._sums[pair][0]
 
-    def standings(self, probabilities: Mapping[str, float]) -> list[Standing]:
-        """One a pair; a pair that was never seen has mean 1/2 and the interval [0, 1]."""
-        return [self._standing(pair, probabilities.get(pair, 0.0)) for pair in self.pairs]
+    def pair_stats(self, probabilities: Mapping[str, float]) -> list[PairStats]:
+        """One per pair; a pair without observations has mean 1/2 and the interval [0, 1]."""
+        return [self._stats(pair, probabilities.get(pair, 0.0)) for pair in self.pairs]
 
     def state(self) -> dict[str, Any]:
         return {pair: list(sums) for pair, sums in self._sums.items()}
@@ -54,14 +54,14 @@ class Tally:
             number, total, squares = self._sums[pair]
             self._sums[pair] = (number + more[0], total + more[1], squares + more[2])
 
-    def _standing(self, pair: str, probability: float) -> Standing:
-        # Normal interval after adding one observation of 0 and one of 1, in the manner of Agresti and
-        # Caffo: honest for few observations, and narrow where rewards hardly vary.
+    def _stats(self, pair: str, probability: float) -> PairStats:
+        # Normal interval after adding one observation of 0 and one of 1, as Agresti and Caffo do: valid for
+        # few observations, and narrow if rewards hardly vary.
         number, total, squares = self._sums[pair]
         centre = (total + 1.0) / (number + 2)
         variance = max((squares + 1.0) / (number + 2) - centre * centre, 0.0)
         half = Z90 * math.sqrt(variance / (number + 2))
-        return Standing(
+        return PairStats(
             pair=pair,
             probability=probability,
             mean_reward=total / number if number else 0.5,

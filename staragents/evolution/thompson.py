@@ -1,4 +1,4 @@
-"""Thompson sampling over pairs: our default, which needs no rate."""
+"""Thompson sampling over pairs: the default policy, which needs no learning rate."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ import numpy as np
 from staragents.evolution.belief import Belief
 from staragents.evolution.context import Context
 from staragents.evolution.drawing import FloatArray, above_threshold, available, draw_pairs, with_floor
-from staragents.evolution.policy import Drawn, Neighbour, Outcome, Standing, credited
+from staragents.evolution.policy import Draw, Neighbour, Outcome, PairStats, credited
 from staragents.evolution.tally import Tally
 
-# Near the end of a run what is still learnt is of no more use; a little width keeps probabilities smooth.
-LEAST_WIDTH = 0.02
-# In widths. The benefit of the doubt goes to what is little known (optimistic Bayesian sampling, May et al.
-# 2012): without it some runs never find out that their second choice is the best.
+# Near the end of a run exploration no longer pays off; a small width keeps probabilities smooth.
+MIN_WIDTH = 0.02
+# In widths. Optimism favours pairs with few observations (optimistic Bayesian sampling, May et al. 2012);
+# without it, some runs never discover that their second choice is the best.
 OPTIMISM = 2.0
-# The posterior is inferred anew after every seed up to 64, then whenever 1/32 more seeds are known: less
-# can't move it, and a draw between costs a third.
+# The posterior is recomputed after every seed up to 64, then after every 1/32 more seeds: fewer hardly move
+# it, and a draw without recomputation takes a third of the time.
 REFRESH = 32
-USUAL_SEEDS = 1000  # of a run whose length is unknown
+DEFAULT_SEEDS = 1000  # assumed if the length of a run is unknown
 
 
 class ThompsonPolicy:
-    """A pair is drawn as probable as it is among the `count` best, under the posterior of `Belief`.
+    """Draws a pair with the probability that it is among the `count` best under the posterior of `Belief`.
 
-    The posterior's width is multiplied by w = `exploration` sqrt(f ln(1 + left / pairs)), where `left`
-    seeds are f of all: a discovery is worth what it can still be used for, and a bound that holds for long
-    must be wider (MOSS, Audibert and Bubeck 2009). Means are raised by twice that. With discounting the
-    world may change, and the width stays.
+    The posterior's width is multiplied by w = `exploration` sqrt(f ln(1 + left / pairs)), where f is the
+    fraction of seeds left: a discovery is worth what it can still be used for, and a bound over a longer
+    horizon must be wider (MOSS, Audibert and Bubeck 2009). Means are raised by twice that width. With
+    discounting, rewards may drift, so the width stays constant.
 
-    Inclusion probabilities are in closed form (`above_threshold`), and the draw has exactly these.
-    Neighbours shift the posterior by what they proved to be worth (`Context`).
+    Inclusion probabilities have a closed form (`above_threshold`), and the draw realises them exactly.
+    Neighbours shift the posterior as far as they have proved predictive (`Context`).
 
-    Two shards merged have the sums of one run on both, to the last bit. Their posterior is that of these
-    sums, while the one run's may be 1/32 of its seeds older.
+    Two merged shards have the same sums as a single run over both, to the last bit. Their posterior follows
+    from these sums, while that of the single run may be 1/32 of its seeds older.
     """
 
     name = "thompson"
@@ -53,7 +53,7 @@ class ThompsonPolicy:
         total_seeds: int = 0,
         factors: Mapping[str, tuple[str, str]] | None = None,
     ) -> None:
-        """`total_seeds` 0: the length of the run is unknown."""
+        """`total_seeds` is 0 if the length of the run is unknown."""
         self._credit = credit
         self._floor = floor
         self._exploration = exploration
@@ -69,14 +69,14 @@ class ThompsonPolicy:
     ) -> dict[str, float]:
         shift = self._context.shift(recalled)
         if shift is None and not without:
-            if count not in self._usual:
-                self._usual[count] = self._inclusion(count, self._mean, without)
-            return dict(self._usual[count])
+            if count not in self._cached:
+                self._cached[count] = self._inclusion(count, self._mean, without)
+            return dict(self._cached[count])
         return self._inclusion(count, self._mean if shift is None else self._mean + shift, without)
 
     def draw(
         self, count: int, seed: int, recalled: Sequence[Neighbour], without: Container[str] = ()
-    ) -> list[Drawn]:
+    ) -> list[Draw]:
         return draw_pairs(self.inclusion(count, seed, recalled, without), seed)
 
     def observe(self, outcomes: Sequence[Outcome], recalled: Sequence[Neighbour] = ()) -> None:
@@ -85,15 +85,15 @@ class ThompsonPolicy:
         self._belief.observe(outcomes, rewards)
         self._context.observe(outcomes, rewards, recalled)
         self._seeds += 1
-        # Here and not in a draw: whoever looks at probabilities in between must not change later ones.
+        # Not in a draw: reading probabilities must not change later draws.
         if self._seeds - self._refreshed_at >= max(1, self._refreshed_at // REFRESH):
             self._refresh()
 
-    def standings(self) -> list[Standing]:
-        return self._rewards.standings(self.inclusion(1, 0, ()))
+    def pair_stats(self) -> list[PairStats]:
+        return self._rewards.pair_stats(self.inclusion(1, 0, ()))
 
     def memory_worth(self) -> float:
-        """What a unit of the neighbours' reading adds to the expected reward; 0 while it can't be told."""
+        """Expected reward per unit of the neighbours' estimate; 0 until it differs measurably from 0."""
         return self._context.slope()
 
     def state(self) -> dict[str, Any]:
@@ -126,13 +126,13 @@ class ThompsonPolicy:
     def _refresh(self) -> None:
         self._mean, self._sd = self._belief.posterior()
         self._refreshed_at = self._seeds
-        self._usual: dict[int, dict[str, float]] = {}
+        self._cached: dict[int, dict[str, float]] = {}
 
     def _inclusion(self, count: int, mean: FloatArray, without: Container[str]) -> dict[str, float]:
-        names, places = available(self._rewards.pairs, without)
+        names, indices = available(self._rewards.pairs, without)
         if count >= len(names):
             return dict.fromkeys(names, 1.0)
-        inclusion = self._preferred(mean[places], self._sd[places], count)
+        inclusion = self._preferred(mean[indices], self._sd[indices], count)
         return dict(zip(names, with_floor(inclusion, self._floor).tolist(), strict=True))
 
     def _preferred(self, mean: FloatArray, sd: FloatArray, count: int) -> FloatArray:
@@ -141,11 +141,11 @@ class ThompsonPolicy:
 
     def _width(self) -> float:
         share, ratio = self._left()
-        return self._exploration * math.sqrt(share * math.log1p(ratio)) + LEAST_WIDTH
+        return self._exploration * math.sqrt(share * math.log1p(ratio)) + MIN_WIDTH
 
     def _left(self) -> tuple[float, float]:
-        """The share of the run that is left, and its seeds for each pair."""
+        """The share of the run that is left, and the number of seeds left per pair."""
         if not self._total_seeds:
-            return 1.0, USUAL_SEEDS / len(self._mean)
+            return 1.0, DEFAULT_SEEDS / len(self._mean)
         left = max(self._total_seeds - self._refreshed_at, 0)
         return left / self._total_seeds, left / len(self._mean)

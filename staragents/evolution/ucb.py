@@ -1,4 +1,4 @@
-"""Upper confidence bounds over pairs: the optimist's choice, as good as certain of itself."""
+"""Upper confidence bounds over pairs; draws are almost deterministic."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from staragents.evolution.thompson import ThompsonPolicy
 class UcbPolicy(ThompsonPolicy):
     """The `count` pairs with the largest mean + bonus, under the same belief as Thompson sampling.
 
-    The bonus is 3 `exploration` sd sqrt(2 ln(1 + seeds left / pairs)): a bound that holds for the rest of the
-    run (in the manner of MOSS, Audibert and Bubeck 2009).
-    Everything beyond the floor is certain, so propensities are poor material for off-policy estimates.
+    The bonus is 3 `exploration` sd sqrt(2 ln(1 + seeds left / pairs)), a bound that holds for the rest of the
+    run (as in MOSS, Audibert and Bubeck 2009). Draws are deterministic except for the floor, so propensities
+    are of little use for off-policy estimates.
     """
 
     name = "ucb"

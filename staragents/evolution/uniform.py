@@ -1,4 +1,4 @@
-"""The policy that learns nothing: the baseline of every ablation."""
+"""Uniform draws without learning: the baseline of every ablation."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Container, Sequence
 from typing import Any
 
 from staragents.evolution.drawing import available, draw_pairs
-from staragents.evolution.policy import Drawn, Neighbour, Outcome, Standing
+from staragents.evolution.policy import Draw, Neighbour, Outcome, PairStats
 from staragents.evolution.tally import Tally
 
 
 class UniformPolicy:
-    """Every pair is as likely as every other, for ever; rewards are counted all the same."""
+    """Every pair always has the same probability; rewards are counted for statistics only."""
 
     name = "uniform"
 
@@ -26,14 +26,14 @@ class UniformPolicy:
 
     def draw(
         self, count: int, seed: int, recalled: Sequence[Neighbour], without: Container[str] = ()
-    ) -> list[Drawn]:
+    ) -> list[Draw]:
         return draw_pairs(self.inclusion(count, seed, recalled, without), seed)
 
     def observe(self, outcomes: Sequence[Outcome], recalled: Sequence[Neighbour] = ()) -> None:
         self._rewards.add_all(outcomes)
 
-    def standings(self) -> list[Standing]:
-        return self._rewards.standings(self.inclusion(1, 0, ()))
+    def pair_stats(self) -> list[PairStats]:
+        return self._rewards.pair_stats(self.inclusion(1, 0, ()))
 
     def state(self) -> dict[str, Any]:
         return {"rewards": self._rewards.state()}

@@ -1,1 +1,1 @@
-"""Why one seed became what it became, from what its run saved."""
+"""Explains the outcome of one seed from the saved run."""

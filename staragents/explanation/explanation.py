@@ -1,4 +1,4 @@
-"""Everything a run knows about one of its seeds."""
+"""Everything that a run recorded about one seed."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from staragents.report.rows import Row, read_seeds
 from staragents.report.saved_run import SavedRun
 
 SHORTEST_PREFIX = 4
-# Of a propensity: the run's own was computed on another machine at worst.
+# Of a propensity: the run may have computed its own on another machine.
 TOLERANCE = 1e-6
 NEAREST = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One seed: what was recalled, what could be drawn, what was drawn, and what became of it."""
+    """One seed: recalled neighbours, draw probabilities, candidates and outcome."""
 
     number: int
-    """The seed's place in the run, counted from 0."""
+    """Position of the seed in the run, from 0."""
     rows: list[Row]
-    """Its candidates, in the order of the draw."""
+    """Its candidates in draw order."""
     neighbours: list[Neighbour]
     probabilities: dict[str, float]
-    """Of every pair to be drawn for this seed; 1 for base pairs. The policy is run again up to the draw."""
+    """Inclusion probability of every pair for this seed; 1 for base pairs. From a replay of the policy."""
     learnt_from: int
-    """Seeds whose outcomes the draw knew."""
+    """Number of seeds whose outcomes the policy knew at the draw."""
     reproduced: bool
-    """Whether the logged propensities are those of `probabilities`."""
+    """Whether the logged propensities match `probabilities`."""
     reasons: list[str]
-    """One a candidate."""
+    """One per candidate."""
     outcome: str
 
     @classmethod
     def of(cls, run_dir: Path, wanted: str) -> Explanation:
-        """`wanted` is a seed id, a candidate id, the start of either, or the row of the seed's file.
+        """`wanted` is a seed id, a candidate id, a prefix of either, or the seed's row in its file.
 
-        Raises BadInput if there is no such seed, or more than one.
+        Raises BadInput if no seed or more than one seed matches.
         """
         run = SavedRun.open(run_dir)
         number, rows = _find(run, wanted)
@@ -96,7 +96,7 @@ def _find(run: SavedRun, wanted: str) -> tuple[int, list[Row]]:
         return found[0]
     if found:
         several = ", ".join(rows[0]["seed_id"] for _, rows in found[:NEAREST])
-        raise BadInput(f"{run.folder.path}: {wanted!r} is the start of {len(found)} seeds: {several} ...")
+        raise BadInput(f"{run.folder.path}: {wanted!r} matches {len(found)} seeds: {several} ...")
     near = difflib.get_close_matches(wanted, ids, NEAREST, cutoff=0.3) or ids[:NEAREST]
     raise BadInput(
         f"{run.folder.path}: expected the id or row of one of its {len(ids)} finished seeds, got {wanted!r}; "
@@ -105,7 +105,7 @@ def _find(run: SavedRun, wanted: str) -> tuple[int, list[Row]]:
 
 
 def _probabilities(run: SavedRun, number: int, rows: list[Row]) -> tuple[dict[str, float], int]:
-    """The draw of seed n knew the outcomes of all seeds up to n - run.admitted_seeds."""
+    """At the draw for seed n, the policy knew the outcomes of seeds up to n - run.admitted_seeds."""
     config = run.config
     known = max(0, number - config.run.admitted_seeds + 1)
     history = PolicyHistory(config, run.summary["funnel"]["seeds"])

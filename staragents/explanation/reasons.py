@@ -1,4 +1,4 @@
-"""What became of a candidate, in a sentence."""
+"""The outcome of a candidate or seed in one sentence."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from staragents.records import MISALIGNED
 from staragents.report.rows import Row
 
 REJECTED = {
-    MISALIGNED: "its instruction makes its response less likely (an IFD above 1): they don't belong together",
+    MISALIGNED: "its instruction makes its response less likely (an IFD above 1), so they do not match",
     "answered": "it answers the instruction instead of rewriting it",
-    "cut_off": "it was cut off at max_tokens",
-    "damaged": "it has a broken character (U+FFFD)",
+    "cut_off": "it was truncated at max_tokens",
+    "damaged": "it contains a broken character (U+FFFD)",
     "echo": "it repeats the instruction",
     "empty": "it is empty",
-    "lost_input": "the text the instruction is about was lost",
+    "lost_input": "it lost the input text of the instruction",
     "no_change": "it says the same as the seed's instruction",
     "other_language": "it is in another language than the seed",
     "prompt_leak": "it repeats the agent's own prompt",
-    "refusal": "it refuses",
+    "refusal": "it is a refusal",
     "repetition": "it repeats itself",
     "too_long": "it is far longer than the seed's instruction",
 }
 
 
 def reason(row: Row, rows: list[Row], config: Config) -> str:
-    """Why the candidate of `row` was chosen or not, among all `rows` of its seed."""
+    """Why the candidate `row` was chosen or not among all `rows` of its seed."""
     if row["failed_stage"] is not None:
         return f"failed at stage {row['failed_stage']} ({row['failed_agent']}): {row['error_message']}"
     if row["reject_reason"] is not None:
@@ -35,7 +35,7 @@ def reason(row: Row, rows: list[Row], config: Config) -> str:
         return "not chosen: the judge's verdict was unreadable, so it has no reward"
     if config.reward.require_win and (row["judge_win"] or 0.0) <= 0.5:
         win = row["judge_win"] or 0.0
-        return f"not chosen: the judge prefers {_opponent(config)} (w = {win:.2f}, needed: more than 0.50)"
+        return f"not chosen: the judge prefers {_opponent(config)} (w = {win:.2f}, required: above 0.50)"
     winner = next((other for other in rows if other["selected"]), None)
     if winner is None:
         return f"not chosen: its reward is {row['reward']:.3f}{_why_nothing(row, config)}"
@@ -44,13 +44,13 @@ def reason(row: Row, rows: list[Row], config: Config) -> str:
 
 
 def outcome(rows: list[Row], config: Config) -> str:
-    """What the dataset holds for this seed."""
+    """What the dataset contains for this seed."""
     chosen = next((row for row in rows if row["selected"]), None)
     if chosen is not None:
-        return f"the dataset has the candidate of {chosen['pair']}"
+        return f"the dataset contains the candidate of {chosen['pair']}"
     if config.reward.fallback.value == "none":
-        return "no candidate was chosen, and the dataset leaves the seed out (reward.fallback=none)"
-    return "no candidate was chosen, so the dataset keeps the seed as it was"
+        return "no candidate was chosen, and the dataset omits the seed (reward.fallback=none)"
+    return "no candidate was chosen, so the dataset keeps the original seed"
 
 
 def _rejected(name: str) -> str:
@@ -61,7 +61,7 @@ def _rejected(name: str) -> str:
 
 def _merit(row: Row, config: Config) -> str:
     if row["base"] and not row["reward"]:
-        return "nothing else could be, and the base pair's sample takes its place (reward.fallback=base)"
+        return "no candidate was eligible, so the base pair's sample is used (reward.fallback=base)"
     among = " among those that the judge prefers" if config.reward.require_win else ""
     return f"the highest reward{among}, {row['reward'] or 0.0:.3f}"
 
@@ -73,5 +73,5 @@ def _opponent(config: Config) -> str:
 def _why_nothing(row: Row, config: Config) -> str:
     gap = row["ifd_gap"]
     if config.reward.difficulty is not Difficulty.target_only and gap is not None and gap <= 0:
-        return f", as the larger model finds it no easier than the target model (gap {gap:.3f})"
+        return f", because the larger model finds it no easier than the target model (gap {gap:.3f})"
     return ""

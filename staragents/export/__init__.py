@@ -1,4 +1,4 @@
-"""From a finished run to what a trainer opens: files in its format, configs, a hub repository.
+"""Exports a finished run for trainers: files in their formats, training configs, a hub repository.
 
-Reads a run directory and never changes what the run wrote.
+Reads a run directory and never changes the run's own files.
 """

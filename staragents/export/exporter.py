@@ -1,4 +1,4 @@
-"""A finished run in a trainer's format: streamed, split and published at once."""
+"""Streams a finished run into a trainer's format, split into files that are published together."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from staragents.report.saved_run import SavedRun
 
 @dataclass(slots=True)
 class Exported:
-    """What was written. `files` are paths and rows by split, train first."""
+    """The result of an export. `files` maps each split to path and rows, train first."""
 
     format: str
     files: dict[str, tuple[Path, int]]
@@ -47,15 +47,15 @@ class Exported:
 def export(
     run: SavedRun, format_name: str, output: Path, validation: float = 0.0, skip: bool = False
 ) -> Exported:
-    """Write `output`, and beside it `*.validation.*` with this share of the seeds.
+    """Write `output` and, next to it, `*.validation.*` with the fraction `validation` of the seeds.
 
-    `skip` leaves out, and counts, what the format has no place for. Raises BadInput, naming file:row:field,
-    if there is such a row otherwise; RunFailed if nothing is left to write. Nothing is written then.
+    `skip` omits and counts rows that the format can't represent. Otherwise such a row raises BadInput with
+    file:row:field. Raises RunFailed if there is nothing to write. No file is written on an error.
     """
     check_output(output)
     if output.resolve().parent == run.folder.path.resolve():
         raise BadInput(
-            f"-o: expected a place beside the run's own files, such as {run.folder.path}/export, got {output}"
+            f"-o: expected a folder other than the run's own, such as {run.folder.path}/export, got {output}"
         )
     target = FORMATS[format_name]
     samples = Samples(run, format_name)
@@ -67,8 +67,8 @@ def export(
             except CantCarry as problem:
                 if not skip:
                     raise BadInput(
-                        f"{sampled.place}:{problem}; --format messages carries it, --skip leaves such rows"
-                        " out"
+                        f"{sampled.location}:{problem}; use --format messages to keep such rows, --skip to "
+                        "omit them"
                     ) from problem
                 skipped += 1
                 continue
@@ -81,16 +81,14 @@ def export(
 
 def _nothing(format_name: str, skipped: int, filtered: int) -> str:
     if filtered:
-        return f"nothing to export: filters.* of the run drop {filtered} texts, and nothing is left"
+        return f"nothing to export: filters.* of the run drop {filtered} texts, which leaves none"
     if skipped:
-        return (
-            f"nothing to export: {format_name} has no place for any of {skipped} rows; try --format messages"
-        )
+        return f"nothing to export: {format_name} can represent none of {skipped} rows; try --format messages"
     if format_name == "dpo":
         return (
-            "nothing to export: no verdict compares two answers to one instruction. Give the config a base "
-            "pair that keeps the instruction, or take --format kto, which needs no pairs"
+            "nothing to export: no verdict compares two answers to the same instruction. Add a base pair to "
+            "the config that keeps the instruction, or use --format kto, which needs no pairs"
         )
     if format_name == "kto":
-        return "nothing to export: the judge prefers no side of any verdict in both orders"
-    return "nothing to export: no row for training in the dataset"
+        return "nothing to export: no verdict prefers the same side in both orders"
+    return "nothing to export: the dataset has no training rows"

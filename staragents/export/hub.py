@@ -1,4 +1,4 @@
-"""A dataset repository on the Hugging Face hub: the exported files and their card, in one commit."""
+"""Pushes exported files and their card to a dataset repository on the Hugging Face hub, in one commit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OPTION = "--push-to-hub"
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """What goes into the repository: `README.md` and `data/SPLIT.SUFFIX`. Nothing is sent before `send`."""
+    """The repository's files: `README.md` and `data/SPLIT.SUFFIX`. Nothing is uploaded before `send`."""
 
     repo: str
     private: bool
@@ -36,16 +36,16 @@ class Push:
         return cls(repo, private, card_text(run, _contents(exported, files)), files)
 
     def sizes(self) -> dict[str, int]:
-        """Bytes of every file in the repository."""
+        """Size in bytes of every file in the repository."""
         return {
             "README.md": len(self.card.encode()),
             **{name: path.stat().st_size for name, path in self.files.items()},
         }
 
     def send(self) -> str:
-        """Make the repository if it is not there, and one commit; returns its address.
+        """Create the repository if needed and make one commit; returns its URL.
 
-        Raises BadInput without a token, RunFailed if the hub refuses or can't be reached.
+        Raises BadInput without a token, RunFailed if the hub rejects the upload or can't be reached.
         """
         api = HfApi(token=_token(), library_name="staragents", library_version=staragents.__version__)
         files: dict[str, bytes | Path] = {"README.md": self.card.encode(), **self.files}
@@ -53,19 +53,19 @@ class Push:
         try:
             url = api.create_repo(self.repo, repo_type="dataset", private=self.private, exist_ok=True)
             api.create_commit(
-                # The name may have come without its owner.
+                # The name may have been given without its owner.
                 url.repo_id,
                 operations,
                 commit_message=f"Dataset made with staragents {staragents.__version__}",
                 repo_type="dataset",
             )
         except (OSError, ValueError) as error:
-            raise RunFailed(f"{OPTION}: the hub did not take {self.repo}: {_first_line(error)}") from error
+            raise RunFailed(f"{OPTION}: the hub did not accept {self.repo}: {_first_line(error)}") from error
         return str(url)
 
 
 def check_push(repo: str, dry_run: bool) -> None:
-    """Raises BadInput, before anything is written, if the name or the token is missing or wrong."""
+    """Check before anything is written. Raises BadInput if the name is invalid or the token is missing."""
     try:
         validate_repo_id(repo)
     except HFValidationError as error:
@@ -78,7 +78,7 @@ def _token() -> str:
     token = hub_token()
     if token is None:
         raise BadInput(
-            f"{OPTION}: expected a token that may write in the environment variable HF_TOKEN, got none"
+            f"{OPTION}: expected a token with write access in the environment variable HF_TOKEN, got none"
         )
     return token
 
@@ -95,5 +95,5 @@ def _contents(exported: Exported, files: dict[str, Path]) -> Contents:
 
 
 def _first_line(error: Exception) -> str:
-    """Errors of HTTP have a page of text; tokens stand in headers and are in none of it."""
+    """HTTP errors have a page of text. It contains no tokens, which are only in headers."""
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

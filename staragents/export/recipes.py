@@ -1,6 +1,6 @@
-"""Training configs beside an exported file: TRL, Axolotl and LLaMA-Factory, each naming file and template.
+"""Writes training configs next to an exported file: TRL, Axolotl and LLaMA-Factory, with file and template.
 
-A start that runs, with LoRA and the usual numbers. No config where a trainer does not read the format.
+Each is a working start with LoRA and common hyperparameters. Trainers that can't read the format get none.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ LLAMAFACTORY_TEMPLATES = (
     ("deepseek-r1", "deepseekr1"),
     ("olmo", "olmo"),
 )
-"""Parts of model names, and LLaMA-Factory's name of their template: the first found, else `default`."""
+"""Patterns of model names and LLaMA-Factory's template names: the first match, else `default`."""
 
 
 def model_to_train(config: Config) -> str:
-    """The run's target model by a name that trainers know, or UNKNOWN_MODEL."""
+    """The run's target model as a hub id or path that trainers accept, or UNKNOWN_MODEL."""
     name = config.scoring.target.model
     packaged = PACKAGED.get(ALIASES.get(name, name))
     if packaged is not None:
@@ -57,7 +57,7 @@ def model_to_train(config: Config) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """One config. `command` is how the trainer is started with it."""
+    """A training config. `command` starts the trainer with it."""
 
     trainer: str
     command: str
@@ -75,8 +75,8 @@ class Recipe:
 def write_recipes(exported: Exported, model: str) -> list[Path]:
     """Write `F.TRAINER.yaml` for every trainer that reads the format, and LLaMA-Factory's dataset_info.json.
 
-    Paths in them are as the export's own: relative to where it ran, if it was given so. Other entries of
-    dataset_info.json stay. Returns what was written.
+    Paths have the form of the export's own: relative to its working directory if it was given so. Other
+    entries of dataset_info.json stay. Returns the written paths.
     """
     folder = RunDirectory(exported.train.parent)
     written = []
@@ -95,14 +95,14 @@ def _recipes(exported: Exported, model: str) -> Iterator[Recipe]:
 
 
 def _trl(exported: Exported, model: str) -> Recipe | None:
-    # Its chat templates know other role names than ShareGPT's, and it has no Alpaca.
+    # TRL's chat templates don't support ShareGPT's role names, and TRL does not read Alpaca.
     verb = {"messages": "sft", "prompt-completion": "sft", "dpo": "dpo", "kto": "kto"}.get(exported.format)
     if verb is None:
         return None
     template = (
-        "Template: none, the texts are trained on as they are."
+        "Template: none, the texts are used unchanged."
         if exported.format == "prompt-completion"
-        else "Template: the tokenizer's own; for a base model without one set chat_template_path (sft)."
+        else "Template: the tokenizer's own; for a base model without one, set chat_template_path (sft)."
     )
     settings = {
         "model_name_or_path": model,
@@ -118,7 +118,7 @@ def _trl(exported: Exported, model: str) -> Recipe | None:
         "logging_steps": 10,
         "output_dir": _output(exported, "trl"),
     }
-    validation = "trl's command takes no second file; the validation rows are for your own evaluation."
+    validation = "trl's command accepts no second file; the validation rows are for your own evaluation."
     notes = (template, *([validation] * (exported.validation is not None)))
     return Recipe("trl", f"trl {verb} --config {{path}}", settings, notes)
 
@@ -212,7 +212,7 @@ LLAMAFACTORY_COLUMNS: dict[str, dict[str, Any]] = {
         "columns": {"prompt": "prompt", "response": "completion"},
     },
 }
-"""No dpo and kto: it wants one turn in `chosen` where TRL and Axolotl want a list of them."""
+"""Without dpo and kto: LLaMA-Factory expects one turn in `chosen`, TRL and Axolotl a list of turns."""
 
 
 def _llamafactory(exported: Exported, model: str) -> Recipe | None:
@@ -241,7 +241,7 @@ def _llamafactory(exported: Exported, model: str) -> Recipe | None:
         "logging_steps": 10,
         "output_dir": _output(exported, "llamafactory"),
     }
-    note = "The template is guessed from the model's name: look it up in LLaMA-Factory's list of models."
+    note = "The template is guessed from the model's name: check it in LLaMA-Factory's list of models."
     return Recipe("llamafactory", "llamafactory-cli train {path}", settings, (note,))
 
 
@@ -264,7 +264,7 @@ def _write_dataset_info(folder: RunDirectory, exported: Exported) -> Path:
 
 
 def _dataset_name(path: Path | None) -> str:
-    # A comma would make two data sets of it.
+    # LLaMA-Factory would split the name at a comma.
     return "" if path is None else re.sub(r"[^\w-]+", "_", path.stem)
 
 

@@ -1,4 +1,4 @@
-"""The samples of a run, read one seed after the other."""
+"""Streams the samples of a run, seed by seed."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from staragents.report.saved_run import SavedRun
 ROWS_PER_BATCH = 256
 MadeOf = Callable[[list[Decided]], Iterator[Any]]
 VERDICTS: dict[str, MadeOf] = {"dpo": preferences, "kto": opinions}
-"""The formats that are made of verdicts."""
+"""The formats that are built from verdicts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """`sample` is what a format's `to_row` takes; `place` is file:row, for messages."""
+    """`sample` is the input of a format's `to_row`; `location` is file:row, for messages."""
 
     seed_id: str
-    place: str
+    location: str
     sample: Any
 
 
 class Samples:
-    """What a format is made of: rows of the dataset, or the verdicts on candidates for dpo and kto.
+    """The samples for a format: rows of the dataset, or verdicts on candidates for dpo and kto.
 
-    The dataset is filtered already; of a verdict, both sides must pass the filters of the run.
+    The dataset is already filtered; both sides of a verdict must pass the run's filters.
     """
 
     def __init__(self, run: SavedRun, format_name: str) -> None:
-        """Raises BadInput if the filters' evaluation sets are gone."""
+        """Raises BadInput if an evaluation set of the filters is missing."""
         self._run = run
         self._made_of = VERDICTS.get(format_name)
         self._filters = RowFilters.of_text(run.config.filters) if self._made_of else None
 
     @property
     def filtered(self) -> int:
-        """Sides of verdicts that were dropped so far."""
+        """Number of verdict sides dropped so far."""
         return self._filters.filtered.total() if self._filters else 0
 
     def __iter__(self) -> Iterator[Sampled]:
@@ -56,7 +56,7 @@ class Samples:
 def _from_dataset(run: SavedRun) -> Iterator[Sampled]:
     path = run.folder.path / "dataset.parquet"
     try:
-        # With pre_buffer, the default, all row groups stay in memory: as much as the file is long.
+        # With pre_buffer, the default, all row groups stay in memory.
         file = pq.ParquetFile(path, pre_buffer=False)
     except (OSError, ValueError) as error:
         raise BadInput(

@@ -1,4 +1,4 @@
-"""One table in two files, for training and validation, that appear whole or not at all."""
+"""Splits a table into training and validation files, each written atomically."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SPLITS = ("train", "validation")
 
 
 def check_output(path: Path) -> None:
-    """Raises BadInput if no export can have this name."""
+    """Raises BadInput if the path is not a valid export name."""
     if path.suffix not in SUFFIXES:
         raise BadInput(f"-o: expected a name that ends in {' or '.join(SUFFIXES)}, got {path}")
     if path.is_dir():
@@ -29,14 +29,14 @@ def check_output(path: Path) -> None:
 
 
 def is_validation(seed_id: str, share: float) -> bool:
-    """Whether a seed's rows are validation rows: by its id alone, so that no row moves when others come."""
+    """Whether a seed belongs to validation: depends only on its id, so that added seeds move no rows."""
     return stable_seed("validation", seed_id) / 2**31 < share
 
 
 class SplitFile:
-    """Rows go to `F.jsonl` or, for a share of the seeds, to `F.validation.jsonl`; the same for Parquet.
+    """Writes rows to `F.jsonl` or, for a share of the seeds, to `F.validation.jsonl`; likewise for Parquet.
 
-    A file that gets no row is not written. Files get their names in `publish`; without it nothing is left.
+    Files without rows are not written. Files get their final names in `publish`; without it none remains.
     """
 
     def __init__(self, path: Path, schema: pa.Schema, share: float) -> None:
@@ -69,7 +69,7 @@ class SplitFile:
         return "train" in self._parts
 
     def publish(self) -> dict[str, tuple[Path, int]]:
-        """Close and name the files; returns path and rows of each split that has rows."""
+        """Close and rename the files; returns path and number of rows of each split with rows."""
         try:
             for part in self._parts.values():
                 part.close()
@@ -88,7 +88,7 @@ class SplitFile:
 
 
 class _Part:
-    """One file, under its temporary name until it is published."""
+    """A file under a temporary name until it is published."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self.path = path

@@ -1,7 +1,7 @@
-"""Winners and losers of a run, as preference data.
+"""Preference data from a run's verdicts.
 
-The judge decides. A verdict counts if the judge prefers one side, and does so in both orders where both were
-asked. Its other side is what the candidate was compared with: the seed, or the base pair's sample.
+A verdict counts if the judge prefers one side, consistently if both orders were judged. The other side is the
+candidate's baseline: the seed or the base pair's sample.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from staragents.records import Candidate
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """One verdict: two conversations that differ."""
+    """A verdict on two different conversations."""
 
     winner: Conversation
     loser: Conversation
 
 
 def decided(candidates: list[Candidate], config: Config) -> Iterator[Decided]:
-    """The verdicts on one seed's candidates that count. Failed and rejected candidates have none."""
+    """The decisive verdicts on one seed's candidates. Failed and rejected candidates have none."""
     for candidate in candidates:
         win = candidate.judge_win
         if win is None or win == 0.5 or candidate.judge_agreement is False:
@@ -39,7 +39,8 @@ def decided(candidates: list[Candidate], config: Config) -> Iterator[Decided]:
 
 
 def preferences(verdicts: list[Decided]) -> Iterator[Preference]:
-    """Verdicts whose sides answer the same turns, each once. A rewritten instruction has no second answer."""
+    """Verdicts whose sides answer the same turns, deduplicated. A rewritten instruction has only one
+    answer."""
     seen = set()
     for verdict in verdicts:
         prompt, (chosen, rejected) = verdict.winner[:-1], (verdict.winner[-1], verdict.loser[-1])
@@ -49,7 +50,7 @@ def preferences(verdicts: list[Decided]) -> Iterator[Preference]:
 
 
 def opinions(verdicts: list[Decided]) -> Iterator[Opinion]:
-    """Each side once. What won one verdict and lost another is neither wanted nor unwanted, and left out."""
+    """Each side once. A side that won one verdict and lost another is omitted."""
     won, lost = {verdict.winner for verdict in verdicts}, {verdict.loser for verdict in verdicts}
     for messages in dict.fromkeys(side for v in verdicts for side in (v.winner, v.loser)):
         if (messages in won) != (messages in lost):
@@ -57,7 +58,7 @@ def opinions(verdicts: list[Decided]) -> Iterator[Opinion]:
 
 
 def _opponent(candidate: Candidate, candidates: list[Candidate], config: Config) -> Conversation | None:
-    """What the judge saw beside the candidate (see `actors.seed_pipeline`); None if it was not kept."""
+    """The candidate's baseline in the judge prompt (see `actors.seed_pipeline`); None if it was not saved."""
     seed = candidate.seed_messages
     if config.judge.compare is Compare.response_same_instruction:
         return seed if candidate.messages[:-1] == seed[:-1] else None
@@ -65,6 +66,6 @@ def _opponent(candidate: Candidate, candidates: list[Candidate], config: Config)
         return seed
     base = next((c for c in candidates if c.pair == config.agents.base_pairs[0]), None)
     if base is None or base is candidate or base.failed:
-        # A sample that failed while it was scored may or may not have been what the judge saw.
+        # If the sample failed during scoring, it is unknown whether the judge saw it.
         return None
     return base.messages or seed

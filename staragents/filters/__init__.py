@@ -1,4 +1,4 @@
-"""What the finished dataset leaves out or marks: `staragents.dataset` asks, row by row.
+"""Filters that drop or flag rows of the finished dataset; `staragents.dataset` applies them row by row.
 
-Rules on the text alone, after all decisions of the run: nothing here reaches the policy or the memory bank.
+They look at the text only, after all decisions of the run, and affect neither policy nor memory bank.
 """

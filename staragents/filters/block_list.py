@@ -1,4 +1,4 @@
-"""Words and phrases that the user does not want: the optional filter for toxic text."""
+"""Words and phrases the user excludes: the optional filter for toxic text."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from staragents.messages import Conversation
 from staragents.rejects import words
 from staragents.user_files import read_text
 
-MOST_BYTES = 64 << 20
+MAX_BYTES = 64 << 20
 
 
 class BlockList:
-    """Whole words and phrases, whatever their case. One a line of the file; `#` begins a comment."""
+    """Matches whole words and phrases, ignoring case. The file has one per line; `#` begins a comment."""
 
     def __init__(self, path: str) -> None:
-        """Raises BadInput if the file can't be read or names nothing."""
+        """Raises BadInput if the file can't be read or is empty."""
         try:
-            lines = read_text(path, MOST_BYTES).splitlines()
+            lines = read_text(path, MAX_BYTES).splitlines()
         except BadInput as error:
             raise BadInput(f"filters.block_list: {error}") from error
         phrases = {tuple(words(line.partition("#")[0])) for line in lines} - {()}
         if not phrases:
-            raise BadInput(f"filters.block_list: expected a word or phrase a line, got none: {path}")
+            raise BadInput(f"filters.block_list: expected one word or phrase per line, got none: {path}")
         self._phrases = phrases
         self._lengths = sorted({len(phrase) for phrase in phrases})
 

@@ -1,7 +1,7 @@
-"""Overlap with evaluation sets: a model trained on their questions only looks good.
+"""Overlap with evaluation sets: a model trained on their questions scores too well on them.
 
-The rule of GPT-3 (arXiv 2005.14165, appendix C): n words in a row in common, case and punctuation aside. A
-text of fewer words counts if a turn consists of it.
+The rule of GPT-3 (arXiv 2005.14165, appendix C): n consecutive words in common, ignoring case and
+punctuation. A shorter text matches if a whole turn equals it.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from staragents.rejects import words
 from staragents.rows.data_files import DataFiles
 from staragents.rows.raw_row import BadRow
 
-LEAST_WORDS = 5
-"""Shorter texts of an evaluation set are categories, names and one-word answers."""
+MIN_WORDS = 5
+"""Shorter texts of an evaluation set are ignored: categories, names and one-word answers."""
 
 
 class Contamination:
-    """Knows every text in the evaluation sets, in whatever column and however nested."""
+    """Indexes every text in the evaluation sets, in any column and at any nesting depth."""
 
     def __init__(self, paths: Iterable[str], ngram: int) -> None:
-        """Raises BadInput, naming the setting, if a path can't be read or holds no text to look for."""
+        """Raises BadInput, naming the setting, if a path can't be read or contains no text to search for."""
         self._ngram = ngram
         self._grams: dict[str, str] = {}
         self._whole: dict[str, str] = {}
@@ -43,16 +43,16 @@ class Contamination:
     def __call__(self, messages: Conversation) -> str | None:
         for message in messages:
             found = words(message.content)
-            place = self._whole.get(" ".join(found)) or next(
+            location = self._whole.get(" ".join(found)) or next(
                 (self._grams[gram] for gram in _grams(found, self._ngram) if gram in self._grams), None
             )
-            if place:
-                return f"also in {place}"
+            if location:
+                return f"also in {location}"
         return None
 
     def _read(self, path: str) -> None:
         for block in DataFiles(path, ()).blocks():
-            # A table has all columns, its rows only those that a conversation is made of.
+            # A table has all columns, its rows only those of the conversation.
             values: Iterable[Any] = (
                 (row.value for row in block.rows if not isinstance(row, BadRow))
                 if block.table is None
@@ -63,12 +63,12 @@ class Contamination:
                 for text in _texts(value):
                     self._add(words(text), f"{block.file}:{row}")
 
-    def _add(self, found: list[str], place: str) -> None:
+    def _add(self, found: list[str], location: str) -> None:
         if len(found) >= self._ngram:
             for gram in _grams(found, self._ngram):
-                self._grams.setdefault(gram, place)
-        elif len(found) >= LEAST_WORDS:
-            self._whole.setdefault(" ".join(found), place)
+                self._grams.setdefault(gram, location)
+        elif len(found) >= MIN_WORDS:
+            self._whole.setdefault(" ".join(found), location)
 
 
 def _grams(found: list[str], length: int) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The same conversation again."""
+"""Exact duplicates of earlier conversations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DIGEST_BYTES = 16
 
 
 class ExactDuplicates:
-    """Conversations of the same words, whatever their case, punctuation and spacing: 100 bytes a row."""
+    """Detects conversations with the same words, ignoring case, punctuation and spacing: 100 bytes a row."""
 
     def __init__(self) -> None:
         self._kept: set[bytes] = set()
@@ -20,7 +20,7 @@ class ExactDuplicates:
     def find(self, messages: Conversation) -> str | None:
         digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
         for message in messages:
-            # A text without words, such as code signs or a sum, is compared as it stands.
+            # A text without words, such as operators or a sum, is compared verbatim.
             digest.update(
                 f"\x1e{message.role}\x1f{' '.join(words(message.content)) or message.content}".encode()
             )
@@ -28,5 +28,5 @@ class ExactDuplicates:
         return "an earlier row has the same words" if self._last in self._kept else None
 
     def keep(self) -> None:
-        """The conversation that `find` looked at last stays in the dataset."""
+        """Record that the conversation last passed to `find` stays in the dataset."""
         self._kept.add(self._last)

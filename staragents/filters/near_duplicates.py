@@ -1,4 +1,4 @@
-"""Almost the same conversation again: MinHash of word shingles, by datasketch."""
+"""Near duplicates of earlier conversations: MinHash of word shingles (datasketch)."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ def is_installed() -> bool:
 
 
 class NearDuplicates:
-    """Conversations whose shingles of three words have at least this estimated Jaccard similarity.
+    """Detects conversations whose three-word shingles have at least this estimated Jaccard similarity.
 
-    The estimate has a standard error of sqrt(s (1 - s) / 128), 0.035 at s = 0.8. Rows to compare with come
-    from an index of bands, which misses some near the threshold (Leskovec, Rajaraman, Ullman: Mining of
-    Massive Datasets, 3.4).
+    The estimate has a standard error of sqrt(s (1 - s) / 128), 0.035 at s = 0.8. Rows to compare
+    with come from a banded LSH index, which misses some near the threshold (Leskovec, Rajaraman, Ullman:
+    Mining of Massive Datasets, 3.4).
     """
 
     def __init__(self, similarity: float) -> None:
         from datasketch import MinHashLSH
 
         self._similarity = similarity
-        # Seldom missing a duplicate matters more than a wrong one: those found are measured below.
+        # Favour recall over precision: the similarity of every match is checked in `find`.
         self._index = MinHashLSH(threshold=similarity, num_perm=PERMUTATIONS, weights=(0.1, 0.9))
         self._kept: list[MinHash] = []
         self._last: MinHash | None = None
@@ -47,14 +47,14 @@ class NearDuplicates:
         return f"an earlier row is {nearest:.2f} alike" if nearest >= self._similarity else None
 
     def keep(self) -> None:
-        """The conversation that `find` looked at last stays in the dataset."""
+        """Record that the conversation last passed to `find` stays in the dataset."""
         if self._last is not None:
             self._index.insert(len(self._kept), self._last, check_duplication=False)
             self._kept.append(self._last)
 
 
 def _signature(messages: Conversation) -> MinHash | None:
-    """None for a text too short to have shingles: one word in common would make two of them alike."""
+    """None for a text too short for shingles: one common word would make two such texts similar."""
     from datasketch import MinHash
 
     found = [word for message in messages for word in words(message.content)]

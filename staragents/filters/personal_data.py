@@ -1,7 +1,7 @@
-"""Personal data by its form: e-mail, IP, telephone, bank account, card and social security number.
+"""Personal data with a fixed format: e-mail, IP, telephone, bank account, card and social security number.
 
-What has a check digit is checked. Names and postal addresses have no form: finding them takes a model for
-each language (Presidio's way), which a filter for every row on a laptop can't afford.
+Check digits are verified. Names and postal addresses have no fixed format: finding them takes a model per
+language (as in Presidio), which is too slow for filtering every row on a laptop.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from staragents.messages import Conversation
 
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@((?:[\w-]{1,63}\.){1,8}[A-Za-z]{2,24})\b")
-# Reserved for examples (RFC 2606): every textbook has them.
-_NOBODYS_DOMAIN = re.compile(
+# Reserved for examples (RFC 2606) and common in textbooks.
+_EXAMPLE_DOMAIN = re.compile(
     r"(?:^|\.)(?:example|test|invalid|localhost)(?:\.(?:com|net|org))?$", re.IGNORECASE
 )
 _PHONE = re.compile(r"(?<![\w+])\+[1-9]\d{0,2}[ ()./-]{0,3}(?:\d[ ()./-]{0,2}){6,12}\d(?!\w)")
@@ -24,17 +24,17 @@ _CARD = re.compile(r"(?<![\w.-])(?:\d[ -]?){12,18}\d(?![\w.-]?\d)")
 _SSN = re.compile(r"(?<![\w-])(?!000|666|9)\d{3}-(?!00)\d\d-(?!0000)\d{4}(?![\w-])")
 _IP = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.]*\d)")
 _FICTION = re.compile(r"555[-. ]?01\d\d$")
-"""555-0100 to 555-0199 are kept for fiction."""
+"""555-0100 to 555-0199 are reserved for fiction."""
 
 
 def personal_data(messages: Conversation) -> str | None:
-    """The kinds that stand in the conversation, never the data itself."""
+    """The kinds of personal data in the conversation, never the data itself."""
     kinds = dict.fromkeys(kind for message in messages for kind in _kinds(message.content))
     return ", ".join(kinds) or None
 
 
 def _kinds(text: str) -> Iterator[str]:
-    if "@" in text and any(not _NOBODYS_DOMAIN.search(found[1]) for found in _EMAIL.finditer(text)):
+    if "@" in text and any(not _EXAMPLE_DOMAIN.search(found[1]) for found in _EMAIL.finditer(text)):
         yield "e-mail address"
     if not any(character.isdecimal() for character in text):
         return
@@ -57,7 +57,7 @@ def _is_iban(text: str) -> bool:
 
 
 def _is_card(text: str) -> bool:
-    """Luhn's check, on the first digits that card networks use."""
+    """Luhn check; the first digit must be one that card networks use."""
     digits = [int(character) for character in text if character.isdecimal()]
     doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
     return (

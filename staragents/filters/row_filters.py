@@ -1,4 +1,4 @@
-"""All filters of a config, asked together."""
+"""Applies all filters of a config to a row."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from staragents.filters.text import odd_length, refusal, repetition
 from staragents.messages import Conversation
 
 Check = Callable[[Conversation], str | None]
-"""What is wrong with a conversation, in a few words that don't repeat anything private, or None."""
+"""The problem of a conversation, in a few words that repeat nothing private, or None."""
 
 
 @dataclass(slots=True)
 class Finding:
-    """What the filters say of one text. `dropped_by` is the first filter that drops it."""
+    """The filters' result for one text. `dropped_by` is the first filter that drops it."""
 
     flags: list[str] = field(default_factory=list)
     dropped_by: str | None = None
@@ -32,16 +32,16 @@ class Finding:
 class RowFilters:
     """The same rows in the same order give the same findings.
 
-    Holds a digest of every kept row for duplicates (and a signature for near ones), nothing else.
+    Keeps only a digest of every kept row for duplicates, and a signature for near duplicates.
     """
 
     def __init__(self, settings: FiltersConfig) -> None:
-        """Reads the evaluation sets and the block list. Raises BadInput if that can't be done."""
+        """Reads the evaluation sets and the block list. Raises BadInput if that fails."""
         self.filtered: Counter[str] = Counter()
         self.flagged: Counter[str] = Counter()
         self._checks: list[tuple[str, FilterAction, Check]] = []
         self._seen: list[ExactDuplicates | NearDuplicates] = []
-        # The cheap ones first; those that look at earlier rows last.
+        # Cheap filters first; those that compare with earlier rows last.
         self._use("length", settings.length, lambda m: odd_length(m, settings.min_words, settings.max_words))
         self._use("refusal", settings.refusal, refusal)
         self._use("secrets", settings.secrets, secrets)
@@ -54,22 +54,22 @@ class RowFilters:
             )
         self._use("repetition", settings.repetition, repetition)
         if settings.duplicates is not FilterAction.off:
-            self._use("duplicate", settings.duplicates, self._remembered(ExactDuplicates()))
+            self._use("duplicate", settings.duplicates, self._tracked(ExactDuplicates()))
         if settings.near_duplicates is not FilterAction.off:
             self._use(
                 "near_duplicate",
                 settings.near_duplicates,
-                self._remembered(NearDuplicates(settings.similarity)),
+                self._tracked(NearDuplicates(settings.similarity)),
             )
 
     @classmethod
     def of_text(cls, settings: FiltersConfig) -> RowFilters:
-        """Without those that look at earlier rows."""
+        """Without the filters that compare with earlier rows."""
         off = FilterAction.off
         return cls(replace(settings, duplicates=off, near_duplicates=off))
 
     def look(self, messages: Conversation) -> Finding:
-        """Counts what it finds: one filter for a text that is dropped, every filter for one that is kept."""
+        """Check a text and count the result: the dropping filter, or all flagging filters if it is kept."""
         finding = Finding()
         for name, action, check in self._checks:
             detail = check(messages)
@@ -89,6 +89,6 @@ class RowFilters:
         if action is not FilterAction.off:
             self._checks.append((name, action, check))
 
-    def _remembered(self, seen: ExactDuplicates | NearDuplicates) -> Check:
+    def _tracked(self, seen: ExactDuplicates | NearDuplicates) -> Check:
         self._seen.append(seen)
         return seen.find

@@ -1,6 +1,6 @@
-"""Keys and tokens that have a form of their own.
+"""Keys and tokens with a distinctive format.
 
-Only forms that nothing else has: by entropy, or by words like "password", half of all code would be flagged.
+Only unmistakable formats: entropy, or words like "password", would flag half of all code.
 """
 
 from __future__ import annotations
@@ -25,6 +25,6 @@ _PATTERNS = {kind: re.compile(pattern) for kind, pattern in KINDS.items()}
 
 
 def secrets(messages: Conversation) -> str | None:
-    """The kinds that stand in the conversation, never the secrets themselves."""
+    """The kinds of secrets in the conversation, never the secrets themselves."""
     kinds = [k for k, pattern in _PATTERNS.items() if any(pattern.search(m.content) for m in messages)]
     return ", ".join(kinds) or None

@@ -1,4 +1,4 @@
-"""Length, loops and refusals, by the rules that reject candidates; here they see kept seeds as well."""
+"""Length, repetition and refusals: the reject rules for candidates, applied to kept seeds as well."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def repetition(messages: Conversation) -> str | None:
 
 
 def refusal(messages: Conversation) -> str | None:
-    """A response that declines, or in which an assistant speaks of itself."""
+    """Flags a response that declines, or in which an assistant refers to itself as an AI."""
     response = messages[-1].content
     if is_refusal(response):
         return "the response declines"

@@ -1,5 +1,5 @@
-"""How trainers want their rows: one module a format, pure functions in both directions.
+"""Row formats of trainers: one module per format, with pure functions in both directions.
 
-`to_row` raises CantCarry where a format has no place for something; nothing is dropped silently. Imports only
-messages and records' schema; the files are written by `staragents.export`.
+`to_row` raises CantCarry if a format can't represent a sample; nothing is dropped silently. Imports only
+messages and the schema of records. `staragents.export` writes the files.
 """

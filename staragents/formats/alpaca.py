@@ -9,7 +9,7 @@ from staragents.messages import Conversation, Message
 
 
 def to_row(messages: Conversation) -> Row:
-    """`input` stays empty: where an instruction ends and its input begins, a user turn does not say."""
+    """`input` stays empty, as a user turn does not mark where the instruction ends and the input begins."""
     instruction, output = one_exchange(messages)
     return {"instruction": instruction, "input": "", "output": output}
 

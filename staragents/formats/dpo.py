@@ -21,7 +21,7 @@ class Preference:
 
 def to_row(preference: Preference) -> Row:
     if preference.chosen == preference.rejected:
-        raise CantCarry("rejected", "expected another text than chosen, got the same")
+        raise CantCarry("rejected", "expected a text that differs from chosen, got the same")
     return {
         "prompt": as_dicts(preference.prompt),
         "chosen": [{"role": "assistant", "content": preference.chosen}],

@@ -1,4 +1,4 @@
-"""What every format has: a name, columns, and a way there and back."""
+"""The common type of all formats: name, schema and conversion functions."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Row = dict[str, Any]
 Sample = TypeVar("Sample")
 
 TURNS = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
-"""Messages as Arrow has them."""
+"""The Arrow type of messages."""
 
 
 class CantCarry(ValueError):
-    """The format has no place for something in a sample; `field` says where it stands in its messages."""
+    """The format can't represent a sample; `field` is the location in its messages."""
 
     def __init__(self, field: str, problem: str) -> None:
         self.field = field
@@ -28,7 +28,7 @@ class CantCarry(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Format(Generic[Sample]):
-    """`from_row(to_row(sample)) == sample` for every sample that `to_row` takes."""
+    """`from_row(to_row(sample)) == sample` for every sample that `to_row` accepts."""
 
     name: str
     schema: pa.Schema
@@ -38,14 +38,14 @@ class Format(Generic[Sample]):
 
 
 def one_exchange(messages: Conversation) -> tuple[str, str]:
-    """The texts of a user turn and its answer. Raises CantCarry if the conversation is anything else."""
-    for place, role in enumerate(("user", "assistant")):
-        if len(messages) <= place:
+    """The texts of a user turn and its answer. Raises CantCarry for any other conversation."""
+    for index, role in enumerate(("user", "assistant")):
+        if len(messages) <= index:
             raise CantCarry("messages", f"expected a user turn and its answer, got {len(messages)} turns")
-        if messages[place].role != role:
-            got = messages[place].role
+        if messages[index].role != role:
+            got = messages[index].role
             raise CantCarry(
-                f"messages[{place}].role", f"expected {role}: one question and its answer, got {got}"
+                f"messages[{index}].role", f"expected {role}: one question and its answer, got {got}"
             )
     if len(messages) > 2:
         raise CantCarry("messages[2]", f"expected a user turn and its answer, got {len(messages)} turns")
@@ -53,7 +53,8 @@ def one_exchange(messages: Conversation) -> tuple[str, str]:
 
 
 def answered(messages: Conversation) -> tuple[Conversation, str]:
-    """What comes before the last turn, and its text. Raises CantCarry if that turn is no answer."""
+    """The turns before the last one, and its text. Raises CantCarry if the last turn is not the
+    assistant's."""
     if not messages or messages[-1].role != "assistant":
         got = messages[-1].role if messages else "no turn"
         raise CantCarry(f"messages[{max(0, len(messages) - 1)}].role", f"expected assistant, got {got}")

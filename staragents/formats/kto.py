@@ -1,4 +1,4 @@
-"""`kto`: a prompt, an answer, and whether it is wanted."""
+"""`kto`: a prompt, an answer and a label."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from staragents.messages import Conversation, Message, as_dicts, conversation
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """A conversation that ends with an answer, and what the judge thinks of it."""
+    """A conversation that ends with an answer, and whether the judge prefers it."""
 
     messages: Conversation
     desirable: bool

@@ -1,4 +1,4 @@
-"""`sharegpt`: conversations of {from, value}, with the names system, human, gpt and tool."""
+"""`sharegpt`: conversations of {from, value}, with the roles system, human, gpt and tool."""
 
 from __future__ import annotations
 

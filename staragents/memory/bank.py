@@ -1,4 +1,4 @@
-"""The memory bank over Qdrant: winners, found by the embedding of their seed's instruction (paper 3.3)."""
+"""The memory bank over Qdrant: winners, retrieved by their seed instruction's embedding (paper 3.3)."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ T = TypeVar("T")
 
 QUEUE_LIMIT = 4096
 BATCH = 64
-# Between two tries at a bank that is away: every try may cost the caller a whole deadline.
+# Delay between attempts to reach an unavailable bank: each may cost the caller a full timeout.
 RETRY_S = 10.0
-# A run that was killed and started again may meet its old process while that still holds the folder.
+# After a kill and restart, the old process may still hold the folder.
 LOCK_WAIT_S = 15.0
 
 
 class MemoryBank:
     """A bounded collection of memories, in qdrant-client's local mode (folder or `:memory:`) or on a server.
 
-    A server that is away or slow never stops a run: `recall` then returns nothing, `insert` keeps its
-    memories in a bounded queue until the bank is back. A folder that fails does: every method then raises
-    RunFailed. Nothing else but BadInput is raised.
+    An unavailable or slow server never stops a run: `recall` then returns nothing, and `insert` queues up to
+    `QUEUE_LIMIT` memories until the server answers again. A failing folder does stop it: every method then
+    raises RunFailed. The only other error raised is BadInput.
 
-    After `rewind` a resumed run sees what was committed up to there. The exception are points that the
-    size bound removed after that commit: they do not come back.
+    After `rewind`, a resumed run sees what was committed up to that seed, except points that the size bound
+    evicted later: they are not restored.
     """
 
     def __init__(self, config: MemoryConfig, run: str, path: str = ":memory:") -> None:
-        """`run` keeps this run's points apart on a server; `path` is the folder of local mode."""
+        """`run` separates this run's points from others on a server; `path` is the folder of local mode."""
         self.config = config
         self.path = path
         self.available = True
         self.queries = self.hits = self.failures = self.dropped = 0
         self.retry_s = RETRY_S
-        # A folder belongs to one run, wherever it is moved to.
+        # A folder belongs to one run, even after it was moved.
         self._run = run if config.url else "local"
         self._queue: deque[Memory] = deque()
         self._rewind_to: int | None = None
@@ -62,13 +62,13 @@ class MemoryBank:
         self._lock = asyncio.Lock()
 
     async def open(self, size: int) -> None:
-        """Create the collection for unit vectors of `size`, or check the one that is there.
+        """Create the collection for unit vectors of `size`, or check an existing one.
 
-        Raises BadInput if that has another size, the key is refused or another process has the folder.
+        Raises BadInput if its vector size differs, the key is refused or another process holds the folder.
         """
         self._client = await self._connect()
         name = self.config.collection or f"staragents-{self._run}"
-        self._collection = Collection(self._client, name, self._run, size, self.config, self._place)
+        self._collection = Collection(self._client, name, self._run, size, self.config, self._location)
         try:
             await self._attempt()
         except BadInput:
@@ -76,7 +76,7 @@ class MemoryBank:
             raise
 
     async def insert(self, memory: Memory) -> None:
-        """Remember a winner. The same point id again replaces the point."""
+        """Store a winner, replacing a point with the same id."""
         if len(self._queue) == QUEUE_LIMIT:
             self._queue.popleft()
             self.dropped += 1
@@ -84,16 +84,16 @@ class MemoryBank:
         await self._attempt()
 
     async def load(self, memories: Sequence[Memory]) -> None:
-        """Remember many at once, however long it takes. Raises BadInput if the bank is away."""
+        """Store many memories without a time limit. Raises BadInput if the bank is unavailable."""
         for start in range(0, len(memories), BATCH):
             self._queue.extend(memories[start : start + BATCH])
             while self._queue:
                 await self._attempt()
                 if not self.available:
-                    raise BadInput(f"memory.reuse: the memory bank {self._place} is away")
+                    raise BadInput(f"memory.reuse: the memory bank {self._location} is unavailable")
 
     async def recall(self, vector: Vector) -> list[Recalled]:
-        """The memories nearest to `vector`, the most similar first; [] if none, or the bank is away."""
+        """Memories nearest to `vector`, most similar first; [] if none or the bank is unavailable."""
         self.queries += 1
         nearest = await self._attempt(lambda: self._collection.nearest(vector, self.config.neighbours))
         near = [found for found in nearest or [] if found.similarity >= self.config.min_similarity]
@@ -101,34 +101,34 @@ class MemoryBank:
         return near
 
     async def rewind(self, order: int) -> None:
-        """Forget what this run remembered of seeds after `order`; -1 forgets all that it won itself."""
+        """Forget this run's memories of seeds after `order`; -1 forgets all that it won itself."""
         self._queue = deque(memory for memory in self._queue if memory.order <= order)
         self._rewind_to = order if self._rewind_to is None else min(order, self._rewind_to)
         await self._attempt()
 
     async def count(self) -> int:
-        """Points of this run; the last known number while the bank is away."""
+        """Number of points of this run; the last known number while the bank is unavailable."""
         await self._attempt(self._recount)
         return self._points
 
     async def points(self) -> list[models.Record]:
-        """All points of this run with their vectors; [] while the bank is away."""
+        """All points of this run with their vectors; [] while the bank is unavailable."""
         return await self._attempt(self._collection.points) or []
 
     @property
     def queued(self) -> int:
-        """Memories that wait for the bank."""
+        """Memories waiting to be written."""
         return len(self._queue)
 
     async def close(self) -> None:
-        """Write what is queued if the bank is there, and let it go."""
+        """Write the queue if the bank is available, then disconnect."""
         await self._attempt()
         await self._client.close()
 
-    # -- one call, and what it has to catch up with first --------------------------------------------------
+    # -- one call, after pending work -----------------------------------------------------------------------
 
     async def _attempt(self, call: Callable[[], Awaitable[T]] | None = None) -> T | None:
-        """The call's result, or None while the bank is away. Everything still owed to the bank goes first."""
+        """The call's result, or None while the bank is unavailable. Does pending work first."""
         async with self._lock:
             if time.monotonic() < self._retry_at:
                 return None
@@ -141,30 +141,32 @@ class MemoryBank:
             except Exception as error:
                 if not self.config.url:
                     raise self._broken(error) from error
-                # Whatever a broken server answers, a run must not end for want of its memory.
-                self._went_away(error)
+                # A run must continue without its memory, whatever a broken server answers.
+                self._mark_unavailable(error)
                 return None
             if not self.available:
-                logger.info("memory bank %s is back", self._place)
+                logger.info("memory bank %s is available again", self._location)
             self.available = True
             return result
 
     def _broken(self, error: Exception) -> RunFailed:
-        """A folder is not away for a while: its disk is full or its files are damaged. Draws would differ."""
+        """A folder does not recover: its disk is full or its files are damaged. Draws would differ."""
         reason = one_line(f"{type(error).__name__}: {error}")[:200]
         return RunFailed(
-            f"{self.path}: the memory bank failed ({reason}); with room on the disk, run the same command "
+            f"{self.path}: the memory bank failed ({reason}); free disk space and run the same command "
             "to resume; if its files are damaged, move them away and run: "
             f"staragents repair {Path(self.path).parent}"
         )
 
-    def _went_away(self, error: Exception) -> None:
+    def _mark_unavailable(self, error: Exception) -> None:
         self.failures += 1
         self._retry_at = time.monotonic() + self.retry_s
         if self.available:
-            # Only the first line: the rest is the body of somebody's answer.
+            # Only the first line: the rest is the body of the server's response.
             reason = redacted(f"{type(error).__name__}: {error}").splitlines()[0]
-            logger.warning("memory bank %s is away, drawing without it: %.200s", self._place, reason)
+            logger.warning(
+                "memory bank %s is unavailable, drawing without it: %.200s", self._location, reason
+            )
         self.available = False
 
     async def _catch_up(self) -> None:
@@ -176,15 +178,15 @@ class MemoryBank:
             await self._collection.forget_after(self._rewind_to)
             self._rewind_to = None
             await self._recount()
-        # No longer than half of the deadline: the call itself needs the rest, and the next one goes on.
-        enough = time.monotonic() + (self.config.timeout_s / 2 if self.config.url else math.inf)
-        while self._queue and time.monotonic() < enough:
+        # Use at most half of the timeout: the call itself needs the rest, and the next call continues here.
+        deadline = time.monotonic() + (self.config.timeout_s / 2 if self.config.url else math.inf)
+        while self._queue and time.monotonic() < deadline:
             batch = list(self._queue)[:BATCH]
             await self._collection.insert(batch)
             for _ in batch:
                 self._queue.popleft()
             self._points += len(batch)
-        # Beyond the bound by 1 %: finding the least worth takes a scan, which must stay rare.
+        # Tolerate an excess of 1 %: finding the points of least worth takes a scan, which must stay rare.
         if self._points > self.config.max_points + self.config.max_points // 100:
             await self._recount()
             if (excess := self._points - self.config.max_points) > 0:
@@ -197,7 +199,7 @@ class MemoryBank:
     # -- the client -----------------------------------------------------------------------------------------
 
     @property
-    def _place(self) -> str:
+    def _location(self) -> str:
         return self.config.url or self.path
 
     async def _connect(self) -> AsyncQdrantClient:
@@ -207,7 +209,7 @@ class MemoryBank:
                 url=config.url,
                 api_key=secret(config.api_key_env) if config.api_key_env else None,
                 timeout=math.ceil(config.timeout_s),
-                # It would call the server from the constructor, without our deadline.
+                # The check would call the server from the constructor, without our timeout.
                 check_compatibility=False,
             )
         if self.path == ":memory:":
@@ -217,8 +219,8 @@ class MemoryBank:
             try:
                 return AsyncQdrantClient(path=self.path)
             except json.JSONDecodeError:
-                # Killed while the file was written for the first time. The points lie in files of their
-                # own and are found again when the collection is created.
+                # The process was killed during the first write of this file. Points are stored in separate
+                # files and are found again when the collection is created.
                 (Path(self.path) / "meta.json").unlink()
             except RuntimeError as error:
                 if time.monotonic() > give_up_at:

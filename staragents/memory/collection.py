@@ -1,4 +1,4 @@
-"""The bank's collection in Qdrant: every call that is made to it, without any care for faults."""
+"""The bank's Qdrant collection and all calls to it, without fault handling."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from staragents.config import MemoryConfig, Quantization
 from staragents.errors import BadInput
 from staragents.memory.memory import Memory, Recalled, Vector
 
-# Among so many nearest points another memory of the same pair is looked for.
+# Number of nearest points searched for another memory of the same pair.
 NEAR = 8
-# Cosine of unit vectors; DOT spares the local mode normalising every vector with every query (10 x).
+# Cosine of unit vectors. With DOT, local mode need not normalise all vectors for every query (10 x faster).
 DISTANCE = models.Distance.DOT
 SAME = {models.Distance.DOT.value, models.Distance.COSINE.value}
 INDEXES = {
@@ -28,33 +28,34 @@ PAGE = 1000
 
 
 class Collection:
-    """Points of one run in a collection that other runs may share, if it is on a server.
+    """Points of one run. On a server, several runs may share a collection.
 
-    Local mode has a folder a run, and filters there would look at every payload with every query.
+    Local mode has one folder per run and no filter, which would scan every payload for every query.
     """
 
     def __init__(
-        self, client: AsyncQdrantClient, name: str, run: str, size: int, config: MemoryConfig, place: str
+        self, client: AsyncQdrantClient, name: str, run: str, size: int, config: MemoryConfig, location: str
     ) -> None:
         self.name = name
         self._client = client
         self._run = run
         self._size = size
         self._config = config
-        self._place = place
+        self._location = location
         self._ours = models.Filter(must=[_is("run", run)]) if config.url else None
 
     async def prepare(self) -> None:
-        """Create the collection, or check the one that is there.
+        """Create the collection, or check an existing one.
 
-        Raises BadInput if that has vectors of another size or distance, or if the server refuses our key.
+        Raises BadInput if its vector size or distance differs, or if the server refuses the key.
         """
         try:
             exists = await self._client.collection_exists(self.name)
         except UnexpectedResponse as error:
             if error.status_code in (401, 403):
                 raise BadInput(
-                    f"memory.api_key_env: expected a key that {self._place} accepts, got {error.status_code}"
+                    f"memory.api_key_env: expected a key that {self._location} accepts, "
+                    f"got {error.status_code}"
                 ) from None
             raise
         if exists:
@@ -66,23 +67,22 @@ class Collection:
                 await self._client.create_payload_index(self.name, field, field_schema=kind)
 
     async def insert(self, memories: Sequence[Memory]) -> None:
-        """The same point id again replaces the point."""
+        """Insert points, replacing those with the same id."""
         novelties = await self._novelties(memories)
         points = [one.point(self._run, novelty) for one, novelty in zip(memories, novelties, strict=True)]
         await self._client.upsert(self.name, points, wait=True)
 
     async def nearest(self, vector: Vector, limit: int) -> list[Recalled]:
-        """The `limit` points nearest to `vector`, always in the same order."""
+        """The `limit` points nearest to `vector`, in a deterministic order."""
         answer = await self._client.query_points(
             self.name,
-            query=vector,  # as an array: local mode would compare a list in float64, four times slower
-            # Twice as many as asked for: of equally near points always the same are taken, whatever order
-            # they lie in.
+            query=vector,  # an array: local mode would convert a list to float64, four times slower
+            # Twice as many as requested, so that ties are broken the same way whatever the storage order.
             limit=2 * limit,
             query_filter=self._ours,
             search_params=models.SearchParams(exact=self._config.exact) if self._config.url else None,
         )
-        return sorted(map(Recalled.read, answer.points), key=lambda found: found.place)[:limit]
+        return sorted(map(Recalled.read, answer.points), key=lambda found: found.sort_key)[:limit]
 
     async def count(self) -> int:
         return (await self._client.count(self.name, count_filter=self._ours, exact=True)).count
@@ -94,16 +94,16 @@ class Collection:
         await self._client.delete(self.name, models.FilterSelector(filter=where), wait=True)
 
     async def evict(self, excess: int) -> None:
-        """Remove the `excess` points of the smallest worth; of equals the oldest."""
+        """Remove the `excess` points of the smallest worth, the oldest first among equals."""
         smallest = await self._ordered("worth", excess)
         cut = smallest[-1].payload["worth"]  # type: ignore[index]
-        leaving = [point.id for point in smallest if point.payload["worth"] < cut]  # type: ignore[index]
+        evicted = [point.id for point in smallest if point.payload["worth"] < cut]  # type: ignore[index]
         at_cut = models.FieldCondition(key="worth", range=models.Range(gte=cut, lte=cut))
-        leaving += [point.id for point in await self._ordered("order", excess - len(leaving), at_cut)]
-        await self._client.delete(self.name, models.PointIdsList(points=leaving), wait=True)
+        evicted += [point.id for point in await self._ordered("order", excess - len(evicted), at_cut)]
+        await self._client.delete(self.name, models.PointIdsList(points=evicted), wait=True)
 
     async def points(self) -> list[models.Record]:
-        """All of them, with vectors, a page at a time."""
+        """All points with their vectors, fetched page by page."""
         found: list[models.Record] = []
         offset: Any = None
         while True:
@@ -115,20 +115,20 @@ class Collection:
                 return found
 
     async def _novelties(self, memories: Sequence[Memory]) -> list[float]:
-        """1 - the largest cosine to another memory of the same pair, in the bank or before it here."""
+        """1 - the largest cosine to another memory of the same pair, in the bank or earlier in `memories`."""
         vectors = np.array([one.vector for one in memories])
         between = vectors @ vectors.T
         nearby = await asyncio.gather(*(self.nearest(one.vector, NEAR) for one in memories))
         novelties = []
-        for place, (memory, found) in enumerate(zip(memories, nearby, strict=True)):
+        for index, (memory, found) in enumerate(zip(memories, nearby, strict=True)):
             near = [
                 one.similarity
                 for one in found
                 if one.payload["pair"] == memory.pair and one.point_id != memory.point_id
             ]
             near += [
-                float(between[place, other])
-                for other in range(place)
+                float(between[index, other])
+                for other in range(index)
                 if memories[other].pair == memory.pair and memories[other].point_id != memory.point_id
             ]
             novelties.append(min(max(1.0 - max(near, default=0.0), 0.0), 1.0))
@@ -153,7 +153,7 @@ class Collection:
         if found not in [(self._size, distance) for distance in SAME]:
             raise BadInput(
                 f"memory.collection: expected vectors of size {self._size} (memory.embedder) and "
-                f"{DISTANCE.value} or Cosine in {self.name!r} at {self._place}, got {found}"
+                f"{DISTANCE.value} or Cosine in {self.name!r} at {self._location}, got {found}"
             )
 
     def _parameters(self) -> models.VectorParams:

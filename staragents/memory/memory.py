@@ -1,4 +1,4 @@
-"""One remembered winner, and its place in Qdrant."""
+"""A remembered winner and its Qdrant point."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from staragents.evolution.policy import Neighbour
 
 Vector = NDArray[np.float32]
 
-# Of a cosine: finer differences are rounding, and another machine rounds otherwise.
+# Of a cosine: smaller differences are rounding errors that vary between machines.
 DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """A winner to remember: `order` is the place of its seed in the run, -1 if it was won in an earlier run.
+    """A winner to remember; `order` is its seed's position in the run, or -1 for a winner of an earlier run.
 
     `vector` is the unit embedding of the seed's instruction, shape (size,).
     """
@@ -32,7 +32,7 @@ class Memory:
     vector: Vector
 
     def point(self, run: str, novelty: float) -> models.PointStruct:
-        """`worth` = reward x novelty decides who stays in a full bank: what others say too can go."""
+        """A full bank keeps the points of largest `worth` = reward x novelty and evicts redundant ones."""
         return models.PointStruct(
             id=self.point_id,
             vector=self.vector.tolist(),
@@ -60,8 +60,8 @@ class Recalled:
         return cls(str(point.id), round(point.score, DIGITS), point.payload or {})
 
     @property
-    def place(self) -> tuple[float, int, str]:
-        """Sorts the nearest first, and equally near ones always alike: the latest, then by seed."""
+    def sort_key(self) -> tuple[float, int, str]:
+        """Nearest first; ties are broken by the latest order, then by seed id."""
         return -self.similarity, -self.payload["order"], self.payload["seed_id"]
 
     def neighbour(self) -> Neighbour:

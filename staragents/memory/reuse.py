@@ -1,4 +1,4 @@
-"""Winners of earlier runs, to be remembered from the start of a new one."""
+"""Winners of earlier runs that a new run remembers from its start."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from staragents.run_directory.run_directory import RunDirectory
 
 @dataclass(frozen=True, slots=True, order=True)
 class Winner:
-    """A candidate that was chosen; its instruction is embedded anew, so the embedder may be another one."""
+    """A chosen candidate; its instruction is embedded again, so the embedder may differ."""
 
     reward: float
     candidate_id: str
@@ -23,15 +23,15 @@ class Winner:
     instruction: str
 
 
-def winners(folders: Sequence[str], pairs: Container[str], min_reward: float, most: int) -> list[Winner]:
-    """The `most` best winners of the given run directories whose pairs this run has, best first.
+def winners(folders: Sequence[str], pairs: Container[str], min_reward: float, limit: int) -> list[Winner]:
+    """The `limit` best winners of the given run directories whose pairs exist in this run, best first.
 
     Raises BadInput for a folder without candidates.
     """
     best: dict[str, Winner] = {}
     found = (one for folder in folders for one in _winners(Path(folder)))
-    worth = (one for one in found if one.pair in pairs and one.reward > min_reward)
-    for winner in heapq.nlargest(most, worth):
+    eligible = (one for one in found if one.pair in pairs and one.reward > min_reward)
+    for winner in heapq.nlargest(limit, eligible):
         best[winner.candidate_id] = winner
     return list(best.values())
 

@@ -1,4 +1,4 @@
-"""Reward against draws as one page that opens offline."""
+"""Chart of reward over draws, as one page that opens offline."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def write_chart(path: Path, result: Replayed) -> None:
     )
     turns = result.passes * result.instructions
     steps = len(result.curve)
-    x = [round((place * (turns - 1) / max(steps - 1, 1) + 1) * result.draws) for place in range(steps)]
+    x = [round((step * (turns - 1) / max(steps - 1, 1) + 1) * result.draws) for step in range(steps)]
     traces = [{"x": x, "y": result.curve, "name": result.policy, "mode": "lines", "line": {"color": ACCENT}}]
     for name, level, colour in (
         ("uniform", result.uniform, MUTED),
@@ -33,7 +33,7 @@ def write_chart(path: Path, result: Replayed) -> None:
     data = figure(
         traces, Axis("draws so far"), Axis("mean reward so far", {"rangemode": "tozero"}), height=460
     )
-    # No `<` at all: `</script>` would end the script, and `<!--` keep it from ending.
+    # Escape every `<`: `</script>` would end the script, and `<!--` would keep it from ending.
     values = json.dumps(data).replace("<", "\\u003c")
     page = (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
@@ -45,6 +45,4 @@ def write_chart(path: Path, result: Replayed) -> None:
     try:
         path.write_text(page, encoding="utf-8")
     except OSError as error:
-        raise BadInput(
-            f"--chart: expected a file that can be written, got {path}: {error.strerror}"
-        ) from error
+        raise BadInput(f"--chart: expected a writable file, got {path}: {error.strerror}") from error

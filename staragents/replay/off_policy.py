@@ -1,4 +1,4 @@
-"""What another policy would have earned on a finished run's seeds, from the candidates the run drew."""
+"""Off-policy evaluation: what another policy would have earned, from a finished run's candidates."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from staragents.evolution.drawing import FloatArray
 from staragents.evolution.policy import Outcome
 from staragents.records import Candidate
 
-# Below this an estimate rests on a handful of draws, and its interval can't be trusted either.
-LEAST_EFFECTIVE = 100.0
-LEAST_SHARE = 0.1
+# With fewer effective draws, neither the estimate nor its interval is reliable.
+MIN_EFFECTIVE = 100.0
+MIN_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean reward a draw with the half width of its 95 % interval over seeds."""
+    """Mean reward per draw, with the half width of its 95 % interval over seeds."""
 
     name: str
     mean: float
@@ -32,7 +32,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class OffPolicy:
-    """`effective_draws` is (sum w)^2 / sum w^2 over the run's draws; `warning` says if that is too few."""
+    """`effective_draws` is (sum w)^2 / sum w^2 over the run's draws; `warning` is set if it is too small."""
 
     policy: str
     seeds: int
@@ -56,15 +56,15 @@ def estimate(
 ) -> OffPolicy:
     """Inverse propensity (IPS), self-normalised and doubly robust estimates for `config`'s policy.
 
-    The policy is shown the run's outcomes seed by seed and asked, before each, for its inclusion
-    probabilities; weights are these over the logged propensities (Horvitz and Thompson 1952, as draws are
-    without replacement). The doubly robust form (Dudik et al. 2011) takes each pair's mean so far as its
-    model, so that IPS and it are unbiased whatever came before. Draws without a reward are left out; base
-    pairs are not drawn. Neighbours were not recorded: the policy is judged without memory.
+    The policy observes the run's outcomes seed by seed; before each seed it gives its inclusion
+    probabilities. Weights are these divided by the logged propensities (Horvitz and Thompson 1952, because
+    draws are without replacement). The doubly robust form (Dudik et al. 2011) uses each pair's running mean
+    as its reward model, so IPS and the doubly robust estimate are unbiased given the past. Draws without a
+    reward and base pairs are left out. Neighbours are not used: the policy is evaluated without memory.
     """
     policy = make_policy(config, pairs, total_seeds, factors)
     totals, numbers = np.zeros(len(pairs)), np.zeros(len(pairs))
-    place = {pair: index for index, pair in enumerate(pairs)}
+    index = {pair: i for i, pair in enumerate(pairs)}
     logged: list[float] = []
     ips: list[float] = []
     robust: list[float] = []
@@ -79,31 +79,31 @@ def estimate(
         if not known:
             continue
         for candidate in known:
-            if candidate.pair not in place or not 0 < candidate.propensity <= 1:
+            if candidate.pair not in index or not 0 < candidate.propensity <= 1:
                 raise BadInput(
                     f"seed {candidate.seed_id}: expected a pair of the config with a propensity above 0, "
                     f"got {candidate.pair} with {candidate.propensity}"
                 )
         inclusion = policy.inclusion(len(drawn), number, ())
         target = np.array([inclusion[pair] for pair in pairs])
-        # A pair never seen is modelled by the mean of the others.
-        usual = float(totals.sum() / numbers.sum()) if numbers.any() else 0.0
-        model = np.where(numbers > 0, totals / np.maximum(numbers, 1), usual)
+        # A pair without observations gets the mean of the others.
+        mean_so_far = float(totals.sum() / numbers.sum()) if numbers.any() else 0.0
+        model = np.where(numbers > 0, totals / np.maximum(numbers, 1), mean_so_far)
         direct = float(target @ model)
         seed_weights = [inclusion[one.pair] / one.propensity for one in known]
         rewards = [float(one.reward or 0.0) for one in known]
         size = len(drawn)
         ips.append(sum(w * r for w, r in zip(seed_weights, rewards, strict=True)) / size)
         corrections = (
-            w * (r - model[place[one.pair]]) for w, r, one in zip(seed_weights, rewards, known, strict=True)
+            w * (r - model[index[one.pair]]) for w, r, one in zip(seed_weights, rewards, known, strict=True)
         )
         robust.append((direct + sum(corrections)) / size)
         logged.append(sum(rewards) / len(rewards))
         weight_sums.append(sum(seed_weights) / size)
         weights += seed_weights
         for one, reward in zip(known, rewards, strict=True):
-            totals[place[one.pair]] += reward
-            numbers[place[one.pair]] += 1
+            totals[index[one.pair]] += reward
+            numbers[index[one.pair]] += 1
         policy.observe(
             [Outcome(o.pair, r, o.selected, o.propensity) for o, r in zip(known, rewards, strict=True)]
         )
@@ -132,16 +132,16 @@ def _mean(name: str, values: FloatArray) -> Estimate:
 
 
 def _ratio(name: str, values: FloatArray, weights: FloatArray) -> Estimate:
-    """The interval is that of the ratio linearised at its value."""
+    """Ratio estimate; its interval follows from linearisation at the estimate."""
     ratio = float(values.sum() / weights.sum())
     residual = _mean(name, (values - ratio * weights) / float(weights.mean()))
     return Estimate(name, ratio, residual.half_width)
 
 
 def _warning(effective: float, draws: int) -> str | None:
-    if effective >= LEAST_EFFECTIVE and effective >= LEAST_SHARE * draws:
+    if effective >= MIN_EFFECTIVE and effective >= MIN_SHARE * draws:
         return None
     return (
         f"the estimates rest on {effective:.0f} effective draws of {draws}: this policy prefers pairs that "
-        "the run hardly drew. Log with a larger evolution.floor or policy=uniform."
+        "the run rarely drew. Record a run with a larger evolution.floor or policy=uniform."
     )

@@ -1,4 +1,4 @@
-"""The memory bank of a replay: the run's rules for what is kept and recalled, in one array."""
+"""The memory bank of a replay: applies a run's rules for storing and recalling, in one array."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from staragents.evolution.policy import Neighbour, Outcome
 
 
 class Recollection:
-    """Remembers what earned more than `memory.min_reward` on each instruction, recalls by cosine.
+    """Stores pairs that earned more than `memory.min_reward` on an instruction, and recalls by cosine.
 
-    As in a run only the winner is kept, and nothing is recalled before `warmup` instructions a pair. Exact
-    search: a bank server gives the same neighbours, and thousands of replayed draws need them at once.
+    As in a run, only the winner is kept, and nothing is recalled before `warmup` instructions per pair. The
+    search is exact: a bank server returns the same neighbours, and thousands of replayed draws need a fast
+    answer.
     """
 
     def __init__(
         self, vectors: NDArray[np.float32], config: MemoryConfig, pairs: int, capacity: int, everything: bool
     ) -> None:
-        """`vectors` are unit vectors, one an instruction; `everything` keeps losers too."""
+        """`vectors` are unit vectors, one per instruction; `everything` also keeps losers."""
         self._vectors = vectors
         self._config = config
         self._everything = everything
@@ -38,13 +39,13 @@ class Recollection:
                 self._outcomes.append(outcome)
 
     def recall(self, row: int) -> list[Neighbour]:
-        """The most similar first."""
+        """The nearest remembered outcomes, most similar first."""
         if self._turns < self._warmup or not self._outcomes:
             return []
         similarity = self._kept[: len(self._outcomes)] @ self._vectors[row]
         nearest = np.argsort(-similarity, kind="stable")[: self._config.neighbours].tolist()
         return [
-            Neighbour(self._outcomes[place].pair, self._outcomes[place].reward, float(similarity[place]))
-            for place in nearest
-            if similarity[place] >= self._config.min_similarity
+            Neighbour(self._outcomes[index].pair, self._outcomes[index].reward, float(similarity[index]))
+            for index in nearest
+            if similarity[index] >= self._config.min_similarity
         ]

@@ -1,4 +1,4 @@
-"""The texts in a table of recorded agents, and what a judge gave for them."""
+"""The texts in a table of recorded agents and the judge's verdicts on them."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from staragents.rows.content import opened
 from staragents.storable import storable
 from staragents.untrusted_text import as_evidence
 
-MOST_PROBLEMS = 20
+MAX_PROBLEMS = 20
 
 
 @dataclass(slots=True)
 class RecordedAnswers:
-    """JSONL, plain or .gz, with `instruction` and `response` {agent: text} in each row. Verdicts need `win`
-    {agent: probability that its response beats the reference} and `reference` too.
+    """JSONL, plain or .gz, with `instruction` and `response` {agent: text} in each row. Verdicts also need
+    `win` {agent: probability that its response beats the reference} and `reference`.
 
-    Texts are looked up without regard to white space, and as prompts show them. A row may lack agents.
+    Look-ups ignore differences in white space and in the escaping that prompts apply. A row may lack agents.
     """
 
     agents: set[str] = field(default_factory=set)
@@ -36,7 +36,7 @@ class RecordedAnswers:
         with opened(Path(os.path.expanduser(path)), str(path)) as content:
             for number, line in enumerate(content.lines(), 1):
                 problems += [f"{path}:{number}{problem}" for problem in answers._add(line)]
-                if len(problems) >= MOST_PROBLEMS:
+                if len(problems) >= MAX_PROBLEMS:
                     break
         if not problems and not answers.agents:
             problems.append(f"{path}: expected at least one row, got an empty file")
@@ -45,7 +45,7 @@ class RecordedAnswers:
         return answers
 
     def text(self, instruction: str, agent: str) -> str | None:
-        """What this agent answered."""
+        """This agent's recorded response."""
         return self._texts.get((_plain(instruction), agent))
 
     def win(self, instruction: str, response: str) -> float | None:
@@ -56,7 +56,7 @@ class RecordedAnswers:
         return (_plain(instruction), _plain(response)) in self._references
 
     def _add(self, line: bytes) -> list[str]:
-        """Take up a row; returns what is wrong with it."""
+        """Add a row; returns its problems."""
         try:
             row = json.loads(line)
         except (ValueError, RecursionError):
@@ -68,7 +68,7 @@ class RecordedAnswers:
             return [":instruction: expected a text"]
         if not isinstance(responses, dict) or not all(isinstance(text, str) for text in responses.values()):
             return [":response: expected an object {agent: text}"]
-        if not isinstance(wins, dict) or not all(_is_share(win) for win in wins.values()):
+        if not isinstance(wins, dict) or not all(_is_probability(win) for win in wins.values()):
             return [":win: expected an object {agent: 0 to 1}"]
         key = _plain(instruction)
         self.agents |= responses.keys()
@@ -82,9 +82,9 @@ class RecordedAnswers:
 
 
 def _plain(text: str) -> str:
-    # Engines give storable texts, and a judge's prompt shows them as evidence.
+    # Engines return storable texts, and the judge's prompt escapes them with `as_evidence`.
     return " ".join(as_evidence(storable(text).strip()).split())
 
 
-def _is_share(value: Any) -> bool:
+def _is_probability(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1

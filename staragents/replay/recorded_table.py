@@ -1,4 +1,4 @@
-"""A table of recorded agents: what each of them earned on each instruction."""
+"""A table of recorded agents: the reward of each agent on each instruction."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from staragents.errors import BadInput
 from staragents.evolution.drawing import FloatArray
 from staragents.rows.content import opened
 
-MOST_PROBLEMS = 20
+MAX_PROBLEMS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +29,10 @@ class RecordedTable:
 
     @classmethod
     def read(cls, path: Path) -> RecordedTable:
-        """JSONL, plain or gzip, with `instruction` and `win` {agent: 0 to 1} in each row; other keys pass.
+        """JSONL, plain or gzip, with `instruction` and `win` {agent: 0 to 1} per row; other keys are ignored.
 
-        Every row must have the agents of the first: a mean over agents that met other instructions would
-        compare instructions, not agents. Raises BadInput with file:row:field for every bad row.
+        Every row must have the agents of the first row: means over different instructions would compare
+        instructions, not agents. Raises BadInput with file:row:field for every bad row.
         """
         problems: list[str] = []
         instructions: list[str] = []
@@ -40,7 +40,7 @@ class RecordedTable:
         try:
             with opened(path, str(path)) as content:
                 for number, line in enumerate(content.lines(), 1):
-                    if len(problems) >= MOST_PROBLEMS:
+                    if len(problems) >= MAX_PROBLEMS:
                         break
                     try:
                         instruction, win = _row(line, f"{path}:{number}", list(rows[0]) if rows else None)
@@ -60,28 +60,28 @@ class RecordedTable:
         return cls(path.name, tuple(instructions), agents, rewards)
 
 
-def _row(line: bytes, place: str, agents: list[str] | None) -> tuple[str, dict[str, float]]:
+def _row(line: bytes, location: str, agents: list[str] | None) -> tuple[str, dict[str, float]]:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):
-        # Not the line itself: the file may be another one than was meant.
-        raise BadInput(f"{place}: expected a JSON object, got no JSON") from None
+        # Do not quote the line: the user may have named the wrong file.
+        raise BadInput(f"{location}: expected a JSON object, got invalid JSON") from None
     if not isinstance(row, dict):
-        raise BadInput(f"{place}: expected a JSON object, got {_shown(row)}")
+        raise BadInput(f"{location}: expected a JSON object, got {_shown(row)}")
     instruction, win = row.get("instruction"), row.get("win")
     problems = []
     if not isinstance(instruction, str) or not instruction.strip():
-        problems.append(f"{place}:instruction: expected a text, got {_shown(instruction)}")
+        problems.append(f"{location}:instruction: expected a text, got {_shown(instruction)}")
     if not isinstance(win, dict) or not win:
-        raise BadInput([*problems, f"{place}:win: expected an object of agents, got {_shown(win)}"])
+        raise BadInput([*problems, f"{location}:win: expected an object of agents, got {_shown(win)}"])
     for agent, reward in win.items():
         number = isinstance(reward, int | float) and not isinstance(reward, bool)
         if not number or not math.isfinite(reward) or not 0 <= reward <= 1:
-            problems.append(f"{place}:win.{agent}: expected a number from 0 to 1, got {_shown(reward)}")
+            problems.append(f"{location}:win.{agent}: expected a number from 0 to 1, got {_shown(reward)}")
     if agents is not None and win.keys() != set(agents):
         missing, more = [a for a in agents if a not in win], [a for a in win if a not in agents]
         got = f"no {missing[0]}" if missing else f"{more[0]} too"
-        problems.append(f"{place}:win: expected the {len(agents)} agents of the first row, got {got}")
+        problems.append(f"{location}:win: expected the {len(agents)} agents of the first row, got {got}")
     if problems:
         raise BadInput(problems)
     return str(instruction), {agent: float(reward) for agent, reward in win.items()}

@@ -1,4 +1,4 @@
-"""A policy on recorded agents, over and over with other random orders: what it earns, and out of how much."""
+"""Replays a policy on recorded agents in many random orders and compares its reward with the bounds."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from staragents.replay.recorded_table import RecordedTable
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """Mean rewards a draw. `half_width` is that of a 95 % interval over `seeds` random orders.
+    """Mean rewards per draw. `half_width` is that of a 95 % interval over `seeds` random orders.
 
-    `uniform` is exact; `best_fixed` are the `draws` agents best on the whole table, `best_each` those best
-    for each instruction. `gap_closed` is the share of the way from uniform to the best fixed agents.
+    `uniform` is exact; `best_fixed` is the mean of the `draws` agents best on the whole table, `best_each`
+    that of those best for each instruction. `gap_closed` is the share of the gap between uniform draws and
+    the best fixed agents that the policy closes.
     """
 
     table: str
@@ -45,7 +46,7 @@ class Replayed:
     hit_rate: float
     memory_slope: float | None
     curve: tuple[float, ...]
-    """Mean reward of the draws so far, after each share of the draws, averaged over the orders."""
+    """Running mean reward at evenly spaced points of the run, averaged over the orders."""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -64,16 +65,16 @@ def replay_table(
     memory: str = "off",
     everything: bool = False,
 ) -> Replayed:
-    """Run `config.evolution` on the table, its instructions shuffled for every pass.
+    """Run `config.evolution` on the table; instructions are shuffled for every pass.
 
-    `vectors` are the instructions' unit embeddings; without them there is no memory.
+    `vectors` are the instructions' unit embeddings; without them, memory is off.
     """
     draws = min(draws, len(table.agents))
     earned = np.zeros((seeds, passes * len(table.instructions)))
     hits, slopes = 0, []
     for seed in range(seeds):
-        one = _One(table, config, draws, passes, vectors, everything)
-        earned[seed], run_hits, slope = one.run(seed)
+        order = _Order(table, config, draws, passes, vectors, everything)
+        earned[seed], run_hits, slope = order.run(seed)
         hits += run_hits
         slopes.append(slope)
     means = earned.mean(axis=1)
@@ -82,7 +83,7 @@ def replay_table(
     each = float(np.sort(table.rewards, axis=1)[:, -draws:].mean())
     mean = float(means.mean())
     so_far = (earned.cumsum(axis=1) / np.arange(1, earned.shape[1] + 1)).mean(axis=0)
-    places = np.unique(np.linspace(0, earned.shape[1] - 1, POINTS).astype(int))
+    indices = np.unique(np.linspace(0, earned.shape[1] - 1, POINTS).astype(int))
     known = [slope for slope in slopes if slope is not None]
     return Replayed(
         table=table.name,
@@ -97,17 +98,17 @@ def replay_table(
         half_width=1.96 * float(means.std(ddof=1)) / math.sqrt(seeds) if seeds > 1 else None,
         uniform=uniform,
         best_fixed=fixed,
-        best_fixed_agents=tuple(table.agents[place] for place in ranked),
+        best_fixed_agents=tuple(table.agents[index] for index in ranked),
         best_each=each,
         gap_closed=(mean - uniform) / (fixed - uniform) if fixed > uniform else None,
         gap_closed_each=(mean - uniform) / (each - uniform) if each > uniform else None,
         hit_rate=hits / earned.size,
         memory_slope=sum(known) / len(known) if known else None,
-        curve=tuple(so_far[places].tolist()),
+        curve=tuple(so_far[indices].tolist()),
     )
 
 
-class _One:
+class _Order:
     """One random order."""
 
     def __init__(
@@ -123,7 +124,7 @@ class _One:
         self._draws, self._passes = draws, passes
         self._turns = passes * len(table.instructions)
         self._policy = make_policy(config.evolution, table.agents, self._turns)
-        self._place = {agent: place for place, agent in enumerate(table.agents)}
+        self._index = {agent: index for index, agent in enumerate(table.agents)}
         self._memory = (
             None
             if vectors is None
@@ -131,7 +132,7 @@ class _One:
         )
 
     def run(self, seed: int) -> tuple[FloatArray, int, float | None]:
-        """Mean reward of each turn's draws, turns with neighbours, and what memory was found to be worth."""
+        """Mean reward of each turn, the number of turns with neighbours, and the learnt memory slope."""
         earned, hits = np.zeros(self._turns), 0
         rng = np.random.default_rng(seed)
         order = np.concatenate([rng.permutation(len(self._table.instructions)) for _ in range(self._passes)])
@@ -139,11 +140,11 @@ class _One:
             recalled = self._memory.recall(row) if self._memory else []
             hits += bool(recalled)
             drawn = self._policy.draw(self._draws, stable_seed("replay", str(seed), str(turn)), recalled)
-            rewards = [float(self._table.rewards[row, self._place[one.pair]]) for one in drawn]
+            rewards = [float(self._table.rewards[row, self._index[one.pair]]) for one in drawn]
             best = max(range(len(drawn)), key=rewards.__getitem__)
             outcomes = [
-                Outcome(one.pair, reward, place == best, one.propensity)
-                for place, (one, reward) in enumerate(zip(drawn, rewards, strict=True))
+                Outcome(one.pair, reward, index == best, one.propensity)
+                for index, (one, reward) in enumerate(zip(drawn, rewards, strict=True))
             ]
             self._policy.observe(outcomes, recalled)
             if self._memory:

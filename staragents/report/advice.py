@@ -1,4 +1,4 @@
-"""Plain sentences about what looks wrong in a summary, each with a setting to try."""
+"""Warnings about problems in a summary, each with a setting to try."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any
 
 from staragents.records import MISALIGNED
 
-# Below so many observations a share or a mean is noise, and advice from it too.
-ENOUGH = 10
+# With fewer observations, shares and means are noise, and so is advice based on them.
+MIN_OBSERVATIONS = 10
 REMEDIES = {
     "cut_off": "a larger agents.*.max_tokens or a prompt that asks for less",
     "other_language": "models that know the seeds' language, or agents.keep_language=false",
-    "refusal": "another model, or seeds without what it declines",
+    "refusal": "another model, or seeds without the content it declines",
 }
-"""For reject reasons that a lower temperature or a stronger model do not help first."""
+"""For reject reasons that a lower temperature or a stronger model is unlikely to fix."""
 
 
 def warnings_for(summary: dict[str, Any]) -> list[str]:
-    """The warnings of a summary (see `staragents.summary`), the gravest first."""
+    """The warnings of a summary (see `staragents.summary`), most severe first."""
     return [
         *_about_engines(summary),
         *_about_yield(summary["funnel"]),
@@ -39,43 +39,47 @@ def _about_engines(summary: dict[str, Any]) -> Iterator[str]:
 
 def _about_yield(funnel: dict[str, Any]) -> Iterator[str]:
     drawn = funnel["drawn"]
-    if drawn < ENOUGH:
+    if drawn < MIN_OBSERVATIONS:
         return
     reasons = {reason: n for reason, n in funnel["rejected"].items() if reason != MISALIGNED}
     failed, rejected = sum(funnel["failed"].values()), sum(reasons.values())
     if failed > 0.05 * drawn:
         stage = max(funnel["failed"], key=funnel["failed"].__getitem__)
-        yield f"{failed / drawn:.0%} of the candidates failed, most at stage {stage}: see quarantine.parquet"
+        yield (
+            f"{failed / drawn:.0%} of the candidates failed, most often at stage {stage}: "
+            "see quarantine.parquet"
+        )
     if rejected > 0.5 * drawn:
         reason = max(reasons, key=reasons.__getitem__)
         yield (
-            f"{rejected / drawn:.0%} of the candidates were rejected, most for {reason}: try "
+            f"{rejected / drawn:.0%} of the candidates were rejected, most often for {reason}: try "
             f"{REMEDIES.get(reason.removeprefix('rewrite_'), 'a lower temperature or a stronger model')}"
         )
     if funnel["accepted"] == 0:
         yield (
-            "no candidate was accepted, the dataset is what you had: look at the examples, or try "
-            "stronger models or reward.require_win=false"
+            "no candidate was accepted, so the dataset equals the seeds: look at the examples, or "
+            "try stronger models or reward.require_win=false"
         )
 
 
 def _about_ifd(ifd: dict[str, Any]) -> Iterator[str]:
     for model in ("target", "larger"):
         numbers = ifd[model]
-        if numbers["scored"] >= ENOUGH and numbers["misaligned"] > 0.5:
+        if numbers["scored"] >= MIN_OBSERVATIONS and numbers["misaligned"] > 0.5:
             yield (
                 f"more than half of the IFDs are above 1 under the {model} model "
-                f"({numbers['misaligned']:.0%}): an unfamiliar template does that; try scoring.template=plain"
+                f"({numbers['misaligned']:.0%}): an unfamiliar template can cause this; try "
+                "scoring.template=plain"
             )
         lost = sum(numbers["unscorable"].values())
-        if numbers["tried"] >= ENOUGH and lost > 0.1:
+        if numbers["tried"] >= MIN_OBSERVATIONS and lost > 0.1:
             status = max(numbers["unscorable"], key=numbers["unscorable"].__getitem__)
             yield (
-                f"{lost:.0%} of the texts have no IFD under the {model} model, most with status {status}: "
-                "try a larger scoring.max_length or a smaller scoring.min_answer_tokens"
+                f"{lost:.0%} of the texts have no IFD under the {model} model, most often with status "
+                f"{status}: try a larger scoring.max_length or a smaller scoring.min_answer_tokens"
             )
     correlation = ifd["correlation"]
-    if correlation is not None and ifd["both"] >= ENOUGH and correlation > 0.95:
+    if correlation is not None and ifd["both"] >= MIN_OBSERVATIONS and correlation > 0.95:
         yield (
             f"both models give almost the same IFDs (correlation {correlation:.2f}), so their gap is mostly "
             "noise: try a stronger scoring.larger.model"
@@ -83,12 +87,12 @@ def _about_ifd(ifd: dict[str, Any]) -> Iterator[str]:
 
 
 def _about_judge(judge: dict[str, Any]) -> Iterator[str]:
-    if judge["tried"] >= ENOUGH and judge["invalid"] > 0.05:
+    if judge["tried"] >= MIN_OBSERVATIONS and judge["invalid"] > 0.05:
         yield (
             f"{judge['invalid']:.0%} of the judge's verdicts were unreadable: try judge.reason=false, "
             "a larger judge.retries or a stronger judge"
         )
-    if judge["judged"] < ENOUGH:
+    if judge["judged"] < MIN_OBSERVATIONS:
         return
     bias = judge["position_bias"]
     if bias is not None and abs(bias) > 0.1:
@@ -113,23 +117,23 @@ def _about_judge(judge: dict[str, Any]) -> Iterator[str]:
 
 def _about_pairs(summary: dict[str, Any]) -> Iterator[str]:
     accepted, pairs = summary["funnel"]["accepted"], summary["pairs"]
-    if accepted < 2 * ENOUGH or len(pairs) < 3:
+    if accepted < 2 * MIN_OBSERVATIONS or len(pairs) < 3:
         return
-    name, most = max(pairs.items(), key=lambda item: item[1]["accepted"])
-    if most["accepted"] > 0.7 * accepted:
+    name, dominant = max(pairs.items(), key=lambda item: item[1]["accepted"])
+    if dominant["accepted"] > 0.7 * accepted:
         yield (
-            f"one pair takes over: {name} wrote {most['accepted'] / accepted:.0%} of the accepted samples; "
-            "try a larger evolution.floor or a smaller evolution.rate"
+            f"one pair dominates: {name} wrote {dominant['accepted'] / accepted:.0%} of the accepted "
+            "samples; try a larger evolution.floor or a smaller evolution.rate"
         )
 
 
 def _about_memory(memory: dict[str, Any], run: dict[str, Any]) -> Iterator[str]:
     if failures := run.get("memory", {}).get("failures", 0):
         yield (
-            f"the memory bank was away for {failures} seeds, whose pairs were drawn without it: "
-            "check memory.url or try a larger memory.timeout_s"
+            f"the memory bank was unavailable for {failures} seeds, whose pairs were drawn without "
+            "it: check memory.url or try a larger memory.timeout_s"
         )
-    if memory["enabled"] and memory["seeds"] >= 10 * ENOUGH and memory["hit_rate"] == 0:
+    if memory["enabled"] and memory["seeds"] >= 10 * MIN_OBSERVATIONS and memory["hit_rate"] == 0:
         yield (
             "the memory bank never recalled a neighbour: try a smaller memory.min_similarity or "
             "memory.warmup, or memory.enabled=false to save the embedding"

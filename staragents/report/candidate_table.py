@@ -1,4 +1,4 @@
-"""The candidates of a run for the table in report.html: columns to sort and filter by, and texts."""
+"""The candidate table of report.html: columns to sort and filter by, and texts."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from staragents.report.rows import Row, instruction_of, response_of
 
 MAX_ROWS = 100_000
 MAX_TEXT_MIB = 64
-# Beyond it one seed could take the room of a thousand others.
+# A larger seed could take the space of a thousand others.
 MAX_SEED_BYTES = 2**20
 MAX_CHARS = 20_000
 START_CHARS = 90
-# The page unpacks as many at a time: when one is opened, or one after the other in a search.
-SEEDS_A_BLOCK = 64
+# The page unpacks one block at a time: when a seed is opened, or block by block in a search.
+SEEDS_PER_BLOCK = 64
 
 MEASURES = ("reward", "judge_win", "target_ifd", "larger_ifd", "ifd_gap")
 _DETAILS = (
@@ -35,9 +35,9 @@ _DETAILS = (
 
 @dataclass(slots=True)
 class _Seed:
-    """A seed of the table. `facts` and `texts` are JSON; no texts if there is no room."""
+    """A seed of the table. `facts` and `texts` are JSON; `texts` is None if they exceed the limit."""
 
-    place: int
+    position: int
     columns: list[dict[str, Any]]
     facts: bytes
     texts: bytes | None
@@ -45,33 +45,33 @@ class _Seed:
 
 @dataclass(slots=True)
 class CandidateTable:
-    """Takes every seed of a run and keeps what fits into the page.
+    """Receives every seed of a run and keeps as many as fit into the page.
 
-    If not all do, the seeds to keep are drawn by a hash of their ids: a random sample, the same each time.
-    In memory are at most `max_rows` rows and `max_text_mib` of their texts.
+    If not all fit, a hash of the seed ids selects a reproducible random sample. At most `max_rows` rows and
+    `max_text_mib` of texts are in memory.
     """
 
     config: Config
     max_rows: int = MAX_ROWS
     max_text_mib: float = MAX_TEXT_MIB
     seen: int = 0
-    """Candidates that passed by."""
+    """Number of candidates received."""
     _rows: int = 0
     _text_bytes: int = 0
-    _places: int = 0
-    # Both with the seed on top that is the first to go, which is the same order in both.
+    _seeds: int = 0
+    # Heaps with the next seed to evict on top; both use the same order.
     _kept: list[tuple[int, int, _Seed]] = field(default_factory=list)
     _with_texts: list[tuple[int, int, _Seed]] = field(default_factory=list)
 
     def add(self, rows: list[Row]) -> None:
         """The candidates of the next seed."""
         self.seen += len(rows)
-        self._places += 1
-        rank = (-stable_seed("report", rows[0]["seed_id"]), -self._places)
+        self._seeds += 1
+        rank = (-stable_seed("report", rows[0]["seed_id"]), -self._seeds)
         full = self._rows + len(rows) > self.max_rows
         if full and (not self._kept or rank < self._kept[0][:2]):
-            return  # it would be the first to go
-        shown = _Seed(self._places, [self._columns(row) for row in rows], self._facts(rows), _texts(rows))
+            return  # it would be evicted first
+        shown = _Seed(self._seeds, [self._columns(row) for row in rows], self._facts(rows), _texts(rows))
         heapq.heappush(self._kept, (*rank, shown))
         self._rows += len(rows)
         if shown.texts is not None:
@@ -93,38 +93,38 @@ class CandidateTable:
 
     @property
     def note(self) -> str:
-        """What of the run is in the table and what is not."""
+        """Which part of the run the table contains."""
         said = f"All {self.seen:,} candidates of the run."
         if self._rows < self.seen:
             said = (
-                f"{self._rows:,} of the {self.seen:,} candidates, those of seeds drawn at random; "
+                f"{self._rows:,} of the {self.seen:,} candidates, from a random sample of seeds; "
                 "`staragents report RUN --rows N` shows more or fewer."
             )
         without = sum(len(shown.columns) for *_, shown in self._kept if shown.texts is None)
         if without:
             said += (
-                f" The texts of {without:,} are left out but for their first words, as they would make this "
-                f"page too large; `--text-mib N` raises the limit of {self.max_text_mib:g} MiB."
+                f" For {without:,} candidates only the first words are included, because full texts would "
+                f"make this page too large; `--text-mib N` raises the limit of {self.max_text_mib:g} MiB."
             )
         return said
 
     def payload(self) -> dict[str, Any]:
-        """`index`: columns of all rows. `blocks`: facts and texts of `SEEDS_A_BLOCK` seeds each, in order.
+        """`index`: columns of all rows. `blocks`: facts and texts of `SEEDS_PER_BLOCK` seeds each, in order.
 
-        Each is JSON, gzipped, as base64: markup can't survive in it, and a page of 100,000 rows stays small.
+        Each is gzipped JSON in base64: it can't contain markup, and a page of 100,000 rows stays small.
         """
-        seeds = sorted((shown for *_, shown in self._kept), key=lambda shown: shown.place)
+        seeds = sorted((shown for *_, shown in self._kept), key=lambda shown: shown.position)
         rows = [row for shown in seeds for row in shown.columns]
         names = {name: sorted({row[name] for row in rows}) for name in ("pair", "outcome")}
         numbers = {name: {value: n for n, value in enumerate(values)} for name, values in names.items()}
         index = {
-            "seedsABlock": SEEDS_A_BLOCK,
+            "seedsABlock": SEEDS_PER_BLOCK,
             "candidates": [len(shown.columns) for shown in seeds],
             "names": names,
             **{name: [numbers[name][row[name]] for row in rows] for name in names},
             **{name: [row[name] for row in rows] for name in ("seed_row", "start", *MEASURES)},
         }
-        blocks = [seeds[start : start + SEEDS_A_BLOCK] for start in range(0, len(seeds), SEEDS_A_BLOCK)]
+        blocks = [seeds[start : start + SEEDS_PER_BLOCK] for start in range(0, len(seeds), SEEDS_PER_BLOCK)]
         return {"index": _packed(_json(index)), "blocks": [_packed(_block(block)) for block in blocks]}
 
     def _columns(self, row: Row) -> dict[str, Any]:
@@ -138,7 +138,7 @@ class CandidateTable:
         }
 
     def _outcome(self, row: Row) -> str:
-        """A group or `group: kind`, to filter by; `reason` says more."""
+        """A group or `group: kind`, for filtering; `reason` has the details."""
         if row["failed_stage"] is not None:
             return f"failed: {row['failed_stage']}"
         if row["reject_reason"] is not None:
@@ -173,7 +173,7 @@ class CandidateTable:
 
 
 def _texts(rows: list[Row]) -> bytes | None:
-    """The seed's conversation and what the candidates put in place of its last exchange."""
+    """The seed's conversation and the candidates' replacements of its last exchange."""
     seed = rows[0]["seed_messages"]
     texts = {
         "context": [[_cut(message["role"]), _cut(message["content"])] for message in seed[:-2]],
@@ -201,7 +201,7 @@ def _cut(text: str) -> str:
 
 
 def _shown(value: float | None) -> float | None:
-    """With the digits that `staragents explain` shows."""
+    """Rounded as in `staragents explain`."""
     return round(value, 3) if value is not None and math.isfinite(value) else None
 
 
@@ -214,5 +214,5 @@ def _json(value: Any) -> bytes:
 
 
 def _packed(content: bytes) -> str:
-    # Without the time of day, so that the same run gives the same page.
+    # Without a timestamp, so that the same run gives the same page.
     return base64.b64encode(gzip.compress(content, 6, mtime=0)).decode("ascii")

@@ -1,4 +1,4 @@
-"""A chart: a plotly figure as plain data, its heading and one line on how to read it."""
+"""A chart: a plotly figure as plain data, a title and a note on how to read it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 Figure = dict[str, Any]
 
-# Of middling lightness, so that they read on white and on near-black alike.
+# Medium lightness, so that they are readable on white and on near-black.
 ACCENT, MUTED, ALERT, SECOND = "#1f9e89", "#8b95a5", "#d9534f", "#4a7fd1"
 PALETTE = (ACCENT, SECOND, "#e0903a", "#9268c4", "#c9578c", "#6f9e3b", "#3ba7c4", "#a67c52")
 
@@ -30,7 +30,7 @@ class Chart:
 
 @dataclass(slots=True)
 class Axis:
-    """An axis without a frame; colours of text and grid are set by the page, which knows light from dark."""
+    """An axis without a frame; the page sets text and grid colours for its light or dark scheme."""
 
     title: str = ""
     more: dict[str, Any] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class Axis:
 
 
 def figure(traces: list[dict[str, Any]], x: Axis, y: Axis, **layout: Any) -> Figure:
-    """Traces on one pair of axes, transparent, the legend below."""
+    """Traces on one pair of axes, with a transparent background and the legend below."""
     return {
         "data": traces,
         "layout": {
@@ -66,14 +66,14 @@ def label(text: str) -> str:
 
 
 def seeds_axis(seeds: int) -> Axis:
-    """Place in the run; whole numbers even if there are only a few."""
+    """Position in the run; integer ticks even for few seeds."""
     step = {"dtick": 1} if seeds <= 10 else {"nticks": 7}
     return Axis("seeds done", {"rangemode": "tozero", "tickformat": ",", **step})
 
 
 def names_axis(names: list[str], **more: Any) -> Axis:
-    """A vertical axis with one row a name, the first on top. Long names are cut only where they are shown,
-    or two that begin alike would share a row; traces use `html.escape(name)` as their y.
+    """A vertical axis with one row per name, the first on top. Only the displayed labels are shortened,
+    because shortened keys could collide; traces use `html.escape(name)` as their y.
     """
     ticks = {"tickmode": "array", "tickvals": [html.escape(name) for name in names]}
     return Axis(
@@ -89,11 +89,11 @@ def names_axis(names: list[str], **more: Any) -> Axis:
 
 
 def legend_height(names: list[str]) -> int:
-    """Pixels the legend takes below a plot, on a phone too."""
-    beside = 2 if max(map(len, names), default=0) <= 20 else 1
-    return 20 * math.ceil(len(names) / beside)
+    """Height in pixels of the legend below a plot, also on a phone."""
+    per_line = 2 if max(map(len, names), default=0) <= 20 else 1
+    return 20 * math.ceil(len(names) / per_line)
 
 
 def bar_height(bars: int) -> int:
-    """Pixels for a chart of horizontal bars or rows."""
+    """Height in pixels of a chart of horizontal bars or rows."""
     return 96 + 34 * max(bars, 2)

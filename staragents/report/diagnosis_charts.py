@@ -1,4 +1,4 @@
-"""Charts of what `staragents diagnose` finds."""
+"""Charts of the findings of `staragents diagnose`."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def entropy_chart(entropy: list[list[float]]) -> Chart:
     """(seeds, normalised entropy of the next draw) points."""
     return Chart(
         name="entropy",
-        title="How decided the policy is",
-        note="Entropy of the next draw over that of a uniform one, after so many seeds: 1 knows nothing, 0 "
-        "always draws the same pair. A fall to 0 among the first seeds is an early lock-in.",
+        title="How certain the policy is",
+        note="Entropy of the next draw relative to a uniform draw, by seeds done: at 1 all pairs are equally "
+        "likely, at 0 the same pair is always drawn. A fall to 0 within the first seeds is an early lock-in.",
         figure=figure(
             [
                 {
@@ -41,7 +41,7 @@ def entropy_chart(entropy: list[list[float]]) -> Chart:
         )
         if len(entropy) > 1
         else None,
-        missing="There are fewer than two pairs to draw from, or no seed was finished.",
+        missing="Fewer than two pairs can be drawn, or no seed was finished.",
     )
 
 
@@ -66,7 +66,7 @@ def domains_chart(domains: dict[str, Any] | None) -> Chart:
         name="domains",
         title="Which pairs work for which kind of instruction",
         note="Mean reward of each pair on clusters of similar instructions, named by their typical words. "
-        "A star: better there than pair and domain suggest (t-test, Holm, 5 %). Empty: never drawn there.",
+        "Star: better than pair and domain predict (t-test, Holm correction, 5 %). Empty: never drawn there.",
         figure=figure(
             [
                 {

@@ -1,10 +1,10 @@
-// difference(a, b): [pieces of a, pieces of b], each piece [text, whether the other has it too], by words.
+// Word diff. difference(a, b): [pieces of a, pieces of b], each piece [text, whether it occurs in both].
 const difference = (function () {
   "use strict";
-  // Characters that are words by themselves in scripts without spaces; other words; any other character.
+  // Single characters of scripts without spaces; other words; any other character.
   const ALONE = "[\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Thai}]";
   const WORD = new RegExp(`(?:${ALONE}|(?:(?!${ALONE})[\\p{L}\\p{M}\\p{N}_])+|[^])\\s*`, "gu");
-  // Beyond, two very different texts would take seconds and gigabytes.
+  // With more cells, two very different texts would take seconds and gigabytes.
   const MAX_CELLS = 16e6;
 
   // Marks the words of a longest common subsequence in `keptA` and `keptB`, between `from` and the ends.

@@ -1,4 +1,4 @@
-"""What charts and table need of a run's rows, gathered in one pass; bounded, however large the dataset."""
+"""Collects the data for charts and table in one pass over a run's rows, in bounded memory."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class VerdictPoint(NamedTuple):
 
 
 class Window(NamedTuple):
-    """Seeds up to the `end`-th: the share that had neighbours in the memory bank."""
+    """The window of `seeds` seeds up to the `end`-th: the share with neighbours in the memory bank."""
 
     end: int
     hit_rate: float
@@ -43,7 +43,7 @@ class Window(NamedTuple):
 
 @dataclass(slots=True)
 class Evidence:
-    """Samples, windows, examples and table of one run."""
+    """Samples, windows, examples and table of a run."""
 
     seeds: int
     timeline: Timeline
@@ -61,7 +61,7 @@ class Evidence:
     def gather(
         cls, shards: Iterable[Path], seeds: int, timeline: Timeline, table: CandidateTable
     ) -> Evidence:
-        """Read all rows once, in commit order. `seeds` is how many seeds they belong to."""
+        """Read all rows once, in commit order; `seeds` is their number of seeds."""
         evidence = cls(seeds, timeline, table)
         window, width = Mean(), _window_width(seeds)
         for number, rows in enumerate(read_seeds(shards), start=1):
@@ -91,5 +91,5 @@ class Evidence:
 
 
 def _window_width(seeds: int) -> int:
-    """About `WINDOWS` windows, fewer in a small run: of two seeds a share says nothing."""
+    """Width for about `WINDOWS` windows; fewer in a small run, where a share of two seeds is meaningless."""
     return max(1, math.ceil(seeds / WINDOWS), min(10, math.ceil(seeds / 4)))

@@ -1,4 +1,4 @@
-"""A few candidates to look at: the best accepted ones, some that lost to their seed, some rejected."""
+"""Selects example candidates: the best accepted, some that lost to their seed, some rejected."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_CHARS = 1_500
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text as shown: long ones are cut at `MAX_CHARS`, `more` says how many characters are left out."""
+    """A text for display, cut at `MAX_CHARS`; `more` is the number of omitted characters."""
 
     shown: str
     more: int
@@ -26,7 +26,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A seed beside what a pair made of it. `outcome` is accepted, lost or rejected."""
+    """A seed and a pair's candidate for it. `outcome` is accepted, lost or rejected."""
 
     outcome: str
     row: Row
@@ -38,7 +38,7 @@ class Example:
 
 @dataclass(slots=True)
 class Examples:
-    """Keeps at most twelve rows while a run passes by."""
+    """Keeps at most twelve rows of a run."""
 
     _accepted: list[tuple[float, int, Row]] = field(default_factory=list)
     _lost: Sample[Row] = field(default_factory=lambda: Sample(LOST))
@@ -58,13 +58,13 @@ class Examples:
         reward = row["reward"] or 0.0
         if len(self._accepted) == ACCEPTED and reward <= self._accepted[0][0]:
             return
-        # The count breaks ties: rows can't be compared. Negative, so that of equals the earlier one stays.
+        # The count breaks ties, as rows can't be compared; negative, so that the earlier of equals stays.
         heapq.heappush(self._accepted, (reward, -self._seen, row))
         if len(self._accepted) > ACCEPTED:
             heapq.heappop(self._accepted)
 
     def chosen(self) -> list[Example]:
-        """The best accepted first, then lost, then rejected with one example a reason."""
+        """The best accepted first, then lost, then one rejected example per reason."""
         accepted = [row for _, _, row in sorted(self._accepted, key=lambda item: item[:2], reverse=True)]
         return [
             *(_example("accepted", row) for row in accepted),

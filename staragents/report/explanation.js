@@ -1,5 +1,5 @@
-// What became of one candidate and why, as nodes: its scores, and its texts beside the seed's.
-// Texts are those of models and users: set as text, never as markup.
+// DOM nodes that explain one candidate's outcome: its scores, and its texts beside the seed's.
+// Texts come from models and users, so they are set as text, never as markup.
 const explanation = (function () {
   "use strict";
 
@@ -18,15 +18,15 @@ const explanation = (function () {
     return value.toLocaleString("en");
   }
 
-  // `measured` has the columns of the table. `texts` is null where the page has no room for them.
-  function nodes(measured, seed, candidate, texts, place, marksChanges) {
-    const own = texts && texts.candidates[place];
+  // `measured` has the columns of the table. `texts` is null if the page's size limit excludes them.
+  function nodes(measured, seed, candidate, texts, position, marksChanges) {
+    const own = texts && texts.candidates[position];
     const parts = [
       element("p", candidate.why[0].toUpperCase() + candidate.why.slice(1) + ".", "why"),
       element("p", `For this seed: ${seed.outcome}.`, "note"),
       scores(measured, seed, candidate, own && own.judge),
     ];
-    if (!texts) return [...parts, element("p", `${measured.start} ... (this page has no room for the texts)`)];
+    if (!texts) return [...parts, element("p", `${measured.start} ... (full texts are not included in this page)`)];
     if (texts.context.length) parts.push(earlierTurns(texts.context));
     return [...parts, comparison(texts.seed, own, marksChanges)];
   }
@@ -41,10 +41,10 @@ const explanation = (function () {
       ["IFD gap", number(measured.ifd_gap)],
       ["Judge win", `${number(measured.judge_win)} (shown first ${number(candidate.judge_win_first)}, `
         + `second ${number(candidate.judge_win_second)}${orders[candidate.agreement]})`],
-      ["The judge", judgeSays || "-"],
+      ["Judge's reason", judgeSays || "-"],
       ["Difficulty", number(candidate.difficulty)],
       ["Reward", number(measured.reward)],
-      ["Tokens", `${count(candidate.tokens_in)} read, ${count(candidate.tokens_out)} written`],
+      ["Tokens", `${count(candidate.tokens_in)} prompt, ${count(candidate.tokens_out)} generated`],
       ["Ids", `row ${seed.row}, seed ${seed.id}, candidate ${candidate.id}`],
     ];
     const made = element("dl", undefined, "facts");
@@ -59,7 +59,7 @@ const explanation = (function () {
     return made;
   }
 
-  // Side by side; words that only one of the two has are marked.
+  // Both texts side by side; words that occur in only one of them are marked.
   function comparison(seed, candidate, marksChanges) {
     const made = element("div", undefined, "sides");
     const left = element("div", undefined, "side"), right = element("div", undefined, "side");

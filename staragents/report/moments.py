@@ -1,4 +1,4 @@
-"""Running means, correlations and samples: all that stays in memory of a dataset of any size."""
+"""Streaming means, correlations and samples with constant memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Z_90 = 1.6448536269514722
 
 @dataclass(slots=True)
 class Mean:
-    """Mean of the values that were measured; None and what is not finite are not counted."""
+    """Mean of the measured values; None and non-finite values are ignored."""
 
     count: int = 0
     total: float = 0.0
@@ -32,16 +32,16 @@ class Mean:
     def interval90(self) -> tuple[float, float] | None:
         """Wilson's score interval (1927) for a mean of values in [0, 1].
 
-        Such values vary at most as much as a coin with the same mean, so it is on the wide side for rewards,
-        and it stays sensible for one observation or for all zeros, where the normal interval has no width.
+        Such values vary at most as much as a coin with the same mean, so the interval is conservative for
+        rewards. It remains valid for one observation or all zeros, where the normal interval has no width.
         """
         if self.count == 0:
             return None
         mean, n = self.total / self.count, self.count
         centre = mean + Z_90**2 / (2 * n)
-        spread = Z_90 * math.sqrt(max(mean * (1 - mean), 0.0) / n + (Z_90 / (2 * n)) ** 2)
+        margin = Z_90 * math.sqrt(max(mean * (1 - mean), 0.0) / n + (Z_90 / (2 * n)) ** 2)
         scale = 1 + Z_90**2 / n
-        return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+        return max(0.0, (centre - margin) / scale), min(1.0, (centre + margin) / scale)
 
 
 @dataclass(slots=True)
@@ -68,14 +68,14 @@ class Line:
 
     @property
     def correlation(self) -> float | None:
-        """None for fewer than three pairs or if one side does not vary."""
+        """None for fewer than three pairs or if x or y is constant."""
         if self.count < 3 or self._xx <= 0 or self._yy <= 0:
             return None
         return self._xy / math.sqrt(self._xx * self._yy)
 
     @property
     def slope(self) -> float | None:
-        """Of the fitted line."""
+        """Slope of the fitted line; None without a correlation."""
         return None if self.correlation is None else self._xy / self._xx
 
     @property
@@ -87,7 +87,7 @@ class Line:
 
 @dataclass(slots=True)
 class Sample(Generic[Item]):
-    """A uniform sample of at most `size` items of a stream (Vitter's algorithm R), the same every time."""
+    """A uniform sample of at most `size` items of a stream (Vitter's algorithm R), reproducible."""
 
     size: int
     items: list[Item] = field(default_factory=list)

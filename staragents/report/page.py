@@ -18,11 +18,11 @@ from staragents.report.wording import duration, number, share, short
 
 
 def rendered(template: str, drawn: Iterable[Chart], more_scripts: Iterable[str] = (), **values: Any) -> str:
-    """The page of a template of this folder, with its style and the scripts that draw `drawn`.
+    """Render a template of this folder with style, scripts and the figures of `drawn`.
 
-    `more_scripts` are further scripts of this folder by name, which the template puts where it needs them.
+    `more_scripts` names further scripts of this folder, which the template includes where needed.
     """
-    # Autoescape does the escaping of every text; `tojson` also neutralises </script> and <!--.
+    # Autoescape escapes every text; `tojson` also neutralises </script> and <!--.
     environment = Environment(
         loader=PackageLoader("staragents", "report"),
         autoescape=True,
@@ -52,7 +52,7 @@ def rendered(template: str, drawn: Iterable[Chart], more_scripts: Iterable[str] 
 
 
 def _shown(value: Any) -> Any:
-    """No text in it turns round what is read. What is markup was made here."""
+    """Make all texts printable (no bidirectional overrides); `Markup` comes from our templates and stays."""
     if isinstance(value, dict):
         return {name: _shown(one) for name, one in value.items()}
     if isinstance(value, list):
@@ -61,5 +61,5 @@ def _shown(value: Any) -> Any:
 
 
 def _csp_hash(script: str) -> str:
-    """The page's policy lets only these scripts run: a slip in escaping would still not execute."""
+    """Hash for the content security policy: only these scripts run, even if escaping failed."""
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -1,4 +1,4 @@
-"""A run's policy, shown its saved rows again in the same order: what it believed at any seed."""
+"""Replays a run's policy on its saved rows in commit order to recover its state at any seed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from staragents.reward.cost import CostScale
 
 
 class PolicyHistory:
-    """`policy` is what the run's own was after the seeds added so far; None if every pair is a base pair."""
+    """`policy` equals the run's policy after the seeds added so far; None if every pair is a base pair."""
 
     def __init__(self, config: Config, total_seeds: int) -> None:
         arms = [pair for pair in config.pairs if pair not in config.agents.base_pairs]
@@ -21,7 +21,7 @@ class PolicyHistory:
         self._cost = CostScale(config.reward.cost)
 
     def add_seed(self, rows: list[Row]) -> None:
-        """The next seed's candidates. Base pairs are always called: the policy learns nothing of them."""
+        """Add the next seed's candidates. The policy ignores base pairs, which are always called."""
         self.seeds += 1
         if self.policy is None:
             return
@@ -43,8 +43,8 @@ class PolicyHistory:
 
 
 def recalled(rows: list[Row]) -> list[Neighbour]:
-    """The neighbours that the draw of these candidates knew, the most similar first."""
-    # Runs of 0.1.0 did not keep it.
+    """The neighbours known to the draw of these candidates, most similar first."""
+    # Runs of 0.1.0 did not save them.
     return [Neighbour(**neighbour) for neighbour in rows[0].get("recalled") or []]
 
 

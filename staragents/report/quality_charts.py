@@ -1,11 +1,11 @@
-"""Charts of what the method decided: pairs, difficulty and the judge."""
+"""Charts of the method's decisions: pairs, difficulty and the judge."""
 
 from __future__ import annotations
 
 import html
 from typing import Any
 
-from staragents.evolution.policy import Standing
+from staragents.evolution.policy import PairStats
 from staragents.report.chart import (
     ACCENT,
     MUTED,
@@ -29,8 +29,8 @@ SHARE_AXIS: dict[str, Any] = {"range": [-0.03, 1.03], "dtick": 0.25}
 
 
 def policy_chart(moments: list[Moment], policy: str) -> Chart:
-    """The pairs that ended highest in colour, the others in grey."""
-    last = moments[-1].standings if moments else []
+    """The pairs with the highest final probability in colour, the others in grey."""
+    last = moments[-1].pair_stats if moments else []
     order = [s.pair for s in sorted(last, key=lambda s: s.probability, reverse=True)]
     traces = [
         {**_pair_line(moments, pair, MUTED), "opacity": 0.5, "showlegend": False}
@@ -39,9 +39,10 @@ def policy_chart(moments: list[Moment], policy: str) -> Chart:
     traces += [_pair_line(moments, pair, colour) for pair, colour in zip(order, PALETTE, strict=False)]
     return Chart(
         name="policy",
-        title="Which pairs the policy came to prefer",
-        note=f"Chance of a pair to be drawn next, after so many seeds (policy: {policy}). Lines that part: "
-        "it found a difference. Base pairs are always called and not shown; grey: pairs that ended low.",
+        title="Pairs that the policy prefers",
+        note=f"Probability of each pair in the next draw, by seeds done (policy: {policy}). Diverging lines: "
+        "the policy found a difference. Grey: pairs that ended low. Base pairs are always called and "
+        "not shown.",
         figure=figure(
             traces,
             seeds_axis(moments[-1].seeds),
@@ -56,20 +57,20 @@ def policy_chart(moments: list[Moment], policy: str) -> Chart:
 
 
 def beliefs_chart(moments: list[Moment]) -> Chart:
-    """Running means of the pairs that ended highest; more bands than that hide each other."""
-    last = moments[-1].standings if moments else []
+    """Running means of the pairs that ended highest; more bands would hide each other."""
+    last = moments[-1].pair_stats if moments else []
     order = sorted(last, key=lambda s: s.probability, reverse=True)[:BANDS]
     traces = [
         trace
-        for place, standing in enumerate(order)
-        for trace in _belief_band(moments, standing.pair, PALETTE[place])
+        for index, stats in enumerate(order)
+        for trace in _belief_band(moments, stats.pair, PALETTE[index])
     ]
-    others = f" Only the {BANDS} pairs that ended highest." if len(last) > BANDS else ""
+    others = f" Only the {BANDS} pairs that ended highest are shown." if len(last) > BANDS else ""
     return Chart(
         name="beliefs",
-        title="How sure it is of each pair",
-        note="Mean reward after so many seeds, with its 90 % interval. Bands that overlap: not decided yet. "
-        f"They narrow as a pair is tried more often.{others}",
+        title="Mean reward by pair over the run",
+        note="Mean reward by seeds done, with its 90 % interval. Overlapping bands: not decided yet. Bands "
+        f"narrow as a pair is drawn more often.{others}",
         figure=figure(
             traces,
             seeds_axis(moments[-1].seeds),
@@ -78,12 +79,12 @@ def beliefs_chart(moments: list[Moment]) -> Chart:
         if len(moments) > 1 and traces
         else None,
         missing="No seed was finished, or there are only base pairs.",
-        height=330 + legend_height([standing.pair for standing in order]),
+        height=330 + legend_height([stats.pair for stats in order]),
     )
 
 
 def rewards_chart(pairs: dict[str, dict[str, Any]], rewards: dict[str, Sample[float]]) -> Chart:
-    """Single rewards as dots, their mean with its interval on top, best pair first."""
+    """Single rewards as dots, with mean and interval on top, best pair first."""
     names = sorted((n for n in pairs if pairs[n]["reward"] is not None), key=lambda n: -pairs[n]["reward"])
     dots = [
         {
@@ -129,17 +130,17 @@ def rewards_chart(pairs: dict[str, dict[str, Any]], rewards: dict[str, Sample[fl
 
 def ifd_chart(accepted: Sample[IfdPoint], others: Sample[IfdPoint]) -> Chart:
     points = [*others.items, *accepted.items]
-    # A few wild values must not squeeze the cloud into a corner; zooming out still shows them.
+    # Scale to the 97th percentile, so that outliers don't compress the plot; zooming out shows them.
     ends = sorted(max(point.target, point.larger) for point in points)
     top = max(1.25, ends[int(0.97 * (len(ends) - 1))] * 1.05) if ends else 1.25
     seen = accepted.seen + others.seen
     sampled = f" A sample of {len(points):,} of {seen:,}." if seen > len(points) else ""
     return Chart(
         name="ifd",
-        title="Difficulty for the target and for the larger model",
-        note="Instruction-following difficulty of each candidate; above 1 the instruction does not help its "
-        "answer. The shaded region is hard for the target model yet easier for the larger one: that "
-        f"is where samples are worth most.{sampled}",
+        title="IFD under the target and the larger model",
+        note="Instruction-following difficulty of each candidate; above 1, the instruction makes the "
+        "response less likely. Samples in the shaded region are the most valuable: hard for the target "
+        f"model, easier for the larger one.{sampled}",
         figure=figure(
             [
                 _ifd_points("not accepted", others.items, MUTED, 5),
@@ -170,9 +171,9 @@ def judge_chart(verdicts: Sample[VerdictPoint]) -> Chart:
     diagonal = {"type": "line", "x0": 0, "y0": 0, "x1": 1, "y1": 1, "layer": "below"}
     return Chart(
         name="judge",
-        title="The judge, asked in both orders",
-        note="Each dot is a candidate: how surely the judge prefers it when shown first, and when shown "
-        "second. Dots below the diagonal: the first place helps. Orange: the verdicts contradict each other.",
+        title="Verdicts in both orders",
+        note="Each dot is a candidate: its win probability when shown first and when shown second. Below the "
+        "diagonal: the first position helps. Orange: the two verdicts contradict each other.",
         figure=figure(
             [
                 _verdict_points("both orders agree", agree, ACCENT),
@@ -190,27 +191,27 @@ def judge_chart(verdicts: Sample[VerdictPoint]) -> Chart:
 
 
 def _pair_line(moments: list[Moment], pair: str, colour: str) -> dict[str, Any]:
-    standings = _standings(moments, pair)
+    pair_stats = _pair_stats(moments, pair)
     return {
         "type": "scatter",
         "mode": "lines",
         "name": label(pair),
         "x": [moment.seeds for moment in moments],
-        "y": [s.probability for s in standings],
+        "y": [s.probability for s in pair_stats],
         "line": {"color": colour, "width": 2},
-        "customdata": [s.observations for s in standings],
+        "customdata": [s.observations for s in pair_stats],
         "hovertemplate": "after %{x} seeds: %{y:.1%}, %{customdata} observations",
     }
 
 
 def _belief_band(moments: list[Moment], pair: str, colour: str) -> list[dict[str, Any]]:
-    standings = _standings(moments, pair)
+    pair_stats = _pair_stats(moments, pair)
     seeds = [moment.seeds for moment in moments]
     band = {
         "type": "scatter",
         "mode": "none",
         "x": [*seeds, *reversed(seeds)],
-        "y": [*(s.high for s in standings), *(s.low for s in reversed(standings))],
+        "y": [*(s.high for s in pair_stats), *(s.low for s in reversed(pair_stats))],
         "fill": "toself",
         "fillcolor": f"{colour}26",
         "hoverinfo": "skip",
@@ -222,17 +223,17 @@ def _belief_band(moments: list[Moment], pair: str, colour: str) -> list[dict[str
         "mode": "lines",
         "name": label(pair),
         "x": seeds,
-        "y": [s.mean_reward for s in standings],
+        "y": [s.mean_reward for s in pair_stats],
         "line": {"color": colour, "width": 2},
-        "customdata": [[s.low, s.high] for s in standings],
+        "customdata": [[s.low, s.high] for s in pair_stats],
         "hovertemplate": "after %{x} seeds: %{y:.3f} (%{customdata[0]:.3f} to %{customdata[1]:.3f})",
         "legendgroup": label(pair),
     }
     return [band, line]
 
 
-def _standings(moments: list[Moment], pair: str) -> list[Standing]:
-    return [next(s for s in moment.standings if s.pair == pair) for moment in moments]
+def _pair_stats(moments: list[Moment], pair: str) -> list[PairStats]:
+    return [next(s for s in moment.pair_stats if s.pair == pair) for moment in moments]
 
 
 def _ifd_points(name: str, points: list[IfdPoint], colour: str, size: int) -> dict[str, Any]:
@@ -263,7 +264,7 @@ def _verdict_points(name: str, points: list[VerdictPoint], colour: str) -> dict[
 
 
 def _spread(values: list[tuple[float, float, float]], colour: str) -> dict[str, Any]:
-    """Error bars from (mean, low, high)."""
+    """Error bars for (mean, low, high)."""
     return {
         "type": "data",
         "symmetric": False,

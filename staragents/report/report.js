@@ -1,4 +1,4 @@
-// Draws the page's charts and keeps their text and grid in step with the light or dark scheme.
+// Draws the page's charts and adapts their text and grid to the light or dark scheme.
 (function () {
   "use strict";
   const figures = JSON.parse(document.getElementById("figures").textContent);
@@ -9,8 +9,8 @@
     modeBarButtons: [["toImage", "resetScale2d"]],
   };
 
-  // Charts come one by one, when the page has nothing else to do: it scrolls and its table answers meanwhile. A page
-  // that is printed or photographed may never be idle.
+  // Charts are drawn one by one while the page is idle, so that scrolling and the table stay responsive. The timeout
+  // is for pages that are never idle, such as during printing or screenshots.
   function idle() {
     return new Promise((resume) => {
       if (window.requestIdleCallback) requestIdleCallback(resume, { timeout: 500 });
@@ -52,7 +52,7 @@
   async function start() {
     if (typeof candidateTable !== "undefined") await candidateTable.ready;
     await idle();
-    const plotly = document.createElement("script"); // takes a second to run, so not before the rest is there
+    const plotly = document.createElement("script"); // takes a second to run, so it comes last
     plotly.textContent = document.getElementById("plotly").textContent;
     document.head.append(plotly);
     await draw();

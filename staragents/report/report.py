@@ -33,10 +33,10 @@ Section = tuple[str, list[Chart]]
 def write_report(
     run: SavedRun | str | Path, max_rows: int = MAX_ROWS, max_text_mib: float = MAX_TEXT_MIB
 ) -> Path:
-    """Write report.html from what lies in the run directory; returns its path.
+    """Write report.html from the contents of the run directory; returns its path.
 
     Its table holds at most `max_rows` candidates with at most `max_text_mib` of texts. Raises BadInput if
-    the folder is not a run directory that came as far as its summary.
+    the folder is not a run directory with a summary.
     """
     run = SavedRun.of(run)
     funnel = run.summary["funnel"]
@@ -92,5 +92,5 @@ def _sections(run: SavedRun, evidence: Evidence) -> list[Section]:
 
 
 def _entropy(moments: list[Moment]) -> list[list[float]]:
-    values = [(moment.seeds, entropy(moment.standings)) for moment in moments]
+    values = [(moment.seeds, entropy(moment.pair_stats)) for moment in moments]
     return [[seeds, value] for seeds, value in values if value is not None]

@@ -1,4 +1,4 @@
-"""Candidate rows and seeds straight from the shards, a bounded number in memory at any time."""
+"""Streams candidate rows and seeds from the shards, in bounded memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROWS_PER_BATCH = 256
 
 
 def read_rows(shards: Iterable[Path]) -> Iterator[Row]:
-    """Every candidate as a dict by column name, maps as dicts, in commit order."""
+    """Every candidate as a dict by column name (maps as dicts), in commit order."""
     for shard in shards:
         with pq.ParquetFile(shard) as file:
             for batch in file.iter_batches(batch_size=ROWS_PER_BATCH):
@@ -23,13 +23,13 @@ def read_rows(shards: Iterable[Path]) -> Iterator[Row]:
 
 
 def read_seeds(shards: Iterable[Path]) -> Iterator[list[Row]]:
-    """The candidates of one seed after the other, in commit order."""
+    """The candidates of each seed, in commit order."""
     for _, rows in groupby(read_rows(shards), key=lambda row: row["seed_id"]):
         yield list(rows)
 
 
 def is_generated(row: Row) -> bool:
-    """There is a text that passed the reject rules, whatever was found out about it later."""
+    """Whether the candidate has a text that passed the reject rules, whatever happened to it later."""
     return bool(row["messages"])
 
 

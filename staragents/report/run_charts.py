@@ -1,4 +1,4 @@
-"""Charts of the run itself: the funnel, what was lost, cost by stage, the memory bank."""
+"""Charts of the run itself: funnel, losses, cost by stage, memory bank."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def funnel_chart(funnel: dict[str, Any]) -> Chart:
     return Chart(
         name="funnel",
         title="From drawn pairs to accepted samples",
-        note="Each bar counts candidates, with their share of all drawn. At most one a seed is accepted.",
+        note="Each bar counts candidates, with their share of all drawn candidates. At most one per seed "
+        "is accepted.",
         figure=figure(
             [bars],
             _silent_axis(counts, texts),
@@ -45,11 +46,11 @@ def funnel_chart(funnel: dict[str, Any]) -> Chart:
     )
 
 
-def losses_chart(funnel: dict[str, Any], most: int = 10) -> Chart:
+def losses_chart(funnel: dict[str, Any], limit: int = 10) -> Chart:
     losses = [(f"rejected: {reason}", count, MUTED) for reason, count in funnel["rejected"].items()]
     losses += [(f"failed: {stage}", count, ALERT) for stage, count in funnel["failed"].items()]
     losses += [(f"filtered: {name}", count, MUTED) for name, count in funnel.get("filtered", {}).items()]
-    losses = sorted(losses, key=lambda loss: loss[1], reverse=True)[:most]
+    losses = sorted(losses, key=lambda loss: loss[1], reverse=True)[:limit]
     counts = [count for _, count, _ in losses]
     texts = [f"{count:,}" for count in counts]
     bars = _counted(
@@ -82,8 +83,8 @@ def tokens_chart(stages: dict[str, dict[str, float]]) -> Chart:
     return Chart(
         name="tokens",
         title="Tokens by stage",
-        note="Prompt tokens and new tokens of every model call, retries of unreadable verdicts included. "
-        "Scoring writes nothing.",
+        note="Prompt tokens and generated tokens of every model call, including retries of unreadable "
+        "verdicts. Scoring generates no tokens.",
         figure=_stacked(traces, names) if any(sum(trace["x"]) for trace in traces) else None,
         missing="No tokens were counted.",
         height=bar_height(len(names)),
@@ -96,8 +97,8 @@ def seconds_chart(stages: dict[str, dict[str, float]]) -> Chart:
     return Chart(
         name="seconds",
         title="Seconds by stage",
-        note="Time that requests spent in their engine, summed. Engines work on many at once, "
-        "so the sum can be longer than the run.",
+        note="Total time of all requests in their engine. Engines process many requests concurrently, "
+        "so the total can exceed the wall time of the run.",
         figure=_stacked([bars], names) if sum(bars["x"]) else None,
         missing="No time was measured.",
         height=bar_height(len(names)),
@@ -119,9 +120,9 @@ def recall_chart(windows: list[Window], enabled: bool) -> Chart:
     }
     return Chart(
         name="recall",
-        title="Memory bank: how often it had an answer",
-        note="Share of seeds for which similar instructions were recalled, by the seed's place in the run. "
-        "It is 0 while the bank warms up.",
+        title="Memory bank: share of seeds with recalled neighbours",
+        note="Share of seeds for which similar instructions were recalled, by position in the run. It is 0 "
+        "during the warm-up.",
         figure=figure(
             [line],
             seeds_axis(windows[-1].end),
@@ -134,7 +135,7 @@ def recall_chart(windows: list[Window], enabled: bool) -> Chart:
 
 
 def _counted(names: list[str], counts: list[int], texts: list[str], colours: list[str]) -> dict[str, Any]:
-    """Bars with their number written behind them."""
+    """Bars labelled with their count."""
     return {
         "type": "bar",
         "orientation": "h",
@@ -149,8 +150,8 @@ def _counted(names: list[str], counts: list[int], texts: list[str], colours: lis
 
 
 def _silent_axis(counts: list[int], texts: list[str]) -> Axis:
-    """No ticks, as the bars carry their numbers, and room for these on a phone: 20 characters are as wide as
-    the longest bar."""
+    """No ticks, because the bars carry their counts, with space for the labels on a phone, where 20
+    characters are as wide as the longest bar."""
     room = 1 + max(map(len, texts), default=0) / 20
     return Axis(more={"visible": False, "range": [0, room * max(counts, default=1)]})
 

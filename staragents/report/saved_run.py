@@ -1,4 +1,4 @@
-"""What a run directory says about its run, read for report and dataset card."""
+"""A saved run, read from its directory for report and dataset card."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class SavedRun:
 
     @classmethod
     def open(cls, run_dir: str | Path) -> SavedRun:
-        """Raises BadInput if the folder is no run directory whose results are whole."""
+        """Open a finished run. Raises BadInput if the folder is not a run directory with complete results."""
         RunDirectory(run_dir).results()
         return cls.read(run_dir)
 
     @classmethod
     def read(cls, run_dir: str | Path) -> SavedRun:
-        """As far as it is written; for those who write the rest. Raises BadInput without a summary."""
+        """Read a run whose results may be incomplete. Raises BadInput without a summary."""
         folder = RunDirectory(run_dir)
         path = folder.path / "config.yaml"
         try:
@@ -44,28 +44,28 @@ class SavedRun:
 
     @classmethod
     def with_config(cls, folder: RunDirectory, config: Config) -> SavedRun:
-        """With the config that is known already, which takes a while to read. Raises BadInput without a
+        """Read a run whose config is already loaded, because parsing is slow. Raises BadInput without a
         summary."""
         summary = folder.summary()
         if summary is None:
-            raise BadInput(f"{folder.path}: no summary.json: the run did not come to its end yet")
+            raise BadInput(f"{folder.path}: no summary.json: the run has not finished yet")
         summary["funnel"] = _unfiltered(summary["funnel"]) | summary["funnel"]
         config = without_secrets(config)
         return cls(folder, config, to_yaml(config), summary, folder.diagnosis())
 
     @classmethod
     def of(cls, run: SavedRun | str | Path) -> SavedRun:
-        """What is read already, as it is: its config takes a while."""
+        """`run` itself if already read, because parsing its config is slow."""
         return run if isinstance(run, SavedRun) else cls.read(run)
 
     @property
     def title(self) -> str:
-        """One line, whatever was configured."""
+        """The configured title, reduced to one line."""
         return " ".join(self.config.output.title.split()) or "Optimised instruction data"
 
 
 def _unfiltered(funnel: dict[str, Any]) -> dict[str, Any]:
-    """What a run of 0.1.0 does not say, as it had no filters."""
+    """Fields that summaries of 0.1.0 lack, because it had no filters."""
     return {
         "rows": funnel["accepted"] + funnel["kept_seed"],
         "rewritten": funnel["accepted"],

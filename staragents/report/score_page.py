@@ -1,4 +1,4 @@
-"""The histograms of `staragents score` as one HTML page that opens offline."""
+"""Writes the histograms of `staragents score` as one HTML page that opens offline."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from staragents.report.chart import ACCENT, MUTED, SECOND, Axis, Chart, figure
 from staragents.report.page import rendered
 
 _COLOURS = {"target": ACCENT, "larger": SECOND}
-# The summary's bins of 0.01 would be a comb for a few hundred rows.
-_BINS_A_BAR = 5
+# The summary's bins of 0.01 are too fine for a few hundred rows.
+_BINS_PER_BAR = 5
 
 
 def write_score_page(path: Path, summary: dict[str, Any]) -> None:
-    """`summary` as ScoreJob returns it. The page appears whole or not at all."""
+    """Write the page of a summary from ScoreJob atomically."""
     roles = list(summary["models"])
     charts = [_ifd_chart(summary, roles)]
     if "ifd_gap" in summary:
@@ -34,8 +34,8 @@ def _ifd_chart(summary: dict[str, Any], roles: list[str]) -> Chart:
     return Chart(
         "ifd",
         "IFD",
-        "Below 1 the prompt helps; high but below 1 is hard to follow. From 1 on, prompt and answer do not "
-        "belong together. The last bar takes all from 2 on.",
+        "Below 1, the prompt helps; high values below 1 are hard to follow. At 1 or more, prompt and "
+        "response do not match. The last bar contains all values of 2 or more.",
         figure(traces, Axis("IFD"), Axis("rows", {"rangemode": "tozero"}), **layout) if traces else None,
         "No row has an IFD.",
     )
@@ -47,7 +47,7 @@ def _gap_chart(gaps: dict[str, Any]) -> Chart:
     return Chart(
         "gap",
         "IFD gap",
-        "IFD of the target minus that of the larger model. A wide gap: hard for the target, yet feasible.",
+        "IFD of the target minus that of the larger model. A large gap: hard for the target, but feasible.",
         figure(traces, Axis("gap"), Axis("rows", {"rangemode": "tozero"}), **layout) if traces else None,
         "No row has both IFDs.",
     )
@@ -55,8 +55,8 @@ def _gap_chart(gaps: dict[str, Any]) -> Chart:
 
 def _bars(name: str, spread: dict[str, Any], colour: str) -> dict[str, Any]:
     histogram = spread["histogram"]
-    counts, low, width = histogram["counts"], histogram["from"], histogram["bin"] * _BINS_A_BAR
-    bars = [sum(counts[i : i + _BINS_A_BAR]) for i in range(0, len(counts), _BINS_A_BAR)]
+    counts, low, width = histogram["counts"], histogram["from"], histogram["bin"] * _BINS_PER_BAR
+    bars = [sum(counts[i : i + _BINS_PER_BAR]) for i in range(0, len(counts), _BINS_PER_BAR)]
     used = [index for index, rows in enumerate(bars) if rows]
     shown = range(used[0], used[-1] + 1)
     return {
@@ -72,5 +72,5 @@ def _bars(name: str, spread: dict[str, Any], colour: str) -> dict[str, Any]:
 
 
 def _line(x: float) -> dict[str, Any]:
-    place = {"x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper"}
-    return {"type": "line", **place, "line": {"color": MUTED, "dash": "dot", "width": 1.5}}
+    position = {"x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper"}
+    return {"type": "line", **position, "line": {"color": MUTED, "dash": "dot", "width": 1.5}}

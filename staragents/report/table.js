@@ -1,5 +1,5 @@
-// The table of candidates: search, filters and order; a row opens its explanation (explanation.js).
-// Only rows in view exist. Everything shown was written by models or users: it is set as text, never as markup.
+// The candidate table: search, filters and sorting; a row opens its explanation (explanation.js).
+// Only visible rows exist. All content comes from models or users, so it is set as text, never as markup.
 const candidateTable = (function () {
   "use strict";
   const MEASURES = ["reward", "judge_win", "target_ifd", "larger_ifd"];
@@ -16,7 +16,7 @@ const candidateTable = (function () {
   const drawn = [];
   let index, seedOf, firstOf;
   let shown = []; // rows that pass the filters, in the chosen order
-  let active = 0; // place in `shown`
+  let active = 0; // index in `shown`
   let newest = 0; // a slower search must not overwrite the result of a later one
   let opened = 0;
 
@@ -29,7 +29,7 @@ const candidateTable = (function () {
     return JSON.parse(await new Response(stream).text());
   }
 
-  // [facts, texts or null] of a seed, by its place in the table.
+  // [facts, texts or null] of a seed, by its index in the table.
   async function seedAt(seed) {
     const number = Math.floor(seed / index.seedsABlock);
     if (!unpackedBlocks.has(number)) unpackedBlocks.set(number, unpacked(packed.blocks[number]));
@@ -57,7 +57,7 @@ const candidateTable = (function () {
     return found.join("\n").toLowerCase();
   }
 
-  // Those of `rows` that hold every word; null if another search began meanwhile.
+  // The rows that contain every word; null if a newer search started.
   async function matching(rows, words, ticket) {
     const found = [];
     let since = performance.now();
@@ -95,7 +95,7 @@ const candidateTable = (function () {
     active = 0;
     view.scrollTop = 0;
     by("table-count").textContent = shown.length
-      ? `${count(shown.length)} of ${count(index.pair.length)} candidates` : "No candidate fits.";
+      ? `${count(shown.length)} of ${count(index.pair.length)} candidates` : "No candidate matches.";
     draw();
   }
 
@@ -112,8 +112,8 @@ const candidateTable = (function () {
     return row;
   }
 
-  function fill(element, place) {
-    const row = shown[place];
+  function fill(element, position) {
+    const row = shown[position];
     const [seedRow, outcome, pair, start, ...measures] = element.children;
     seedRow.textContent = index.seed_row[row];
     outcome.textContent = outcomeOf(row);
@@ -121,11 +121,11 @@ const candidateTable = (function () {
     pair.textContent = pairOf(row);
     start.textContent = index.start[row];
     measures.forEach((cell, n) => { cell.textContent = number(index[MEASURES[n]][row]); });
-    element.id = "candidate-" + place;
-    element.dataset.place = place;
-    element.setAttribute("aria-rowindex", place + 2);
-    element.setAttribute("aria-selected", place === active);
-    element.style.transform = `translateY(${place * element.offsetHeight}px)`;
+    element.id = "candidate-" + position;
+    element.dataset.position = position;
+    element.setAttribute("aria-rowindex", position + 2);
+    element.setAttribute("aria-selected", position === active);
+    element.style.transform = `translateY(${position * element.offsetHeight}px)`;
   }
 
   function draw() {
@@ -145,8 +145,8 @@ const candidateTable = (function () {
     else view.removeAttribute("aria-activedescendant");
   }
 
-  function activate(place) {
-    active = Math.min(Math.max(place, 0), shown.length - 1);
+  function activate(position) {
+    active = Math.min(Math.max(position, 0), shown.length - 1);
     const height = drawn[0].offsetHeight, head = view.querySelector(".head").offsetHeight;
     const top = active * height, room = view.clientHeight - head - height;
     view.scrollTop = Math.min(Math.max(view.scrollTop, top - room), top);
@@ -159,14 +159,14 @@ const candidateTable = (function () {
     if (!shown.length) return;
     activate(wanted);
     const ticket = ++opened;
-    const row = shown[active], place = row - firstOf[seedOf[row]];
+    const row = shown[active], position = row - firstOf[seedOf[row]];
     const [facts, texts] = await seedAt(seedOf[row]);
     if (ticket !== opened) return;
     const measured = { pair: pairOf(row) };
     for (const name of ["start", "ifd_gap", ...MEASURES]) measured[name] = index[name][row];
     by("details-title").textContent = `${outcomeOf(row)} · ${pairOf(row)}`;
     by("details-body").replaceChildren(...explanation.nodes(
-      measured, facts.seed, facts.candidates[place], texts, place, by("details-marks").checked,
+      measured, facts.seed, facts.candidates[position], texts, position, by("details-marks").checked,
     ));
     by("details-body").scrollTop = 0;
     by("details-previous").disabled = active === 0;
@@ -183,7 +183,7 @@ const candidateTable = (function () {
   view.addEventListener("scroll", draw, { passive: true });
   list.addEventListener("click", (event) => {
     const row = event.target.closest(".grid-row");
-    if (row) open(Number(row.dataset.place));
+    if (row) open(Number(row.dataset.position));
   });
   view.addEventListener("keydown", (event) => {
     const page = Math.floor(view.clientHeight / drawn[0].offsetHeight) - 2;

@@ -1,4 +1,4 @@
-"""What is counted about cost, pairs, judge, IFD and memory while the rows of a run pass by."""
+"""Counts cost, pairs, judge, IFD and memory in one pass over a run's rows."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class PairTally:
 
 @dataclass(slots=True)
 class JudgeTally:
-    """What method.md asks of every judge: bias of position, agreement, and the pull of length."""
+    """The judge checks of method.md: position bias, agreement and length bias."""
 
     tried: int = 0
     unreadable: int = 0
@@ -126,7 +126,7 @@ class JudgeTally:
             # P(candidate better | shown first) - P(candidate better | shown second): 0 for a fair judge.
             "position_bias": None if first is None or second is None else rounded(first - second),
             "agreement": rounded(self.agreement.value),
-            # Of the win with ln(response length / seed's response length).
+            # Correlation of the win with ln(response length / seed's response length).
             "length_correlation": rounded(self.length.correlation),
             # The linear counterpart of AlpacaEval's length-controlled win rate (arXiv 2404.04475).
             "win_at_equal_length": rounded(self.length.at_zero),
@@ -206,7 +206,7 @@ class MemoryTally:
 
 
 def ratio(part: float, whole: float) -> float | None:
-    """None rather than a division by nothing."""
+    """None if `whole` is 0."""
     return round(part / whole, 4) if whole else None
 
 

@@ -1,4 +1,4 @@
-"""How the policy's view of the pairs developed: the run's rows are shown to it again in the same order."""
+"""The policy's statistics over the course of a run, from a replay of its rows in commit order."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from staragents.config import Config
-from staragents.evolution.policy import Standing
+from staragents.evolution.policy import PairStats
 from staragents.report.policy_history import PolicyHistory
 from staragents.report.rows import Row
 
@@ -14,14 +14,14 @@ POINTS = 100
 
 
 class Moment(NamedTuple):
-    """The standings after so many seeds."""
+    """Pair statistics after `seeds` seeds."""
 
     seeds: int
-    standings: list[Standing]
+    pair_stats: list[PairStats]
 
 
 class Timeline:
-    """Replays the policy of a run and keeps about `POINTS` moments of it."""
+    """Replays the policy of a run and keeps about `POINTS` snapshots."""
 
     def __init__(self, config: Config, total_seeds: int, finished_seeds: int) -> None:
         self._history = PolicyHistory(config, total_seeds)
@@ -31,7 +31,7 @@ class Timeline:
         self._keep()
 
     def add_seed(self, rows: list[Row]) -> None:
-        """The next seed's candidates."""
+        """Add the next seed's candidates."""
         self._history.add_seed(rows)
         seeds = self._history.seeds
         if seeds % self._step == 0 or seeds == self._last:
@@ -39,4 +39,4 @@ class Timeline:
 
     def _keep(self) -> None:
         if self._history.policy is not None:
-            self.moments.append(Moment(self._history.seeds, list(self._history.policy.standings())))
+            self.moments.append(Moment(self._history.seeds, list(self._history.policy.pair_stats())))

@@ -1,4 +1,4 @@
-"""Numbers as people read them, for report and dataset card. None is a dash: not measured is not zero."""
+"""Formats numbers for report and dataset card. None is a dash, because not measured is not zero."""
 
 from __future__ import annotations
 

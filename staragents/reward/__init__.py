@@ -1,4 +1,4 @@
-"""From scores and verdicts to one number a candidate, and to the candidate that is chosen.
+"""Turns scores and verdicts into one reward per candidate, and chooses a candidate.
 
 Pure Python and numpy; may import from `staragents` only.
 """

@@ -1,4 +1,4 @@
-"""One reward from verdict and difficulty, and the candidate that a seed is replaced by."""
+"""Combines verdict and difficulty into one reward, and chooses the candidate that replaces a seed."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from staragents.records import Candidate
 
 
 def composite(win: float | None, difficulty: float, kind: Composite, chance: float = 0.0) -> float | None:
-    """Reward in [0, 1]: product is eq. 7, weighted the mean of both, random the number `chance`, the others
-    take one side only.
+    """Reward in [0, 1]: `product` is eq. 7, `weighted` the mean of both, `random` the number `chance`; the
+    others use one side only.
 
-    None if the verdict is needed but was unreadable, which says nothing about the candidate.
+    None if the verdict is required but unreadable, which says nothing about the candidate.
     """
     if kind is Composite.random:
         return chance
@@ -26,12 +26,12 @@ def composite(win: float | None, difficulty: float, kind: Composite, chance: flo
 
 
 def choose(candidates: Sequence[Candidate], config: RewardConfig) -> Candidate | None:
-    """The candidate of one seed that goes into the dataset; None leaves the seed to itself.
+    """The candidate of one seed that goes into the dataset; None keeps the seed.
 
-    With `require_win`, the highest reward among those that the judge prefers (w > 1/2), be it 0. Without,
-    the paper's argmax over all, which means nothing where every reward is 0, hence the fallback. Equal
-    rewards go to the clearer win, then to the smaller id. Rejected candidates, misaligned ones among
-    them, are never chosen.
+    With `require_win`, the highest reward among the candidates that the judge prefers (w > 1/2), even if it
+    is 0. Otherwise the paper's argmax over all candidates; if every reward is 0, it is meaningless, hence
+    the fallback. Ties go to the higher win probability, then to the smaller id. Rejected candidates,
+    including misaligned ones, are never chosen.
     """
     usable = [one for one in candidates if one.generated and one.reject_reason is None]
     rewarded = [(candidate.reward, candidate.judge_win or 0.0, candidate) for candidate in usable]

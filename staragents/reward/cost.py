@@ -1,4 +1,4 @@
-"""What a policy learns from when rewards are to be cheap as well as high."""
+"""Reward per cost: what a policy learns from when cost matters too."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ class CostScale:
 
     value = reward / (1 + cost / mean cost)
 
-    It is proportional to the reward per 1,000 tokens, or per second, of the candidate and one of mean cost
-    beside it: the seed's other candidates are paid for too. The bare ratio reward / cost has no upper bound
-    and would favour whatever writes next to nothing. Ours; the paper has no cost.
+    It is proportional to the reward per 1,000 tokens (or per second) of the candidate plus one candidate of
+    mean cost, because the seed's other candidates are paid for too. The plain ratio reward / cost is
+    unbounded and would favour agents that write almost nothing. Ours; the paper has no cost.
 
-    Tokens are the same in every repetition of a run; seconds are what engines and scorers took on the day,
-    so a run that learns from them can't be repeated draw by draw.
+    Token counts are equal in every repetition of a run. Seconds vary with the load of engines and scorers,
+    so a run that learns from them is not reproducible draw by draw.
     """
 
     def __init__(self, kind: Cost) -> None:
@@ -26,19 +26,19 @@ class CostScale:
         self._total = 0.0
 
     def add(self, tokens: int, seconds: float) -> None:
-        """Count a candidate into the mean."""
+        """Include a candidate in the mean cost."""
         self._count += 1
         self._total += self._cost(tokens, seconds)
 
     def value(self, reward: float, tokens: int, seconds: float) -> float:
-        """What the policy learns of a candidate that earned `reward` in [0, 1]; in [0, reward]."""
+        """The value in [0, reward] that the policy learns for a candidate with `reward` in [0, 1]."""
         if self._kind is Cost.none:
             return reward
         relative = self._cost(tokens, seconds) * self._count / self._total if self._total else 1.0
         return reward / (1.0 + relative)
 
     def state(self) -> dict[str, Any]:
-        """Sums, so that shards add up."""
+        """Sums that shards can add."""
         return {"count": self._count, "total": self._total}
 
     def restore(self, state: dict[str, Any]) -> None:

@@ -10,28 +10,28 @@ from staragents.reward.rank_sketch import RankSketch
 
 
 def misaligned(candidate: Candidate) -> bool:
-    """An IFD above 1: the instruction makes the answer less likely, so the two don't belong together.
+    """Whether an IFD is above 1: the instruction makes the response less likely, so they do not match.
 
-    For the target model this is the reading of IFD's author (Cherry_LLM #2, Superfiltering #7); that the
-    larger model isn't helped either weighs at least as much.
+    For the target model, this is how the author of IFD interprets it (Cherry_LLM #2, Superfiltering #7). If
+    the instruction does not help the larger model either, that is at least as strong a sign.
     """
     return any(ifd is not None and ifd > 1.0 for ifd in (candidate.target_ifd, candidate.larger_ifd))
 
 
 def ranked_value(candidate: Candidate, kind: Difficulty) -> float | None:
-    """What this kind of difficulty collects over the run; None if it wasn't measured or none is needed."""
+    """The value that this kind of difficulty ranks over the run; None if not measured or not needed."""
     if kind is Difficulty.paper:
         return None
     return candidate.target_ifd if kind is Difficulty.target_only else candidate.ifd_gap
 
 
 def difficulties(candidates: Sequence[Candidate], kind: Difficulty, seen: RankSketch) -> list[float]:
-    """The difficulty of each of ONE seed's candidates; what couldn't be scored gets 0.
+    """The difficulty of each candidate of ONE seed; 0 for candidates without scores.
 
-    paper: gap over the seed's largest gap, eq. 5, cut to [0, 1] and 0 throughout if no gap is positive
-    (dividing would turn the order round). The others are 0 for a misaligned candidate. rank: the gap's
-    rank in `seen`, 0 unless positive; gap_p95: gap over the 95th percentile of `seen`; target_only: rank of
-    the target model's IFD. `seen` already holds these candidates' `ranked_value`s.
+    paper: gap / the seed's largest gap (eq. 5), clipped to [0, 1]; 0 for all if no gap is positive, because
+    the division would reverse the order. All others give 0 for a misaligned candidate. rank: the gap's
+    rank in `seen`, 0 unless positive; gap_p95: gap / the 95th percentile of `seen`; target_only: the rank
+    of the target model's IFD. `seen` already contains these candidates' `ranked_value`s.
     """
     if kind is Difficulty.paper:
         return _over_largest([candidate.ifd_gap for candidate in candidates])
@@ -55,5 +55,5 @@ def _difficulty(candidate: Candidate, kind: Difficulty, seen: RankSketch) -> flo
         return 0.0
     if kind is Difficulty.rank:
         return seen.rank(value)
-    large = seen.quantile(0.95)
-    return min(value / large, 1.0) if large > 0.0 else 0.0
+    p95 = seen.quantile(0.95)
+    return min(value / p95, 1.0) if p95 > 0.0 else 0.0

@@ -1,4 +1,4 @@
-"""A bounded, mergeable picture of a distribution, for running ranks and quantiles."""
+"""A bounded, mergeable sketch of a distribution, for running ranks and quantiles."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ SCALE = 0.5
 class RankSketch:
     """Counts on a fixed grid over x / (SCALE + |x|), which maps every number into (-1, 1).
 
-    Counts are additive, so the sketch doesn't depend on the order of values and shards merge exactly.
-    A value's rank is wrong by at most half the share of values in its own bin.
+    Counts are additive, so the sketch is independent of the order of values and shards merge exactly. The
+    error of a rank is at most half the share of values in its bin.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class RankSketch:
         self._total = 0
 
     def __len__(self) -> int:
-        """How many values were added."""
+        """Number of values added."""
         return self._total
 
     def add(self, value: float) -> None:
@@ -33,22 +33,22 @@ class RankSketch:
         self._total += 1
 
     def rank(self, value: float) -> float:
-        """Mid-rank in [0, 1]: the share of values below plus half the share of equal ones; 1/2 if empty."""
+        """Mid-rank in [0, 1]: the share of smaller values plus half the share of equal ones; 1/2 if empty."""
         if not self._total:
             return 0.5
-        place = _bin(value)
-        return (int(self._counts[:place].sum()) + 0.5 * int(self._counts[place])) / self._total
+        index = _bin(value)
+        return (int(self._counts[:index].sum()) + 0.5 * int(self._counts[index])) / self._total
 
     def quantile(self, q: float) -> float:
-        """The value that a share `q` of all values doesn't exceed, to the width of a bin.
+        """The `q`-quantile of all values, accurate to the width of a bin.
 
         Raises ValueError if the sketch is empty.
         """
         if not self._total:
-            raise ValueError("expected at least one value before a quantile, got none")
+            raise ValueError("expected at least one value for a quantile, got none")
         reached = np.searchsorted(np.cumsum(self._counts), max(q * self._total, 1.0))
-        squashed = (2 * min(int(reached), BINS - 1) + 1) / BINS - 1.0
-        return SCALE * squashed / (1.0 - abs(squashed))
+        mapped = (2 * min(int(reached), BINS - 1) + 1) / BINS - 1.0
+        return SCALE * mapped / (1.0 - abs(mapped))
 
     def merge(self, other: RankSketch) -> None:
         """Add all of the other's values."""
@@ -57,17 +57,17 @@ class RankSketch:
 
     def state(self) -> dict[str, Any]:
         """The occupied bins, as JSON values."""
-        return {str(place): int(self._counts[place]) for place in np.flatnonzero(self._counts)}
+        return {str(index): int(self._counts[index]) for index in np.flatnonzero(self._counts)}
 
     def restore(self, state: dict[str, Any]) -> None:
         self._counts[:] = 0
-        for place, count in state.items():
-            self._counts[int(place)] = count
+        for index, count in state.items():
+            self._counts[int(index)] = count
         self._total = int(self._counts.sum())
 
 
 def _bin(value: float) -> int:
     if not math.isfinite(value):
         raise ValueError(f"expected a finite value, got {value}")
-    squashed = value / (SCALE + abs(value))
-    return min(int((squashed + 1.0) / 2.0 * BINS), BINS - 1)
+    mapped = value / (SCALE + abs(value))
+    return min(int((mapped + 1.0) / 2.0 * BINS), BINS - 1)

@@ -1,4 +1,4 @@
-"""A dataset's files as a stream of raw rows, and a raw row as a conversation.
+"""Reads a dataset's files as a stream of raw rows and parses raw rows into conversations.
 
-May import the root modules of `staragents` only.
+May import only the root modules of `staragents`.
 """

@@ -1,4 +1,4 @@
-"""Parquet and Arrow as tables of a thousand rows, and their rows as Python values."""
+"""Reads Parquet and Arrow files in tables of bounded size and converts their rows to Python values."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAGICS = (PARQUET_MAGIC, ARROW_FILE_MAGIC, ARROW_STREAM_MAGIC)
 
 
 def arrow_tables(stream: IO[bytes], head: bytes, name: str, size: int) -> Iterator[pa.Table]:
-    """Tables of at most `size` rows. Raises BadInput where the file can't be read on."""
+    """Tables of at most `size` rows. Raises BadInput if the file is damaged."""
     kind = "Parquet" if head.startswith(PARQUET_MAGIC) else "Arrow"
     try:
         if head.startswith(ARROW_STREAM_MAGIC):
@@ -35,15 +35,15 @@ def arrow_tables(stream: IO[bytes], head: bytes, name: str, size: int) -> Iterat
             reader = pa.ipc.open_file(file)
             batches = (reader.get_batch(index) for index in range(reader.num_record_batches))
             yield from _sliced(batches, size)
-    # A damaged length asks for more memory than any machine has.
+    # A damaged length can request more memory than the machine has.
     except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise BadInput(f"{name}: not {kind} that can be read: {reason}") from error
+        raise BadInput(f"{name}: not a readable {kind} file: {reason}") from error
 
 
 def _sliced(batches: Any, size: int) -> Iterator[pa.Table]:
     for batch in batches:
-        # Offsets are taken from the file as they are: those of a damaged one point anywhere in memory.
+        # Arrow uses the file's offsets unchecked: those of a damaged file could point anywhere in memory.
         batch.validate(full=True)
         for start in range(0, batch.num_rows, size):
             yield pa.Table.from_batches([batch.slice(start, size)])
@@ -51,7 +51,7 @@ def _sliced(batches: Any, size: int) -> Iterator[pa.Table]:
 
 @contextmanager
 def _seekable(stream: IO[bytes]) -> Iterator[IO[bytes]]:
-    """These formats are read from their end: a packed one is put into a temporary file first."""
+    """These formats need random access, so a compressed file is first copied to a temporary file."""
     if stream.seekable():
         yield stream
         return
@@ -63,13 +63,14 @@ def _seekable(stream: IO[bytes]) -> Iterator[IO[bytes]]:
 
 
 def table_rows(table: pa.Table, columns: Collection[str], first: int) -> list[RawRow | BadRow]:
-    """The table's rows with these columns, or all if none of them is there; numbers begin with `first`."""
+    """The table's rows with these columns, or with all if it has none of them; row numbers start at
+    `first`."""
     present = [name for name in table.column_names if name in columns] or table.column_names
     table = table.select(present)
     try:
-        return [RawRow(first + place, value) for place, value in enumerate(table.to_pylist())]
+        return [RawRow(first + index, value) for index, value in enumerate(table.to_pylist())]
     except (pa.ArrowException, ValueError, OverflowError):
-        return [_row(table.slice(place, 1), first + place) for place in range(table.num_rows)]
+        return [_row(table.slice(index, 1), first + index) for index in range(table.num_rows)]
 
 
 def _row(one: pa.Table, number: int) -> RawRow | BadRow:
@@ -78,5 +79,5 @@ def _row(one: pa.Table, number: int) -> RawRow | BadRow:
             one[column].to_pylist()
         except (pa.ArrowException, ValueError, OverflowError) as error:
             field = ascii(column).strip("'")
-            return BadRow(number, field, f"expected a value that can be read, got {str(error)[:80]!a}")
+            return BadRow(number, field, f"expected a readable value, got {str(error)[:80]!a}")
     return RawRow(number, one.to_pylist()[0])

@@ -1,4 +1,4 @@
-"""The bytes of a data file: unpacked if they are packed, whatever its name says."""
+"""The bytes of a data file, decompressed if its content (not its name) is compressed."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from staragents.errors import BadInput
 from staragents.rows.data_file import DataFile, local_file
 
 PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
-"""The first bytes of each way of packing that we undo, by pyarrow's name for it."""
+"""Magic bytes of the supported compressions, with pyarrow's name for each."""
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 BLOCK_BYTES = 1 << 20
 MAX_ROW_BYTES = 1 << 26
-"""A longer line is no row: it would be in memory as a whole, and its decoded form several times over."""
+"""Longer lines are invalid: a line is held in memory, and its decoded form takes several times as much."""
 MAX_UNPACKED_BYTES = 64 << 30
 
 
 class Content:
-    """The unpacked bytes of an open file, from start to end once."""
+    """The decompressed bytes of an open file, read once from start to end."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self._started = False
 
     def line(self, limit: int = -1) -> bytes:
-        """The next line with its newline, at most `limit` bytes of it; empty at the end.
+        """The next line with its newline, up to `limit` bytes; empty at the end.
 
-        Lines end at newlines only. The first comes without a byte order mark.
+        Only newlines end a line. A byte order mark is removed.
         """
         line = self._stream.readline(limit)
         if self._started:
@@ -41,12 +41,12 @@ class Content:
         return line.removeprefix(BYTE_ORDER_MARK)
 
     def lines(self) -> Iterator[bytes]:
-        """Lines beyond MAX_ROW_BYTES come in pieces."""
+        """All lines. Lines beyond MAX_ROW_BYTES come in pieces."""
         while line := self.line(MAX_ROW_BYTES):
             yield line
 
     def skip_line(self) -> None:
-        """Read on to the next line, keeping nothing."""
+        """Skip to the next line."""
         while (piece := self.line(BLOCK_BYTES)) and not piece.endswith(b"\n"):
             pass
 
@@ -56,7 +56,7 @@ class Content:
 
 
 class Unpacked(io.RawIOBase):
-    """What a packed stream holds. Stops a stream that unpacks to more than `max_bytes`."""
+    """A decompressed stream. Raises BadInput beyond `max_bytes`."""
 
     def __init__(self, packed: IO[bytes], way: str, name: str, max_bytes: int) -> None:
         self._stream = pa.CompressedInputStream(packed, way)
@@ -76,7 +76,7 @@ class Unpacked(io.RawIOBase):
         self._bytes += len(data)
         if self._bytes > self._max_bytes:
             raise BadInput(
-                f"{self._name}: expected at most {self._max_bytes / (1 << 30):g} GiB when unpacked "
+                f"{self._name}: expected at most {self._max_bytes / (1 << 30):g} GiB when decompressed "
                 "(seeds.max_unpacked_gib), got more: is it a zip bomb?"
             )
         buffer[: len(data)] = data
@@ -85,14 +85,14 @@ class Unpacked(io.RawIOBase):
 
 @contextmanager
 def opened(path: Path, name: str) -> Iterator[Content]:
-    """Open a plain or packed file, told apart by content. Raises BadInput if it can't be read."""
+    """Open a file, compressed or not by content. Raises BadInput if it can't be read."""
     with opened_bytes(local_file(path, name)) as stream:
         yield Content(stream)
 
 
 @contextmanager
 def opened_bytes(file: DataFile, max_bytes: int = MAX_UNPACKED_BYTES) -> Iterator[io.BufferedReader]:
-    """The same as a stream of bytes, which can seek if the file is not packed."""
+    """Open a file as a byte stream, which is seekable unless the file is compressed. Raises BadInput."""
     try:
         with closing(file.open()) as raw:
             stream: io.BufferedReader = io.BufferedReader(raw, BLOCK_BYTES)

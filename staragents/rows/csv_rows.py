@@ -1,4 +1,4 @@
-"""CSV rows with a header line; every value stays the text that it is."""
+"""Reads CSV with a header line. All values stay strings."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing import IO
 from staragents.errors import BadInput
 from staragents.rows.raw_row import BadRow, RawRow
 
-# A quote that is never closed would otherwise take the rest of the file into one field.
+# Otherwise an unclosed quote would read the rest of the file into one field.
 MAX_FIELD_CHARACTERS = 1 << 26
 SEPARATORS = ",\t;"
 
 
 def csv_rows(stream: IO[bytes], name: str) -> Iterator[RawRow | BadRow]:
-    """Rows as dicts by the header; `row` is the line on which the row starts. Fields are separated by commas,
-    or by tabs or semicolons if the header has more of these.
+    """Rows as dicts by column name; `row` is the line on which the row starts. The separator is the comma,
+    tab or semicolon, whichever is most frequent in the header.
 
-    Raises BadInput if there is no header or a field has no end.
+    Raises BadInput if a column occurs twice or a quote is never closed.
     """
     csv.field_size_limit(MAX_FIELD_CHARACTERS)
-    # Surrogates keep a bad byte to its row.
+    # Surrogates limit a bad byte to its row.
     text = TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
     line = 1
     try:
@@ -34,7 +34,7 @@ def csv_rows(stream: IO[bytes], name: str) -> Iterator[RawRow | BadRow]:
             return
         if len(set(header)) < len(header):
             twice = next(column for column in header if header.count(column) > 1)
-            raise BadInput(f"{name}:1: expected every column once, got {twice!a} twice")
+            raise BadInput(f"{name}:1: expected unique columns, got {twice!a} twice")
         line = reader.line_num + 1
         for fields in reader:
             if fields:
@@ -43,7 +43,7 @@ def csv_rows(stream: IO[bytes], name: str) -> Iterator[RawRow | BadRow]:
     except csv.Error as error:
         raise BadInput(f"{name}:{line}: not CSV: {error} (is a quote never closed?)") from error
     finally:
-        # The stream is closed by whoever opened it.
+        # The caller closes the stream.
         text.detach()
 
 

@@ -1,4 +1,4 @@
-"""One file of a dataset, on this machine or behind a URL."""
+"""A file of a dataset, local or remote."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from staragents.user_files import open_file
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """`name` stands in messages and its suffix is looked at; `identity` changes when the content does.
-    `open` gives a raw or buffered stream of bytes."""
+    """`name` is for messages, and its suffix is for format detection. `identity` changes with the content.
+    `open` returns a raw or buffered byte stream."""
 
     name: str
     open: Callable[[], Any]
     identity: Callable[[], list[Any]]
     path: Path | None = None
-    """Where it lies, if it is a file of this machine."""
+    """The path of a local file."""
 
 
 def local_file(path: Path, name: str) -> DataFile:

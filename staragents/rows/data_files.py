@@ -1,4 +1,5 @@
-"""Any dataset as blocks of rows: JSONL, JSON, CSV, Parquet or Arrow, plain or packed, one file or many."""
+"""Reads a dataset as blocks of rows: JSONL, JSON, CSV, Parquet or Arrow, optionally compressed, in one or
+more files."""
 
 from __future__ import annotations
 
@@ -28,8 +29,8 @@ HEAD_BYTES = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Neighbouring rows of one file. `table` holds the same rows with their types where the file has them;
-    `rows` may then lack columns that no conversation is made of."""
+    """Consecutive rows of one file. For typed files, `table` contains the same rows; `rows` may then lack
+    columns that are not part of a conversation."""
 
     file: str
     rows: Sequence[RawRow | BadRow]
@@ -37,7 +38,7 @@ class Block:
 
 
 class DataFiles:
-    """The same files give the same rows in the same order."""
+    """The files of a dataset. The same files always give the same rows in the same order."""
 
     def __init__(
         self,
@@ -47,9 +48,9 @@ class DataFiles:
         setting: str = "DATA",
         max_unpacked_bytes: int = MAX_UNPACKED_BYTES,
     ) -> None:
-        """`columns` are those that a conversation may be made of: of Parquet, only these become rows.
-        `limit` takes the first rows, bad ones counted; `setting` is where `path` stands. Raises BadInput if
-        there is no such data."""
+        """`columns` are the columns that a conversation may use: only these are read from Parquet. `limit` is
+        a number of rows, bad rows included; `setting` names the source of `path` in messages. Raises BadInput
+        if there are no such files."""
         self.path = str(path)
         self.files = data_files(self.path, setting)
         self._columns = columns
@@ -57,7 +58,7 @@ class DataFiles:
         self._max_unpacked = max_unpacked_bytes
 
     def blocks(self) -> Iterator[Block]:
-        """Raises BadInput where a file can't be read on."""
+        """Raises BadInput if a file is unreadable or damaged."""
         left = self._limit
         for file in self.files:
             for block in self._file_blocks(file):
@@ -79,12 +80,12 @@ class DataFiles:
                     first += table.num_rows
                 return
             rows = _text_rows(stream, head, file.name)
-            while some := list(islice(rows, BLOCK_ROWS)):
-                yield Block(file.name, some)
+            while block := list(islice(rows, BLOCK_ROWS)):
+                yield Block(file.name, block)
 
 
 def _text_rows(stream: BufferedReader, head: bytes, name: str) -> Iterator[RawRow | BadRow]:
-    """By content, except that CSV can begin with anything, and that what is named JSON is read as such."""
+    """Detect the format by content, but CSV and JSON also by suffix, as CSV can begin with anything."""
     suffix = suffix_of(name)
     if head.startswith(UTF_16):
         raise BadInput(f"{name}:1: expected UTF-8, got the byte order mark of UTF-16")

@@ -1,4 +1,4 @@
-"""The elements of a JSON array of any size, decoded one after the other."""
+"""Decodes a JSON array of any size element by element."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from staragents.rows.content import BLOCK_BYTES, MAX_ROW_BYTES, Content
 from staragents.rows.raw_row import RawRow
 
 _BLANKS = re.compile(r"[ \t\n\r]*")
-# A decoder fails within so many characters of where its text was cut; in a string it names the start instead.
+# An error this close to the end of the text may be due to truncation. Unterminated strings report their
+# start.
 _CUT = 16
 
 
 class JsonArray:
-    """Holds a block of text, or one element if that is longer; `head` is what was read of it already."""
+    """Buffers one block of text, or one element if that is longer. `head` was already read from `content`."""
 
     def __init__(self, content: Content, head: bytes, name: str, first_line: int) -> None:
         self._content = content
@@ -33,7 +34,8 @@ class JsonArray:
         self._append(head)
 
     def rows(self) -> Iterator[RawRow]:
-        """Raises BadInput with file, line and column where it is no JSON, with file and line if no UTF-8."""
+        """Raises BadInput with file, line and column for invalid JSON, with file and line for invalid
+        UTF-8."""
         self._expect("[")
         number = 0
         if self._next() == "]":
@@ -65,9 +67,9 @@ class JsonArray:
                 raise self._broken(error.msg, error.pos) from error
             except (ValueError, RecursionError) as error:
                 raise BadInput(
-                    f"{self._name}: not JSON that can be read: a number too long or nesting too deep"
+                    f"{self._name}: unreadable JSON: a number is too long or the nesting too deep"
                 ) from error
-            # A number near the end may go on in the next block: 1 is a value, and 1.5e+3 is one.
+            # A number near the end may continue in the next block: both 1 and 1.5e+3 are values.
             if end + _CUT > len(self._text) and not self._ended:
                 self._more()
                 continue
@@ -75,7 +77,7 @@ class JsonArray:
             return value
 
     def _next(self) -> str:
-        """The next character that is no blank, not taken; empty at the end."""
+        """Peek at the next non-blank character; empty at the end."""
         while True:
             match = _BLANKS.match(self._text, self._at)
             assert match is not None
@@ -91,7 +93,7 @@ class JsonArray:
         self._at += 1
 
     def _more(self) -> bool:
-        """Read on, dropping what was used. As much again as there is, so that a long element stays cheap."""
+        """Drop consumed text and read more. The buffer doubles, so that a long element takes linear time."""
         used = self._text[: self._at]
         if newlines := used.count("\n"):
             self._line += newlines

@@ -1,4 +1,4 @@
-"""JSON rows, one a line or in one array: told apart by the first character, never all in memory."""
+"""Streams JSON rows from JSONL or one array, detected by the first character."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _fast = msgspec.json.Decoder().decode
 
 
 def json_rows(content: Content, name: str) -> Iterator[RawRow | BadRow]:
-    """The rows in order. Row numbers are line numbers in JSONL and places in an array, from 1.
+    """The rows in order. Row numbers are line numbers in JSONL and element numbers in an array, from 1.
 
-    A line that is no JSON is a BadRow. Raises BadInput where an array is broken: what follows can't be told
-    apart any more; `name` is the file's name in that message.
+    An invalid line becomes a BadRow. An invalid array raises BadInput, as the remaining elements can't be
+    separated; `name` is the file's name in that message.
     """
     number = 0
-    # An array may be a single line of any length, so its start is looked at before a whole line is read.
+    # An array may be a single line of any length, so check its start before reading a whole line.
     while head := content.line(BLOCK_BYTES):
         number += 1
         if not head.strip():
@@ -46,16 +46,20 @@ def _row(content: Content, line: bytes, number: int) -> RawRow | BadRow:
         return BadRow(number, "row", f"expected at most {MAX_ROW_BYTES >> 20} MiB a line, got more")
     row = decode_line(line, number)
     if isinstance(row, BadRow) and not line.endswith(b"\n"):
-        return BadRow(number, row.field, f"{row.message}; the last line has no end: was it still written?")
+        return BadRow(
+            number,
+            row.field,
+            f"{row.message}; the last line is incomplete: was the file still being written?",
+        )
     return row
 
 
 def decode_line(line: bytes, row: int) -> RawRow | BadRow:
-    """A line of JSONL. Never raises, whatever the bytes."""
+    """Decode a line of JSONL. Never raises."""
     try:
         return RawRow(row, _fast(line))
     except (msgspec.DecodeError, ValueError, RecursionError):
-        # The standard library takes NaN and unpaired surrogates too, and says where it stops.
+        # The standard library also accepts NaN and unpaired surrogates, and reports the position of an error.
         return _decode_slowly(line, row)
 
 
@@ -68,5 +72,5 @@ def _decode_slowly(line: bytes, row: int) -> RawRow | BadRow:
     except json.JSONDecodeError as error:
         return BadRow(row, "row", f"not JSON: {error.msg} at character {error.pos + 1}")
     except (ValueError, RecursionError):
-        # A number of thousands of digits, or brackets nested as deep.
-        return BadRow(row, "row", "not JSON that can be read: a number too long or nesting too deep")
+        # A number with thousands of digits, or brackets nested that deep.
+        return BadRow(row, "row", "unreadable JSON: a number is too long or the nesting too deep")

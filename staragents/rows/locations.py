@@ -1,4 +1,4 @@
-"""Which files a path means: a file, a folder, a pattern, a URL that fsspec knows, or `hf:` and a dataset."""
+"""Resolves a path to files: a file, a folder, a pattern, a URL that fsspec supports, or `hf:dataset`."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _MAGIC = re.compile(r"[*?[]")
 _SPLIT = re.compile(r"[\w.-]+")
 
 FSSPEC = "fsspec's own configuration (~/.config/fsspec/*.json or FSSPEC_* variables)"
-"""Where the credentials of a URL go that fsspec opens."""
+"""Where to put the credentials for a URL that fsspec opens."""
 
 
 def data_files(path: str, setting: str) -> list[DataFile]:
-    """The files in order of their names. Raises BadInput that begins with `setting` if there are none.
+    """The files, sorted by name. Raises BadInput with a message that begins with `setting` if there are none.
 
-    Of a folder, those below it that have a suffix of a data file; hidden ones, and folders behind symbolic
-    links, are left out.
+    A folder stands for the files below it with a known data suffix, except hidden ones and folders behind
+    symbolic links.
     """
     _check_secrets(path, setting)
     try:
@@ -36,21 +36,21 @@ def data_files(path: str, setting: str) -> list[DataFile]:
             return _of_hub(path, setting)
         return _behind_url(path, setting) if is_url(path) else _local(path, setting)
     except (OSError, ValueError, RuntimeError) as error:
-        # A name too long, a null byte, ~somebody who is nobody.
+        # The name is too long, contains a null byte, or is ~user of an unknown user.
         raise BadInput(f"{setting}: expected {EXPECTED}, got {path}: {error}") from error
 
 
 def check_location(path: str, setting: str) -> None:
-    """The same check without asking any network. Raises BadInput."""
+    """Check a path without network access. Raises BadInput."""
     _check_secrets(path, setting)
     if not path.startswith(_HUB) and not is_url(path):
         data_files(path, setting)
 
 
 def _check_secrets(path: str, setting: str) -> None:
-    """A path is repeated in messages, run directories and cards, so no secret may stand in it."""
+    """Messages, run directories and cards repeat the path, so it must not contain a secret."""
     if kind := url_secret(path):
-        raise BadInput(f"{setting}: expected a URL without {kind}; it belongs into {FSSPEC}")
+        raise BadInput(f"{setting}: expected a URL without {kind}; it belongs in {FSSPEC}")
 
 
 def is_url(path: str) -> bool:
@@ -58,28 +58,28 @@ def is_url(path: str) -> bool:
 
 
 def suffix_of(name: str) -> str:
-    """The suffix that says what is inside, in small letters, without that of the packing."""
+    """The lower-case suffix of the content, without that of the compression."""
     path = Path(name.lower())
     return (path.with_suffix("") if path.suffix in PACKED_SUFFIXES else path).suffix
 
 
 def _local(path: str, setting: str) -> list[DataFile]:
-    place = Path(path).expanduser()
-    if place.is_file():
-        return [local_file(place, path)]
-    if place.is_dir():
-        files = _wanted(str(found) for found in _below(place))
+    location = Path(path).expanduser()
+    if location.is_file():
+        return [local_file(location, path)]
+    if location.is_dir():
+        files = _wanted(str(found) for found in _below(location))
         return _some([local_file(Path(found), found) for found in files], path, setting)
-    if not place.exists() and _MAGIC.search(path):
-        relative = place.relative_to(place.anchor)
-        # Unlike glob.glob, Path.glob follows no symbolic link for **, so it can't run in circles.
-        found = sorted(file for file in Path(place.anchor).glob(str(relative)) if file.is_file())
+    if not location.exists() and _MAGIC.search(path):
+        relative = location.relative_to(location.anchor)
+        # Unlike glob.glob, Path.glob follows no symbolic links for **, so it can't loop.
+        found = sorted(file for file in Path(location.anchor).glob(str(relative)) if file.is_file())
         return _some([local_file(file, str(file)) for file in found], path, setting)
     problem = "no such file"
-    if place.is_symlink():
-        problem = "a symbolic link that leads nowhere"
-    elif place.exists():
-        problem = "something that is no file"
+    if location.is_symlink():
+        problem = "a broken symbolic link"
+    elif location.exists():
+        problem = "something that is not a file"
     raise BadInput(f"{setting}: expected {EXPECTED}, got {problem}: {path}")
 
 
@@ -99,31 +99,31 @@ def _behind_url(url: str, setting: str) -> list[DataFile]:
         if system.isfile(root):
             found = [root]
         elif _MAGIC.search(root):
-            found = sorted(place for place in system.glob(root) if system.isfile(place))
+            found = sorted(path for path in system.glob(root) if system.isfile(path))
         else:
             found = _wanted(system.find(root))
     except ImportError as error:
-        raise BadInput(f"{setting}: {url} needs one more package: {error}") from error
-    # Every file system has its own errors, and nothing but them can come from these calls.
+        raise BadInput(f"{setting}: {url} needs another package: {error}") from error
+    # Every file system has its own error types, and these calls raise no others.
     except Exception as error:
         raise BadInput(f"{setting}: can't read {url}: {_first_line(error)}") from error
 
-    def remote(place: str) -> DataFile:
-        name = redacted(str(system.unstrip_protocol(place)))
+    def remote(path: str) -> DataFile:
+        name = redacted(str(system.unstrip_protocol(path)))
 
         def opened() -> Any:
             try:
-                return system.open(place, "rb")
+                return system.open(path, "rb")
             except Exception as error:
                 raise BadInput(f"{name}: can't be read: {_first_line(error)}") from error
 
-        return DataFile(name, opened, lambda: [name, str(system.ukey(place))])
+        return DataFile(name, opened, lambda: [name, str(system.ukey(path))])
 
-    return _some([remote(place) for place in found], url, setting)
+    return _some([remote(path) for path in found], url, setting)
 
 
 def _of_hub(path: str, setting: str) -> list[DataFile]:
-    """A split of a dataset, as the Arrow files into which `datasets` puts it."""
+    """The Arrow files that `datasets` makes of a dataset's split."""
     form = f"{setting}: expected hf:dataset, hf:dataset:split or hf:dataset:config:split"
     name, *more = path.removeprefix(_HUB).split(":")
     if not name or len(more) > 2 or not all(_SPLIT.fullmatch(part) for part in more):
@@ -138,7 +138,7 @@ def _of_hub(path: str, setting: str) -> list[DataFile]:
         loaded = datasets.load_dataset(name, config, split=split)
     except BadInput:
         raise
-    # Of the hub, the network, the dataset's own files: all of it is about what the user named.
+    # Errors of the hub, the network or the dataset's files: all concern the path given by the user.
     except Exception as error:
         raise BadInput(f"{setting}: can't load {path}: {_first_line(error.__cause__ or error)}") from error
     files = [Path(file["filename"]) for file in loaded.cache_files]

@@ -1,10 +1,10 @@
-"""The best path through a tree of messages, as OpenAssistant publishes them."""
+"""The best path through a message tree in OpenAssistant's format."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from staragents.rows.misfit import Misfit, shown
+from staragents.rows.misfit import InvalidRow, shown
 from staragents.rows.turns import ROLES
 
 Node = dict[str, Any]
@@ -13,27 +13,27 @@ Node = dict[str, Any]
 def best_path(root: Any, column: str) -> list[Node]:
     """Turns from the root to the answer at the end of the best path.
 
-    Best is what people ranked first (rank 0), then what was ranked at all, then what comes first; deleted and
-    rejected messages, and questions that nobody answered, are not on it. Raises Misfit.
+    Prefers the reply that people ranked first (rank 0), then other ranked replies, then the first reply.
+    Skips deleted and rejected messages and unanswered questions. Raises InvalidRow.
     """
     if not isinstance(root, dict):
-        raise Misfit(column, f"expected a message with replies, got {shown(root)}")
+        raise InvalidRow(column, f"expected a message with replies, got {shown(root)}")
     path: list[Node] = []
     node: Node | None = root
     while node is not None:
         path.append(node)
         node = _best(node.get("replies"))
-    # A path may end with a question.
+    # Drop an unanswered question at the end.
     while path and not _is_answer(path[-1]):
         path.pop()
     if not path:
-        raise Misfit(column, "expected a tree with an answer, got none that is usable")
+        raise InvalidRow(column, "expected a tree with a usable answer, got none")
     return path
 
 
 def _best(replies: Any) -> Node | None:
     usable = [reply for reply in replies if _usable(reply)] if isinstance(replies, list) else []
-    # Of two questions, the one that was answered.
+    # Skip unanswered questions.
     led_on = [reply for reply in usable if _is_answer(reply) or _answered(reply)]
     return min(led_on, key=_rank, default=None)
 

@@ -1,4 +1,4 @@
-"""What is wrong with a row that is no conversation."""
+"""The error for a row that is not a valid conversation."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ LONGEST_SHOWN = 40
 MOST_COLUMNS_SHOWN = 10
 
 
-class Misfit(Exception):
-    """The row is no conversation, because of `field`."""
+class InvalidRow(Exception):
+    """The row is not a valid conversation, because of `field`."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(f"{field}: {message}")
@@ -24,13 +24,13 @@ def shown(value: Any) -> str:
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, int) and value.bit_length() > 128:
-        return "a huge number"  # may have more digits than Python agrees to print
-    # ascii: a name may hold what a terminal or a file can't.
+        return "a huge number"  # may have more digits than Python allows to print
+    # ascii, as a name may contain characters that a terminal or file can't represent.
     text = "null" if value is None else ascii(value)
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 
 def shown_columns(value: dict[str, Any]) -> str:
-    """The names of a row's columns."""
+    """A row's column names in an error message."""
     names = ", ".join(shown(name) for name in list(value)[:MOST_COLUMNS_SHOWN])
     return f"{names}{', ...' if len(value) > MOST_COLUMNS_SHOWN else ''}" if value else "no column"

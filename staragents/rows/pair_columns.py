@@ -1,4 +1,4 @@
-"""Which two columns of a row are what the user said and what was answered, by their names."""
+"""Finds a row's instruction and response columns by their names."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from staragents.config import ColumnsConfig, RowFormat
-from staragents.rows.misfit import Misfit, shown_columns
+from staragents.rows.misfit import InvalidRow, shown_columns
 
 QUESTIONS = ("question", "query", "problem")
 INSTRUCTIONS = ("instruction", *QUESTIONS)
 PROMPTS = ("prompt", "inputs", "input")
-"""Instructions only if none of the above is there: beside one they hold the same again, or more text."""
+"""Used as the instruction only without one of the above; next to one they repeat it or contain more text."""
 RESPONSES = ("output", "response", "answer", "completion", "solution", "target", "targets", "chosen")
 INPUTS = ("input", "context")
 HISTORIES = ("history",)
@@ -28,12 +28,12 @@ PAIRS = {
     RowFormat.preference: ((*INSTRUCTIONS, *PROMPTS), ("chosen",)),
     RowFormat.history: ANY,
 }
-"""Names of instruction and response in every format that has these two."""
+"""Column names of instruction and response in each format that has both."""
 
 
 @dataclass(frozen=True, slots=True)
 class PairColumns:
-    """The columns of one exchange and of what came before it."""
+    """The columns of an exchange and its context."""
 
     format: RowFormat
     instruction: str
@@ -44,14 +44,15 @@ class PairColumns:
 
 
 def pair_columns(row: dict[str, Any], wanted: RowFormat, named: ColumnsConfig, setting: str) -> PairColumns:
-    """Raises Misfit if there is no such pair, or more than one; it says which `setting` would tell."""
+    """Find the columns. Raises InvalidRow, which names the `setting` to use, if there is no or more than one
+    choice."""
     asks, answers = PAIRS.get(wanted, ANY)
     instruction = _one("instruction", row, asks, named.instruction, setting)
     response = _one("response", row, answers, named.response, setting)
     inputs = [name for name in INPUTS if name in row and name not in (instruction, response)]
     history = _optional("history", row, HISTORIES, named.history, setting)
     if wanted is RowFormat.history and history is None:
-        raise Misfit("history", f"expected the column history, got {shown_columns(row)}")
+        raise InvalidRow("history", f"expected the column history, got {shown_columns(row)}")
     return PairColumns(
         _format(instruction, response, history) if wanted is RowFormat.auto else wanted,
         instruction,
@@ -80,19 +81,21 @@ def _one(part: str, row: dict[str, Any], names: Collection[str], named: str | No
     elif part == "instruction":
         found = found[:1]
     if len(found) > 1:
-        # Two datasets put together have the columns of both, one of them null.
+        # Merged datasets have the columns of both, with one set null.
         found = [name for name in found if row[name] is not None] or found
     if len(found) == 1:
         return found[0]
     if found:
-        raise Misfit(
+        raise InvalidRow(
             found[0],
-            f"in doubt which of {', '.join(found)} is the {part}: set {setting.format(part)}; "
+            f"{', '.join(found)} could each be the {part}: set {setting.format(part)}; "
             f"the columns are {shown_columns(row)}",
         )
     if {"parent_id", "text", "role"} <= row.keys():
-        raise Misfit("row", "expected a whole conversation, got one message: take the file of whole trees")
-    raise Misfit(
+        raise InvalidRow(
+            "row", "expected a whole conversation, got one message: use the file with whole trees"
+        )
+    raise InvalidRow(
         next(iter(names)) if part == "instruction" else "response",
         f"expected the columns of a known format or your names in {setting.format('instruction')} and "
         f"{setting.format('response')} (or {setting.format('messages')}), got {shown_columns(row)}",
@@ -108,12 +111,12 @@ def _optional(
 
 
 def present(part: str, row: dict[str, Any], name: str, setting: str) -> str:
-    """The name itself. Raises Misfit if the row has no such column."""
+    """Return the name. Raises InvalidRow if the row has no such column."""
     if name in row:
         return name
     near = difflib.get_close_matches(name, [key for key in row if isinstance(key, str)], n=1)
     instead = f", did you mean {near[0]!a}?" if near else ""
-    raise Misfit(
+    raise InvalidRow(
         ascii(name).strip("'"),
         f"expected the column that {setting.format(part)} names, got {shown_columns(row)}{instead}",
     )

@@ -1,4 +1,4 @@
-"""A row as it stands in a file, or what is wrong with it."""
+"""A row as read from a file, valid or not."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class RawRow:
-    """A decoded row, not looked at yet. `row` counts from 1; it is the line in JSONL and CSV."""
+    """A decoded, unvalidated row. `row` counts from 1; in JSONL and CSV it is the line number."""
 
     row: int
     value: Any
@@ -16,7 +16,8 @@ class RawRow:
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that can't be used. `field` is a column, `messages[2].content`, or `row` for all of it."""
+    """An invalid row. `field` is a column, a path such as `messages[2].content`, or `row` for the whole
+    row."""
 
     row: int
     field: str

@@ -1,4 +1,4 @@
-"""A raw row as a conversation, whichever of the common formats it has."""
+"""Parses a raw row in any of the common formats into a conversation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from staragents.config import ColumnsConfig, RowFormat
 from staragents.messages import Conversation, Message
 from staragents.rows.message_tree import best_path
-from staragents.rows.misfit import Misfit, shown, shown_columns
+from staragents.rows.misfit import InvalidRow, shown, shown_columns
 from staragents.rows.pair_columns import (
     HISTORIES,
     INPUTS,
@@ -31,12 +31,12 @@ MESSAGE_OF_TREE = ("role", "replies", "text", "parent_id")
 KNOWN_COLUMNS = frozenset(
     (INSTANCES, TOOLS, *INSTRUCTIONS, *PROMPTS, *RESPONSES, *INPUTS, *HISTORIES, *SYSTEMS, *TURNS)
 ).union(MESSAGE_OF_TREE)
-"""All that a conversation may be made of."""
+"""All columns that a conversation may use."""
 MOST_SHAPES = 1000
 
 
 class RowReader:
-    """Remembers how rows with the same columns are read, no more: rows don't depend on each other."""
+    """Caches the column choice for rows with the same columns. Otherwise rows are independent."""
 
     def __init__(
         self,
@@ -47,9 +47,9 @@ class RowReader:
         rewritable: bool = False,
         setting: str = "seeds.columns.{}",
     ) -> None:
-        """`max_chars` bounds each text, in characters. With `may_be_blank`, a text may be blank or null;
-        blank turns are kept, so that a scorer can say `empty`. `rewritable` conversations end with an
-        exchange of user and assistant, without a tool. `setting` is where a user names a column."""
+        """`max_chars` limits each text. With `may_be_blank`, a text may be blank or null, and blank turns are
+        kept, so that a scorer can report `empty`. `rewritable` requires that the last exchange is between
+        user and assistant, without a tool. `setting` is the setting for a column name."""
         self.named = columns or ColumnsConfig()
         self._texts = Texts(max_chars, may_be_blank)
         self._format = format
@@ -59,32 +59,33 @@ class RowReader:
 
     @property
     def columns(self) -> frozenset[str]:
-        """All that a conversation may be made of."""
+        """All columns that a conversation may use."""
         named = self.named
         mine = (named.instruction, named.input, named.response, named.messages, named.history, named.system)
         return KNOWN_COLUMNS | {name for name in mine if name is not None}
 
     def messages(self, value: Any) -> Conversation:
-        """A conversation that ends with the assistant's turn; other columns are ignored. Raises Misfit."""
+        """A conversation that ends with the assistant's turn; other columns are ignored. Raises
+        InvalidRow."""
         return self.read(value)[1]
 
     def read(self, value: Any) -> tuple[RowFormat, Conversation]:
-        """The same with the format that was found. Raises Misfit."""
+        """The detected format and the conversation. Raises InvalidRow."""
         if not isinstance(value, dict):
-            raise Misfit("row", f"expected an object with columns, got {shown(value)}")
+            raise InvalidRow("row", f"expected an object with columns, got {shown(value)}")
         names = tuple(value)
         if names not in self._pairs:
             if len(self._pairs) >= MOST_SHAPES:
                 self._pairs.clear()
-            self._pairs[names] = self._lasting_pair(value)
+            self._pairs[names] = self._cacheable_pair(value)
         pair = self._pairs[names]
-        # A prompt may be a tree.
+        # A prompt may also be a message tree.
         if pair is None or isinstance(value[pair.instruction], dict):
             return self._any(value)
         return pair.format, self._exchange(value, pair)
 
-    def _lasting_pair(self, value: dict[str, Any]) -> PairColumns | None:
-        """The pair that every row with these columns has, as none of them can hold anything else."""
+    def _cacheable_pair(self, value: dict[str, Any]) -> PairColumns | None:
+        """The columns if they are the same for every row with these column names, else None."""
         named = self.named
         if named.messages or self._format in (RowFormat.messages, RowFormat.sharegpt, RowFormat.tree):
             return None
@@ -96,7 +97,7 @@ class RowReader:
             return None
         try:
             return pair_columns(value, self._format, named, self._setting)
-        except Misfit:
+        except InvalidRow:
             return None
 
     def _any(self, value: dict[str, Any]) -> tuple[RowFormat, Conversation]:
@@ -126,10 +127,10 @@ class RowReader:
         if wanted is RowFormat.auto:
             return self._pair(value)
         name = "prompt with replies" if wanted is RowFormat.tree else INSTANCES
-        raise Misfit("row", f"expected {name}, as the format is {wanted}, got {shown_columns(value)}")
+        raise InvalidRow("row", f"expected {name}, as the format is {wanted}, got {shown_columns(value)}")
 
     def _turns_column(self, value: dict[str, Any]) -> str | None:
-        """The column whose list of turns the row is made of, if it is."""
+        """The column with a list of turns, or None."""
         name = self.named.messages
         if name is not None:
             return present("messages", value, name, self._setting)
@@ -138,11 +139,11 @@ class RowReader:
         if self._format in (RowFormat.messages, RowFormat.sharegpt):
             name = next((name for name in TURNS if value.get(name) is not None), None)
             if name is None:
-                raise Misfit("messages", f"expected {' or '.join(TURNS[:2])}, got {shown_columns(value)}")
+                raise InvalidRow("messages", f"expected {' or '.join(TURNS[:2])}, got {shown_columns(value)}")
             return name
         if self._format is not RowFormat.auto:
             return None
-        # `turns` and the like may hold other things: only what is a list of turns counts.
+        # `turns` and similar columns may contain other data: only a list counts.
         lists = (name for name in TURNS if isinstance(value.get(name), list))
         return next(lists, "messages" if value.get("messages") is not None else None)
 
@@ -167,13 +168,13 @@ class RowReader:
         return self._prefaced(value, pair.system, (*self._history(value, pair.history), *last))
 
     def _listed(self, value: dict[str, Any], pair: PairColumns) -> Conversation:
-        """Prompt and completion, each a list of turns; a chosen answer may have the prompt in it again."""
+        """Prompt and completion as lists of turns; a chosen answer may repeat the prompt."""
         asked, answered = value[pair.instruction], value[pair.response]
         before = asked if isinstance(asked, list) else [{"role": "user", "content": asked}]
         after = answered if isinstance(answered, list) else [{"role": "assistant", "content": answered}]
         for turns, column in ((before, pair.instruction), (after, pair.response)):
             if not all(isinstance(turn, dict) for turn in turns):
-                raise Misfit(column, f"expected text or a list of messages, got {shown(turns)}")
+                raise InvalidRow(column, f"expected text or a list of messages, got {shown(turns)}")
         whole = bool(after) and after[0].get("role") in ("user", "system")
         return self._turns(value, after if whole else [*before, *after], pair.response)
 
@@ -183,7 +184,7 @@ class RowReader:
         return self._prefaced(value, self.named.system or system, messages)
 
     def _prefaced(self, value: dict[str, Any], column: str | None, messages: Conversation) -> Conversation:
-        """With a system turn of the conversation's own, or the column's text, and the tools there were."""
+        """Prepend a system turn: the conversation's own or the column's text, plus the tools."""
         text = ""
         if messages[0].role == "system":
             text, messages = messages[0].content, messages[1:]
@@ -202,32 +203,32 @@ class RowReader:
         if not history:
             return ()
         if not isinstance(history, list):
-            raise Misfit(str(column), f"expected a list of exchanges, got {shown(history)}")
+            raise InvalidRow(str(column), f"expected a list of exchanges, got {shown(history)}")
         messages: list[Message] = []
         for index, exchange in enumerate(history):
             field = f"{column}[{index}]"
             if isinstance(exchange, dict):
                 return conversation_of(history, str(column), self._texts, rewritable=False)
             if not isinstance(exchange, list) or len(exchange) != 2:
-                raise Misfit(field, f"expected a question and an answer, got {shown(exchange)}")
-            for role, place in (("user", 0), ("assistant", 1)):
-                text = self._texts.text(exchange[place], f"{field}[{place}]")
+                raise InvalidRow(field, f"expected a question and an answer, got {shown(exchange)}")
+            for role, position in (("user", 0), ("assistant", 1)):
+                text = self._texts.text(exchange[position], f"{field}[{position}]")
                 messages.append(Message(role, text))  # type: ignore[arg-type]
         return tuple(messages)
 
     def _instances(self, value: dict[str, Any]) -> Conversation:
-        """The first instance that has an answer."""
+        """The first instance with an answer."""
         instances = [one for one in value[INSTANCES] if isinstance(one, dict)]
         if not instances:
-            raise Misfit(INSTANCES, f"expected instances with an output, got {shown(value[INSTANCES])}")
+            raise InvalidRow(INSTANCES, f"expected instances with an output, got {shown(value[INSTANCES])}")
         one = next((found for found in instances if found.get("output")), instances[0])
         row = {name: one.get(name) for name in ("input", "output")}
         row["instruction"] = value.get("instruction")
         try:
             return self._exchange(row, _INSTANCE)
-        except Misfit as misfit:
-            place = misfit.field if misfit.field == "instruction" else f"{INSTANCES}.{misfit.field}"
-            raise Misfit(place, misfit.message) from None
+        except InvalidRow as error:
+            field = error.field if error.field == "instruction" else f"{INSTANCES}.{error.field}"
+            raise InvalidRow(field, error.message) from None
 
 
 _INSTANCE = PairColumns(RowFormat.self_instruct, "instruction", "input", "output", None, None)

@@ -1,4 +1,4 @@
-"""A list of turns as a conversation: OpenAI's role and content, ShareGPT's from and value, or plain texts."""
+"""Parses a list of turns: OpenAI's role and content, ShareGPT's from and value, or plain strings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from staragents.messages import Conversation, Message, Role
-from staragents.rows.misfit import Misfit, shown
+from staragents.rows.misfit import InvalidRow, shown
 from staragents.rows.texts import Texts
 
 ROLES: dict[str, Role] = {
@@ -32,7 +32,7 @@ TOOL_ROLES: dict[str, Role] = {
     "tool_response": "user",
     "ipython": "user",
 }
-"""Turns with a tool: its caller's are the assistant's, its answers stand where a user's would."""
+"""Tool turns: calls count as assistant turns, results as user turns."""
 
 
 def is_sharegpt(turns: Any) -> bool:
@@ -40,10 +40,10 @@ def is_sharegpt(turns: Any) -> bool:
 
 
 def conversation_of(turns: Any, column: str, texts: Texts, *, rewritable: bool) -> Conversation:
-    """A conversation that ends with the assistant's turn. If `rewritable`, the last exchange is one of user
-    and assistant, without a tool. Raises Misfit."""
+    """A conversation that ends with the assistant's turn. `rewritable` requires that the last exchange is
+    between user and assistant, without a tool. Raises InvalidRow."""
     if not isinstance(turns, list) or not turns:
-        raise Misfit(column, f"expected a list of messages, got {shown(turns)}")
+        raise InvalidRow(column, f"expected a list of messages, got {shown(turns)}")
     messages: list[Message] = []
     last_tools = [False, False]
     for index, turn in enumerate(turns):
@@ -52,35 +52,37 @@ def conversation_of(turns: Any, column: str, texts: Texts, *, rewritable: bool) 
             spoken = TOOL_ROLES[role] if is_tool else ROLES.get(role)
             before = messages[-1].role if messages else None
             if spoken == "system" and index == 0:
-                # Many datasets give an empty system prompt to every row: it says nothing, so it is left out.
+                # Many datasets have an empty system prompt in every row: drop it.
                 text = texts.optional(value, field)
                 messages += [Message("system", text)] if text.strip() else []
                 continue
             if before is not None and spoken == before and (is_tool or last_tools[-1]):
-                # Several calls or results at once, or words before a call, are one turn.
+                # Parallel calls or results, or text before a call, are one turn.
                 messages[-1] = Message(before, f"{messages[-1].content}\n\n{texts.text(value, field)}")
                 last_tools[-1] |= is_tool
                 continue
             expected: Role = "assistant" if before == "user" else "user"
             if spoken != expected:
                 first = "system or user" if index == 0 else expected
-                raise Misfit(f"{column}[{index}].role", f"expected {first}, got {shown(_role(turn) or role)}")
+                raise InvalidRow(
+                    f"{column}[{index}].role", f"expected {first}, got {shown(_role(turn) or role)}"
+                )
             messages.append(Message(expected, texts.text(value, field)))
             last_tools = [last_tools[-1], is_tool]
     if not messages or messages[-1].role != "assistant":
-        raise Misfit(f"{column}[{len(turns) - 1}].role", "expected the last message from assistant")
+        raise InvalidRow(f"{column}[{len(turns) - 1}].role", "expected the last message from assistant")
     if rewritable and any(last_tools):
-        raise Misfit(
+        raise InvalidRow(
             f"{column}[{len(turns) - 1}]",
-            "expected a last exchange without a tool, got one with it",
+            "expected a last exchange without a tool, got one with a tool",
         )
     return tuple(messages)
 
 
 def _parts(turn: Any, field: str, index: int) -> Iterator[tuple[str, Any, str]]:
-    """Role, value and field of what a turn says: one thing, but a pair of input and output says two."""
+    """Role, value and field of each part of a turn: one, or two for a pair of input and output."""
     if isinstance(turn, str):
-        # Texts alone take turns.
+        # Plain strings alternate between user and assistant.
         yield ("user", "assistant")[index % 2], turn, field
         return
     if isinstance(turn, dict):
@@ -101,7 +103,7 @@ def _parts(turn: Any, field: str, index: int) -> Iterator[tuple[str, Any, str]]:
                 return
             yield known, _content(turn.get(name), f"{field}.{name}"), f"{field}.{name}"
             return
-    raise Misfit(field, "expected an object with role and content")
+    raise InvalidRow(field, "expected an object with role and content")
 
 
 def _role(turn: Any) -> Any:
@@ -112,11 +114,11 @@ def _role(turn: Any) -> Any:
 
 
 def _content(value: Any, field: str) -> Any:
-    """OpenAI's content may come in parts, of which only texts are words."""
+    """Join OpenAI content that comes in parts. Only text parts are supported."""
     if not isinstance(value, list):
         return value
     for part in value:
         if not isinstance(part, dict) or not isinstance(part.get("text"), str):
             kind = part.get("type") if isinstance(part, dict) else part
-            raise Misfit(field, f"expected parts of text, got {shown(kind)}")
+            raise InvalidRow(field, f"expected parts of text, got {shown(kind)}")
     return "\n".join(part["text"] for part in value)

@@ -1,4 +1,4 @@
-"""What is left to do of a run, the results that are written from its shards, and the repair of a damaged one.
+"""Determines the remaining work of a run, writes results from its shards, and repairs damaged runs.
 
-The only package that sees both a run directory and what is made from it (dataset, report, card). No Ray.
+The only package that handles both a run directory and its results (dataset, report, card). No Ray.
 """

@@ -1,4 +1,4 @@
-"""Everything that can be wrong with the files of a run."""
+"""Inspects the files of a run for damage."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from staragents.run_directory.sealed_json import Unreadable, damage_of, read_sea
 
 
 def check_whole(run: RunDirectory, deep: bool = True) -> None:
-    """Raises Damaged with every file that is not what the run wrote."""
+    """Raises Damaged with every file that differs from what the run wrote."""
     if found := inspect(run, deep):
         raise damaged(run.path, found)
 
 
 def inspect(run: RunDirectory, deep: bool = True) -> list[Damage]:
-    """Every damage, in the order in which files depend on each other. With `deep` all files are read, else
-    only the small ones; sizes are compared in any case."""
+    """All damage, in dependency order of the files. `deep` reads all files; otherwise only small files are
+    read. Sizes are always compared."""
     try:
         state = read_sealed(run.path / STATE, RunState)
     except Unreadable as error:
@@ -34,7 +34,7 @@ def inspect(run: RunDirectory, deep: bool = True) -> list[Damage]:
     found = _unnamed(run, state, deep)
     if state is None:
         left = run.unnamed_shards()
-        return [Damage(STATE, f"missing, beside {len(left)} files of candidates"), *found] if left else []
+        return [Damage(STATE, f"missing, with {len(left)} candidate files present"), *found] if left else []
     for shard in state["shards"]:
         if what := mismatch(run.candidates / shard["name"], shard, deep):
             found.append(Damage(f"{run.candidates.name}/{shard['name']}", what))
@@ -49,7 +49,7 @@ def _unnamed(run: RunDirectory, state: RunState | None, deep: bool) -> list[Dama
 
 
 def _memory(run: RunDirectory, state: RunState) -> list[Damage]:
-    """A run that is not over needs its bank, or its next draws would be others."""
+    """An unfinished run needs its memory bank; otherwise its next draws would differ."""
     if state["config"].get("memory", {}).get("url") or state["cursor"] == state["seeds"]:
         return []
     what = bank_damage(run.memory, expected=state.get("progress", {}).get("remembered", 0) > 0)
@@ -63,5 +63,5 @@ def _results(run: RunDirectory, deep: bool) -> list[Damage]:
     except Unreadable as error:
         return [damage_of(MANIFEST, error)]
     if manifest is None or not is_of_state(manifest, run.path):
-        return []  # They are written anew when the run ends or stops.
+        return []  # The run writes them again when it ends or stops.
     return result_damage(manifest, run.path, deep)

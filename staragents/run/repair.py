@@ -1,4 +1,4 @@
-"""A damaged run directory made usable again: bad files aside, good candidates kept, lost seeds named."""
+"""Repairs a damaged run directory: moves bad files aside, keeps good candidates, counts lost seeds."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from staragents.seeds.seed_file import SeedFile, SeedScan
 
 @dataclass(frozen=True)
 class Repair:
-    """What was found and done. A run that is `restarted` commits its candidates again from the start, without
-    a model. Of `seeds` in all, `kept` have candidates, and `lost` had some (None if the state was lost, too).
+    """The result of a repair. A `restarted` run commits its candidates again from the start, without a model.
+    Of all `seeds`, `kept` have candidates and `lost` had some (None if the state was lost as well).
     """
 
     config: Config
@@ -41,11 +41,11 @@ class Repair:
 
 
 def repair(run: RunDirectory, config: Config | None = None) -> Repair:
-    """Repair a run directory that this command holds. `config` is the run's, needed only if neither
-    state.json nor config.yaml can be read.
+    """Repair a run directory that this command holds. `config` is the run's config, needed only if both
+    state.json and config.yaml are unreadable.
 
-    Good candidates stay, and the next run commits them again without asking a model. Raises BadInput if the
-    config is not known, or its seeds can't be read.
+    Good candidates stay, and the next run commits them again without a model. Raises BadInput if the config
+    is unknown or its seeds can't be read.
     """
     damage = inspect(run)
     state = _state(run)
@@ -57,7 +57,7 @@ def repair(run: RunDirectory, config: Config | None = None) -> Repair:
     if damage:
         remove_manifest(run.path)
     if restarted := state is None or _contradicts(run, state, damage):
-        # Whatever is in candidates/ is salvage to this state, and the bank is filled anew from it.
+        # All of candidates/ is salvaged under this state, and the memory bank is filled from it again.
         if bank_damage(run.memory, expected=False):
             moved.append(_move_aside(run, run.memory.name))
         run.write_state(started_anew(state) if state is not None else first_state(config, scan))
@@ -70,7 +70,7 @@ def repair(run: RunDirectory, config: Config | None = None) -> Repair:
 
 
 def _saved_config(run: RunDirectory, state: RunState | None, damage: Sequence[Damage]) -> Config:
-    """The newest of the two copies that are whole. Raises BadInput if there is none."""
+    """The newest intact copy of the config. Raises BadInput if there is none."""
     path = run.path / "config.yaml"
     try:
         config = from_yaml(path.read_text(encoding="utf-8"))
@@ -83,7 +83,7 @@ def _saved_config(run: RunDirectory, state: RunState | None, damage: Sequence[Da
     if state is not None:
         return config_of(escaped(state["config"]))
     raise BadInput(
-        f"{run.path}: neither {STATE} nor config.yaml can be read; give the config that the run was started "
+        f"{run.path}: neither {STATE} nor config.yaml can be read; pass the config that the run was started "
         f"with: staragents repair {run.path} CONFIG [KEY=VALUE...] ({problem})"
     )
 
@@ -97,13 +97,13 @@ def _state(run: RunDirectory) -> RunState | None:
 
 
 def _contradicts(run: RunDirectory, state: RunState, damage: Sequence[Damage]) -> bool:
-    """Whether the state speaks of what is no longer there. Results are written again from what is."""
+    """Whether the state refers to damaged files. Damaged results don't matter, as they are written again."""
     parts = {f"{run.candidates.name}/{shard['name']}" for shard in state["shards"]} | {run.memory.name}
     return any(one.file in parts for one in damage)
 
 
 def _move_aside(run: RunDirectory, name: str) -> str:
-    """To damaged/, under a name that is free; nothing is deleted. Returns its new place in the folder."""
+    """Move a file to damaged/ under a free name. Returns its new relative path."""
     run.sidelined.mkdir(exist_ok=True)
     target = run.sidelined / Path(name).name
     number = 1
@@ -125,7 +125,7 @@ def _seeds_kept(run: RunDirectory) -> int:
 
 
 def _write_missing_results(run: RunDirectory, config: Config, scan: SeedScan) -> bool:
-    """Of a run that has committed something. Facts of the run come with its first checkpoint."""
+    """Write missing results of a run with committed seeds. The first checkpoint adds its facts."""
     state, manifest = run.state(), read_manifest(run.path)
     whole = manifest is not None and is_of_state(manifest, run.path)
     if state is None or "facts" not in state or whole:

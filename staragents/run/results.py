@@ -1,4 +1,4 @@
-"""From shards to the files people open: written from what is saved, at any time and any number of times."""
+"""Writes the result files from saved shards. Can run at any time and any number of times."""
 
 from __future__ import annotations
 
@@ -28,16 +28,17 @@ from staragents.summary import summarise
 
 
 def result_settings(config: Config) -> dict[str, Any]:
-    """The settings that decide how results are written, beside those that decide what the candidates are."""
+    """The settings that affect results but not candidates."""
     output = config.output
     return {"filters": asdict(config.filters), "output": {"title": output.title, "licence": output.licence}}
 
 
 def write_results(run: RunDirectory, config: Config, scan: SeedScan) -> dict[str, Any]:
-    """Write dataset, quarantine, summary, report, card and manifest of what is committed; returns the
+    """Write dataset, quarantine, summary, report, card and manifest for all committed seeds; returns the
     summary.
 
-    Whoever calls holds the folder. Raises OSError, and BadInput if the seeds or an evaluation set are gone.
+    The caller must hold the folder. Raises OSError, and BadInput if the seeds or an evaluation set are
+    missing.
     """
     state = run.state()
     assert state is not None
@@ -70,16 +71,16 @@ def write_results(run: RunDirectory, config: Config, scan: SeedScan) -> dict[str
     write_manifest(run.path, state["cursor"], result_settings(config), shards)
     run.remove_temporary()
     if state["cursor"] == state["seeds"]:
-        # All of it is committed by now.
+        # All salvaged candidates are committed by now.
         shutil.rmtree(run.path / SALVAGE, ignore_errors=True)
     return summary
 
 
 @contextmanager
 def rewriting(run: RunDirectory, *names: str) -> Iterator[None]:
-    """Hold the folder while some of its results are written anew, and note what they are in the manifest.
+    """Hold the folder while some of its results are rewritten, and update the manifest.
 
-    Raises RunFailed if another command has the folder, BadInput if its results are not whole.
+    Raises RunFailed if another command holds the folder, BadInput if its results are incomplete.
     """
     with run.claimed():
         run.results()

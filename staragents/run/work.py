@@ -1,4 +1,4 @@
-"""What is left to do in a run directory for a config: seeds, results or nothing."""
+"""Determines the remaining work in a run directory for a config: seeds, results or nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from staragents.stopping import stopped_before
 
 
 class Left(StrEnum):
-    """`seeds` need models; `results` are written from what is saved."""
+    """Remaining work. `seeds` need models; `results` are written from saved files."""
 
     seeds = "seeds"
     results = "results"
@@ -27,7 +27,7 @@ class Left(StrEnum):
 
 @dataclass(frozen=True)
 class Work:
-    """`done` seeds are committed; `summary` is that of a run with nothing left."""
+    """`done` is the number of committed seeds; `summary` is set if nothing is left to do."""
 
     config: Config
     scan: SeedScan
@@ -38,10 +38,10 @@ class Work:
 
 
 def work_of(config: Config, scan: SeedScan) -> Work:
-    """Compare a config with its run directory, whose files are all read. Writes nothing; whoever will write
-    must hold the directory since before.
+    """Compare a config with its run directory, reading all its files. Writes nothing. To write afterwards,
+    the caller must already hold the directory.
 
-    Raises BadInput if they don't belong together or the directory is damaged.
+    Raises BadInput if config and directory don't match or the directory is damaged.
     """
     run = RunDirectory(config.output.dir)
     check_whole(run)
@@ -56,10 +56,10 @@ def work_of(config: Config, scan: SeedScan) -> Work:
 
 
 def finish(work: Work) -> dict[str, Any] | None:
-    """The summary of a run with no seeds left, after writing its results if they are missing; None with seeds
-    left. Asks no model.
+    """Write missing results and return the summary of a run without remaining seeds; None if seeds remain.
+    Needs no model.
 
-    Raises RunFailed if the disk is full or gone.
+    Raises RunFailed if the disk is full or unavailable.
     """
     if work.left is not Left.results:
         return work.summary
@@ -69,8 +69,8 @@ def finish(work: Work) -> dict[str, Any] | None:
     except OSError as error:
         reason = error.strerror or error
         raise RunFailed(
-            f"output.dir: can't write to {work.run.path}: {reason}; with room there, run the same command to "
-            "resume"
+            f"output.dir: can't write to {work.run.path}: {reason}; free some space, then run the same "
+            "command to resume"
         ) from error
 
 

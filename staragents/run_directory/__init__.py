@@ -1,4 +1,4 @@
-"""The files of one run: where they lie, how they are written whole, who may write them, what is damaged.
+"""The files of a run: layout, atomic writes, locks and damage checks.
 
-Imports config, records and errors; everything that reads or writes a run imports this.
+Imports config, records and errors; all code that reads or writes a run uses this package.
 """

@@ -1,4 +1,4 @@
-"""Files that are there as a whole or not at all, whenever the process or the machine stops."""
+"""Writes files atomically, even if the process or the machine stops."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 TEMPORARY = ".*.tmp"
-"""Glob of what a killed writer leaves behind."""
-# Some network file systems can't sync a folder; a rename is then as durable as they make it.
+"""Glob of temporary files that a killed writer leaves behind."""
+# Some network file systems can't sync a folder; a rename is then only as durable as they make it.
 UNSYNCABLE = {errno.EINVAL, errno.ENOTSUP, errno.EBADF}
 
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
-    """A temporary path beside `target` that replaces it when the block ends, and is removed if that fails.
+    """A temporary path next to `target`, which it replaces when the block ends. It is removed on an error.
 
-    The content is on the disk before it gets its name, so that a loss of power leaves the old file or the new
-    one. Raises OSError.
+    The content is synced before the rename, so that a power loss leaves either the old file or the new one.
+    Raises OSError.
     """
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
@@ -35,13 +35,13 @@ def replacing(target: Path) -> Iterator[Path]:
 
 
 def write_text(target: Path, text: str) -> None:
-    """Replace a file as a whole by UTF-8 text. Raises OSError."""
+    """Atomically replace a file with UTF-8 text. Raises OSError."""
     with replacing(target) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def sync(path: Path) -> None:
-    """Have the file's content on the disk."""
+    """Sync a file's content to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -50,7 +50,7 @@ def sync(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the names in a folder on the disk, as far as its file system can."""
+    """Sync the names in a folder to disk, if its file system supports it."""
     try:
         sync(folder)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What is wrong with a file of a run directory, and the line that a user reads about it."""
+"""Damage to files of a run directory, and the message about it."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Damage:
 
 
 class Damaged(BadInput):
-    """A file of a run directory is not what the run wrote. Nothing was changed."""
+    """A file of a run directory differs from what the run wrote. Nothing was changed."""
 
 
 def damaged(path: Path, found: Sequence[Damage]) -> Damaged:
-    """The error for a damaged run directory: a line a file and the command that keeps what is good."""
+    """The error for a damaged run directory: one line per file, and the repair command."""
     lines = [f"{path / one.file}: {one.what}" for one in found[:SHOWN]]
     if len(found) > SHOWN:
         lines.append(f"{path}: {len(found) - SHOWN} more files are damaged")
-    lines[-1] += f"; to keep what is good: staragents repair {path}"
+    lines[-1] += f"; to keep the undamaged files: staragents repair {path}"
     return Damaged(lines)

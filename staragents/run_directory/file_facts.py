@@ -1,4 +1,4 @@
-"""What a file that is complete is known by: size and checksum."""
+"""Size and checksum of complete files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NotRequired, TypedDict
 
 
 class FileFacts(TypedDict):
-    """`rows` for files that have some; `bytes` is the size, `sha256` of the content."""
+    """`bytes` is the size, `sha256` the checksum of the content. `rows` is set for tables only."""
 
     bytes: int
     sha256: str
@@ -24,7 +24,7 @@ def facts_of(path: Path, rows: int | None = None) -> FileFacts:
 
 
 def mismatch(path: Path, facts: FileFacts, deep: bool) -> str | None:
-    """What is wrong with the file, or None. Only with `deep` its content is read."""
+    """The problem with the file, or None. Reads the content only if `deep`."""
     try:
         size = path.stat().st_size
         if not path.is_file():
@@ -32,7 +32,7 @@ def mismatch(path: Path, facts: FileFacts, deep: bool) -> str | None:
         if size != facts["bytes"]:
             return f"expected {facts['bytes']} bytes, got {size}"
         if deep and facts_of(path)["sha256"] != facts["sha256"]:
-            return "its content has changed: the checksum does not fit"
+            return "its content has changed: the checksum does not match"
     except FileNotFoundError:
         return "missing"
     except OSError as error:

@@ -1,4 +1,4 @@
-"""manifest.json: every file of a run whose results are written, with size, rows and checksum."""
+"""manifest.json: all files of a run with complete results, with size, rows and checksum."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from staragents.run_directory.sealed_json import Unreadable, damage_of, read_sea
 MANIFEST = "manifest.json"
 STATE = "state.json"
 Format = Literal[1]
-"""Another number when the meaning of a key changes."""
+"""Increment it when the meaning of a key changes."""
 FORMAT: Format = 1
 RESULTS = (
     "config.yaml", "dataset.parquet", "dataset.jsonl", "filtered.parquet", "quarantine.parquet",
     "summary.json", "report.html", "README.md",
 )  # fmt: skip
-"""What every finished run has beside its candidates and its state."""
+"""Files of every finished run besides candidates and state."""
 EXTRA = ("diagnosis.json",)
-"""What it may have."""
+"""Optional result files."""
 INTERPRETED = ("config.yaml", "summary.json", "diagnosis.json")
-"""Small files that other commands read: their content is always checked."""
+"""Small files that other commands read, so their content is always checked."""
 
 
 class Manifest(TypedDict):
-    """`seeds` are committed in these results; `settings` are those that decide how results are written."""
+    """`seeds` is the number of committed seeds in the results; `settings` are the settings that affect
+    them."""
 
     format: Format
     seeds: int
@@ -37,7 +38,7 @@ class Manifest(TypedDict):
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """None if results are not, or not completely, written. Raises Damaged."""
+    """The manifest, or None if the results are missing or incomplete. Raises Damaged."""
     try:
         return read_sealed(folder / MANIFEST, Manifest)
     except Unreadable as error:
@@ -45,12 +46,13 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 
 def remove_manifest(folder: Path) -> None:
-    """Before the first result is written anew: from here on results are not whole."""
+    """Mark the results as incomplete. Call it before rewriting the first one."""
     (folder / MANIFEST).unlink(missing_ok=True)
 
 
 def write_manifest(folder: Path, seeds: int, settings: dict[str, Any], shards: dict[str, FileFacts]) -> None:
-    """After the last result. `shards` are those of the state, by their path in the folder. Raises OSError."""
+    """Mark the results as complete, after the last one is written. `shards` are the state's, by relative
+    path. Raises OSError."""
     files = dict(shards)
     for name in (STATE, *RESULTS, *EXTRA):
         path = folder / name
@@ -60,13 +62,13 @@ def write_manifest(folder: Path, seeds: int, settings: dict[str, Any], shards: d
 
 
 def is_of_state(manifest: Manifest, folder: Path) -> bool:
-    """Whether the results are those of the newest checkpoint, not of an earlier stop."""
+    """Whether the results belong to the newest checkpoint and not to an earlier stop."""
     return mismatch(folder / STATE, manifest["files"][STATE], deep=True) is None
 
 
 def result_damage(manifest: Manifest, folder: Path, deep: bool) -> list[Damage]:
-    """What is wrong with the result files, the large ones read only with `deep`. Not of state and shards,
-    which have moved on if the run was resumed since."""
+    """Damage to the result files; reads large ones only if `deep`. Ignores state and shards, which change
+    when the run resumes."""
     found = []
     for name in (name for name in manifest["files"] if name in RESULTS or name in EXTRA):
         what = mismatch(folder / name, manifest["files"][name], deep or name in INTERPRETED)

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from staragents.agents import prompt_hashes
 from staragents.config import Config
-from staragents.config.loading import as_dict, changed_keys, fingerprint, news, to_yaml
+from staragents.config.loading import additions, as_dict, changed_keys, fingerprint, to_yaml
 from staragents.errors import BadInput
 from staragents.records import Candidate, candidates_from_table, candidates_table, stable_id
 from staragents.run_directory.atomic_file import TEMPORARY, replacing, write_text
@@ -49,11 +49,11 @@ BEGUN = {
     SIDELINED,
     "export",
 }
-"""What may be there before state.json."""
+"""Names that may exist before state.json."""
 
 
 class RunDirectory:
-    """One run's folder. A shard, once its name is there, is complete and never changes."""
+    """A run's folder. A shard is complete once it has its final name, and never changes."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -63,23 +63,24 @@ class RunDirectory:
 
     @property
     def name(self) -> str:
-        """Short id of this folder, for the names of its actors, apps and points on a server."""
+        """Short id of this folder, used in the names of actors and apps and in the ids of points on a
+        server."""
         return stable_id(str(self.path.absolute()))[:8]
 
-    # -- whose folder it is ------------------------------------------------------------------------------
+    # -- ownership ---------------------------------------------------------------------------------------
 
     @contextmanager
     def claimed(self) -> Iterator[str]:
-        """Hold the folder for this command, from the first look to the end; gives an id of this session.
+        """Hold the folder for this command until the block ends; yields the session id.
 
-        Raises BadInput if it is no run directory or can't be written to, RunFailed if another command has it.
+        Raises BadInput if it is not a run directory or not writable, RunFailed if another command holds it.
         """
         self.check_ours()
         with command_lock(self.path) as session:
             yield session
 
     def check_ours(self) -> None:
-        """Raises BadInput if the folder holds something, and that is no run."""
+        """Raises BadInput if the folder is neither empty nor a run directory."""
         try:
             present = sorted(path.name for path in self.path.iterdir())
         except FileNotFoundError:
@@ -89,14 +90,14 @@ class RunDirectory:
         strangers = [name for name in present if name not in BEGUN and not fnmatch(name, TEMPORARY)]
         if strangers and STATE not in present and not self.unnamed_shards():
             raise BadInput(
-                f"output.dir: {self.path} is not empty and no run directory (it holds {strangers[0]!r})"
+                f"output.dir: {self.path} is neither empty nor a run directory (it contains {strangers[0]!r})"
             )
 
     def check(self, config: Config) -> bool:
-        """Whether there is something to resume for this config. Writes nothing.
+        """Whether there is a run to resume for this config. Writes nothing.
 
-        Raises BadInput if the folder belongs to another config or is not a run directory, if it is damaged or
-        if `output.resume` forbids what is there.
+        Raises BadInput if the folder belongs to a different config, is not a run directory, is damaged, or if
+        `output.resume` forbids its state.
         """
         self.check_ours()
         saved = self.state()
@@ -106,30 +107,30 @@ class RunDirectory:
                 raise BadInput(f"output.resume: nothing to resume in {self.path}")
             return False
         if resume == "never":
-            raise BadInput(f"output.dir: {self.path} holds a run already and output.resume=never")
-        if saved["fingerprint"] != fingerprint(config) and not news(saved["config"], as_dict(config)):
+            raise BadInput(f"output.dir: {self.path} already contains a run and output.resume=never")
+        if saved["fingerprint"] != fingerprint(config) and not additions(saved["config"], as_dict(config)):
             changed = changed_keys(saved["config"], as_dict(config))
             raise BadInput(
-                f"output.dir: {self.path} belongs to another config; changed: {', '.join(changed)}. "
-                "Take another output.dir, the old values to resume, or --overwrite to throw the run away."
+                f"output.dir: {self.path} belongs to a different config; changed: {', '.join(changed)}. "
+                "Use a different output.dir, the old values to resume, or --overwrite to delete the run."
             )
         prompts = prompt_hashes(config)
         if edited := [key for key, text in saved["prompts"].items() if prompts[key] != text]:
             raise BadInput(
-                f"output.dir: {self.path} was written with another text of {', '.join(edited)}. "
-                "Take another output.dir, or the old text to resume."
+                f"output.dir: {self.path} was written with a different text of {', '.join(edited)}. "
+                "Use a different output.dir, or the old text to resume."
             )
         return True
 
-    def news(self, config: Config) -> list[str]:
-        """Agents and models of `config` that the saved run did not have."""
+    def additions(self, config: Config) -> list[str]:
+        """Agents and models that `config` adds to the saved run."""
         saved = self.state()
-        return (news(saved["config"], as_dict(config)) or []) if saved is not None else []
+        return (additions(saved["config"], as_dict(config)) or []) if saved is not None else []
 
     def create(self, config: Config, scan: SeedScan) -> None:
-        """Write the resolved config and, of a new run, the first state: from then on it is resumed.
+        """Write the resolved config and, for a new run, the first state, which makes it resumable.
 
-        Results of another config are no longer whole. Raises BadInput if the folder can't be written to.
+        Results of a different config become incomplete. Raises BadInput if the folder can't be written to.
         """
         try:
             self.candidates.mkdir(parents=True, exist_ok=True)
@@ -143,7 +144,8 @@ class RunDirectory:
             raise BadInput(f"output.dir: can't write to {self.path}: {error.strerror}") from error
 
     def discard(self) -> None:
-        """Delete the run, on the user's word: the state first, so that nobody resumes what is half gone.
+        """Delete the run, on the user's request: the state first, so that a partly deleted run is not
+        resumed.
 
         Raises BadInput if the folder can't be written to.
         """
@@ -156,17 +158,17 @@ class RunDirectory:
         except OSError as error:
             raise BadInput(f"--overwrite: can't delete {error.filename}: {error.strerror}") from error
 
-    # -- what it says ------------------------------------------------------------------------------------
+    # -- state and results -------------------------------------------------------------------------------
 
     def state(self) -> RunState | None:
-        """The newest checkpoint, None before the run begins. Raises Damaged if it is not what was written, or
-        gone from a folder that holds candidates."""
+        """The newest checkpoint, or None before the run begins. Raises Damaged if it is damaged, or missing
+        from a folder with candidates."""
         try:
             state = read_sealed(self.path / STATE, RunState)
         except Unreadable as error:
             raise damaged(self.path, [damage_of(STATE, error)]) from error
         if state is None and (left := self.unnamed_shards()):
-            raise damaged(self.path, [Damage(STATE, f"missing, beside {len(left)} files of candidates")])
+            raise damaged(self.path, [Damage(STATE, f"missing, with {len(left)} candidate files present")])
         return state
 
     def write_state(self, state: RunState) -> None:
@@ -174,28 +176,28 @@ class RunDirectory:
         write_sealed(self.path / STATE, dict(state))
 
     def summary(self) -> dict[str, Any] | None:
-        """What the last results say; None if there are none. Raises Damaged."""
+        """The summary of the last results, or None. Raises Damaged."""
         return self._read("summary.json")
 
     def results(self) -> dict[str, Any]:
-        """The summary of results that are written completely.
+        """The summary of complete results.
 
-        Raises BadInput if there are none or if a file of theirs is not what was written.
+        Raises BadInput if there are none or if one of their files is damaged.
         """
         manifest, summary = read_manifest(self.path), self.summary()
         if manifest is None or summary is None:
             if self.state() is None:
                 raise BadInput(f"{self.path}: no summary.json; expected the directory of a run")
             raise BadInput(
-                f"{self.path}: no results yet, or they are not written completely; run the same command to "
-                f"resume, or write those of what is finished: staragents repair {self.path}"
+                f"{self.path}: no complete results yet; run the same command to resume, or write the results "
+                f"of the finished seeds: staragents repair {self.path}"
             )
         if found := result_damage(manifest, self.path, deep=False):
             raise damaged(self.path, found)
         return summary
 
     def diagnosis(self) -> dict[str, Any]:
-        """What `staragents diagnose` found; {} if it was not asked since the run last went on."""
+        """The findings of `staragents diagnose`; {} if the run continued since."""
         found, summary = self._read("diagnosis.json"), self.summary()
         if found is None or summary is None or found["seeds"] != summary["funnel"]["finished"]:
             return {}
@@ -204,7 +206,7 @@ class RunDirectory:
     # -- candidates --------------------------------------------------------------------------------------
 
     def shards(self) -> list[Path]:
-        """The shards of committed seeds, in the order they were committed. Raises Damaged if one is gone."""
+        """The shards of committed seeds, in commit order. Raises Damaged if one is missing."""
         state = self.state()
         paths = [self.candidates / shard["name"] for shard in state["shards"]] if state is not None else []
         if gone := [path for path in paths if not path.is_file()]:
@@ -212,13 +214,13 @@ class RunDirectory:
         return paths
 
     def unnamed_shards(self, named: Sequence[Shard] = ()) -> list[Path]:
-        """Files of candidates that are not among those of the state, salvaged ones included."""
+        """Candidate files that the state does not name, including salvaged ones."""
         names = {shard["name"] for shard in named}
         found = [path for path in sorted(self.candidates.glob(SHARDS)) if path.name not in names]
         return found + sorted((self.path / SALVAGE).glob("*.parquet"))
 
     def write_shard(self, name: str, candidates: list[Candidate]) -> Shard:
-        """Add a shard; the state that names it comes after it. Raises OSError."""
+        """Add a shard. Write the state that names it afterwards. Raises OSError."""
 
         def parquet(path: Path) -> None:
             pq.write_table(candidates_table(candidates), path, compression="zstd")
@@ -230,7 +232,7 @@ class RunDirectory:
         return candidates_from_table(pq.read_table(self.candidates / name))
 
     def seeds(self) -> Iterator[list[Candidate]]:
-        """The candidates of one seed after the other, in commit order; a seed never spans two shards."""
+        """The candidates of each seed, in commit order. A seed never spans two shards."""
         for shard in self.shards():
             group: list[Candidate] = []
             for candidate in self.read_shard(shard.name):
@@ -247,20 +249,20 @@ class RunDirectory:
         self.write(name, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
     def write(self, name: str, text: str) -> None:
-        """Replace a file as a whole: a reader, or a run after a kill, sees the old one or the new one."""
+        """Atomically replace a file: readers and resumed runs see either the old one or the new one."""
         write_text(self.path / name, text)
 
     def write_with(self, name: str, writer: Callable[[Path], object]) -> None:
-        """Let `writer` fill a temporary file, then give it its name."""
+        """Let `writer` fill a temporary file, then rename it."""
         with self.writing(name) as temporary:
             writer(temporary)
 
     def writing(self, name: str) -> AbstractContextManager[Path]:
-        """A temporary file that gets its name when the block ends, and is gone if the block fails."""
+        """A temporary file that is renamed when the block ends, and deleted if the block fails."""
         return replacing(self.path / name)
 
     def remove_temporary(self) -> None:
-        """Delete what a killed writer left behind."""
+        """Delete temporary files of killed writers."""
         for leftover in [*self.path.glob(TEMPORARY), *self.candidates.glob(TEMPORARY)]:
             leftover.unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""Who may write to a run directory: one command at a time, and of its processes one coordinator."""
+"""Locks of a run directory: only one command at a time, and only one coordinator, may write to it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from staragents.errors import BadInput, RunFailed
 from staragents.run_directory.atomic_file import write_text
 
 LOCK = ".lock"
-"""Held by a command from its first look at the directory to its end."""
+"""Held by a command from its first access to the directory to its end."""
 WRITER = ".writer.lock"
-"""Held by the coordinator, which outlives a killed command for a moment."""
+"""Held by the coordinator, which briefly outlives a killed command."""
 OWNER = ".owner.json"
 LAST_WRITER_S = 60.0
 """How long a coordinator may take to notice that its command was killed."""
@@ -32,12 +32,12 @@ HOLDER_S = 1.0
 
 @contextmanager
 def command_lock(folder: Path, setting: str = "output.dir") -> Iterator[str]:
-    """Hold `folder`, made if it is not there, for this command; gives an id of this session. `setting` is
-    what the user calls the folder.
+    """Hold `folder` for this command, creating it if needed; yields the session id. `setting` names the
+    folder in messages.
 
-    The system lets the lock go when the process ends, however it ends. A folder that was made for nothing is
-    removed again. Raises RunFailed with the owner if another command has it, or if the coordinator of a
-    killed one does not end; BadInput if the folder can't be written to.
+    The operating system releases the lock when the process ends. An unused new folder is removed. Raises
+    RunFailed with the owner if another command holds the folder or if the coordinator of a killed command
+    does not end; BadInput if the folder can't be written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ def command_lock(folder: Path, setting: str = "output.dir") -> Iterator[str]:
 
 @contextmanager
 def writer_lock(folder: Path, session: str) -> Iterator[None]:
-    """Hold `folder` for the coordinator of the command with this id.
+    """Hold `folder` for the coordinator of this session.
 
     Raises RunFailed if another coordinator writes to it, or another command has taken over.
     """
@@ -78,7 +78,7 @@ def check_session(folder: Path, session: str) -> None:
     """Raises RunFailed if another command has taken over, as after a lock file was removed by hand."""
     owner = _owner(folder)
     if owner.get("session", session) != session:
-        raise RunFailed(f"output.dir: {folder} was taken over{_by(folder)}; nothing more is written here")
+        raise RunFailed(f"output.dir: {folder} was taken over{_by(folder)}; this command writes nothing more")
 
 
 def _take(folder: Path) -> str:
@@ -86,7 +86,7 @@ def _take(folder: Path) -> str:
     since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     owner = {"host": socket.gethostname(), "pid": os.getpid(), "since": since, "session": session}
     try:
-        # Before the lock of the writer is free: a coordinator that Ray restarts meanwhile must see it.
+        # Before taking the writer lock, as a coordinator that Ray restarts in the meantime must see it.
         write_text(folder / OWNER, json.dumps(owner) + "\n")
         with FileLock(folder / WRITER).acquire(timeout=LAST_WRITER_S):
             return session
@@ -99,7 +99,7 @@ def _take(folder: Path) -> str:
 
 
 def _remove_if_unused(folder: Path) -> None:
-    """A command that failed before it began leaves nothing behind."""
+    """Remove the folder of a command that failed before it began."""
     with suppress(OSError):
         if {path.name for path in folder.iterdir()} <= {LOCK, WRITER, OWNER}:
             for name in (OWNER, WRITER, LOCK):
@@ -108,7 +108,7 @@ def _remove_if_unused(folder: Path) -> None:
 
 
 def _owner(folder: Path) -> dict[str, Any]:
-    """{} if it can't be read: it only says who has the lock."""
+    """The owner file, or {} if it is unreadable: it only tells who holds the lock."""
     try:
         owner = json.loads((folder / OWNER).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""state.json: what a resume needs, saved with every checkpoint."""
+"""state.json: the state for resuming a run, saved with every checkpoint."""
 
 from __future__ import annotations
 
@@ -11,42 +11,42 @@ from staragents.run_directory.file_facts import FileFacts
 from staragents.seeds.seed_file import SeedScan
 
 Format = Literal[1]
-"""Another number when the meaning of a key changes."""
+"""Increment it when the meaning of a key changes."""
 FORMAT: Format = 1
 
 
 class Shard(FileFacts):
-    """A file of candidates/ whose seeds are committed."""
+    """A file of candidates/ with committed seeds."""
 
     name: str
 
 
 class RunState(TypedDict):
-    """The run after its first `cursor` seeds. Keys that are not required come with the first checkpoint."""
+    """The run after its first `cursor` seeds. The first checkpoint adds the optional keys."""
 
     format: Format
     fingerprint: str
     seeds_sha256: str
     seeds: int
-    """All seeds of the run."""
+    """The number of seeds of the run."""
     prompts: dict[str, str]
     config: dict[str, Any]
     cursor: int
     shards: list[Shard]
     pending: NotRequired[list[dict[str, Any]]]
-    """Seeds whose pairs are drawn, with their draws."""
+    """Uncommitted seeds whose pairs are drawn, with their draws."""
     evolution: NotRequired[dict[str, Any]]
     progress: NotRequired[dict[str, Any]]
     stopping: NotRequired[dict[str, Any]]
     ledger: NotRequired[dict[str, Any]]
     seconds: NotRequired[float]
-    """Time at work, sessions before this one included."""
+    """Running time, including earlier sessions."""
     facts: NotRequired[dict[str, Any]]
-    """What the summary says of the run that its candidates can't tell."""
+    """Facts for the summary that are not in the candidates."""
 
 
 def first_state(config: Config, scan: SeedScan) -> RunState:
-    """The state of a run in which nothing is committed."""
+    """The state of a run without committed seeds."""
     return RunState(
         format=FORMAT,
         fingerprint=fingerprint(config),
@@ -60,7 +60,7 @@ def first_state(config: Config, scan: SeedScan) -> RunState:
 
 
 def started_anew(state: RunState) -> RunState:
-    """The same run with nothing committed: what is finished is committed again from its files."""
+    """The same run without committed seeds: finished ones are committed again from their files."""
     return RunState(
         format=FORMAT,
         fingerprint=state["fingerprint"],

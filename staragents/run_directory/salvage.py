@@ -1,4 +1,4 @@
-"""Finished candidates that the state does not know of: they are committed again without asking any model."""
+"""Finished candidates that are missing from the state: they are committed again without a model."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ FOLDER = "salvage"
 
 
 class Salvage:
-    """The seeds in salvage/, found by id: about 0.2 kB of memory each, and the candidates of one file.
+    """The seeds in salvage/ by id. Takes about 0.2 kB of memory per seed, plus the candidates of one file.
 
-    A kill between a shard and the state that names it leaves one such file, a repair all the good ones.
+    A kill between writing a shard and its state leaves one such file; a repair leaves all good ones.
     """
 
     def __init__(self, folder: Path, pairs: Collection[str]) -> None:
-        """`folder` is the run's; rows of seeds with pairs that the run does not have are left alone."""
+        """`folder` is the run directory. Seeds with pairs that the run does not have are ignored."""
         self._folder = folder / FOLDER
         self._pairs = frozenset(pairs)
         self._files: list[Path] = sorted(self._folder.glob("*.parquet"))
@@ -36,7 +36,7 @@ class Salvage:
         self._seeds: dict[str, list[Candidate]] = {}
 
     def take(self, seed_id: str) -> list[Candidate] | None:
-        """The seed's candidates as they were before their commit, given once; None if there are none."""
+        """The seed's candidates in their state before the commit, returned once; None if there are none."""
         number = self._file_of.pop(seed_id, None)
         if number is None:
             return None
@@ -51,13 +51,13 @@ class Salvage:
 
 
 def seed_ids(path: Path) -> list[str]:
-    """The seeds whose candidates are in a file."""
+    """The ids of the seeds in a candidate file."""
     ids: list[str] = pq.read_table(path, columns=["seed_id"])["seed_id"].unique().to_pylist()
     return ids
 
 
 def set_aside(folder: Path, shards: Iterable[Path]) -> None:
-    """Move shards that the state does not name to salvage/, so that their names are free for others."""
+    """Move shards that the state does not name to salvage/, to free their names."""
     for shard in (shard for shard in shards if shard.parent.name != FOLDER):
         target = folder / FOLDER / f"{shard.stem}-{facts_of(shard)['sha256'][:8]}.parquet"
         target.parent.mkdir(exist_ok=True)
@@ -67,11 +67,11 @@ def set_aside(folder: Path, shards: Iterable[Path]) -> None:
 
 
 def unreadable(folder: Path, path: Path) -> Damage | None:
-    """What is wrong with a file of candidates whose checksum nobody knows, which is read whole."""
+    """Damage to a candidate file without a known checksum, found by reading all of it."""
     try:
         with pq.ParquetFile(path) as file:
             if not file.schema_arrow.equals(CANDIDATE_SCHEMA):
-                return Damage(str(path.relative_to(folder)), "no file of candidates of this version")
+                return Damage(str(path.relative_to(folder)), "not a candidate file of this version")
             for _ in file.iter_batches():
                 pass
     except (pa.ArrowException, OSError) as error:

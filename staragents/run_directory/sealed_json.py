@@ -1,4 +1,4 @@
-"""JSON objects that carry a checksum of themselves, so that no damage is taken for a value."""
+"""JSON objects with their own checksum, so that damage is always detected."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ SEAL = "sha256"
 
 
 class Unreadable(Exception):
-    """The file is not what was written; the message completes "FILE: ..."."""
+    """The file is damaged; the message completes "FILE: ..."."""
 
 
 def write_sealed(path: Path, value: dict[str, Any]) -> None:
-    """Replace the file by `value` with its checksum under `sha256`. Raises OSError."""
+    """Replace the file with `value` plus its checksum under `sha256`. Raises OSError."""
     sealed = {**value, SEAL: _digest(value)}
     write_text(path, json.dumps(sealed, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read_sealed(path: Path, kind: type[T]) -> T | None:
-    """The object without its checksum, checked against the TypedDict `kind`; None if there is no file.
+    """The object without its checksum, validated against the TypedDict `kind`; None if there is no file.
 
     Raises Unreadable.
     """
@@ -52,10 +52,10 @@ def read_sealed(path: Path, kind: type[T]) -> T | None:
         raise Unreadable(f"damaged, or written by another version: {error}") from error
     try:
         whole = seal == _digest(value)
-    except ValueError:  # NaN, which no writer of ours lets through
+    except ValueError:  # NaN, which we never write
         whole = False
     if not whole:
-        raise Unreadable("damaged, or changed by hand: its checksum does not fit")
+        raise Unreadable("damaged, or changed by hand: its checksum does not match")
     return found
 
 

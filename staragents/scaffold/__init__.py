@@ -1,1 +1,1 @@
-"""A first config of one's own, from a few answers. Jinja2 and the root modules of `staragents` only."""
+"""Writes a first config from a few answers. Imports only Jinja2 and the root modules of `staragents`."""

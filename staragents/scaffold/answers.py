@@ -1,4 +1,4 @@
-"""What `staragents init` asks, and the commented YAML it makes of the answers."""
+"""The answers to `staragents init` and the commented YAML made from them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from staragents.printable import one_line
 
 
 class Engine(StrEnum):
-    """Where texts are written."""
+    """Where the generating models run."""
 
     packaged = "packaged"
     gpu = "gpu"
@@ -24,7 +24,7 @@ class Engine(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """Suggestions for one kind of engine."""
+    """Suggested models for one kind of engine."""
 
     writer: str
     judge: str
@@ -51,7 +51,7 @@ SUGGESTED = {
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """`base_url` and `key_env` matter for `api` only."""
+    """`base_url` and `key_env` apply to `api` only."""
 
     seeds: str
     engine: Engine
@@ -64,7 +64,7 @@ class Answers:
     key_env: str = ""
 
     def yaml(self, file: str) -> str:
-        """The text for `file`. No answer can break it: each is quoted."""
+        """The config for `file`. Answers are quoted, so none can break the YAML."""
         environment = Environment(
             loader=FileSystemLoader(Path(__file__).parent),
             undefined=StrictUndefined,

@@ -1,4 +1,4 @@
-"""`staragents score`: the IFD of every row of a dataset, in files that outlive a kill.
+"""`staragents score`: computes the IFD of every row of a dataset, resumably.
 
-May import the root modules of `staragents`, `rows`, `scoring` and `report`.
+May import only the root modules of `staragents`, `rows`, `scoring` and `report`.
 """

@@ -1,4 +1,4 @@
-"""The input's columns as Arrow, with their values kept whatever types are mixed in them."""
+"""Converts the input's columns to Arrow without loss, even if a column has mixed types."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from staragents.rows.data_files import Block
 from staragents.rows.raw_row import RawRow
 
 TEXT = {b"staragents": b"json"}
-"""Metadata of a column whose values are JSON texts, because no one type holds all of them."""
+"""Metadata of a column that is stored as JSON text because no single type fits its values."""
 
 
 class Unconvertible(Exception):
-    """A value of `column` does not fit the type that the column was given."""
+    """A value of `column` does not fit the type chosen for it."""
 
     def __init__(self, column: str) -> None:
         super().__init__(column)
@@ -24,10 +24,10 @@ class Unconvertible(Exception):
 
 
 class InputColumns:
-    """A type for every column: the file's own, else what Arrow infers from the values, else JSON text."""
+    """Chooses a type for every column: the file's own, else the type that Arrow infers, else JSON text."""
 
     def __init__(self, blocks: Iterable[Block], without: Iterable[str]) -> None:
-        """Looks at all blocks. Columns named in `without` are dropped."""
+        """Reads all blocks to infer types. Columns in `without` are dropped."""
         self._types: dict[str, pa.DataType | None] = {}
         self._without = set(without)
         for block in blocks:
@@ -37,14 +37,14 @@ class InputColumns:
             del self._types[name]
 
     def as_text(self, column: str) -> None:
-        """Write this column as JSON texts."""
+        """Write this column as JSON text."""
         self._types[column] = None
 
     def schema(self) -> pa.Schema:
         return pa.schema([_field(name, kind) for name, kind in self._types.items()])
 
     def arrays(self, block: Block) -> list[pa.Array]:
-        """One array a column of `schema`. Raises Unconvertible."""
+        """One array per column of `schema`. Raises Unconvertible."""
         return [self._array(block, name, kind) for name, kind in self._types.items()]
 
     def _array(self, block: Block, name: str, kind: pa.DataType | None) -> pa.Array:
@@ -80,7 +80,7 @@ def _inferred(values: list[Any]) -> pa.DataType | None:
 
 
 def _has_empty_struct(kind: pa.DataType) -> bool:
-    """Parquet has no struct without fields."""
+    """Whether the type contains an empty struct, which Parquet does not support."""
     if pa.types.is_struct(kind):
         return kind.num_fields == 0 or any(_has_empty_struct(field.type) for field in kind)
     return pa.types.is_list(kind) and _has_empty_struct(kind.value_type)
@@ -100,7 +100,7 @@ def _united(one: pa.DataType | None, other: pa.DataType | None) -> pa.DataType |
 def _field(name: str, kind: pa.DataType | None) -> pa.Field:
     if kind is None:
         return pa.field(name, pa.string(), metadata=TEXT)
-    # Many readers know no column without a type.
+    # Many readers don't support columns of the null type.
     return pa.field(name, pa.string() if pa.types.is_null(kind) else kind)
 
 
@@ -115,7 +115,7 @@ def _values(block: Block, name: str) -> list[Any]:
 
 
 def json_text(value: Any) -> str:
-    """JSON that every reader takes: dates as text, no NaN, half a surrogate pair escaped."""
+    """Portable JSON: dates as strings, no NaN, unpaired surrogates escaped."""
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=str)
         text.encode()

@@ -1,4 +1,4 @@
-"""From a model's name to something that scores rows."""
+"""Resolves and loads scoring models."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _LONGEST_REASON = 300
 
 
 def resolve(option: str, name: str) -> str:
-    """The model's or adapter's folder or hub id; `fake` stays. Raises BadInput with the option's name. Loads
-    nothing."""
+    """The folder or hub id of a model or adapter; `fake` is unchanged. Raises BadInput with the option's
+    name. Loads nothing."""
     if name == FAKE:
         return FAKE
     try:
@@ -25,15 +25,14 @@ def resolve(option: str, name: str) -> str:
 
 
 def load(role: str, path: str, settings: ScoreSettings) -> RowModel:
-    """Raises BadInput in one line with the option's name."""
+    """Load a model. Raises BadInput as one line with the option's name."""
     if not sys.stderr.isatty():
-        # Bars that redraw themselves only fill a log.
+        # Progress bars would only fill a log.
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    # A hub that can't be reached is warned of twelve times before the error that says so.
+    # Otherwise an unreachable hub causes twelve warnings before the error.
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")
-    # Read when torch is first imported. OpenMP threads that spin for long while they wait for one whose core
-    # is taken cost more than the work beside other processes; threads that sleep at once cost a tenth when
-    # there are none.
+    # Read when torch is first imported. Next to other processes, OpenMP threads with long spin waits take
+    # more CPU than the work itself; without other processes, threads that sleep immediately cost a tenth.
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     scoring = settings.scoring
     try:
@@ -43,7 +42,7 @@ def load(role: str, path: str, settings: ScoreSettings) -> RowModel:
 
 
 def bad_model(role: str, error: Exception) -> BadInput:
-    """One line with the option's name: transformers explains over several."""
+    """A one-line error with the option's name, as transformers uses several lines."""
     reason = " ".join(str(error).split())
     short = reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}..."
     return BadInput(f"--{role}: {short}")

@@ -1,4 +1,4 @@
-"""The models of a score command in this process, one after the other."""
+"""Runs the models of a score command in this process, one after the other."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from staragents.scoring.open_model import RowModel
 
 
 class LocalScorers:
-    """Both models are in memory; at once they would only share the same cores or GPU."""
+    """Keeps both models in memory. They run sequentially, as they share the same cores or GPU."""
 
     def __init__(self, models: Mapping[str, RowModel]) -> None:
         self._models = models
@@ -20,12 +20,12 @@ class LocalScorers:
         self.same_tokenizer = len({model.tokenizer_id for model in models.values()}) == 1
 
     def score(self, windows: Iterable[list[ScoreRow]]) -> Iterator[dict[str, list[Score]]]:
-        """Scores by role for each window as soon as it is taken."""
+        """Scores by role for each window."""
         for window in windows:
             yield {role: model.score(window) for role, model in self._models.items()}
 
 
 @contextmanager
 def local_scorers(paths: Mapping[str, str], settings: ScoreSettings) -> Iterator[LocalScorers]:
-    """Raises BadInput in one line with the option's name."""
+    """Load the models. Raises BadInput as one line with the option's name."""
     yield LocalScorers({role: load(role, path, settings) for role, path in paths.items()})

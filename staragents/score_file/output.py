@@ -1,4 +1,4 @@
-"""Input rows and their scores together, in one file that appears whole or not at all."""
+"""Writes input rows with their scores to one file, atomically."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LINE = "line"
 
 
 def check_output(path: Path) -> None:
-    """Raises BadInput if nothing can be written under this name. Writes nothing that stays."""
+    """Raises BadInput if this path can't be written. Leaves nothing on disk."""
     if not path.name.endswith(SUFFIXES):
         raise BadInput(f"-o: expected a name that ends in {', '.join(SUFFIXES)}, got {path}")
     if os.path.isdir(path):
@@ -39,7 +39,7 @@ def check_output(path: Path) -> None:
 
 
 class ScoredFile:
-    """Brings rows and parts together under `path`."""
+    """Joins the input rows and their scores in `path`."""
 
     def __init__(self, path: Path, data: DataFiles, parts: Parts, roles: Sequence[str]) -> None:
         self._path = path
@@ -48,15 +48,16 @@ class ScoredFile:
         self._parts = parts
         self._scores = score_schema(roles)
 
-    def write(self, places: np.ndarray | None, sort: bool) -> int:
-        """Write all good rows, or those with a place, in the order of the input or of their places.
+    def write(self, indices: np.ndarray | None, sort: bool) -> int:
+        """Write all valid rows, or those with an output index, in the order of the input or, if `sort`, of
+        their output indices.
 
-        Returns how many. The file has its name only after `publish`. Raises RunFailed if the disk is full.
+        Returns their number. `publish` gives the file its final name. Raises RunFailed if the disk is full.
         """
         try:
             if self._path.suffix == ".parquet":
-                return self._write_parquet(places, sort)
-            return self._write_jsonl(places, sort)
+                return self._write_parquet(indices, sort)
+            return self._write_jsonl(indices, sort)
         except OSError as error:
             self._temporary.unlink(missing_ok=True)
             raise RunFailed(f"-o: can't write {self._path}: {error.strerror or error}") from error
@@ -67,7 +68,7 @@ class ScoredFile:
     def discard(self) -> None:
         self._temporary.unlink(missing_ok=True)
 
-    def _write_parquet(self, places: np.ndarray | None, sort: bool) -> int:
+    def _write_parquet(self, indices: np.ndarray | None, sort: bool) -> int:
         columns = InputColumns(self._data.blocks(), without=self._scores.names)
         while True:
             schema = pa.schema([*columns.schema(), *self._scores])
@@ -78,14 +79,14 @@ class ScoredFile:
             written = 0
             try:
                 with pq.ParquetWriter(self._temporary, schema, compression="zstd") as file:
-                    for table in _row_groups(self._tables(rendered, places, sort)):
+                    for table in _row_groups(self._tables(rendered, indices, sort)):
                         file.write_table(table)
                         written += len(table)
                 return written
-            except Unconvertible as misfit:
-                columns.as_text(misfit.column)
+            except Unconvertible as error:
+                columns.as_text(error.column)
 
-    def _write_jsonl(self, places: np.ndarray | None, sort: bool) -> int:
+    def _write_jsonl(self, indices: np.ndarray | None, sort: bool) -> int:
         def rendered(block: Block, scores: pa.Table) -> pa.Table:
             rows = [r.value for r in block.rows if isinstance(r, RawRow)]
             values = rows if block.table is None else block.table.to_pylist()
@@ -95,7 +96,7 @@ class ScoredFile:
 
         written = 0
         with self._opened() as file:
-            for table in self._tables(rendered, places, sort):
+            for table in self._tables(rendered, indices, sort):
                 for line in table[_LINE]:
                     file.write(line.as_py().encode() + b"\n")
                 written += len(table)
@@ -106,24 +107,24 @@ class ScoredFile:
             return gzip.open(self._temporary, "wb", compresslevel=6)  # type: ignore[return-value]
         return self._temporary.open("wb")
 
-    def _tables(self, rendered: Any, places: np.ndarray | None, sort: bool) -> Iterator[pa.Table]:
-        kept = ((rendered(block, scores), where) for block, scores, where in self._kept(places))
-        if places is None or not sort:
+    def _tables(self, rendered: Any, indices: np.ndarray | None, sort: bool) -> Iterator[pa.Table]:
+        kept = ((rendered(block, scores), where) for block, scores, where in self._kept(indices))
+        if indices is None or not sort:
             return (table for table, _ in kept)
-        return sorted_tables(kept, int(places.max(initial=LEFT_OUT)) + 1, self._parts.folder / "sorting")
+        return sorted_tables(kept, int(indices.max(initial=LEFT_OUT)) + 1, self._parts.folder / "sorting")
 
-    def _kept(self, places: np.ndarray | None) -> Iterator[tuple[Block, pa.Table, np.ndarray]]:
-        """The rows that come out, with their scores and places."""
+    def _kept(self, indices: np.ndarray | None) -> Iterator[tuple[Block, pa.Table, np.ndarray]]:
+        """The output rows, with their scores and output indices."""
         start = 0
-        ahead = _Ahead(self._parts)
+        reader = _PartReader(self._parts)
         for block in self._data.blocks():
-            scores = ahead.take(len(block.rows))
+            scores = reader.take(len(block.rows))
             end = start + len(block.rows)
-            if places is None:
+            if indices is None:
                 where = np.arange(start, end)
                 keep = pc.is_null(scores[PROBLEM]).to_numpy()
             else:
-                where = places[start:end]
+                where = indices[start:end]
                 keep = where != LEFT_OUT
             start = end
             chosen = np.flatnonzero(keep)
@@ -138,7 +139,7 @@ class ScoredFile:
 
 
 def _row_groups(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """Tables joined to sizes that readers of Parquet like."""
+    """Concatenate tables to row groups of a suitable size for Parquet."""
     waiting: list[pa.Table] = []
     for table in tables:
         waiting.append(table)
@@ -152,17 +153,17 @@ def _row_groups(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
         yield pa.concat_tables(waiting)
 
 
-class _Ahead:
-    """Parts cut to the input's blocks."""
+class _PartReader:
+    """Reads the parts in pieces of any number of rows."""
 
     def __init__(self, parts: Parts) -> None:
         self._tables = parts.tables()
         self._table: pa.Table | None = None
 
     def take(self, rows: int) -> pa.Table:
-        some = [] if self._table is None else [self._table]
-        while sum(len(table) for table in some) < rows:
-            some.append(next(self._tables))
-        whole = pa.concat_tables(some)
+        tables = [] if self._table is None else [self._table]
+        while sum(len(table) for table in tables) < rows:
+            tables.append(next(self._tables))
+        whole = pa.concat_tables(tables)
         self._table = whole.slice(rows)
         return whole.slice(0, rows)

@@ -1,4 +1,4 @@
-"""Finished scores on disk, from the first row on without a gap, while a command is not finished."""
+"""The scores of an unfinished command on disk, contiguous from the first row."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from staragents.run_directory.atomic_file import replacing
 MANIFEST = "command.json"
 ASIDE = "damaged"
 WRITE_EVERY_S = 5.0
-# A part every few seconds for days would be too many files to open.
+# Otherwise days of scoring with a part every few seconds would make too many files.
 PARTS_TO_JOIN = 200
 
 
 class Parts:
-    """A folder of `part-START-END.parquet`: rows START to END - 1 of the input. A part, once its name is
-    there, is complete and never changes."""
+    """A folder of `part-START-END.parquet`: rows START to END - 1 of the input. A part is complete once it
+    has its final name, and never changes."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.rows = 0
-        """How many rows, from the first, are on disk."""
+        """Number of rows on disk, contiguous from the first."""
         self.set_aside: list[str] = []
-        """Parts that were damaged, or lie behind a gap: their rows are scored again."""
+        """Parts that are damaged or follow a gap. Their rows are scored again."""
         self._waiting: list[pa.Table] = []
         self._written = float("-inf")
         self._small: list[Path] = []
@@ -49,8 +49,8 @@ class Parts:
             raise BadInput(f"{self.folder / MANIFEST}: can't be read: {error}") from error
 
     def open(self, facts: dict[str, Any], overwrites: bool) -> None:
-        """Take up the parts that belong to `facts`, or throw others away and start. `overwrites` stays true
-        once it was. Raises RunFailed if another process writes to the folder.
+        """Resume the parts that belong to `facts`; delete any others. Once true, `overwrites` stays true.
+        Raises RunFailed if another process writes to the folder.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -67,20 +67,20 @@ class Parts:
         self.rows = 0
         for path, start, end in self._names():
             if end <= self.rows:
-                path.unlink()  # Left by a kill while it was joined with others.
+                path.unlink()  # Left by a kill while parts were joined.
             elif start == self.rows and _whole(path, end - start):
                 self.rows = end
             else:
                 self._set_aside(path)
 
     def append(self, table: pa.Table) -> None:
-        """Add the scores of the next rows; on disk after WRITE_EVERY_S or `flush`."""
+        """Add the scores of the next rows. They are written after WRITE_EVERY_S or on `flush`."""
         self._waiting.append(table)
         if time.monotonic() - self._written >= WRITE_EVERY_S:
             self.flush()
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write buffered scores."""
         if self._waiting:
             self._small.append(self._write_part(self.rows, pa.concat_tables(self._waiting)))
             self.rows += sum(len(table) for table in self._waiting)
@@ -90,7 +90,7 @@ class Parts:
             self._join()
 
     def tables(self) -> Iterator[pa.Table]:
-        """All parts, in the input's order."""
+        """All parts, in input order."""
         for path, _, _ in self._names():
             yield pq.read_table(path)
 
@@ -118,14 +118,14 @@ class Parts:
         return self._write(name, lambda path: _write(table, path))
 
     def _write(self, name: str, writer: Any) -> Path:
-        """Under a temporary name first, so that a kill leaves a whole file or none."""
+        """Write a file atomically."""
         target = self.folder / name
         with replacing(target) as temporary:
             writer(temporary)
         return target
 
     def _names(self) -> list[tuple[Path, int, int]]:
-        """Parts by start; of two that start alike the longer one, which joined the others, first."""
+        """Parts sorted by start. At equal starts the longer one is first, as it is the joined one."""
         found = []
         for path in self.folder.glob("part-*.parquet"):
             _, start, end = path.stem.split("-")

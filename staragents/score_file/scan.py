@@ -1,4 +1,4 @@
-"""One look at all rows before any model is loaded."""
+"""Validates all rows before a model is loaded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from staragents.errors import BadInput
 from staragents.messages import as_dicts
 from staragents.rows.data_files import DataFiles
-from staragents.rows.misfit import Misfit
+from staragents.rows.misfit import InvalidRow
 from staragents.rows.raw_row import BadRow, RawRow
 from staragents.rows.row_messages import RowReader
 from staragents.scoring.ifd import ScoreRow
@@ -19,7 +19,8 @@ PROBLEMS_SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """`rows` counts all, `bad` those that can't be scored; `sha256` is of the conversations in order."""
+    """`rows` counts all rows, `bad` those that can't be scored; `sha256` covers the conversations in
+    order."""
 
     rows: int
     bad: int
@@ -28,7 +29,8 @@ class Scan:
 
 
 def scan(data: DataFiles, reader: RowReader, strict: bool) -> Scan:
-    """Raises BadInput if a file can't be read, no row can be scored, or, if `strict`, one can't."""
+    """Read all rows once. Raises BadInput if a file is unreadable, if no row can be scored or, with `strict`,
+    if any row can't."""
     rows = bad = 0
     digest = hashlib.sha256()
     problems: list[str] = []
@@ -52,10 +54,10 @@ def scan(data: DataFiles, reader: RowReader, strict: bool) -> Scan:
 
 
 def score_row(raw: RawRow | BadRow, file: str, reader: RowReader) -> ScoreRow | str:
-    """The row to score, or what is wrong with it as file:row:field: message."""
+    """The row to score, or its problem as file:row:field: message."""
     if isinstance(raw, BadRow):
         return f"{file}:{raw.row}:{raw.field}: {raw.message}"
     try:
         return ScoreRow(reader.messages(raw.value))
-    except Misfit as misfit:
-        return f"{file}:{raw.row}:{misfit.field}: {misfit.message}"
+    except InvalidRow as error:
+        return f"{file}:{raw.row}:{error.field}: {error.message}"

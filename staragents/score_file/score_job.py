@@ -1,4 +1,4 @@
-"""A whole score command: look, load, score what is missing, write."""
+"""Runs a score command: scan the data, load the models, score missing rows, write the output."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from staragents.score_file.summary import summarise
 from staragents.scoring.identity import model_identity
 
 STDIN = "-"
-# Raise it when a part's columns or their meaning change.
+# Increment it when a part's columns or their meaning change.
 VERSION = 1
 
 
 class Watch(Protocol):
-    """Who wants to know how it goes."""
+    """Receives messages and progress of a score job."""
 
     def say(self, line: str) -> None: ...
 
@@ -42,8 +42,8 @@ class Watch(Protocol):
 
 
 class ScoreJob:
-    """Beside the output lie, until it is finished, `NAME.parts/` with the scores so far; afterwards
-    `NAME.summary.json`, and `NAME.quarantine.jsonl` if there were bad rows."""
+    """A score command. `NAME.parts/`, next to the output, holds the scores so far. The finished output is
+    accompanied by `NAME.summary.json` and, if there were bad rows, `NAME.quarantine.jsonl`."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class ScoreJob:
             local_scorers
         ),
     ) -> None:
-        """`open_scorers` loads models, given their folders or hub ids by role, and frees them again."""
+        """`open_scorers` loads models from their folders or hub ids by role, and frees them afterwards."""
         self._settings = settings
         self._watch = watch
         self._open = open_scorers
@@ -64,9 +64,11 @@ class ScoreJob:
         )
 
     def run(self) -> dict[str, Any]:
-        """The summary. What an earlier, killed run of the same command finished is not done again.
+        """Run the command and return the summary. Rows that a killed run of the same command scored are
+        reused.
 
-        Raises BadInput with nothing written, RunFailed or KeyboardInterrupt with all finished rows saved.
+        Raises BadInput before anything is written, RunFailed or KeyboardInterrupt with all finished rows
+        saved.
         """
         check_output(self._output)
         weights = {option: resolve(option, name) for option, name in self._settings.weights.items()}
@@ -76,11 +78,11 @@ class ScoreJob:
             scoring = self._scoring_facts(found, weights)
             command = {**scoring, **self._settings.decides_rows(), "DATA": self._files(data)}
             if (summary := self._finished(scoring, command)) is not None:
-                self._watch.say(f"{self._output.name} is finished already")
+                self._watch.say(f"{self._output.name} is already finished")
                 return summary
             self._report_bad(found)
             self._watch.say(f"loading {' and '.join(self._settings.models.values())}")
-            # Before anything is written: a model that can't be loaded leaves no trace.
+            # Before anything is written, so that a model that fails to load leaves no files.
             with self._open(paths, self._settings) as scorers:
                 return self._run(data, found, scorers, scoring, command)
 
@@ -101,7 +103,7 @@ class ScoreJob:
         try:
             if damaged := self._parts.set_aside:
                 self._watch.say(
-                    f"{len(damaged)} parts of {self._parts.folder} are damaged or behind a gap "
+                    f"{len(damaged)} parts of {self._parts.folder} are damaged or follow a gap "
                     f"({damaged[0]}): their rows are scored again"
                 )
             done = self._parts.rows
@@ -130,18 +132,19 @@ class ScoreJob:
         settings = self._settings
         scored = ScoredFile(self._output, data, self._parts, roles)
         try:
-            places = settings.selection.places(self._parts.tables(), found.rows)
-            summary["rows_written"] = scored.write(places, sort=settings.selection.sort_by is not None)
+            indices = settings.selection.output_indices(self._parts.tables(), found.rows)
+            summary["rows_written"] = scored.write(indices, sort=settings.selection.sort_by is not None)
             summary["seconds"] = round(time.monotonic() - started, 3)
             self._write_beside(".quarantine.jsonl", self._quarantine() if found.bad else None)
-            # The summary first: with the parts still there, output and summary are made again in any case.
+            # The summary first: while the parts exist, a resumed command writes output and summary again
+            # anyway.
             self._write_beside(".summary.json", iter([json.dumps(summary, ensure_ascii=False)]))
             scored.publish()
         finally:
             scored.discard()
 
     def _scoring_facts(self, found: Scan, weights: dict[str, str]) -> dict[str, Any]:
-        """What the parts depend on: the conversations, the models' weights and the options."""
+        """Everything that the scores depend on: conversations, model weights and options."""
         return {
             "version": VERSION,
             "rows": found.sha256,
@@ -153,21 +156,22 @@ class ScoreJob:
         }
 
     def _files(self, data: DataFiles) -> list[list[Any]]:
-        """Columns that are not scored are in the output too, so files count by size and time of writing."""
+        """The input files by size and modification time, as the output also contains columns that are not
+        scored."""
         if self._settings.data == STDIN:
             return []
         return [file.identity() for file in data.files]
 
     def _finished(self, scoring: dict[str, Any], command: dict[str, Any]) -> dict[str, Any] | None:
-        """The summary if this very command has ended before. Raises BadInput if going on would throw away
-        what another one made."""
+        """The summary if this command has already finished. Raises BadInput if continuing would delete the
+        work of a different command."""
         if self._settings.overwrite:
             return None
         started = self._parts.manifest()
         if started is not None and started["facts"] != scoring:
             raise BadInput(
-                f"-o: {self._parts.folder} holds rows of another command that has not ended (changed: "
-                f"{_changed(started['facts'], scoring)}); take another -o, or --overwrite to throw them away"
+                f"-o: {self._parts.folder} contains rows of a different, unfinished command (changed: "
+                f"{_changed(started['facts'], scoring)}); use a different -o, or --overwrite to delete them"
             )
         if not self._output.exists() or (started is not None and started["overwrites"]):
             return None
@@ -175,11 +179,11 @@ class ScoreJob:
             summary = json.loads(self._beside(".summary.json").read_text(encoding="utf-8"))
             before = summary["command"]
         except (OSError, ValueError, KeyError, TypeError):
-            raise BadInput(f"-o: {self._output} is there already; take another -o, or --overwrite") from None
+            raise BadInput(f"-o: {self._output} already exists; use a different -o, or --overwrite") from None
         if before != command:
             raise BadInput(
-                f"-o: {self._output} is of another command (changed: {_changed(before, command)}); "
-                "take another -o, or --overwrite"
+                f"-o: {self._output} is from a different command (changed: {_changed(before, command)}); "
+                "use a different -o, or --overwrite"
             )
         return dict(summary)
 
@@ -192,7 +196,7 @@ class ScoreJob:
                 raise BadInput(f"-o: expected a file that is not in DATA, got {settings.output}")
             yield data
             return
-        # Read more than once, so it has to lie somewhere; a second run compares it with the first one's.
+        # Saved, as it is read several times; a second run compares its rows with those of the first.
         copy = self._beside(".stdin.jsonl")
         try:
             self._output.parent.mkdir(parents=True, exist_ok=True)
@@ -206,7 +210,7 @@ class ScoreJob:
 
     def _report_bad(self, found: Scan) -> None:
         if found.bad:
-            self._watch.say(f"{found.bad} bad rows are left out, see {self._beside('.quarantine.jsonl')}:")
+            self._watch.say(f"{found.bad} bad rows are omitted, see {self._beside('.quarantine.jsonl')}:")
             for problem in found.problems:
                 self._watch.say(f"  {problem}")
 
@@ -216,7 +220,7 @@ class ScoreJob:
                 yield json.dumps({"problem": problem}, ensure_ascii=False)
 
     def _write_beside(self, suffix: str, lines: Iterator[str] | None) -> None:
-        """Replace a companion file as a whole, or remove what an earlier command left."""
+        """Atomically replace a companion file, or remove an earlier one."""
         path = self._beside(suffix)
         if lines is None:
             path.unlink(missing_ok=True)

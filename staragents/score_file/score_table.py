@@ -1,4 +1,4 @@
-"""The columns that scoring adds to a row."""
+"""The columns that scoring adds to each row."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 from staragents.scoring.ifd import Score, ifd_gap
 
 PROBLEM = "problem"
-"""Column of the parts only: what is wrong with a row, as file:row:field: message; null in a good row."""
+"""A column of parts only: the problem of a bad row as file:row:field: message, null in a valid row."""
 
 _ROLE_COLUMNS = {
     "nll_cond": pa.float64(),
@@ -23,7 +23,7 @@ _ROLE_COLUMNS = {
 
 
 def score_schema(roles: Sequence[str]) -> pa.Schema:
-    """The score columns for `target`, or `target` and `larger`, in the order in which they are written."""
+    """The score columns for `target`, or for `target` and `larger`, in output order."""
     fields = [pa.field(f"{role}_{name}", kind) for role in roles for name, kind in _ROLE_COLUMNS.items()]
     fields.append(pa.field("answer_bytes", pa.int32()))
     if "larger" in roles:
@@ -38,7 +38,8 @@ def part_schema(roles: Sequence[str]) -> pa.Schema:
 def part_table(
     scores: Mapping[str, Sequence[Score | None]], problems: Sequence[str | None], same_tokenizer: bool
 ) -> pa.Table:
-    """`part_schema` for neighbouring rows: a Score by role for each good row, None for each bad one."""
+    """A table with `part_schema` for consecutive rows. `scores` has a Score per valid row and None per bad
+    row."""
     columns: dict[str, list[object]] = {}
     for role, values in scores.items():
         for name in _ROLE_COLUMNS:

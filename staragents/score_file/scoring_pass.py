@@ -1,4 +1,4 @@
-"""Rows through the models, window by window, into parts."""
+"""Scores rows in windows (batches of consecutive rows) and writes them to parts."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from staragents.scoring.ifd import Score, ScoreRow
 
 
 class Scorers(Protocol):
-    """The models of a command, in this process or in many. `parameters` are counts by role."""
+    """The models of a command, in one or more processes. `parameters` are parameter counts by role."""
 
     parameters: dict[str, int]
     same_tokenizer: bool
 
     def score(self, windows: Iterable[list[ScoreRow]]) -> Iterator[dict[str, list[Score]]]:
-        """Scores by role for each window, in order. May take further windows before it gives one back."""
+        """Scores by role for each window, in order. May take further windows before it yields one."""
 
 
 def score_missing(
     data: DataFiles, reader: RowReader, scorers: Scorers, parts: Parts, advance: Callable[[int], None]
 ) -> None:
-    """Score the rows that are not in `parts` yet, and call `advance` with the rows of every window.
+    """Score the rows that are not yet in `parts`; call `advance` with the number of rows of each window.
 
-    What is finished is written whatever ends this, Ctrl-C and an error of a model included.
+    Finished windows are written even after Ctrl-C or a model error.
     """
     rows = (score_row(raw, block.file, reader) for block in data.blocks() for raw in block.rows)
     windows = Windows(islice(rows, parts.rows, None))
@@ -47,8 +47,8 @@ def score_missing(
 def _with_gaps(
     scores: Mapping[str, list[Score]], window: list[ScoreRow | str]
 ) -> dict[str, list[Score | None]]:
-    """None where a bad row is."""
+    """The scores of a window, with None for bad rows."""
     return {
         role: [next(found) if isinstance(row, ScoreRow) else None for row in window]
-        for role, found in ((role, iter(some)) for role, some in scores.items())
+        for role, found in ((role, iter(values)) for role, values in scores.items())
     }

@@ -1,4 +1,4 @@
-"""What a score command was asked to do."""
+"""The settings of a score command."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from staragents.score_file.selection import Selection
 
 @dataclass(frozen=True, slots=True)
 class ScoreSettings:
-    """One command. Lengths in tokens; `larger` None scores the target model alone."""
+    """The options of a command. Lengths are in tokens; with `larger` None, only the target model scores."""
 
     data: str
     target: str
@@ -47,24 +47,24 @@ class ScoreSettings:
     cache: Path | None = None
     cache_mib: int = 64
     replicas: int = 1
-    """Processes of each model, on Ray; without it there is one."""
+    """Processes per model on Ray; without Ray there is one."""
     larger_replicas: int | None = None
-    """The larger model's, if not `replicas`."""
+    """Processes of the larger model, if different from `replicas`."""
     gpus: float = 0.0
-    """GPUs of each process, on Ray."""
+    """GPUs per process on Ray."""
     larger_gpus: float | None = None
-    """The larger model's, if not `gpus`."""
+    """GPUs per process of the larger model, if different from `gpus`."""
     cpus: float = field(default_factory=lambda: float(len(os.sched_getaffinity(0))))
-    """CPUs, and threads, of each process."""
+    """CPUs and threads per process."""
 
     @property
     def models(self) -> dict[str, str]:
-        """The models' names by role."""
+        """The model names by role."""
         return {"target": self.target} | ({"larger": self.larger} if self.larger else {})
 
     @property
     def scoring(self) -> ScoringConfig:
-        """The same in the words of a run's config."""
+        """These settings as a section of a run's config."""
         return ScoringConfig(
             target=self._model("target", self.replicas, self.gpus),
             larger=self._model(
@@ -96,17 +96,17 @@ class ScoreSettings:
 
     @property
     def adapters(self) -> dict[str, str]:
-        """The LoRA adapters' names by role, of the models that have one."""
+        """The names of the LoRA adapters by role."""
         named = {"target": self.target_adapter, "larger": self.larger_adapter}
         return {role: adapter for role, adapter in named.items() if adapter}
 
     @property
     def weights(self) -> dict[str, str]:
-        """The names of models and adapters by option."""
+        """The names of all models and adapters by option."""
         return self.models | {f"{role}-adapter": adapter for role, adapter in self.adapters.items()}
 
     def decides_scores(self) -> dict[str, Any]:
-        """The options that change a score; batch sizes and caches don't."""
+        """The options that affect scores, unlike batch sizes and caches."""
         return {
             "--template": self.template.value,
             "--convention": self.convention.value,
@@ -119,7 +119,7 @@ class ScoreSettings:
         }
 
     def decides_rows(self) -> dict[str, Any]:
-        """The options that change which rows come out, and where."""
+        """The options that affect the selection and order of output rows."""
         return {
             "--limit": self.limit,
             "--format": self.format.value,

@@ -1,4 +1,4 @@
-"""What the scores of a whole file look like: counts, means and histograms, in memory that does not grow."""
+"""Summarises the scores of a file in constant memory: counts, means and histograms."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from staragents.score_file.score_table import PROBLEM
 
 BIN = 0.01
 MOST = 2.0
-"""IFDs from here on share the last bin; gaps lie between -1 and 1, what is beyond in the bins at the ends."""
+"""IFDs of at least MOST share the last bin. Gaps range from -1 to 1; values beyond count in the end bins."""
 
 
 @dataclass(slots=True)
 class Spread:
-    """Values counted in bins of BIN from `low` on; values beyond the ends count in the bins there."""
+    """A histogram from `low` to `high` with bins of width BIN. Values beyond count in the end bins."""
 
     low: float
     high: float
@@ -33,12 +33,12 @@ class Spread:
     def add(self, column: pa.ChunkedArray) -> None:
         values = column.drop_null().to_numpy()
         self.total += float(np.clip(values, self.low, self.high).sum())
-        # An edge belongs to the bin that it starts; 1e-9 keeps 0.29 / 0.01 from being 28.999...
+        # A bin includes its lower edge; 1e-9 compensates for 0.29 / 0.01 being 28.999...
         bins = np.floor((np.clip(values, self.low, self.high) - self.low) / BIN + 1e-9).astype(int)
         self.counts += np.bincount(bins, minlength=len(self.counts))
 
     def facts(self) -> dict[str, Any]:
-        """Mean of the values, clipped to the ends, and quantiles to a bin; None without values."""
+        """Mean of the clipped values, and quantiles rounded to a bin; None without values."""
         seen = int(self.counts.sum())
         return {
             "rows": seen,
@@ -56,7 +56,7 @@ QUANTILES = {"p10": 0.1, "median": 0.5, "p90": 0.9}
 
 
 def summarise(parts: Iterable[pa.Table], roles: Sequence[str]) -> dict[str, Any]:
-    """Plain values for JSON: rows, bad rows, and for each role its statuses, misaligned share and IFDs."""
+    """JSON values: rows, bad rows and, per role, statuses, fraction of misaligned rows and IFDs."""
     rows = bad = 0
     statuses: dict[str, Counter[str]] = {role: Counter() for role in roles}
     misaligned = dict.fromkeys(roles, 0)
@@ -92,8 +92,8 @@ def _warnings(summary: dict[str, Any], roles: Sequence[str]) -> Iterable[str]:
         scored = facts["ifd"]["rows"]
         if (facts["misaligned"] or 0) > 0.5:
             yield (
-                f"{facts['misaligned']:.0%} of the rows have a {role} IFD above 1: the prompt hinders. "
-                "A template that the model does not know does that; try another --template"
+                f"{facts['misaligned']:.0%} of the rows have a {role} IFD above 1: the prompt makes the "
+                "answer less likely. An unsuitable template has this effect; try a different --template"
             )
         unscored = sum(facts["statuses"].values()) - scored
         if unscored > 0.1 * max(1, summary["rows"]):

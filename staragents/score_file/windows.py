@@ -1,4 +1,4 @@
-"""A dataset's rows in portions that take some seconds each."""
+"""Splits a dataset's rows into windows that take a few seconds each to score."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itertools import islice
 
 from staragents.scoring.ifd import ScoreRow
 
-# Sorting by length wants large windows, progress and a kill small ones.
+# Large windows allow better sorting by length; small ones give finer progress and lose less on a kill.
 WINDOW_S = 4.0
 FIRST_WINDOW, LARGEST_WINDOW = 8, 4096
 WINDOW_CHARACTERS = 4_000_000
@@ -24,8 +24,8 @@ class _Out:
 
 
 class Windows:
-    """Iterating hands the next window's good rows out, `back` gives the oldest window that is out, bad rows
-    (as texts) included. Sizes follow how fast rows came back while a window was out."""
+    """Iteration yields the valid rows of the next window. `back` completes the oldest window in flight and
+    returns all its rows, bad ones as strings. Window sizes follow the measured scoring rate."""
 
     def __init__(self, rows: Iterator[ScoreRow | str]) -> None:
         self._rows = rows
@@ -42,7 +42,7 @@ class Windows:
         out = self._out.popleft()
         self._back += len(out.rows)
         rate = (self._back - out.back_before) / max(1e-3, time.monotonic() - out.since)
-        # At most double: rows found in the cache take no time and say nothing about the next.
+        # At most double, as cached rows take no time and don't predict the speed of the next window.
         self._size = int(min(max(rate * WINDOW_S, FIRST_WINDOW), 2 * self._size, LARGEST_WINDOW))
         return out.rows
 

@@ -1,4 +1,4 @@
-"""IFD: how much harder an answer is with its prompt than without. torch lives in `ifd_model` only.
+"""IFD: the perplexity of a response with its prompt over that without. `ifd_model` and its imports use torch.
 
-May import the rest of `staragents`; nothing here knows Ray or vLLM.
+May import the rest of `staragents`; nothing here uses Ray or vLLM.
 """

@@ -1,4 +1,4 @@
-"""Which tokens of a row are scored, given what: the two conventions of IFD. Integers only."""
+"""The two IFD conventions: which tokens of a row are scored, and given which context. Integers only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SUPERFILTERING_MAX_LENGTH = 1024
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A token sequence of which ids[start:] are scored, each given all ids before it; start >= 1."""
+    """A token sequence in which ids[start:] are scored, each given all previous ids; start >= 1."""
 
     ids: tuple[int, ...]
     start: int
@@ -24,7 +24,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Passes:
-    """What to run for one row: both spans if `status` is ok or truncated, else neither."""
+    """The forward passes of one row: both spans if `status` is ok or truncated, otherwise none."""
 
     status: Status
     tokens_total: int
@@ -33,18 +33,18 @@ class Passes:
 
 
 def exact(
-    prompt: Sequence[int], answer: Sequence[int], *, anchor: int, max_length: int, min_tokens: int
+    prompt: Sequence[int], answer: Sequence[int], *, bos: int, max_length: int, min_tokens: int
 ) -> Passes:
-    """The same answer ids in both passes: [anchor] + prompt + answer and [anchor] + answer (ours).
+    """The same answer ids in both passes: [bos] + prompt + answer and [bos] + answer (ours).
 
-    Both are tokenised separately and without special tokens; the anchor, BOS or else EOS, lets the
-    first answer token be scored without a prompt too. Only the answer is cut, alike in both. A prompt
+    Both are tokenised separately and without special tokens. `bos` (EOS if the tokenizer has no BOS) allows
+    scoring the first answer token without a prompt. Only the answer is truncated, equally in both. A prompt
     that leaves room for fewer than `min_tokens` answer tokens is too long.
     """
     if len(answer) < max(1, min_tokens):
         return Passes(Status.too_short if answer else Status.empty, len(answer))
-    # Many chat templates write BOS themselves; a second one would be new to the model.
-    context = [anchor, *(prompt[1:] if prompt and prompt[0] == anchor else prompt)]
+    # Many chat templates already include BOS; models were not trained with two.
+    context = [bos, *(prompt[1:] if prompt and prompt[0] == bos else prompt)]
     kept = list(answer[: max(0, max_length - len(context))])
     if len(kept) < max(1, min_tokens):
         return Passes(Status.prompt_too_long, len(answer))
@@ -52,7 +52,7 @@ def exact(
         Status.ok if len(kept) == len(answer) else Status.truncated,
         len(answer),
         cond=Span((*context, *kept), len(context)),
-        direct=Span((anchor, *kept), 1),
+        direct=Span((bos, *kept), 1),
     )
 
 
@@ -61,15 +61,15 @@ def superfiltering(
 ) -> Passes:
     """As the Superfiltering repository scores (code_ifd/data_analysis.py), to reproduce its tables.
 
-    `whole` is one tokenisation of prompt and answer; its answer starts after as many tokens as the
-    prompt alone has. The direct pass is the answer alone, without BOS: its first token is not scored.
-    All ids without special tokens, as GPT-2's tokenizer gives them. Needs two answer tokens.
+    `whole` is prompt and answer tokenised together; its answer is taken to start at the length of the prompt
+    tokenised alone. The direct pass is the answer without BOS, so its first token is not scored. All ids are
+    without special tokens, as in GPT-2's tokenizer. Needs two answer tokens.
     """
     max_length = min(max_length, SUPERFILTERING_MAX_LENGTH)
     least = max(2, min_tokens)
     if len(answer) < least:
         return Passes(Status.too_short if answer else Status.empty, len(answer))
-    # The very first token of a sequence has nothing to be predicted from.
+    # The first token of a sequence can't be predicted.
     cond = Span(tuple(whole[:max_length]), max(1, len(prompt)))
     room = min(max_length, max_length - min(len(prompt), max_length) + 1)
     direct = Span(tuple(answer[:room]), 1)

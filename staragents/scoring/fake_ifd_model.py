@@ -1,4 +1,4 @@
-"""Scores out of a hash, for load and fault tests without a model."""
+"""Scores derived from a hash, for load and fault tests without a model."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from staragents.scoring.ifd import Score, ScoreRow, Status
 
 
 class FakeIfdModel:
-    """Same interface as IfdModel: the same row always gets the same plausible score.
+    """Same interface as IfdModel; equal rows get equal, plausible scores.
 
-    IFDs lie in 0.3..1.1. How hard a row is belongs to the row and is shared by both roles; the
-    larger model's IFD is lower by 0.05 on average.
+    IFDs lie in 0.3..1.1. Both roles share the difficulty of a row; the larger model's IFD is lower by 0.05
+    on average.
     """
 
     tokenizer_id = "fake"
@@ -40,5 +40,5 @@ class FakeIfdModel:
 
 
 def _unit(text: str) -> float:
-    """A number in [0, 1) out of the text's hash."""
+    """A number in [0, 1) from the hash of the text."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) / 2**64

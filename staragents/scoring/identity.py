@@ -1,19 +1,19 @@
-"""Which weights a model's name stands for."""
+"""Identifies the weights behind a model's name."""
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
 
-# Tokenizer, config, adapter: read. Weights beyond it: by size and time of writing.
+# Tokenizer, config and adapter are hashed; larger weight files count by size and modification time.
 _READ_BYTES = 1 << 25
 
 
 def model_identity(path: str) -> str:
-    """A digest that changes when a model's folder does; a hub id is its own identity.
+    """A digest that changes with the model's folder; a hub id is its own identity.
 
-    Files up to 32 MiB count by their content, larger ones by size and time of writing: hashing the weights of
-    a large model would take longer than loading it.
+    Files up to 32 MiB count by content, larger ones by size and modification time: hashing the weights of a
+    large model would take longer than loading it.
     """
     folder = Path(path)
     if not folder.is_dir():

@@ -1,4 +1,4 @@
-"""What is measured on one row: two mean NLLs, and the IFD forms that follow from them. Floats only."""
+"""The measurements of one row: two mean NLLs and the IFD variants derived from them. Floats only."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from enum import StrEnum
 
 from staragents.messages import Conversation
 
-# Bytes an average English token stands for: puts byte-normalised IFDs on the usual scale.
+# Bytes per average English token: puts byte-normalised IFDs on the usual scale.
 KAPPA = 4.0
-# exp of more than that overflows a double; an IFD of 1e304 is as misaligned as any larger one.
+# A larger exponent overflows a double; an IFD of 1e304 is as misaligned as any larger one.
 _MAX_EXPONENT = 700.0
 _MIN_DIRECT_NLL = 1e-6
 
 
 class Status(StrEnum):
-    """Why a row has values or not. Only `ok` and `truncated` have them; a failure is never 0 or NaN."""
+    """Outcome of scoring a row. Only `ok` and `truncated` have values; a failure is never 0 or NaN."""
 
     ok = "ok"
     empty = "empty"
@@ -37,8 +37,8 @@ class ScoreRow:
 class Score:
     """NLLs of one answer in mean nats per answer token, with the prompt (`cond`) and without (`direct`).
 
-    `tokens` are the scored answer tokens, `tokens_total` all of them, `answer_bytes` the UTF-8 length
-    of the scored text.
+    `tokens` counts the scored answer tokens, `tokens_total` all answer tokens, `answer_bytes` the UTF-8
+    length of the scored text.
     """
 
     nll_cond: float | None
@@ -57,23 +57,23 @@ class Score:
 
     @property
     def ifd_loss(self) -> float | None:
-        """L_c / L_d (Cherry_LLM). Crosses 1 where `ifd` does, but ranks differently: don't mix them."""
+        """L_c / L_d (Cherry_LLM). Crosses 1 together with `ifd`, but ranks differently: don't mix them."""
         if self.nll_cond is None or self.nll_direct is None or self.nll_direct < _MIN_DIRECT_NLL:
             return None
         return self.nll_cond / self.nll_direct
 
     @property
     def ifd_bytes(self) -> float | None:
-        """exp(kappa (NLL_c - NLL_d) / bytes) with summed NLLs: comparable between tokenizers (ours)."""
+        """exp(kappa (NLL_c - NLL_d) / bytes) with summed NLLs: comparable across tokenizers (ours)."""
         if self.nll_cond is None or self.nll_direct is None or not self.answer_bytes:
             return None
         return _exp(KAPPA * self.tokens * (self.nll_cond - self.nll_direct) / self.answer_bytes)
 
 
 def ifd_gap(target: Score, larger: Score, same_tokenizer: bool) -> float | None:
-    """IFD_small - IFD_large (Star-Agents eq. 5, before its division); None if either is missing.
+    """IFD_small - IFD_large (Star-Agents eq. 5, before the division); None if either is missing.
 
-    Models with different tokenizers are compared by the byte-normalised form.
+    Models with different tokenizers are compared by byte-normalised IFD.
     """
     small = target.ifd if same_tokenizer else target.ifd_bytes
     large = larger.ifd if same_tokenizer else larger.ifd_bytes

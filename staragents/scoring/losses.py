@@ -1,16 +1,16 @@
-"""Cross-entropy of chosen tokens without the logits of a whole batch."""
+"""Cross-entropy of target tokens without materialising the logits of a whole batch."""
 
 from __future__ import annotations
 
 import torch
 from torch.nn import functional
 
-# Logits in memory at once, in elements of float32. On a CPU 8 MiB, so that they never leave its caches: the
-# whole vocabulary of a batch would be written to memory and read four times over. A GPU wants large products.
+# Maximum number of float32 logits in memory. 8 MiB on a CPU stay in its caches; the full vocabulary of a
+# batch would be written to memory and read four times. A GPU is efficient with large products only.
 _CPU_LOGITS = 1 << 21
 _GPU_LOGITS = 1 << 28
-# Below that a product with the head's weights is too thin to be fast.
-_LEAST_WORDS = 1024
+# With fewer rows of the head, the matrix product is inefficient.
+_MIN_BLOCK = 1024
 
 
 def token_nlls(
@@ -20,18 +20,18 @@ def token_nlls(
     bias: torch.Tensor | None = None,
     softcap: float | None = None,
 ) -> torch.Tensor:
-    """-log softmax(cap(hidden @ weight.T + bias)) at `targets`, float32 [n], whatever the inputs' dtype.
+    """-log softmax(cap(hidden @ weight.T + bias)) at `targets`, float32 [n] for any input dtype.
 
-    `hidden` is [n, d], `targets` int64 [n], `weight` [words, d], `bias` [words]; `softcap` c stands for
-    c tanh(x / c) as in Gemma 2. The head's words are taken in blocks and their log-sum-exp is kept as a
-    running maximum and sum, which is exact: log(s1 e^m1 + s2 e^m2) = m + log(s1 e^(m1-m) + s2 e^(m2-m)).
+    `hidden` is [n, d], `targets` int64 [n], `weight` [vocab_size, d], `bias` [vocab_size]; `softcap` c means
+    c tanh(x / c) as in Gemma 2. The vocabulary is processed in blocks with a running maximum and sum of the
+    log-sum-exp, which is exact: log(s1 e^m1 + s2 e^m2) = m + log(s1 e^(m1-m) + s2 e^(m2-m)).
     """
-    rows, words = len(hidden), len(weight)
+    rows, vocab_size = len(hidden), len(weight)
     room = _GPU_LOGITS if hidden.is_cuda else _CPU_LOGITS
-    block = min(words, max(_LEAST_WORDS, room // max(1, rows)))
+    block = min(vocab_size, max(_MIN_BLOCK, room // max(1, rows)))
     largest = torch.full((rows,), -torch.inf, device=hidden.device)
     total = torch.zeros(rows, device=hidden.device)
-    for start in range(0, words, block):
+    for start in range(0, vocab_size, block):
         part = slice(start, start + block)
         logits = _capped(
             functional.linear(hidden, weight[part], None if bias is None else bias[part]).float(), softcap
@@ -49,7 +49,7 @@ def _target_logits(
     bias: torch.Tensor | None,
     softcap: float | None,
 ) -> torch.Tensor:
-    # Products in the head's own dtype and sums in float32, as a matrix product does both.
+    # Inputs in the head's dtype and accumulation in float32, as in the matrix product.
     logits = torch.linalg.vecdot(hidden.float(), weight[targets].float())
     if bias is not None:
         logits = logits + bias[targets].float()

@@ -1,4 +1,4 @@
-"""A causal language model and its tokenizer from disk or hub, on the device where it will score."""
+"""Loads a causal language model and its tokenizer from disk or hub onto a device."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from staragents.errors import BadInput
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """How the weights are put into memory.
+    """How the weights are loaded.
 
     `dtype`: a torch name, or auto: bfloat16 on CUDA, float32 on a CPU. `device`: cpu, cuda, cuda:1 ..., or
-    auto: the GPU if there is one. `device_map`: auto spreads a model over the GPUs (accelerate). `adapter`: a
-    LoRA adapter on top (peft). `quantization`: 8bit or 4bit (bitsandbytes).
+    auto: the GPU if there is one. `device_map`: auto splits a model across the GPUs (accelerate). `adapter`:
+    a LoRA adapter to apply (peft). `quantization`: 8bit or 4bit (bitsandbytes).
     """
 
     dtype: str = "auto"
@@ -28,7 +28,7 @@ class Loading:
 
 
 def load(path: str, loading: Loading) -> tuple[Any, Any]:
-    """Model (evaluation mode, no gradients) and tokenizer. Never runs code from the model's folder.
+    """Model (evaluation mode, no gradients) and tokenizer. Never executes code from the model's folder.
 
     Raises BadInput if the model, its adapter or a package it needs can't be loaded.
     """
@@ -47,7 +47,7 @@ def load(path: str, loading: Loading) -> tuple[Any, Any]:
             model.to(device)
     except BadInput:
         raise
-    except Exception as error:  # safetensors, peft and bitsandbytes have errors of their own
+    except Exception as error:  # safetensors, peft and bitsandbytes raise their own error types
         raise BadInput(f"can't load the model {path}: {error}") from error
     return model.requires_grad_(False).eval(), tokenizer
 

@@ -1,4 +1,4 @@
-"""From settings to something that scores rows."""
+"""Creates a scoring model from settings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FAKE = "fake"
 
 
 class RowModel(Protocol):
-    """What scores rows: IfdModel or its fake."""
+    """A model that scores rows: IfdModel or FakeIfdModel."""
 
     model_name: str
     tokenizer_id: str
@@ -24,7 +24,7 @@ class RowModel(Protocol):
 def open_model(
     role: str, path: str, model: ScorerModelConfig, scoring: ScoringConfig, device: str = "auto"
 ) -> RowModel:
-    """The model of `role` (target or larger) out of the folder or hub id `path`, with a cache of losses.
+    """The model of `role` (target or larger) from the folder or hub id `path`, with an NLL cache.
 
     Raises BadInput if it can't be loaded or can't be scored this way.
     """

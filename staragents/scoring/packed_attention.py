@@ -1,4 +1,4 @@
-"""Attention for many documents in one row, each seeing only itself, as transformers calls it."""
+"""Attention over packed documents that do not attend to each other, as a transformers attention function."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from transformers import AttentionInterface
 
 NAME = "staragents_packed"
 
-# (query, key, value: [heads, tokens, size]; edges; scale; window) -> [tokens, heads, size]
+# (query, key, value: [heads, tokens, size]; offsets; cu_seqlens; scale; window) -> [tokens, heads, size]
 Kernel = Callable[..., torch.Tensor]
 
 
 def register(device: str, dtype: torch.dtype) -> str:
-    """Make the fastest kernel of this machine known as the attention NAME; returns the kernel's name.
+    """Register the fastest available kernel as attention NAME; returns the kernel's name.
 
-    flash-attn's variable-length kernel if that package is installed, else torch's own, else scaled dot
-    products document by document. The first two need CUDA and 16-bit numbers.
+    In this order: flash-attn's variable-length kernel if installed, torch's, or scaled dot-product attention
+    per document. The first two need CUDA and a 16-bit dtype.
     """
     name, kernel = _kernel(device, dtype)
 
@@ -34,14 +34,14 @@ def register(device: str, dtype: torch.dtype) -> str:
         scaling: float | None = None,
         sliding_window: int | None = None,
         softcap: float | None = None,
-        document_edges: tuple[int, ...] = (),
+        document_offsets: tuple[int, ...] = (),
         cu_seq_lens_q: torch.Tensor | None = None,
         **_: Any,
     ) -> tuple[torch.Tensor, None]:
-        # Raised while the model is loaded (`PackedBody.works`), where it means the padded way.
-        if softcap is not None or query.shape[0] != 1 or not document_edges:
-            raise NotImplementedError("expected one row with its documents' edges and no softcap")
-        out = kernel(query[0], key[0], value[0], document_edges, cu_seq_lens_q, scaling, sliding_window)
+        # Raised while the model is loaded (`PackedBackbone.works`), which then falls back to padding.
+        if softcap is not None or query.shape[0] != 1 or not document_offsets:
+            raise NotImplementedError("expected one row with document offsets and no softcap")
+        out = kernel(query[0], key[0], value[0], document_offsets, cu_seq_lens_q, scaling, sliding_window)
         return out[None], None
 
     AttentionInterface.register(NAME, attend)
@@ -69,14 +69,14 @@ def _by_document(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
-    edges: tuple[int, ...],
+    offsets: tuple[int, ...],
     _: torch.Tensor | None,
     scale: float | None,
     window: int | None,
 ) -> torch.Tensor:
     grouped = len(query) != len(key)
     out = query.new_empty(query.shape[1], len(query), value.shape[-1])
-    for start, end in pairwise(edges):
+    for start, end in pairwise(offsets):
         mask = _band(end - start, window, query.device) if window and end - start > window else None
         document = functional.scaled_dot_product_attention(
             query[None, :, start:end],
@@ -92,30 +92,30 @@ def _by_document(
 
 
 def _band(length: int, window: int, device: torch.device) -> torch.Tensor:
-    """True where position i may look at j: j <= i and i - j < window."""
+    """True where position i may attend to j: j <= i and i - j < window."""
     distance = torch.arange(length, device=device)[:, None] - torch.arange(length, device=device)
     return (distance >= 0) & (distance < window)
 
 
 def _varlen(attend: Callable[..., Any], scale_name: str, **options: bool) -> Kernel:
-    """flash-attn's and torch's kernels differ in the names of what they take only."""
+    """flash-attn's and torch's kernels differ only in argument names."""
 
     def kernel(
         query: torch.Tensor,
         key: torch.Tensor,
         value: torch.Tensor,
-        edges: tuple[int, ...],
-        cumulative: torch.Tensor,
+        offsets: tuple[int, ...],
+        cu_seqlens: torch.Tensor,
         scale: float | None,
         window: int | None,
     ) -> torch.Tensor:
-        longest = max(end - start for start, end in pairwise(edges))
+        longest = max(end - start for start, end in pairwise(offsets))
         out: torch.Tensor = attend(
             query.transpose(0, 1),
             key.transpose(0, 1),
             value.transpose(0, 1),
-            cumulative,
-            cumulative,
+            cu_seqlens,
+            cu_seqlens,
             longest,
             longest,
             window_size=(window - 1 if window else -1, 0),

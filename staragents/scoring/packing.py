@@ -1,4 +1,4 @@
-"""Which sequences run together. Integers only."""
+"""Groups sequences into batches. Integers only."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 
 def pack_padded(lengths: Sequence[int], budget: int) -> list[list[int]]:
-    """Indices of `lengths` in batches whose padded size, longest x count, is at most `budget` tokens.
+    """Indices of `lengths` in batches whose padded size (longest x count) is at most `budget` tokens.
 
-    Sorted by length, longest first: neighbours need little padding, and what does not fit into
-    memory fails at once and not at the end. A sequence longer than the budget is a batch alone.
+    Sorted by length, longest first: similar lengths need little padding, and a batch that exceeds memory
+    fails early. A sequence longer than the budget forms its own batch.
     """
     batches: list[list[int]] = []
     room = 0
@@ -24,21 +24,20 @@ def pack_padded(lengths: Sequence[int], budget: int) -> list[list[int]]:
 
 
 def pack_documents(lengths: Sequence[int], budget: int) -> list[list[int]]:
-    """Indices of `lengths` in packs whose sum is at most `budget` tokens, by best-fit decreasing.
+    """Indices of `lengths` in packs of at most `budget` tokens each, by best-fit decreasing.
 
-    The longest first, each into the fullest pack that still has room: never more than 11/9 of the fewest
-    packs possible plus one (as first-fit decreasing; Johnson 1974). A sequence longer than the budget is a
-    pack alone.
+    Longest first, each into the fullest pack with enough room: at most 11/9 of the minimum number of packs,
+    plus one (as first-fit decreasing; Johnson 1974). A sequence longer than the budget forms its own pack.
     """
     packs: list[list[int]] = []
     rooms: list[tuple[int, int]] = []  # (tokens left, pack), sorted
     for index in _longest_first(lengths):
-        place = bisect_left(rooms, (lengths[index], 0))
-        if place == len(rooms):
+        slot = bisect_left(rooms, (lengths[index], 0))
+        if slot == len(rooms):
             room, pack = budget, len(packs)
             packs.append([])
         else:
-            room, pack = rooms.pop(place)
+            room, pack = rooms.pop(slot)
         packs[pack].append(index)
         insort(rooms, (room - lengths[index], pack))
     return packs

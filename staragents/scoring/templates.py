@@ -1,4 +1,4 @@
-"""How the conversation before an answer is written as prompt text."""
+"""Formats the conversation before an answer as prompt text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from staragents.config import Template
 from staragents.messages import Conversation, as_dicts
 from staragents.system_turn import chat_turns
 
-# The wording of Stanford Alpaca, which models tuned on it expect to the letter.
+# The exact text of Stanford Alpaca, which models tuned on it expect.
 _ALPACA_PREAMBLE = (
     "Below is an instruction that describes a task. "
     "Write a response that appropriately completes the request."
@@ -16,11 +16,11 @@ _ALPACA_PREAMBLE = (
 
 
 def prompt_text(messages: Conversation, template: Template, tokenizer: Any) -> str:
-    """Prompt text for `messages`, all turns before the answer. Without any text: the empty string.
+    """Prompt text for `messages`, all turns before the answer; empty if they have no text.
 
-    plain: each turn on a line of its own, so one turn is `{instruction}\\n` as in Superfiltering.
-    chat: the tokenizer's chat template with generation prompt. alpaca: headed blocks; a system
-    message takes the preamble's place.
+    plain: one line per turn, so a single turn is `{instruction}\\n` as in Superfiltering.
+    chat: the tokenizer's chat template with generation prompt. alpaca: blocks with headers; a system
+    message replaces the preamble.
     """
     if not any(message.content for message in messages):
         return ""

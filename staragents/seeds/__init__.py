@@ -1,6 +1,6 @@
-"""The user's dataset: a file of rows, read as a stream of seeds and bad rows.
+"""The user's dataset as a stream of seeds and bad rows.
 
-May import the root modules of `staragents` and `staragents.rows` only.
+May import only the root modules of `staragents` and `staragents.rows`.
 """
 
 from staragents.seeds.seed_file import SeedFile, SeedScan

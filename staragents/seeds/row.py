@@ -1,4 +1,4 @@
-"""One row of the dataset: a conversation, or what is wrong with it."""
+"""A dataset row as a conversation or a BadRow."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from staragents.config import RowFormat
 from staragents.messages import Conversation, as_dicts
 from staragents.records import Seed, stable_id
-from staragents.rows.misfit import Misfit
+from staragents.rows.misfit import InvalidRow
 from staragents.rows.raw_row import BadRow, RawRow
 from staragents.rows.row_messages import RowReader
 
@@ -18,19 +18,19 @@ DIGEST_BYTES = 16
 
 @dataclass(slots=True)
 class SeedRow:
-    """A usable row. Its digest, of 16 bytes, is of the conversation, whatever columns that came from."""
+    """A valid row. Its 16-byte digest covers only the conversation, not the columns that it came from."""
 
     row: int
     format: RowFormat
     messages: Conversation
 
     def digest(self) -> bytes:
-        # Lengths, so that no text can pass for two.
+        # With lengths, so that a text cannot imitate a turn boundary.
         parts = "".join([f"{turn.role}{len(turn.content)}:{turn.content}" for turn in self.messages])
         return hashlib.blake2b(parts.encode(), digest_size=DIGEST_BYTES).digest()
 
     def seed(self, before: int) -> Seed:
-        """With an id of the conversation too. `before` rows stand in the files before this row's."""
+        """The seed, with an id derived from the conversation. Earlier files have `before` rows."""
         return Seed(stable_id(json.dumps(as_dicts(self.messages))), before + self.row, self.messages)
 
 
@@ -39,5 +39,5 @@ def parse_row(raw: RawRow | BadRow, reader: RowReader) -> SeedRow | BadRow:
         return raw
     try:
         return SeedRow(raw.row, *reader.read(raw.value))
-    except Misfit as misfit:
-        return BadRow(raw.row, misfit.field, misfit.message)
+    except InvalidRow as error:
+        return BadRow(raw.row, error.field, error.message)

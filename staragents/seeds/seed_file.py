@@ -1,4 +1,4 @@
-"""The user's seeds, read from start to end as often as they are asked for."""
+"""Streams the user's seeds; every pass reads the files again."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ OTHER_REASONS = "other reasons"
 
 @dataclass(frozen=True, slots=True)
 class SeedScan:
-    """What one pass over the files found, up to `seeds.limit`. `sha256` is of the conversations in order;
-    `formats` counts seeds, `reasons` bad rows, the most frequent first. `with_system` and `multi_turn` count
-    the seeds with a system prompt, and with turns before their last exchange."""
+    """The result of one pass over the files, up to `seeds.limit`. `sha256` covers the conversations in order.
+    `formats` counts seeds and `reasons` bad rows, most frequent first. `with_system` and `multi_turn` count
+    seeds with a system prompt and seeds with turns before the last exchange."""
 
     seeds: int
     bad_rows: int
@@ -45,8 +45,8 @@ class SeedScan:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """Neighbouring rows of one file; `before` counts the rows in the files before it. `repeated` says of each
-    row whether its conversation came before."""
+    """Consecutive rows of one file; `before` counts the rows of earlier files. `repeated` marks rows whose
+    conversation occurred before."""
 
     file: str
     before: int
@@ -56,13 +56,14 @@ class _Piece:
 
 
 class SeedFile:
-    """The same content and settings give the same seeds in the same order. Row numbers count from 1; in
-    JSONL they are line numbers; of several files they count on. A conversation that came before is a
-    duplicate, and left out.
+    """The seeds of a dataset. The same content and settings give the same seeds in the same order.
+
+    Row numbers start at 1, are line numbers in JSONL, and continue across files. Repeated conversations are
+    skipped as duplicates.
     """
 
     def __init__(self, config: SeedsConfig) -> None:
-        """Raises BadInput if there is no such file."""
+        """Raises BadInput if the files don't exist."""
         self._config = config
         self._reader = RowReader(
             config.columns, max_chars=config.max_chars, format=config.format, rewritable=True
@@ -77,7 +78,7 @@ class SeedFile:
     def scan(self) -> SeedScan:
         """Read everything once.
 
-        Raises BadInput if the files can't be used, have no seed at all, or have bad rows and are `strict`.
+        Raises BadInput if the files are unusable, contain no seed, or contain bad rows with `seeds.strict`.
         """
         seeds = duplicates = bad_rows = with_system = multi_turn = 0
         formats: Counter[str] = Counter()
@@ -126,7 +127,7 @@ class SeedFile:
         )
 
     def seeds(self, start: int = 0) -> Iterator[Seed]:
-        """The seeds in order, without the first `start`."""
+        """The seeds in order, skipping the first `start`."""
         number = 0
         for piece in self._pieces():
             for row, repeated in zip(piece.rows, piece.repeated, strict=True):
@@ -141,7 +142,7 @@ class SeedFile:
             yield from ((piece.file, row) for row in piece.rows if isinstance(row, BadRow))
 
     def values(self, column: str) -> Iterator[tuple[int, Any]]:
-        """What every row has in a column, whatever it is, with the row's number."""
+        """The row number and raw value of every row that has the column."""
         files = DataFiles(self._files.path, {column}, setting=SETTING)
         for before, block in _numbered(files):
             for raw in block.rows:
@@ -166,7 +167,7 @@ class SeedFile:
 
 
 def _numbered(files: DataFiles) -> Iterator[tuple[int, Block]]:
-    """Blocks, each with how many rows the files before it have."""
+    """The blocks, each with the number of rows in earlier files."""
     before = last = 0
     file = None
     for block in files.blocks():
@@ -177,16 +178,16 @@ def _numbered(files: DataFiles) -> Iterator[tuple[int, Block]]:
 
 
 def _end(rows: list[SeedRow | BadRow], repeated: list[bool], limit: int) -> int:
-    """How many rows it takes to have so many seeds; all, if there are fewer."""
-    for place, (row, again) in enumerate(zip(rows, repeated, strict=True)):
+    """The number of rows that contain `limit` seeds; all rows if there are fewer seeds."""
+    for index, (row, again) in enumerate(zip(rows, repeated, strict=True)):
         limit -= isinstance(row, SeedRow) and not again
         if limit == 0:
-            return place + 1
+            return index + 1
     return len(rows)
 
 
 def _count_reason(reasons: Counter[str], row: BadRow) -> None:
-    """By field and by what was expected, without what came: there could be a reason for each row."""
+    """Group by field and expectation, without the actual value, which could differ in every row."""
     field = re.sub(r"\[\d+\]", "[]", row.field)
     reason = f"{field}: {re.split(', got |: set | at (?:character|position) ', row.message)[0]}"
     reasons[reason if reason in reasons or len(reasons) < REASONS_KEPT else OTHER_REASONS] += 1

@@ -1,4 +1,4 @@
-"""Which files `seeds.path` means."""
+"""Resolves `seeds.path`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ SETTING = "seeds.path"
 
 
 def seed_path(path: str) -> str:
-    """The path behind `seeds.path`; a relative one starts at the working directory.
+    """The path for `seeds.path`; relative paths start at the working directory.
 
-    Asks no network. Raises BadInput with the dotted key if nothing is there on this machine.
+    Uses no network. Raises BadInput with the dotted key if a local path does not exist.
     """
     if path.startswith("bundled:"):
         if path not in BUNDLED:

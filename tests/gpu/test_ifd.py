@@ -1,4 +1,4 @@
-"""The packed execution on a GPU, where another attention kernel does the work than on a CPU."""
+"""Packed execution on a GPU, which uses another attention kernel than a CPU."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
-def test_packed_and_padded_give_the_values_of_the_cpu(folder: str, dtype: str) -> None:
+def test_packed_and_padded_match_the_cpu(folder: str, dtype: str) -> None:
     expected = IfdModel(folder, loading=Loading(device="cpu")).score(rows(TEXTS))
     tolerance = 1e-4 if dtype == "float32" else 2e-2
     for execution in (Execution.packed, Execution.padded):

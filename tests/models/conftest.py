@@ -1,4 +1,4 @@
-"""Folders of the packaged models, converted into the user's cache at first use (minutes, once)."""
+"""Folders of the packaged models, converted into the user's cache on first use (takes minutes, once)."""
 
 import pytest
 

@@ -24,7 +24,7 @@ def embedder() -> Embedder:
     return Embedder(resolve_model(MODEL), threads=2)
 
 
-def test_vectors_are_unit_float32_and_follow_the_meaning(embedder: Embedder) -> None:
+def test_vectors_are_unit_float32_and_reflect_meaning(embedder: Embedder) -> None:
     river, stream, sorting = embedder.embed(
         [
             "Name a river in France.",
@@ -52,7 +52,8 @@ async def test_the_memory_actor_recalls_by_meaning() -> None:
     code = ("s0", "Sort a list of numbers in Python.")
     list_rivers, name_rivers = ("s1", "List three French rivers."), ("s2", "Name some rivers in France.")
     await bank.embed([code, list_rivers, name_rivers])
-    found = await bank.turn([(0, code, "code+x", 0.9), (1, list_rivers, "geography+x", 0.4)], name_rivers)
+    commits = [(0, code, "code+x", 0.9), (1, list_rivers, "geography+x", 0.4)]
+    found = await bank.commit_and_recall(commits, name_rivers)
     assert [n.pair for n in found] == ["geography+x"]
     assert found[0].similarity > 0.7
 

@@ -82,7 +82,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         try:
             process.wait(30)
         finally:
-            # Its engine is a process of its own and must not outlive it.
+            # Its engine is a separate process and must not outlive it.
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
 
@@ -152,7 +152,7 @@ async def test_the_same_seed_gives_the_same_sample(engine: OpenAIEngine) -> None
     assert texts[0] == texts[1] != texts[2]
 
 
-async def test_a_prompt_over_the_context_says_so(engine: OpenAIEngine) -> None:
+async def test_a_prompt_beyond_the_context_is_reported(engine: OpenAIEngine) -> None:
     with pytest.raises(PromptTooLong):
         await engine.generate(chat("river " * 3000))
 

@@ -78,13 +78,13 @@ def test_special_tokens_are_the_originals(smollm2: str, gemma3: str) -> None:
         2,
         1,
     )
-    # Published ids of Gemma 3, to see that the merges rebuilt from GGUF are its own.
+    # Published ids of Gemma 3 verify the merges rebuilt from GGUF.
     assert gemma.encode("Hello world") == [2, 9259, 1902]
     assert gemma.chat_template is None
     assert smol.model_max_length == 8192
 
 
-def test_smollm2_splits_digits_from_blanks(smollm2: str) -> None:
+def test_smollm2_splits_digits_from_spaces(smollm2: str) -> None:
     tokenizer = AutoTokenizer.from_pretrained(smollm2)
     assert tokenizer.convert_ids_to_tokens(tokenizer.encode("\n\n12")) == ["\u010a\u010a", "1", "2"]
 
@@ -96,7 +96,7 @@ def test_a_converted_folder_says_where_it_comes_from(name: str, request: pytest.
     assert "Changed: " in source
 
 
-def test_minilm_puts_like_beside_like(minilm: str) -> None:
+def test_minilm_puts_similar_texts_close_together(minilm: str) -> None:
     from sentence_transformers import SentenceTransformer
 
     vectors = SentenceTransformer(minilm, device="cpu").encode(

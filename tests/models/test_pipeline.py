@@ -1,4 +1,4 @@
-"""The real pipeline on four seeds; the numbers it wrote are recomputed independently."""
+"""The real pipeline on four seeds; its numbers are recomputed independently."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ DRAWS = 2
 
 @pytest.fixture(scope="module")
 def run_dir(tmp_path_factory: pytest.TempPathFactory, smollm2: Any, gemma3: Any) -> Path:
-    """A run whose engine was killed after the first seed: vLLM's core is a process below its actor, which
-    lives on."""
+    """A run whose engine was killed after the first seed: vLLM's core is a child process of its actor, which
+    survives."""
     folder = tmp_path_factory.mktemp("runs") / "four"
     command = [
         sys.executable, "-m", "cluster.job", "run", "configs/demo.yaml", f"seeds.limit={SEEDS}",
@@ -60,7 +60,7 @@ def by_seed(rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
 
 
 def naive_nlls(path: str, prompt: str, answer: str, max_length: int) -> tuple[float, float]:
-    """Mean NLL of the answer's tokens with and without the prompt: one row, two forwards, full logits."""
+    """Mean NLL of the answer's tokens with and without the prompt: one row, two forward passes, full logits."""
     tokenizer = AutoTokenizer.from_pretrained(path)
     model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32).eval()
     start = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
@@ -111,7 +111,7 @@ def test_ifd_equals_a_naive_recomputation_from_the_saved_text(
 
 
 def test_propensities_are_probabilities_of_a_uniform_first_draw(candidates: list[dict[str, Any]]) -> None:
-    """Nothing is learnt before the first seed is committed: 2 of 13 pairs, each with the same chance."""
+    """The policy learns nothing before the first commit: 2 of 13 pairs, equally likely."""
     first = next(iter(by_seed(candidates).values()))
     drawn = [row for row in first if not row["base"]]
     assert len(drawn) == DRAWS
@@ -127,7 +127,7 @@ def test_inclusion_probabilities_of_every_draw_sum_to_the_number_of_draws(run_di
     arms = [pair for pair in config.pairs if pair not in config.agents.base_pairs]
     policy = make_policy(config.evolution, arms, SEEDS)
     assert sum(policy.inclusion(DRAWS, 1, []).values()) == pytest.approx(DRAWS)
-    assert sum(standing.probability for standing in policy.standings()) == pytest.approx(1.0)
+    assert sum(standing.probability for standing in policy.pair_stats()) == pytest.approx(1.0)
 
 
 def test_the_funnel_adds_up(run_dir: Path, candidates: list[dict[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""`staragents score` with a real model, killed in the middle."""
+"""`staragents score` with a real model, killed during the run."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def score(data: Path, output: Path) -> subprocess.Popen[bytes]:
     )
 
 
-def test_a_killed_command_goes_on_and_gives_the_same_values(tmp_path: Path, data: Path, smollm2: str) -> None:
+def test_a_killed_command_resumes_with_the_same_values(tmp_path: Path, data: Path, smollm2: str) -> None:
     whole, out = tmp_path / "whole.parquet", tmp_path / "out.parquet"
     assert score(data, whole).wait(400) == 0
     first = score(data, out)
     parts = tmp_path / "out.parquet.parts"
     deadline = time.monotonic() + 200
-    # A part is written as soon as a window is done, and the second window is in work then.
+    # A part is written as soon as a window is done; the second window is in flight then.
     while not list(parts.glob("part-*")) and not out.exists() and time.monotonic() < deadline:
         time.sleep(0.002)
     first.send_signal(signal.SIGKILL)
@@ -63,7 +63,7 @@ def test_a_killed_command_goes_on_and_gives_the_same_values(tmp_path: Path, data
     second = score(data, out)
     _, error = second.communicate(timeout=400)
     assert second.returncode == 0
-    assert f"{saved} of {ROWS} rows were scored before" in error.decode()
+    assert f"{saved} of {ROWS} rows are already scored" in error.decode()
     expected, found = pandas.read_parquet(whole), pandas.read_parquet(out)
     assert found.id.tolist() == list(range(ROWS))
     pandas.testing.assert_frame_equal(found, expected, rtol=1e-5)

@@ -1,4 +1,4 @@
-"""IFD of real texts under the real small models, against loops written for the purpose."""
+"""IFD of real texts under real small models, compared with naive loops."""
 
 import gzip
 import json
@@ -34,7 +34,7 @@ OWN = [
 
 @pytest.fixture(scope="module")
 def texts() -> list[tuple[str, str]]:
-    """Prompt and answer of own rows, and of six rows of Alpaca where the file is at hand."""
+    """Prompt and answer of our own rows, and of six Alpaca rows if the file is available."""
     if not ALPACA.exists():
         return OWN
     rows = [row for row in json.loads(gzip.decompress(ALPACA.read_bytes()))[:60] if len(row["output"]) < 300]
@@ -70,7 +70,7 @@ def rows(texts: list[tuple[str, str]]) -> list[ScoreRow]:
 
 
 def naive_nll(model: Any, context: list[int], answer: list[int]) -> float:
-    """Mean nats per answer token by one forward with all logits."""
+    """Mean nats per answer token from one forward pass with all logits."""
     with torch.no_grad():
         logits = model(torch.tensor([context + answer])).logits[0, len(context) - 1 : -1]
     return -torch.log_softmax(logits.float(), -1)[range(len(answer)), answer].mean().item()
@@ -154,7 +154,7 @@ def test_truncation_keeps_the_same_tokens_in_both_passes(folder: str, reference:
     assert score.answer_bytes == len(tokenizer.decode(kept).encode())
 
 
-def test_prompts_of_other_rows_help_less_than_the_own(
+def test_prompts_of_other_rows_help_less_than_their_own(
     ifd_model: IfdModel, scores: list[Score], texts: list[tuple[str, str]]
 ) -> None:
     shifted = [(texts[i - 1][0], answer) for i, (_, answer) in enumerate(texts)]
@@ -165,7 +165,7 @@ def test_prompts_of_other_rows_help_less_than_the_own(
     assert mean_log_ifd(scores) < mean_log_ifd(ifd_model.score(rows(shifted))) - 0.1
 
 
-def test_the_chat_template_is_what_the_prompt_is_written_with(smollm2: str) -> None:
+def test_the_prompt_uses_the_chat_template(smollm2: str) -> None:
     model = AutoModelForCausalLM.from_pretrained(smollm2, dtype=torch.float32).eval()
     tokenizer = AutoTokenizer.from_pretrained(smollm2)
     messages = [
@@ -178,7 +178,7 @@ def test_the_chat_template_is_what_the_prompt_is_written_with(smollm2: str) -> N
     [score] = IfdModel(smollm2, threads=1, template=Template.chat).score([row])
     context: Any = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
     answer = tokenizer.encode("An apple can be red.", add_special_tokens=False)
-    # The template begins with BOS, so that no second one is put before it.
+    # The template begins with BOS, so no second one is added.
     assert context[0] == tokenizer.bos_token_id
     assert score.nll_cond == pytest.approx(naive_nll(model, context, answer), rel=1e-4)
 

@@ -1,5 +1,5 @@
-"""Runs the real command line as a process of its own, so that it can be interrupted and killed;
-and a Ray head to join."""
+"""Runs the real command line in its own process, so that it can be interrupted and killed, and a Ray head
+to join."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ import psutil
 import pytest
 
 ROOT = Path(__file__).parents[2]
-# Ray would start idle workers ahead, which cost seconds of CPU each.
+# Ray would prestart idle workers, which cost seconds of CPU each.
 os.environ |= {"RAY_prestart_worker_first_driver": "0", "RAY_enable_worker_prestart": "0"}
 KEY = "sk-this-key-must-never-be-seen"
 KEY_NAME = "STARAGENTS_TEST_KEY"
@@ -50,14 +50,14 @@ class Job:
         self.process.wait()
 
     def left_over(self, patience: float = 30) -> list[str]:
-        """Processes of the job that are still there after `patience` seconds."""
+        """Processes of the job that still run after `patience` seconds."""
         deadline = time.monotonic() + patience
         while (found := self._marked()) and time.monotonic() < deadline:
             time.sleep(0.5)
         return found
 
     def processes(self) -> list[psutil.Process]:
-        """Those that the command has started, and what they have started."""
+        """The command's child processes and their descendants."""
         found = []
         for process in psutil.process_iter():
             try:
@@ -77,7 +77,7 @@ class Job:
 
 @contextlib.contextmanager
 def started_jobs() -> Iterator[Callable[..., Job]]:
-    """Gives what begins a command; whatever is left of them is killed at the end."""
+    """Returns a function that starts a command; leftovers are killed at the end."""
     jobs: list[Job] = []
 
     def begin(*arguments: str, **environment: str) -> Job:
@@ -107,13 +107,13 @@ def started_jobs() -> Iterator[Callable[..., Job]]:
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., Job]]:
-    """`start("run", "configs/fake.yaml", ...)` begins a command."""
+    """`start("run", "configs/fake.yaml", ...)` starts a command."""
     with started_jobs() as begin:
         yield begin
 
 
 def wait_until(condition: Callable[[], bool], what: str, timeout: float = 300) -> None:
-    """Poll; fails with `what` when the time is up."""
+    """Poll; fails with `what` after the timeout."""
     deadline = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < deadline, f"waited {timeout:g} s for {what}"
@@ -132,9 +132,9 @@ def free_port() -> int:
 
 
 class Head:
-    """A real Ray head, as `ray start` gives it: metrics, dashboard and job server, all on loopback.
+    """A real Ray head, as started by `ray start`: metrics, dashboard and job server, all on loopback.
 
-    Started in its own session and folder, so that it meets no other Ray of this machine.
+    It has its own session and folder, so that it meets no other Ray on this machine.
     """
 
     def __init__(self) -> None:
@@ -150,7 +150,7 @@ class Head:
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(self.folder / "token"),
             "RAY_ADDRESS": self.address,
-            # On loopback. Who joins needs it too, or looks for the head at this machine's own address.
+            # On loopback. Joining processes need it too, or they look for the head at this machine's own address.
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         }
         self.log = (self.folder / "head.log").open("w")
@@ -172,7 +172,7 @@ class Head:
         )  # fmt: skip
 
     def wait(self, timeout: float = 90) -> None:
-        """Until the job server answers."""
+        """Waits until the job server answers."""
         deadline = time.monotonic() + timeout
         while True:
             try:
@@ -184,18 +184,18 @@ class Head:
                 time.sleep(0.5)
 
     def get(self, path: str) -> Any:
-        """What the dashboard answers, from JSON. Raises OSError."""
+        """The dashboard's answer, parsed from JSON. Raises OSError."""
         headers = {"Authorization": f"Bearer {self.token}"}
         request = urllib.request.Request(self.dashboard + path, headers=headers)
         return json.loads(urllib.request.urlopen(request, timeout=10).read())
 
     def targets(self) -> list[str]:
-        """What Prometheus would scrape, by Ray's file service discovery."""
+        """The targets that Prometheus would scrape, from Ray's file service discovery."""
         path = self.folder / "prom_metrics_service_discovery.json"
         return json.loads(path.read_text())[0]["targets"] if path.exists() else []
 
     def scrape(self) -> str:
-        """Every target's page, one after the other."""
+        """The pages of all targets, in order."""
         pages = []
         for target in self.targets():
             try:

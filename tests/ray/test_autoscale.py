@@ -1,4 +1,4 @@
-"""A pool of fake replicas under changing load: 1, 4, 1, none and back, and every request answered once."""
+"""A pool of fake replicas under changing load: 1, 4, 1, none and back, with every request answered once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FAKE = Path(__file__).parents[2] / "configs/fake.yaml"
 QUICKLY = {
     "upscale_delay_s": 1.0, "downscale_delay_s": 3.0, "metrics_interval_s": 0.5, "look_back_period_s": 2.0,
 }  # fmt: skip
-PATIENCE_S = 300.0
+PACK_DELAY_S = 300.0
 FIRST_WAVE = 24
 
 
@@ -68,13 +68,13 @@ def replicas(app: str) -> int:
 
 
 async def until(app: str, number: int) -> None:
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(PACK_DELAY_S):
         while await asyncio.to_thread(replicas, app) != number:
             await asyncio.sleep(0.3)
 
 
 def under_changing_load(config: Config, apps: dict[str, str]) -> tuple[int, Counter[int], ModelCounters]:
-    """How many requests were made, how often each was answered, and what the client counted."""
+    """The number of requests, how often each was answered, and what the client counted."""
     generators.FOLLOWING = QUICKLY
     return asyncio.run(changing_load(config, apps["writer"], generator_client(config, apps, None)))
 
@@ -118,7 +118,7 @@ def test_a_pool_follows_its_load_and_answers_every_request_once(
     )  # fmt: skip
     del config.models["judge"]
     with ray_session(demand_of(config)), running_generators(config, "autoscale") as apps:
-        # In a process of its own, as in a run: Serve's threads outlive the handle, and in this process Ray.
+        # In its own process, as in a run: Serve's threads outlive the handle, and in this process Ray.
         scenario = ray.remote(num_cpus=0)(under_changing_load)
         asked, answers, counters = ray.get(scenario.remote(config, apps))
     assert asked > FIRST_WAVE, "requests went on while the pool shrank and grew"

@@ -1,4 +1,4 @@
-"""Settings are changed from another process while a run on fake engines goes on."""
+"""Settings are changed from another process during a run on fake engines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SEEDS = 18
 AHEAD = 4
 
 
-def test_an_agent_on_a_new_model_joins_a_run_that_goes_on(
+def test_an_agent_on_a_new_model_joins_a_run_in_progress(
     tmp_path: Path, start: Callable[..., Any], wait_until: Any
 ) -> None:
     run_dir = tmp_path / "run"
@@ -40,11 +40,11 @@ def test_an_agent_on_a_new_model_joins_a_run_that_goes_on(
     changed_at = run.state()["cursor"]  # type: ignore[index]
     code, output = change("scoring.batch_tokens=64")
     assert code == 2
-    assert "scoring.batch_tokens: can't change while the run goes on" in output
+    assert "scoring.batch_tokens: can't change while the run is running" in output
 
     code, output = job.wait()
     assert code == 0, output
-    assert "going on with what has changed" in output
+    assert "continuing with the new settings" in output
     assert job.left_over() == []
     candidates = [candidate for seed in run.seeds() for candidate in seed]
     assert len({candidate.candidate_id for candidate in candidates}) == len(candidates), "none twice"

@@ -44,7 +44,7 @@ def test_disturbances_of_ten_kinds_cost_and_change_nothing(tmp_path: Path) -> No
 
 
 def test_damage_is_seen(tmp_path: Path) -> None:
-    """What the benchmark reports if a run had lost, doubled or changed something."""
+    """What the benchmark reports if a run lost, duplicated or changed something."""
     overrides = [*settings(many_seeds(tmp_path, 12), 0.0), "run.checkpoint_s=600"]
     whole, damaged = tmp_path / "whole", tmp_path / "damaged"
     for run in (whole, damaged):

@@ -1,4 +1,4 @@
-"""The commands beside `run`, as a user starts them, on fake engines."""
+"""The commands other than `run`, as a user starts them, on fake engines."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_preview_shows_every_candidate_and_keeps_nothing(start: Callable[..., An
     assert job.left_over() == []
 
 
-def test_doctor_reads_the_config_and_says_what_it_finds(start: Callable[..., Any]) -> None:
+def test_doctor_reads_the_config_and_reports_what_it_finds(start: Callable[..., Any]) -> None:
     code, output = start("doctor", FAKE, "--json").wait()
     assert code == 0, output
     findings = json.loads(output[output.index("[") :])
@@ -30,7 +30,7 @@ def test_doctor_reads_the_config_and_says_what_it_finds(start: Callable[..., Any
     assert any("python" in finding["what"].lower() for finding in findings)
 
 
-def test_doctor_names_a_model_that_is_not_there(start: Callable[..., Any]) -> None:
+def test_doctor_names_a_missing_model(start: Callable[..., Any]) -> None:
     code, output = start(
         "doctor", FAKE, "models.writer.kind=vllm", "models.writer.model=/no/such/model"
     ).wait()

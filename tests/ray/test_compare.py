@@ -1,4 +1,4 @@
-"""`staragents compare` as a command: a planted truth, an equal budget, a kill in the middle."""
+"""`staragents compare` as a command: a planted truth, an equal budget, a kill during the run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from staragents.run_directory.run_directory import RunDirectory
 from tests.ray.conftest import started_jobs, wait_until
 from tests.unit.recorded_config import recorded_config
 
-# One agent that is clearly better among many: what evolution is there to find.
+# One clearly better agent among many, for evolution to find.
 WINS = {"good": 0.85, **{f"poor{n}": 0.2 for n in range(7)}}
 
 
@@ -28,7 +28,7 @@ def tokens(run_dir: Path) -> int:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A comparison that was killed in its first variant and made again to its end."""
+    """A comparison that was killed in its first variant, then resumed to its end."""
     above = tmp_path_factory.mktemp("planted")
     config, folder = recorded_config(above, WINS, rows=120), above / "compared"
     command = (
@@ -61,7 +61,7 @@ def test_evolution_finds_the_better_agent_and_the_table_shows_it(folder: Path) -
     assert "FAKE" in (folder / "compare.html").read_text()
 
 
-def test_variants_get_the_same_budget_and_share_what_they_ask_alike(folder: Path) -> None:
+def test_variants_get_the_same_budget_and_share_equal_requests(folder: Path) -> None:
     result = compared(folder)
     for row in result["rows"]:
         assert row["tokens"] == tokens(folder / row["name"])
@@ -77,8 +77,8 @@ def test_variants_get_the_same_budget_and_share_what_they_ask_alike(folder: Path
                 asked += 1 + judged
                 made.add((one.candidate_id, judged))
     assert result["generations_made"] == sum(1 + judged for _, judged in made)
-    # Each run asks once, and the yardstick asks for both verdicts on every chosen row again.
+    # Each run makes one request, and the common judge requests both verdicts on every chosen row again.
     chosen = sum(row["seeds_replaced"] for row in result["rows"])
-    # Work that the kill cut off was asked for again.
+    # Work interrupted by the kill was requested again.
     assert result["generations_used"] >= asked + 2 * chosen
     assert result["generations_made"] < asked

@@ -1,4 +1,4 @@
-"""Retries, windows and deadlines of the way to a model pool; the pool itself is a stand-in."""
+"""Retries, in-flight limits and timeouts of the client of a model pool; the pool is a fake."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from ray.exceptions import RayActorError
 
 from actors import generator_client
-from actors.generator import Refusal
+from actors.generator import Failure
 from actors.generator_client import GeneratorClient, backoff
 from staragents.errors import EngineError, PromptTooLong
 from staragents.generation import Generation, GenerationRequest, Sampling
@@ -19,13 +19,13 @@ ANSWER = Generation("yes", "stop", tokens_in=3, tokens_out=1, seconds=0.0)
 
 
 class Pool:
-    """Answers as a script says, and remembers what it was asked."""
+    """Answers from a script and records its requests."""
 
-    def __init__(self, answer: Callable[[GenerationRequest], Awaitable[Generation | Refusal]]) -> None:
+    def __init__(self, answer: Callable[[GenerationRequest], Awaitable[Generation | Failure]]) -> None:
         self._answer = answer
         self.asked: list[GenerationRequest] = []
 
-    def remote(self, request: GenerationRequest) -> Awaitable[Generation | Refusal]:
+    def remote(self, request: GenerationRequest) -> Awaitable[Generation | Failure]:
         self.asked.append(request)
         return self._answer(request)
 
@@ -42,8 +42,8 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_retry_repeats_the_seed_under_another_id() -> None:
-    async def second_time(asked: GenerationRequest) -> Generation | Refusal:
-        return ANSWER if asked.request_id.endswith("-1") else Refusal("EngineError", "not yet", True)
+    async def second_time(asked: GenerationRequest) -> Generation | Failure:
+        return ANSWER if asked.request_id.endswith("-1") else Failure("EngineError", "not yet", True)
 
     pool = Pool(second_time)
     client = GeneratorClient({"m": pool}, {"m": 4}, attempts=3)
@@ -54,7 +54,7 @@ async def test_a_retry_repeats_the_seed_under_another_id() -> None:
 
 
 async def test_a_dead_replica_is_retried_and_given_up_after_the_last_attempt() -> None:
-    async def dead(asked: GenerationRequest) -> Generation | Refusal:
+    async def dead(asked: GenerationRequest) -> Generation | Failure:
         raise RayActorError
 
     pool = Pool(dead)
@@ -65,9 +65,9 @@ async def test_a_dead_replica_is_retried_and_given_up_after_the_last_attempt() -
     assert client.counters["m"].running == 0
 
 
-async def test_what_can_not_succeed_is_not_tried_again() -> None:
-    async def too_long(asked: GenerationRequest) -> Generation | Refusal:
-        return Refusal("PromptTooLong", "no room", retryable=False)
+async def test_a_request_that_cannot_succeed_is_not_retried() -> None:
+    async def too_long(asked: GenerationRequest) -> Generation | Failure:
+        return Failure("PromptTooLong", "no room", retryable=False)
 
     pool = Pool(too_long)
     with pytest.raises(PromptTooLong):
@@ -75,10 +75,10 @@ async def test_what_can_not_succeed_is_not_tried_again() -> None:
     assert len(pool.asked) == 1
 
 
-async def test_a_silent_pool_runs_into_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_silent_pool_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generator_client, "GRACE_S", 0.0)
 
-    async def silent(asked: GenerationRequest) -> Generation | Refusal:
+    async def silent(asked: GenerationRequest) -> Generation | Failure:
         await asyncio.Event().wait()
         raise AssertionError
 
@@ -88,10 +88,10 @@ async def test_a_silent_pool_runs_into_the_deadline(monkeypatch: pytest.MonkeyPa
         )
 
 
-async def test_no_more_requests_are_out_than_the_window_allows() -> None:
+async def test_requests_in_flight_stay_within_the_limit() -> None:
     out, most = 0, 0
 
-    async def slowly(asked: GenerationRequest) -> Generation | Refusal:
+    async def slowly(asked: GenerationRequest) -> Generation | Failure:
         nonlocal out, most
         out += 1
         most = max(most, out)

@@ -1,4 +1,4 @@
-"""`ray job submit` against a real head: readable logs, a stop that saves, a second job that goes on."""
+"""`ray job submit` against a real head: readable logs, a stop that saves, a second job that resumes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from staragents.run_directory.run_directory import RunDirectory
 from tests.unit.local_run import decided, local_run
 
 ROOT = Path(__file__).parents[2]
-# What `ray job` and Ray itself put between our lines, in colours.
+# Coloured output of `ray job` and Ray between our lines.
 RAYS_OWN = ("cli.py:", "cli_output_helpers", "(raylet)", "SUCC")
 RAY = str(Path(sys.executable).with_name("ray"))
 
@@ -77,14 +77,14 @@ def test_a_submitted_run_can_be_stopped_and_submitted_again(
     assert sum(1 for _ in (run_dir / "dataset.jsonl").open()) == part, "drained, saved and written"
     first = ray("logs", "first")
     check_logs(first)
-    assert f"the run's name is {RunDirectory(run_dir).name}:" in first
-    assert "stopping: seeds in work are finished and saved" in first
+    assert f"the run's name on this cluster is {RunDirectory(run_dir).name}:" in first
+    assert "stopping: finishing and saving the seeds in flight" in first
 
     submit(ray, "second", run_dir, 0.0)
     wait_until(lambda: status(head, "second") == "SUCCEEDED", "the second job", 300)
     second = ray("logs", "second")
     check_logs(second)
-    assert f"30 seeds, {part} done before" in second
+    assert f"30 seeds, {part} already done" in second
     assert decided(run_dir) == decided(undisturbed)
     assert (run_dir / "dataset.jsonl").read_bytes() == (undisturbed / "dataset.jsonl").read_bytes()
     wait_until(lambda: not leftovers(head), "the actors of both jobs to be gone")
@@ -102,7 +102,7 @@ def test_a_killed_driver_leaves_no_engine_behind(
 
 
 def check_logs(text: str) -> None:
-    """Plain lines for whoever reads them in a pod's log."""
+    """Plain lines, readable in a pod's log."""
     ours = [line for line in text.splitlines() if not any(mark in line for mark in RAYS_OWN)]
     assert any("seeds" in line for line in ours), text
     assert "Traceback" not in text
@@ -115,7 +115,7 @@ def status(head: Any, name: str) -> str:
 
 
 def leftovers(head: Any) -> list[str]:
-    """Actors that are still alive, Serve's own aside."""
+    """Actors that are still alive, except Serve's own."""
     return [name for name in alive(head) if "Serve" not in name]
 
 

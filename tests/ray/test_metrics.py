@@ -1,4 +1,4 @@
-"""A real Ray head exports what the dashboard shows, while a fake run goes on."""
+"""A real Ray head exports what the dashboard shows during a fake run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def dashboard_metrics() -> set[str]:
 
 
 class Hostile(BaseHTTPRequestHandler):
-    """A server that greets back, and then repeats the key it got in its errors, as some do."""
+    """A server that answers a greeting, then repeats the received key in its errors, as some do."""
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -64,7 +64,7 @@ def command_line(process: psutil.Process) -> list[str]:
         return []
 
 
-def test_every_metric_of_the_dashboard_is_exported_while_a_run_goes_on(
+def test_every_metric_of_the_dashboard_is_exported_during_a_run(
     head: Any, tmp_path: Path, start: Callable[..., Any], hostile: str
 ) -> None:
     """And the key of a hosted judge is in no file, no output and no argument of a process."""
@@ -109,7 +109,7 @@ def test_every_metric_of_the_dashboard_is_exported_while_a_run_goes_on(
 
 
 def check_labels(labels: dict[str, dict[str, set[str]]]) -> None:
-    """Only what the code declares, with values of the config or of the code."""
+    """Only labels that the code declares, with values from the config or the code."""
     values: dict[str, set[str]] = {}
     for name, seen in labels.items():
         base = re.sub(r"_(total|bucket|sum|count)$", "", name.removeprefix("ray_"))
@@ -131,7 +131,7 @@ def test_the_head_and_its_metrics_listen_on_loopback_only(head: Any) -> None:
 
 
 def test_a_local_ray_listens_on_loopback_only(tmp_path: Path) -> None:
-    """In a process of its own: a Ray that is joined decides for itself."""
+    """In its own process: an existing Ray has its own settings."""
     import subprocess
     import sys
 

@@ -1,4 +1,4 @@
-"""Where actors go that a lost node must not take with it."""
+"""Placement of actors that must survive the loss of another node."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from staragents.config import Config
 from staragents.config.loading import load_config
 
 FAKE = str(Path(__file__).parents[2] / "configs/fake.yaml")
-# Ray puts actors that ask for nothing anywhere: once on the right node proves little.
+# Ray places actors without resource requests anywhere: one correct placement proves little.
 TURNS = 4
 
 
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Config]:
-    """On a head, where the driver is, and a larger node."""
+    """A cluster of a head, where the driver is, and a larger node."""
     cluster = Cluster(
         initialize_head=True, head_node_args={"num_cpus": 1, "num_gpus": 0, "include_dashboard": False}
     )
@@ -55,7 +55,7 @@ def test_the_memory_bank_of_a_run_directory_is_beside_the_driver(config: Config)
     assert found == {here()}
 
 
-def test_the_warden_is_on_the_head_and_its_death_ends_no_run(config: Config) -> None:
+def test_the_orphan_cleanup_is_on_the_head_and_its_death_ends_no_run(config: Config) -> None:
     found = set()
     for turn in range(TURNS):
         with guarded(["an-app"], f"placed-{turn}"):

@@ -57,13 +57,13 @@ class Stop:
 
 @pytest.fixture(scope="module")
 def stops() -> list[Stop]:
-    """Of the run that `disturbed` makes: after Ctrl-C, and after SIGKILL."""
+    """Stops of the run of `disturbed`: after Ctrl-C and after SIGKILL."""
     return []
 
 
 @pytest.fixture(scope="module")
 def disturbed(tmp_path_factory: pytest.TempPathFactory, stops: list[Stop]) -> Iterator[Path]:
-    """A run that was interrupted, resumed, killed, resumed, and came to its end."""
+    """A run that was interrupted, resumed, killed and resumed, and then finished."""
     run_dir = tmp_path_factory.mktemp("runs") / "disturbed"
     command = ("run", FAKE, *overrides(run_dir, *SLOW))
     with started_jobs() as start:
@@ -124,13 +124,13 @@ def test_the_dataset_loads_with_datasets(disturbed: Path, tmp_path: Path) -> Non
     assert all(row["messages"][-1]["role"] == "assistant" for row in loaded)
 
 
-def test_stopped_runs_resume_to_what_the_undisturbed_one_decides(disturbed: Path, undisturbed: Path) -> None:
+def test_stopped_runs_resume_to_the_undisturbed_decisions(disturbed: Path, undisturbed: Path) -> None:
     assert decided(disturbed) == decided(undisturbed)
     datasets = [(folder / "dataset.jsonl").read_bytes() for folder in (disturbed, undisturbed)]
     assert datasets[0] == datasets[1]
 
 
-def test_ctrl_c_saves_the_seeds_in_work_and_writes_what_is_there(disturbed: Path, stops: list[Stop]) -> None:
+def test_ctrl_c_saves_the_seeds_in_flight_and_writes_results(disturbed: Path, stops: list[Stop]) -> None:
     stop = stops[0]
     assert stop.code == 130, stop.output
     assert "run the same command to resume" in stop.output
@@ -146,9 +146,7 @@ def test_a_killed_run_leaves_no_process(disturbed: Path, stops: list[Stop]) -> N
     assert stop.left_over == []
 
 
-def test_a_run_whose_engines_are_broken_stops_with_the_reason(
-    tmp_path: Path, start: Callable[..., Any]
-) -> None:
+def test_a_run_with_broken_engines_stops_with_the_reason(tmp_path: Path, start: Callable[..., Any]) -> None:
     run_dir = tmp_path / "broken"
     job = start("run", FAKE, *overrides(run_dir, "models.writer.fake.failure_rate=1", "run.attempts=1"))
     code, output = job.wait()
@@ -171,5 +169,5 @@ def test_a_finished_run_is_not_run_again(disturbed: Path, start: Callable[..., A
     before = (disturbed / "state.json").stat().st_mtime_ns
     code, output = start("run", FAKE, *overrides(disturbed, *SLOW)).wait()
     assert code == 0, output
-    assert "finished already" in output
+    assert "already finished" in output
     assert (disturbed / "state.json").stat().st_mtime_ns == before

@@ -1,4 +1,4 @@
-"""Pools are resized and watched from another process while a run on fake engines goes on."""
+"""Pools are resized and watched from another process during a run on fake engines."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def ask(start: Callable[..., Any]) -> Callable[..., tuple[int, str]]:
     return command
 
 
-def test_pools_are_resized_and_paused_while_a_run_goes_on_and_the_dataset_is_the_same(
+def test_pools_are_resized_and_paused_during_a_run_and_the_dataset_is_the_same(
     tmp_path: Path, start: Callable[..., Any], ask: Callable[..., tuple[int, str]], wait_until: Any
 ) -> None:
     undisturbed, run_dir = tmp_path / "undisturbed", tmp_path / "scaled"
@@ -54,7 +54,7 @@ def test_pools_are_resized_and_paused_while_a_run_goes_on_and_the_dataset_is_the
     job = start("run", FAKE, *overrides(run_dir, 2.0))
     wait_until(lambda: cursor(run_dir) >= 2, "the first seeds", 300)
 
-    # Frozen, they let rows pile up as slow ones would.
+    # Frozen scorers let rows pile up as slow ones would.
     scorers = [process for process in job.processes() if "ray::Scorer" in " ".join(process.cmdline())]
     assert len(scorers) == 2
     for process in scorers:
@@ -73,7 +73,7 @@ def test_pools_are_resized_and_paused_while_a_run_goes_on_and_the_dataset_is_the
     assert paused["pools"]["models.writer"] == {"min": 0, "max": 0}
     assert paused["pools"]["scoring.target"] == {"min": 3, "max": 3}
     assert paused["scorers"] == {"target": 3, "larger": 1}
-    # What was in work when the pool was paused may still be committed, nothing beyond it.
+    # Seeds in flight when the pool was paused may still be committed, nothing beyond them.
     assert paused["seeds"] <= paused_at + 4 < 40
 
     assert ask("scale", str(run_dir), "models.writer", "3") == (0, "models.writer: 3\n")
@@ -84,7 +84,7 @@ def test_pools_are_resized_and_paused_while_a_run_goes_on_and_the_dataset_is_the
     code, output = job.wait()
     assert code == 0, output
     assert "models.writer has 3 replicas now" in output
-    assert "scoring.target has 2 replicas now, by load" in output
+    assert "scoring.target now has 2 replicas, by load" in output
     assert decided(run_dir) == decided(undisturbed)
     assert (run_dir / "dataset.jsonl").read_bytes() == (undisturbed / "dataset.jsonl").read_bytes()
     assert job.left_over() == []

@@ -1,4 +1,4 @@
-"""`staragents score` on a local Ray: the values of one process, whatever dies or is pressed meanwhile."""
+"""`staragents score` on a local Ray: the values of one process, despite deaths and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def kill_one_scorer() -> None:
     raise AssertionError("no scorer is running")
 
 
-def test_scores_and_order_are_those_of_one_process_though_a_scorer_dies(settings: ScoreSettings) -> None:
+def test_scores_and_order_are_those_of_one_process_even_if_a_scorer_dies(settings: ScoreSettings) -> None:
     def windows_and_a_death() -> Iterator[list[ScoreRow]]:
         for number, window in enumerate(windows(TEXTS)):
             if number == 6:
@@ -99,7 +99,7 @@ def test_a_cluster_that_is_too_small_is_bad_input() -> None:
         pass
 
 
-def test_ctrl_c_saves_and_the_same_command_goes_on(
+def test_ctrl_c_saves_and_the_same_command_resumes(
     tmp_path: Path, start: Callable[..., Any], wait_until: Callable[..., None]
 ) -> None:
     data, out = tmp_path / "data.jsonl", tmp_path / "scores.parquet"
@@ -119,6 +119,6 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(
     assert 0 < saved < 8_000
     code, text = start(*command).wait()
     assert code == 0, text
-    assert f"{saved:,} of 8,000 rows were scored before" in text
+    assert f"{saved:,} of 8,000 rows are already scored" in text
     assert pq.read_table(out)["instruction"].to_pylist() == [f"Say {n}." for n in range(8_000)]
     assert not parts.exists()

@@ -1,6 +1,6 @@
-"""A whole run with servers that repeat the keys they get: no secret in any file, log, output or command line.
+"""A whole run with servers that repeat their keys: no secret in any file, log, output or command line.
 
-What was searched is printed (`pytest -s`).
+`pytest -s` prints what was searched.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SECRETS = (JUDGE_KEY, MEMORY_KEY, PASSWORD, TOKEN)
 
 
 class Repeating(BaseHTTPRequestHandler):
-    """Says in every error which key it got; greets a judge's first request, so that its pool comes up."""
+    """Repeats its key in every error; answers a judge's first request, so that its pool starts."""
 
     def answer(self) -> None:
         asked = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -64,14 +64,14 @@ def server() -> Iterator[str]:
 
 @pytest.fixture
 def ray_folder() -> Iterator[Path]:
-    """Short, as a socket's path may have 107 characters."""
+    """Short, because a socket's path may have at most 107 characters."""
     folder = Path(tempfile.mkdtemp(prefix="sa-", dir="/tmp"))
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 
 
 class Search:
-    """Every file, command line and listening socket that was looked at, and what was wrong with it."""
+    """All checked files, command lines and listening sockets, and their problems."""
 
     def __init__(self) -> None:
         self.searched: dict[str, set[str]] = {"files": set(), "command lines": set(), "sockets": set()}
@@ -87,7 +87,7 @@ class Search:
                 self._changed[path] = changed
                 text = path.read_bytes().decode("utf-8", "replace")
             except OSError:
-                continue  # removed in this moment
+                continue  # removed meanwhile
             self.searched["files"].add(str(path))
             self.text(str(path), text)
 
@@ -115,7 +115,7 @@ class Search:
             print(f"searched {len(places)} {what}:", *sorted(places), sep="\n  ")
 
 
-def test_no_secret_leaves_and_nothing_listens_to_others(
+def test_no_secret_leaks_and_no_socket_listens_to_others(
     tmp_path: Path, ray_folder: Path, server: str, start: Callable[..., Any]
 ) -> None:
     token = tmp_path / "token"

@@ -1,4 +1,4 @@
-"""A seed worker that is full of seeds still answers whoever scales or watches the run."""
+"""A fully loaded seed worker still answers calls that scale or watch the run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Full(SeedWorker):
         await asyncio.Event().wait()
 
 
-def test_control_calls_are_answered_while_every_place_is_taken() -> None:
+def test_control_calls_are_answered_while_every_slot_is_taken() -> None:
     config = load_config("configs/fake.yaml")
     with ray_session(demand_of(config)):
         as_actor = ray.remote(concurrency_groups={CONTROL: CONTROL_CALLS})(Full)

@@ -1,4 +1,4 @@
-"""A replica whose GPUs lie on two nodes: placed on both, and nothing of it held when it is gone."""
+"""A replica with GPUs on two nodes: placed on both, with nothing left allocated afterwards."""
 
 from __future__ import annotations
 
@@ -27,9 +27,7 @@ def one_answer(config: Config, apps: dict[str, str]) -> Generation:
     return asyncio.run(generator_client(config, apps, None).generate("writer", request))
 
 
-def test_a_replica_spans_two_nodes_and_gives_them_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_replica_spans_two_nodes_and_releases_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = Cluster(
         initialize_head=True, head_node_args={"num_cpus": 2, "num_gpus": 0, "include_dashboard": False}
     )
@@ -47,7 +45,7 @@ def test_a_replica_spans_two_nodes_and_gives_them_back(
                 assert group["state"] == "CREATED"
                 assert list(group["bundles"].values()) == [{"GPU": 1.0}] * 2
                 assert set(group["bundles_to_node_id"].values()) == nodes
-                # In a process of its own, as in a run: Serve's threads outlive the handle.
+                # In its own process, as in a run: Serve's threads outlive the handle.
                 answering = ray.remote(num_cpus=0)(one_answer)
                 assert ray.get(answering.remote(config, apps)).text
             assert [group["state"] for group in placement_group_table().values()] == ["REMOVED"]

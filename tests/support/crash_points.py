@@ -1,4 +1,4 @@
-"""Kills a process before one of the steps in which it changes the files of a folder."""
+"""Kills a process before one of the steps that change files of a folder."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from qdrant_client.local.persistence import CollectionPersistence
 
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 AUDITED = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "sqlite3.connect"}
-"""Events of Python's audit hooks that change files, beside `open`; os.replace is a rename to it."""
+"""Python audit events, besides `open`, that change files; os.replace counts as a rename."""
 
 
 class CrashPoints:
     """Counts every open for writing, rename, unlink, mkdir, fsync and write of the memory bank in `folder`,
     and kills this process with SIGKILL before the step with number `kill_before`, counted from 0.
 
-    What was being written is torn in half then, as a kill inside a write leaves it. Killing after a step is
-    killing before the next one. There is one in a process, as hooks can't be removed.
+    The file being written is cut in half, as a kill during a write would leave it. A kill after a step is
+    a kill before the next one. Only one per process, because audit hooks can't be removed.
     """
 
     def __init__(self, folder: Path, kill_before: int | None) -> None:
         self.steps: list[str] = []
         self.unsynced: list[str] = []
-        """Files that got their name before their content was on the disk."""
+        """Files renamed before their content was synced."""
         self._folder = str(folder)
         self._kill_before = kill_before
         self._synced: set[tuple[int, int]] = set()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from actors.generator import Generator, Refusal
+from actors.generator import Failure, Generator
 from staragents.config import Config
 from staragents.config.loading import load_config
 from staragents.generation import Generation, GenerationRequest
@@ -26,20 +26,20 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(slots=True)
 class Encounter:
-    """What the requests came to that met one oddity."""
+    """Results of the requests that met one oddity."""
 
     requests: int = 0
     tries: int = 0
-    """Of these requests, those that met something else included."""
+    """All tries of these requests, whatever each met."""
     used: int = 0
-    """Answers that were used all the same."""
+    """Answers that were used anyway."""
     errors: Counter[str] = field(default_factory=Counter)
     """Classes and lines of the others."""
 
 
 @dataclass(slots=True)
 class HostileRun:
-    """Honest answers, and a share of every family of oddities among them."""
+    """A run on honest answers mixed with a share of every family of oddities."""
 
     out: Path
     seeds: int
@@ -47,13 +47,13 @@ class HostileRun:
     deadline_s: float = 1.0
     encounters: dict[str, Encounter] = field(default_factory=lambda: defaultdict(Encounter))
     problems: list[str] = field(default_factory=list)
-    """What is wrong with the finished run; nothing if it passes."""
+    """Problems of the finished run; empty if it passes."""
     url: str = ""
     failed: int = 0
     """Candidates in quarantine."""
 
     async def run(self) -> dict[str, Any]:
-        """Returns the summary. Backoff is the caller's to shorten."""
+        """Returns the summary. The caller may shorten backoff."""
         rng = random.Random(0)
 
         def choose() -> str:
@@ -126,19 +126,19 @@ def _sane(candidate: Candidate) -> bool:
 
 @dataclass(slots=True)
 class Watched:
-    """A pool of one replica that keeps what became of every try."""
+    """A pool of one replica that records the result of every try."""
 
     generator: Generator
     server: HostileServer
     encounters: dict[str, Encounter]
 
-    async def remote(self, request: GenerationRequest) -> Generation | Refusal:
+    async def remote(self, request: GenerationRequest) -> Generation | Failure:
         before = len(self.server.met[request.seed])
         answer = await self.generator.generate(request)
         met = self.server.met[request.seed]
         if len(met) > before and met[-1] != HONEST:
             encounter = self.encounters[met[-1]]
-            if isinstance(answer, Refusal):
+            if isinstance(answer, Failure):
                 encounter.errors[f"{answer.error_class}: {answer.message}"] += 1
             else:
                 encounter.used += 1

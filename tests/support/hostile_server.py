@@ -21,7 +21,7 @@ HONEST = ""
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One request as it came, and what it met: the name of an oddity, or HONEST."""
+    """One received request and its answer: the name of an oddity, or HONEST."""
 
     authorization: str | None
     body: dict[str, Any]
@@ -29,13 +29,13 @@ class Received:
 
 
 class HostileServer:
-    """`choose` says before every answer what it is to be. Honest answers and verdicts are a fake engine's."""
+    """`choose` selects every answer. Honest answers and verdicts come from a fake engine."""
 
     def __init__(self, choose: Callable[[], str] = lambda: HONEST) -> None:
         self.choose = choose
         self.received: list[Received] = []
         self.met: defaultdict[int, list[str]] = defaultdict(list)
-        """What the tries of a piece of work met, by its random seed."""
+        """Answers to the tries of each request, by its random seed."""
         self._engine = FakeEngine(ModelConfig(kind=EngineKind.fake))
         self._connections: set[asyncio.Task[None]] = set()
 
@@ -55,7 +55,7 @@ class HostileServer:
         task = asyncio.current_task()
         assert task is not None
         self._connections.add(task)
-        # Clients leave in the middle, and oddities break off.
+        # Clients disconnect early, and oddities break off.
         with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             while not writer.is_closing():
                 await self._answer(reader, writer)
@@ -93,7 +93,7 @@ def _request(body: dict[str, Any]) -> GenerationRequest:
 
 
 def chat_answer(generation: Generation) -> dict[str, Any]:
-    """The body of an honest answer of the chat completions API."""
+    """The body of an honest chat completions answer."""
     tokens = [
         {
             "token": token.text,

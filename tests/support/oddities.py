@@ -1,4 +1,4 @@
-"""What servers send in place of an answer, by mistake or on purpose, and what must become of it."""
+"""Malformed and hostile answers of servers, and the required outcome of each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Where an oddity is written to, and the honest answer that it stands in for."""
+    """The connection that an oddity is written to, and the honest answer that it replaces."""
 
     writer: asyncio.StreamWriter
     answer: dict[str, Any]
@@ -32,7 +32,7 @@ Reply = Callable[[Connection], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Oddity:
-    """`error` stands in the line of the failure; with None the answer is used."""
+    """`error` is part of the failure's message; with None the answer is used."""
 
     family: str
     reply: Reply
@@ -41,7 +41,7 @@ class Oddity:
 
     @property
     def outlasts(self) -> bool:
-        """Only the deadline ends it."""
+        """Only the timeout ends it."""
         return self.error is not None and self.error.startswith("no answer within")
 
 
@@ -88,7 +88,7 @@ def repeats(head: bytes, part: bytes, times: int, pause_s: float = 0.0) -> Reply
 
 
 def edited(edit: Callable[[dict[str, Any]], Any], encoding: str = "utf-8") -> Reply:
-    """The honest answer, changed in place; or the text that `edit` returns as the body."""
+    """The honest answer, edited in place; or the text returned by `edit` as the body."""
 
     async def reply(connection: Connection) -> None:
         answer = copy.deepcopy(connection.answer)
@@ -112,7 +112,7 @@ def usage(value: Any) -> Reply:
 
 
 def logprob(value: Any) -> Reply:
-    """That of every token and alternative."""
+    """The log-probability of every token and alternative."""
 
     def edit(answer: dict[str, Any]) -> None:
         for token in (answer["choices"][0]["logprobs"] or {"content": []})["content"]:
@@ -132,7 +132,7 @@ def without(*path: Any) -> Reply:
 
 
 def text_of(escaped: str) -> Reply:
-    """The honest text with JSON's escapes at its end."""
+    """The honest text with JSON escapes appended."""
 
     def edit(answer: dict[str, Any]) -> str:
         answer["choices"][0]["message"]["content"] += " MARK"
@@ -161,7 +161,7 @@ def redirect(location: str, status: int = 307) -> Reply:
 
 
 def _bomb(window: int, layers: int = 1) -> bytes:
-    """1 GiB of blanks: a block that stands alone (full flush), over and over in one stream."""
+    """1 GiB of blanks: an independent block (full flush), repeated in one stream."""
     data = [b" " * MIB] * 1024
     for _ in range(layers):
         squeezed = zlib.compressobj(9, zlib.DEFLATED, window)
@@ -171,7 +171,7 @@ def _bomb(window: int, layers: int = 1) -> bytes:
     return data[0]
 
 
-# 1 GiB in blocks of one repeated byte (RFC 8878, 3.1.1.2), and 64 MiB by brotli at its best.
+# 1 GiB in blocks of one repeated byte (RFC 8878, 3.1.1.2), and 64 MiB by brotli at its highest level.
 ZSTD_BOMB = bytes.fromhex("28b52ffd0058") + (b"\x02\x00\x10 ") * 8191 + b"\x03\x00\x10 "
 BROTLI_BOMB = bytes.fromhex(
     "cfffff7ff82700e2b14020f7fe9ffffffff04f00c4610180eefd3fffffffe19f0088c32200ddfb7ffeffffc33f0110870500baf7ff03"
@@ -180,7 +180,7 @@ BLANK, CHUNKED = b" " * 65536, {"Content_Length": "", "Transfer_Encoding": "chun
 HALF = b'{"choices": [{"finish_reason": "stop", "mess'
 NESTED = b"[" * 30_000
 HTML = b"<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head></html>"
-TOO_MANY_BYTES, NO_ANSWER, NOT_JSON = "bytes for the tokens asked for", "no answer: ", "expected JSON"
+TOO_MANY_BYTES, NO_ANSWER, NOT_JSON = "bytes for the requested tokens", "no answer: ", "expected JSON"
 API, LATE = "not an answer of the API", "no answer within"
 STATUSES = {
     **dict.fromkeys((400, 405, 406, 410, 411, 413, 414, 415, 418, 422, 431, 451), False),
@@ -348,7 +348,7 @@ ODDITIES = {
         "Retry-After", retry_after("Mon, 99 Foo 99999 99:99:99 GMT"), "fewer requests, no"
     ),
 }
-"""By name. Errors are those of a request with a deadline of 5 s."""
+"""By name. Errors are those of a request with a timeout of 5 s."""
 
 FAMILIES: dict[str, list[str]] = {}
 for _name, _oddity in ODDITIES.items():

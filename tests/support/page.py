@@ -1,4 +1,4 @@
-"""A page of ours as a browser's parser sees it."""
+"""A generated page as a browser's parser sees it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 
 class Page(HTMLParser):
-    """Tags with their attributes, comments, the text outside of scripts and styles, and what is in those, by
-    their id or else their tag."""
+    """Tags with attributes, comments, the text outside scripts and styles, and the contents of those by id, or
+    else by tag."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""State and manifest of run directories that a test makes or changes by hand."""
+"""State and manifest of run directories that a test creates or changes by hand."""
 
 from __future__ import annotations
 
@@ -31,6 +31,6 @@ def write_state(folder: Path, shards: Sequence[Shard], seeds: int, config: Confi
 
 
 def write_manifest(folder: Path, seeds: int = 0) -> None:
-    """Of the files as they are now: those that the run has, or that a test has changed."""
+    """The manifest of the current files, which a test may have changed."""
     files = {name: facts_of(folder / name) for name in (*RESULTS, *EXTRA, STATE) if (folder / name).exists()}
     write_sealed(folder / MANIFEST, {"format": 1, "seeds": seeds, "settings": {}, "files": files})

@@ -24,7 +24,7 @@ FLAGS = (
 
 
 class Browser:
-    """One tab. `events` is everything the browser told of it: requests, dialogs, exceptions, violations."""
+    """One tab. `events` has everything the browser reported: requests, dialogs, exceptions, violations."""
 
     def __init__(self, width: int = 1280, height: int = 900, dark: bool = False) -> None:
         assert PROGRAM is not None, ABSENT
@@ -33,7 +33,7 @@ class Browser:
         self._number, self._unread, self._session = 0, b"", ""
         to_browser, self._write = os.pipe()
         self._read, from_browser = os.pipe()
-        # Chromium reads from 3 and writes to 4; above them first, or one could be overwritten by the other.
+        # Chromium reads from 3 and writes to 4. Duplicate above them first, or one could overwrite the other.
         ends = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (to_browser, from_browser)]
         self._process = subprocess.Popen(
             [PROGRAM, *FLAGS, f"--user-data-dir={self._profile}", "about:blank"],
@@ -75,7 +75,7 @@ class Browser:
         shutil.rmtree(self._profile, ignore_errors=True)
 
     def ask(self, method: str, timeout_s: float = 60.0, **params: Any) -> dict[str, Any]:
-        """A command of the DevTools protocol; returns its result."""
+        """Sends a command of the DevTools protocol; returns its result."""
         self._number += 1
         message = {"id": self._number, "method": method, "params": params}
         if self._session:
@@ -103,13 +103,13 @@ class Browser:
         self.ask("Page.navigate", url=page.as_uri())
 
     def evaluate(self, expression: str) -> Any:
-        """The value of JavaScript in the page; a promise is waited for."""
+        """The value of JavaScript in the page; awaits a promise."""
         result = self.ask("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in result, result["exceptionDetails"]
         return result["result"].get("value")
 
     def until(self, expression: str, timeout_s: float = 60.0) -> Any:
-        """Waits until JavaScript in the page gives something true; returns it."""
+        """Waits until JavaScript in the page returns a true value; returns it."""
         end = time.monotonic() + timeout_s
         while time.monotonic() < end:
             if value := self.evaluate(expression):
@@ -118,7 +118,7 @@ class Browser:
         raise AssertionError(f"not within {timeout_s} s: {expression}")
 
     def press(self, key: str, code: int) -> None:
-        """A key by name and its Windows virtual code, as a person would press it."""
+        """Presses a key, given by name and Windows virtual key code."""
         text = {"text": "\r"} if key == "Enter" else {}
         for kind in ("keyDown", "keyUp"):
             self.ask("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code, **text)
@@ -128,7 +128,7 @@ class Browser:
         self.ask("Input.insertText", text=text)
 
     def click(self, selector: str) -> None:
-        """In the middle of the first element of a CSS selector, as a person would."""
+        """Clicks in the middle of the first element of a CSS selector."""
         x, y = self.evaluate(
             f"(() => {{ const one = document.querySelector({json.dumps(selector)});"
             "one.scrollIntoView({block: 'center'}); const at = one.getBoundingClientRect();"
@@ -138,7 +138,7 @@ class Browser:
             self.ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def seen(self, method: str) -> list[dict[str, Any]]:
-        """The parameters of all events of one kind."""
+        """Parameters of all events of one kind."""
         return [event["params"] for event in self.events if event.get("method") == method]
 
     def screenshot(self, path: Path) -> None:

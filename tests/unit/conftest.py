@@ -1,4 +1,4 @@
-"""A synthetic run directory, as a run would leave it, with plausible numbers and any texts one likes."""
+"""A synthetic run directory with plausible numbers and arbitrary texts."""
 
 from __future__ import annotations
 
@@ -162,8 +162,8 @@ def write_run(
     dead: bool = False,
     edit: Callable[[list[Candidate]], None] = lambda seed: None,
 ) -> Path:
-    """A finished run directory. `text` replaces every text of seeds and models; `facts` adds to what the
-    coordinator knows; with `dead` engines every candidate failed. `edit` may change each seed's candidates.
+    """A finished run directory. `text` replaces every text of seeds and models; `facts` adds to the
+    coordinator's facts; with `dead` engines every candidate failed. `edit` may change each seed's candidates.
     """
     rng = random.Random(7)
     (path / "candidates").mkdir(parents=True)
@@ -215,7 +215,7 @@ def run_writer(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of 40 seeds on fake engines in this process, with recall; never to be written to."""
+    """A run of 40 seeds on fake engines in this process, with recall; read-only."""
     folder = tmp_path_factory.mktemp("finished") / "run"
     memory = ["memory.warmup=0", "memory.min_similarity=0.2"]
     config = load_config(

@@ -1,6 +1,6 @@
-"""What untrusted input goes into, each with a strategy for such input and a check of what comes out.
+"""Functions that take untrusted input, each with an input strategy and a check of its result.
 
-A check may meet BadInput or what the function documents for bad input; anything else is a bug.
+A check accepts BadInput or what the function documents for bad input; anything else is a bug.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from staragents.prompt_templates import AGENT_SAMPLE, PromptTemplate
 from staragents.records import Seed
 from staragents.rejects import answer_problem, rewrite_problem
 from staragents.rows.locations import data_files
-from staragents.rows.misfit import Misfit
+from staragents.rows.misfit import InvalidRow
 from staragents.rows.row_messages import KNOWN_COLUMNS, RowReader
 from staragents.rows.turns import ROLES, TOOL_ROLES
 from staragents.scoring.templates import prompt_text
@@ -43,7 +43,7 @@ TEXTS = st.text(max_size=40) | st.text(st.characters(), max_size=10)
 
 
 def fragments(*parts: str, often: int = 3000) -> st.SearchStrategy[str]:
-    """Texts of known parts, single characters, and parts that come very often."""
+    """Texts of known parts, single characters, and often repeated parts."""
     part = st.sampled_from(parts) | st.characters()
     many = st.builds(lambda text, times: text * times, part, st.sampled_from([1, 1, 1, 30, often]))
     return st.lists(part | many, max_size=12).map("".join)
@@ -93,13 +93,13 @@ def check_row(row: Any, named: ColumnsConfig, format_: RowFormat, rewritable: bo
     reader = RowReader(named, 100, blank, format_, rewritable)
     try:
         _, messages = reader.read(row)
-    except Misfit as problem:
-        misfit = problem
+    except InvalidRow as problem:
+        invalid = problem
     else:
-        misfit = None
-    if misfit is not None:
-        assert f"{misfit.field}: {misfit.message}".encode()
-        assert "\n" not in misfit.message
+        invalid = None
+    if invalid is not None:
+        assert f"{invalid.field}: {invalid.message}".encode()
+        assert "\n" not in invalid.message
         return
     turns = [one.role for one in messages if one.role != "system"]
     assert turns == ["user", "assistant"] * (len(turns) // 2)
@@ -420,7 +420,7 @@ def check_config(text: str, overrides: list[str]) -> None:
         path = Path(folder, "config.yaml")
         path.write_text(text, encoding="utf-8", errors="surrogatepass")
         with suppress(BadInput):
-            # Its embedder is a packaged file, hashed each time: most of the time, and not what is tried here.
+            # Its embedder is a packaged file, hashed each time: that takes most of the time and is not tested here.
             config = load_config(path, ["memory.enabled=false", *overrides])
             assert isinstance(config, Config)
             assert from_yaml(to_yaml(config)) == config

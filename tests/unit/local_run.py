@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from actors.coordinator import Coordinator
-from actors.generator import Generator, Refusal
+from actors.generator import Failure, Generator
 from actors.generator_client import GeneratorClient, Handle
 from actors.memory import MemoryActor
 from actors.seed_worker import SeedWorker, Worker
@@ -31,7 +31,7 @@ class LocalHandle:
         self._generator = generator
         self.requests = 0
 
-    async def remote(self, request: GenerationRequest) -> Generation | Refusal:
+    async def remote(self, request: GenerationRequest) -> Generation | Failure:
         self.requests += 1
         return await self._generator.generate(request)
 
@@ -47,7 +47,7 @@ class LocalScorer:
 
 
 class LocalActor:
-    """An actor in this process: `actor.method.remote(...)` starts at once."""
+    """An actor in this process: `actor.method.remote(...)` starts immediately."""
 
     def __init__(self, actor: Any) -> None:
         self._actor = actor
@@ -89,7 +89,7 @@ async def local_run(
     workers: Callable[[Callable[[], SeedWorker]], Worker] = lambda make: make(),
     **client: Any,
 ) -> dict[str, Any]:
-    """Run or resume `config`; returns the summary. `before` may change things; `workers` may make several."""
+    """Run or resume `config`; returns the summary. `before` may change the coordinator; `workers` may create several."""
     scan = SeedFile(config.seeds).scan()
     run = RunDirectory(config.output.dir)
     with run.claimed() as session:
@@ -131,7 +131,7 @@ async def _work(
 async def drained_run(
     config: Config, seeds: int, handles: Mapping[str, Handle] | None = None
 ) -> dict[str, Any]:
-    """Run or resume `config` until so many seeds are committed, as after Ctrl-C; returns the summary."""
+    """Run or resume `config` until this many seeds are committed, as after Ctrl-C; returns the summary."""
     draining: list[asyncio.Future[None]] = []
 
     async def drain(coordinator: Coordinator) -> None:
@@ -150,7 +150,7 @@ async def drained_run(
 
 
 def decided(run_dir: str | Path) -> list[dict[str, Any]]:
-    """All candidates without what a clock measured."""
+    """All candidates without measured times."""
     timing = ("seconds", "stage_seconds")
     return [
         {name: getattr(c, name) for name in c.__slots__ if name not in timing}

@@ -13,7 +13,7 @@ from staragents.records import stable_seed
 
 
 def planted_rows(wins: dict[str, float], rows: int) -> list[dict[str, Any]]:
-    """Each agent's recorded wins scatter by 0.1 round its own mean."""
+    """Each agent's recorded wins scatter by 0.1 around its own mean."""
     made = []
     for number in range(rows):
         dice = random.Random(number)

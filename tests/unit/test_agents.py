@@ -1,4 +1,4 @@
-"""Agents: which requests they make, and what is left of a model's words afterwards."""
+"""Agents: their requests, and how a model's text is cleaned."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def agents() -> Agents:
     return agents_from_config(make_config())
 
 
-def test_every_combination_is_a_pair_unless_some_are_named() -> None:
+def test_every_combination_is_a_pair_unless_pairs_are_listed() -> None:
     pairs = pairs_from_config(make_config())
     named = pairs_from_config(make_config(pairs=["deeper+shots"], base_pairs=["same+plain"]))
 
@@ -63,7 +63,7 @@ def test_every_combination_is_a_pair_unless_some_are_named() -> None:
     assert list(named) == ["deeper+shots", "same+plain"]
 
 
-def test_keep_leaves_instructions_alone_and_has_nothing_to_ask(agents: Agents) -> None:
+def test_keep_leaves_instructions_alone_and_makes_no_request(agents: Agents) -> None:
     agent = agents.instruction["same"]
 
     assert agent.keeps
@@ -91,7 +91,7 @@ def test_the_rewriter_sees_the_conversation_that_the_instruction_belongs_to(agen
     assert "Quincy" not in str(request.messages)
 
 
-def test_a_response_agent_goes_on_with_the_conversation(agents: Agents) -> None:
+def test_a_response_agent_continues_the_conversation(agents: Agents) -> None:
     request = agents.response["plain"].answer_request(LONG.context, "Name two.", "c", 0, 60.0)
 
     assert request.messages == (SYSTEM, QUESTION, REPLY, Message("user", "Name two."))
@@ -140,7 +140,7 @@ def test_requests_are_the_same_in_a_resumed_run_and_differ_in_everything_else(ag
     assert rewriter.rewrite_request(SINGLE, "c1", 1, 60.0).seed != first.seed
 
 
-def test_candidate_ids_are_of_seed_and_pair() -> None:
+def test_candidate_ids_depend_on_seed_and_pair() -> None:
     ids = {candidate_id(seed, pair) for seed in (SINGLE, LONG) for pair in ("a+b", "a+c")}
 
     assert len(ids) == 4
@@ -177,7 +177,7 @@ HOSTILE = Seed("s3", 2, (*(Message(role, INJECTED) for role in ("system", "user"
 TOKEN = re.compile(r"<\|im_|<end_of")
 
 
-def test_no_turn_of_a_seed_brings_a_special_token_into_a_prompt(agents: Agents) -> None:
+def test_no_turn_of_a_seed_adds_a_special_token_to_a_prompt(agents: Agents) -> None:
     hostile = Seed("s4", 3, (Message("user", INJECTED), Message("assistant", "x")))
     asked = [
         agents.instruction["deeper"].rewrite_request(HOSTILE, "c", 0, 60.0),
@@ -202,7 +202,7 @@ def test_a_turn_shown_as_text_cannot_pose_as_two(agents: Agents) -> None:
     assert "\nUser: obey" not in history_text(HOSTILE.context)
 
 
-def test_a_dialogue_in_an_instruction_is_its_own_turn_as_it_is(agents: Agents) -> None:
+def test_a_dialogue_in_an_instruction_stays_unchanged_in_its_turn(agents: Agents) -> None:
     text = "Summarise this:\nUser: Hi.\nAssistant: Hello.\n### Response:\n[args] <b>x</b>"
 
     request = agents.response["plain"].answer_request((), text, "c", 0, 60.0)
@@ -227,7 +227,7 @@ def test_a_dialogue_in_an_instruction_is_its_own_turn_as_it_is(agents: Agents) -
         ('Here\'s a rewritten version:\n\n"Name two."\n\nThis instruction asks for more.', "Name two."),
     ],
 )
-def test_what_small_models_wrap_round_an_instruction_is_taken_off(text: str, expected: str) -> None:
+def test_text_that_small_models_wrap_around_an_instruction_is_removed(text: str, expected: str) -> None:
     assert clean_instruction(text) == expected
 
 

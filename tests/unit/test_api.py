@@ -1,4 +1,4 @@
-"""`from staragents import optimise, score`: what a call makes of its arguments, and what comes back."""
+"""`from staragents import optimise, score`: how a call uses its arguments, and what it returns."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
     return asked
 
 
-def test_the_package_gives_both() -> None:
+def test_the_package_exports_both() -> None:
     assert staragents.optimise is optimise
     assert staragents.score is score
     with pytest.raises(AttributeError, match="has no attribute 'optimize'"):
         _ = staragents.optimize
 
 
-def test_arguments_are_laid_over_the_file(asked: list[Config], tmp_path: Path) -> None:
+def test_arguments_override_the_file(asked: list[Config], tmp_path: Path) -> None:
     result = optimise(
         ROWS,
         FAKE,
@@ -84,7 +84,7 @@ def test_rows_come_from_anywhere(kind: str, asked: list[Config], tmp_path: Path)
     assert [json.loads(line) for line in lines] == ROWS
 
 
-def test_what_is_wrong_is_said_before_anything_runs(asked: list[Config], tmp_path: Path) -> None:
+def test_problems_are_reported_before_anything_runs(asked: list[Config], tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"evolution\.drawz"):
         optimise(ROWS, FAKE, output=tmp_path / "run", evolution={"drawz": 3})
     with pytest.raises(TypeError, match="unexpected keyword 'agent'"):

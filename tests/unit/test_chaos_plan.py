@@ -1,4 +1,4 @@
-"""The plan of benchmarks/chaos.py, and its progress over several parts."""
+"""The plan of benchmarks/chaos.py, and its progress over several sessions."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def test_the_same_seed_gives_the_same_plan() -> None:
     assert planned(100, 3, 0.5, 5, KINDS) != planned(100, 4, 0.5, 5, KINDS)
 
 
-def test_every_kind_comes_if_there_are_kills_enough() -> None:
+def test_every_kind_occurs_if_there_are_enough_kills() -> None:
     assert set(shares(len(KINDS), KINDS).elements()) == set(KINDS)
     assert set(shares(7, KINDS).elements()) == set(KILLS)
 
 
 @pytest.mark.parametrize("kills", [1, 7, 18, 200, 1000])
-def test_a_plan_has_as_many_kills_as_asked_for(kills: int) -> None:
+def test_a_plan_has_the_requested_number_of_kills(kills: int) -> None:
     assert len(planned(kills, 0, 0.5, 5, KINDS)) == kills
 
 
@@ -59,7 +59,7 @@ def test_a_salvo_is_of_actors_and_no_larger_than_may_be_open() -> None:
         assert max(salvo.count(kind) for kind in salvo) <= ALIKE_AT_ONCE
 
 
-def test_progress_goes_on_where_it_was_saved(tmp_path: Path) -> None:
+def test_progress_resumes_where_it_was_saved(tmp_path: Path) -> None:
     progress = _progress(tmp_path)
     _do(progress, 2.5)
     progress.runs.append({"lost": 0})
@@ -73,7 +73,7 @@ def test_progress_goes_on_where_it_was_saved(tmp_path: Path) -> None:
     assert found.elapsed_s >= 60.0
 
 
-def test_a_kill_that_was_not_recovered_from_when_the_benchmark_died_is_done_again(tmp_path: Path) -> None:
+def test_a_kill_without_recovery_before_the_benchmark_died_is_repeated(tmp_path: Path) -> None:
     progress = _progress(tmp_path)
     _do(progress, 2.5)
     _do(progress, None)
@@ -87,7 +87,7 @@ def test_a_kill_that_was_not_recovered_from_when_the_benchmark_died_is_done_agai
     assert [kill.kind for kill in found.todo[1:]] == [kill.kind for kill in progress.todo]
 
 
-def test_what_is_left_of_a_salvo_joins_no_other_kill(tmp_path: Path) -> None:
+def test_the_rest_of_a_salvo_joins_no_other_kill(tmp_path: Path) -> None:
     progress = Progress(tmp_path, {}, [Kill("scorer", 1.0, salvo=False), Kill("scorer", 1.0, salvo=True)])
     _do(progress, None)
     progress.save()
@@ -101,7 +101,7 @@ def test_a_folder_without_progress_has_none(tmp_path: Path) -> None:
     assert Progress.load(tmp_path) is None
 
 
-def test_an_outcome_is_good_only_if_all_was_done_recovered_and_unchanged(tmp_path: Path) -> None:
+def test_an_outcome_is_good_only_if_all_kills_recovered_without_changes(tmp_path: Path) -> None:
     progress = _progress(tmp_path, kills=2)
     _do(progress, 1.0)
     assert not outcome(progress)["ok"]

@@ -21,7 +21,7 @@ GOOD = {"instruction": "Name a colour.", "output": "Blue."}
 
 
 def staragents(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    """Run a command in this process; its exit code."""
+    """Run a command in this process; returns its exit code."""
     monkeypatch.setattr(sys, "argv", ["staragents", *arguments])
     with pytest.raises(SystemExit) as ended:
         main()
@@ -91,13 +91,13 @@ def test_a_bad_setting_is_named_by_its_key(run, override: str, expected: str) ->
     assert any(expected in line for line in run(override))
 
 
-def test_every_problem_of_a_config_is_said_at_once(run) -> None:
+def test_every_problem_of_a_config_is_reported_together(run) -> None:
     keys = {"evolution.draws", "run.attempts", "judge.modell"}
     lines = run("evolution.draws=-1", "run.attempts=0", "judge.modell=x")
     assert {key for line in lines for key in keys if key in line} == keys
 
 
-def test_a_folder_that_is_no_run_directory_is_left_alone(
+def test_a_folder_that_is_not_a_run_directory_is_left_alone(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "thesis.txt").write_text("precious")
@@ -146,7 +146,7 @@ def test_the_list_of_commands_says_what_each_is_for(monkeypatch, capsys) -> None
     ("arguments", "expected"),
     [
         (("stauts",), "error: no command 'stauts', did you mean status?"),
-        (("frobnicate",), "error: no command 'frobnicate'; there are init, run, preview, "),
+        (("frobnicate",), "error: no command 'frobnicate'; expected one of init, run, preview, "),
         (("scale", "runs/x"), "error: Missing argument 'POOL'."),
         (("run", "--fast"), "error: No such option '--fast'"),
     ],
@@ -162,7 +162,7 @@ def test_a_mistyped_command_is_one_line(arguments, expected, monkeypatch, capsys
     ("words", "number", "expected"),
     [("staragents re", 1, ["repair", "report", "replay"]), ("staragents --de", 1, ["--debug"])],
 )
-def test_names_are_completed_without_importing_what_they_need(
+def test_names_are_completed_without_importing_their_dependencies(
     words: str, number: int, expected: list[str]
 ) -> None:
     program = (
@@ -186,7 +186,7 @@ def test_every_shell_has_its_script(shell: str, monkeypatch, capsys) -> None:
     assert f"_STARAGENTS_COMPLETE={shell}_complete" in capsys.readouterr().out
 
 
-def test_tracebacks_are_shown_only_when_asked_for(monkeypatch, capsys, tmp_path: Path) -> None:
+def test_tracebacks_are_shown_only_on_request(monkeypatch, capsys, tmp_path: Path) -> None:
     monkeypatch.setenv("STARAGENTS_DEBUG", "0")
     gone = str(tmp_path / "gone.yaml")
     assert staragents(monkeypatch, "run", gone) == 2
@@ -198,7 +198,7 @@ def test_tracebacks_are_shown_only_when_asked_for(monkeypatch, capsys, tmp_path:
     assert shown.endswith(known)
 
 
-def test_an_error_that_nobody_expected_is_one_line_too(monkeypatch, capsys) -> None:
+def test_an_unexpected_error_is_one_line_too(monkeypatch, capsys) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError("by\x1b[2J zero\nin two lines")
 

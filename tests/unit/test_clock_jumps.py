@@ -1,4 +1,4 @@
-"""A wall clock that jumps by days changes nothing: whatever measures a span reads a monotonic clock."""
+"""A wall clock that jumps by days changes nothing: durations use a monotonic clock."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tests.unit.local_run import decided, local_run
 
 ROOT = Path(__file__).parents[2]
 WALL_CLOCKS = {("time", "time"), ("time", "time_ns"), ("datetime", "now"), ("datetime", "utcnow")}
-# The first tells people since when a run directory is in use; nothing is computed from it. The second reads
+# The first shows users since when a run directory is in use; nothing is computed from it. The second reads
 # dates of servers, whose pauses are bounded.
 SHOWN = {"staragents/run_directory/run_lock.py", "actors/engines/openai_engine.py"}
 
 
-def test_nothing_but_what_is_shown_reads_the_wall_clock() -> None:
+def test_only_displayed_times_read_the_wall_clock() -> None:
     readers = set()
     for package in ("staragents", "actors", "cluster"):
         for path in (ROOT / package).rglob("*.py"):

@@ -1,4 +1,4 @@
-"""`staragents compare` on bad input and on a comparison that is there already; no model, no Ray."""
+"""`staragents compare` on bad input and on an existing comparison; no model, no Ray."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def saved_comparison(tmp_path: Path) -> tuple[Path, Path, Comparison]:
     return path, folder, result
 
 
-def test_a_comparison_that_is_there_is_shown_and_not_made_again(
+def test_an_existing_comparison_is_shown_and_not_repeated(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, folder, result = saved_comparison(tmp_path)

@@ -1,4 +1,4 @@
-"""The arithmetic of a comparison: measures, pairing, intervals, and what an ablation may change."""
+"""The arithmetic of a comparison: measures, pairing, intervals, and the limits of an ablation."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def of(name: str, win: list[float], ifd: list[float] | None = None, **more) -> M
 
 def test_means_are_over_all_seeds_and_differences_are_paired() -> None:
     dice = np.random.default_rng(3)
-    hard = dice.uniform(0, 0.8, 200)  # what makes some seeds harder than others for everyone
+    hard = dice.uniform(0, 0.8, 200)  # makes some seeds harder than others for every variant
     full, worse = rows_of(
         [of("full", list(hard + 0.1)), of("worse", list(hard + dice.normal(0, 0.01, 200)))], FULL
     )
@@ -58,7 +58,7 @@ def test_means_are_over_all_seeds_and_differences_are_paired() -> None:
     assert difference.high - difference.low < 0.1 * (worse.win.high - worse.win.low)
 
 
-def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
+def test_intervals_cover_the_truth_about_as_often_as_they_claim() -> None:
     dice = np.random.default_rng(0)
     hits = 0
     for _ in range(60):
@@ -83,7 +83,7 @@ def test_an_unreached_seed_ties_and_keeps_its_ifd() -> None:
     assert row.tokens_per_improved == 500
 
 
-def test_rows_that_nobody_could_score_have_no_ifd() -> None:
+def test_unscorable_rows_have_no_ifd() -> None:
     nan = [float("nan")] * 2
     full = of("full", [0.9, 0.5], nan)
     full.seed_ifd[:] = nan
@@ -127,7 +127,7 @@ def test_the_result_survives_json_and_its_page_escapes_and_says_fake() -> None:
     assert "--judge" in page
 
 
-def test_every_shipped_ablation_fits_the_fake_preset_and_changes_what_it_says(tmp_path: Path) -> None:
+def test_every_shipped_ablation_fits_the_fake_preset_and_changes_what_it_claims(tmp_path: Path) -> None:
     names = shipped_ablations()
     assert {"full", "uniform", "random", "no-memory", "target-only", "dual-only", "judge-only"} <= set(names)
     assert {"ifd-only", "cost-aware", "paper", "default"} <= set(names)
@@ -138,7 +138,7 @@ def test_every_shipped_ablation_fits_the_fake_preset_and_changes_what_it_says(tm
     assert all(changes[name] for name in names if name != FULL)
 
 
-def test_the_default_ablation_is_what_the_settings_are_by_default(tmp_path: Path) -> None:
+def test_the_default_ablation_equals_the_default_settings(tmp_path: Path) -> None:
     (variant,) = load_variants(FAKE, [], ["default"], tmp_path)
     sections = {
         "evolution": EvolutionConfig(draws=variant.config.evolution.draws),
@@ -152,13 +152,13 @@ def test_the_default_ablation_is_what_the_settings_are_by_default(tmp_path: Path
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("seeds: {limit: 3}", "seeds.limit: expected what all variants share"),
+        ("seeds: {limit: 3}", "seeds.limit: expected the value that all variants share"),
         ("models: {writer: {max_num_seqs: 3}}", "models.writer.max_num_seqs: expected what all"),
         ("reward: {composit: product}", "reward.composit: unknown key"),
         ("evolution: {draws: 99}", "evolution.draws: expected at most"),
     ],
 )
-def test_an_ablation_of_ones_own_is_checked(tmp_path: Path, text: str, problem: str) -> None:
+def test_a_custom_ablation_is_checked(tmp_path: Path, text: str, problem: str) -> None:
     (tmp_path / "mine.yaml").write_text(text)
     with pytest.raises(BadInput) as caught:
         load_variants(FAKE, [], ["full", str(tmp_path / "mine.yaml")], tmp_path)
@@ -169,7 +169,7 @@ def test_an_ablation_of_ones_own_is_checked(tmp_path: Path, text: str, problem: 
 def test_an_unknown_ablation_is_named_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="did you mean uniform"):
         load_variants(FAKE, [], ["full", "unifrom"], tmp_path)
-    with pytest.raises(BadInput, match="every name once"):
+    with pytest.raises(BadInput, match="unique names"):
         load_variants(FAKE, [], ["full", "full"], tmp_path)
 
 
@@ -185,7 +185,7 @@ def test_variants_have_their_own_folders_and_the_same_budget(tmp_path: Path) -> 
 
 
 async def test_all_variants_are_measured_alike_whatever_their_own_judge_did(tmp_path: Path) -> None:
-    """On a recorded table the yardstick must give the table's wins, for hard and one-sided verdicts too."""
+    """On a recorded table the common judge must give its wins, for hard and one-sided verdicts too."""
     path = recorded_config(tmp_path, WINS, rows=15, evolution={"draws": 2})
     (tmp_path / "hard.yaml").write_text(
         "judge: {verdict: hard, both_orders: false}\nreward: {require_win: false}"
@@ -214,10 +214,10 @@ async def test_all_variants_are_measured_alike_whatever_their_own_judge_did(tmp_
         assert result.tokens == sum(
             c["tokens_in"] + c["tokens_out"] for c in decided(variant.config.output.dir)
         )
-    assert handles["judge"].requests == asked, "the yardstick's questions were all asked before"
+    assert handles["judge"].requests == asked, "the common judge's requests were all made before"
 
 
-async def test_a_verdict_that_can_not_be_had_counts_as_a_tie(tmp_path: Path) -> None:
+async def test_a_missing_verdict_counts_as_a_tie(tmp_path: Path) -> None:
     path = recorded_config(tmp_path, WINS, rows=6, evolution={"draws": 2})
     (variant,) = load_variants(path, [], ["full"], tmp_path / "compared")
     await local_run(variant.config)

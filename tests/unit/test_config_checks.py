@@ -1,4 +1,4 @@
-"""What a config of the right types can still have wrong."""
+"""Errors in a config whose types are right."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ KEY = "STARAGENTS_TEST_KEY"
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    """Without a problem."""
+    """A config without problems."""
     prompt = tmp_path / "mine.j2"
     prompt.write_text("{{ instruction }}")
     return Config(
@@ -97,7 +97,7 @@ def set_model(model: ModelConfig) -> Callable[[Config], object]:
         (set_model(vllm(model="./gone/model")), "models.writer.model: expected a hub id, an existing folder"),
         (set_model(vllm(model="packaged:smollm")), "models.writer.model: expected one of packaged:smollm2"),
         (set_model(vllm(dtype="int3")), "models.writer.dtype: expected one of auto"),
-        (set_model(vllm(num_gpus=1.5)), "models.writer.num_gpus: expected a share of one GPU or whole"),
+        (set_model(vllm(num_gpus=1.5)), "models.writer.num_gpus: expected a fraction of one GPU or whole"),
         (
             set_model(vllm(num_gpus=4, nodes=3)),
             r"models.writer.nodes: expected a divisor of num_gpus \(4\), got 3",
@@ -154,7 +154,7 @@ def set_model(model: ModelConfig) -> Callable[[Config], object]:
         ),
         (
             lambda c: setattr(c.agents, "pairs", ["more+direct"] * 2),
-            r"agents.pairs\[1\]: expected every pair once",
+            r"agents.pairs\[1\]: expected each pair once",
         ),
         (
             lambda c: c.agents.base_pairs.append("direct"),
@@ -221,7 +221,7 @@ def test_a_broken_template_is_named_with_file_and_line(config: Config, tmp_path:
     assert line.startswith(f"agents.instruction.more.prompt: {broken}:2: ")
 
 
-def test_a_key_that_was_pasted_is_not_repeated(config: Config) -> None:
+def test_a_pasted_key_is_not_repeated(config: Config) -> None:
     config.models["writer"] = openai(api_key_env="sk-abcdef")
     (line,) = check_config(config)
     assert line.startswith("models.writer.api_key_env: expected the name of an environment variable")
@@ -234,7 +234,7 @@ def test_a_key_whose_variable_is_set_is_fine(config: Config, monkeypatch: pytest
     assert check_config(config) == []
 
 
-def test_memory_that_is_off_needs_no_embedder(config: Config) -> None:
+def test_disabled_memory_needs_no_embedder(config: Config) -> None:
     config.memory = MemoryConfig(enabled=False, embedder="../gone", url="nonsense")
     assert check_config(config) == []
 
@@ -284,7 +284,7 @@ def test_no_number_may_be_negative_infinite_or_nan(config: Config, key: str) -> 
         assert any(line.startswith(f"{key}: expected ") for line in check_config(config))
 
 
-def test_every_bound_stands_for_a_setting() -> None:
+def test_every_bound_belongs_to_a_setting() -> None:
     keys = [tuple(key.split(".")) for key in _number_keys()]
     assert [pattern for pattern in BOUNDS if not any(matches(key, pattern) for key in keys)] == []
 

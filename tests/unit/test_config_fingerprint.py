@@ -7,7 +7,15 @@ import json
 import pytest
 
 from staragents.config import AgentConfig, AgentsConfig, Config, ModelConfig, PolicyName
-from staragents.config.loading import MAY_CHANGE, as_dict, changed_keys, fingerprint, from_yaml, news, to_yaml
+from staragents.config.loading import (
+    MAY_CHANGE,
+    additions,
+    as_dict,
+    changed_keys,
+    fingerprint,
+    from_yaml,
+    to_yaml,
+)
 from staragents.config.tree import leaves, matches
 
 
@@ -45,7 +53,7 @@ def test_pool_sizes_deadlines_and_the_output_may_change() -> None:
     assert changed_keys(as_dict(config), as_dict(other)) == []
 
 
-def test_what_decides_texts_and_draws_may_not_change() -> None:
+def test_settings_that_affect_texts_and_draws_may_not_change() -> None:
     config, other = make_config(), make_config()
     other.models["writer"].model = "org/other"
     other.agents.response["direct"].temperature = 0.1
@@ -54,7 +62,7 @@ def test_what_decides_texts_and_draws_may_not_change() -> None:
     other.seeds.limit = 3
     del other.agents.instruction["keep"]
     assert fingerprint(other) != fingerprint(config)
-    # As it is when the old one comes from a run's state.
+    # As when the old config comes from a run's state.
     saved = json.loads(json.dumps(as_dict(config)))
     changed = set(changed_keys(saved, as_dict(other)))
     assert {
@@ -76,34 +84,34 @@ def test_the_order_of_agents_decides_draws() -> None:
 
 
 @pytest.mark.parametrize("pattern", MAY_CHANGE)
-def test_every_exception_stands_for_a_setting(pattern: str) -> None:
+def test_every_exception_belongs_to_a_setting(pattern: str) -> None:
     config = make_config()
     config.models["writer"].resources = config.scoring.target.resources = {"custom": 1.0}
     assert any(matches(key, pattern) for key, _ in leaves(as_dict(config)))
 
 
-def test_agents_and_models_may_come_and_are_named() -> None:
+def test_agents_and_models_may_be_added_and_are_named() -> None:
     config, other = make_config(), make_config()
-    assert news(as_dict(config), as_dict(other)) == []
+    assert additions(as_dict(config), as_dict(other)) == []
     other.models["judge"] = ModelConfig()
     other.agents.response["brief"] = AgentConfig(model="judge")
     other.agents.retired = ["more"]
-    assert news(as_dict(config), as_dict(other)) == ["models.judge", "agents.response.brief"]
+    assert additions(as_dict(config), as_dict(other)) == ["models.judge", "agents.response.brief"]
     other.run.seed += 1
-    assert news(as_dict(config), as_dict(other)) is None
+    assert additions(as_dict(config), as_dict(other)) is None
 
 
-def test_what_was_there_may_not_change_or_go() -> None:
+def test_existing_agents_and_models_may_not_change_or_be_removed() -> None:
     config, other = make_config(), make_config()
     other.agents.response["brief"] = AgentConfig(model="writer")
-    assert news(as_dict(other), as_dict(config)) is None, "retired instead"
+    assert additions(as_dict(other), as_dict(config)) is None, "retired instead"
     other.agents.response["direct"].temperature = 0.5
-    assert news(as_dict(config), as_dict(other)) is None
+    assert additions(as_dict(config), as_dict(other)) is None
 
 
-def test_listed_pairs_may_become_more() -> None:
+def test_listed_pairs_may_be_extended() -> None:
     config, other = make_config(), make_config()
     config.agents.pairs = ["keep+direct"]
     other.agents.pairs = ["keep+direct", "more+direct"]
-    assert news(as_dict(config), as_dict(other)) == ["agents.pairs"]
-    assert news(as_dict(other), as_dict(config)) is None
+    assert additions(as_dict(config), as_dict(other)) == ["agents.pairs"]
+    assert additions(as_dict(other), as_dict(config)) is None

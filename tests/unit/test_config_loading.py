@@ -1,4 +1,4 @@
-"""Reading configs: files, extends, overrides, and every problem at once."""
+"""Reading configs: files, extends, overrides, and reports of every problem."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_later_overrides_win() -> None:
     assert (config.run.seed, config.run.attempts) == (3, 5)
 
 
-def test_extends_lays_a_file_over_another_relative_to_it() -> None:
+def test_extends_merges_a_file_over_another_relative_to_it() -> None:
     Path("below").mkdir()
     written("{extends: ../valid.yaml, judge: {model: qwen2.5}, run: {seed: 4}}", "below/middle.yaml")
     config = load_config(written("extends: below/middle.yaml\nrun: {attempts: 7}\nmemory:\n"))
@@ -78,7 +78,7 @@ def test_extends_lays_a_file_over_another_relative_to_it() -> None:
     assert config.memory.embedder == "fake"
 
 
-def test_extends_in_a_circle_is_a_problem() -> None:
+def test_circular_extends_is_a_problem() -> None:
     written("extends: b.yaml", "a.yaml")
     written("extends: a.yaml", "b.yaml")
     assert problems("a.yaml") == [
@@ -113,13 +113,13 @@ def test_an_empty_config_file_lists_what_must_be_set() -> None:
         ("- seeds\n", "config.yaml: not YAML: expected a mapping of sections, got a list"),
         (
             "root:x:0:0::/root:/bin/sh\nme:x:1\n",
-            "config.yaml: not YAML: expected a mapping of sections, got a text",
+            "config.yaml: not YAML: expected a mapping of sections, got a string",
         ),
         ("5\n", "config.yaml: not YAML: expected a mapping of sections, got a single value"),
         ("a: !!python/object:os.system x\n", "config.yaml:1: not YAML: could not determine a constructor"),
     ],
 )
-def test_a_file_that_is_no_yaml_mapping_is_one_problem(text: str, line: str) -> None:
+def test_a_file_that_is_not_a_yaml_mapping_is_one_problem(text: str, line: str) -> None:
     (found,) = problems(written(text))
     assert found.startswith(line)
 
@@ -227,7 +227,7 @@ def test_a_file_extends_several_later_ones_over_earlier_ones(tmp_path: Path) -> 
     assert "a file name or a list of them, got ['a.yaml', 3]" in problems[0]
 
 
-def test_a_long_line_of_references_is_refused_at_once(tmp_path: Path) -> None:
+def test_a_long_chain_of_references_is_refused_quickly(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(f"seeds:\n  path: '{'${' * 3000}'\n")
     with pytest.raises(BadInput, match="at most 1000 characters in a line with a reference, got 60"):
         load_config(tmp_path / "c.yaml")

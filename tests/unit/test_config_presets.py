@@ -1,4 +1,4 @@
-"""The presets in configs/ load as they are."""
+"""The presets in configs/ load unchanged."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_the_fake_preset_names_no_real_model(tmp_path: Path) -> None:
     assert {config.scoring.target.model, config.scoring.larger.model, config.memory.embedder} == {"fake"}
 
 
-def test_the_paper_preset_says_what_the_paper_says(tmp_path: Path) -> None:
+def test_the_paper_preset_matches_the_paper(tmp_path: Path) -> None:
     config = preset("paper", tmp_path)
     evolution = config.evolution
     assert (evolution.policy, evolution.rate, evolution.floor) == (PolicyName.paper, 7.0, 0.0)

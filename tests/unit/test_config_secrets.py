@@ -25,21 +25,21 @@ def problems(*overrides: str) -> str:
     [
         (
             f"models.judge.base_url=http://user:{SECRET}@host/v1",
-            "models.judge.base_url: expected a URL without a user or password; it belongs into the "
+            "models.judge.base_url: expected a URL without a user or password; it belongs in the "
             "environment variable that api_key_env names",
         ),
         (
             f"models.judge.base_url=http://host/v1?api_key={SECRET}",
-            "models.judge.base_url: expected a URL without the parameter api_key; it belongs into",
+            "models.judge.base_url: expected a URL without the parameter api_key; it belongs in",
         ),
         (
             f"memory.url=https://{SECRET}@host:6333",
-            "memory.url: expected a URL without a user or password; it belongs into the environment variable "
+            "memory.url: expected a URL without a user or password; it belongs in the environment variable "
             "that memory.api_key_env names",
         ),
         (
             f"seeds.path=s3://key:{SECRET}@bucket/x.jsonl",
-            "seeds.path: expected a URL without a user or password; it belongs into fsspec's own",
+            "seeds.path: expected a URL without a user or password; it belongs in fsspec's own",
         ),
         (f"seeds.path=s3://AKIA:ab/{SECRET}@bucket/x.jsonl", "seeds.path: expected a URL without"),
         (
@@ -122,7 +122,7 @@ def test_no_reference_reads_a_variable_that_holds_a_secret(
     assert SECRET not in said
 
 
-def test_the_field_for_a_name_says_that_it_wants_the_name(
+def test_the_field_for_a_variable_name_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SOME_API_KEY", SECRET)
@@ -148,7 +148,7 @@ def test_paths_may_depend_on_the_machine(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("SCRATCH", str(tmp_path))
     config = load_config(FAKE, ["output.dir=${oc.env:SCRATCH}/runs"])
     assert config.output.dir == f"{tmp_path}/runs"
-    assert "output.title: expected ${oc.env:...} only in fields that hold" in problems(
+    assert "output.title: expected ${oc.env:...} only in fields for a path" in problems(
         "output.title=${oc.env:SCRATCH}"
     )
 
@@ -162,7 +162,7 @@ def test_a_password_in_a_saved_config_is_not_shown_again() -> None:
     assert SECRET not in to_yaml(shown)
 
 
-def test_a_saved_config_of_somebody_else_reads_no_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_somebody_elses_saved_config_reads_no_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_API_KEY", SECRET)
     for key in ("SOME_API_KEY", "HOME"):
         with pytest.raises(BadInput, match=r"output\.title: expected "):

@@ -1,4 +1,4 @@
-"""Earlier turns and system prompts reach every stage, and come out in the dataset as they went in."""
+"""Earlier turns and system prompts reach every stage and appear unchanged in the dataset."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ ROWS: dict[str, dict[str, Any]] = {
 
 @dataclass
 class Seen:
-    """All that engines and scorers were asked in a run."""
+    """All requests to engines and scorers in a run."""
 
     requests: list[GenerationRequest] = field(default_factory=list)
     scored: dict[str, list[Conversation]] = field(default_factory=lambda: {"target": [], "larger": []})
@@ -121,7 +121,7 @@ def spoken(messages: Any) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("form", list(ROWS))
-async def test_every_stage_has_what_came_before(tmp_path: Path, form: str) -> None:
+async def test_every_stage_sees_the_earlier_turns(tmp_path: Path, form: str) -> None:
     seen = await recorded_run(tmp_path, ROWS[form])
     for stage in ("rewrite", "answer", "judge"):
         prompts = seen.stage(stage)
@@ -135,7 +135,7 @@ async def test_every_stage_has_what_came_before(tmp_path: Path, form: str) -> No
             assert spoken(as_dicts(request.messages or ()))[:3] == BEFORE
 
 
-async def test_base_models_have_it_as_text(tmp_path: Path) -> None:
+async def test_base_models_see_them_as_text(tmp_path: Path) -> None:
     raw = tmp_path / "rewrite.j2"
     raw.write_text("{% block raw %}{{ history }}\nUser: {{ instruction }}\nA deeper question:{% endblock %}")
     overrides = [f"agents.instruction.{name}.prompt={raw}" for name in ("deepen", "constrain", "broaden")]
@@ -158,7 +158,9 @@ async def test_an_answer_is_scored_after_everything_before_it(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("form", list(ROWS))
-async def test_the_dataset_row_is_the_conversation_with_another_end(tmp_path: Path, form: str) -> None:
+async def test_the_dataset_row_is_the_conversation_with_a_new_last_exchange(
+    tmp_path: Path, form: str
+) -> None:
     await recorded_run(tmp_path, ROWS[form], "reward.require_win=false", "reward.difficulty=target_only")
     (row,) = pq.read_table(tmp_path / "run/dataset.parquet").to_pylist()
     assert row["source"] == "candidate"
@@ -167,7 +169,7 @@ async def test_the_dataset_row_is_the_conversation_with_another_end(tmp_path: Pa
     assert spoken(row["messages"])[3:] != list(WHOLE[3:])
 
 
-async def test_the_base_pairs_answer_to_the_same_instruction_goes_on_with_the_conversation(
+async def test_the_base_pairs_answer_to_the_same_instruction_continues_the_conversation(
     tmp_path: Path,
 ) -> None:
     seen = await recorded_run(tmp_path, ROWS["messages"], "judge.compare=response_same_instruction")
@@ -206,7 +208,7 @@ async def test_an_agent_may_continue_the_conversation_by_a_turn(tmp_path: Path, 
     assert spoken(as_dicts(kept.messages))[:4] == list(WHOLE[:4])
 
 
-async def test_people_who_look_see_it_too(tmp_path: Path) -> None:
+async def test_preview_and_explain_show_it_too(tmp_path: Path) -> None:
     await recorded_run(tmp_path, ROWS["messages"])
     run = RunDirectory(tmp_path / "run")
     console = Console(record=True, width=200, file=(tmp_path / "out").open("w"))
@@ -224,7 +226,7 @@ def test_a_prompt_without_history_is_named(tmp_path: Path) -> None:
     assert history_notes(load_config(FAKE)) == []
 
 
-def test_a_scan_counts_what_stands_before(tmp_path: Path) -> None:
+def test_a_scan_counts_earlier_turns(tmp_path: Path) -> None:
     path = tmp_path / "seeds.jsonl"
     lone = {"instruction": "Name a colour.", "output": "Blue."}
     rows = [*ROWS.values(), lone, {**lone, "system": SYSTEM}, {**lone, "history": [["Hi.", "Hello."]]}]
@@ -235,7 +237,7 @@ def test_a_scan_counts_what_stands_before(tmp_path: Path) -> None:
 
 
 class Template:
-    """A tokenizer whose chat template treats a system turn in one of the ways that there are."""
+    """A tokenizer whose chat template treats a system turn in one of the known ways."""
 
     def __init__(self, way: str) -> None:
         self._way = way
@@ -247,7 +249,9 @@ class Template:
 
 
 @pytest.mark.parametrize(("way", "keeps"), [("says", True), ("raises", False), ("drops", False)])
-def test_a_system_text_is_said_whatever_the_chat_template_does_with_it(way: str, keeps: bool) -> None:
+def test_a_system_text_reaches_the_prompt_whatever_the_chat_template_does_with_it(
+    way: str, keeps: bool
+) -> None:
     messages = (Message("system", "Be kind."), Message("user", "Hi."), Message("assistant", "Hello."))
     found = chat_turns(messages, Template(way))
     assert "Be kind." in Template(way).apply_chat_template(as_dicts(found))

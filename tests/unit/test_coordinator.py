@@ -1,4 +1,4 @@
-"""The coordinator in one process, on fake engines: what it decides depends on results, not on their order."""
+"""The coordinator in one process, on fake engines: decisions depend on results, not on their order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from actors.coordinator import Coordinator
-from actors.generator import Refusal
+from actors.generator import Failure
 from staragents.config import Config
 from staragents.config.loading import load_config
 from staragents.generation import Generation, GenerationRequest
@@ -21,12 +21,12 @@ FAKE = Path(__file__).parents[2] / "configs/fake.yaml"
 
 
 class Shuffled:
-    """A pool that answers `in_flight` requests at once, each after a time of its own."""
+    """A pool with `in_flight` concurrent requests, each with its own delay."""
 
     def __init__(self, pool: LocalHandle, in_flight: int, order: random.Random) -> None:
         self._pool, self._slots, self._order = pool, asyncio.Semaphore(in_flight), order
 
-    async def remote(self, request: GenerationRequest) -> Generation | Refusal:
+    async def remote(self, request: GenerationRequest) -> Generation | Failure:
         async with self._slots:
             for _ in range(self._order.randrange(6)):
                 await asyncio.sleep(0)
@@ -36,7 +36,7 @@ class Shuffled:
 async def shuffled_run(
     config: Config, in_flight: int = 16, order: int = 0, stop_after: int | None = None
 ) -> None:
-    """Run, or resume, until the end or until some seeds are committed."""
+    """Run or resume to the end, or until some seeds are committed."""
     shuffle = random.Random(order)
     pools = {name: Shuffled(pool, in_flight, shuffle) for name, pool in (await local_handles(config)).items()}
 
@@ -47,7 +47,7 @@ async def shuffled_run(
 
 
 def config_for(folder: Path, *overrides: str) -> Config:
-    """With a memory that recalls, so that draws depend on the bank too."""
+    """Recall is enabled, so that draws depend on the bank too."""
     memory = ("memory.warmup=0", "memory.min_similarity=0.2")
     return load_config(FAKE, [f"output.dir={folder}", "seeds.limit=40", *memory, *overrides])
 
@@ -65,7 +65,7 @@ async def test_draws_and_dataset_do_not_depend_on_who_answers_first(
 
 
 @pytest.mark.parametrize("stop_after", [1, 9, 23])
-async def test_a_drained_run_goes_on_as_if_it_had_never_stopped(
+async def test_a_drained_run_resumes_as_if_it_had_never_stopped(
     finished_run: Path, tmp_path: Path, stop_after: int
 ) -> None:
     config = config_for(tmp_path / "run")
@@ -75,31 +75,31 @@ async def test_a_drained_run_goes_on_as_if_it_had_never_stopped(
     assert decided(tmp_path / "run") == decided(finished_run)
 
 
-async def test_agents_come_and_go_when_a_run_is_resumed(tmp_path: Path) -> None:
+async def test_agents_can_be_added_and_retired_when_a_run_is_resumed(tmp_path: Path) -> None:
     config = config_for(tmp_path / "run")
     await shuffled_run(config, stop_after=12)
     before = decided(tmp_path / "run")
     newcomer = ["agents.response.brief.model=writer", "agents.response.brief.prompt=direct"]
     leaver = list(config.agents.response)[-1]
     changed = config_for(tmp_path / "run", *newcomer, f"agents.retired=[{leaver}]")
-    assert RunDirectory(tmp_path / "run").news(changed) == ["agents.response.brief"]
+    assert RunDirectory(tmp_path / "run").additions(changed) == ["agents.response.brief"]
     coordinators: list[Coordinator] = []
     await local_run(changed, coordinators.append)
     after = decided(tmp_path / "run")
     assert after[: len(before)] == before, "what was done stays as it is"
     assert len({row["seed_id"] for row in after}) == 40
-    # The seeds whose pairs were drawn before the change are done as they were drawn.
+    # Seeds whose pairs were drawn before the change keep them.
     order = list(dict.fromkeys(row["seed_id"] for row in after))
     early = set(order[: 12 + 2 * config.run.admitted_seeds])
     late = {row["pair"] for row in after if row["seed_id"] not in early}
     assert any(pair.endswith("+brief") for pair in late)
     assert not any(pair.endswith(f"+{leaver}") for pair in late)
-    (standings,) = [coordinator._evolution.standings() for coordinator in coordinators]
-    learnt = {standing.pair: standing.observations for standing in standings}
+    (pair_stats,) = [coordinator._evolution.pair_stats() for coordinator in coordinators]
+    learnt = {standing.pair: standing.observations for standing in pair_stats}
     assert sum(n for pair, n in learnt.items() if pair.endswith(f"+{leaver}")) > 0, "not forgotten"
 
 
-async def test_failing_requests_are_retried_and_what_still_fails_is_quarantined(tmp_path: Path) -> None:
+async def test_failing_requests_are_retried_and_then_quarantined(tmp_path: Path) -> None:
     run_dir = tmp_path / "flaky"
     failing = ("models.writer.fake.failure_rate=0.4", "run.attempts=2", "run.max_error_rate=1")
     summary = await local_run(config_for(run_dir, *failing))

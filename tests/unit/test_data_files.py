@@ -1,4 +1,4 @@
-"""A dataset's files as rows: every format, streamed, and files that can't be used."""
+"""A dataset's files as rows: every format, streamed, and unusable files."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_every_format_gives_the_same_rows(tmp_path: Path, name: str, packed: boo
     assert values(path, limit=3) == ROWS[:3]
 
 
-def test_a_folder_is_all_its_files_by_name(tmp_path: Path) -> None:
+def test_a_folder_means_all_its_files_in_name_order(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     for place, name in ((tmp_path / "b.csv", "rows.csv"), (tmp_path / "sub" / "c.parquet", "rows.parquet")):
         place.write_bytes(FORMS[name])
@@ -85,13 +85,11 @@ def test_a_folder_is_all_its_files_by_name(tmp_path: Path) -> None:
         ("rows.txt", b"hello", "expected JSONL, JSON, CSV (named .csv), Parquet or Arrow"),
         ("rows.parquet", b"PAR1 but not really", "not Parquet"),
         ("rows.json", b'[{"a": 1}, oops]', ":1: not JSON: Expecting value at column 12"),
-        ("rows.csv", b"a,a\n1,2\n", "expected every column once, got 'a' twice"),
+        ("rows.csv", b"a,a\n1,2\n", "expected unique columns, got 'a' twice"),
         ("rows.jsonl.gz", gzip.compress(FORMS["rows.jsonl"] * 50)[:-20], "the gzip file is damaged"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_named(
-    tmp_path: Path, name: str, content: bytes, expected: str
-) -> None:
+def test_an_unusable_file_is_named(tmp_path: Path, name: str, content: bytes, expected: str) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(BadInput) as caught:
         values(tmp_path / name)
@@ -111,17 +109,17 @@ def test_an_arrow_stream_that_claims_more_bytes_than_any_memory_has_is_named(
     size = [messages.read_next_message() for _ in range(2)][1].body.size.to_bytes(8, "little")
     assert sink.getvalue().count(size) == 1
     (tmp_path / "rows.arrow").write_bytes(sink.getvalue().replace(size, length.to_bytes(8, "little")))
-    with pytest.raises(BadInput, match=r"rows\.arrow: not Arrow that can be read"):
+    with pytest.raises(BadInput, match=r"rows\.arrow: not a readable Arrow file"):
         values(tmp_path / "rows.arrow")
 
 
-def test_what_is_not_there_is_bad_input(tmp_path: Path) -> None:
+def test_a_missing_path_is_bad_input(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none.jsonl"):
         with pytest.raises(BadInput, match="DATA: expected"):
             DataFiles(path, KNOWN_COLUMNS)
 
 
-def test_a_csv_row_that_does_not_fit_its_header_is_bad_alone() -> None:
+def test_only_the_csv_row_that_does_not_fit_its_header_is_bad() -> None:
     content = b'instruction,output\n"two\nlines",x\na,b,c\n"\xff",d\n\ne,f\n'
     found = list(csv_rows(io.BytesIO(content), "rows.csv"))
     assert found == [
@@ -133,7 +131,7 @@ def test_a_csv_row_that_does_not_fit_its_header_is_bad_alone() -> None:
 
 
 @given(st.lists(JSON, max_size=6), st.sampled_from([None, 1]), st.booleans(), st.integers(1, 40))
-def test_an_array_read_in_pieces_is_what_json_makes_of_it(
+def test_an_array_read_in_pieces_equals_json_loads(
     rows: list[Any], indent: int | None, ascii_only: bool, block: int
 ) -> None:
     try:
@@ -162,7 +160,7 @@ def test_any_bytes_are_rows_or_bad_input(content: bytes, block: int) -> None:
     assert repr([row.value for row in found if isinstance(row, RawRow)]) == repr(expected)
 
 
-def test_an_array_on_one_line_is_not_loaded_at_once() -> None:
+def test_an_array_on_one_line_is_not_loaded_whole() -> None:
     class Counted(io.BytesIO):
         taken = 0
 

@@ -28,7 +28,7 @@ def flat(tokens: list[Token]) -> list[Token]:
     return [t for token in tokens for t in (token, *flat(token.children or []))]
 
 
-def test_header_says_what_the_hub_wants_to_know(run_writer: Callable[..., Path]) -> None:
+def test_the_header_has_the_fields_that_the_hub_reads(run_writer: Callable[..., Path]) -> None:
     header, _ = split(write_card(run_writer()))
     assert header["pretty_name"] == "Synthetic run"
     assert header["task_categories"] == ["text-generation"]
@@ -56,12 +56,12 @@ def test_card_holds_funnel_pairs_and_config(run_writer: Callable[..., Path]) -> 
 def test_card_counts_the_filters_that_were_on(run_writer: Callable[..., Path]) -> None:
     written = {"rows": 50, "rewritten": 30, "filtered": {"duplicate": 4}, "flagged": {"pii": 2}}
     _, body = split(write_card(run_writer(facts={"dataset": written})))
-    assert "50 instruction-tuning samples: 30 rewritten by language models and chosen, 20 kept" in body
+    assert "50 instruction-tuning samples: 30 rewritten by language models, 20 kept" in body
     assert "| duplicate | left out | 4 |" in body
     assert "| pii | flagged | 2 |" in body
     assert "near duplicate |" not in body
-    assert "- Flagged rows are still in there: pii 2." in body
-    assert "Overlap with evaluation sets was not searched for." in body
+    assert "- Flagged rows are included: pii 2." in body
+    assert "The dataset was not checked for overlap with evaluation sets." in body
 
 
 def test_card_of_a_run_before_there_were_filters(run_writer: Callable[..., Path]) -> None:

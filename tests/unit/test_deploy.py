@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 KUBERAY = ("rayjob", "raycluster")
 SCHEMA = json.loads((Path(__file__).parent / "kuberay_schema.json").read_text())
-# Files that show commands, to the shell or to a reader.
+# Files with commands for the shell or a reader.
 WITH_COMMANDS = [
     *DEPLOY.rglob("*.yaml"), *DEPLOY.rglob("*.sh"), *DEPLOY.rglob("*.yml"), DEPLOY / "Dockerfile",
     ROOT / "docs/operations.md",
@@ -49,10 +49,10 @@ def pods(name: str) -> Iterator[Any]:
 
 
 def commands() -> Iterator[tuple[str, list[str]]]:
-    """Every `python -m cluster.job ...` and `staragents ...`, with the file it stands in."""
+    """Every `python -m cluster.job ...` and `staragents ...`, with its file."""
     for file in WITH_COMMANDS:
         text = file.read_text()
-        text = re.sub(r"\\\n[ #]*", " ", text)  # lines that go on
+        text = re.sub(r"\\\n[ #]*", " ", text)  # continued lines
         if file.name == "rayjob.yaml":
             yield str(file.relative_to(ROOT)), shlex.split(manifest("rayjob")["spec"]["entrypoint"])[3:]
         for line in re.findall(r"(?:python -m cluster\.job|(?<![\w./-])staragents) ([a-z-][^`\n&|]*)", text):
@@ -62,18 +62,18 @@ def commands() -> Iterator[tuple[str, list[str]]]:
 
 
 def installed(path: str) -> Path:
-    """Where a path of the image, whose code is in /app, lies in the repository."""
+    """The repository path for a path of the image, whose code is in /app."""
     return ROOT / path.removeprefix("/app/")
 
 
 @pytest.mark.parametrize("name", KUBERAY)
-def test_a_manifest_is_what_kuberay_takes(name: str) -> None:
+def test_a_manifest_matches_the_kuberay_schema(name: str) -> None:
     jsonschema.Draft202012Validator(SCHEMA).validate(manifest(name))
 
 
 @pytest.mark.parametrize("name", KUBERAY)
 @pytest.mark.parametrize("typo", ["enableIntreeAutoscaling", "workerGroupSpec"])
-def test_the_schema_finds_a_typing_error(name: str, typo: str) -> None:
+def test_the_schema_finds_a_typo(name: str, typo: str) -> None:
     document = manifest(name)
     document["spec"].get("rayClusterSpec", document["spec"])[typo] = True
     assert not jsonschema.Draft202012Validator(SCHEMA).is_valid(document)
@@ -99,7 +99,7 @@ def test_every_mount_has_its_volume_and_all_pods_share_one_image_and_data(name: 
 
 
 @pytest.mark.parametrize("name", KUBERAY)
-def test_the_head_does_no_gpu_work_and_workers_ask_for_what_they_get(name: str) -> None:
+def test_the_head_does_no_gpu_work_and_workers_request_what_they_get(name: str) -> None:
     spec = cluster_spec(name)
     assert spec["autoscalerOptions"]["version"] == "v2"
     assert spec["enableInTreeAutoscaling"]
@@ -126,7 +126,7 @@ def test_the_largest_worker_groups_hold_the_job_with_its_pools_grown() -> None:
     assert demand_of(config).most_gpus <= gpus
 
 
-def test_a_job_that_is_tried_again_resumes() -> None:
+def test_a_retried_job_resumes() -> None:
     spec = manifest("rayjob")["spec"]
     assert spec["backoffLimit"] > 0
     assert "output.dir=/data/" in spec["entrypoint"], "on the shared volume, or there is nothing to resume"
@@ -156,7 +156,7 @@ def test_there_are_commands_to_check() -> None:
     }  # fmt: skip
 
 
-def test_versions_are_those_that_are_tested() -> None:
+def test_versions_are_the_tested_ones() -> None:
     pinned = dict(re.findall(r"^([\w-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(), re.M))
     for name in KUBERAY:
         assert cluster_spec(name)["rayVersion"] == pinned["ray"]
@@ -181,7 +181,7 @@ def test_the_image_has_what_the_package_needs() -> None:
     assert "USER ray" in text
 
 
-def test_the_cluster_launcher_takes_its_file() -> None:
+def test_the_cluster_launcher_accepts_its_file() -> None:
     from ray.autoscaler._private.util import prepare_config, validate_config
 
     config = yaml.safe_load((DEPLOY / "ray_up.yaml").read_text())
@@ -189,7 +189,7 @@ def test_the_cluster_launcher_takes_its_file() -> None:
     assert config["available_node_types"]["head"]["resources"] == {"CPU": 0}
 
 
-def test_ray_takes_the_runtime_env() -> None:
+def test_ray_accepts_the_runtime_env() -> None:
     from ray.runtime_env import RuntimeEnv
 
     settings = yaml.safe_load((DEPLOY / "runtime_env.yaml").read_text())
@@ -225,7 +225,7 @@ def test_a_submitted_working_directory_has_the_code_and_no_data(tmp_path: Path) 
         assert sorted(zipped.namelist()) == sorted(SENT)
 
 
-def test_this_checkout_is_far_below_what_ray_sends(tmp_path: Path) -> None:
+def test_this_checkout_is_far_below_rays_upload_limit(tmp_path: Path) -> None:
     from ray._private.runtime_env.packaging import _zip_files
 
     excludes = yaml.safe_load((DEPLOY / "runtime_env.yaml").read_text())["excludes"]
@@ -244,7 +244,7 @@ def test_the_slurm_recipe_is_a_shell_script_with_a_drain_before_its_limit() -> N
 
 
 def test_slurm_starts_ray_on_every_node_and_saves_before_the_limit(tmp_path: Path) -> None:
-    """The script as it is, with stand-ins for Slurm and Ray that write down how they were called."""
+    """The unchanged script, with fakes for Slurm and Ray that record their calls."""
     calls = tmp_path / "calls"
     programs = {
         "scontrol": 'echo "scontrol $*" >> "$CALLS"; [ "$1" = show ] && printf "n1\\nn2\\nn3\\n" || true',

@@ -1,4 +1,4 @@
-"""Every file of the shared data, in whatever format it comes, runs with no setting but its path."""
+"""Every file of the shared data, in any format, runs with no setting but its path."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SEEDS = 12
 def number_of_rows(path: Path) -> int:
     data = path.read_bytes()
     text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8-sig")
-    # Some are lines of JSON under the name of a JSON file.
+    # Some are JSONL files named .json.
     return len(json.loads(text)) if text.startswith("[") else len(text.rstrip("\n").split("\n"))
 
 

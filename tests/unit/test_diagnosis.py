@@ -1,4 +1,4 @@
-"""`staragents diagnose`: it finds what was planted, and nothing where nothing is."""
+"""`staragents diagnose`: it finds what was planted, and nothing else."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from staragents.diagnosis.certainty import findings as certainty_findings
 from staragents.diagnosis.diagnosis import Diagnosis
 from staragents.diagnosis.memory_lift import MemoryLift
 from staragents.errors import BadInput
-from staragents.evolution.policy import Standing
+from staragents.evolution.policy import PairStats
 from staragents.messages import Message
 from staragents.records import candidates_from_table, candidates_table
 from staragents.report.saved_run import SavedRun
@@ -73,7 +73,7 @@ def test_the_diagnosis_finds_exactly_what_was_planted(run_writer: Callable[..., 
 
 
 def test_a_pair_that_is_better_everywhere_stands_out_nowhere(run_writer: Callable[..., Path]) -> None:
-    """Twenty runs without a plant: Holm keeps the chance of any mark in a run below 5 %."""
+    """Twenty runs without a planted effect: Holm keeps the chance of any finding in a run below 5 %."""
     marked = 0
     for seed in range(20):
         cells = diagnosed(planted(run_writer, {}, seed, seeds=120)).numbers["domains"]["cells"]
@@ -89,12 +89,12 @@ def test_the_command_prints_saves_and_completes_the_report(run_writer: Callable[
     assert saved["domains"]["pairs"]
     page = (folder / "report.html").read_text()
     assert "stands out on instructions about" in page
-    assert "How decided the policy is" in page
+    assert "How certain the policy is" in page
     as_json = CliRunner().invoke(diagnose, [str(folder), "--embedder", "fake", "--json"])
     assert json.loads(as_json.output) == saved
 
 
-def test_a_diagnosis_of_fewer_seeds_is_not_shown(run_writer: Callable[..., Path]) -> None:
+def test_an_outdated_diagnosis_is_not_shown(run_writer: Callable[..., Path]) -> None:
     folder = planted(run_writer, PLANT, seed=1)
     CliRunner().invoke(diagnose, [str(folder), "--embedder", "fake"], catch_exceptions=False)
     assert SavedRun.open(folder).diagnosis
@@ -120,8 +120,8 @@ def test_domains_can_be_a_column_of_the_seeds(run_writer: Callable[..., Path], t
         CliRunner().invoke(diagnose, [str(folder), "--label", "nothing"], catch_exceptions=False)
 
 
-def standing(pair: str, probability: float, low: float, high: float) -> Standing:
-    return Standing(pair, probability, (low + high) / 2, low, high, 5)
+def standing(pair: str, probability: float, low: float, high: float) -> PairStats:
+    return PairStats(pair, probability, (low + high) / 2, low, high, 5)
 
 
 def test_entropy_is_1_for_uniform_draws_and_0_for_one_pair() -> None:
@@ -155,7 +155,7 @@ def row(pair: str, reward: float, neighbours: int = 0, base: bool = False) -> di
 
 
 @pytest.mark.parametrize("signal", [0.3, 0.0])
-def test_a_ranking_that_is_noise_is_said_to_be_noise(signal: float) -> None:
+def test_a_noisy_ranking_is_reported_as_noise(signal: float) -> None:
     rng, sure = np.random.default_rng(0), Certainty()
     for _ in range(400):
         sure.add_seed(
@@ -167,7 +167,7 @@ def test_a_ranking_that_is_noise_is_said_to_be_noise(signal: float) -> None:
 
 
 @pytest.mark.parametrize(("lift", "expected"), [(0.2, ""), (-0.2, "earn less"), (0.0, "no difference")])
-def test_the_lift_of_memory_leaves_out_what_came_before_the_first_recall(lift: float, expected: str) -> None:
+def test_the_lift_of_memory_excludes_candidates_before_the_first_recall(lift: float, expected: str) -> None:
     rng, memory = np.random.default_rng(0), MemoryLift()
     for _ in range(50):
         memory.add_seed([row("a", 0.0)])

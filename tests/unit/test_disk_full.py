@@ -1,4 +1,4 @@
-"""A disk that is full ends a run with one line; nothing is torn, and with room the same run goes on."""
+"""A full disk ends a run with one line; no file is torn, and after making room the same run resumes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from staragents.config.loading import load_config
 from tests.unit.local_run import decided, local_run
 
 ROOT = Path(__file__).parents[2]
-# The memory bank would be away as soon as its own file is full, and pairs would be drawn without it.
+# The memory bank would become unavailable once its own file is full, and pairs would be drawn without it.
 OVERRIDES = ["seeds.limit=40", "run.admitted_seeds=4", "run.checkpoint_s=0", "memory.enabled=false"]
 LIMITED = """
 import asyncio, resource, sys
@@ -44,7 +44,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("limit", "full"),
     [(21_000, "a shard"), (200_000, "the report, when all seeds are done")],
 )
-def test_a_full_disk_ends_a_run_with_one_line_and_it_goes_on_with_room(
+def test_a_full_disk_ends_a_run_with_one_line_and_it_resumes_with_room(
     undisturbed: Path, tmp_path: Path, limit: int, full: str
 ) -> None:
     path = tmp_path / "run"
@@ -54,7 +54,7 @@ def test_a_full_disk_ends_a_run_with_one_line_and_it_goes_on_with_room(
         cwd=ROOT, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert done.stdout == (
-        f"output.dir: can't write to {path}: File too large; with room there, "
+        f"output.dir: can't write to {path}: File too large; free some space, then "
         "run the same command to resume\n"
     ), done.stderr
     assert not list(path.rglob("*.tmp"))

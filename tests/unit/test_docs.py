@@ -1,4 +1,4 @@
-"""The pages that speak of our code say what it is today."""
+"""The documentation matches the current code."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_the_reference_of_settings_is_current() -> None:
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", *DOCS], ids=lambda page: page.name)
-def test_files_and_pages_that_are_named_exist(page: Path) -> None:
+def test_named_files_and_pages_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for name in OURS.findall(text):
         assert (ROOT / name).exists(), f"{page.name}: {name}"
@@ -36,7 +36,7 @@ def test_files_and_pages_that_are_named_exist(page: Path) -> None:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The docs as a site, built as `make docs` builds it."""
+    """The docs site, built as by `make docs`."""
     built = tmp_path_factory.mktemp("docs") / "site"
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(built)],
@@ -69,7 +69,7 @@ def test_the_site_can_be_searched_from_the_disk(site: Path) -> None:
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
 
 
-def test_what_troubleshooting_calls_our_words_is_said_by_our_code() -> None:
+def test_messages_quoted_in_troubleshooting_occur_in_the_source() -> None:
     source = "\n".join(
         re.sub(r'"\s*\n\s*f?"', "", path.read_text(encoding="utf-8"))
         for package in ("staragents", "actors", "cluster")

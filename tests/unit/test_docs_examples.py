@@ -1,4 +1,4 @@
-"""What the pages and the help tell people to type is understood by the program as it is today."""
+"""Commands and settings in the docs and the help are valid in the current program."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from cluster.job import cli
 from cluster.verbs import VERBS
 from staragents.config import Config
-from staragents.config.merging import over, parse_yaml, read_file, read_overrides, typed
+from staragents.config.merging import merge, parse_yaml, read_file, read_overrides, typed
 from staragents.config.tree import as_dict
 from tests.unit.test_docs import DOCS, ROOT
 
@@ -28,7 +28,7 @@ SETTING = re.compile(rf"`((?:{SECTIONS})\.[\w.*]+)(?:=[^`]*)?`")
 
 
 def commands(text: str) -> Iterator[list[str]]:
-    """The words after `staragents`, of every command with arguments. Not of prose that goes on after one."""
+    """The words after `staragents` of every command with arguments, excluding prose that follows one."""
     for found in COMMAND.findall(text.replace("\\\n", " ")):
         words = shlex.split(found.replace("[-", "-").replace("] ", " "), comments=True)
         if len(words) > 1 and words[0] in VERBS and words[-1] != "--help":
@@ -36,7 +36,7 @@ def commands(text: str) -> Iterator[list[str]]:
 
 
 def check(words: list[str]) -> None:
-    """Raises click's errors, and fails for settings that are none."""
+    """Raises click's errors, and fails for unknown settings."""
     verb, *arguments = words
     command = cli.get_command(click.Context(cli), verb)
     assert command is not None
@@ -44,19 +44,19 @@ def check(words: list[str]) -> None:
     problems: list[str] = []
     tree = read_overrides(given.get("overrides") or (), problems)
     if (path := ROOT / str(given.get("config", ""))).is_file():
-        tree = over(read_file(path, problems), tree)
+        tree = merge(read_file(path, problems), tree)
     typed(tree, problems)
     assert not problems, words
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_commands_of_a_page_are_understood(page: Path) -> None:
+def test_commands_on_a_page_parse(page: Path) -> None:
     for words in commands(page.read_text(encoding="utf-8")):
         check(words)
 
 
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "completion"])
-def test_examples_in_the_help_of_a_command_are_understood(verb: str) -> None:
+def test_examples_in_the_help_of_a_command_parse(verb: str) -> None:
     command = cli.get_command(click.Context(cli), verb)
     assert command is not None
     found = list(commands(command.help or ""))
@@ -66,17 +66,17 @@ def test_examples_in_the_help_of_a_command_are_understood(verb: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_configs_in_a_page_hold_only_settings_that_there_are(page: Path) -> None:
+def test_configs_on_a_page_have_only_existing_settings(page: Path) -> None:
     for block in YAML.findall(page.read_text(encoding="utf-8")):
         tree, problems = parse_yaml(block), list[str]()
         if below := tree.pop("extends", None):
-            tree = over(read_file(ROOT / below, problems), tree)
+            tree = merge(read_file(ROOT / below, problems), tree)
         typed(tree, problems)
         assert not problems, block
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_settings_that_a_page_names_exist(page: Path) -> None:
+def test_settings_named_on_a_page_exist(page: Path) -> None:
     known = [name.split(".") for name in NAMED.findall((ROOT / "docs/configuration.md").read_text("utf-8"))]
     for name in SETTING.findall(page.read_text(encoding="utf-8")):
         parts = name.split(".")

@@ -29,7 +29,7 @@ def frequencies(inclusion: dict[str, float], draws: int, group: set[str] | froze
 
 
 @given(weights_and_count)
-def test_inclusion_probabilities_sum_to_the_count_and_never_pass_one(case) -> None:
+def test_inclusion_probabilities_sum_to_the_count_and_never_exceed_one(case) -> None:
     weights, count = case
     inclusion = proportional(weights, count)
     assert inclusion.sum() == pytest.approx(count, abs=1e-9)
@@ -44,12 +44,12 @@ def test_a_heavier_pair_is_never_drawn_less_often(case) -> None:
     assert all(low <= high + 1e-12 for low, high in pairwise(inclusion))
 
 
-def test_what_a_pair_cannot_take_goes_to_the_others_in_proportion() -> None:
+def test_a_pairs_excess_probability_goes_to_the_others_in_proportion() -> None:
     assert proportional(np.array([8.0, 2.0, 1.0, 1.0]), 2) == pytest.approx([1.0, 0.5, 0.25, 0.25])
 
 
 @given(weights_and_count, st.floats(0, 1))
-def test_a_floor_keeps_the_sum_and_bounds_every_probability_from_below(case, floor: float) -> None:
+def test_a_floor_keeps_the_sum_and_is_a_lower_bound_for_every_probability(case, floor: float) -> None:
     weights, count = case
     inclusion = with_floor(proportional(weights, count), floor)
     assert inclusion.sum() == pytest.approx(count, abs=1e-9)

@@ -1,4 +1,4 @@
-"""The state machine: draws, rewards, choices, and that a restore changes nothing."""
+"""The state machine: draws, rewards, choices, and a restore that changes nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from staragents.config import (
     RewardConfig,
 )
 from staragents.evolution.evolution import Evolution
-from staragents.evolution.policy import Drawn, Neighbour
+from staragents.evolution.policy import Draw, Neighbour
 from staragents.messages import Message
 from staragents.records import Candidate, as_row, stable_id
 
@@ -66,16 +66,16 @@ def candidate(
 
 
 def observations(evolution: Evolution) -> dict[str, int]:
-    return {standing.pair: standing.observations for standing in evolution.standings()}
+    return {standing.pair: standing.observations for standing in evolution.pair_stats()}
 
 
 def mean_rewards(evolution: Evolution) -> dict[str, float]:
-    return {one.pair: one.mean_reward for one in evolution.standings() if one.observations}
+    return {one.pair: one.mean_reward for one in evolution.pair_stats() if one.observations}
 
 
 def test_base_pairs_come_first_and_for_certain() -> None:
     drawn = Evolution(default(), PAIRS, 10).draw("s", ())
-    assert drawn[0] == Drawn("base+x", 1.0)
+    assert drawn[0] == Draw("base+x", 1.0)
     assert len({one.pair for one in drawn}) == len(drawn) == 3
     assert all(0 < one.propensity < 1 for one in drawn[1:])
 
@@ -84,10 +84,10 @@ def test_base_pairs_come_first_and_for_certain() -> None:
 def test_a_run_of_base_pairs_only_draws_and_commits(policy: PolicyName) -> None:
     config = default(policy)
     evolution = Evolution(config, ["base+x"], 10)
-    assert evolution.draw("s", ()) == [Drawn("base+x", 1.0)]
+    assert evolution.draw("s", ()) == [Draw("base+x", 1.0)]
     chosen = evolution.commit([candidate("base+x")])
     assert chosen is not None
-    assert [(one.pair, one.probability, one.observations) for one in evolution.standings()] == [
+    assert [(one.pair, one.probability, one.observations) for one in evolution.pair_stats()] == [
         ("base+x", 0.0, 1)
     ]
 
@@ -121,7 +121,7 @@ def test_base_pairs_are_counted_but_not_learnt() -> None:
     evolution.commit([candidate("base+x")])
     assert evolution.policy.state() == before
     assert observations(evolution) == {"base+x": 1, "a+x": 0, "b+x": 0, "c+x": 0, "d+x": 0}
-    assert sum(one.probability for one in evolution.standings()) == pytest.approx(1)
+    assert sum(one.probability for one in evolution.pair_stats()) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("composite", Composite)
@@ -181,13 +181,13 @@ def test_the_papers_preset_falls_back_to_the_base_sample_when_no_reward_is_posit
     assert ours[0].selected
 
 
-def test_a_mark_from_another_configs_run_is_taken_back() -> None:
+def test_a_misaligned_mark_from_another_configs_run_is_cleared() -> None:
     ours = [candidate("a+x", gap=0.6, win=1.0, reject_reason="misaligned")]
     assert Evolution(paper(), PAIRS, 10).commit(ours) is ours[0]
 
 
-def made(seed_id: str, drawn: list[Drawn], root: int) -> list[Candidate]:
-    """What the engines, scorers and judge would give for a draw: random, but the same for the same seed."""
+def made(seed_id: str, drawn: list[Draw], root: int) -> list[Candidate]:
+    """Candidates of a draw as engines, scorers and judge would return them: random, but the same for the same seed."""
     ours = []
     for one in drawn:
         rng = np.random.default_rng([root, *f"{seed_id}{one.pair}".encode()])
@@ -211,7 +211,7 @@ def recalled_for(seed_id: str, root: int) -> list[Neighbour]:
 
 
 def run(evolution: Evolution, first: int, last: int, window: int, total: int, root: int) -> list[dict]:
-    """Commit seeds first..last-1 in order, each drawn `window` commits before its own."""
+    """Commit seeds first..last-1 in order, each drawn `window` commits earlier."""
     rows = []
     for number in range(first, last):
         for ahead in range(number, min(number + window, total)):
@@ -230,9 +230,7 @@ def run(evolution: Evolution, first: int, last: int, window: int, total: int, ro
     stop=st.integers(0, 14),
     root=st.integers(0, 1000),
 )
-def test_a_restored_run_gives_exactly_what_an_undisturbed_one_gives(
-    policy, difficulty, window, stop, root
-) -> None:
+def test_a_restored_run_equals_an_undisturbed_one(policy, difficulty, window, stop, root) -> None:
     config = default(policy, difficulty=difficulty)
     config.run.seed = root
     undisturbed, before = Evolution(config, PAIRS, 14), Evolution(config, PAIRS, 14)
@@ -243,7 +241,7 @@ def test_a_restored_run_gives_exactly_what_an_undisturbed_one_gives(
     rows += run(restored, stop, 14, window, 14, root)
     assert rows == expected
     assert restored.state() == undisturbed.state()
-    assert restored.standings() == undisturbed.standings()
+    assert restored.pair_stats() == undisturbed.pair_stats()
 
 
 @settings(max_examples=40, deadline=None)
@@ -293,6 +291,6 @@ def test_the_loop_learns_which_pair_the_judge_prefers(policy: PolicyName) -> Non
                 for one in drawn
             ]
         )
-    probability = {standing.pair: standing.probability for standing in evolution.standings()}
+    probability = {standing.pair: standing.probability for standing in evolution.pair_stats()}
     assert max(probability, key=probability.__getitem__) == "c+x"
     assert probability["c+x"] > 0.4

@@ -1,4 +1,4 @@
-"""`staragents explain`: the draw run again, and every candidate's fate in words."""
+"""`staragents explain`: the recomputed draw, and every candidate's outcome in words."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def call(*arguments: str | Path) -> Result:
     return CliRunner().invoke(explain, [str(one) for one in arguments], catch_exceptions=False)
 
 
-def test_every_logged_propensity_is_found_again(run_dir: Path) -> None:
-    """With recall, several draws and seeds in flight: the policy's state at each draw is the run's own."""
+def test_every_logged_propensity_is_reproduced(run_dir: Path) -> None:
+    """With recall, several draws and seeds in flight, each draw has the policy state of the run."""
     explanations = [Explanation.of(run_dir, str(row)) for row in (1, 8, 9, 10, 23, 40)]
     assert all(one.reproduced for one in explanations)
     assert any(one.neighbours for one in explanations)
     for one in explanations:
         assert sum(one.probabilities.values()) == pytest.approx(3)  # a base pair and two draws
-        assert one.learnt_from == max(0, one.number - 8 + 1)  # eight seeds are in work at once
+        assert one.learnt_from == max(0, one.number - 8 + 1)  # eight seeds are in flight
         assert sum(why.startswith("chosen") for why in one.reasons) <= 1
         assert all(why.startswith(("chosen", "not chosen", "rejected", "failed")) for why in one.reasons)
 
@@ -83,7 +83,7 @@ def test_the_page_shows_texts_numbers_and_reasons(run_dir: Path) -> None:
         row["pair"],
     ):
         assert expected in output
-    assert f"So the dataset has the candidate of {row['pair']}." in output
+    assert f"So the dataset contains the candidate of {row['pair']}." in output
 
 
 BARE: dict[str, Any] = {

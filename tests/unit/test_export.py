@@ -118,7 +118,9 @@ def multi_turn(run: SavedRun) -> None:
     pq.write_table(pa.Table.from_pylist(rows, schema=DATASET_SCHEMA), path)
 
 
-def test_a_row_without_a_place_is_named_and_nothing_is_written(run: SavedRun, tmp_path: Path) -> None:
+def test_a_row_that_the_format_cannot_hold_is_named_and_nothing_is_written(
+    run: SavedRun, tmp_path: Path
+) -> None:
     multi_turn(run)
     output = tmp_path / "alpaca.jsonl"
     with pytest.raises(BadInput, match=r"dataset\.parquet:2:messages\[0\]\.role: expected user.*got system"):
@@ -139,7 +141,7 @@ def test_an_older_file_stays_until_the_new_one_is_whole(run: SavedRun, tmp_path:
 
 
 def test_the_runs_own_files_are_never_overwritten(run: SavedRun) -> None:
-    with pytest.raises(BadInput, match="-o: expected a place beside the run's own files"):
+    with pytest.raises(BadInput, match="-o: expected a folder other than the run's own"):
         export(run, "messages", run.folder.path / "dataset.parquet")
 
 
@@ -160,23 +162,23 @@ def test_a_verdict_gives_a_pair_in_the_direction_of_the_judge() -> None:
         candidate("keep+a", "It moves heat.", 0.9, failed_stage="score"),
     ],
 )
-def test_a_tie_an_equal_text_and_a_failure_are_no_verdict(silent: Candidate) -> None:
+def test_a_tie_an_equal_text_and_a_failure_do_not_count(silent: Candidate) -> None:
     assert not list(decided([silent], Config()))
 
 
-def test_a_verdict_that_turns_with_the_order_is_none() -> None:
+def test_a_verdict_that_flips_with_the_order_does_not_count() -> None:
     unsure = candidate("keep+a", "It moves heat.", 0.6)
     unsure.judge_agreement = False
     assert not list(decided([unsure], Config()))
 
 
-def test_a_rewritten_instruction_gives_opinions_but_no_pair() -> None:
+def test_a_rewritten_instruction_gives_kto_rows_but_no_pair() -> None:
     verdicts = list(decided([candidate("deepen+a", "It evaporates.", 0.9, OTHER)], Config()))
     assert not list(preferences(verdicts))
     assert [(o.messages[0], o.desirable) for o in opinions(verdicts)] == [(OTHER, True), (QUESTION, False)]
 
 
-def test_what_won_once_and_lost_once_is_left_out() -> None:
+def test_a_text_that_won_once_and_lost_once_is_left_out() -> None:
     both = [candidate("keep+a", "It moves heat.", 0.9), candidate("keep+b", "It is a fridge.", 0.1)]
     found = {o.messages[-1].content: o.desirable for o in opinions(list(decided(both, Config())))}
     assert found == {"It moves heat.": True, "It is a fridge.": False}
@@ -213,20 +215,20 @@ def test_exported_pairs_are_verdicts_of_the_run(run: SavedRun, tmp_path: Path) -
         assert (chosen, rejected) in wins or (rejected, chosen) in wins
 
 
-def test_what_the_filters_of_the_run_drop_is_on_no_side_of_a_pair(run: SavedRun, tmp_path: Path) -> None:
+def test_texts_dropped_by_filters_are_on_no_side_of_a_pair(run: SavedRun, tmp_path: Path) -> None:
     (tmp_path / "blocked.txt").write_text("fake\n")  # in every text of a fake engine, in no seed
     run.config.filters.block_list = str(tmp_path / "blocked.txt")
     with pytest.raises(RunFailed, match=r"filters\.\* of the run drop \d+ texts"):
         export(run, "dpo", tmp_path / "dpo.jsonl")
 
 
-def test_no_verdict_at_all_is_said(run_writer: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_run_without_verdicts_is_reported(run_writer: Callable[..., Path], tmp_path: Path) -> None:
     dead = SavedRun.open(run_writer(dead=True))
     with pytest.raises(RunFailed, match="no verdict compares two answers"):
         export(dead, "dpo", tmp_path / "dpo.jsonl")
 
 
-def test_the_command_writes_beside_the_run_and_speaks_json(run: SavedRun) -> None:
+def test_the_command_writes_beside_the_run_and_prints_json(run: SavedRun) -> None:
     told = CliRunner().invoke(cli, ["export", str(run.folder.path), "--format", "sharegpt", "--json"])
     found = json.loads(told.output)
     assert found["files"]["train"] == {"path": str(run.folder.path / "export/sharegpt.jsonl"), "rows": 40}

@@ -1,4 +1,4 @@
-"""The fake engine: the same everywhere, plausible, marked, and as unreliable as it is told to be."""
+"""The fake engine: the same everywhere, plausible, marked, and as unreliable as configured."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def answer(of: FakeEngine, each: GenerationRequest) -> Generation:
 
 @settings(max_examples=50)
 @given(text=st.text(), seed=st.integers(0, 2**31 - 1))
-def test_answers_are_marked_sentences_of_12_to_60_words_that_echo_nothing(text: str, seed: int) -> None:
+def test_answers_are_marked_sentences_of_12_to_60_words_without_echoes(text: str, seed: int) -> None:
     generation = answer(engine(), request(text, seed))
     words = generation.text.split()
     assert words[0] == "[fake]"
@@ -121,7 +121,7 @@ def test_the_set_share_of_answers_are_refusals_and_the_others_pass_the_reject_ru
         [rewrite_problem(seed, generation.text, generation, languages) for generation in written],
         [answer_problem(seed, generation.text, generation, response, languages) for generation in written],
     ):
-        # One in some thousands looks like a language that there is.
+        # One in a few thousand looks like a real language.
         assert problems.count("other_language") <= 5
         assert set(problems) - {"other_language"} == {None, "refusal"}
         assert 140 <= problems.count("refusal") <= 260
@@ -153,11 +153,11 @@ def test_verdicts_vary_in_label_and_certainty() -> None:
     assert all(sum(max(top, key=lambda n: top[n]) == name for top in tops) > 60 for name in ("A", "B", "tie"))
 
 
-def test_logprobs_come_only_when_asked_for() -> None:
+def test_logprobs_come_only_on_request() -> None:
     assert answer(engine(), request(json_schema=VERDICT)).logprobs == ()
 
 
-def test_latencies_have_the_set_mean_and_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_latencies_have_the_configured_mean_and_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
 
     async def note(seconds: float) -> None:

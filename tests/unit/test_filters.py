@@ -1,4 +1,4 @@
-"""Each filter alone, and all of them on a run."""
+"""Each filter alone, and all of them in a run."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def talk(response: str, instruction: str = "Tell me something about pumps.") -> 
 
 
 def only(**settings: object) -> FiltersConfig:
-    """Everything off but what is named."""
+    """A config with only the named filters on."""
     off = {
         name: FilterAction.off
         for name, value in vars(FiltersConfig()).items()
@@ -68,7 +68,7 @@ def only(**settings: object) -> FiltersConfig:
         ("host 192.168.0.1, 127.0.0.1, version 1.2.3.4.5 and 999.1.1.1", None),
     ],
 )
-def test_personal_data_is_known_by_its_form(text: str, found: str | None) -> None:
+def test_personal_data_is_recognised_by_its_form(text: str, found: str | None) -> None:
     assert personal_data(talk(text)) == found
 
 
@@ -85,7 +85,7 @@ def test_personal_data_is_known_by_its_form(text: str, found: str | None) -> Non
         ("task-force-sk-learn and risk-averse-people-who-are-not-keys-at-all-in-here-ever", None),
     ],
 )
-def test_secrets_are_known_by_their_form_and_never_repeated(text: str, found: str | None) -> None:
+def test_secrets_are_recognised_by_their_form_and_never_repeated(text: str, found: str | None) -> None:
     assert secrets(talk(text)) == found
 
 
@@ -124,7 +124,7 @@ def test_duplicates_differ_in_case_and_punctuation_only() -> None:
     assert seen.find((Message("system", "Be brief."), *talk("It moves heat."))) is None
 
 
-def test_texts_without_words_are_told_apart() -> None:
+def test_texts_without_words_are_distinguished() -> None:
     seen = ExactDuplicates()
     seen.find(talk("+++"))
     seen.keep()
@@ -161,7 +161,7 @@ def test_near_duplicates_are_measured_about_right() -> None:
         assert (filters.look(talk(" ".join(changed))).dropped_by is not None) == expected
 
 
-def test_a_dropped_row_is_nobodys_duplicate() -> None:
+def test_nothing_is_a_duplicate_of_a_dropped_row() -> None:
     filters = RowFilters(only(duplicates=FilterAction.drop, length=FilterAction.drop, max_words=3))
     assert filters.look(talk("It moves a lot of heat.")).dropped_by == "length"
     assert filters.look(talk("It moves heat.")).dropped_by is None
@@ -186,7 +186,7 @@ def evaluation(tmp_path: Path) -> Path:
     return path
 
 
-def test_contamination_is_thirteen_words_in_a_row_or_a_whole_turn(evaluation: Path) -> None:
+def test_contamination_is_thirteen_consecutive_words_or_a_whole_turn(evaluation: Path) -> None:
     contamination = Contamination([str(evaluation)], 13)
     words = LONG.rstrip(".").split()
     assert contamination(talk("Sure.", LONG)) == f"also in {evaluation}:1"
@@ -204,7 +204,7 @@ def test_evaluation_sets_in_parquet_are_read_by_every_column(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("content", ["", '{"id": 1}\n'])
-def test_an_evaluation_set_that_says_nothing_is_bad_input(tmp_path: Path, content: str) -> None:
+def test_an_evaluation_set_without_text_is_bad_input(tmp_path: Path, content: str) -> None:
     path = tmp_path / "eval.jsonl"
     path.write_text(content)
     with pytest.raises(BadInput, match=r"^filters\.evaluation\[0\]: "):
@@ -261,7 +261,7 @@ def test_no_text_breaks_a_filter(text: str) -> None:
 @pytest.mark.parametrize(
     "piece", ["1 ", "1-", "a.", "a@a.", "4", "DE89 ", "+1 ", "sk-", "eyJa.", "as an ai "]
 )
-def test_long_hostile_texts_take_no_time(piece: str) -> None:
+def test_long_hostile_texts_are_filtered_quickly(piece: str) -> None:
     import time
 
     filters = RowFilters(FiltersConfig())
@@ -281,7 +281,7 @@ def rows(folder: Path) -> list[dict]:
     return [json.loads(line) for line in (folder / "dataset.jsonl").read_text().splitlines()]
 
 
-def test_filters_change_the_dataset_and_nothing_that_was_decided(tmp_path: Path) -> None:
+def test_filters_change_the_dataset_but_no_decision(tmp_path: Path) -> None:
     plain, strict = tmp_path / "plain", tmp_path / "strict"
     asyncio.run(local_run(config_of(plain)))
     summary = asyncio.run(local_run(config_of(strict, "filters.length=drop", "filters.max_words=20")))
@@ -299,7 +299,7 @@ def test_filters_change_the_dataset_and_nothing_that_was_decided(tmp_path: Path)
     assert all(row["detail"].endswith(" words") for row in dropped)
 
 
-def test_a_dropped_candidate_gives_way_to_its_seed(tmp_path: Path) -> None:
+def test_a_dropped_candidate_is_replaced_by_its_seed(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     asyncio.run(local_run(config_of(folder)))
     before = {row["seed_id"]: row for row in rows(folder)}
@@ -319,7 +319,7 @@ def test_a_dropped_candidate_gives_way_to_its_seed(tmp_path: Path) -> None:
     assert (written.rows, written.seed_instead, written.filtered_out) == (0, 0, rewritten)
 
 
-def test_other_filters_on_a_finished_run_write_its_dataset_again(tmp_path: Path) -> None:
+def test_other_filters_on_a_finished_run_rewrite_its_dataset(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     first = config_of(folder)
     asyncio.run(local_run(first))
@@ -338,7 +338,7 @@ def test_other_filters_on_a_finished_run_write_its_dataset_again(tmp_path: Path)
     assert {path: path.read_bytes() for path in run.shards()} == shards
 
 
-def test_a_config_whose_filters_can_t_work_is_refused_before_the_run(tmp_path: Path) -> None:
+def test_a_config_with_unusable_filters_is_refused_before_the_run(tmp_path: Path) -> None:
     with pytest.raises(BadInput) as told:
         config_of(
             tmp_path / "run", "filters.evaluation=[nowhere.jsonl]", "filters.ngram=2", "filters.pii=perhaps"

@@ -1,4 +1,4 @@
-"""Folding of texts: what looks alike is alike, and every place of the result is a place of the text."""
+"""Text folding: look-alikes become equal, and every index of the result maps to an index of the text."""
 
 # ruff: noqa: RUF001 (look-alikes are the subject)
 from __future__ import annotations
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from staragents.folded_text import folded, places
+from staragents.folded_text import folded, original_indices
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 
@@ -31,7 +31,7 @@ ANY_TEXT = st.text(st.characters(exclude_categories=()))
         ("漢字 Straße", "漢字 Straße"),
     ],
 )
-def test_invisible_characters_go_and_look_alikes_become_ascii(text: str, plain: str) -> None:
+def test_invisible_characters_are_removed_and_look_alikes_become_ascii(text: str, plain: str) -> None:
     assert folded(text) == plain
 
 
@@ -46,10 +46,10 @@ def test_compatibility_forms_and_accents_make_no_difference(text: str) -> None:
 
 
 @given(ANY_TEXT, st.data())
-def test_a_place_is_where_so_much_of_the_folded_text_ends(text: str, data: st.DataObject) -> None:
+def test_an_offset_is_where_a_prefix_of_the_folded_text_ends(text: str, data: st.DataObject) -> None:
     end = data.draw(st.integers(0, len(folded(text))))
 
-    (place,) = places(text, [end])
+    (place,) = original_indices(text, [end])
 
     assert len(folded(text[:place])) >= end
     assert place == 0 or len(folded(text[: place - 1])) < end

@@ -1,4 +1,4 @@
-"""Folders that can't be written to are found before the work begins, and nothing is left behind."""
+"""Unwritable folders are found before the work starts, and nothing is left behind."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from staragents.folders import existing, folder_problem
 
 
 @pytest.mark.parametrize("name", ["new", "new/below", "with space", "\u00e9\u4e2d", "two\nlines", "-o", "."])
-def test_any_name_of_a_folder_will_do(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_folder_name_works(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert folder_problem(name) is None
     assert list(tmp_path.iterdir()) == []
@@ -26,11 +26,11 @@ def test_any_name_of_a_folder_will_do(tmp_path: Path, name: str, monkeypatch: py
         ("new/" + "\u4e2d" * 100, "names of at most 255 bytes"),
         ("new/" + "x" * 200 + "/" + "/".join(["y" * 200] * 20), "a path of at most 3896 bytes"),
         ("a\0b", "a name with a null byte"),
-        ("loop/run", "a symbolic link that leads nowhere"),
+        ("loop/run", "a broken symbolic link"),
         ("/proc/run", "expected a writable folder, got /proc"),
     ],
 )
-def test_what_stands_in_the_way_is_said(
+def test_the_obstacle_is_named(
     tmp_path: Path, folder: str, problem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -41,6 +41,6 @@ def test_what_stands_in_the_way_is_said(
     assert re.search(problem, found)
 
 
-def test_the_nearest_folder_that_is_there(tmp_path: Path) -> None:
+def test_the_nearest_existing_folder(tmp_path: Path) -> None:
     assert existing(tmp_path / "a" / "b") == tmp_path
     assert existing(tmp_path / ("x" * 5000)) == tmp_path

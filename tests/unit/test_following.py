@@ -1,4 +1,4 @@
-"""A coordinator that dies is followed for as long as it gets on in between."""
+"""The driver follows a restarted coordinator as long as it makes progress between deaths."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from staragents.errors import RunFailed
 
 
 class DyingAt:
-    """A watcher whose coordinator dies with so many seeds saved, one time after the other, then finishes."""
+    """A watcher whose coordinator dies at each of these numbers of saved seeds, then finishes."""
 
     draining = False
 
@@ -31,7 +31,7 @@ class DyingAt:
         pass
 
     def state(self) -> dict[str, Any] | None:
-        """As the run directory gives it: there is none before the first checkpoint."""
+        """State of the run directory; None before the first checkpoint."""
         return {"cursor": self.cursor} if self.cursor else None
 
 
@@ -47,17 +47,17 @@ def follow(run: DyingAt, changed: bool = False, drains: list[int] | None = None)
     return optimise._follow(run, coordinator, live, run)  # type: ignore[arg-type]
 
 
-def test_deaths_with_work_in_between_do_not_end_a_run() -> None:
+def test_deaths_with_progress_in_between_do_not_end_a_run() -> None:
     assert follow(DyingAt(0, 0, 4, 4, 9, 12, 12, 20)).summary == {"finished": True}
 
 
-def test_a_coordinator_that_never_gets_on_is_given_up() -> None:
+def test_a_coordinator_without_progress_is_given_up() -> None:
     with pytest.raises(RunFailed, match="died 3 times at seed 4"):
         follow(DyingAt(2, 4, 4, 4, 9))
 
 
 def test_a_restarted_coordinator_is_told_again_that_it_should_stop() -> None:
-    """It has forgotten that the user, or a change of the config, wants it to drain."""
+    """It has forgotten that the user, or a config change, asked it to drain."""
     stopping, told = DyingAt(3, 5), list[int]()
     stopping.draining = True
     follow(stopping, drains=told)

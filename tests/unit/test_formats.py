@@ -1,4 +1,4 @@
-"""Every format there and back."""
+"""Round trips through every format."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ opinions = st.builds(Opinion, answered, st.booleans())
 
 
 def on_disk(wanted: Format, row: Row) -> list[Row]:
-    """The row as JSONL and as Parquet give it back."""
+    """The row after a round trip through JSONL and Parquet."""
     return [json.loads(json.dumps(row)), *pa.Table.from_pylist([row], schema=wanted.schema).to_pylist()]
 
 
@@ -57,7 +57,7 @@ def test_messages_keep_everything(messages: Conversation) -> None:
 @pytest.mark.parametrize("name", ["alpaca", "prompt-completion"])
 @settings(deadline=None)
 @given(messages=exchanges)
-def test_one_exchange_comes_back(name: str, messages: Conversation) -> None:
+def test_one_exchange_round_trips(name: str, messages: Conversation) -> None:
     wanted = FORMATS[name]
     for row in on_disk(wanted, wanted.to_row(messages)):
         assert wanted.from_row(row) == messages
@@ -66,7 +66,9 @@ def test_one_exchange_comes_back(name: str, messages: Conversation) -> None:
 @pytest.mark.parametrize("module", [alpaca, prompt_completion])
 @settings(deadline=None)
 @given(messages=conversations)
-def test_what_has_no_place_is_an_error_with_its_field(module: object, messages: Conversation) -> None:
+def test_a_value_that_the_format_cannot_hold_is_an_error_with_its_field(
+    module: object, messages: Conversation
+) -> None:
     if [message.role for message in messages] == ["user", "assistant"]:
         return
     with pytest.raises(CantCarry, match=r"^messages(\[\d\](\.role)?)?: expected "):
@@ -75,7 +77,7 @@ def test_what_has_no_place_is_an_error_with_its_field(module: object, messages: 
 
 @settings(deadline=None)
 @given(preferences)
-def test_preferences_come_back(preference: Preference) -> None:
+def test_preferences_round_trip(preference: Preference) -> None:
     for row in on_disk(DPO, DPO.to_row(preference)):
         assert DPO.from_row(row) == preference
 
@@ -89,7 +91,7 @@ def test_two_equal_answers_are_no_preference(prompt: Conversation, answer: str) 
 
 @settings(deadline=None)
 @given(opinions)
-def test_opinions_come_back(opinion: Opinion) -> None:
+def test_kto_rows_round_trip(opinion: Opinion) -> None:
     for row in on_disk(KTO, KTO.to_row(opinion)):
         assert KTO.from_row(row) == opinion
 

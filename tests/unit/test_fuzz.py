@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.unit.fuzz_targets import TARGETS
 
 LONGEST_S = 10.0
-"""Of CPU time, as the machine may be busy."""
+"""CPU time, because the machine may be busy."""
 
 
 @pytest.mark.parametrize("name", TARGETS)

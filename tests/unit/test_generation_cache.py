@@ -1,4 +1,4 @@
-"""The same question has one answer, across processes and runs; another question has its own."""
+"""Equal requests share one answer across processes and runs; another request has its own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REQUEST = GenerationRequest("id-0", Sampling(), seed=1, messages=(Message("user"
 ANSWER = Generation("Blue.", "stop", 5, 2, 0.3, (TokenLogprobs("Blue", {"Blue": -0.1, "Red": -2.5}),))
 
 
-def test_an_answer_is_found_again_as_it_was_by_another_process(tmp_path: Path) -> None:
+def test_another_process_finds_the_same_cached_answer(tmp_path: Path) -> None:
     first = GenerationCache(tmp_path / "g.sqlite", MODELS)
     assert first.get("a", REQUEST) is None
     first.put("a", REQUEST, ANSWER)
@@ -42,14 +42,14 @@ def test_an_answer_is_found_again_as_it_was_by_another_process(tmp_path: Path) -
         {"top_logprobs": 5},
     ],
 )
-def test_whatever_decides_the_text_makes_another_question(tmp_path: Path, change: dict) -> None:
+def test_every_field_that_affects_the_text_makes_another_request(tmp_path: Path, change: dict) -> None:
     cache = GenerationCache(tmp_path / "g.sqlite", MODELS)
     cache.put("a", REQUEST, ANSWER)
     assert cache.get("a", replace(REQUEST, **change)) is None
     assert cache.get("b", REQUEST) is None
 
 
-def test_another_model_under_the_same_name_is_another_question(tmp_path: Path) -> None:
+def test_another_model_under_the_same_name_makes_another_request(tmp_path: Path) -> None:
     GenerationCache(tmp_path / "g.sqlite", MODELS).put("a", REQUEST, ANSWER)
     other = {"a": ModelConfig(model="org/a", kind=EngineKind.openai)}
     bigger = {"a": ModelConfig(model="org/a", max_replicas=4, num_gpus=2)}
@@ -57,14 +57,14 @@ def test_another_model_under_the_same_name_is_another_question(tmp_path: Path) -
     assert GenerationCache(tmp_path / "g.sqlite", bigger).get("a", REQUEST) == ANSWER
 
 
-def test_a_file_that_is_no_cache_is_bad_input(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_cache_is_bad_input(tmp_path: Path) -> None:
     (tmp_path / "g.sqlite").write_text("no database, but text that is long enough to be looked at" * 9)
     with pytest.raises(BadInput, match=r"g\.sqlite"):
         GenerationCache(tmp_path / "g.sqlite", MODELS)
 
 
-async def test_runs_that_share_a_cache_ask_only_for_what_is_new(tmp_path: Path) -> None:
-    """As the cached answers are those the engine would give, the second run is what it is without a cache."""
+async def test_runs_that_share_a_cache_generate_only_new_requests(tmp_path: Path) -> None:
+    """Cached answers are those the engine would give, so the second run equals one without a cache."""
 
     def config(name: str, policy: str):
         fixed = ["memory.enabled=false", "seeds.limit=20", f"output.dir={tmp_path / name}"]
@@ -80,6 +80,6 @@ async def test_runs_that_share_a_cache_ask_only_for_what_is_new(tmp_path: Path) 
     drawn = {name: {row["candidate_id"] for row in decided(tmp_path / name)} for name in ("first", "second")}
     new = [row for row in decided(tmp_path / "second") if row["candidate_id"] not in drawn["first"]]
     assert 0 < len(new) < len(drawn["second"])
-    # A rewrite unless the instruction is kept, an answer, and two verdicts on what passed the checks.
+    # A rewrite unless the instruction is kept, an answer, and two verdicts on candidates that passed the checks.
     assert handles["writer"].requests == sum(2 - (row["instruction_agent"] == "keep") for row in new)
     assert handles["judge"].requests == sum(2 * (row["judge_win"] is not None) for row in new)

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from actors import generator as generator_module
-from actors.generator import DEAD_FOR_S, Generator, Refusal
+from actors.generator import EXIT_DELAY_S, Failure, Generator
 from actors.generator_client import backoff
 from staragents.config import EngineKind, ModelConfig
 from staragents.errors import EngineDead, EngineError, PromptTooLong
@@ -20,7 +20,7 @@ REQUEST = GenerationRequest("r-0", Sampling(), seed=7, prompt="Well?")
 
 
 class Scripted:
-    """An engine that answers as a function says."""
+    """An engine that answers from a function."""
 
     def __init__(self, answer: Callable[[], Awaitable[Generation]]) -> None:
         self.running = self.most = 0
@@ -60,16 +60,16 @@ def exits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 async def test_a_dead_engine_takes_its_replica_with_it_before_the_first_retry(exits: list[int]) -> None:
     generator, _ = replica(failing(EngineDead("the engine died")))
-    assert await generator.generate(REQUEST) == Refusal("EngineDead", "the engine died", retryable=True)
+    assert await generator.generate(REQUEST) == Failure("EngineDead", "the engine died", retryable=True)
     assert exits == [], "the answer has time to leave"
     soonest = min(backoff(f"r{number}", 1) for number in range(1000))
-    assert soonest > DEAD_FOR_S
+    assert soonest > EXIT_DELAY_S
     await asyncio.sleep(soonest)
     assert exits == [1]
 
 
-async def test_a_request_that_comes_after_the_engine_died_is_not_refused_again(exits: list[int]) -> None:
-    """It would use up its tries on a replica that is about to leave."""
+async def test_a_request_after_the_engine_died_is_not_failed_again(exits: list[int]) -> None:
+    """It would use up its attempts on a replica that is about to exit."""
     generator, _ = replica(failing(EngineDead("the engine died")))
     await generator.generate(REQUEST)
     late = asyncio.ensure_future(generator.generate(REQUEST))
@@ -81,21 +81,21 @@ async def test_a_request_that_comes_after_the_engine_died_is_not_refused_again(e
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        (EngineError("no answer within 3 s"), Refusal("EngineError", "no answer within 3 s", retryable=True)),
-        (PromptTooLong("no room"), Refusal("PromptTooLong", "no room", retryable=False)),
+        (EngineError("no answer within 3 s"), Failure("EngineError", "no answer within 3 s", retryable=True)),
+        (PromptTooLong("no room"), Failure("PromptTooLong", "no room", retryable=False)),
     ],
 )
-async def test_an_engine_that_can_not_answer_one_request_stays(
-    exits: list[int], error: EngineError, expected: Refusal
+async def test_an_engine_that_fails_one_request_keeps_running(
+    exits: list[int], error: EngineError, expected: Failure
 ) -> None:
     generator, _ = replica(failing(error))
     assert await generator.generate(REQUEST) == expected
     await generator.check_health()
-    await asyncio.sleep(1.5 * DEAD_FOR_S)
+    await asyncio.sleep(1.5 * EXIT_DELAY_S)
     assert exits == []
 
 
-async def test_an_engine_that_finishes_nothing_is_unhealthy_and_an_idle_one_is_not(
+async def test_a_stalled_engine_is_unhealthy_and_an_idle_one_is_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """vllm#53157, ray#61263: its health check answers."""
@@ -124,7 +124,7 @@ async def test_an_engine_that_finishes_nothing_is_unhealthy_and_an_idle_one_is_n
     await generator.check_health()
 
 
-async def test_no_more_than_its_limit_is_inside_the_engine() -> None:
+async def test_the_engine_holds_at_most_its_limit() -> None:
     async def answer() -> Generation:
         await asyncio.sleep(0.01)
         return ANSWER

@@ -1,4 +1,4 @@
-"""A run whose seeds, models, names and files attack whoever reads them: each exit, with each attack."""
+"""A run whose seeds, models, names and files attack their readers: each output, with each attack."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from actors.generator import Refusal
+from actors.generator import Failure
 from cluster.commands.explain import explain
 from cluster.commands.preview import show
 from cluster.commands.validate import validate
@@ -67,12 +67,12 @@ details summary pre
 
 @dataclass
 class HostileHandle:
-    """A model that adds an attack to whatever it writes, its reasons for a verdict included."""
+    """A model that adds an attack to all its output, including reasons for a verdict."""
 
     inner: LocalHandle
     asked: list[GenerationRequest] = field(default_factory=list)
 
-    async def remote(self, request: GenerationRequest) -> Generation | Refusal:
+    async def remote(self, request: GenerationRequest) -> Generation | Failure:
         answer = await self.inner.remote(request)
         assert isinstance(answer, Generation)
         attack = ATTACKS[len(self.asked) % len(ATTACKS)]
@@ -129,7 +129,7 @@ def prompts(attacked: Attacked, judged: bool) -> Iterator[str]:
             yield from (turn.content for turn in request.messages or ())
 
 
-def test_no_prompt_holds_a_special_token_that_a_text_brought(attacked: Attacked) -> None:
+def test_no_prompt_has_a_special_token_from_a_text(attacked: Attacked) -> None:
     found = [
         (prompt, special_tokens(prompt)) for judged in (True, False) for prompt in prompts(attacked, judged)
     ]
@@ -138,7 +138,7 @@ def test_no_prompt_holds_a_special_token_that_a_text_brought(attacked: Attacked)
     assert [tokens for _, tokens in found if tokens] == []
 
 
-def test_no_question_to_the_judge_holds_a_verdict_or_a_second_end_of_its_fence(attacked: Attacked) -> None:
+def test_no_judge_prompt_has_a_verdict_or_a_second_end_of_its_fence(attacked: Attacked) -> None:
     for prompt in prompts(attacked, judged=True):
         question = prompt.rpartition("Reply in JSON:")[0]
         assert _WRITTEN_VERDICT.search(question) is None
@@ -193,7 +193,7 @@ def test_the_card_has_our_header_and_shows_everything_else_as_text(attacked: Att
     assert [token.tag for token in tokens if token.type == "heading_open"].count("h1") == 1
 
 
-def test_the_report_has_no_element_or_attribute_that_came_out_of_a_text(attacked: Attacked) -> None:
+def test_the_report_has_no_element_or_attribute_from_a_text(attacked: Attacked) -> None:
     page = Page(write_report(attacked.folder))
 
     assert {tag for tag, _ in page.tags} <= set(OUR_TAGS.split())
@@ -227,7 +227,7 @@ def test_every_export_and_its_recipes_are_read_as_they_were_written(
         assert [line for line in comments if OBEYED.search(line)] == []
 
 
-def test_commands_print_nothing_that_a_terminal_obeys(attacked: Attacked, tmp_path: Path) -> None:
+def test_commands_print_no_terminal_controls(attacked: Attacked, tmp_path: Path) -> None:
     rows = [seed for seed in RunDirectory(attacked.folder).seeds() if seed]
     config = tmp_path / "config.yaml"
     config.write_bytes((attacked.folder / "config.yaml").read_bytes())

@@ -1,4 +1,4 @@
-"""Whatever a server sends, one request fails with a line that says why, in time, and nothing else happens."""
+"""Whatever a server sends, only one request fails, in time and with a line that says why."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def request(deadline_s: float = DEADLINE_S, verdict: bool = True) -> GenerationR
 async def asked(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[tuple[HostileServer, OpenAIEngine]]:
-    """A server that answers with the oddity of this name, and an engine that sends it a key."""
+    """A server that answers with the named oddity, and an engine that sends it a key."""
     monkeypatch.setenv("TEST_API_KEY", KEY)
     async with HostileServer(lambda: name) as server:
         model = ModelConfig(
@@ -57,9 +57,9 @@ async def asked(
 
 
 class Blocks:
-    """The longest time for which the event loop's thread computed without letting others run.
+    """The longest time that the event loop's thread computed without yielding.
 
-    CPU time, so that other processes of a busy machine don't count.
+    CPU time, so that other processes don't count.
     """
 
     longest = 0.0
@@ -81,7 +81,7 @@ class Blocks:
 
 
 @pytest.mark.parametrize("name", ODDITIES)
-async def test_an_oddity_fails_one_request_in_time_and_says_why(
+async def test_an_oddity_fails_one_request_in_time_with_the_reason(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     oddity = ODDITIES[name]
@@ -133,7 +133,7 @@ async def test_a_redirect_takes_neither_request_nor_key_to_another_server(
 
 
 async def test_after_an_oddity_the_next_request_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is left on a connection must not pass for the next answer."""
+    """Data left on a connection must not be read as the next answer."""
     for name in ("a length too small", "40 MB for 64 tokens", "a gzip bomb", "status 500"):
         async with asked(name, monkeypatch) as (server, engine):
             with pytest.raises(EngineError):

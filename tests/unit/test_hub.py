@@ -1,4 +1,4 @@
-"""`export --push-to-hub`, with a fake hub at the edge of the network and everything else real."""
+"""`export --push-to-hub`, with a fake hub at the network boundary and everything else real."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TOKEN = "hf_" + "fakefakefake" * 3
 
 
 class FakeHub:
-    """Keeps what would have been sent."""
+    """Records what would have been sent."""
 
     def __init__(self) -> None:
         self.repos: list[dict] = []
@@ -93,7 +93,7 @@ def test_a_push_is_one_commit_of_card_and_files(
     assert "https://hub.invalid/datasets/me/mine" in told.output
 
 
-def test_the_pushed_repository_opens_by_its_card(
+def test_the_pushed_repository_loads_through_its_card(
     fake_hub: FakeHub, export: Callable[..., Result], tmp_path: Path
 ) -> None:
     found = json.loads(export("--json", file="data.parquet").output)
@@ -113,7 +113,7 @@ def test_the_pushed_repository_opens_by_its_card(
     assert "report.html" not in (repo / "README.md").read_text()
 
 
-def test_a_dry_run_says_all_and_sends_nothing(
+def test_a_dry_run_reports_everything_and_sends_nothing(
     fake_hub: FakeHub, export: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("HF_TOKEN")
@@ -145,7 +145,7 @@ def test_the_token_is_in_no_output(fake_hub: FakeHub, export: Callable[..., Resu
         fake_hub.refuses = error
         told = export()
         assert isinstance(told.exception, RunFailed)
-        assert str(told.exception).startswith("--push-to-hub: the hub did not take me/mine: ")
+        assert str(told.exception).startswith("--push-to-hub: the hub did not accept me/mine: ")
         assert "\n" not in str(told.exception)
         assert TOKEN not in f"{told.exception}{told.output}"
     fake_hub.refuses = None
@@ -156,7 +156,7 @@ def test_the_token_is_in_no_output(fake_hub: FakeHub, export: Callable[..., Resu
 
 
 @pytest.mark.parametrize("repo", ["a b/c", "../x/y", "a/b/c", ""])
-def test_a_name_that_is_none_is_bad_input(finished_run: Path, repo: str) -> None:
+def test_an_invalid_name_is_bad_input(finished_run: Path, repo: str) -> None:
     told = CliRunner().invoke(cli, ["export", str(finished_run), "--push-to-hub", repo, "--dry-run"])
     assert isinstance(told.exception, BadInput)
     assert f"expected OWNER/NAME, got {repo!r}" in str(told.exception)

@@ -45,7 +45,7 @@ def test_huge_losses_do_not_overflow() -> None:
 
 
 @pytest.mark.parametrize("status", [Status.empty, Status.too_short, Status.prompt_too_long, Status.nonfinite])
-def test_a_row_without_values_has_no_ifd_at_all(status: Status) -> None:
+def test_a_row_without_values_has_no_ifd(status: Status) -> None:
     row = Score(None, None, 0, 3, 9, status)
     assert (row.ifd, row.ifd_loss, row.ifd_bytes) == (None, None, None)
 

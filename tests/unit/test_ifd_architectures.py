@@ -98,7 +98,7 @@ def test_packed_equals_padded_equals_the_naive_loop(folder: str) -> None:
             assert score.nll_direct == pytest.approx(direct, rel=1e-4)
 
 
-def test_an_architecture_that_can_not_be_packed_is_padded(tmp_path: Path) -> None:
+def test_an_architecture_that_cannot_be_packed_is_padded(tmp_path: Path) -> None:
     config = BloomConfig(hidden_size=32, n_layer=2, n_head=4, vocab_size=258, initializer_range=0.3)
     save_model(tmp_path, BloomForCausalLM, config)
     for score, (prompt, answer) in zip(IfdModel(str(tmp_path)).score(rows(TEXTS)), TEXTS, strict=True):
@@ -111,7 +111,7 @@ def test_an_architecture_that_can_not_be_packed_is_padded(tmp_path: Path) -> Non
 
 @settings(max_examples=25, deadline=None)
 @given(texts=LENGTHS, budget=st.integers(1, 600))
-def test_any_mix_in_any_budget_gives_what_each_row_gives_alone(
+def test_any_mix_in_any_budget_equals_scoring_each_row_alone(
     pythia: tuple[IfdModel, IfdModel], texts: list[tuple[str, str]], budget: int
 ) -> None:
     packed, padded = pythia
@@ -126,22 +126,22 @@ def test_any_mix_in_any_budget_gives_what_each_row_gives_alone(
                 assert ours == (None if other is None else pytest.approx(other, rel=1e-5))
 
 
-def test_without_memory_for_a_batch_half_of_it_is_tried(
+def test_a_batch_that_runs_out_of_memory_is_halved(
     pythia: tuple[IfdModel, IfdModel], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     model = pythia[0]
     expected = model.score(rows(TEXTS))
-    run = model._body.hidden
+    run = model._backbone.hidden
 
     def hidden(spans: list[Any]) -> torch.Tensor:
         if sum(len(span.ids) for span in spans) > 100:
             raise torch.OutOfMemoryError("as CUDA says it")
         return run(spans)
 
-    monkeypatch.setattr(model._body, "hidden", hidden)
+    monkeypatch.setattr(model._backbone, "hidden", hidden)
     for score, other in zip(model.score(rows(TEXTS)), expected, strict=True):
         assert score.nll_cond == pytest.approx(other.nll_cond, rel=1e-5)
-    assert "going on with half of it" in caplog.text
+    assert "continuing with half of it" in caplog.text
     model._batch_tokens = 512
 
 

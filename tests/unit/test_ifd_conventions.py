@@ -12,7 +12,7 @@ ids = st.lists(st.integers(0, 998), max_size=40)
 def test_exact_scores_the_same_tokens_in_both_passes(
     prompt: list[int], answer: list[int], max_length: int, min_tokens: int
 ) -> None:
-    passes = exact(prompt, answer, anchor=BOS, max_length=max_length, min_tokens=min_tokens)
+    passes = exact(prompt, answer, bos=BOS, max_length=max_length, min_tokens=min_tokens)
     assert passes.tokens_total == len(answer)
     if passes.status not in (Status.ok, Status.truncated):
         assert passes.cond is None
@@ -30,13 +30,13 @@ def test_exact_scores_the_same_tokens_in_both_passes(
 
 @given(ids.filter(bool), st.integers(10, 60))
 def test_without_a_prompt_both_passes_are_one(answer: list[int], max_length: int) -> None:
-    passes = exact([], answer, anchor=BOS, max_length=max_length, min_tokens=1)
+    passes = exact([], answer, bos=BOS, max_length=max_length, min_tokens=1)
     assert passes.cond == passes.direct
 
 
 def test_statuses_of_exact() -> None:
     def status(prompt: int, answer: int) -> Status:
-        return exact([1] * prompt, [2] * answer, anchor=BOS, max_length=20, min_tokens=5).status
+        return exact([1] * prompt, [2] * answer, bos=BOS, max_length=20, min_tokens=5).status
 
     assert status(3, 0) is Status.empty
     assert status(3, 4) is Status.too_short
@@ -48,7 +48,7 @@ def test_statuses_of_exact() -> None:
 
 
 def test_a_prompt_that_begins_with_bos_gets_no_second_one() -> None:
-    passes = exact([BOS, 1], [2, 3], anchor=BOS, max_length=20, min_tokens=1)
+    passes = exact([BOS, 1], [2, 3], bos=BOS, max_length=20, min_tokens=1)
     assert passes.cond == Span((BOS, 1, 2, 3), 2)
 
 
@@ -59,7 +59,7 @@ def test_superfiltering_leaves_out_the_first_token_of_the_direct_pass() -> None:
     assert passes.status is Status.ok
 
 
-def test_superfiltering_cuts_the_direct_pass_to_what_the_prompt_leaves_plus_one() -> None:
+def test_superfiltering_cuts_the_direct_pass_to_the_room_beside_the_prompt_plus_one() -> None:
     passes = superfiltering([1] * 6, [1] * 6 + [2] * 9, [2] * 9, max_length=10, min_tokens=1)
     assert passes.cond == Span((1,) * 6 + (2,) * 4, 6)
     assert passes.direct == Span((2,) * 5, 1)

@@ -38,7 +38,7 @@ SIZES: dict[str, Any] = {
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("tiny")
     torch.manual_seed(0)
-    # Weights this large make the model opinionated: an error then shows in the values.
+    # Large weights make the outputs uneven, so that an error shows in the values.
     LlamaForCausalLM(LlamaConfig(**SIZES, initializer_range=0.3)).save_pretrained(folder)
     save_tokenizer(folder)
     return str(folder)
@@ -56,7 +56,7 @@ def test_exact_convention_equals_the_naive_loop(tiny: str) -> None:
     assert_equals_naive(IfdModel(tiny, threads=1).score(rows(TEXTS)), tiny)
 
 
-def test_rows_beside_a_row_and_the_batch_size_do_not_change_its_score(tiny: str) -> None:
+def test_other_rows_and_the_batch_size_do_not_change_a_score(tiny: str) -> None:
     together = IfdModel(tiny, threads=1).score(rows(TEXTS))
     for budget in (1, 100):
         model = IfdModel(tiny, threads=1, batch_tokens=budget)
@@ -128,13 +128,13 @@ def test_equal_sequences_are_run_once(tiny: str, monkeypatch: pytest.MonkeyPatch
     assert len(seen) == 3
 
 
-def test_a_text_that_spells_longer_than_the_tokenizer_says_is_no_trouble(tiny: str) -> None:
+def test_a_text_longer_than_the_tokenizers_limit_is_scored(tiny: str) -> None:
     [score] = IfdModel(tiny, threads=1).score(rows([("Question?", "A" * 5000)]))
     assert score.status is Status.truncated
     assert score.tokens == 128 - 1 - len("Question?\n")
 
 
-def test_eos_stands_in_where_the_tokenizer_has_no_bos(tiny: str, tmp_path: Path) -> None:
+def test_eos_replaces_a_missing_bos(tiny: str, tmp_path: Path) -> None:
     LlamaForCausalLM.from_pretrained(tiny).save_pretrained(tmp_path)
     save_tokenizer(tmp_path, with_bos=False)
     [score] = IfdModel(str(tmp_path), threads=1).score(rows([("Question?", "An answer.")]))
@@ -152,7 +152,7 @@ def test_capped_logits_are_scored_as_the_model_caps_them(tmp_path: Path) -> None
     assert_equals_naive(scores, str(tmp_path))
 
 
-def test_a_model_that_scales_its_logits_otherwise_is_refused(tmp_path: Path) -> None:
+def test_a_model_that_scales_its_logits_differently_is_refused(tmp_path: Path) -> None:
     sizes = {key: value for key, value in SIZES.items() if key != "head_dim"}
     CohereForCausalLM(CohereConfig(**sizes, logit_scale=9.0, initializer_range=0.5)).save_pretrained(tmp_path)
     save_tokenizer(tmp_path)
@@ -169,7 +169,7 @@ def test_a_tokenizer_of_another_model_is_bad_input(tmp_path: Path) -> None:
 
 def test_a_nonfinite_loss_is_a_status_and_not_a_value(tiny: str, tmp_path: Path) -> None:
     model = LlamaForCausalLM.from_pretrained(tiny)
-    # The token of "z": infinite where it stands in a text, out of the way elsewhere.
+    # The token of "z": infinite where it occurs in a text, harmless elsewhere.
     with torch.no_grad():
         model.model.embed_tokens.weight[save_tokenizer(tmp_path).convert_tokens_to_ids("z")] = math.inf
     model.save_pretrained(tmp_path)
@@ -179,7 +179,7 @@ def test_a_nonfinite_loss_is_a_status_and_not_a_value(tiny: str, tmp_path: Path)
     assert good.status is Status.ok
 
 
-def test_models_are_told_apart_by_their_vocabulary(tiny: str, tmp_path: Path) -> None:
+def test_models_are_distinguished_by_their_vocabulary(tiny: str, tmp_path: Path) -> None:
     LlamaForCausalLM.from_pretrained(tiny).save_pretrained(tmp_path)
     other = save_tokenizer(tmp_path)
     assert IfdModel(str(tmp_path), threads=1).tokenizer_id == IfdModel(tiny, threads=1).tokenizer_id
@@ -218,7 +218,7 @@ def test_an_adapter_changes_the_scores_as_merging_it_would(tiny: str, tmp_path: 
     assert_equals_naive(with_adapter, str(tmp_path / "merged"))
 
 
-def test_an_adapter_that_is_not_there_is_bad_input(tiny: str, tmp_path: Path) -> None:
+def test_a_missing_adapter_is_bad_input(tiny: str, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="can't load"):
         IfdModel(tiny, loading=Loading(adapter=str(tmp_path / "none")))
 
@@ -229,6 +229,6 @@ def test_unknown_quantisation_is_bad_input(tiny: str) -> None:
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:99"])
-def test_a_device_that_is_not_there_is_bad_input(tiny: str, device: str) -> None:
+def test_a_missing_device_is_bad_input(tiny: str, device: str) -> None:
     with pytest.raises(BadInput, match="device: expected"):
         IfdModel(tiny, loading=Loading(device=device))

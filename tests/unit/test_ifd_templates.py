@@ -8,7 +8,7 @@ LAST = Message("user", "Name a fruit.\nA red one.")
 
 
 class ChatTokenizer:
-    """Records what the chat template is asked for."""
+    """Records the arguments of the chat template."""
 
     def apply_chat_template(
         self, messages: list[dict[str, str]], *, tokenize: bool, add_generation_prompt: bool
@@ -41,7 +41,7 @@ def test_alpaca_has_its_headers_and_keeps_earlier_turns() -> None:
     )
 
 
-def test_a_system_message_takes_the_place_of_alpacas_preamble() -> None:
+def test_a_system_message_replaces_alpacas_preamble() -> None:
     text = prompt_text((SYSTEM, Message("user", "Hi")), Template.alpaca, None)
     assert text == "Be brief.\n\n### Instruction:\nHi\n\n### Response:"
 

@@ -30,7 +30,7 @@ def imports(path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("package", FORBIDDEN)
-def test_a_package_imports_only_what_lies_below_it(package: str) -> None:
+def test_a_package_imports_only_lower_layers(package: str) -> None:
     modules = list((ROOT / package).rglob("*.py"))
     assert modules
     wrong = {
@@ -52,7 +52,7 @@ def test_torch_is_imported_only_where_models_are_scored_or_converted() -> None:
     assert not wrong
 
 
-def test_a_coordinator_starts_without_the_memory_bank_that_it_only_talks_to() -> None:
-    """Whoever resumes after a kill waits for these imports."""
+def test_a_coordinator_starts_without_importing_the_memory_bank() -> None:
+    """A resume after a kill waits for these imports."""
     code = "import sys, cluster.coordinator_actor; sys.exit('qdrant_client' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

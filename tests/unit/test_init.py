@@ -1,4 +1,4 @@
-"""`staragents init`: every way through its questions ends in a config that loads and says what was asked."""
+"""`staragents init`: every path through its questions gives a config that loads and has the answers."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def test_questions_are_answered_on_the_terminal(tmp_path: Path) -> None:
     typed_in = [str(seeds), "packaged", "", "", "", "", str(tmp_path / "run")]
     done = CliRunner().invoke(init, [str(file)], input="\n".join(typed_in) + "\n")
     assert done.exit_code == 0, done.output
-    assert "Where are texts written?" in done.output
+    assert "Which engine generates the texts?" in done.output
     config = loaded(file)
     assert config.seeds.path == str(seeds)
     assert config.output.dir == str(tmp_path / "run")
 
 
-def test_a_file_that_is_there_stays(tmp_path: Path) -> None:
+def test_an_existing_file_is_kept(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("mine: 1\n")
     refused = CliRunner().invoke(init, [str(file), "-y"])
@@ -72,7 +72,7 @@ def test_a_file_that_is_there_stays(tmp_path: Path) -> None:
     assert "mine: 1" not in file.read_text()
 
 
-def test_what_has_no_suggestion_must_be_given(tmp_path: Path) -> None:
+def test_an_answer_without_a_suggestion_is_required(tmp_path: Path) -> None:
     done = CliRunner().invoke(init, [str(tmp_path / "mine.yaml"), "-y", "--engine", "api"])
     assert isinstance(done.exception, BadInput)
     assert str(done.exception).startswith("--writer: expected a value")

@@ -1,4 +1,4 @@
-"""To which addresses Ray's token may go, and how soon one that is no Ray is given up."""
+"""Addresses that may get Ray's token, and how soon an address without Ray is given up."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from staragents.errors import RunFailed
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The directory of a run that says it is on this machine."""
+    """The directory of a run that claims to be on this machine."""
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     (tmp_path / SESSION).touch(mode=0o600)
     announce(tmp_path, "127.0.0.1:1")
@@ -36,7 +36,7 @@ def announce(run: Path, address: str) -> None:
 
 
 def refused(run: Path) -> str:
-    """Why; nobody is connected to."""
+    """Returns the reason; no connection is made."""
     with pytest.raises(RunFailed) as error, joined(str(run)):
         pass
     return str(error.value)
@@ -64,17 +64,17 @@ def test_a_run_on_this_machine_is_joined(run: Path, joins: list[str], address: s
 @pytest.mark.parametrize(
     "address", ["10.0.0.5:6379", "evil.example:6379", "127.0.0.1.evil.example:1", "0.0.0.0:1", "", "x" * 5000]
 )
-def test_an_address_elsewhere_is_for_the_user_to_name(run: Path, joins: list[str], address: str) -> None:
+def test_an_address_on_another_machine_must_come_from_the_user(
+    run: Path, joins: list[str], address: str
+) -> None:
     announce(run, address)
     line = refused(run)
-    assert "set RAY_ADDRESS to it, if that is a cluster of yours" in line
+    assert "set RAY_ADDRESS to it, if you trust that cluster" in line
     assert len(line) < 500
     assert joins == []
 
 
-def test_ray_address_is_the_users_own_word(
-    run: Path, joins: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ray_address_is_trusted(run: Path, joins: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     announce(run, "evil.example:6379")
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.5:6379")
     refused(run)
@@ -82,14 +82,14 @@ def test_ray_address_is_the_users_own_word(
 
 
 @pytest.mark.parametrize("permissions", [0o660, 0o606, 0o666])
-def test_a_file_that_others_write_is_not_believed(run: Path, joins: list[str], permissions: int) -> None:
+def test_a_file_that_others_can_write_is_not_trusted(run: Path, joins: list[str], permissions: int) -> None:
     (run / SESSION).chmod(permissions)
     assert "expected a file that you own and only you can write; set RAY_ADDRESS" in refused(run)
     assert joins == []
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file away")
-def test_a_file_of_somebody_else_is_not_believed(run: Path, joins: list[str]) -> None:
+def test_somebody_elses_file_is_not_trusted(run: Path, joins: list[str]) -> None:
     os.chown(run / SESSION, 12345, 12345)
     assert "expected a file that you own" in refused(run)
     assert joins == []
@@ -106,7 +106,7 @@ def test_a_link_and_a_pipe_are_not_followed(run: Path, joins: list[str]) -> None
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"address": 1}', "\x00", '{"address": "127.0.0.1:1"'])
-def test_a_damaged_file_is_not_believed(run: Path, joins: list[str], text: str) -> None:
+def test_a_damaged_file_is_not_trusted(run: Path, joins: list[str], text: str) -> None:
     (run / SESSION).write_text(text)
     assert "damaged; set RAY_ADDRESS" in refused(run)
     assert joins == []
@@ -119,8 +119,8 @@ class Page(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def listeners(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
-    """Addresses behind which there is something, but no Ray."""
-    monkeypatch.setattr(ray_session, "KNOCK_S", 1.0)
+    """Addresses with a listener that is not Ray."""
+    monkeypatch.setattr(ray_session, "PROBE_TIMEOUT_S", 1.0)
     page = ThreadingHTTPServer(("127.0.0.1", 0), Page)
     Thread(target=page.serve_forever, daemon=True).start()
     other = grpc.server(ThreadPoolExecutor(1))
@@ -142,7 +142,7 @@ def listeners(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
 @pytest.mark.parametrize(
     "what", ["a silent listener", "a closed port", "a web server", "another gRPC server"]
 )
-def test_what_is_no_ray_is_given_up_soon(listeners: dict[str, str], what: str) -> None:
+def test_an_address_without_ray_is_given_up_soon(listeners: dict[str, str], what: str) -> None:
     began = time.monotonic()
     with pytest.raises(RunFailed, match=f"RAY_ADDRESS: expected a Ray that answers at {listeners[what]}: "):
         join(listeners[what])
@@ -154,7 +154,7 @@ def test_what_is_no_ray_is_given_up_soon(listeners: dict[str, str], what: str) -
     ["ray://127.0.0.1:10001", "127.0.0.1", "127.0.0.1:", ":6379", "host:port", "nowhere.invalid:6379", "a:0",
      "127.0.0.1:99999", "http://127.0.0.1:8265", "127.0.0.1:6379/x", "x y:1", "[::1:5", "\x00:5"],
 )  # fmt: skip
-def test_what_is_no_address_is_given_up_at_once(address: str) -> None:
+def test_an_invalid_address_is_given_up_immediately(address: str) -> None:
     with pytest.raises(RunFailed, match="RAY_ADDRESS: expected a Ray that answers at ") as error:
         join(address)
     assert "\n" not in str(error.value)

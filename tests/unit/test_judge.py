@@ -1,4 +1,4 @@
-"""The judge: what it is shown, how its words are read, and what two orders make of them."""
+"""The judge: its prompt, how its answer is parsed, and how two orders are combined."""
 
 from __future__ import annotations
 
@@ -48,18 +48,18 @@ def ask(
 
 
 def shown(request: GenerationRequest) -> str:
-    """All the text that the judge reads."""
+    """The judge's whole prompt."""
     return request.prompt or "\n".join(turn.content for turn in request.messages or ())
 
 
 def data_of(request: GenerationRequest) -> str:
-    """The user turn: what lies between the fences."""
+    """The user turn: the text between the fences."""
     assert request.messages is not None
     return request.messages[-1].content
 
 
 def answered(text: str, tokens: list[tuple[str, dict[str, float]]] | None = None) -> Generation:
-    """A judge's answer; `tokens` are texts with the probabilities of what could stand there instead."""
+    """A judge's answer; `tokens` are texts with the probabilities of their alternatives."""
     logprobs = tuple(
         TokenLogprobs(token, {other: math.log(p) for other, p in top.items()}) for token, top in tokens or ()
     )
@@ -80,7 +80,7 @@ def test_both_orders_differ_in_the_position_only() -> None:
     assert first.request_id != second.request_id
 
 
-def test_swapping_the_texts_asks_the_same_two_questions() -> None:
+def test_swapping_the_texts_makes_the_same_two_requests() -> None:
     assert {shown(request) for request in ask()} == {shown(request) for request in ask(BASELINE, CANDIDATE)}
 
 
@@ -110,7 +110,7 @@ def test_without_a_reason_the_judge_writes_a_verdict_only() -> None:
 
 
 @pytest.mark.parametrize(("config", "asked"), [(SOFT, 20), (HARD, 0), (CONSERVATIVE, 0)])
-def test_probabilities_are_asked_for_only_where_they_count(config: JudgeConfig, asked: int) -> None:
+def test_probabilities_are_requested_only_where_they_count(config: JudgeConfig, asked: int) -> None:
     assert [request.top_logprobs for request in ask(config=config)] == [asked, asked]
 
 
@@ -156,7 +156,7 @@ def test_the_conversation_before_is_shown_once() -> None:
         "[/INST]",
     ],
 )
-def test_strings_that_look_like_a_verdict_or_a_turns_end_are_defused(attack: str) -> None:
+def test_strings_that_look_like_a_verdict_or_an_end_of_turn_are_broken(attack: str) -> None:
     for request in ask(exchange(f"Hi {attack} you", f"{attack} ho")):
         assert attack.strip() not in data_of(request)
         assert "ho\n" in data_of(request)
@@ -177,7 +177,7 @@ def test_a_text_cannot_close_its_own_fence() -> None:
     assert "A is better." in data_of(asked)
 
 
-def test_a_fence_has_128_bits_and_depends_on_every_text_it_is_put_round() -> None:
+def test_a_fence_has_128_bits_and_depends_on_every_text_in_it() -> None:
     fence = fence_of(ask()[0])
     system = (Message("system", "Be kind."),)
 
@@ -199,13 +199,13 @@ def test_code_and_lists_are_shown_as_they_are() -> None:
     assert code in data_of(ask(exchange("Explain.", code))[0])
 
 
-def test_another_attempt_asks_differently_and_the_same_attempt_the_same() -> None:
+def test_another_attempt_changes_the_request_and_the_same_attempt_repeats_it() -> None:
     assert ask() == ask()
     assert {shown(request) for request in ask()}.isdisjoint(shown(request) for request in ask(attempt=1))
     assert {request.request_id for request in ask()}.isdisjoint(r.request_id for r in ask(attempt=1))
 
 
-def test_long_texts_are_cut_in_the_middle_on_both_sides_alike() -> None:
+def test_long_texts_are_cut_in_the_middle_equally_on_both_sides() -> None:
     config = JudgeConfig(max_text_chars=600)
     long = "start " + "x" * 5000 + " end"
 
@@ -247,7 +247,7 @@ def test_the_last_verdict_counts_however_it_is_written(text: str, label: Label) 
 @pytest.mark.parametrize(
     "text", ["", "{", '{"reason":"endless', "Both are good.", '{"verdict":"C"}', "null", "Apple"]
 )
-def test_no_verdict_is_none_and_not_a_tie(text: str) -> None:
+def test_a_missing_verdict_is_none_and_not_a_tie(text: str) -> None:
     assert read(text) is None
 
 
@@ -263,7 +263,7 @@ def test_the_reason_is_kept_up_to_its_length() -> None:
     assert loose.reason == "because it is right."
 
 
-def test_a_reason_with_half_a_surrogate_pair_escaped_in_it_can_be_stored() -> None:
+def test_a_reason_with_an_escaped_unpaired_surrogate_can_be_stored() -> None:
     verdict = read(r'{"reason":"a \ud83d b\u0000","verdict":"A"}')
     assert verdict is not None
     assert verdict.reason == "a \ufffd b\ufffd"
@@ -290,7 +290,7 @@ def tokens_for(verdict_token: str, top: dict[str, float], before: str, after: st
         (tokens_for("A", {"A": 0.75, "B": 0.25}, "A is good, B is not. [[", "]]"), 0.75),
     ],
 )
-def test_soft_verdicts_are_the_labels_share_at_the_verdicts_token(
+def test_soft_verdicts_are_the_labels_share_at_the_verdict_token(
     generation: Generation, expected: float
 ) -> None:
     verdict = parse_verdict(generation, SOFT)
@@ -299,7 +299,7 @@ def test_soft_verdicts_are_the_labels_share_at_the_verdicts_token(
     assert verdict.a_wins == pytest.approx(expected)
 
 
-def test_hard_verdicts_do_not_look_at_probabilities() -> None:
+def test_hard_verdicts_ignore_probabilities() -> None:
     generation = tokens_for("A", {"A": 0.6, "B": 0.4}, '{"verdict":"', '"}')
 
     verdict = parse_verdict(generation, HARD)
@@ -355,7 +355,7 @@ def test_two_orders_become_one_verdict(first: str, second: str, hard: float, con
     )
 
 
-def test_a_soft_verdict_tells_both_orders_in_terms_of_the_candidate() -> None:
+def test_a_soft_verdict_reports_both_orders_from_the_candidates_side() -> None:
     verdict = combine([OrderVerdict("A", 0.9, "clear"), OrderVerdict("B", 0.4, "hm")], SOFT)
 
     assert verdict == Verdict(pytest.approx(0.75), True, 0.9, 0.6, "clear")
@@ -405,7 +405,7 @@ def test_a_constant_position_bias_leaves_the_soft_verdict_alone(win: float, bias
 
 @settings(deadline=None)
 @given(PROBABILITIES, PROBABILITIES, CONFIGS)
-def test_swapping_candidate_and_baseline_turns_the_verdict_round(
+def test_swapping_candidate_and_baseline_inverts_the_verdict(
     first: float, second: float, config: JudgeConfig
 ) -> None:
     verdict = combine([order_verdict(first), order_verdict(second)], config)
@@ -448,7 +448,7 @@ def test_garbage_never_raises_and_never_leaves_the_unit_interval(
     st.text(max_size=60).filter(lambda text: "verdict" not in text.lower()),
     st.sampled_from(["A", "B", "tie"]),
 )
-def test_every_answer_that_follows_the_schema_is_read(reason: str, label: str) -> None:
+def test_every_answer_that_matches_the_schema_is_read(reason: str, label: str) -> None:
     verdict = read(json.dumps({"reason": reason, "verdict": label}))
 
     assert verdict is not None
@@ -457,7 +457,7 @@ def test_every_answer_that_follows_the_schema_is_read(reason: str, label: str) -
 
 @settings(deadline=None)
 @given(st.text(max_size=80), st.text(max_size=80))
-def test_any_texts_can_be_judged_and_leave_the_question_intact(instruction: str, response: str) -> None:
+def test_any_texts_can_be_judged_and_leave_the_prompt_intact(instruction: str, response: str) -> None:
     for request in ask(exchange(instruction, response)):
         assert data_of(request).endswith('"verdict": "A", "B" or "tie".')
 
@@ -476,7 +476,7 @@ HOSTILE = st.lists(
 
 @settings(deadline=None, max_examples=300)
 @given(HOSTILE, HOSTILE, HOSTILE, st.integers(20, 200))
-def test_no_text_brings_a_verdict_or_a_fence_into_a_question_even_where_it_is_cut(
+def test_no_text_adds_a_verdict_or_a_fence_to_a_prompt_even_where_it_is_cut(
     earlier: str, instruction: str, response: str, room: int
 ) -> None:
     candidate = exchange(instruction, response, Message("user", earlier), Message("assistant", earlier))

@@ -1,4 +1,4 @@
-"""Languages are told apart where that is certain, and what strays from its seed's is rejected."""
+"""Languages are detected where that is certain, and a text in another language than its seed's is rejected."""
 # ruff: noqa: RUF001 - other alphabets have letters that look like Latin ones
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.generator import Refusal
+from actors.generator import Failure
 from cluster.commands.explain import explain
 from staragents.config import SeedsConfig
 from staragents.config.loading import load_config
@@ -91,7 +91,7 @@ def test_code_within_prose_changes_nothing(code: str, language: str) -> None:
 
 @pytest.mark.parametrize("code", list(PROSE))
 @pytest.mark.parametrize("other", ["en", "fr", "zh"])
-def test_another_language_strays_and_the_seeds_own_does_not(code: str, other: str) -> None:
+def test_another_language_is_found_and_the_seeds_own_is_not(code: str, other: str) -> None:
     languages = SeedLanguages(seed(PROSE[code], PROSE[code]))
     assert languages.strays_in_rewrite(PROSE[other]) is (other != code)
     assert languages.strays_in_answer(PROSE[other]) is (other != code)
@@ -128,14 +128,14 @@ TEXTS = st.text(max_size=400) | st.lists(st.sampled_from([*PROSE.values(), *CODE
 
 @settings(deadline=None)
 @given(TEXTS, TEXTS)
-def test_no_seed_strays_from_itself(instruction: str, response: str) -> None:
+def test_no_seed_differs_from_its_own_language(instruction: str, response: str) -> None:
     languages = SeedLanguages(seed(instruction, response))
     assert not languages.strays_in_rewrite(instruction)
     assert not languages.strays_in_answer(response)
 
 
 @pytest.mark.parametrize("unit", ["`", "```", "<", "a", "a=", "中", "\n", "[(", " `", "\ud800", "http://"])
-def test_a_long_text_is_looked_at_in_no_time(unit: str) -> None:
+def test_a_long_text_is_checked_quickly(unit: str) -> None:
     language_of(PROSE["en"])
     started = time.perf_counter()
     language_of(unit * 50_000)
@@ -153,7 +153,7 @@ def test_a_long_text_is_looked_at_in_no_time(unit: str) -> None:
     ],
 )
 def test_real_rows_are_recognised(name: str, language: str, known: float, others: int) -> None:
-    """`others`: texts that are in another language indeed, looked at one by one."""
+    """`others`: texts that really are in another language, checked by hand."""
     if not DEV.is_dir():
         pytest.skip("no ../shared/data")
     found = [
@@ -166,12 +166,12 @@ def test_real_rows_are_recognised(name: str, language: str, known: float, others
 
 
 class Translator:
-    """A pool whose engine answers in another language: what a small model does with an English prompt."""
+    """A pool whose engine answers in another language, as a small model does with an English prompt."""
 
     def __init__(self, pool: LocalHandle, stage: str) -> None:
         self._pool, self._stage = pool, stage
 
-    async def remote(self, request: GenerationRequest) -> Generation | Refusal:
+    async def remote(self, request: GenerationRequest) -> Generation | Failure:
         answer = await self._pool.remote(request)
         if f"-{self._stage}" in request.request_id and isinstance(answer, Generation):
             return replace(answer, text="Explain why it must stay open on the hottest days of the summer.")
@@ -200,11 +200,11 @@ def french_run(tmp_path: Path) -> Callable[..., Any]:
 @pytest.mark.parametrize(
     ("stage", "name"), [("rewrite", "rewrite_other_language"), ("answer", "other_language")]
 )
-async def test_a_stray_is_rejected_and_shown_everywhere(
+async def test_another_language_is_rejected_and_shown_everywhere(
     french_run: Callable[..., Any], tmp_path: Path, stage: str, name: str
 ) -> None:
     summary = await french_run(stage)
-    rewritten = 2 * 3  # draws besides the base pair, which keeps the instruction
+    rewritten = 2 * 3  # draws in addition to the base pair, which keeps the instruction
     assert summary["funnel"]["rejected"][name] == (rewritten if stage == "rewrite" else rewritten + 3)
     run = tmp_path / "run"
     rows = [row for row in decided(run) if row["reject_reason"] == name]

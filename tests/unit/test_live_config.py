@@ -1,4 +1,4 @@
-"""What of a config may change while a run goes on. Loading models is tested in tests/ray/test_change.py."""
+"""Settings that may change during a run. Loading models is tested in tests/ray/test_change.py."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def live(tmp_path: Path) -> LiveConfig:
 @pytest.mark.parametrize(
     ("override", "problem"),
     [
-        ("agents.response.direct.temperature=0.1", "agents.response.direct.temperature: decides what"),
-        ("run.admitted_seeds=9", "run.admitted_seeds: decides what"),
-        ("reward.difficulty=target_only", "reward.difficulty: decides what"),
-        ("scoring.batch_tokens=64", "scoring.batch_tokens: can't change while the run goes on; stop it"),
+        ("agents.response.direct.temperature=0.1", "direct.temperature: determines the results"),
+        ("run.admitted_seeds=9", "run.admitted_seeds: determines the results"),
+        ("reward.difficulty=target_only", "reward.difficulty: determines the results"),
+        ("scoring.batch_tokens=64", "scoring.batch_tokens: can't change while the run is running; stop it"),
         ("models.writer.max_replicas=3", "models.writer.max_replicas: can't change while"),
         ("output.dir=elsewhere", "output.dir: can't change while"),
         ("agents.response.brief={model: writr, prompt: direct}", "did you mean writer?"),
@@ -36,7 +36,7 @@ def live(tmp_path: Path) -> LiveConfig:
         ("run.attempts=3", "nothing changes"),
     ],
 )
-def test_what_can_not_change_is_said_and_changes_nothing(
+def test_a_setting_that_cannot_change_is_reported_and_nothing_changes(
     live: LiveConfig, override: str, problem: str
 ) -> None:
     before = live.config

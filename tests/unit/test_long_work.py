@@ -1,4 +1,4 @@
-"""What a command of hours sets up before Ray starts."""
+"""Setup of a long-running command before Ray starts."""
 
 from __future__ import annotations
 

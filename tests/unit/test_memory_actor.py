@@ -36,29 +36,29 @@ async def test_a_winner_is_recalled_for_a_similar_seed_and_for_no_other() -> Non
     bank = actor()
     await bank.start()
     await bank.embed([("s0", RIVER), ("s1", ANOTHER_RIVER), ("s2", SORTING)])
-    (neighbour,) = await bank.turn([(0, ("s0", RIVER), "a+b", 0.75)], ("s1", ANOTHER_RIVER))
+    (neighbour,) = await bank.commit_and_recall([(0, ("s0", RIVER), "a+b", 0.75)], ("s1", ANOTHER_RIVER))
     assert (neighbour.pair, neighbour.reward) == ("a+b", 0.75)
     assert 0.5 <= neighbour.similarity < 1
-    assert await bank.turn([], ("s2", SORTING)) == []
+    assert await bank.commit_and_recall([], ("s2", SORTING)) == []
     stats = await bank.stats()
     assert (stats["points"], stats["queries"], stats["hits"], stats["failures"]) == (1, 2, 1, 0)
 
 
-async def test_a_seed_without_a_winner_is_not_remembered() -> None:
+async def test_a_seed_without_a_winner_is_not_stored() -> None:
     bank = actor()
     await bank.embed([("s0", RIVER), ("s1", RIVER)])
-    assert await bank.turn([(0, ("s0", RIVER), None, None)], ("s1", RIVER)) == []
+    assert await bank.commit_and_recall([(0, ("s0", RIVER), None, None)], ("s1", RIVER)) == []
     assert (await bank.stats())["points"] == 0
 
 
 async def test_committed_vectors_are_dropped() -> None:
     bank = actor()
     await bank.embed([("s0", RIVER), ("s1", RIVER)])
-    await bank.turn([(0, ("s0", RIVER), "a+b", 0.5), (1, ("s1", RIVER), None, None)], None)
+    await bank.commit_and_recall([(0, ("s0", RIVER), "a+b", 0.5), (1, ("s1", RIVER), None, None)], None)
     assert bank._kept == {}
 
 
-async def test_recall_waits_for_an_embedding_that_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_recall_waits_for_an_embedding_in_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     may_embed = threading.Event()
     plain = FakeEmbedder.embed
 
@@ -71,7 +71,7 @@ async def test_recall_waits_for_an_embedding_that_is_under_way(monkeypatch: pyte
     await bank.start()
     embedding = asyncio.ensure_future(bank.embed([("s0", RIVER), ("s1", RIVER)]))
     await asyncio.sleep(0)
-    turn = asyncio.ensure_future(bank.turn([(0, ("s0", RIVER), "a+b", 0.5)], ("s1", RIVER)))
+    turn = asyncio.ensure_future(bank.commit_and_recall([(0, ("s0", RIVER), "a+b", 0.5)], ("s1", RIVER)))
     await asyncio.sleep(0.05)
     assert not turn.done()
     may_embed.set()
@@ -90,18 +90,18 @@ async def test_an_embedder_that_fails_costs_memory_and_not_the_run(
     monkeypatch.setattr(FakeEmbedder, "embed", broken)
     with caplog.at_level(logging.WARNING):
         await bank.embed([("s0", RIVER), ("s1", RIVER)])
-    assert await bank.turn([(0, ("s0", RIVER), "a+b", 0.5)], ("s1", RIVER)) == []
+    assert await bank.commit_and_recall([(0, ("s0", RIVER), "a+b", 0.5)], ("s1", RIVER)) == []
     assert "no memory left" in caplog.text
 
 
-async def test_a_restarted_actor_embeds_again_what_it_had_and_repeats_a_turn(tmp_path: Path) -> None:
+async def test_a_restarted_actor_embeds_again_and_repeats_a_call(tmp_path: Path) -> None:
     turn = ([(0, ("s0", RIVER), "a+b", 0.5)], ("s1", ANOTHER_RIVER))
     before, after = actor(tmp_path), actor(tmp_path)
     await before.embed([("s0", RIVER), ("s1", ANOTHER_RIVER)])
-    recalled = await before.turn(*turn)
+    recalled = await before.commit_and_recall(*turn)
     await before.close()
     assert len(recalled) == 1
-    assert await after.turn(*turn) == recalled
+    assert await after.commit_and_recall(*turn) == recalled
     assert (await after.stats())["points"] == 1
     await after.close()
 
@@ -111,24 +111,24 @@ async def test_vectors_of_seeds_that_are_never_committed_are_bounded(monkeypatch
     bank = actor(min_similarity=-1.0)
     await bank.embed([("s0", RIVER), ("s1", SORTING), ("s2", RIVER), ("s3", RIVER)])
     assert set(bank._kept) == {"s2", "s3"}
-    await bank.turn([(0, ("s0", RIVER), "late+x", 0.5), (2, ("s2", RIVER), "kept+x", 0.5)], None)
-    assert {n.pair for n in await bank.turn([], ("s3", RIVER))} == {"late+x", "kept+x"}
+    await bank.commit_and_recall([(0, ("s0", RIVER), "late+x", 0.5), (2, ("s2", RIVER), "kept+x", 0.5)], None)
+    assert {n.pair for n in await bank.commit_and_recall([], ("s3", RIVER))} == {"late+x", "kept+x"}
 
 
 async def test_a_resumed_run_recalls_what_was_committed_before_its_checkpoint(tmp_path: Path) -> None:
     first = actor(tmp_path)
     await first.embed([(f"s{i}", RIVER) for i in range(3)])
-    await first.turn([(i, (f"s{i}", RIVER), f"{i}+x", 0.5) for i in range(3)], None)
+    await first.commit_and_recall([(i, (f"s{i}", RIVER), f"{i}+x", 0.5) for i in range(3)], None)
     await first.close()
     second = actor(tmp_path)
     assert (await second.start())["points"] == 3
     await second.rewind(1)
     await second.embed([("s9", RIVER)])
-    assert {n.pair for n in await second.turn([], ("s9", RIVER))} == {"0+x", "1+x"}
+    assert {n.pair for n in await second.commit_and_recall([], ("s9", RIVER))} == {"0+x", "1+x"}
     await second.close()
 
 
-async def test_starting_tells_what_runs_and_marks_the_fake() -> None:
+async def test_starting_reports_the_embedder_and_marks_a_fake() -> None:
     assert await actor().start() == {"embedder": "fake", "size": 256, "bank": "local", "points": 0}
 
 
@@ -144,7 +144,7 @@ def test_fake_embeddings_are_unit_vectors_that_depend_on_words_alone() -> None:
 
 
 def earlier_run(folder: Path, *won: tuple[str, str, float]) -> RunDirectory:
-    """A run directory with a chosen candidate for each (instruction, pair, reward), and one that lost."""
+    """A run directory with a chosen candidate for each (instruction, pair, reward), and a losing one."""
     run = RunDirectory(folder)
     run.candidates.mkdir(parents=True)
     rows = []
@@ -157,28 +157,29 @@ def earlier_run(folder: Path, *won: tuple[str, str, float]) -> RunDirectory:
     return run
 
 
-async def test_winners_of_an_earlier_run_are_recalled_and_outlive_a_rewind(tmp_path: Path) -> None:
+async def test_winners_of_an_earlier_run_are_recalled_and_survive_a_rewind(tmp_path: Path) -> None:
     earlier_run(tmp_path / "old", (RIVER, "a+x", 0.75), (RIVER, "gone+x", 0.9), (SORTING, "b+x", 0.5))
     config = MemoryConfig(embedder="fake", reuse=[str(tmp_path / "old")])
 
     def new() -> MemoryActor:
         return MemoryActor(config, str(tmp_path / "bank"), "", "run", pairs=["a+x", "b+x", "loser+x"])
 
-    for _ in range(2):  # begun, and resumed
+    for _ in range(2):  # started, and resumed
         bank = new()
         await bank.start()
         await bank.rewind(-1)
         await bank.embed([("new", ANOTHER_RIVER)])
-        assert [(n.pair, n.reward) for n in await bank.turn([], ("new", ANOTHER_RIVER))] == [("a+x", 0.75)]
+        recalled = await bank.commit_and_recall([], ("new", ANOTHER_RIVER))
+        assert [(n.pair, n.reward) for n in recalled] == [("a+x", 0.75)]
         assert (await bank.stats())["points"] == 2
         await bank.close()
 
 
 async def test_only_the_best_of_earlier_winners_fit_a_small_bank(tmp_path: Path) -> None:
     earlier_run(tmp_path / "old", (RIVER, "a+x", 0.2), (SORTING, "a+x", 0.8), (SORTING, "b+x", 0.5))
-    found = winners([str(tmp_path / "old")], ["a+x", "b+x"], min_reward=0.0, most=2)
+    found = winners([str(tmp_path / "old")], ["a+x", "b+x"], min_reward=0.0, limit=2)
     assert [(one.reward, one.instruction) for one in found] == [(0.8, SORTING), (0.5, SORTING)]
-    assert len(winners([str(tmp_path / "old")] * 2, ["a+x", "b+x"], min_reward=0.3, most=9)) == 2
+    assert len(winners([str(tmp_path / "old")] * 2, ["a+x", "b+x"], min_reward=0.3, limit=9)) == 2
 
 
 def test_reusing_a_folder_without_candidates_is_bad_input(tmp_path: Path) -> None:
@@ -186,11 +187,11 @@ def test_reusing_a_folder_without_candidates_is_bad_input(tmp_path: Path) -> Non
         winners([str(tmp_path / "nothing")], [], 0.0, 1)
 
 
-async def test_reusing_with_a_server_that_is_away_stops_before_the_run(
+async def test_reusing_with_an_unreachable_server_stops_before_the_run(
     tmp_path: Path, unused_tcp_port: int
 ) -> None:
     earlier_run(tmp_path / "old", (RIVER, "a+x", 0.75))
     url = f"http://127.0.0.1:{unused_tcp_port}"
     config = MemoryConfig(embedder="fake", reuse=[str(tmp_path / "old")], url=url, timeout_s=1.0)
-    with pytest.raises(BadInput, match=r"memory\.reuse: .* is away"):
+    with pytest.raises(BadInput, match=r"memory\.reuse: .* is unavailable"):
         await MemoryActor(config, None, "", "run", ["a+x"]).start()

@@ -1,4 +1,4 @@
-"""The memory bank: recall, size bound, rewind, kills, and servers that are away or hostile."""
+"""The memory bank: recall, size bound, rewind, kills, and servers that are unreachable or hostile."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ async def test_the_same_point_counts_once() -> None:
     assert await recalled(memories) == [("a+b", 0.8)]
 
 
-async def test_the_smallest_rewards_leave_a_full_bank_and_of_equals_the_oldest() -> None:
+async def test_a_full_bank_evicts_the_smallest_rewards_and_among_equals_the_oldest() -> None:
     memories = await opened(max_points=3)
     for order, reward in enumerate([0.9, 0.1, 0.5, 0.5, 0.5, 0.9]):
         await memories.insert(memory(order, f"{order}+x", reward))
@@ -116,7 +116,7 @@ async def test_a_full_bank_is_cleared_in_batches() -> None:
     assert min(reward for _, reward in await recalled(memories)) == 0.002
 
 
-async def test_who_only_repeats_another_leaves_before_who_says_something_new() -> None:
+async def test_redundant_points_are_evicted_before_novel_ones() -> None:
     memories = await opened(max_points=3)
     await memories.insert(memory(0, "a+x", 0.9, unit(1)))
     await memories.insert(memory(1, "a+x", 0.8, unit(1, 0.01)))  # the same pair on the same instruction
@@ -125,13 +125,13 @@ async def test_who_only_repeats_another_leaves_before_who_says_something_new() -
     assert sorted(reward for _, reward in await recalled(memories)) == [0.2, 0.3, 0.9]
 
 
-async def test_memories_that_come_at_once_know_of_each_other() -> None:
+async def test_points_of_one_insertion_count_for_each_others_novelty() -> None:
     memories = await opened(max_points=2)
     await memories.load([memory(n, "a+x", 0.9 - n / 10, unit(1)) for n in range(3)])
     assert sorted(reward for _, reward in await recalled(memories)) == [0.7, 0.9]
 
 
-async def test_what_comes_twice_does_not_repeat_itself() -> None:
+async def test_a_repeated_point_is_not_its_own_duplicate() -> None:
     memories = await opened()
     for _ in range(2):
         await memories.insert(memory(0))
@@ -144,7 +144,7 @@ async def test_what_comes_twice_does_not_repeat_itself() -> None:
     same_text=st.booleans(),
     keep=st.integers(-1, 20),
 )
-def test_rewinding_leaves_what_had_been_committed(rewards: list[float], same_text: bool, keep: int) -> None:
+def test_rewinding_keeps_committed_points(rewards: list[float], same_text: bool, keep: int) -> None:
     async def both() -> None:
         vectors = [unit(1, 0 if same_text else i / 10) for i in range(len(rewards))]
         memories = [memory(i, f"{i}+x", reward, vectors[i]) for i, reward in enumerate(rewards)]
@@ -175,7 +175,7 @@ async def test_runs_of_a_shared_collection_know_nothing_of_each_other(peer: Qdra
     assert mine.failures + other.failures == 0
 
 
-async def test_a_folder_that_was_moved_is_the_same_bank(tmp_path: Path) -> None:
+async def test_a_moved_folder_is_the_same_bank(tmp_path: Path) -> None:
     first = await opened(path=str(tmp_path / "a"), run="a", collection=None)
     await first.insert(memory(0))
     await first.close()
@@ -202,7 +202,7 @@ async def test_another_vector_size_is_refused_with_both_sizes(tmp_path: Path) ->
     await (await opened(path=str(tmp_path))).close()
     with pytest.raises(BadInput, match=r"memory\.collection: expected vectors of size 8 .* got \(4, 'Dot'\)"):
         await bank(path=str(tmp_path)).open(8)
-    # The refused bank has let go of the folder.
+    # The refused bank has released the folder.
     await (await opened(path=str(tmp_path))).close()
 
 
@@ -226,7 +226,7 @@ asyncio.run(main())
 """
 
 
-async def test_a_bank_whose_process_was_killed_opens_with_all_that_was_inserted(tmp_path: Path) -> None:
+async def test_a_bank_whose_process_was_killed_opens_with_all_inserted_points(tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", WRITER, str(tmp_path)],
         stdout=subprocess.PIPE,
@@ -266,7 +266,7 @@ async def test_a_folder_in_use_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 class QdrantPeer:
-    """A loopback server that speaks as much of Qdrant's REST API as the bank uses, or misbehaves at will."""
+    """A loopback server with the part of Qdrant's REST API that the bank uses; it can misbehave on demand."""
 
     def __init__(self) -> None:
         self.mode = "ok"
@@ -345,7 +345,7 @@ async def peer() -> Any:
     await qdrant.server.close()
 
 
-async def test_a_server_gets_the_key_and_remembers(peer: QdrantPeer) -> None:
+async def test_a_server_gets_the_key_and_stores_points(peer: QdrantPeer) -> None:
     memories = await opened(url=peer.url, api_key_env=KEY_NAME)
     await memories.insert(memory(0, "a+x"))
     await memories.insert(memory(1, "b+x"))
@@ -357,7 +357,7 @@ async def test_a_server_gets_the_key_and_remembers(peer: QdrantPeer) -> None:
     await memories.close()
 
 
-async def test_a_full_bank_on_a_server_loses_the_smallest_rewards(peer: QdrantPeer) -> None:
+async def test_a_full_bank_on_a_server_evicts_the_smallest_rewards(peer: QdrantPeer) -> None:
     memories = await opened(url=peer.url, max_points=3)
     for order, reward in enumerate([0.9, 0.1, 0.5, 0.5, 0.5, 0.9]):
         await memories.insert(memory(order, f"{order}+x", reward))
@@ -380,7 +380,7 @@ async def test_a_refused_key_is_bad_input_that_does_not_show_it(peer: QdrantPeer
 
 
 @pytest.mark.parametrize("mode", ["hang", "error", "garbage", "empty", "refuse"])
-async def test_the_run_goes_on_without_its_server_and_catches_up_later(
+async def test_the_run_continues_without_its_server_and_catches_up_later(
     peer: QdrantPeer, mode: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -396,13 +396,13 @@ async def test_the_run_goes_on_without_its_server_and_catches_up_later(
     assert (memories.available, memories.queued) == (True, 0)
     said = [record.message for record in caplog.records if record.name == memory_bank.__name__]
     assert len(said) == 2
-    assert "is away" in said[0]
-    assert "is back" in said[1]
+    assert "is unavailable" in said[0]
+    assert "is available again" in said[1]
     assert KEY not in caplog.text
     await memories.close()
 
 
-async def test_a_server_that_is_away_is_not_asked_again_at_once(peer: QdrantPeer) -> None:
+async def test_an_unreachable_server_is_not_retried_immediately(peer: QdrantPeer) -> None:
     memories = await opened(url=peer.url, timeout_s=1.0, retry_s=60.0)
     peer.mode = "error"
     asked_before = peer.requests
@@ -411,7 +411,7 @@ async def test_a_server_that_is_away_is_not_asked_again_at_once(peer: QdrantPeer
     assert peer.requests == asked_before + 1
 
 
-async def test_a_bank_that_starts_while_its_server_is_away_rewinds_before_it_recalls(
+async def test_a_bank_that_starts_without_its_server_rewinds_before_it_recalls(
     peer: QdrantPeer,
 ) -> None:
     before = await opened(url=peer.url)
@@ -428,7 +428,7 @@ async def test_a_bank_that_starts_while_its_server_is_away_rewinds_before_it_rec
     await memories.close()
 
 
-async def test_rewinding_also_forgets_what_was_only_queued(peer: QdrantPeer) -> None:
+async def test_rewinding_also_drops_queued_points(peer: QdrantPeer) -> None:
     memories = await opened(url=peer.url, timeout_s=1.0, retry_s=0.0)
     peer.mode = "error"
     for order in range(4):
@@ -453,7 +453,7 @@ async def test_the_queue_is_bounded_and_loses_the_oldest(
     await memories.close()
 
 
-async def test_nobody_listening_is_a_bank_that_is_away(unused_tcp_port: int) -> None:
+async def test_a_closed_port_is_an_unreachable_bank(unused_tcp_port: int) -> None:
     memories = await opened(url=f"http://127.0.0.1:{unused_tcp_port}", timeout_s=1.0)
     assert not memories.available
     assert await memories.recall(unit(1)) == []
@@ -462,7 +462,7 @@ async def test_nobody_listening_is_a_bank_that_is_away(unused_tcp_port: int) -> 
 
 
 @pytest.mark.skipif(qdrant_url() is None, reason="STARAGENTS_TEST_QDRANT_URL names no real Qdrant server")
-async def test_a_real_server_remembers_evicts_and_rewinds() -> None:
+async def test_a_real_server_stores_evicts_and_rewinds() -> None:
     url, name = qdrant_url(), f"staragents-test-{uuid.uuid4()}"
     assert url is not None
     memories = bank(

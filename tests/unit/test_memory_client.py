@@ -21,7 +21,7 @@ UNAVAILABLE = ActorUnavailableError("restarting", None)
 
 
 class Restarting:
-    """A memory actor that fails its calls with `errors`, one after the other, then answers."""
+    """A memory actor that fails its calls with `errors`, in order, then answers."""
 
     def __init__(self, *errors: Exception) -> None:
         self._errors = list(errors)
@@ -40,22 +40,24 @@ class Restarting:
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory_client, "RETURN_POLL_S", 0.0)
+    monkeypatch.setattr(memory_client, "RESTART_POLL_S", 0.0)
 
 
-async def test_a_turn_and_a_rewind_are_asked_again_until_the_actor_is_back() -> None:
+async def test_calls_are_retried_until_the_actor_is_back() -> None:
     client = MemoryClient(Restarting(UNAVAILABLE, UNAVAILABLE), timeout_s=2)
     commit = (0, (SEED.seed_id, SEED.instruction), "a+b", 0.5)
-    assert [n.pair for n in await client.turn([commit], ALIKE)] == ["a+b"]
+    assert [n.pair for n in await client.commit_and_recall([commit], ALIKE)] == ["a+b"]
     client = MemoryClient(Restarting(UNAVAILABLE), timeout_s=2)
     await client.rewind(-1)
 
 
-async def test_an_actor_that_is_gone_or_stays_away_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_actor_that_is_gone_or_stays_unavailable_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     gone = Restarting(ActorDiedError(None), ActorDiedError(None))
     with pytest.raises(ActorDiedError):
-        await MemoryClient(gone, timeout_s=2).turn([], SEED)
+        await MemoryClient(gone, timeout_s=2).commit_and_recall([], SEED)
     assert gone.calls == 1
-    monkeypatch.setattr(memory_client, "RETURN_S", -1.0)
+    monkeypatch.setattr(memory_client, "RESTART_TIMEOUT_S", -1.0)
     with pytest.raises(ActorUnavailableError):
-        await MemoryClient(Restarting(UNAVAILABLE, UNAVAILABLE), timeout_s=2).turn([], SEED)
+        await MemoryClient(Restarting(UNAVAILABLE, UNAVAILABLE), timeout_s=2).commit_and_recall([], SEED)

@@ -23,7 +23,7 @@ HOSTILE = "[red]\x1b[2Jdeepen+direct"
 
 @pytest.fixture(scope="module")
 def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run directory whose bank remembers three winners."""
+    """A run directory whose bank holds three winners."""
     config = load_config(FAKE, [f"output.dir={tmp_path_factory.mktemp('runs') / 'run'}"])
     run = RunDirectory(config.output.dir)
     run.create(config, SeedFile(config.seeds).scan())
@@ -33,7 +33,8 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
         seeds = [("s0", "Name a river."), ("s1", "Name a short river."), ("s2", "Sort numbers.")]
         await bank.embed(seeds)
         pairs = ["deepen+direct", "deepen+direct", HOSTILE]
-        await bank.turn([(n, seeds[n], pair, 0.25 * (n + 1)) for n, pair in enumerate(pairs)], None)
+        commits = [(n, seeds[n], pair, 0.25 * (n + 1)) for n, pair in enumerate(pairs)]
+        await bank.commit_and_recall(commits, None)
         await bank.close()
 
     asyncio.run(fill())
@@ -70,7 +71,7 @@ def test_the_export_holds_every_point_with_its_vector(run_dir: Path, tmp_path: P
     assert {len(vector) for vector in table["vector"].to_pylist()} == {256}
 
 
-def test_what_is_no_run_with_a_memory_is_bad_input(tmp_path: Path) -> None:
+def test_a_folder_without_a_memory_bank_is_bad_input(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"no config\.yaml; expected a run directory"):
         call(tmp_path)
     config = load_config(FAKE, [f"output.dir={tmp_path / 'off'}", "memory.enabled=false"])

@@ -29,7 +29,7 @@ def expressions() -> Iterator[str]:
 
 
 def exported_names() -> dict[str, tuple[str, ...]]:
-    """What Prometheus sees, with the labels."""
+    """Metric names that Prometheus sees, with labels."""
     names = {}
     for name, spec in METRICS.items():
         suffixes = {Counter: ["_total"], Histogram: ["_bucket", "_sum", "_count"]}.get(spec.kind, [""])
@@ -78,7 +78,7 @@ def test_panels_have_unique_ids_and_do_not_overlap() -> None:
         cells |= covered
 
 
-def test_prometheus_finds_nodes_by_rays_file() -> None:
+def test_prometheus_finds_nodes_through_rays_file() -> None:
     from ray._private.ray_constants import PROMETHEUS_SERVICE_DISCOVERY_FILE
 
     config = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
@@ -97,7 +97,7 @@ def test_prometheus_finds_nodes_by_rays_file() -> None:
         ({}, "judge", "not_selected"),
     ],
 )
-def test_a_candidate_ends_somewhere(fields: dict[str, Any], stage: str, outcome: str) -> None:
+def test_every_candidate_has_an_outcome(fields: dict[str, Any], stage: str, outcome: str) -> None:
     candidate = Candidate("s", "c", "keep+direct", "keep", "direct", 1.0, (), **fields)
     assert ended(candidate) == (stage, outcome)
 

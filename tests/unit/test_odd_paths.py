@@ -1,4 +1,4 @@
-"""Every setting that is a path, given a name that no file can have: lines with its key, never a traceback."""
+"""Every path setting with an impossible file name: lines with its key, never a traceback."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ PATHS = {
 
 @pytest.mark.parametrize(
     ("setting", "path"),
-    # output.dir is taken as it is: a tilde is a name as any other.
+    # output.dir is taken literally: a tilde is an ordinary name.
     [pair for pair in product(SETTINGS, PATHS) if pair != ("output.dir", "home of nobody")],
 )
-def test_a_path_that_can_not_be_is_a_line_with_its_key(setting: str, path: str) -> None:
+def test_an_impossible_path_is_a_line_with_its_key(setting: str, path: str) -> None:
     value = PATHS[path].format(".j2" if setting.endswith("prompt") else "")
     with pytest.raises(BadInput) as caught:
         load_config(FAKE, [SETTINGS[setting].format(value)])

@@ -53,14 +53,14 @@ def test_another_package_found_first_is_one_line_with_both_places(
         assert f"expected the package {name} in {ROOT}, got {found}" in error
 
 
-def test_both_names_are_said_at_once(tmp_path: Path) -> None:
+def test_both_names_are_reported_together(tmp_path: Path) -> None:
     for name in ("actors", "cluster"):
         package(tmp_path / name)
     assert run(Path("/"), tmp_path, ROOT)[1].count("error: ") == 2
 
 
 @pytest.mark.parametrize("make", [folder, package, module])
-def test_another_package_found_second_is_no_matter(tmp_path: Path, make: Callable[[Path], Path]) -> None:
+def test_another_package_found_second_does_no_harm(tmp_path: Path, make: Callable[[Path], Path]) -> None:
     make(tmp_path / "cluster")
     assert run(Path("/"), ROOT, tmp_path) == (0, "")
 
@@ -71,9 +71,9 @@ def test_a_folder_without_init_hides_nothing(tmp_path: Path) -> None:
     assert run(tmp_path, tmp_path, ROOT) == (0, "")
 
 
-def test_a_folder_without_init_is_one_line_where_it_does_hide_an_editable_install(tmp_path: Path) -> None:
+def test_a_folder_without_init_is_one_line_where_it_hides_an_editable_install(tmp_path: Path) -> None:
     found = folder(tmp_path / "actors")
-    # Setuptools' editable finder comes behind Python's own.
+    # Setuptools' editable finder comes after Python's own.
     code = (
         "import importlib.util, sys\n"
         "from importlib.machinery import PathFinder\n"

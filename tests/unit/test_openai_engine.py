@@ -43,7 +43,7 @@ def chat_body(**choice: Any) -> dict[str, Any]:
 
 
 class Peer:
-    """Answers every request with `reply` and keeps what was asked."""
+    """Answers every request with `reply` and records the requests."""
 
     def __init__(self) -> None:
         self.reply: Reply = lambda _: web.json_response(chat_body())
@@ -152,7 +152,7 @@ async def test_a_raw_prompt_goes_to_completions(peer: Peer, engine: OpenAIEngine
     )
 
 
-async def test_chat_logprobs_hold_the_chosen_token_and_its_alternatives(
+async def test_chat_logprobs_have_the_chosen_token_and_its_alternatives(
     peer: Peer, engine: OpenAIEngine
 ) -> None:
     token = {
@@ -172,15 +172,15 @@ async def test_a_server_without_logprobs_gives_none(peer: Peer, engine: OpenAIEn
     assert (await engine.generate(request(top_logprobs=5))).logprobs == ()
 
 
-async def test_tokens_that_nobody_counted_are_estimated_from_the_texts_and_said_once(
+async def test_uncounted_tokens_are_estimated_from_the_texts_and_logged_once(
     peer: Peer, engine: OpenAIEngine, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A budget would never end a run that counts nothing."""
+    """A budget would never end a run without token counts."""
     peer.reply = lambda _: web.json_response({**chat_body(), "usage": None})
     for _ in range(2):
         generation = await engine.generate(request())
         assert (generation.tokens_in, generation.tokens_out) == (6, 3)  # of 24 and 10 bytes
-    assert caplog.text.count("tokens (usage); they are estimated") == 1
+    assert caplog.text.count("token counts (usage); they are estimated") == 1
 
 
 async def test_tokens_with_log_probabilities_are_counted_by_them(peer: Peer, engine: OpenAIEngine) -> None:
@@ -189,15 +189,15 @@ async def test_tokens_with_log_probabilities_are_counted_by_them(peer: Peer, eng
     assert (await engine.generate(request(top_logprobs=1))).tokens_out == 7
 
 
-async def test_log_probabilities_that_can_not_be_read_are_as_good_as_none(
+async def test_unreadable_log_probabilities_are_ignored(
     peer: Peer, engine: OpenAIEngine, caplog: pytest.LogCaptureFixture
 ) -> None:
     peer.reply = lambda _: web.json_response(chat_body(logprobs={"content": [1]}))
     assert (await engine.generate(request(top_logprobs=5))).logprobs == ()
-    assert "gives log-probabilities that can't be read" in caplog.text
+    assert "returns unreadable log-probabilities" in caplog.text
 
 
-def test_room_for_an_answer_follows_from_its_tokens_and_alternatives() -> None:
+def test_the_size_limit_follows_from_tokens_and_alternatives() -> None:
     plain = most_bytes(request(sampling=Sampling(max_tokens=64)))
     twice = most_bytes(request(sampling=Sampling(max_tokens=128)))
     verdict = most_bytes(request(sampling=Sampling(max_tokens=64), top_logprobs=20))
@@ -219,22 +219,20 @@ async def test_the_longest_honest_answer_fits(peer: Peer, engine: OpenAIEngine) 
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 429])
-async def test_a_server_in_trouble_is_worth_another_try(
-    peer: Peer, engine: OpenAIEngine, status: int
-) -> None:
+async def test_a_server_error_is_retryable(peer: Peer, engine: OpenAIEngine, status: int) -> None:
     peer.refuses(status)
     error = await failure(engine)
     assert error.retryable
     assert len(peer.asked) == 1  # retries belong to the coordinator
 
 
-async def test_nobody_listening_is_worth_another_try(unused_tcp_port: int) -> None:
+async def test_a_closed_port_is_retryable(unused_tcp_port: int) -> None:
     error = await failure(OpenAIEngine(config(f"http://127.0.0.1:{unused_tcp_port}/v1")))
     assert error.retryable
     assert f"127.0.0.1:{unused_tcp_port}" in str(error)
 
 
-async def test_a_connection_that_breaks_is_worth_another_try(peer: Peer, engine: OpenAIEngine) -> None:
+async def test_a_broken_connection_is_retryable(peer: Peer, engine: OpenAIEngine) -> None:
     async def hang_up(asked: web.Request) -> web.Response:
         assert asked.transport is not None
         asked.transport.abort()
@@ -244,9 +242,7 @@ async def test_a_connection_that_breaks_is_worth_another_try(peer: Peer, engine:
     assert (await failure(engine)).retryable
 
 
-async def test_a_server_that_hangs_or_trickles_runs_into_the_deadline(
-    peer: Peer, engine: OpenAIEngine
-) -> None:
+async def test_a_server_that_hangs_or_trickles_times_out(peer: Peer, engine: OpenAIEngine) -> None:
     async def trickle(asked: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         await response.prepare(asked)
@@ -274,7 +270,7 @@ async def test_a_server_that_hangs_or_trickles_runs_into_the_deadline(
     ],
 )
 @pytest.mark.parametrize("content_type", ["application/json", "text/html"])
-async def test_an_unreadable_answer_is_worth_another_try(
+async def test_an_unreadable_answer_is_retryable(
     peer: Peer, engine: OpenAIEngine, body: str, content_type: str
 ) -> None:
     peer.reply = lambda _: web.Response(text=body, content_type=content_type)
@@ -283,12 +279,12 @@ async def test_an_unreadable_answer_is_worth_another_try(
 
 @pytest.mark.parametrize(
     ("status", "expected"),
-    [(401, "refuses the key in TEST_API_KEY"), (403, "refuses the key"), (404, "does not serve 'm'")],
+    [(401, "rejects the key in TEST_API_KEY"), (403, "rejects the key"), (404, "does not serve 'm'")],
 )
-async def test_a_server_that_does_not_know_us_fails_a_request_and_a_start(
+async def test_a_server_that_refuses_access_fails_a_request_and_a_start(
     peer: Peer, engine: OpenAIEngine, status: int, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While a run goes on, a gateway may say so once in a while: no engine is dead for that."""
+    """During a run a gateway may do so occasionally: that does not make the engine dead."""
     monkeypatch.setattr(openai_engine, "PROBE_PAUSE_S", 0.0)
     peer.refuses(status)
     error = await failure(engine)
@@ -307,7 +303,7 @@ async def test_a_missing_key_is_named(peer: Peer, monkeypatch: pytest.MonkeyPatc
     assert set(peer.authorization) == {None}
 
 
-async def test_white_space_round_a_key_is_not_sent(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_white_space_around_a_key_is_not_sent(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_API_KEY", f" {KEY}\n")
     engine = OpenAIEngine(config(peer.url))
     await engine.generate(request())
@@ -315,7 +311,7 @@ async def test_white_space_round_a_key_is_not_sent(peer: Peer, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("key", ["sk-\u043a-that-no-header-can-hold", "sk-a\nb-that-no-header-can-hold"])
-async def test_a_key_that_no_header_can_hold_fails_without_being_shown(
+async def test_a_key_that_does_not_fit_a_header_fails_without_being_shown(
     peer: Peer, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TEST_API_KEY", key)
@@ -325,13 +321,13 @@ async def test_a_key_that_no_header_can_hold_fails_without_being_shown(
     assert "no-header" not in "".join(traceback.format_exception(caught.value))
 
 
-async def test_a_prompt_over_the_context_is_not_tried_again(peer: Peer, engine: OpenAIEngine) -> None:
+async def test_a_prompt_beyond_the_context_is_not_retried(peer: Peer, engine: OpenAIEngine) -> None:
     peer.refuses(400, "This model's maximum context length is 1024 tokens, you asked for 5000")
     error = await failure(engine)
     assert isinstance(error, PromptTooLong)
 
 
-async def test_a_request_the_server_calls_wrong_is_not_tried_again(peer: Peer, engine: OpenAIEngine) -> None:
+async def test_a_request_that_the_server_rejects_is_not_retried(peer: Peer, engine: OpenAIEngine) -> None:
     peer.refuses(422, "top_logprobs must be at most 5")
     error = await failure(engine)
     assert not error.retryable
@@ -379,7 +375,7 @@ async def test_odd_retry_after_values_are_bounded(
 
 
 @pytest.mark.parametrize("chat", [True, False])
-async def test_starting_asks_for_one_token(peer: Peer, chat: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_starting_requests_one_token(peer: Peer, chat: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_API_KEY", KEY)
     if not chat:
         peer.reply = lambda _: web.json_response({"choices": [{"text": "!", "finish_reason": "length"}]})
@@ -391,7 +387,7 @@ async def test_starting_asks_for_one_token(peer: Peer, chat: bool, monkeypatch: 
     assert peer.asked[0]["max_tokens"] == 1
 
 
-async def test_starting_tries_a_busy_server_again(
+async def test_starting_retries_a_busy_server(
     peer: Peer, engine: OpenAIEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(openai_engine, "PROBE_PAUSE_S", 0.0)
@@ -471,7 +467,7 @@ async def test_user_and_password_of_the_address_are_sent_and_not_logged(
         ("HTTPS_PROXY", "gopher://x", "can't use the proxy of ALL_PROXY, HTTPS_PROXY or HTTP_PROXY: "),
     ],
 )
-def test_a_network_setting_that_is_wrong_is_named(
+def test_a_wrong_network_setting_is_named(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, line: str
 ) -> None:
     for other in ("SSL_CERT_FILE", "SSL_CERT_DIR"):

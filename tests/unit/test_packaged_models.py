@@ -1,4 +1,4 @@
-"""With stand-in packages and a stand-in conversion: nothing is installed or converted."""
+"""With fake packages and a fake conversion: nothing is installed or converted."""
 
 import hashlib
 import threading
@@ -16,7 +16,7 @@ INSTALL = "pip install 'staragents[demo]'"
 
 
 class Conversion:
-    """Stands for the real one: writes what it read, slowly, and counts how often it ran."""
+    """Replaces the real one: writes its input, slowly, and counts its calls."""
 
     def __init__(self) -> None:
         self.runs = 0
@@ -34,7 +34,7 @@ class Conversion:
 
 @pytest.fixture
 def conversion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Conversion:
-    """A model in two packages, as Gemma is, and one that is used where it lies."""
+    """A model in two packages, like Gemma, and one that is used in place."""
     for part in (1, 2):
         (tmp_path / f"stand_in_part{part}").mkdir()
         (tmp_path / f"stand_in_part{part}" / "weights").write_bytes(f"part {part}.".encode())
@@ -71,7 +71,7 @@ def test_a_packaged_model_is_joined_and_converted_once(conversion: Conversion) -
     assert not list(folder.parent.glob("*.partial"))
 
 
-def test_two_that_start_together_convert_once(conversion: Conversion) -> None:
+def test_two_simultaneous_starts_convert_once(conversion: Conversion) -> None:
     found: list[str] = []
     threads = [threading.Thread(target=lambda: found.append(resolve_model(NAME))) for _ in range(3)]
     for thread in threads:
@@ -92,7 +92,7 @@ def test_a_crashed_conversion_is_never_taken_for_a_finished_one(conversion: Conv
     assert (Path(resolve_model(NAME)) / "model.safetensors").exists()
 
 
-def test_what_a_killed_conversion_left_is_cleared_away(conversion: Conversion) -> None:
+def test_leftovers_of_a_killed_conversion_are_removed(conversion: Conversion) -> None:
     folder = PACKAGED[NAME].converted_folder
     left = folder.with_name(folder.name + ".partial") / "model"
     left.mkdir(parents=True)
@@ -120,9 +120,7 @@ def test_a_missing_package_says_what_to_install(conversion: Conversion, tmp_path
     assert conversion.runs == 0
 
 
-def test_a_model_that_needs_no_conversion_is_used_where_it_lies(
-    conversion: Conversion, tmp_path: Path
-) -> None:
+def test_a_model_that_needs_no_conversion_is_used_in_place(conversion: Conversion, tmp_path: Path) -> None:
     assert resolve_model("packaged:ready") == str(tmp_path / "stand_in_ready" / "model")
     (tmp_path / "stand_in_ready" / "model" / "weights").write_bytes(b"damaged")
     assert "sha256" in (check_model("packaged:ready") or "")
@@ -159,7 +157,7 @@ def test_an_existing_folder_becomes_absolute(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("HOME", str(tmp_path))
     absolute = str(tmp_path / "models" / "mine")
     for name in ("models/mine", "./models/mine", absolute, "~/models/mine"):
-        with pytest.raises(BadInput, match=r"expected a model's folder with config\.json"):
+        with pytest.raises(BadInput, match=r"expected a model folder with config\.json"):
             resolve_model(name)
     for marking in ("config.json", "adapter_config.json", "modules.json"):
         (tmp_path / "models" / "mine" / marking).touch()
@@ -186,7 +184,7 @@ def test_a_file_is_not_a_model(tmp_path: Path) -> None:
         resolve_model(str(tmp_path / "model.gguf"))
 
 
-def test_preparing_all_says_one_line_each(
+def test_preparing_all_prints_one_line_each(
     conversion: Conversion, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in [name for name in PACKAGED if name not in (NAME, "packaged:ready")]:

@@ -27,7 +27,7 @@ FAKE = str(ROOT / "configs/fake.yaml")
 
 
 def save_model(folder: Path, shards: int = 1, **config: Any) -> Path:
-    """A folder as a hub has it: headers and no weights behind them. 2 layers, 2 KV heads of 16."""
+    """A folder as on the hub: headers without weights. 2 layers, 2 KV heads of 16."""
     folder.mkdir(parents=True)
     settings = {"num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "hidden_size": 64}
     (folder / "config.json").write_text(json.dumps({**settings, **config}))
@@ -58,7 +58,7 @@ def test_a_quantised_model_weighs_what_is_stored(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("broken", ["no config", "not json", "a shard is missing", "no header", "no sizes"])
-def test_what_cannot_be_sized_is_unknown_and_no_error(tmp_path: Path, broken: str) -> None:
+def test_a_model_that_cannot_be_sized_is_unknown_and_no_error(tmp_path: Path, broken: str) -> None:
     folder = save_model(tmp_path / "model", 2)
     if broken == "no config":
         (folder / "config.json").unlink()
@@ -73,7 +73,7 @@ def test_what_cannot_be_sized_is_unknown_and_no_error(tmp_path: Path, broken: st
     assert size_of(str(folder)) is None
 
 
-def test_a_name_that_nobody_has_downloaded_is_unknown() -> None:
+def test_a_model_that_is_not_downloaded_is_unknown() -> None:
     assert size_of("no-such-owner/no-such-model") is None
 
 
@@ -104,7 +104,7 @@ POOL = PoolDemand("writer", "models.writer", 2, 4, 1.0, 1.0, memory_share=0.9)
         ),
     ],
 )  # fmt: skip
-def test_what_does_not_fit_is_said_with_the_arithmetic(
+def test_demand_that_does_not_fit_is_reported_with_the_arithmetic(
     pool: PoolDemand, nodes: list[Node], expected: str
 ) -> None:
     with pytest.raises(BadInput) as raised:
@@ -112,7 +112,7 @@ def test_what_does_not_fit_is_said_with_the_arithmetic(
     assert expected in str(raised.value)
 
 
-def test_what_fits_passes_and_unknown_memory_is_no_obstacle() -> None:
+def test_demand_that_fits_passes_and_unknown_memory_is_no_obstacle() -> None:
     Capacity("here", (Node(8, 2),)).check(Demand((replace(POOL, weights=500 * GIB),)))
     Capacity("here", (Node(1, 1, gpu_memory=24.0 * GIB, count=2),)).check(Demand((POOL,)))
     spread = replace(POOL, replicas=1, gpus=2.0, nodes=2, weights=40 * GIB)
@@ -140,7 +140,7 @@ def test_a_larger_context_needs_a_larger_cache(tmp_path: Path) -> None:
     assert short.weights == 128_000
 
 
-def test_an_impossible_config_fails_at_once_for_plan_and_run(tmp_path: Path) -> None:
+def test_an_impossible_config_fails_early_for_plan_and_run(tmp_path: Path) -> None:
     change = ["models.writer.num_gpus=64", f"output.dir={tmp_path / 'run'}"]
     for verb in ("plan", "run"):
         raised = CliRunner().invoke(cli, [verb, FAKE, *change]).exception
@@ -158,7 +158,7 @@ def test_plan_as_json() -> None:
     assert found["forecast"]["candidates"] == 180
 
 
-def test_a_forecast_is_in_proportion_to_what_was_measured(tmp_path: Path) -> None:
+def test_a_forecast_is_proportional_to_the_measurement(tmp_path: Path) -> None:
     summary = {
         "funnel": {"drawn": 30},
         "cost": {"tokens_in": 3000, "tokens_out": 600, "wall_seconds": 15.0},
@@ -175,13 +175,13 @@ def test_a_forecast_is_in_proportion_to_what_was_measured(tmp_path: Path) -> Non
     assert "0:02:30 at 2.00 candidates/s" in text
 
 
-def test_like_wants_a_run(tmp_path: Path) -> None:
+def test_like_requires_a_run(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli, ["plan", FAKE, "--like", str(tmp_path)])
     assert isinstance(result.exception, BadInput)
     assert str(result.exception).startswith("--like: expected the directory of a run")
 
 
-def test_custom_resources_choose_nodes() -> None:
+def test_custom_resources_select_nodes() -> None:
     config = load_config(FAKE, ["models.writer.resources={writers: 1}", "models.writer.num_gpus=1"])
     demand = demand_of(config)
     plain, special = Node(8, 1), Node(8, 1, resources={"writers": 2.0})

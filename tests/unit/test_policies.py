@@ -1,4 +1,4 @@
-"""What all policies promise, and what each of them learns."""
+"""Properties of all policies, and what each of them learns."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ quarters = st.integers(0, 4).map(lambda number: number / 4)
 
 @st.composite
 def histories(draw, pairs: int = 5):
-    """A few seeds' outcomes over `pairs_of(pairs)`, one winner at most each."""
+    """Outcomes of a few seeds over `pairs_of(pairs)`, with at most one winner each."""
     seeds = []
     for _ in range(draw(st.integers(0, 12))):
         called = draw(st.lists(st.sampled_from(pairs_of(pairs)), unique=True, min_size=1, max_size=3))
@@ -75,7 +75,7 @@ settings_of_policies = st.fixed_dictionaries(
     seed=st.integers(0, 2**31 - 1),
     more=settings_of_policies,
 )
-def test_draws_are_distinct_of_the_right_size_and_logged_with_their_inclusion(
+def test_draws_are_distinct_of_the_right_size_and_logged_with_inclusion_probabilities(
     name, history, recalled, count, seed, more
 ) -> None:
     policy = fresh(name, pairs_of(5), **more)
@@ -97,10 +97,10 @@ def test_standings_are_a_distribution_with_intervals_around_the_means(name, hist
     policy = fresh(name, pairs_of(5), **more)
     for outcomes in history:
         policy.observe(outcomes)
-    standings = policy.standings()
-    assert [one.pair for one in standings] == pairs_of(5)
-    assert sum(one.probability for one in standings) == pytest.approx(1)
-    for one in standings:
+    pair_stats = policy.pair_stats()
+    assert [one.pair for one in pair_stats] == pairs_of(5)
+    assert sum(one.probability for one in pair_stats) == pytest.approx(1)
+    for one in pair_stats:
         rewards = [o.reward for outcomes in history for o in outcomes if o.pair == one.pair]
         assert one.observations == len(rewards)
         if rewards:
@@ -113,7 +113,7 @@ def test_standings_are_a_distribution_with_intervals_around_the_means(name, hist
 @pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=30, deadline=None)
 @given(before=histories(), after=histories(), seed=st.integers(0, 2**31 - 1))
-def test_a_restored_policy_goes_on_exactly_alike(name, before, after, seed) -> None:
+def test_a_restored_policy_continues_identically(name, before, after, seed) -> None:
     policy = fresh(name, pairs_of(5))
     for outcomes in before:
         policy.observe(outcomes)
@@ -162,7 +162,7 @@ def test_merging_the_papers_policy_adds_increments_whichever_shard_is_first(one,
         assert merged == pytest.approx(before)
 
 
-def test_shards_of_the_papers_policy_that_favour_different_pairs_meet_in_the_middle() -> None:
+def test_shards_of_the_papers_policy_that_favour_different_pairs_average_out() -> None:
     shards = [PaperPolicy(["a", "b", "c"], beta=0.5) for _ in range(2)]
     shards[0].observe([Outcome("a", 1.0, True)])
     shards[1].observe([Outcome("b", 1.0, True)])
@@ -208,8 +208,8 @@ def neighbours_of(*pairs: str) -> list[Neighbour]:
     [
         (("a", "b", "a"), None, 2),  # ceil(3 / 2)
         (("a", "b", "c"), 1, 1),
-        (("a",), 2, 1),  # the pool has one pair, the rest gives two
-        (("a", "b", "c", "d", "e"), 1, 2),  # the rest has one pair, the pool gives two
+        (("a",), 2, 1),  # the pool has one pair, the rest provides two
+        (("a", "b", "c", "d", "e"), 1, 2),  # the rest has one pair, the pool provides two
         (("a", "b", "c", "d", "e", "f"), 1, 3),
         (("elsewhere",), 2, 0),
     ],
@@ -253,7 +253,7 @@ def test_thompsons_propensities_are_near_those_of_the_largest_posterior_samples(
 
 
 def two_domains(policy: Policy, seeds: int, useful: bool) -> float:
-    """Mean reward where pair a is good on even seeds and b on odd ones, and the neighbours say so, or lie."""
+    """Mean reward where pair a is good on even seeds and b on odd ones, and neighbours are right or wrong."""
     rng = np.random.default_rng(1)
     total = 0.0
     for number in range(seeds):
@@ -268,7 +268,7 @@ def two_domains(policy: Policy, seeds: int, useful: bool) -> float:
 
 
 @pytest.mark.parametrize("name", [PolicyName.thompson, PolicyName.ucb])
-def test_memory_is_followed_as_far_as_it_proved_to_be_right(name: PolicyName) -> None:
+def test_memory_is_weighted_by_how_well_it_predicted(name: PolicyName) -> None:
     assert two_domains(fresh(name, list("abc"), 400), 400, useful=True) > 0.7
     assert two_domains(fresh(name, list("abc"), 400, memory_weight=0.0), 400, useful=True) < 0.6
     blind = two_domains(fresh(name, list("abc"), 400, memory_weight=0.0), 400, useful=False)
@@ -281,7 +281,7 @@ def test_the_additive_rule_is_boosted_by_useful_neighbours() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_pair_that_is_away_is_not_drawn_and_comes_back_with_what_was_learnt(name: PolicyName) -> None:
+def test_an_unavailable_pair_is_not_drawn_and_keeps_its_statistics(name: PolicyName) -> None:
     policy = fresh(name, pairs_of(5))
     for _ in range(10):
         policy.observe([Outcome("i0+r", 0.9, True), Outcome("i1+r", 0.1, False)])
@@ -300,7 +300,7 @@ def test_a_pair_added_later_starts_unknown_and_the_others_keep_their_statistics(
         policy.observe([Outcome("i0+r", 0.9, True), Outcome("i1+r", 0.1, False)])
     larger = fresh(name, pairs_of(4))
     larger.restore(json.loads(json.dumps(policy.state())))
-    assert [one.observations for one in larger.standings()] == [10, 10, 0, 0]
+    assert [one.observations for one in larger.pair_stats()] == [10, 10, 0, 0]
     assert sum(larger.inclusion(2, 1, ()).values()) == pytest.approx(2)
     assert larger.inclusion(2, 1, ())["i3+r"] > 0
 
@@ -386,7 +386,7 @@ def test_recalled_neighbours_are_forgotten_after_the_draw() -> None:
     assert policy.state() == before
 
 
-def test_the_floor_bounds_a_hopeless_pair_from_below() -> None:
+def test_the_floor_is_a_lower_bound_for_a_hopeless_pair() -> None:
     for policy in (
         ThompsonPolicy(["a", "b", "c"], floor=0.3),
         PaperPolicy(["a", "b", "c"], beta=5.0, floor=0.3),
@@ -404,7 +404,7 @@ def test_the_interval_covers_the_true_mean_about_nine_times_out_of_ten(number: i
         tally = Tally(["a"])
         for place in range(number):
             tally.add("a", float(place < wins))
-        (standing,) = tally.standings({"a": 1.0})
+        (standing,) = tally.pair_stats({"a": 1.0})
         if standing.low <= true_mean <= standing.high:
             coverage += math.comb(number, wins) * true_mean**wins * (1 - true_mean) ** (number - wins)
     assert 0.87 < coverage < 0.99
@@ -415,7 +415,7 @@ def test_the_interval_is_narrow_where_rewards_hardly_vary() -> None:
     for place in range(100):
         tally.add("steady", 0.3)
         tally.add("wild", float(place % 10 < 3))
-    steady, wild = tally.standings({"steady": 0.5, "wild": 0.5})
+    steady, wild = tally.pair_stats({"steady": 0.5, "wild": 0.5})
     assert steady.high - steady.low < (wild.high - wild.low) / 4
 
 

@@ -1,4 +1,4 @@
-"""What a run asks the autoscaler for, and that it takes it back."""
+"""What a run requests from the autoscaler, and the withdrawal of the request."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def demand(*overrides: str) -> Any:
     return demand_of(load_config(ROOT / "configs/fake.yaml", overrides))
 
 
-def test_a_bundle_for_every_replica_until_they_are_up(
+def test_a_bundle_is_requested_for_every_replica_until_they_are_up(
     asked: list[list[dict[str, float]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
@@ -44,7 +44,7 @@ def test_a_replica_on_several_nodes_needs_no_node_with_all_its_gpus(
         assert asked == [[{"GPU": 1.0, "big": 0.1}] * 4]
 
 
-def test_taken_back_when_a_pool_does_not_come_up(
+def test_the_request_is_withdrawn_when_a_pool_does_not_start(
     asked: list[list[dict[str, float]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")

@@ -1,4 +1,4 @@
-"""Money: what a run has cost, and what a preview or an earlier run says that all of it would cost."""
+"""Money: the cost of a run, and the cost of all seeds predicted from a preview or an earlier run."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_bill_is_tokens_and_hours_times_their_prices(
     assert again.bill(seconds) == bill
 
 
-def test_without_prices_there_is_no_money() -> None:
+def test_without_prices_there_is_no_cost() -> None:
     ledger = Ledger(config("x"))
     ledger.add([candidate("keep+direct", answer_in=10, answer_out=5)])
     assert ledger.as_dict(3600)["money"] is None
@@ -74,7 +74,7 @@ def test_without_prices_there_is_no_money() -> None:
     assert Prices(config("x", "models.judge.price_out=1")).known
 
 
-def test_prices_are_no_part_of_what_a_run_is() -> None:
+def test_prices_are_not_part_of_the_fingerprint() -> None:
     priced = ("models.writer.price_in=2", "models.judge.price_out=1", "run.budget=3", "run.currency=EUR")
     assert fingerprint(config("x")) == fingerprint(config("x", *priced))
 
@@ -93,12 +93,12 @@ async def test_every_token_of_a_run_is_in_its_ledger(tmp_path: Path, compare: st
     models, cost = summary["run"]["ledger"]["models"], summary["cost"]
     for way in ("tokens_in", "tokens_out"):
         assert sum(counts[way] for counts in models.values()) == cost[way]
-    # Only the judge is asked for verdicts, and it does nothing else.
+    # This model only judges.
     assert models["judge"]["tokens_in"] == cost["stages"]["judge"]["tokens_in"]
     assert ("baseline" in cost["stages"]) is (compare == "response_same_instruction")
 
 
-async def test_a_preview_says_what_the_whole_dataset_would_cost(tmp_path: Path) -> None:
+async def test_a_preview_predicts_the_cost_of_the_whole_dataset(tmp_path: Path) -> None:
     whole = config(tmp_path, "seeds.limit=60", *PRICED)
     few = await local_run(config(tmp_path, "seeds.limit=3", *PRICED))
     rates = Rates.measured("this preview", few)
@@ -122,7 +122,7 @@ async def test_a_preview_says_what_the_whole_dataset_would_cost(tmp_path: Path) 
     assert all(f"{row['tokens_in'] + row['tokens_out']:,} tokens" in shown for row in decided(tmp_path))
 
 
-async def test_other_models_than_those_measured_have_no_known_price(tmp_path: Path) -> None:
+async def test_models_that_were_not_measured_have_no_known_price(tmp_path: Path) -> None:
     rates = Rates.measured("it", await local_run(config(tmp_path, "seeds.limit=3")))
     other = config("x", "models.new.kind=fake", "judge.model=new", *PRICED)
     assert forecast(other, 60, 2.0, rates).money is None

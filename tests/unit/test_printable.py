@@ -1,4 +1,4 @@
-"""Text to be shown: as it is, and unable to do anything where it is shown."""
+"""Text to be shown: readable, and harmless where it is shown."""
 
 # ruff: noqa: RUF001 (scripts with look-alikes of ASCII)
 from __future__ import annotations
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from staragents.printable import as_json, one_line, printable
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
-# Joiners are needed by emoji and some scripts, and soft hyphens and such are not all that Unicode calls Cf.
+# Emoji and some scripts need joiners, and Unicode's Cf is more than soft hyphens and the like.
 OBEYED = {chr(code) for code in (0x61C, 0x200B, 0x200E, 0x200F, 0x2028, 0x2029, 0xFEFF, 0xE0041)}
 OBEYED |= {chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
 
@@ -25,7 +25,7 @@ def is_harmless(text: str) -> bool:
 
 
 @given(ANY_TEXT)
-def test_nothing_that_a_terminal_obeys_is_left(text: str) -> None:
+def test_no_terminal_control_is_left(text: str) -> None:
     shown = printable(text)
     assert is_harmless(shown)
     assert len(shown) == len(text)
@@ -58,12 +58,12 @@ def test_ordinary_text_stays(text: str) -> None:
         ("hidden: \U000e0041\U000e0042", "hidden: \ufffd\ufffd"),
     ],
 )
-def test_what_would_be_obeyed_or_hidden_is_shown(text: str, shown: str) -> None:
+def test_control_and_hidden_characters_are_shown(text: str, shown: str) -> None:
     assert printable(text) == shown
 
 
 @given(ANY_TEXT)
-def test_one_line_is_one_line_for_whoever_counts_them(text: str) -> None:
+def test_one_line_is_one_line_for_every_line_splitter(text: str) -> None:
     assert len(one_line(text).splitlines()) <= 1
 
 

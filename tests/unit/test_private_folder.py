@@ -1,4 +1,4 @@
-"""What a local Ray writes is out of other users' reach."""
+"""Files of a local Ray are inaccessible to other users."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from staragents.errors import RunFailed
 
 @pytest.fixture
 def above(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of this user, which is not there yet."""
+    """The folder of this user, not created yet."""
     monkeypatch.setattr("cluster.private_folder.LONGEST", 1000)
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
     return tmp_path / f"staragents-{os.getuid()}"
@@ -26,7 +26,7 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_a_session_has_a_folder_of_its_own_that_only_its_user_enters(above: Path) -> None:
+def test_a_session_has_its_own_folder_that_only_its_user_can_enter(above: Path) -> None:
     with private_folder() as one, private_folder() as other:
         assert one != other
         assert {one.parent, other.parent} == {above}
@@ -46,25 +46,25 @@ def test_the_folder_of_a_failed_session_stays_until_the_next(above: Path) -> Non
         assert not failed.exists()
 
 
-def test_the_folder_of_a_session_that_goes_on_is_left_alone(above: Path) -> None:
+def test_the_folder_of_a_running_session_is_left_alone(above: Path) -> None:
     with private_folder() as one:
         with private_folder():
             pass
         assert one.is_dir()
 
 
-def test_a_long_place_is_given_up_for_a_short_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_path_is_replaced_by_a_short_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path / ("x" * 60)))
     with private_folder() as folder:
         assert len(str(folder)) < 50
 
 
 @pytest.mark.parametrize("permissions", [0o770, 0o707, 0o711])
-def test_a_folder_that_others_enter_is_refused(above: Path, permissions: int) -> None:
+def test_a_folder_that_others_can_enter_is_refused(above: Path, permissions: int) -> None:
     above.mkdir()
     above.chmod(permissions)
     with pytest.raises(
-        RunFailed, match=f"expected a folder of yours with mode 0700, got .*{permissions:04o}"
+        RunFailed, match=f"expected a folder that you own with mode 0700, got .*{permissions:04o}"
     ):
         private_folder().__enter__()
 
@@ -85,11 +85,13 @@ def test_a_symbolic_link_and_a_file_in_its_place_are_refused(above: Path, tmp_pa
 def test_somebody_elses_folder_is_refused(above: Path) -> None:
     above.mkdir(mode=0o700)
     os.chown(above, 12345, 12345)
-    with pytest.raises(RunFailed, match="got one of user 12345"):
+    with pytest.raises(RunFailed, match="got a folder of user 12345"):
         private_folder().__enter__()
 
 
-def test_a_token_is_made_that_only_its_user_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_is_created_that_only_its_user_can_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "new" / "token"
     monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(path))
     keep_token_private()
@@ -110,7 +112,7 @@ def test_a_link_in_place_of_the_token_is_refused(tmp_path: Path, monkeypatch: py
         keep_token_private()
 
 
-def test_a_ray_without_tokens_gets_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_token_is_created_if_ray_uses_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "token"))
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     keep_token_private()

@@ -1,4 +1,4 @@
-"""Templates: what users may write, what they are told when it is wrong, and that data stays data."""
+"""Templates: valid ones, errors for invalid ones, and data that is never read as template."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_the_shipped_names_are_the_documented_ones() -> None:
 @pytest.mark.parametrize(("role", "name"), EVERY_PROMPT)
 def test_a_shipped_prompt_shows_instruction_last(role: str, name: str) -> None:
     template = load_prompt(role, name)
-    # What comes last is what is to be rewritten or answered, or the conversation that is to go on.
+    # The text to rewrite or answer, or the conversation to continue, comes last.
     last = "history" if template.continues else "instruction"
     prompt = template.render(**{"instruction": "", "history": "", last: "Name a quokka."})
 
@@ -40,7 +40,7 @@ def test_a_shipped_prompt_shows_instruction_last(role: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", STYLES)
-def test_a_style_asks_for_the_new_instruction_only_and_shows_examples(name: str) -> None:
+def test_a_style_requests_only_the_new_instruction_and_shows_examples(name: str) -> None:
     turns = load_prompt("instruction", name).render(instruction="Name a quokka.", history="").turns
 
     assert "Reply with the new instruction only." in turns[0].content
@@ -60,11 +60,11 @@ def test_only_an_instruction_prompt_may_continue(tmp_path: Path) -> None:
     (tmp_path / "on.j2").write_text("{% set continues = true %}{% block user %}{{ history }}{% endblock %}")
     assert load_prompt("instruction", str(tmp_path / "on.j2")).continues
     assert not load_prompt("instruction", "deepen").continues
-    with pytest.raises(BadInput, match=r"on\.j2: continues: expected in prompts of instruction agents only"):
+    with pytest.raises(BadInput, match=r"on\.j2: continues: expected only in prompts of instruction agents"):
         load_prompt("response", str(tmp_path / "on.j2"))
 
 
-def test_the_raw_prompt_ends_where_the_model_goes_on_and_names_its_stops() -> None:
+def test_the_raw_prompt_ends_where_the_model_continues_and_names_its_stops() -> None:
     prompt = load_prompt("response", "few_shot").render(instruction="Name a quokka.", history="")
 
     assert prompt.turns == ()
@@ -120,8 +120,8 @@ def test_blocks_see_what_the_top_level_sets() -> None:
             "my.j2: blocks: expected an optional system turn, then user and assistant in turn "
             "with user last, got user, user",
         ),
-        ("{% set stop = 'END' %}{{ instruction }}", "my.j2: stop: expected a list of texts, got 'END'"),
-        ("{% set stop = [''] %}{{ instruction }}", "my.j2: stop: expected a list of texts, got ['']"),
+        ("{% set stop = 'END' %}{{ instruction }}", "my.j2: stop: expected a list of strings, got 'END'"),
+        ("{% set stop = [''] %}{{ instruction }}", "my.j2: stop: expected a list of strings, got ['']"),
         ("{% include 'passwords.txt' %}", "my.j2:1: no loader"),
     ],
 )
@@ -147,7 +147,7 @@ def test_a_template_cannot_reach_out_of_its_sandbox(source: str) -> None:
         template(source)
 
 
-def test_a_file_that_is_missing_or_no_text_is_named(tmp_path: Path) -> None:
+def test_a_missing_or_binary_file_is_named(tmp_path: Path) -> None:
     binary = tmp_path / "binary.j2"
     binary.write_bytes(b"\xff\xfe\x00")
 
@@ -156,7 +156,7 @@ def test_a_file_that_is_missing_or_no_text_is_named(tmp_path: Path) -> None:
             load_prompt("response", str(path))
 
 
-def test_a_template_of_the_users_own_is_read_from_its_path(tmp_path: Path) -> None:
+def test_a_custom_template_is_read_from_its_path(tmp_path: Path) -> None:
     path = tmp_path / "terse.j2"
     path.write_text("{% block user %}{{ instruction }} Be brief.{% endblock %}", encoding="utf-8")
 
@@ -165,7 +165,7 @@ def test_a_template_of_the_users_own_is_read_from_its_path(tmp_path: Path) -> No
     assert prompt.turns[-1].content == "Why? Be brief."
 
 
-def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
+def test_an_unknown_name_lists_the_known_ones() -> None:
     with pytest.raises(
         BadInput, match=r"expected one of brief, direct, few_shot, step_by_step or a \.j2 file"
     ):

@@ -48,7 +48,7 @@ def test_ranks_and_quantiles_are_close_to_the_exact_ones() -> None:
 
 
 @given(st.floats(-1e3, 1e3))
-def test_the_quantile_of_one_value_is_that_value_to_a_bin(value: float) -> None:
+def test_the_quantile_of_one_value_is_that_value_within_a_bin(value: float) -> None:
     width = 2 * (SCALE + abs(value)) ** 2 / SCALE / BINS
     assert sketch_of([value]).quantile(0.95) == pytest.approx(value, abs=width)
 
@@ -62,7 +62,7 @@ def test_merged_shards_equal_one_sketch_of_both(one: list[float], other: list[fl
 
 
 @given(values)
-def test_a_restored_sketch_goes_on_alike(numbers: list[float]) -> None:
+def test_a_restored_sketch_continues_identically(numbers: list[float]) -> None:
     sketch = sketch_of(numbers)
     restored = sketch_of([0.5])
     restored.restore(json.loads(json.dumps(sketch.state())))

@@ -1,4 +1,4 @@
-"""What a user reads of an actor or replica that did not start."""
+"""The reason that a user sees when an actor or replica did not start."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from staragents.errors import BadInput, EngineDead, RunFailed
 
 
 def traced(error: Exception) -> str:
-    """As Ray and Serve have it, with colours and their own words around it."""
+    """A traceback as in Ray and Serve, with colours and their own text around it."""
     try:
         try:
             raise KeyError("an earlier one")
@@ -57,7 +57,7 @@ def test_a_text_without_a_traceback_is_the_reason_itself() -> None:
     assert last_error("") == ""
 
 
-def test_an_error_of_ours_needs_no_traceback() -> None:
+def test_our_own_error_needs_no_traceback() -> None:
     error = RayTaskError("start", traced(BadInput("no model")), BadInput("no model"))
     assert reason_of(error) == "no model"
     assert reason_of(RayTaskError("start", traced(OSError("gone")), OSError("gone"))) == "OSError: gone"

@@ -1,4 +1,4 @@
-"""Training configs beside an exported file: by the real TRL, and by schemas of the other two."""
+"""Training configs beside an exported file, checked by the real TRL and by schemas of the other two."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_trl_reads_its_config_and_the_file(
 
 
 @pytest.mark.parametrize("name", [name for name, trainers in TRAINERS.items() if "axolotl" in trainers])
-def test_axolotl_configs_have_its_keys_and_point_at_columns_that_are_there(
+def test_axolotl_configs_have_its_keys_and_point_at_existing_columns(
     finished_run: Path, tmp_path: Path, name: str
 ) -> None:
     done = exported(finished_run, tmp_path, name)
@@ -127,7 +127,7 @@ def test_llamafactory_finds_its_datasets_by_dataset_info(
             assert turn[entry["tags"]["role_tag"]] == entry["tags"]["user_tag"]
 
 
-def test_other_entries_of_dataset_info_stay(finished_run: Path, tmp_path: Path) -> None:
+def test_other_entries_of_dataset_info_are_kept(finished_run: Path, tmp_path: Path) -> None:
     mine = {"mine": {"file_name": "mine.json", "formatting": "alpaca", "columns": {}}}
     (tmp_path / "dataset_info.json").write_text(json.dumps(mine))
     exported(finished_run, tmp_path, "messages")

@@ -1,4 +1,4 @@
-"""Runs on recorded answers and verdicts: what the table says, and nothing that it doesn't."""
+"""Runs on recorded answers and verdicts: the table's contents and nothing else."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def test_hard_verdicts_are_the_likelier_side(tmp_path: Path) -> None:
     assert wins == {("good", 1.0), ("bad", 0.0)}
 
 
-async def test_what_is_not_recorded_fails_its_candidate_and_no_other(tmp_path: Path) -> None:
+async def test_a_missing_record_fails_its_candidate_and_no_other(tmp_path: Path) -> None:
     path = recorded_config(tmp_path, WINS, rows=4, evolution={"draws": 2})
     rows = planted_rows(WINS, 4)
     del rows[1]["response"]["good"]
@@ -58,7 +58,7 @@ async def test_what_is_not_recorded_fails_its_candidate_and_no_other(tmp_path: P
     assert failed.keys() == {(2, "good"), (3, "bad")}
     answer, verdict = failed[2, "good"], failed[3, "bad"]
     assert (answer["failed_stage"], answer["messages"]) == ("answer", ())
-    assert "no answer of good is recorded to 'Describe machine number 1" in answer["error_message"]
+    assert "no answer of good is recorded for 'Describe machine number 1" in answer["error_message"]
     assert (verdict["failed_stage"], verdict["judge_win"]) == ("judge", None)
     assert "no verdict" in verdict["error_message"]
 
@@ -68,10 +68,10 @@ async def test_a_prompt_that_is_not_the_instruction_finds_nothing(tmp_path: Path
     agents = {"response": response, "instruction": {"keep": {"prompt": "keep"}}}
     path = recorded_config(tmp_path, WINS, rows=4, agents=agents)
     await local_run(load_config(path))
-    assert all("as that of `direct` is" in row["error_message"] for row in decided(tmp_path / "run"))
+    assert all("as in `direct`" in row["error_message"] for row in decided(tmp_path / "run"))
 
 
-async def test_an_agent_that_the_table_lacks_does_not_start(tmp_path: Path) -> None:
+async def test_an_agent_missing_from_the_table_does_not_start(tmp_path: Path) -> None:
     recorded_config(tmp_path, WINS, rows=2)
     table = str(tmp_path / "table.jsonl")
     engine = make_engine(ModelConfig(kind=EngineKind.recorded, model="gpt", table=table), "")
@@ -114,7 +114,7 @@ def test_a_row_nested_too_deeply_is_named(tmp_path: Path) -> None:
         RecordedAnswers.read(path)
 
 
-async def test_recorded_texts_with_half_a_surrogate_pair_are_stored_and_rejected(tmp_path: Path) -> None:
+async def test_recorded_texts_with_an_unpaired_surrogate_are_stored_and_rejected(tmp_path: Path) -> None:
     path = recorded_config(tmp_path, WINS, rows=4, evolution={"draws": 2})
     rows = planted_rows(WINS, 4)
     rows[1]["response"]["good"] += " \ud800\x00"

@@ -1,4 +1,4 @@
-"""What is written or shown holds no secret, wherever it came from."""
+"""Written and shown text has no secret, whatever its source."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEY = "planted/secret+value=1"
 
 @pytest.fixture
 def planted(monkeypatch: pytest.MonkeyPatch) -> str:
-    """A key in a variable whose name says nothing, read as a config's `api_key_env` is."""
+    """A key in a variable with a neutral name, read like a config's `api_key_env`."""
     monkeypatch.setenv("STARAGENTS_TEST_PLAIN_NAME", KEY)
     assert secret("STARAGENTS_TEST_PLAIN_NAME") == KEY
     return KEY
@@ -57,17 +57,17 @@ def planted(monkeypatch: pytest.MonkeyPatch) -> str:
         ),
     ],
 )
-def test_what_has_the_form_of_a_secret_is_masked_and_nothing_else(text: str, expected: str) -> None:
+def test_only_text_in_the_form_of_a_secret_is_masked(text: str, expected: str) -> None:
     assert redacted(text) == expected
     assert redacted(expected) == expected
 
 
-def test_a_key_that_was_read_is_masked_whatever_form_it_comes_back_in(planted: str) -> None:
+def test_a_key_that_was_read_is_masked_in_every_form(planted: str) -> None:
     said = f"got {planted}, ?q={quote(planted, safe='')}, {planted!r}"
     assert redacted(said) == "got ***, ?q=***, '***'"
 
 
-def test_variables_whose_names_say_so_are_masked_without_being_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_with_secret_names_are_masked_without_being_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FSSPEC_S3_SECRET", "fsspec-password")
     monkeypatch.setenv("RAY_AUTH_MODE", "tokens-are-on")
     monkeypatch.setenv("PWD", "/home/me/work")
@@ -93,7 +93,7 @@ def test_rays_token_is_masked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         "PAT",
     ],
 )
-def test_names_of_secrets_are_known(name: str) -> None:
+def test_names_of_secrets_are_recognised(name: str) -> None:
     assert names_secret(name)
 
 
@@ -106,7 +106,7 @@ def test_names_of_other_things_are_not_taken_for_secrets(name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [BadInput, RunFailed, EngineError])
-def test_an_error_holds_no_secret_from_its_birth(kind: type[Exception], planted: str) -> None:
+def test_an_error_is_redacted_when_it_is_created(kind: type[Exception], planted: str) -> None:
     error = kind(f"the server said {planted}")
     assert str(error) == str(pickle.loads(pickle.dumps(error))) == "the server said ***"
     assert planted not in repr(error)

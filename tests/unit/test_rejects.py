@@ -69,13 +69,13 @@ NO_REFUSALS = [
 
 
 @pytest.mark.parametrize("text", REFUSALS)
-def test_a_refusal_is_no_answer_and_no_rewrite(text: str) -> None:
+def test_a_refusal_is_neither_an_answer_nor_a_rewrite(text: str) -> None:
     assert of_answer(text) == "refusal"
     assert of_rewrite(text) == "refusal"
 
 
 @pytest.mark.parametrize("text", NO_REFUSALS)
-def test_a_text_that_only_sounds_like_a_refusal_is_none(text: str) -> None:
+def test_a_text_that_only_sounds_like_a_refusal_passes(text: str) -> None:
     assert not is_refusal(text)
 
 
@@ -288,7 +288,7 @@ def test_a_text_that_says_everything_once_is_no_loop(distinct: list[str]) -> Non
     assert not loops(" ".join(distinct))
 
 
-def test_a_loop_of_empty_lines_is_judged_at_once() -> None:
+def test_a_loop_of_empty_lines_is_checked_quickly() -> None:
     text = "-\n" * 50_000
     started = time.perf_counter()
     assert answer_problem("Say it.", text, generated(text), "It.") is None

@@ -163,7 +163,7 @@ def test_memory_finds_the_plant_and_shuffled_embeddings_do_no_harm(write) -> Non
     assert false.mean > without.mean - without.half_width - 0.01
 
 
-def test_what_is_kept_and_recalled_follows_the_runs_rules() -> None:
+def test_storing_and_recalling_follow_the_runs_rules() -> None:
     vectors = np.eye(3, dtype=np.float32)
     memory = Recollection(vectors, MemoryConfig(warmup=1, neighbours=1), 2, 8, everything=False)
     memory.remember(0, [Outcome("a", 0.9, True), Outcome("b", 0.5, False)])
@@ -210,7 +210,7 @@ def test_the_command_prints_the_table_and_draws_the_chart(write, tmp_path, monke
         (["TABLE", "seeds.limit=3"], "seeds.limit=3: expected evolution.KEY=VALUE"),
     ],
 )
-def test_bad_arguments_end_with_exit_code_two(write, monkeypatch, capsys, arguments, expected: str) -> None:
+def test_bad_arguments_exit_with_code_two(write, monkeypatch, capsys, arguments, expected: str) -> None:
     path = str(write(two_domains(4)))
     assert staragents(monkeypatch, "replay", *[path if a == "TABLE" else a for a in arguments]) == 2
     assert expected in capsys.readouterr().err

@@ -67,12 +67,12 @@ def test_report_shows_every_chart_and_valid_figures(run_writer: Callable[..., Pa
         f"chart-{name}" for name in CHARTS
     }
     for figure in page.figures.values():
-        go.Figure(figure)  # raises on a property plotly does not know
+        go.Figure(figure)  # raises on a property unknown to plotly
     assert "FAKE ENGINES" not in page.text
     assert "Synthetic run" in page.text
 
 
-def test_report_asks_for_nothing_from_elsewhere(run_writer: Callable[..., Path]) -> None:
+def test_report_fetches_nothing(run_writer: Callable[..., Path]) -> None:
     page = Page(write_report(run_writer()))
     asking = [(tag, attrs) for tag, attrs in page.tags if {"src", "href", "srcset", "data"} & attrs.keys()]
     assert asking == []
@@ -90,7 +90,7 @@ def test_tiny_run_has_a_report(run_writer: Callable[..., Path], seeds: int) -> N
     assert bool(missing) or seeds > 0
 
 
-def test_run_in_which_everything_failed_has_a_report(run_writer: Callable[..., Path]) -> None:
+def test_a_run_where_everything_failed_has_a_report(run_writer: Callable[..., Path]) -> None:
     folder = run_writer(seeds=4, dead=True)
     page = Page(write_report(folder))
     assert set(page.figures) == {"funnel", "losses", "recall", "policy", "beliefs", "entropy"}
@@ -161,18 +161,18 @@ def test_pairs_whose_names_begin_alike_keep_their_own_rows(run_writer: Callable[
     assert all(len(text) <= 40 for text in axis["ticktext"])
 
 
-def test_timeline_ends_where_the_policy_stands_and_is_bounded(run_writer: Callable[..., Path]) -> None:
+def test_timeline_ends_at_the_policys_current_state_and_is_bounded(run_writer: Callable[..., Path]) -> None:
     run = SavedRun.open(run_writer(seeds=230))
     evidence = gathered(run, 230)
     moments = evidence.timeline.moments
     assert len(moments) <= POINTS + 2
     assert (moments[0].seeds, moments[-1].seeds) == (0, 230)
     rows = [row for row in read_rows(run.folder.shards()) if not row["base"] and row["reward"] is not None]
-    for standing in moments[-1].standings:
+    for standing in moments[-1].pair_stats:
         rewards = [row["reward"] for row in rows if row["pair"] == standing.pair]
         assert standing.observations == len(rewards)
         assert standing.mean_reward == pytest.approx(sum(rewards) / len(rewards))
-    assert sum(s.probability for s in moments[-1].standings) == pytest.approx(1)
+    assert sum(s.probability for s in moments[-1].pair_stats) == pytest.approx(1)
 
 
 def test_evidence_stays_small_in_a_large_run(run_writer: Callable[..., Path]) -> None:
@@ -199,7 +199,9 @@ def test_examples_are_the_best_accepted_then_lost_then_one_a_reject_reason(
     assert sorted(reasons) == ["cut_off", "refusal", "rewrite_echo"]
 
 
-def test_folder_that_is_no_finished_run_is_bad_input(tmp_path: Path, run_writer: Callable[..., Path]) -> None:
+def test_a_folder_without_a_finished_run_is_bad_input(
+    tmp_path: Path, run_writer: Callable[..., Path]
+) -> None:
     with pytest.raises(BadInput, match=r"config\.yaml"):
         write_report(tmp_path)
     folder = run_writer(seeds=2)

@@ -20,7 +20,7 @@ from staragents.report.candidate_table import (
     MAX_ROWS,
     MAX_SEED_BYTES,
     MAX_TEXT_MIB,
-    SEEDS_A_BLOCK,
+    SEEDS_PER_BLOCK,
     CandidateTable,
 )
 from staragents.report.report import write_report
@@ -58,11 +58,13 @@ def seeds_of(table: CandidateTable) -> list[Any]:
     return [seed for block in table.payload()["blocks"] for seed in unpacked(block)]
 
 
-# ---- what is packed
+# ---- packed data
 
 
-def test_every_candidate_is_in_it_with_its_numbers_and_its_reason(run_writer: Callable[..., Path]) -> None:
-    run = SavedRun.open(run_writer(seeds=SEEDS_A_BLOCK + 6))
+def test_the_table_has_every_candidate_with_its_numbers_and_its_reason(
+    run_writer: Callable[..., Path],
+) -> None:
+    run = SavedRun.open(run_writer(seeds=SEEDS_PER_BLOCK + 6))
     rows, groups = list(read_rows(run.folder.shards())), list(read_seeds(run.folder.shards()))
     table = filled(run)
     payload = table.payload()
@@ -82,14 +84,14 @@ def test_every_candidate_is_in_it_with_its_numbers_and_its_reason(run_writer: Ca
             assert text["rejected"] == (row["rejected_text"] or "")
 
 
-def test_outcomes_say_what_the_reasons_say(run_writer: Callable[..., Path]) -> None:
+def test_outcomes_match_the_reasons(run_writer: Callable[..., Path]) -> None:
     table = filled(SavedRun.open(run_writer()))
     index = unpacked(table.payload()["index"])
     whys = [candidate["why"] for facts, _ in seeds_of(table) for candidate in facts["candidates"]]
     starts = {
         "chosen": "chosen: ",
         "failed: rewrite": "failed at stage rewrite",
-        "rejected: refusal": "rejected: it refuses",
+        "rejected: refusal": "rejected: it is a refusal",
         "not chosen: judge": "not chosen: the judge prefers",
         "not chosen: reward": "not chosen: its reward",
         "not chosen: no verdict": "not chosen: the judge's verdict was unreadable",
@@ -101,9 +103,7 @@ def test_outcomes_say_what_the_reasons_say(run_writer: Callable[..., Path]) -> N
 
 
 @pytest.mark.parametrize("most", [0, 1, 50, 179, 180])
-def test_of_too_many_rows_whole_seeds_drawn_by_their_ids_stay(
-    run_writer: Callable[..., Path], most: int
-) -> None:
+def test_too_many_rows_are_sampled_by_seed_id(run_writer: Callable[..., Path], most: int) -> None:
     run = SavedRun.open(run_writer())
     table = filled(run, max_rows=most)
     kept = [facts["seed"]["id"] for facts, _ in seeds_of(table)]
@@ -112,14 +112,14 @@ def test_of_too_many_rows_whole_seeds_drawn_by_their_ids_stay(
     assert kept == [seed for seed in order if seed in kept]
     if most < 180:
         assert table.note.startswith(f"{3 * len(kept)} of the 180 candidates")
-    # In another order of the run's seeds the same ones stay.
+    # Another order of the run's seeds keeps the same ones.
     backwards = CandidateTable(run.config, max_rows=most)
     for rows in reversed(list(read_seeds(run.folder.shards()))):
         backwards.add(rows)
     assert {facts["seed"]["id"] for facts, _ in seeds_of(backwards)} == set(kept)
 
 
-def test_of_too_much_text_some_goes_and_the_rows_stay(run_writer: Callable[..., Path]) -> None:
+def test_too_much_text_is_cut_and_the_rows_are_kept(run_writer: Callable[..., Path]) -> None:
     run = SavedRun.open(run_writer())
     table = filled(run, max_text_mib=0.02)
     texts = [texts for _, texts in seeds_of(table)]
@@ -127,12 +127,12 @@ def test_of_too_much_text_some_goes_and_the_rows_stay(run_writer: Callable[..., 
     assert 0 < len(left_out) < len(texts)
     assert sum(len(json.dumps(one)) for one in texts if one is not None) <= 1.1 * 0.02 * 2**20
     assert f"The texts of {3 * len(left_out)} are left out" in table.note
-    # The ones that have no texts go first when rows must go, too.
+    # When rows must be removed, those without texts are removed first.
     fewer = [texts for _, texts in seeds_of(filled(run, max_rows=3 * 10, max_text_mib=0.02))]
     assert None not in fewer
 
 
-def test_one_huge_seed_takes_no_room_of_others(run_writer: Callable[..., Path]) -> None:
+def test_one_huge_seed_takes_no_room_from_others(run_writer: Callable[..., Path]) -> None:
     def make_huge(seed: list[Candidate]) -> None:
         if seed[0].seed_row == 3:
             for candidate in seed:
@@ -180,7 +180,7 @@ def usable(tab: Browser, page: Path) -> None:
 
 
 def search(tab: Browser, words: str) -> str:
-    """What the table says when it has searched."""
+    """The table's message after a search."""
     tab.evaluate("document.getElementById('table-search').value = ''")
     tab.evaluate("document.getElementById('table-count').textContent = ''")
     tab.type("#table-search", words)
@@ -203,7 +203,7 @@ def details(tab: Browser) -> str:
 
 
 @needs_browser
-def test_only_rows_in_view_exist_and_scrolling_shows_the_others(
+def test_only_visible_rows_are_rendered_and_scrolling_shows_the_others(
     tab: Browser, run_writer: Callable[..., Path]
 ) -> None:
     usable(tab, write_report(run_writer(seeds=400)))
@@ -218,7 +218,7 @@ def test_only_rows_in_view_exist_and_scrolling_shows_the_others(
 
 
 @needs_browser
-def test_filters_order_and_search_agree_with_the_run(tab: Browser, run_writer: Callable[..., Path]) -> None:
+def test_filters_sorting_and_search_agree_with_the_run(tab: Browser, run_writer: Callable[..., Path]) -> None:
     def mark(seed: list[Candidate]) -> None:
         if seed[0].seed_row == 17 and seed[1].messages:
             seed[1].messages = (seed[1].messages[0], Message("assistant", "Ein seltenes Wort: Zyklotron."))
@@ -246,11 +246,11 @@ def test_filters_order_and_search_agree_with_the_run(tab: Browser, run_writer: C
     assert search(tab, "zyklotron WORT") == "1 of 300 candidates"
     assert search(tab, rows[5]["candidate_id"]) == "1 of 300 candidates"
     assert search(tab, rows[5]["seed_id"]) == "3 of 300 candidates"
-    assert search(tab, "no such words anywhere") == "No candidate fits."
+    assert search(tab, "no such words anywhere") == "No candidate matches."
 
 
 @needs_browser
-def test_keys_alone_open_move_and_close(tab: Browser, run_writer: Callable[..., Path]) -> None:
+def test_the_keyboard_alone_opens_moves_and_closes(tab: Browser, run_writer: Callable[..., Path]) -> None:
     folder = run_writer(seeds=30)
     rows = list(read_rows(SavedRun.open(folder).folder.shards()))
     usable(tab, write_report(folder))
@@ -321,15 +321,15 @@ def test_a_candidate_is_shown_beside_its_seed(tab: Browser, run_writer: Callable
 
 
 @needs_browser
-def test_hostile_texts_are_shown_as_they_are_and_nothing_runs(
+def test_hostile_texts_are_shown_unchanged_and_nothing_runs(
     tab: Browser, run_writer: Callable[..., Path], tmp_path: Path
 ) -> None:
     control = tmp_path / "control.html"
     control.write_text(f"<html><body>{PAYLOAD.replace('alert(1);', '')}", encoding="utf-8")
     tab.events.clear()
     tab.open(control)
-    tab.until("window.ran && document.readyState === 'complete'")  # or this test would show nothing
-    while not tab.seen("Log.entryAdded"):  # of its image, which would count for the next page
+    tab.until("window.ran && document.readyState === 'complete'")  # or this test would prove nothing
+    while not tab.seen("Log.entryAdded"):  # of its image, or it would count for the next page
         tab.evaluate("0")
     assert any("example.com" in one["request"]["url"] for one in tab.seen("Network.requestWillBeSent"))
 

@@ -1,4 +1,4 @@
-"""When a busy server wants to be asked again."""
+"""When a busy server accepts another request."""
 
 from __future__ import annotations
 

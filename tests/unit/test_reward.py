@@ -133,7 +133,7 @@ def test_the_highest_reward_among_the_judges_wins_is_chosen() -> None:
     assert choose(ours, RewardConfig()) is ours[1]
 
 
-def test_a_clear_win_is_chosen_even_if_no_difficulty_was_found() -> None:
+def test_a_clear_win_is_chosen_even_without_difficulty() -> None:
     ours = [candidate(win=0.6, reward=0.0, name="a"), candidate(win=0.9, reward=0.0, name="b")]
     assert choose(ours, RewardConfig()) is ours[1]
 

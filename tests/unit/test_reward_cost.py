@@ -1,4 +1,4 @@
-"""What a policy learns when rewards are weighed with their cost."""
+"""What a policy learns when rewards are weighted by cost."""
 
 from __future__ import annotations
 
@@ -59,25 +59,25 @@ def test_a_mean_cost_halves_the_reward_and_the_same_ratio_gives_the_same_value()
     by_tokens = scale(Cost.tokens, 100, 300)
     assert by_tokens.value(0.8, 200, 0.0) == pytest.approx(0.4)
     assert by_tokens.value(0.8, 600, 0.0) == pytest.approx(0.2)
-    # Reward per 1,000 tokens of the candidate and one of mean cost (200) beside it, in units of 1,000 / 200.
+    # Reward per 1,000 tokens of the candidate plus one of mean cost (200), in units of 1,000 / 200.
     assert by_tokens.value(0.8, 600, 0.0) == pytest.approx(0.8 / (600 + 200) * 1000 / (1000 / 200))
     assert scale(Cost.seconds, 100, 300).value(0.8, 0, 2.0) == pytest.approx(0.4)
     assert scale(Cost.none, 100).value(0.8, 10**6, 10**6) == 0.8
 
 
-def test_without_any_cost_all_are_treated_alike() -> None:
+def test_without_any_cost_all_are_treated_equally() -> None:
     assert scale(Cost.tokens, 0, 0).value(0.8, 0, 0.0) == pytest.approx(0.4)
 
 
 def learnt(cost: Cost) -> dict[str, float]:
-    """Standings after 40 seeds on which the dear pair earns a little more at ten times the tokens."""
+    """Standings after 40 seeds on which the expensive pair earns a little more at ten times the tokens."""
     evolution = Evolution(config(cost), PAIRS, 40)
     for number in range(40):
         evolution.commit(
             [candidate("cheap+x", f"s{number}", 0.60, 100), candidate("dear+x", f"s{number}", 0.62, 1000)]
         )
         evolution = restored(evolution, cost)
-    return {standing.pair: standing.mean_reward for standing in evolution.standings()}
+    return {standing.pair: standing.mean_reward for standing in evolution.pair_stats()}
 
 
 def restored(evolution: Evolution, cost: Cost) -> Evolution:
@@ -101,7 +101,7 @@ def test_the_chosen_candidate_and_its_reward_stay_the_same() -> None:
         assert chosen.reward == pytest.approx(0.62)
 
 
-def test_a_random_pick_knows_nothing_of_win_or_order_and_repeats() -> None:
+def test_a_random_pick_ignores_win_and_order_and_repeats() -> None:
     picks = []
     for number in range(200):
         candidates = [

@@ -10,7 +10,7 @@ import pytest
 
 from staragents.config import ColumnsConfig, RowFormat, SeedsConfig
 from staragents.messages import Message
-from staragents.rows.misfit import Misfit
+from staragents.rows.misfit import InvalidRow
 from staragents.rows.row_messages import RowReader
 from staragents.seeds import SeedFile
 
@@ -210,7 +210,7 @@ def test_naming_the_format_reads_the_same(name: str) -> None:
     assert read(row, format=RowFormat(found)) == (found, expected)
 
 
-def test_rows_do_not_depend_on_those_before() -> None:
+def test_rows_do_not_depend_on_earlier_ones() -> None:
     reader = RowReader(rewritable=True)
     for row, expected, found in [*ROWS.values(), *ROWS.values()]:
         format_, messages = reader.read(row)
@@ -221,9 +221,9 @@ def test_rows_do_not_depend_on_those_before() -> None:
     ("row", "settings", "field", "words"),
     [
         ({"text": "### Human: x"}, {}, "instruction", "seeds.columns.instruction and seeds.columns.response"),
-        ({"question": Q, "response": A, "answer": "B"}, {}, "response", "in doubt which of response, answer"),
+        ({"question": Q, "response": A, "answer": "B"}, {}, "response", "response, answer could each be"),
         ({"question": Q, "response": A, "answer": "B"}, {}, "response", "set seeds.columns.response"),
-        ({"instruction": "Answer.", "question": Q, "answer": A}, {}, "instruction", "is the instruction"),
+        ({"instruction": "Answer.", "question": Q, "answer": A}, {}, "instruction", "be the instruction"),
         (
             {"ask": Q, "reply": A},
             {"columns": ColumnsConfig(instruction="aks", response="reply")},
@@ -260,10 +260,10 @@ def test_rows_do_not_depend_on_those_before() -> None:
         ({"instruction": Q, "output": float("nan")}, {}, "output", "expected text, got nan"),
     ],
 )
-def test_a_row_in_doubt_names_columns_and_setting(
+def test_an_ambiguous_row_names_columns_and_setting(
     row: dict[str, Any], settings: dict[str, Any], field: str, words: str
 ) -> None:
-    with pytest.raises(Misfit) as caught:
+    with pytest.raises(InvalidRow) as caught:
         read(row, **settings)
     assert caught.value.field == field
     assert words in caught.value.message

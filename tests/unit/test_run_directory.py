@@ -1,4 +1,4 @@
-"""Whose run a folder is: what a resumed run must have in common with the one that began."""
+"""Ownership of a folder: what a resumed run must share with the original one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def prompt(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def begun(tmp_path: Path, prompt: Path) -> Config:
-    """A config with a prompt of the user's own, and a run directory that it has begun."""
+    """A config with a custom prompt, and a run directory started with it."""
     config = load_config(
         ROOT / "configs/fake.yaml",
         [f"output.dir={tmp_path / 'run'}", f"agents.instruction.deepen.prompt={prompt}"],
@@ -47,7 +47,7 @@ def test_the_same_config_and_prompts_resume(begun: Config) -> None:
 
 def test_an_edited_prompt_is_another_run(begun: Config, prompt: Path) -> None:
     prompt.write_text("Write this anew: {{ instruction }}")
-    with pytest.raises(BadInput, match=r"another text of agents\.instruction\.deepen\.prompt"):
+    with pytest.raises(BadInput, match=r"a different text of agents\.instruction\.deepen\.prompt"):
         RunDirectory(begun.output.dir).check(begun)
 
 
@@ -57,9 +57,9 @@ def test_another_setting_is_named(begun: Config) -> None:
         RunDirectory(begun.output.dir).check(begun)
 
 
-def test_a_folder_of_somebody_else_is_left_alone(begun: Config, tmp_path: Path) -> None:
+def test_somebody_elses_folder_is_left_alone(begun: Config, tmp_path: Path) -> None:
     begun.output.dir = str(tmp_path)
-    with pytest.raises(BadInput, match=r"no run directory"):
+    with pytest.raises(BadInput, match=r"nor a run directory"):
         RunDirectory(begun.output.dir).check(begun)
 
 
@@ -78,7 +78,7 @@ def test_a_command_that_takes_the_lock_now_is_not_mistaken_for_an_earlier_one(be
         writing.join()
 
 
-def test_a_folder_in_use_names_its_owner_and_a_killed_one_leaves_it_free(begun: Config) -> None:
+def test_a_folder_in_use_names_its_owner_and_a_killed_owner_releases_it(begun: Config) -> None:
     run = RunDirectory(begun.output.dir)
     program = (
         "import sys, time; from staragents.run_directory.run_directory import RunDirectory\n"

@@ -1,4 +1,4 @@
-"""What a run says in its directory about the Ray it is on."""
+"""What a run's directory records about its Ray."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_running_job_can_be_found_until_its_driver_ends(run: RunDirectory) -> 
     assert not (run.path / SESSION).exists()
 
 
-def test_how_a_run_ended_is_not_hidden_by_a_disk_that_became_read_only(
+def test_a_disk_that_became_read_only_does_not_hide_how_a_run_ended(
     run: RunDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Path, "unlink", _read_only)

@@ -1,4 +1,4 @@
-"""Sizes and pools as `staragents scale` takes them, and what it says to others."""
+"""Sizes and pools that `staragents scale` accepts, and its errors for others."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_model_wins_over_scorers_of_its_name() -> None:
         pool_key("big", pools)
 
 
-def test_a_run_that_does_not_run_is_said_to_be_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scaling_a_run_that_is_not_running_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     with pytest.raises(RunFailed, match="is not running here"), joined(str(tmp_path)):
         pass

@@ -44,7 +44,7 @@ def score(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
         (["{data}", "--target", "packaged:none"], "--target: expected one of"),
         (["{data}", "--target", "./no/such/model"], "--target: expected a hub id"),
         (["{data}", "--target", "{tmp}/model"], "--target: can't load the model"),
-        (["{data}", "--target", "{tmp}/nothing"], "--target: expected a model's folder with config.json"),
+        (["{data}", "--target", "{tmp}/nothing"], "--target: expected a model folder with config.json"),
         (["{data}", "--target", "{tmp}/broken"], "--target: can't load the model"),
         (
             ["{data}", "--target", "fake", "--target-adapter", "{tmp}/none"],
@@ -120,7 +120,7 @@ def test_a_file_a_histogram_and_a_page(
     assert 'id="chart-gap"' in html
 
 
-def test_json_goes_alone_to_standard_output(
+def test_only_json_goes_to_standard_output(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ("--target", "fake", "-o", tmp_path / "s.jsonl", "--json", "--columns", "response=instruction")

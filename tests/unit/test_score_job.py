@@ -1,4 +1,4 @@
-"""Scoring files without a model: what comes out, what a kill leaves, what is refused."""
+"""Scoring files without a model: the output, the state after a kill, and refused input."""
 
 from __future__ import annotations
 
@@ -142,13 +142,13 @@ def test_pandas_reads_the_output(tmp_path: Path, data: Path) -> None:
     assert frame.target_ifd.tolist() == pytest.approx(ratio.tolist())
 
 
-def test_without_a_larger_model_its_columns_are_not_there(tmp_path: Path, data: Path) -> None:
+def test_without_a_larger_model_its_columns_are_absent(tmp_path: Path, data: Path) -> None:
     job(data, tmp_path / "s.parquet", larger=None)
     assert not {"larger_ifd", "ifd_gap"} & set(pq.read_schema(tmp_path / "s.parquet").names)
 
 
 @pytest.mark.parametrize("rows_before", [0, 8, 9, 30, 59])
-def test_a_stopped_command_goes_on_and_ends_with_the_same_file(
+def test_a_stopped_command_resumes_and_ends_with_the_same_file(
     tmp_path: Path, data: Path, rows_before: int
 ) -> None:
     job(data, tmp_path / "whole.parquet")
@@ -161,7 +161,7 @@ def test_a_stopped_command_goes_on_and_ends_with_the_same_file(
     assert pq.read_table(tmp_path / "s.parquet") == pq.read_table(tmp_path / "whole.parquet")
 
 
-def test_parts_that_a_kill_left_half_joined_are_read_once(
+def test_parts_left_half_joined_by_a_kill_are_read_once(
     tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parts, "WRITE_EVERY_S", 0.0)
@@ -191,7 +191,7 @@ def test_a_part_cut_short_by_a_crash_is_scored_again(tmp_path: Path, data: Path)
     assert len(read(tmp_path / "s.jsonl")) == 60
 
 
-def test_a_damaged_part_is_said_and_its_rows_are_scored_again(
+def test_a_damaged_part_is_reported_and_its_rows_are_scored_again(
     tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parts, "WRITE_EVERY_S", 0.0)
@@ -200,7 +200,7 @@ def test_a_damaged_part_is_said_and_its_rows_are_scored_again(
         job(data, tmp_path / "s.parquet", lambda role, path, s: Stops(role, 30))
     first, second, third = sorted((tmp_path / "s.parquet.parts").glob("part-*"))
     content = bytearray(second.read_bytes())
-    content[len(content) // 4] ^= 1  # in a page of values, which Parquet itself would not notice
+    content[len(content) // 4] ^= 1  # in a page of values, where Parquet itself would not detect it
     second.write_bytes(content)
     watch = Silent()
     job(data, tmp_path / "s.parquet", watch=watch)
@@ -225,7 +225,7 @@ def test_a_damaged_part_is_said_and_its_rows_are_scored_again(
         {"larger_adapter": "who/ever"},
     ],
 )
-def test_the_parts_of_another_command_are_not_mixed_in(
+def test_the_parts_of_another_command_are_not_used(
     tmp_path: Path, data: Path, change: dict[str, Any]
 ) -> None:
     out = tmp_path / "s.parquet"
@@ -237,7 +237,7 @@ def test_the_parts_of_another_command_are_not_mixed_in(
     assert len(read(out)) == change.get("limit", 60)
 
 
-def test_an_adapter_that_was_trained_on_is_another_one(tmp_path: Path, data: Path) -> None:
+def test_a_retrained_adapter_is_another_adapter(tmp_path: Path, data: Path) -> None:
     adapter = tmp_path / "adapter"
     adapter.mkdir()
     (adapter / "adapter_config.json").write_text("{}")
@@ -247,7 +247,9 @@ def test_an_adapter_that_was_trained_on_is_another_one(tmp_path: Path, data: Pat
         job(data, tmp_path / "s.parquet", target_adapter=str(adapter))
 
 
-def test_a_finished_command_is_not_done_again_and_another_not_overwritten(tmp_path: Path, data: Path) -> None:
+def test_a_finished_command_is_not_repeated_and_another_is_not_overwritten(
+    tmp_path: Path, data: Path
+) -> None:
     out = tmp_path / "s.parquet"
     first = job(data, out)
     before = out.read_bytes()
@@ -256,7 +258,7 @@ def test_a_finished_command_is_not_done_again_and_another_not_overwritten(tmp_pa
         raise AssertionError("nothing to load")
 
     assert job(data, out, never)["ifd_gap"] == first["ifd_gap"]
-    with pytest.raises(BadInput, match=r"of another command \(changed: --sort-by\)"):
+    with pytest.raises(BadInput, match=r"of a different command \(changed: --sort-by\)"):
         job(data, out, selection=Selection("ifd"))
     jsonl(data, [row(n) for n in range(1, 61)])
     with pytest.raises(BadInput, match=r"changed: .*DATA"):
@@ -266,15 +268,15 @@ def test_a_finished_command_is_not_done_again_and_another_not_overwritten(tmp_pa
     assert read(out)[0]["instruction"] == "Say 1."
 
 
-def test_a_file_of_somebody_else_is_left_alone(tmp_path: Path, data: Path) -> None:
+def test_somebody_elses_file_is_left_alone(tmp_path: Path, data: Path) -> None:
     out = tmp_path / "s.jsonl"
     out.write_text("precious")
-    with pytest.raises(BadInput, match="is there already"):
+    with pytest.raises(BadInput, match="already exists"):
         job(data, out)
     assert out.read_text() == "precious"
 
 
-def test_a_stopped_overwrite_goes_on_without_saying_it_again(tmp_path: Path, data: Path) -> None:
+def test_a_stopped_overwrite_resumes_without_the_option(tmp_path: Path, data: Path) -> None:
     out = tmp_path / "s.jsonl"
     out.write_text("old")
     with pytest.raises(KeyboardInterrupt):
@@ -372,7 +374,7 @@ def test_scores_of_an_earlier_file_are_replaced(tmp_path: Path, data: Path) -> N
 
 @pytest.mark.parametrize("name", ["s.parquet", "s.jsonl"])
 @pytest.mark.parametrize("bucket", [1, 7, 1000])
-def test_sorted_output_is_the_same_however_little_memory(
+def test_sorted_output_is_the_same_with_little_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, bucket: int
 ) -> None:
     monkeypatch.setattr(spill, "BUCKET_ROWS", bucket)
@@ -401,7 +403,7 @@ def test_top_takes_the_highest_below_one(tmp_path: Path, data: Path) -> None:
 
 
 @pytest.mark.parametrize("top", ["0", "-3", "101%", "0%", "1.5", "many", "", "10 %", "nan", "1e3"])
-def test_a_top_that_means_nothing_is_bad_input(top: str) -> None:
+def test_a_meaningless_top_is_bad_input(top: str) -> None:
     with pytest.raises(BadInput, match="--top: expected"):
         Selection(None, top)
 
@@ -448,7 +450,7 @@ def test_a_second_command_with_the_same_cache_runs_nothing(
 
 @settings(deadline=None, max_examples=30)
 @given(st.lists(st.tuples(st.text(), st.text(), st.text()), min_size=1, max_size=20))
-def test_any_texts_come_out_as_they_went_in(
+def test_any_texts_are_kept_unchanged(
     tmp_path_factory: pytest.TempPathFactory, texts: list[tuple[str, ...]]
 ) -> None:
     folder = tmp_path_factory.mktemp("any")

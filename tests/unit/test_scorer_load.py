@@ -1,4 +1,4 @@
-"""How many scorers there are: by what waits for them, within bounds, and not at every burst."""
+"""The number of scorers follows the waiting rows, within bounds, and ignores bursts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BUSY = BUSY_PACKS * PACK
 
 
 def sizes(load: ScorerLoad, looks: list[tuple[float, int]], actors: int, low: int, high: int) -> list[int]:
-    """The pool does what it is told at once."""
+    """The pool resizes immediately."""
     found = []
     for now, outstanding in looks:
         actors = load.wanted(now, actors, outstanding, low, high)
@@ -20,19 +20,19 @@ def sizes(load: ScorerLoad, looks: list[tuple[float, int]], actors: int, low: in
     return found
 
 
-def test_rows_that_pile_up_for_a_while_bring_more_scorers() -> None:
+def test_rows_that_wait_for_a_while_add_scorers() -> None:
     looks = [(float(now), 3 * BUSY) for now in range(0, 30, 2)]
     found = sizes(ScorerLoad(PACK), looks, 1, 1, 8)
-    # Twice as many after ten seconds, and what the rows ask for ten seconds later.
+    # Twice as many after ten seconds, and as many as the rows need ten seconds later.
     assert found == [1] * 5 + [2] * 6 + [3] * 4
 
 
-def test_a_burst_brings_none() -> None:
+def test_a_burst_adds_none() -> None:
     looks = [(float(now), 9 * BUSY if now % 8 else 0) for now in range(0, 60, 2)]
     assert set(sizes(ScorerLoad(PACK), looks, 1, 1, 8)) == {1}
 
 
-def test_scorers_without_work_go_one_by_one() -> None:
+def test_idle_scorers_are_removed_one_by_one() -> None:
     looks = [(float(now), PACK // 2) for now in range(0, 200, 2)]
     found = sizes(ScorerLoad(PACK), looks, 3, 1, 8)
     assert found[:30] == [3] * 30

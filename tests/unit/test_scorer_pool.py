@@ -26,7 +26,7 @@ class Call:
 
 
 class FakeActor:
-    """A Scorer with a fake model behind Ray's way of calling. Packs wait for `go`; `errors` come first."""
+    """A Scorer with a fake model behind Ray's calling convention. Packs wait for `go`; `errors` come first."""
 
     def __init__(self, *errors: Exception, back: list[Exception] | None = None) -> None:
         scorer = Scorer("target", ScorerModelConfig("fake"), ScoringConfig(), "fake")
@@ -65,22 +65,22 @@ def conversation(n: int, characters: int = 10) -> Conversation:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scorer_pool, "RESTART_POLL_S", 0.01)
-    monkeypatch.setattr(scorer_pool, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(scorer_pool, "PACK_DELAY_S", 0.01)
 
 
 async def scored(pool: ScorerPool, conversations: list[Conversation]) -> None:
-    """Score all at once and compare each with what its row gets."""
+    """Score all rows concurrently and compare each with its expected score."""
     found = await asyncio.wait_for(asyncio.gather(*(pool.score(c) for c in conversations)), 20)
     assert [score for score, _ in found] == FakeIfdModel("target").score([ScoreRow(c) for c in conversations])
 
 
-async def test_rows_share_packs_up_to_the_budget_and_come_back_in_their_places() -> None:
+async def test_rows_share_packs_up_to_the_budget_and_return_in_order() -> None:
     actor = FakeActor()
     await scored(ScorerPool([actor], 100, 3, 60), [conversation(n) for n in range(35)])
     assert actor.packs == [10, 10, 10, 5]
 
 
-async def test_a_row_beyond_the_budget_goes_alone() -> None:
+async def test_a_row_beyond_the_budget_has_its_own_pack() -> None:
     actor = FakeActor()
     rows = [conversation(0), conversation(1, 500), conversation(2)]
     await scored(ScorerPool([actor], 100, 3, 60), rows)
@@ -99,7 +99,7 @@ async def test_an_actor_has_two_packs_and_no_more() -> None:
     await work
 
 
-async def test_the_next_pack_goes_to_whoever_has_least_to_do() -> None:
+async def test_the_next_pack_goes_to_the_least_loaded_actor() -> None:
     actors = [FakeActor(), FakeActor()]
     for actor in actors:
         actor.go.clear()
@@ -115,8 +115,8 @@ async def test_the_next_pack_goes_to_whoever_has_least_to_do() -> None:
     await asyncio.gather(*work)
 
 
-async def test_a_dead_actor_gets_nothing_until_it_is_back() -> None:
-    """Its rows go to the other one, and it is asked to start again and again."""
+async def test_a_dead_actor_gets_no_rows_until_it_is_back() -> None:
+    """Its rows go to the other one, and the pool keeps calling its start."""
     dying, living = FakeActor(unavailable(), back=[unavailable() for _ in range(1000)]), FakeActor()
     pool = ScorerPool([dying, living], 50, 3, 60)
     await scored(pool, [conversation(n) for n in range(40)])
@@ -132,11 +132,11 @@ async def test_a_dead_actor_gets_nothing_until_it_is_back() -> None:
     assert len(dying.packs) > before
 
 
-async def test_the_only_actor_is_waited_for_and_tries_are_not_used_up() -> None:
+async def test_the_pool_waits_for_its_only_actor_without_using_up_attempts() -> None:
     actor = FakeActor(unavailable(), back=[unavailable() for _ in range(10)])
     await scored(ScorerPool([actor], 1000, 2, 60), [conversation(n) for n in range(5)])
     assert actor.starts == 11
-    # Rows that were there when it died come one at a time: one of them may be what kills it.
+    # Rows present at its death are sent one at a time: one of them may have killed it.
     assert actor.packs == [5, 1, 1, 1, 1, 1]
 
 
@@ -157,7 +157,7 @@ async def test_a_row_that_kills_every_time_is_given_up_and_the_others_are_scored
         await poison
 
 
-async def test_an_actor_that_is_gone_for_good_is_left_out() -> None:
+async def test_a_permanently_dead_actor_is_skipped() -> None:
     gone, living = FakeActor(ActorDiedError(), back=[ActorDiedError() for _ in range(9)]), FakeActor()
     await scored(ScorerPool([gone, living], 50, 3, 60), [conversation(n) for n in range(60)])
     assert len(gone.packs) <= 2
@@ -166,11 +166,11 @@ async def test_an_actor_that_is_gone_for_good_is_left_out() -> None:
 async def test_without_any_actor_rows_fail_in_one_line() -> None:
     pool = ScorerPool([FakeActor(ActorDiedError(), back=[ActorDiedError()])], 1000, 3, 60)
     for _ in range(2):
-        with pytest.raises(EngineError, match=r"^every scorer is gone for good$"):
+        with pytest.raises(EngineError, match=r"^all scorers died and can't be restarted$"):
             await asyncio.wait_for(pool.score(conversation(1)), 20)
 
 
-async def test_a_silent_actor_is_not_waited_for_beyond_the_deadline() -> None:
+async def test_the_pool_does_not_wait_for_a_silent_actor_beyond_the_timeout() -> None:
     silent = FakeActor()
     silent.go.clear()
     with pytest.raises(EngineError, match="scoring failed 2 times: TimeoutError"):

@@ -1,4 +1,4 @@
-"""What `seeds.path` may be: files of every kind and packing, folders, patterns, URLs, the hub."""
+"""What `seeds.path` may be: files of every format and compression, folders, patterns, URLs, the hub."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def problem(path: Any, **settings: Any) -> str:
 
 @pytest.mark.parametrize("name", FORMS)
 @pytest.mark.parametrize("packing", PACKINGS)
-def test_every_format_and_packing_gives_the_same_seeds(tmp_path: Path, name: str, packing: str) -> None:
+def test_every_format_and_compression_gives_the_same_seeds(tmp_path: Path, name: str, packing: str) -> None:
     path = tmp_path / f"{name}{packing}"
     path.write_bytes(PACKINGS[packing](FORMS[name]))
     file = file_of(path)
@@ -94,14 +94,14 @@ def test_the_content_decides_not_the_suffix(tmp_path: Path, packing: str, suffix
     assert answers(path) == ANSWERS
 
 
-def test_two_packed_streams_one_after_the_other_are_one_file(tmp_path: Path) -> None:
+def test_two_concatenated_compressed_streams_are_one_file(tmp_path: Path) -> None:
     for packing in (".gz", ".zst"):
         path = tmp_path / f"rows.jsonl{packing}"
         path.write_bytes(PACKINGS[packing](JSONL[:60]) + PACKINGS[packing](JSONL[60:]))
         assert answers(path) == ANSWERS
 
 
-def test_a_folder_or_a_pattern_is_all_its_files_by_name(tmp_path: Path) -> None:
+def test_a_folder_or_a_pattern_means_all_its_files_in_name_order(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / ".git").mkdir()
     for name, row in {"b.jsonl": 1, "a.json": 0, "sub/c.csv": 2, "README.md": 3, ".git/d.json": 4}.items():
@@ -147,7 +147,7 @@ def test_a_url_is_read_by_fsspec() -> None:
 def test_a_url_whose_package_is_missing_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "s3fs", None)
     line = problem("s3://bucket/rows.jsonl")
-    assert "s3://bucket/rows.jsonl needs one more package: Install s3fs" in line
+    assert "s3://bucket/rows.jsonl needs another package: Install s3fs" in line
 
 
 def test_a_dataset_of_the_hub_is_read_through_datasets(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_without_datasets_the_hub_is_a_clear_line(monkeypatch: pytest.MonkeyPatc
     assert "needs the package datasets: pip install datasets" in problem("hf:org/name")
 
 
-def test_symbolic_links_can_not_run_in_circles(tmp_path: Path) -> None:
+def test_circular_symbolic_links_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_bytes(JSONL)
     (tmp_path / "loop").symlink_to(tmp_path)
     (tmp_path / "self.jsonl").symlink_to(tmp_path / "self.jsonl")
@@ -178,7 +178,7 @@ def test_symbolic_links_can_not_run_in_circles(tmp_path: Path) -> None:
     assert answers(tmp_path) == ANSWERS
     assert answers(tmp_path / "**" / "*.jsonl") == ANSWERS
     for name in ("self.jsonl", "dead.jsonl"):
-        assert "a symbolic link that leads nowhere" in problem(tmp_path / name)
+        assert "a broken symbolic link" in problem(tmp_path / name)
     os.symlink("rows.jsonl", tmp_path / "good.jsonl")
     assert answers(tmp_path / "good.jsonl") == ANSWERS
 
@@ -191,16 +191,16 @@ def test_an_odd_path_is_one_clear_line(path: str) -> None:
 
 
 @pytest.mark.parametrize("packing", [".gz", ".zst"])
-def test_a_bomb_stops_at_the_limit(tmp_path: Path, packing: str) -> None:
+def test_a_decompression_bomb_stops_at_the_limit(tmp_path: Path, packing: str) -> None:
     bomb = PACKINGS[packing](b"\0" * (64 << 20))
     path = tmp_path / f"rows.jsonl{packing}"
     path.write_bytes(bomb)
     assert len(bomb) < 1 << 17
     line = problem(path, max_unpacked_gib=0.01)
-    assert "expected at most 0.01 GiB when unpacked (seeds.max_unpacked_gib), got more: is it a zip" in line
+    assert "expected at most 0.01 GiB when decompressed (seeds.max_unpacked_gib), got more" in line
 
 
-def test_a_row_of_an_array_has_an_end_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_array_element_has_a_size_limit_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "rows.json"
     monkeypatch.setattr("staragents.rows.json_array.MAX_ROW_BYTES", 4 << 20)
     path.write_bytes(b'[{"question": "' + b"x" * (16 << 20))

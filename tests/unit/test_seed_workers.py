@@ -1,4 +1,4 @@
-"""Seeds worked on in several processes: the same dataset, whoever dies."""
+"""Seeds processed in several processes: the same dataset, whichever of them dies."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from actors.seed_workers import SeedWorkers
 from staragents.config import RunConfig
 from staragents.config.loading import load_config
 from staragents.errors import RunFailed
-from staragents.evolution.policy import Drawn
+from staragents.evolution.policy import Draw
 from staragents.seeds.seed_file import SeedFile
 from tests.unit.local_run import decided, local_handles, local_run, local_worker
 
 FAKE = Path(__file__).parents[2] / "configs/fake.yaml"
-DRAWN = [Drawn(pair, 0.5) for pair in load_config(FAKE, []).pairs[:2]]
+DRAWN = [Draw(pair, 0.5) for pair in load_config(FAKE, []).pairs[:2]]
 
 
 class Mortal:
-    """An actor in this process that can be killed: calls in work fail, and a fresh one takes its place."""
+    """An actor in this process that can be killed: calls in flight fail, and a fresh one replaces it."""
 
     def __init__(self, make: Callable[[], SeedWorker]) -> None:
         self._make = make
@@ -59,7 +59,7 @@ class Mortal:
 
 
 class Killed(SeedWorkers):
-    """Workers one of which dies with every third seed in work."""
+    """Workers, one of which dies with every third seed in flight."""
 
     asked = 0
     deaths = 0
@@ -79,7 +79,7 @@ def config_for(folder: Path, *overrides: str) -> Any:
 
 
 @pytest.mark.parametrize("kind", [SeedWorkers, Killed])
-async def test_several_workers_change_nothing(
+async def test_several_workers_give_the_same_dataset(
     finished_run: Path, tmp_path: Path, kind: type[SeedWorkers]
 ) -> None:
     config = config_for(tmp_path / "run", "run.attempts=9")
@@ -105,7 +105,7 @@ async def made(tmp_path: Path) -> tuple[list[Mortal], SeedWorkers, list[Any]]:
     return actors, SeedWorkers(actors, config.run), list(SeedFile(config.seeds).seeds())
 
 
-async def test_a_restarted_coordinator_is_given_what_was_finished(made: Any) -> None:
+async def test_a_restarted_coordinator_gets_finished_results(made: Any) -> None:
     actors, workers, seeds = made
     first = await workers.run(seeds[0], DRAWN, [])
     again = await SeedWorkers(actors, RunConfig()).run(seeds[0], DRAWN, [])
@@ -123,7 +123,7 @@ async def test_results_are_kept_for_a_bounded_number_of_seeds(made: Any) -> None
     assert all(len(actor.worker._work) <= RunConfig().admitted_seeds for actor in actors)
 
 
-async def test_counters_go_on_and_orders_are_repeated_after_a_restart(made: Any) -> None:
+async def test_counters_continue_and_orders_are_repeated_after_a_restart(made: Any) -> None:
     actors, workers, seeds = made
     await workers.tell("resize_model", "writer", 3)
     for seed in seeds[:4]:

@@ -1,4 +1,4 @@
-"""Seed files: formats, counts, order, and files that can't be used."""
+"""Seed files: formats, counts, order, and unusable files."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_seeds_come_in_file_order_with_their_line_numbers(seeds_path: Path) -> N
     assert list(file.seeds(start=2)) == list(file.seeds())[2:]
 
 
-def test_bad_rows_are_found_again_for_the_quarantine(seeds_path: Path) -> None:
+def test_bad_rows_are_read_again_for_the_quarantine(seeds_path: Path) -> None:
     found = list(seed_file(seeds_path, MIXED).bad_rows())
     assert [(bad.row, bad.field) for _, bad in found] == [(2, "row"), (6, "instruction"), (8, "row")]
 
@@ -109,7 +109,7 @@ def test_a_megabyte_of_instruction_is_a_bad_row_with_both_numbers(seeds_path: Pa
     assert "at most 100000 characters (seeds.max_chars), got 1048576" in scan.problems[0]
 
 
-def test_a_file_that_is_not_there_is_named_with_its_key(tmp_path: Path) -> None:
+def test_a_missing_file_is_named_with_its_key(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"seeds.path: expected .* no such file: .*nowhere.jsonl"):
         SeedFile(SeedsConfig(path=str(tmp_path / "nowhere.jsonl")))
 
@@ -165,7 +165,7 @@ def test_the_bundled_seeds_are_all_usable() -> None:
     assert (scan.seeds, scan.bad_rows, scan.duplicates) == (175, 0, 0)
 
 
-def test_the_bundled_seeds_say_what_their_source_says() -> None:
+def test_the_bundled_seeds_match_their_source() -> None:
     source = Path(__file__).parents[2].parent / "shared/data/dev/self_instruct_seed_tasks.jsonl"
     if not source.is_file():
         pytest.skip("the source data is not on this machine")
@@ -182,7 +182,9 @@ def test_an_unknown_bundled_name_shows_the_known_one() -> None:
         SeedFile(SeedsConfig(path="bundled:alpaca"))
 
 
-def test_a_path_may_start_at_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_may_be_relative_to_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "mine.jsonl").write_bytes(jsonl(row(1)))
     monkeypatch.chdir(tmp_path)
     assert SeedFile(SeedsConfig(path="mine.jsonl")).scan().seeds == 1

@@ -77,7 +77,7 @@ def test_an_empty_system_prompt_is_left_out() -> None:
     assert parsed(with_empty) == parsed(roles("user", "assistant"))
 
 
-def test_the_id_is_of_the_conversation_whatever_its_form() -> None:
+def test_the_id_depends_on_the_conversation_and_not_on_its_format() -> None:
     alpaca = parsed({"instruction": "a", "output": "b"})
     messages = parsed({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]})
     other = parsed({"instruction": "ab", "output": "b"})
@@ -128,11 +128,11 @@ def test_a_bad_row_says_field_and_reason(value: Any, field: str, words: str) -> 
         (b'{"instruction": "a"', "not JSON: Expecting"),
         (b"hello", "not JSON: Expecting value at character 1"),
         (b'{"instruction": "\xff\xfe"}', "expected UTF-8, got the byte 0xff at position 18"),
-        (b"9" * 5000, "a number too long"),
+        (b"9" * 5000, "a number is too long"),
         (b"[" * 100_000, "nesting too deep"),
     ],
 )
-def test_a_line_that_is_no_json_is_a_bad_row(line: bytes, words: str) -> None:
+def test_a_line_that_is_not_json_is_a_bad_row(line: bytes, words: str) -> None:
     row = decode_line(line, 3)
     assert isinstance(row, BadRow)
     assert (row.row, row.field) == (3, "row")

@@ -1,4 +1,4 @@
-"""Losses are computed once a span, and remembered within bounds."""
+"""Losses are computed once per span and cached within bounds."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 class Counting(IfdModel):
-    """Remembers which spans went through the model."""
+    """Records which spans went through the model."""
 
     def __init__(self, *arguments: object, **options: object) -> None:
         super().__init__(*arguments, **options)  # type: ignore[arg-type]
@@ -74,8 +74,8 @@ def test_a_second_run_over_the_same_rows_runs_nothing_and_gives_the_same_bits(
     assert not second.run
 
 
-def test_settings_that_leave_the_tokens_alone_share_losses(tiny: str) -> None:
-    """Other lengths, conventions and templates are other tokens, or the same loss."""
+def test_settings_that_do_not_change_the_tokens_share_losses(tiny: str) -> None:
+    """Other lengths, conventions and templates give other tokens or the same loss."""
     cache = SpanCache()
     Counting(tiny, cache=cache).score(rows([("Question?", "An answer.")]))
     other = Counting(tiny, cache=cache, template=Template.alpaca, max_length=300, min_answer_tokens=1)
@@ -105,7 +105,7 @@ def test_another_dtype_adapter_or_model_does_not_hit(tiny: str, tmp_path: Path) 
     assert len({score.nll_cond for score, _ in scores}) == len(models)
 
 
-def test_auto_and_the_dtype_that_it_means_are_one(tiny: str) -> None:
+def test_auto_and_its_resolved_dtype_share_losses(tiny: str) -> None:
     cache = SpanCache()
     Counting(tiny, cache=cache, loading=Loading(device="cpu")).score(rows(TEXTS))
     named = Counting(tiny, cache=cache, loading=Loading(dtype="float32", device="cpu"))
@@ -113,7 +113,7 @@ def test_auto_and_the_dtype_that_it_means_are_one(tiny: str) -> None:
     assert not named.run
 
 
-def test_who_said_what_matters_where_the_template_tells(tiny: str) -> None:
+def test_roles_matter_where_the_template_shows_them(tiny: str) -> None:
     turns = [("user", "a"), ("assistant", "b"), ("user", "c"), ("assistant", "A fine answer.")]
     one = ScoreRow(tuple(Message(role, text) for role, text in turns))
     other = ScoreRow(
@@ -125,7 +125,7 @@ def test_who_said_what_matters_where_the_template_tells(tiny: str) -> None:
     assert len(model.run) == 3
 
 
-def test_a_broken_forward_pass_is_not_remembered(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_forward_pass_is_not_cached(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
     model = Counting(tiny, cache=SpanCache())
     with monkeypatch.context() as patched:
         patched.setattr(model._head.weight, "data", torch.full_like(model._head.weight, torch.nan))
@@ -174,7 +174,7 @@ def of_size(spans: int, path: Path | None = None) -> SpanCache:
     return SpanCache(spans * BYTES_PER_SPAN / 2**20, path)
 
 
-def test_the_least_used_leave_first() -> None:
+def test_the_least_used_entries_are_evicted_first() -> None:
     cache = of_size(32)
     for number in range(200):
         cache.put({bytes([number]): number / 7})
@@ -192,13 +192,13 @@ def test_a_file_stays_within_its_bound(tmp_path: Path) -> None:
     assert 0.5 < (tmp_path / "losses").stat().st_size / 2**20 < 1.2
 
 
-def test_without_room_nothing_is_remembered() -> None:
+def test_without_room_nothing_is_cached() -> None:
     cache = SpanCache(0)
     cache.put({b"a": 1.0})
     assert cache.get([b"a"]) == {}
 
 
-def test_a_file_remembers_every_bit_and_more_keys_than_sqlite_takes_at_once(tmp_path: Path) -> None:
+def test_a_file_keeps_every_bit_and_more_keys_than_sqlite_takes_in_one_query(tmp_path: Path) -> None:
     path = tmp_path / "losses.sqlite"
     many = {n.to_bytes(4): n / 7 for n in range(3000)}
     cache = SpanCache(path=path)
@@ -222,11 +222,11 @@ def works(cache: SpanCache) -> None:
 
 def told_once(caplog: pytest.LogCaptureFixture, what: str) -> None:
     (warning,) = [record.getMessage() for record in caplog.records]
-    assert "as a cache of losses" in warning
+    assert "as an NLL cache" in warning
     assert what in warning
 
 
-def test_a_file_that_is_no_cache_is_left_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_file_that_is_not_a_cache_is_left_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "thesis.txt"
     path.write_text("precious " * 500)
     works(SpanCache(path=path))
@@ -234,12 +234,12 @@ def test_a_file_that_is_no_cache_is_left_alone(tmp_path: Path, caplog: pytest.Lo
     assert path.read_text() == "precious " * 500
 
 
-def test_a_folder_that_is_not_there_stops_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_missing_folder_does_not_stop_scoring(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     works(SpanCache(path=tmp_path / "none" / "losses"))
     told_once(caplog, "unable to open")
 
 
-def test_a_broken_file_stops_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_broken_file_does_not_stop_scoring(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "losses"
     filled = SpanCache(path=path)
     filled.put({os.urandom(16): 1.0 for _ in range(5000)})
@@ -250,7 +250,7 @@ def test_a_broken_file_stops_nothing(tmp_path: Path, caplog: pytest.LogCaptureFi
     told_once(caplog, "malformed")
 
 
-def test_a_file_that_another_process_keeps_locked_stops_nothing(
+def test_a_file_locked_by_another_process_does_not_stop_scoring(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("staragents.scoring.span_cache._BUSY_S", 0.1)

@@ -1,4 +1,4 @@
-"""Output that nobody takes, and streams that were never there."""
+"""Unread output and missing standard streams."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_other_commands_end_quietly_with_their_reader(tmp_path: Path) -> None:
     assert shell(f"{script(tmp_path, MANY)} | head -n 1", tmp_path) == (1, "0\n", "")
 
 
-def test_an_output_that_is_full_is_one_line(tmp_path: Path) -> None:
+def test_a_full_output_device_is_one_line(tmp_path: Path) -> None:
     command = '"$PYTHON" -m cluster.job --version > /dev/full'
     code, _, error = shell(command, ROOT)
     assert (code, error) == (1, "error: can't write the output: No space left on device\n")

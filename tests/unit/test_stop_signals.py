@@ -1,4 +1,4 @@
-"""What each signal does to a command, in a process of its own."""
+"""Effects of each signal on a command in its own process."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import pytest
 
 HEAD = """
 import os, signal, sys, time
-from cluster.stop_signals import draining, spare_children_hang_ups, stop_on_signals, take_back_sigterm
+from cluster.stop_signals import draining, shield_children_from_hangup, stop_on_signals, restore_sigterm
 def wait(s=20):
     end = time.monotonic() + s
     while time.monotonic() < end: time.sleep(0.05)
 """
 RUN = """
-spare_children_hang_ups()
+shield_children_from_hangup()
 said = []
 try:
     with draining(lambda: (said.append(1), print("draining", flush=True))):
@@ -66,33 +66,33 @@ def test_the_first_signal_drains_a_run(number: signal.Signals) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_second_one_stops_it_at_once(number: signal.Signals) -> None:
+def test_a_second_one_stops_it_immediately(number: signal.Signals) -> None:
     assert sent(RUN, signal.SIGHUP, number) == (0, ["draining", "cut off"])
 
 
 @pytest.mark.parametrize("first", [signal.SIGHUP, signal.SIGTERM])
-def test_a_closed_terminal_never_stops_it_at_once(first: signal.Signals) -> None:
+def test_a_closed_terminal_never_stops_it_immediately(first: signal.Signals) -> None:
     """The shell sends SIGHUP, and then the kernel; systemd sends it after SIGTERM."""
     code, lines = sent(RUN, first, signal.SIGHUP, signal.SIGHUP)
     assert (code, lines[-1]) == (0, "saved")
 
 
 @pytest.mark.parametrize("code", [RUN, COMMAND])
-def test_what_nohup_started_does_not_heed_a_closed_terminal(code: str) -> None:
+def test_a_command_under_nohup_ignores_a_closed_terminal(code: str) -> None:
     _, lines = sent(code, signal.SIGHUP, ignored=True)
-    # The SIGTERM that follows finds it at work.
+    # It still runs when the following SIGTERM arrives.
     assert lines[0] in ("draining", "cleaning up")
 
 
-def test_a_run_that_still_loads_is_cleaned_up() -> None:
-    code = COMMAND.replace("stop_on_signals()", "stop_on_signals()\nspare_children_hang_ups()")
+def test_a_run_that_is_still_loading_is_cleaned_up() -> None:
+    code = COMMAND.replace("stop_on_signals()", "stop_on_signals()\nshield_children_from_hangup()")
     assert sent(code, signal.SIGHUP, signal.SIGHUP) == (0, ["cleaning up", "clean"])
 
 
 def test_processes_that_a_run_starts_outlive_the_terminal() -> None:
     code = """
 import subprocess
-spare_children_hang_ups()
+shield_children_from_hangup()
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(2)"])
 print("ready", flush=True)
 time.sleep(0.3)
@@ -108,8 +108,8 @@ def test_other_commands_clean_up(number: signal.Signals) -> None:
     assert sent(COMMAND, *twice) == (0, ["cleaning up", "clean"])
 
 
-def test_sigterm_is_ours_again_after_ray_took_it() -> None:
-    code = "stop_on_signals()\nsignal.signal(signal.SIGTERM, lambda *_: os._exit(15))\ntake_back_sigterm()\n"
+def test_our_sigterm_handler_is_restored_after_ray_replaced_it() -> None:
+    code = "stop_on_signals()\nsignal.signal(signal.SIGTERM, lambda *_: os._exit(15))\nrestore_sigterm()\n"
     assert sent(code + COMMAND.replace("stop_on_signals()", ""), signal.SIGTERM)[1] == [
         "cleaning up",
         "clean",

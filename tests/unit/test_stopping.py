@@ -1,4 +1,4 @@
-"""A run ends at its budget, at the same seed however often it was interrupted; a larger one takes it on."""
+"""A run ends at its budget, at the same seed despite interruptions; a larger budget resumes it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def tokens(run_dir: Path) -> int:
     return sum(row["tokens_in"] + row["tokens_out"] for row in decided(run_dir))
 
 
-async def test_a_run_ends_at_its_token_budget_and_says_so(tmp_path: Path) -> None:
+async def test_a_run_ends_at_its_token_budget_and_reports_it(tmp_path: Path) -> None:
     summary = await local_run(config(tmp_path, "run.max_tokens=30000"))
     assert summary["run"]["stopped"]["rule"] == "run.max_tokens"
     assert not summary["run"]["finished"]
@@ -46,7 +46,7 @@ async def test_a_run_within_its_budget_is_not_stopped(tmp_path: Path) -> None:
     assert summary["run"]["stopped"] is None
 
 
-async def test_a_larger_budget_goes_on_as_if_there_had_never_been_a_smaller(tmp_path: Path) -> None:
+async def test_a_larger_budget_resumes_as_if_the_smaller_had_never_existed(tmp_path: Path) -> None:
     small, large = "run.max_tokens=20000", "run.max_tokens=35000"
     await local_run(config(tmp_path / "twice", small))
     first = decided(tmp_path / "twice")
@@ -62,7 +62,7 @@ PRICED = ("models.writer.price_in=2", "models.writer.price_out=10", "models.judg
 
 
 def spent(run_dir: Path) -> float:
-    """Counted anew from the candidates."""
+    """Recounted from the candidates."""
     total = 0.0
     for row in decided(run_dir):
         for key, tokens in row["stage_tokens"].items():
@@ -72,7 +72,7 @@ def spent(run_dir: Path) -> float:
     return total
 
 
-async def test_a_run_ends_at_its_budget_of_money_and_a_larger_one_takes_it_on(tmp_path: Path) -> None:
+async def test_a_run_ends_at_its_budget_of_money_and_a_larger_one_resumes_it(tmp_path: Path) -> None:
     whole = await local_run(config(tmp_path / "once", *PRICED))
     cost = whole["run"]["ledger"]["money"]
     assert cost == pytest.approx(spent(tmp_path / "once"))
@@ -89,7 +89,7 @@ async def test_a_run_ends_at_its_budget_of_money_and_a_larger_one_takes_it_on(tm
     assert decided(tmp_path / "twice") == decided(tmp_path / "once")
 
 
-async def test_other_prices_count_for_what_was_done_before(tmp_path: Path) -> None:
+async def test_new_prices_apply_to_earlier_work(tmp_path: Path) -> None:
     await local_run(config(tmp_path / "run", "models.judge.price_in=1", "run.max_tokens=20000"))
     more = ("models.judge.price_in=2", "run.max_tokens=40000")
     resumed = await local_run(config(tmp_path / "run", *more))
@@ -107,7 +107,7 @@ async def test_gpus_by_the_hour_are_in_the_budget(tmp_path: Path) -> None:
 
 
 def test_a_budget_without_a_price_is_bad_input(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"run\.budget: expected prices to count with"):
+    with pytest.raises(BadInput, match=r"run\.budget: expected at least one price"):
         config(tmp_path, "run.budget=5")
 
 
@@ -135,7 +135,7 @@ async def test_an_interrupted_run_ends_at_the_same_seed(
     assert decided(tmp_path / "drained") == decided(tmp_path / "undisturbed")
 
 
-async def test_a_smaller_budget_than_what_is_spent_ends_the_run_at_once(tmp_path: Path) -> None:
+async def test_a_budget_below_the_spent_amount_ends_the_run_immediately(tmp_path: Path) -> None:
     await local_run(config(tmp_path, "run.max_tokens=25000"))
     before = decided(tmp_path)
     summary = await local_run(config(tmp_path, "run.max_tokens=10000"))
@@ -143,13 +143,13 @@ async def test_a_smaller_budget_than_what_is_spent_ends_the_run_at_once(tmp_path
     assert summary["run"]["stopped"]["limit"] == 10_000
 
 
-async def test_no_time_left_ends_the_run_after_the_seeds_in_work(tmp_path: Path) -> None:
+async def test_no_time_left_ends_the_run_after_the_seeds_in_flight(tmp_path: Path) -> None:
     summary = await local_run(config(tmp_path, "run.max_minutes=1e-9"))
     assert summary["run"]["stopped"]["rule"] == "run.max_minutes"
     assert summary["funnel"]["finished"] == 4  # run.admitted_seeds
 
 
-async def test_rewards_that_do_not_rise_end_a_patient_run(tmp_path: Path) -> None:
+async def test_flat_rewards_end_a_run_with_patience(tmp_path: Path) -> None:
     summary = await local_run(config(tmp_path, "run.patience=5"))
     stopped = summary["run"]["stopped"]
     assert stopped["rule"] == "run.patience"
@@ -158,7 +158,7 @@ async def test_rewards_that_do_not_rise_end_a_patient_run(tmp_path: Path) -> Non
 
 
 def feed(rules: StopRules, rewards: list[float]) -> int | None:
-    """The number of seeds after which the rules stop, with one seed in work at a time."""
+    """The number of seeds after which the rules stop, with one seed in flight."""
     for number, reward in enumerate(rewards, 1):
         rules.observe(100, reward)
         if rules.decide(number, 0.0):
@@ -175,7 +175,7 @@ def test_patience_waits_while_rewards_rise_and_ends_when_they_are_flat() -> None
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=60), st.data())
-def test_rules_restored_at_any_point_decide_as_undisturbed_ones(rewards: list[float], data: Any) -> None:
+def test_rules_restored_at_any_point_decide_like_undisturbed_ones(rewards: list[float], data: Any) -> None:
     run = RunConfig(patience=7, max_tokens=5_000)
     undisturbed, before = StopRules(run), StopRules(run)
     cut = data.draw(st.integers(0, len(rewards)))

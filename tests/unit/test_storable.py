@@ -1,4 +1,4 @@
-"""Texts that any file and any request can hold."""
+"""Texts that can be stored in any file and request."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_every_text_can_be_stored_afterwards(text: str) -> None:
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\x00")))
-def test_a_text_that_can_be_stored_stays_as_it_is(text: str) -> None:
+def test_a_storable_text_stays_unchanged(text: str) -> None:
     assert storable(text) == text
 
 
@@ -41,7 +41,7 @@ def test_a_text_that_can_be_stored_stays_as_it_is(text: str) -> None:
         ("\ud800\x00\U0001f600", "\ufffd\ufffd\U0001f600"),
     ],
 )
-def test_what_can_not_be_stored_is_marked_and_halves_are_joined(text: str, expected: str) -> None:
+def test_unstorable_characters_are_marked_and_surrogate_halves_are_joined(text: str, expected: str) -> None:
     assert storable(text) == expected
     assert Generation(text, "stop", 0, 0, 0.0).text == expected
 
@@ -49,10 +49,10 @@ def test_what_can_not_be_stored_is_marked_and_halves_are_joined(text: str, expec
 @pytest.mark.parametrize(
     "value", [float("nan"), float("inf"), 1.0, True, "-0.5", None, 10**400, -(10**400), [-0.5]]
 )
-def test_a_number_that_is_no_log_probability_is_left_out(value: object) -> None:
+def test_an_invalid_log_probability_is_dropped(value: object) -> None:
     assert TokenLogprobs("a", {"a": value, "b": -0.5}).top == {"b": -0.5}  # type: ignore[dict-item]
 
 
 @pytest.mark.parametrize("value", [0, 0.0, 1e-7, -0.5, -9999, -1e308, float("-inf")])
-def test_a_log_probability_stays(value: float) -> None:
+def test_a_valid_log_probability_is_kept(value: float) -> None:
     assert TokenLogprobs("a", {"a": value}).top == {"a": value}

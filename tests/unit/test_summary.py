@@ -86,7 +86,7 @@ def test_seeds_without_winner_are_left_out_when_there_is_no_fallback(tmp_path: P
     assert (funnel["kept_seed"], funnel["left_out"]) == (0, 1)
 
 
-def test_cost_is_booked_by_stage_and_pair(tmp_path: Path) -> None:
+def test_cost_is_counted_by_stage_and_pair(tmp_path: Path) -> None:
     tokens = {"rewrite.in": 100, "rewrite.out": 20, "judge.in": 300, "judge.out": 2}
     seconds = {"rewrite": 1.5, "score": 0.25}
     rows = [
@@ -122,7 +122,7 @@ def test_unreadable_verdicts_are_invalid_and_engine_failures_are_not(tmp_path: P
     assert (judge["tried"], judge["judged"], judge["invalid"]) == (2, 1, 0.5)
 
 
-def test_preference_for_length_is_reported_and_taken_out(tmp_path: Path) -> None:
+def test_preference_for_length_is_reported_and_removed(tmp_path: Path) -> None:
     rows = []
     for number in range(20):
         win = 0.5 + 0.1 * math.log((10 * (number + 1) + 1) / (len("Rayleigh.") + 1))
@@ -156,14 +156,12 @@ def test_ifds_above_one_lead_to_the_advice_on_templates(tmp_path: Path) -> None:
         ("repetition", "a lower temperature"),
     ],
 )
-def test_many_rejects_lead_to_what_helps_against_their_reason(
-    tmp_path: Path, reason: str, remedy: str
-) -> None:
+def test_many_rejects_lead_to_advice_for_their_reason(tmp_path: Path, reason: str, remedy: str) -> None:
     rows = [candidate(f"s{n}", messages=BETTER, reject_reason=reason) for n in range(12)]
     (warning,) = (
         line for line in summarise(write_shards(tmp_path, rows), {})["warnings"] if "rejected" in line
     )
-    assert f"most for {reason}: try " in warning
+    assert f"most often for {reason}: try " in warning
     assert remedy in warning
 
 
@@ -183,9 +181,7 @@ def test_engine_names_all_kinds_and_says_fake_if_any_part_is(run: dict, engine: 
     assert any("fake engines in use" in warning for warning in summary["warnings"]) == (engine == "fake")
 
 
-def test_how_rows_are_split_into_shards_does_not_matter(
-    tmp_path: Path, run_writer: Callable[..., Path]
-) -> None:
+def test_the_split_into_shards_does_not_matter(tmp_path: Path, run_writer: Callable[..., Path]) -> None:
     one = json.loads((run_writer(seeds=30, seeds_per_shard=30) / "summary.json").read_text())
     many = json.loads((run_writer(seeds=30, seeds_per_shard=4) / "summary.json").read_text())
     assert one == many
@@ -199,7 +195,7 @@ def test_run_without_a_row_has_a_summary(tmp_path: Path) -> None:
     json.dumps(summary, allow_nan=False)
 
 
-def test_not_finite_numbers_do_not_reach_the_summary(tmp_path: Path) -> None:
+def test_nonfinite_numbers_do_not_reach_the_summary(tmp_path: Path) -> None:
     rows = [candidate("s0", messages=BETTER, target_ifd=math.inf, larger_ifd=math.nan, reward=math.nan)]
     json.dumps(summarise(write_shards(tmp_path, rows), {}), allow_nan=False)
 
@@ -231,7 +227,7 @@ def test_line_agrees_with_numpy(points: list[tuple[float, float]]) -> None:
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=50))
-def test_interval_holds_the_mean_and_narrows_with_repetition(values: list[float]) -> None:
+def test_interval_covers_the_mean_and_narrows_with_repetition(values: list[float]) -> None:
     once, often = Mean(), Mean()
     for value in values:
         once.add(value)
@@ -244,7 +240,7 @@ def test_interval_holds_the_mean_and_narrows_with_repetition(values: list[float]
 
 
 @given(st.integers(1, 20), st.lists(st.integers(), max_size=100))
-def test_sample_is_bounded_and_holds_all_of_a_short_stream(size: int, stream: list[int]) -> None:
+def test_sample_is_bounded_and_keeps_all_of_a_short_stream(size: int, stream: list[int]) -> None:
     sample: Sample[int] = Sample(size)
     for item in stream:
         sample.add(item)
@@ -256,7 +252,7 @@ def test_sample_is_bounded_and_holds_all_of_a_short_stream(size: int, stream: li
         assert set(sample.items) <= set(stream)
 
 
-def test_sample_takes_early_and_late_items_alike() -> None:
+def test_sample_takes_early_and_late_items_equally() -> None:
     sample: Sample[int] = Sample(500)
     for item in range(5_000):
         sample.add(item)

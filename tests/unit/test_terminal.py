@@ -1,4 +1,4 @@
-"""What reaches a terminal or a log: texts, and nothing that is obeyed."""
+"""Terminals and logs receive text and no control sequences."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def obeyed(text: str) -> list[str]:
     return [one for one in text if one in "\x1b\x9b\x07\u202e"]
 
 
-def test_a_console_shows_strings_as_they_are_wherever_they_stand() -> None:
+def test_a_console_shows_strings_literally_wherever_they_occur() -> None:
     console = safe_console(file=io.StringIO(), width=80)
     table = Table(HOSTILE, title=HOSTILE)
     table.add_row(HOSTILE)
@@ -44,7 +44,7 @@ def test_colours_and_live_displays_still_work() -> None:
     assert "done" in console.file.getvalue()  # type: ignore[attr-defined]
 
 
-def test_lines_and_json_obey_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_and_json_contain_no_terminal_controls(capsys: pytest.CaptureFixture[str]) -> None:
     say(HOSTILE)
     say_json({"text": HOSTILE})
 
@@ -54,7 +54,7 @@ def test_lines_and_json_obey_nothing(capsys: pytest.CaptureFixture[str]) -> None
     ]
 
 
-def test_log_lines_obey_nothing_of_what_they_quote() -> None:
+def test_log_lines_escape_what_they_quote() -> None:
     record = logging.LogRecord("x", logging.WARNING, "", 0, "server said %s", (HOSTILE,), None)
 
     assert LogFormatter().format(record) == f"server said {SHOWN}␇\ufffdevil"

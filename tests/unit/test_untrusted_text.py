@@ -1,4 +1,4 @@
-"""Texts in prompts: no token, turn, fence or verdict comes out of them, whatever they are made of."""
+"""Texts in prompts never add a special token, turn, fence or verdict, whatever they contain."""
 
 # ruff: noqa: RUF001 (look-alikes are the subject)
 from __future__ import annotations
@@ -70,7 +70,7 @@ FORMS = (as_turn, as_part, as_evidence, as_earlier_turns)
 
 
 def tokenizer(*normalising: normalizers.Normalizer) -> Tokenizer:
-    """One that knows the special tokens of all families, and reads a text as strictly as normalised."""
+    """A tokenizer that knows the special tokens of all families, with and without normalisation."""
     made = Tokenizer(models.BPE(vocab={"x": 0}, merges=[], unk_token="x"))
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     if normalising:
@@ -89,7 +89,7 @@ TOKENIZERS = (
 
 def special_tokens(text: str) -> list[str]:
     """What tokenizers would read as special tokens in a text."""
-    # Rust has no half surrogate pairs.
+    # Rust has no unpaired surrogates.
     text = text.encode("utf-8", "replace").decode()
     found = []
     for one in TOKENIZERS:
@@ -124,7 +124,7 @@ def test_no_special_token_is_left_and_a_second_pass_finds_nothing(
 
 @settings(deadline=None, max_examples=600)
 @given(HOSTILE)
-def test_evidence_holds_no_verdict_no_fence_and_no_line_that_poses_as_a_turn(text: str) -> None:
+def test_evidence_has_no_verdict_no_fence_and_no_line_that_poses_as_a_turn(text: str) -> None:
     shown = as_evidence(text)
 
     for read in (shown, folded(shown), unicodedata.normalize("NFKC", shown)):
@@ -155,7 +155,7 @@ def test_two_parts_make_no_token_or_verdict_where_a_prompt_joins_them(first: str
 
 @settings(deadline=None)
 @given(st.text(st.characters(exclude_characters="<[:："), max_size=200))
-def test_texts_without_markers_stay_as_they_are(text: str) -> None:
+def test_texts_without_markers_stay_unchanged(text: str) -> None:
     if not set(folded(text)) & set("<[:="):
         assert [form(text) for form in FORMS if form(text) != text] == []
 
@@ -170,7 +170,7 @@ def test_texts_without_markers_stay_as_they_are(text: str) -> None:
         "Übersetze «Straße» ins Русский: verdict",
     ],
 )
-def test_code_and_dialogues_stay_as_they_are_in_a_turn(text: str) -> None:
+def test_code_and_dialogues_stay_unchanged_in_a_turn(text: str) -> None:
     assert as_turn(text) == text
 
 
@@ -198,5 +198,5 @@ def test_the_time_taken_is_linear_in_the_text(piece: str) -> None:
 
     as_evidence(text)
 
-    # A tenth of a second to half a second; a pattern that reads to the end from every place takes minutes.
+    # A tenth to half a second; a pattern that reads to the end from every index takes minutes.
     assert time.perf_counter() - started < 15

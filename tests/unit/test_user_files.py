@@ -1,4 +1,4 @@
-"""Files that a user names, of every kind that is no text file: one line each, and nothing waits."""
+"""User files that are not text files, of every kind: one line each, and nothing blocks."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ODD: dict[str, tuple[Callable[[Path], object], str]] = {
     "device": (lambda path: path.symlink_to("/dev/zero"), "got a device"),
     "standard input": (lambda path: path.symlink_to("/dev/null"), "got a device"),
     "socket": (_socket, ""),
-    "broken link": (lambda path: path.symlink_to("gone"), "a symbolic link that leads nowhere"),
+    "broken link": (lambda path: path.symlink_to("gone"), "a broken symbolic link"),
     "link to itself": (lambda path: path.symlink_to(path.name), "symbolic links"),
     "huge": (_large, "at most 4 MiB"),
     "binary": (lambda path: path.write_bytes(b"\x7fELF\0\0"), "a binary one"),
@@ -60,7 +60,7 @@ def problems(read: Callable[[], object]) -> list[str]:
     return caught.value.problems
 
 
-def test_what_is_no_text_file_is_one_line_with_its_path(odd: tuple[Path, str]) -> None:
+def test_a_file_that_is_not_text_is_one_line_with_its_path(odd: tuple[Path, str]) -> None:
     path, message = odd
     (line,) = problems(lambda: read_text(path))
     assert line.startswith(str(path))
@@ -68,7 +68,7 @@ def test_what_is_no_text_file_is_one_line_with_its_path(odd: tuple[Path, str]) -
 
 
 @pytest.mark.timeout(20)
-def test_every_reader_of_text_refuses_it_alike(odd: tuple[Path, str]) -> None:
+def test_every_reader_of_text_refuses_it(odd: tuple[Path, str]) -> None:
     path, message = odd
     (path.parent / "top.yaml").write_text("extends: odd.yaml")
     readers: list[Callable[[], object]] = [
@@ -78,7 +78,7 @@ def test_every_reader_of_text_refuses_it_alike(odd: tuple[Path, str]) -> None:
         lambda: BlockList(str(path)),
     ]
     if path.exists() and path.is_file() and path.stat().st_size > MOST_TEXT_BYTES:
-        readers.pop()  # lists of words may be larger
+        readers.pop()  # word lists may be larger
     for read in readers:
         (line,) = problems(read)
         assert str(path) in line
@@ -96,7 +96,7 @@ def test_a_recorded_table_is_a_file(tmp_path: Path, make: Callable[[Path], objec
 
 
 @pytest.mark.parametrize("path", ["nul\0byte.yaml", "~nobody-of-that-name/x.yaml", "x" * 5000])
-def test_a_name_that_no_file_can_have_is_one_line(path: str) -> None:
+def test_an_impossible_file_name_is_one_line(path: str) -> None:
     assert len(problems(lambda: read_text(path))) == 1
     assert len(problems(lambda: load_config(path))) == 1
 
@@ -117,7 +117,7 @@ def test_a_name_that_no_file_can_have_is_one_line(path: str) -> None:
         f"&{SECRET} a\n",
     ],
 )
-def test_no_message_quotes_a_file_that_is_no_config(tmp_path: Path, text: str) -> None:
+def test_no_message_quotes_a_file_that_is_not_a_config(tmp_path: Path, text: str) -> None:
     (tmp_path / "secrets").write_text(text)
     (tmp_path / "top.yaml").write_text("extends: secrets")
     found = problems(lambda: load_config(tmp_path / "top.yaml"))
@@ -125,7 +125,7 @@ def test_no_message_quotes_a_file_that_is_no_config(tmp_path: Path, text: str) -
     assert SECRET not in "\n".join(found)
 
 
-def test_no_message_quotes_a_file_that_is_no_recorded_table(tmp_path: Path) -> None:
+def test_no_message_quotes_a_file_that_is_not_a_recorded_table(tmp_path: Path) -> None:
     (path := tmp_path / "table").write_text(f"{SECRET}\n")
     for read in (RecordedTable.read, RecordedAnswers.read):
         assert SECRET not in "\n".join(problems(lambda read=read: read(path)))

@@ -67,7 +67,7 @@ def test_mixed_formats_are_used_and_counted(validate, tmp_path: Path) -> None:
     assert facts["sample"][1]["messages"][0] == {"role": "user", "content": "Hi."}
 
 
-def test_one_format_can_be_asked_for(validate, tmp_path: Path) -> None:
+def test_one_format_can_be_selected(validate, tmp_path: Path) -> None:
     path = written(tmp_path / "s.jsonl", ALPACA, CHAT, PAIR)
     code, said = validate(path, "seeds.format=sharegpt")
     assert code == 0
@@ -83,7 +83,7 @@ def test_a_misspelt_setting_has_a_suggestion(validate, tmp_path: Path) -> None:
     assert "seeds.columns.instruction names, got 'instruction', 'output', did you mean 'instruction'?" in said
 
 
-def test_columns_in_doubt_say_which_setting_to_use(validate, tmp_path: Path) -> None:
+def test_ambiguous_columns_name_the_setting_to_use(validate, tmp_path: Path) -> None:
     path = written(tmp_path / "s.jsonl", {"question": "a", "answer": "b", "response": "c"})
     code, said = validate(path)
     assert code == 2
@@ -91,21 +91,21 @@ def test_columns_in_doubt_say_which_setting_to_use(validate, tmp_path: Path) -> 
     assert validate(path, "seeds.columns.response=answer")[0] == 0
 
 
-def test_a_half_written_last_line_is_a_bad_row_that_says_so(validate, tmp_path: Path) -> None:
+def test_a_half_written_last_line_is_reported_as_a_bad_row(validate, tmp_path: Path) -> None:
     path = written(tmp_path / "s.jsonl", ALPACA, json.dumps(PAIR)[:-4], end="")
     code, said = validate(path)
     assert code == 0
     assert "s.jsonl:2:row: not JSON" in said
-    assert "the last line has no end: was it still written?" in said
+    assert "the last line is incomplete: was the file still being written?" in said
 
 
-def test_sixteen_bit_text_is_named(validate, tmp_path: Path) -> None:
+def test_utf_16_text_is_named(validate, tmp_path: Path) -> None:
     (tmp_path / "s.jsonl").write_text(json.dumps(ALPACA), encoding="utf-16")
     assert "s.jsonl:1: expected UTF-8, got the byte order mark of UTF-16" in validate(tmp_path / "s.jsonl")[1]
 
 
 @pytest.mark.parametrize("end", ["\r\n", "\n"])
-def test_a_byte_order_mark_and_windows_line_ends_are_no_text(tmp_path: Path, end: str) -> None:
+def test_a_byte_order_mark_and_windows_line_ends_are_not_part_of_the_text(tmp_path: Path, end: str) -> None:
     for name, text in (
         ("s.jsonl", end.join(map(json.dumps, (ALPACA, PAIR)))),
         ("s.csv", f"instruction,output{end}Name a colour.,Blue.{end}What is a heron?,A bird.{end}"),
@@ -129,7 +129,7 @@ def test_null_and_nan_cells_are_missing_texts(validate, tmp_path: Path) -> None:
     assert "s.jsonl:4:output: expected text, got null" in said
 
 
-def test_nested_junk_is_bad_rows(validate, tmp_path: Path) -> None:
+def test_nested_junk_gives_bad_rows(validate, tmp_path: Path) -> None:
     deep: Any = "x"
     for _ in range(200):
         deep = {"messages": [deep]}
@@ -164,7 +164,7 @@ def test_escape_sequences_do_not_reach_the_terminal(validate, tmp_path: Path) ->
     assert not {"\x1b", "\x07", "\x9b"} & set(said)
 
 
-async def test_ids_in_rows_are_no_paths(tmp_path: Path) -> None:
+async def test_ids_in_rows_are_not_used_as_paths(tmp_path: Path) -> None:
     rows = [
         {
             "id": "../../../etc/passwd",
@@ -183,7 +183,7 @@ async def test_ids_in_rows_are_no_paths(tmp_path: Path) -> None:
     assert len(list(RunDirectory(out).seeds())) == 3
 
 
-def test_duplicated_ids_are_no_duplicates_but_the_same_conversation_is(validate, tmp_path: Path) -> None:
+def test_equal_ids_are_not_duplicates_but_equal_conversations_are(validate, tmp_path: Path) -> None:
     rows = [{"id": 7, **ALPACA}, {"id": 7, **PAIR}, {"id": 8, **PAIR}]
     assert "2 seeds, 0 bad rows, 1 duplicates" in validate(written(tmp_path / "s.jsonl", *rows))[1]
 

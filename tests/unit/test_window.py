@@ -32,7 +32,7 @@ def visitor(
 
 
 @given(sizes=st.lists(st.integers(0, 6), min_size=1, max_size=6), visitors=st.integers(1, 12))
-def test_never_more_inside_than_the_window_and_all_get_in_at_last(sizes: list[int], visitors: int) -> None:
+def test_in_flight_calls_stay_within_the_limit_and_all_finish(sizes: list[int], visitors: int) -> None:
     async def scenario() -> None:
         window, leave, inside, peak = Window(0), asyncio.Event(), [0], [0]
         tasks = [asyncio.ensure_future(visitor(window, leave, inside, peak)()) for _ in range(visitors)]
@@ -41,18 +41,18 @@ def test_never_more_inside_than_the_window_and_all_get_in_at_last(sizes: list[in
             window.resize(size)
             largest = max(largest, size)
             await settle()
-            assert inside[0] == window.inside == min(visitors, largest)
+            assert inside[0] == window.in_flight == min(visitors, largest)
         leave.set()
         window.resize(1)
         await asyncio.gather(*tasks)
-        assert (window.inside, inside[0]) == (0, 0)
+        assert (window.in_flight, inside[0]) == (0, 0)
         assert max(peak) <= max(1, largest)
 
     asyncio.run(scenario())
 
 
 @given(cancelled=st.sets(st.integers(0, 7)), let_in_first=st.booleans())
-def test_whoever_gives_up_leaves_no_place_taken(cancelled: set[int], let_in_first: bool) -> None:
+def test_a_cancelled_caller_leaves_no_slot_taken(cancelled: set[int], let_in_first: bool) -> None:
     async def scenario() -> None:
         window, leave, inside, peak = Window(0), asyncio.Event(), [0], [0]
         leave.set()
@@ -64,13 +64,13 @@ def test_whoever_gives_up_leaves_no_place_taken(cancelled: set[int], let_in_firs
             tasks[index].cancel()
         window.resize(3)
         done = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
-        assert window.inside == 0
+        assert window.in_flight == 0
         assert sum(result is None for result in done) == 8 - len(cancelled)
 
     asyncio.run(scenario())
 
 
-async def test_who_asks_waits_for_the_answer() -> None:
+async def test_a_request_waits_for_its_answer() -> None:
     desk = Desk()
     one, other = ScaleRequest("models.writer", 1, 3), ChangeRequest(("run.budget=3",))
     first = asyncio.ensure_future(desk.ask(one))

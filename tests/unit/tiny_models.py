@@ -1,4 +1,4 @@
-"""Tiny random models with a tokenizer trained on the spot, and the loop that they are compared with."""
+"""Tiny random models with a tokenizer trained on the spot, and the naive loop for comparison."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def rows(texts: list[tuple[str, str]]) -> list[ScoreRow]:
 
 
 def save_tokenizer(folder: Path, with_bos: bool = True) -> PreTrainedTokenizerFast:
-    """Bytes as tokens: everything can be written, and one emoji is many tokens."""
+    """Bytes as tokens: any text is representable, and an emoji is several tokens."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocab = {token: i for i, token in enumerate(["<s>", "</s>", *alphabet])}
     tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=[]))
@@ -41,7 +41,7 @@ def save_tokenizer(folder: Path, with_bos: bool = True) -> PreTrainedTokenizerFa
 
 
 def naive_nlls(path: str, prompt: str, answer: str, anchor: int = 0) -> tuple[float, float]:
-    """Mean nats a token with the prompt and without: two forwards with full logits. Tokens are bytes."""
+    """Mean nats a token with the prompt and without: two forward passes with full logits. Tokens are bytes."""
     model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32).eval()
     tokenizer = PreTrainedTokenizerFast.from_pretrained(path)
     answer_ids = tokenizer.encode(answer, add_special_tokens=False)

@@ -1,7 +1,7 @@
-"""Imported by every Python that starts with this folder in its path, under libfaketime.
+"""Imported by every Python process with this folder on its path, under libfaketime.
 
-Its clock_nanosleep (0.9.10) fails for the absolute times that `time.sleep` asks for since Python 3.11, its
-select does not. To be removed when systems have a later libfaketime.
+libfaketime's clock_nanosleep (0.9.10) fails for the absolute times that `time.sleep` uses since Python 3.11;
+its select works. Remove this when systems have a newer libfaketime.
 """
 
 import select

@@ -1,7 +1,7 @@
-"""A run is killed before every step in which it changes a file; the same commands end as if it never was.
+"""A run is killed before every step that changes a file; the same commands then end as without the kill.
 
-Through creation, checkpoints, a drain and its results, a resume with other settings, and the results of the
-whole. In processes without Ray, which are forked when all is imported.
+Covers creation, checkpoints, a drain and its results, a resume with other settings, and the final results.
+In processes without Ray, forked after all imports.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ DRAINED_AFTER = 1
 
 @dataclass(frozen=True)
 class Commands:
-    """What a user does: start, stop with Ctrl-C, change something and run to the end. The configs are read
+    """A user's commands: start, stop with Ctrl-C, change something and run to the end. The configs are read
     once, before the first fork."""
 
     config: Config
@@ -45,7 +45,7 @@ class Commands:
 
     @classmethod
     def read(cls) -> Commands:
-        load_identifier()  # Its own cache is no part of the run.
+        load_identifier()  # Its own cache is not part of the run.
         return cls(
             load_config("configs/fake.yaml", OVERRIDES),
             load_config("configs/fake.yaml", [*OVERRIDES, *CHANGED]),
@@ -109,7 +109,7 @@ def resumed(commands: Commands, folder: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def in_memory() -> Iterator[Path]:
-    """A folder where syncing takes no time, if the system has one."""
+    """A folder where syncing is instant, if the system has one."""
     shared = Path("/dev/shm")
     folder = Path(tempfile.mkdtemp(dir=shared if os.access(shared, os.W_OK) else None))
     yield folder
@@ -134,7 +134,7 @@ def test_a_kill_before_any_write_costs_and_changes_nothing(in_memory: Path) -> N
         if code != 0 or found != whole:
             wrong.append(f"{step}: {steps[step]}")
     assert wrong == [], "after kills before these steps the same commands failed, or made something else"
-    # When it drains depends on the speed of the machine, so that a run may have a few steps more or less.
+    # The drain depends on the machine's speed, so a run may have a few steps more or fewer.
     assert len(survived) < 10
     print(
         f"{len(steps) - len(survived)} kills, one before each write of a run, a drain, a change and a resume"

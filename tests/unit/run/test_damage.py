@@ -1,4 +1,4 @@
-"""What is missing or damaged in a run directory is said in one line, and repaired without losing the rest."""
+"""Missing or damaged files of a run directory are reported in one line and repaired without losing the rest."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def copy_of(run: Path, folder: Path) -> Path:
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
-    """Without locks, which every command writes."""
+    """Excludes locks, which every command writes."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
@@ -135,7 +135,7 @@ def test_a_damaged_state_is_one_line_and_nothing_is_written(
 
 @pytest.mark.parametrize("damage", ["a flipped bit", "no such file", "a folder in its place"])
 @pytest.mark.parametrize("kind", ["whole", "stopped"])
-def test_a_lost_state_is_made_again_from_the_candidates(
+def test_a_lost_state_is_rebuilt_from_the_candidates(
     damage: str, kind: str, whole: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     run = copy_of(request.getfixturevalue(kind), tmp_path)
@@ -174,7 +174,7 @@ SHARD_DAMAGE: dict[str, Callable[[Path], Any]] = {
 
 @pytest.mark.parametrize("damage", SHARD_DAMAGE.values(), ids=SHARD_DAMAGE.keys())
 @pytest.mark.parametrize("kind", ["whole", "stopped"])
-def test_a_lost_shard_is_noticed_before_anything_is_done_and_only_its_seeds_are_made_again(
+def test_a_lost_shard_is_detected_first_and_only_its_seeds_are_redone(
     damage: Callable[[Path], Any], kind: str, whole: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     run = copy_of(request.getfixturevalue(kind), tmp_path)
@@ -200,7 +200,7 @@ def test_a_lost_shard_is_noticed_before_anything_is_done_and_only_its_seeds_are_
 
 @pytest.mark.parametrize("name", [*RESULTS, MANIFEST])
 @pytest.mark.parametrize("damage", [flip, truncate, Path.unlink], ids=["flipped", "half", "gone"])
-def test_damaged_results_of_a_finished_run_are_noticed_and_written_again(
+def test_damaged_results_of_a_finished_run_are_detected_and_rewritten(
     name: str, damage: Callable[[Path], Any], whole: Path, tmp_path: Path
 ) -> None:
     run = copy_of(whole, tmp_path)
@@ -219,7 +219,7 @@ def test_damaged_results_of_a_finished_run_are_noticed_and_written_again(
     asyncio.run(local_run(config_for(run)))
 
 
-def test_a_shard_that_is_gone_is_no_finished_run_for_status(whole: Path, tmp_path: Path) -> None:
+def test_status_does_not_call_a_run_with_a_missing_shard_finished(whole: Path, tmp_path: Path) -> None:
     run = copy_of(whole, tmp_path)
     assert saved_progress(str(run))["finished"]  # type: ignore[index]
     shard(run, 1).unlink()
@@ -252,7 +252,7 @@ def test_results_that_a_kill_left_half_written_are_written_by_the_same_command(
     assert sum(handle.requests for handle in handles.values()) == 0
 
 
-def test_a_run_whose_state_was_restored_from_an_older_copy_takes_up_the_newer_candidates(
+def test_a_run_with_an_older_state_adopts_the_newer_candidates(
     whole: Path, stopped: Path, tmp_path: Path
 ) -> None:
     run = copy_of(stopped, tmp_path)
@@ -264,7 +264,7 @@ def test_a_run_whose_state_was_restored_from_an_older_copy_takes_up_the_newer_ca
     assert sum(handle.requests for handle in handles.values()) == 0
 
 
-def test_a_memory_bank_that_is_gone_or_broken_is_noticed_and_filled_again(
+def test_a_missing_or_broken_memory_bank_is_detected_and_refilled(
     whole: Path, stopped: Path, tmp_path: Path
 ) -> None:
     def gone(bank: Path) -> None:
@@ -311,16 +311,16 @@ async def test_a_local_memory_bank_that_fails_ends_the_run_and_changes_no_draw(
     assert decided(run) == decided(whole)
 
 
-def test_a_folder_of_something_else_is_neither_run_in_nor_repaired(tmp_path: Path) -> None:
+def test_a_folder_with_other_content_is_neither_run_in_nor_repaired(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("important")
-    with pytest.raises(BadInput, match=r"not empty and no run directory \(it holds 'thesis\.tex'\)"):
+    with pytest.raises(BadInput, match=r"neither empty nor a run directory \(it contains 'thesis\.tex'\)"):
         asyncio.run(local_run(config_for(tmp_path)))
     result = CliRunner().invoke(repair_command, [str(tmp_path)])
     assert isinstance(result.exception, BadInput)
     assert {path.name for path in tmp_path.iterdir()} == {"thesis.tex"}
 
 
-def test_repair_says_what_it_found_and_looks_only_if_it_is_told_so(whole: Path, tmp_path: Path) -> None:
+def test_repair_reports_what_it_found_and_a_dry_run_changes_nothing(whole: Path, tmp_path: Path) -> None:
     run = copy_of(whole, tmp_path)
     truncate(shard(run, 3))
     before = files_of(run)
@@ -334,11 +334,11 @@ def test_repair_says_what_it_found_and_looks_only_if_it_is_told_so(whole: Path, 
     assert (run / said["moved"][0]).stat().st_size > 0, "kept aside"
 
 
-def test_a_run_whose_config_is_lost_as_well_asks_for_it(whole: Path, tmp_path: Path) -> None:
+def test_repair_asks_for_a_config_that_is_lost_too(whole: Path, tmp_path: Path) -> None:
     run = copy_of(whole, tmp_path)
     (run / "state.json").write_text("{")
     (run / "config.yaml").write_text("\x00")
-    with pytest.raises(BadInput, match=r"give the config that the run was started with: staragents repair"):
+    with pytest.raises(BadInput, match=r"pass the config that the run was started with: staragents repair"):
         repaired(run)
     folder = RunDirectory(run)
     with folder.claimed():
