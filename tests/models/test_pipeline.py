@@ -60,7 +60,7 @@ def by_seed(rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
 
 
 def naive_nlls(path: str, prompt: str, answer: str, max_length: int) -> tuple[float, float]:
-    """Mean NLL of the answer's tokens with and without the prompt: one row, two forward passes, full logits."""
+    """Mean NLL of the answer with and without the prompt: one row, two forward passes, full logits."""
     tokenizer = AutoTokenizer.from_pretrained(path)
     model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32).eval()
     start = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id

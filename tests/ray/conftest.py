@@ -150,7 +150,7 @@ class Head:
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(self.folder / "token"),
             "RAY_ADDRESS": self.address,
-            # On loopback. Joining processes need it too, or they look for the head at this machine's own address.
+            # On loopback. Joining processes need it too, or they look for the head at the machine's address.
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         }
         self.log = (self.folder / "head.log").open("w")

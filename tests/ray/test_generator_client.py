@@ -37,7 +37,7 @@ def request(number: int = 0, deadline_s: float = 5.0) -> GenerationRequest:
 
 
 @pytest.fixture(autouse=True)
-def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generator_client, "backoff", lambda request_id, attempt: 0.0)
 
 

@@ -102,8 +102,8 @@ def test_every_metric_of_the_dashboard_is_exported_during_a_run(
     run = RunDirectory(tmp_path / "run")
     failures = [c.error_message for seed in run.seeds() for c in seed if c.failed_stage == "judge"]
     assert any("Incorrect API key" in message for message in failures if message), failures
-    places = [tmp_path / "run", head.folder / "session_latest"]
-    written = [path for place in places for path in place.rglob("*") if path.is_file()]
+    folders = [tmp_path / "run", head.folder / "session_latest"]
+    written = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
     assert len(written) > 20
     assert [path for path in written if KEY.encode() in path.read_bytes()] == []
 

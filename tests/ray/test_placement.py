@@ -24,7 +24,7 @@ TURNS = 4
 
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Config]:
-    """A cluster of a head, where the driver is, and a larger node."""
+    """A config for a cluster of a head node, where the driver is, and a larger node."""
     cluster = Cluster(
         initialize_head=True, head_node_args={"num_cpus": 1, "num_gpus": 0, "include_dashboard": False}
     )

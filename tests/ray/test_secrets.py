@@ -111,8 +111,8 @@ class Search:
         self.found |= {f"{secret[:20]}... in {where}" for secret in SECRETS if secret in text}
 
     def print(self) -> None:
-        for what, places in self.searched.items():
-            print(f"searched {len(places)} {what}:", *sorted(places), sep="\n  ")
+        for what, paths in self.searched.items():
+            print(f"searched {len(paths)} {what}:", *sorted(paths), sep="\n  ")
 
 
 def test_no_secret_leaks_and_no_socket_listens_to_others(
@@ -148,7 +148,7 @@ def test_no_secret_leaks_and_no_socket_listens_to_others(
     search.print()
     assert code == 0, output
     assert search.found == set()
-    assert all(len(places) > 5 for places in search.searched.values())
+    assert all(len(paths) > 5 for paths in search.searched.values())
     messages = [c.error_message for seed in RunDirectory(run).seeds() for c in seed if c.error_message]
     assert any("no: Bearer ***" in message for message in messages), messages
     assert stat.S_IMODE(token.stat().st_mode) == 0o600

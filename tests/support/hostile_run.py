@@ -57,9 +57,9 @@ class HostileRun:
         rng = random.Random(0)
 
         def choose() -> str:
-            place = rng.random() / self.share
+            position = rng.random() / self.share
             families = list(FAMILIES.values())
-            return rng.choice(families[int(place)]) if place < len(families) else HONEST
+            return rng.choice(families[int(position)]) if position < len(families) else HONEST
 
         async with HostileServer() as server:
             self.url = server.url

@@ -9,8 +9,8 @@ from typing import Any
 
 
 class Page(HTMLParser):
-    """Tags with attributes, comments, the text outside scripts and styles, and the contents of those by id, or
-    else by tag."""
+    """Tags with attributes, comments, text outside scripts and styles, and the contents of these by id
+    or tag."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()

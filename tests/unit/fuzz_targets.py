@@ -139,8 +139,8 @@ VALID_FILES = [*_PLAIN, *map(gzip.compress, _PLAIN), *(pa.compress(f, "zstd", as
 
 
 def _changed(data: bytes, edits: list[tuple[float, bytes, int]]) -> bytes:
-    for place, put, dropped in edits:
-        at = int(place * len(data))
+    for position, put, dropped in edits:
+        at = int(position * len(data))
         data = data[:at] + put + data[at + dropped :]
     return data
 
@@ -420,7 +420,7 @@ def check_config(text: str, overrides: list[str]) -> None:
         path = Path(folder, "config.yaml")
         path.write_text(text, encoding="utf-8", errors="surrogatepass")
         with suppress(BadInput):
-            # Its embedder is a packaged file, hashed each time: that takes most of the time and is not tested here.
+            # Hashing its embedder, a packaged file, would take most of the time and is not tested here.
             config = load_config(path, ["memory.enabled=false", *overrides])
             assert isinstance(config, Config)
             assert from_yaml(to_yaml(config)) == config

@@ -89,7 +89,7 @@ async def local_run(
     workers: Callable[[Callable[[], SeedWorker]], Worker] = lambda make: make(),
     **client: Any,
 ) -> dict[str, Any]:
-    """Run or resume `config`; returns the summary. `before` may change the coordinator; `workers` may create several."""
+    """Run or resume; returns the summary. `before` may change the coordinator, `workers` its workers."""
     scan = SeedFile(config.seeds).scan()
     run = RunDirectory(config.output.dir)
     with run.claimed() as session:

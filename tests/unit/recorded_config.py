@@ -16,7 +16,7 @@ def planted_rows(wins: dict[str, float], rows: int) -> list[dict[str, Any]]:
     """Each agent's recorded wins scatter by 0.1 around its own mean."""
     made = []
     for number in range(rows):
-        dice = random.Random(number)
+        rng = random.Random(number)
         made.append(
             {
                 "instruction": f"Describe machine number {number} of the mill.",
@@ -27,8 +27,7 @@ def planted_rows(wins: dict[str, float], rows: int) -> list[dict[str, Any]]:
                     for agent in wins
                 },
                 "win": {
-                    agent: min(0.99, max(0.01, mean + dice.uniform(-0.1, 0.1)))
-                    for agent, mean in wins.items()
+                    agent: min(0.99, max(0.01, mean + rng.uniform(-0.1, 0.1))) for agent, mean in wins.items()
                 },
             }
         )

@@ -147,7 +147,7 @@ def test_candidate_ids_depend_on_seed_and_pair() -> None:
     assert candidate_id(Seed("s1", 7, LONG.messages), "a+b") == candidate_id(SINGLE, "a+b")
 
 
-def test_every_bad_template_is_reported_at_once_with_its_key(tmp_path: Path) -> None:
+def test_every_bad_template_is_reported_with_its_key(tmp_path: Path) -> None:
     broken = tmp_path / "broken.j2"
     broken.write_text("{{ instruction }}\n{{ nothing }}")
     config = make_config(

@@ -45,10 +45,10 @@ def of(name: str, win: list[float], ifd: list[float] | None = None, **more) -> M
 
 
 def test_means_are_over_all_seeds_and_differences_are_paired() -> None:
-    dice = np.random.default_rng(3)
-    hard = dice.uniform(0, 0.8, 200)  # makes some seeds harder than others for every variant
+    rng = np.random.default_rng(3)
+    hard = rng.uniform(0, 0.8, 200)  # makes some seeds harder than others for every variant
     full, worse = rows_of(
-        [of("full", list(hard + 0.1)), of("worse", list(hard + dice.normal(0, 0.01, 200)))], FULL
+        [of("full", list(hard + 0.1)), of("worse", list(hard + rng.normal(0, 0.01, 200)))], FULL
     )
     assert full.against is None
     assert full.win.mean == pytest.approx(hard.mean() + 0.1, abs=1e-5)
@@ -59,11 +59,11 @@ def test_means_are_over_all_seeds_and_differences_are_paired() -> None:
 
 
 def test_intervals_cover_the_truth_about_as_often_as_they_claim() -> None:
-    dice = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     hits = 0
     for _ in range(60):
-        base = dice.uniform(0, 1, 60)
-        other = np.clip(base + dice.normal(0.05, 0.1, 60), -1, 2)
+        base = rng.uniform(0, 1, 60)
+        other = np.clip(base + rng.normal(0.05, 0.1, 60), -1, 2)
         row = rows_of([of("full", list(base)), of("other", list(other))], FULL)[1]
         difference = (row.against or {})["win"]
         hits += difference.low <= 0.05 <= difference.high
@@ -202,15 +202,15 @@ async def test_all_variants_are_measured_alike_whatever_their_own_judge_did(tmp_
     client = GeneratorClient(handles, windows, 1, GenerationCache(cache, base.models))
     wins = {row["instruction"]: row["win"] for row in planted_rows(WINS, 15)}
     for variant in variants:
-        chosen = [(place, one) for place, _, one in chosen_candidates(variant) if one is not None]
+        chosen = [(index, one) for index, _, one in chosen_candidates(variant) if one is not None]
         found = await Yardstick(base, "judge", client).wins(chosen)
         assert found == {
-            place: pytest.approx(wins[one.seed_messages[-2].content][one.response_agent])
-            for place, one in chosen
+            index: pytest.approx(wins[one.seed_messages[-2].content][one.response_agent])
+            for index, one in chosen
         }
         result = measured(variant, 15, found)
         assert result.reached == 15
-        assert result.win.tolist() == pytest.approx([found.get(place, 0.5) for place in range(15)])
+        assert result.win.tolist() == pytest.approx([found.get(index, 0.5) for index in range(15)])
         assert result.tokens == sum(
             c["tokens_in"] + c["tokens_out"] for c in decided(variant.config.output.dir)
         )
@@ -221,7 +221,7 @@ async def test_a_missing_verdict_counts_as_a_tie(tmp_path: Path) -> None:
     path = recorded_config(tmp_path, WINS, rows=6, evolution={"draws": 2})
     (variant,) = load_variants(path, [], ["full"], tmp_path / "compared")
     await local_run(variant.config)
-    chosen = [(place, one) for place, _, one in chosen_candidates(variant) if one is not None]
+    chosen = [(index, one) for index, _, one in chosen_candidates(variant) if one is not None]
     lost = chosen[1][0]
     rows = planted_rows(WINS, 6)
     del rows[lost]["win"][chosen[1][1].response_agent]
@@ -230,5 +230,5 @@ async def test_a_missing_verdict_counts_as_a_tie(tmp_path: Path) -> None:
     client = GeneratorClient(await local_handles(config), dict.fromkeys(config.models, 8), 1)  # type: ignore[arg-type]
     result = measured(variant, 6, await Yardstick(config, "judge", client).wins(chosen))
     assert result.unreadable == 1
-    improved = {place for place, _ in chosen} - {lost}
-    assert result.improved.tolist() == [float(place in improved) for place in range(6)]
+    improved = {index for index, _ in chosen} - {lost}
+    assert result.improved.tolist() == [float(index in improved) for index in range(6)]

@@ -70,8 +70,8 @@ def test_every_format_gives_the_same_rows(tmp_path: Path, name: str, packed: boo
 
 def test_a_folder_means_all_its_files_in_name_order(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
-    for place, name in ((tmp_path / "b.csv", "rows.csv"), (tmp_path / "sub" / "c.parquet", "rows.parquet")):
-        place.write_bytes(FORMS[name])
+    for path, name in ((tmp_path / "b.csv", "rows.csv"), (tmp_path / "sub" / "c.parquet", "rows.parquet")):
+        path.write_bytes(FORMS[name])
     (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(FORMS["rows.jsonl"]))
     (tmp_path / "README.md").write_text("no data")
     (tmp_path / ".hidden.json").write_text("oops")

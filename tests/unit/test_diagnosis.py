@@ -159,7 +159,7 @@ def test_a_noisy_ranking_is_reported_as_noise(signal: float) -> None:
     rng, sure = np.random.default_rng(0), Certainty()
     for _ in range(400):
         sure.add_seed(
-            [row(pair, signal * place / 8 + rng.normal(0.4, 0.1)) for place, pair in enumerate("abcdefgh")]
+            [row(pair, signal * index / 8 + rng.normal(0.4, 0.1)) for index, pair in enumerate("abcdefgh")]
         )
     agreement = sure.summary([])["agreement"]
     assert agreement > 0.9 if signal else agreement < 0.8

@@ -17,7 +17,7 @@ weights_and_count = st.lists(st.one_of(st.just(0.0), st.floats(1e-12, 1e6)), min
 
 
 def named(inclusion: np.ndarray) -> dict[str, float]:
-    return {f"pair{place}": float(value) for place, value in enumerate(inclusion)}
+    return {f"pair{index}": float(value) for index, value in enumerate(inclusion)}
 
 
 def frequencies(inclusion: dict[str, float], draws: int, group: set[str] | frozenset[str] = frozenset()):

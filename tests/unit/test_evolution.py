@@ -187,7 +187,7 @@ def test_a_misaligned_mark_from_another_configs_run_is_cleared() -> None:
 
 
 def made(seed_id: str, drawn: list[Draw], root: int) -> list[Candidate]:
-    """Candidates of a draw as engines, scorers and judge would return them: random, but the same for the same seed."""
+    """Candidates of a draw with scores and verdicts: random, but the same for the same seed."""
     ours = []
     for one in drawn:
         rng = np.random.default_rng([root, *f"{seed_id}{one.pair}".encode()])

@@ -49,10 +49,10 @@ def test_compatibility_forms_and_accents_make_no_difference(text: str) -> None:
 def test_an_offset_is_where_a_prefix_of_the_folded_text_ends(text: str, data: st.DataObject) -> None:
     end = data.draw(st.integers(0, len(folded(text))))
 
-    (place,) = original_indices(text, [end])
+    (index,) = original_indices(text, [end])
 
-    assert len(folded(text[:place])) >= end
-    assert place == 0 or len(folded(text[: place - 1])) < end
+    assert len(folded(text[:index])) >= end
+    assert index == 0 or len(folded(text[: index - 1])) < end
 
 
 def test_no_single_character_holds_more_of_a_marker_than_its_opening() -> None:

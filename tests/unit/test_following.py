@@ -36,7 +36,7 @@ class DyingAt:
 
 
 @pytest.fixture(autouse=True)
-def _restarts_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def _immediate_restarts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(optimise, "_await_restart", lambda coordinator: None)
 
 

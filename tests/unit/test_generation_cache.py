@@ -80,6 +80,6 @@ async def test_runs_that_share_a_cache_generate_only_new_requests(tmp_path: Path
     drawn = {name: {row["candidate_id"] for row in decided(tmp_path / name)} for name in ("first", "second")}
     new = [row for row in decided(tmp_path / "second") if row["candidate_id"] not in drawn["first"]]
     assert 0 < len(new) < len(drawn["second"])
-    # A rewrite unless the instruction is kept, an answer, and two verdicts on candidates that passed the checks.
+    # A rewrite unless the instruction is kept, an answer, and two verdicts on each that passed the checks.
     assert handles["writer"].requests == sum(2 - (row["instruction_agent"] == "keep") for row in new)
     assert handles["judge"].requests == sum(2 * (row["judge_win"] is not None) for row in new)

@@ -16,8 +16,8 @@ def row(prompt: str, answer: str) -> ScoreRow:
 def test_scores_are_plausible_and_the_same_in_every_batch(prompt: str, answer: str) -> None:
     for role in ("target", "larger"):
         [alone] = FakeIfdModel(role).score([row(prompt, answer)])
-        beside = FakeIfdModel(role).score([row("other", "text"), row(prompt, answer)])[1]
-        assert alone == beside
+        in_batch = FakeIfdModel(role).score([row("other", "text"), row(prompt, answer)])[1]
+        assert alone == in_batch
         assert alone.ifd is not None
         assert 0.3 <= alone.ifd <= 1.1
         assert alone.nll_cond is not None

@@ -1,4 +1,4 @@
-"""Languages are detected where that is certain, and a text in another language than its seed's is rejected."""
+"""Languages are detected where certain; a text in another language than its seed's is rejected."""
 # ruff: noqa: RUF001 - other alphabets have letters that look like Latin ones
 
 from __future__ import annotations

@@ -334,7 +334,7 @@ class QdrantPeer:
                 query = body["query"]["nearest"]
                 found = await store.query_points(name, query=query, query_filter=where, limit=body["limit"])
                 return {"points": [point.model_dump(mode="json") for point in found.points]}
-        raise AssertionError(f"the bank asked for {method} {path}")
+        raise AssertionError(f"the bank requested {method} {path}")
 
 
 @pytest.fixture

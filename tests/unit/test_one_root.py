@@ -25,19 +25,19 @@ def run(cwd: Path, *path: Path) -> tuple[int, str]:
     return done.returncode, done.stderr.strip()
 
 
-def folder(place: Path) -> Path:
-    place.mkdir()
-    return place
+def folder(path: Path) -> Path:
+    path.mkdir()
+    return path
 
 
-def package(place: Path) -> Path:
-    (folder(place) / "__init__.py").touch()
-    return place
+def package(path: Path) -> Path:
+    (folder(path) / "__init__.py").touch()
+    return path
 
 
-def module(place: Path) -> Path:
-    place.with_suffix(".py").touch()
-    return place.with_suffix(".py")
+def module(path: Path) -> Path:
+    path.with_suffix(".py").touch()
+    return path.with_suffix(".py")
 
 
 @pytest.mark.parametrize("name", ["actors", "cluster"])

@@ -29,7 +29,7 @@ def fresh(name: PolicyName, pairs: list[str], total: int = 50, **more) -> Policy
 
 
 def pairs_of(number: int) -> list[str]:
-    return [f"i{place}+r" for place in range(number)]
+    return [f"i{index}+r" for index in range(number)]
 
 
 # Rewards in quarters add up exactly, in any order.
@@ -246,10 +246,10 @@ def test_thompsons_propensities_are_near_those_of_the_largest_posterior_samples(
     spread = sd * policy._width()
     samples = np.random.default_rng(0).normal(mean + OPTIMISM * spread, spread, size=(100_000, 4))
     largest = np.argsort(samples, axis=1)[:, 2:]
-    for place, pair in enumerate("abcd"):
+    for index, pair in enumerate("abcd"):
         error = 4 * (inclusion[pair] * (1 - inclusion[pair]) / 2000) ** 0.5
         assert counts[pair] / 2000 == pytest.approx(inclusion[pair], abs=error + 1e-3)
-        assert inclusion[pair] == pytest.approx((largest == place).any(axis=1).mean(), abs=0.08)
+        assert inclusion[pair] == pytest.approx((largest == index).any(axis=1).mean(), abs=0.08)
 
 
 def two_domains(policy: Policy, seeds: int, useful: bool) -> float:
@@ -286,9 +286,9 @@ def test_an_unavailable_pair_is_not_drawn_and_keeps_its_statistics(name: PolicyN
     for _ in range(10):
         policy.observe([Outcome("i0+r", 0.9, True), Outcome("i1+r", 0.1, False)])
     before = policy.inclusion(2, 1, ())
-    away = policy.inclusion(2, 1, (), without={"i0+r"})
-    assert "i0+r" not in away
-    assert sum(away.values()) == pytest.approx(2)
+    available = policy.inclusion(2, 1, (), without={"i0+r"})
+    assert "i0+r" not in available
+    assert sum(available.values()) == pytest.approx(2)
     assert all(one.pair != "i0+r" for one in policy.draw(4, 1, (), without={"i0+r"}))
     assert policy.inclusion(2, 1, ()) == before
 
@@ -402,8 +402,8 @@ def test_the_interval_covers_the_true_mean_about_nine_times_out_of_ten(number: i
     coverage = 0.0
     for wins in range(number + 1):
         tally = Tally(["a"])
-        for place in range(number):
-            tally.add("a", float(place < wins))
+        for index in range(number):
+            tally.add("a", float(index < wins))
         (standing,) = tally.pair_stats({"a": 1.0})
         if standing.low <= true_mean <= standing.high:
             coverage += math.comb(number, wins) * true_mean**wins * (1 - true_mean) ** (number - wins)
@@ -412,9 +412,9 @@ def test_the_interval_covers_the_true_mean_about_nine_times_out_of_ten(number: i
 
 def test_the_interval_is_narrow_where_rewards_hardly_vary() -> None:
     tally = Tally(["steady", "wild"])
-    for place in range(100):
+    for index in range(100):
         tally.add("steady", 0.3)
-        tally.add("wild", float(place % 10 < 3))
+        tally.add("wild", float(index % 10 < 3))
     steady, wild = tally.pair_stats({"steady": 0.5, "wild": 0.5})
     assert steady.high - steady.low < (wild.high - wild.low) / 4
 

@@ -185,9 +185,9 @@ rows = st.lists(
 def test_by_default_a_choice_has_won_and_no_other_winner_has_a_higher_reward(given_rows) -> None:
     ours = [
         candidate(
-            win=win, reward=composite(win, hard, Composite.product), name=str(place), reject_reason=reason
+            win=win, reward=composite(win, hard, Composite.product), name=str(index), reject_reason=reason
         )
-        for place, (win, hard, reason) in enumerate(given_rows)
+        for index, (win, hard, reason) in enumerate(given_rows)
     ]
     winners = [one for one in ours if one.reject_reason is None and (one.judge_win or 0) > 0.5]
     chosen = choose(ours, RewardConfig())

@@ -50,5 +50,5 @@ def test_idle_scorers_are_removed_one_by_one() -> None:
 def test_a_size_is_always_within_its_bounds(
     looks: list[int], step_s: float, low: int, more: int, actors: int
 ) -> None:
-    timed = [(place * step_s, outstanding) for place, outstanding in enumerate(looks)]
+    timed = [(index * step_s, outstanding) for index, outstanding in enumerate(looks)]
     assert all(low <= size <= low + more for size in sizes(ScorerLoad(PACK), timed, actors, low, low + more))

@@ -26,7 +26,7 @@ class Call:
 
 
 class FakeActor:
-    """A Scorer with a fake model behind Ray's calling convention. Packs wait for `go`; `errors` come first."""
+    """A Scorer with a fake model behind Ray's call syntax. Packs wait for `go`; `errors` come first."""
 
     def __init__(self, *errors: Exception, back: list[Exception] | None = None) -> None:
         scorer = Scorer("target", ScorerModelConfig("fake"), ScoringConfig(), "fake")

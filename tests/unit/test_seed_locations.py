@@ -120,8 +120,8 @@ def test_a_folder_or_a_pattern_means_all_its_files_in_name_order(tmp_path: Path)
 def test_bad_rows_of_many_files_are_named_by_file_and_row(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(JSONL + b"oops\n")
     (tmp_path / "b.jsonl").write_bytes(b"\n{}\n")
-    places = [(Path(name).name, bad.row) for name, bad in file_of(tmp_path).bad_rows()]
-    assert places == [("a.jsonl", 6), ("b.jsonl", 2)]
+    bad_rows = [(Path(name).name, bad.row) for name, bad in file_of(tmp_path).bad_rows()]
+    assert bad_rows == [("a.jsonl", 6), ("b.jsonl", 2)]
 
 
 def test_a_column_is_read_by_the_same_row_numbers(tmp_path: Path) -> None:

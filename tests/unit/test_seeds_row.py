@@ -48,7 +48,7 @@ def bad(value: Any, max_chars: int = 100) -> tuple[str, str]:
 
 
 def roles(*names: str) -> dict[str, Any]:
-    return {"messages": [{"role": name, "content": f"text {place}"} for place, name in enumerate(names)]}
+    return {"messages": [{"role": name, "content": f"text {index}"} for index, name in enumerate(names)]}
 
 
 def test_alpaca_input_follows_the_instruction_after_a_blank_line() -> None:
@@ -88,7 +88,7 @@ def test_the_id_depends_on_the_conversation_and_not_on_its_format() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "field", "words"),
+    ("value", "field", "reason"),
     [
         ([1, 2], "row", "got a list of 2"),
         (None, "row", "got null"),
@@ -116,14 +116,14 @@ def test_the_id_depends_on_the_conversation_and_not_on_its_format() -> None:
         ({"messages": [{"role": 10**5000, "content": "x"}]}, "messages[0].role", "a huge number"),
     ],
 )
-def test_a_bad_row_says_field_and_reason(value: Any, field: str, words: str) -> None:
+def test_a_bad_row_says_field_and_reason(value: Any, field: str, reason: str) -> None:
     found, message = bad(value)
     assert found == field
-    assert words in message
+    assert reason in message
 
 
 @pytest.mark.parametrize(
-    ("line", "words"),
+    ("line", "reason"),
     [
         (b'{"instruction": "a"', "not JSON: Expecting"),
         (b"hello", "not JSON: Expecting value at character 1"),
@@ -132,11 +132,11 @@ def test_a_bad_row_says_field_and_reason(value: Any, field: str, words: str) -> 
         (b"[" * 100_000, "nesting too deep"),
     ],
 )
-def test_a_line_that_is_not_json_is_a_bad_row(line: bytes, words: str) -> None:
+def test_a_line_that_is_not_json_is_a_bad_row(line: bytes, reason: str) -> None:
     row = decode_line(line, 3)
     assert isinstance(row, BadRow)
     assert (row.row, row.field) == (3, "row")
-    assert words in row.message
+    assert reason in row.message
 
 
 @given(ALMOST_ROWS | JSON)

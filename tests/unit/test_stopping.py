@@ -167,9 +167,9 @@ def feed(rules: StopRules, rewards: list[float]) -> int | None:
 
 
 def test_patience_waits_while_rewards_rise_and_ends_when_they_are_flat() -> None:
-    dice = random.Random(1)
-    rising = [min(1.0, 0.1 + 0.2 * (n // 50) + 0.05 * dice.random()) for n in range(250)]
-    flat = [0.9 + 0.05 * dice.random() for _ in range(100)]
+    rng = random.Random(1)
+    rising = [min(1.0, 0.1 + 0.2 * (n // 50) + 0.05 * rng.random()) for n in range(250)]
+    flat = [0.9 + 0.05 * rng.random() for _ in range(100)]
     assert feed(StopRules(RunConfig(patience=50)), rising) is None
     assert feed(StopRules(RunConfig(patience=50)), rising + flat) == 300
 

@@ -70,7 +70,7 @@ FORMS = (as_turn, as_part, as_evidence, as_earlier_turns)
 
 
 def tokenizer(*normalising: normalizers.Normalizer) -> Tokenizer:
-    """A tokenizer that knows the special tokens of all families, with and without normalisation."""
+    """A tokenizer that knows the special tokens of all families; `normalising` applies before matching."""
     made = Tokenizer(models.BPE(vocab={"x": 0}, merges=[], unk_token="x"))
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     if normalising:

@@ -1,4 +1,4 @@
-"""A window's size is kept while it changes, and nobody waits for ever."""
+"""The in-flight limit holds while it is resized, and no caller waits for ever."""
 
 from __future__ import annotations
 

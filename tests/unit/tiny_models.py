@@ -41,7 +41,7 @@ def save_tokenizer(folder: Path, with_bos: bool = True) -> PreTrainedTokenizerFa
 
 
 def naive_nlls(path: str, prompt: str, answer: str, anchor: int = 0) -> tuple[float, float]:
-    """Mean nats a token with the prompt and without: two forward passes with full logits. Tokens are bytes."""
+    """Mean nats per token with and without the prompt: two forward passes, full logits. Tokens are bytes."""
     model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32).eval()
     tokenizer = PreTrainedTokenizerFast.from_pretrained(path)
     answer_ids = tokenizer.encode(answer, add_special_tokens=False)

@@ -1,4 +1,4 @@
-"""Missing or damaged files of a run directory are reported in one line and repaired without losing the rest."""
+"""Missing or damaged files of a run directory: one line each, and a repair that keeps the rest."""
 
 from __future__ import annotations
 
@@ -75,9 +75,9 @@ def shard(folder: Path, number: int) -> Path:
     return folder / "candidates" / f"part-{number:06d}.parquet"
 
 
-def flip(path: Path, place: float = 0.5) -> None:
+def flip(path: Path, position: float = 0.5) -> None:
     content = bytearray(path.read_bytes())
-    content[int(place * (len(content) - 1))] ^= 0x10
+    content[int(position * (len(content) - 1))] ^= 0x10
     path.write_bytes(content)
 
 
@@ -149,7 +149,7 @@ def test_a_lost_state_is_rebuilt_from_the_candidates(
     assert decided(run) == decided(whole)
     assert (run / "dataset.jsonl").read_bytes() == (whole / "dataset.jsonl").read_bytes()
     asked = sum(handle.requests for handle in handles.values())
-    assert (asked == 0) == (kind == "whole"), "no model is asked for what is there"
+    assert (asked == 0) == (kind == "whole"), "no model is called for existing candidates"
 
 
 def repaired(run: Path) -> Any:
