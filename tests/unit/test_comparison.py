@@ -153,7 +153,7 @@ def test_the_default_ablation_equals_the_default_settings(tmp_path: Path) -> Non
     ("text", "problem"),
     [
         ("seeds: {limit: 3}", "seeds.limit: expected the value that all variants share"),
-        ("models: {writer: {max_num_seqs: 3}}", "models.writer.max_num_seqs: expected what all"),
+        ("models: {writer: {max_num_seqs: 3}}", "models.writer.max_num_seqs: expected the value that all"),
         ("reward: {composit: product}", "reward.composit: unknown key"),
         ("evolution: {draws: 99}", "evolution.draws: expected at most"),
     ],

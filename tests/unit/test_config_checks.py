@@ -109,7 +109,7 @@ def set_model(model: ModelConfig) -> Callable[[Config], object]:
             set_model(vllm(min_replicas=3)),
             "models.writer.min_replicas: expected at most max_replicas .1., got 3",
         ),
-        (set_model(openai(model="")), "models.writer.model: expected the model's name on the server"),
+        (set_model(openai(model="")), "models.writer.model: expected the name of a model on the server"),
         (set_model(openai(base_url=None)), "models.writer.base_url: expected an address"),
         (set_model(openai(base_url="localhost:80")), "models.writer.base_url: expected an address"),
         (set_model(openai(base_url="http://[::1")), "models.writer.base_url: expected an address"),
@@ -146,7 +146,7 @@ def set_model(model: ModelConfig) -> Callable[[Config], object]:
         ),
         (
             lambda c: c.agents.response["direct"].stop.append(""),
-            "agents.response.direct.stop: expected texts",
+            "agents.response.direct.stop: expected non-empty strings",
         ),
         (
             lambda c: setattr(c.agents, "pairs", ["more+direct", "mroe+direct"]),
@@ -181,7 +181,10 @@ def set_model(model: ModelConfig) -> Callable[[Config], object]:
             ),
             "scoring.larger.max_replicas: expected at least replicas .3., got 2",
         ),
-        (lambda c: setattr(c.scoring.larger, "num_gpus", 1.5), "scoring.larger.num_gpus: expected a share"),
+        (
+            lambda c: setattr(c.scoring.larger, "num_gpus", 1.5),
+            "scoring.larger.num_gpus: expected a fraction",
+        ),
         (lambda c: setattr(c.judge, "model", "judge"), "judge.model: expected a name from models"),
         (
             without_base("judge", "baseline", value=Baseline.base),

@@ -166,7 +166,9 @@ def test_a_noisy_ranking_is_reported_as_noise(signal: float) -> None:
     assert not (signal and list(certainty_findings(sure.summary([]), "thompson")))
 
 
-@pytest.mark.parametrize(("lift", "expected"), [(0.2, ""), (-0.2, "earn less"), (0.0, "no difference")])
+@pytest.mark.parametrize(
+    ("lift", "expected"), [(0.2, ""), (-0.2, "earn less"), (0.0, "no measurable difference")]
+)
 def test_the_lift_of_memory_excludes_candidates_before_the_first_recall(lift: float, expected: str) -> None:
     rng, memory = np.random.default_rng(0), MemoryLift()
     for _ in range(50):

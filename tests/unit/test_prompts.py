@@ -117,8 +117,8 @@ def test_blocks_see_what_the_top_level_sets() -> None:
         ("{% block assistant %}x{% endblock %}", "my.j2: blocks: expected an optional system turn"),
         (
             "{% block user %}x{% endblock %}{% block user_2 %}y{% endblock %}",
-            "my.j2: blocks: expected an optional system turn, then user and assistant in turn "
-            "with user last, got user, user",
+            "my.j2: blocks: expected an optional system turn, then alternating user and assistant turns "
+            "ending with user, got user, user",
         ),
         ("{% set stop = 'END' %}{{ instruction }}", "my.j2: stop: expected a list of strings, got 'END'"),
         ("{% set stop = [''] %}{{ instruction }}", "my.j2: stop: expected a list of strings, got ['']"),

@@ -248,7 +248,7 @@ def test_rows_do_not_depend_on_earlier_ones() -> None:
             "expected a last exchange without a tool",
         ),
         ({"messages": [message("user", [{"type": "image_url"}])]}, {}, "messages[0].content", "'image_url'"),
-        ({"prompt": node("prompter", Q)}, {}, "prompt", "expected a tree with an answer"),
+        ({"prompt": node("prompter", Q)}, {}, "prompt", "expected a tree with a usable answer"),
         ({"instruction": Q, "instances": []}, {}, "instances", "expected instances with an output"),
         (
             {"instruction": Q, "output": A, "history": [["only one"]]},

@@ -231,7 +231,7 @@ def test_the_parts_of_another_command_are_not_used(
     out = tmp_path / "s.parquet"
     with pytest.raises(KeyboardInterrupt):
         job(data, out, lambda role, path, s: Stops(role, 30))
-    with pytest.raises(BadInput, match="another command that has not ended"):
+    with pytest.raises(BadInput, match="a different, unfinished command"):
         job(data, out, **change)
     job(data, out, overwrite=True, **change)
     assert len(read(out)) == change.get("limit", 60)
@@ -258,7 +258,7 @@ def test_a_finished_command_is_not_repeated_and_another_is_not_overwritten(
         raise AssertionError("nothing to load")
 
     assert job(data, out, never)["ifd_gap"] == first["ifd_gap"]
-    with pytest.raises(BadInput, match=r"of a different command \(changed: --sort-by\)"):
+    with pytest.raises(BadInput, match=r"from a different command \(changed: --sort-by\)"):
         job(data, out, selection=Selection("ifd"))
     jsonl(data, [row(n) for n in range(1, 61)])
     with pytest.raises(BadInput, match=r"changed: .*DATA"):

@@ -97,7 +97,7 @@ def test_the_id_depends_on_the_conversation_and_not_on_its_format() -> None:
         ({"instruction": 5, "output": "b"}, "instruction", "expected text, got 5"),
         ({"instruction": "a", "output": None}, "output", "expected text, got null"),
         ({"instruction": "a", "output": "b", "input": ["x"]}, "input", "expected text, got a list"),
-        ({"instruction": " \n", "output": "b"}, "instruction", "only blanks"),
+        ({"instruction": " \n", "output": "b"}, "instruction", "only white space"),
         ({"instruction": "a", "output": ""}, "output", "got nothing"),
         ({"instruction": "a" * 101, "output": "b"}, "instruction", "at most 100 characters"),
         ({"instruction": "a" * 101, "output": "b"}, "instruction", "got 101"),

@@ -41,13 +41,23 @@ except KeyboardInterrupt:
 """
 
 
+def in_foreground() -> None:
+    """A shell ignores SIGINT for its background jobs, of which pytest may be one."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def under_nohup() -> None:
+    in_foreground()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
 def sent(code: str, *numbers: signal.Signals, ignored: bool = False) -> tuple[int, list[str]]:
     process = subprocess.Popen(
         [sys.executable, "-c", HEAD + code],
         cwd=Path(__file__).parents[2],
         stdout=subprocess.PIPE,
         text=True,
-        preexec_fn=(lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)) if ignored else None,
+        preexec_fn=under_nohup if ignored else in_foreground,
     )
     assert process.stdout
     assert process.stdout.readline() == "ready\n"
