@@ -71,7 +71,13 @@ def joined(run: str) -> Iterator[Any]:
         if path.is_dir():
             raise RunFailed(f"{run} is not running here; if it runs on a cluster, set RAY_ADDRESS to it")
         raise BadInput(f"RUN: expected a run directory, or a run's name and RAY_ADDRESS, got {run!r}")
-    join(address)
+    try:
+        join(address)
+    except RunFailed as error:
+        if ray_address() or not isinstance(error.__cause__, OSError):
+            raise
+        # A killed driver leaves the address behind.
+        raise RunFailed(f"{run} is not running: its Ray is gone; run the same command to resume") from error
     try:
         yield ray.get_actor(coordinator_name(name), namespace=NAMESPACE)
     except ValueError as error:

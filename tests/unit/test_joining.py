@@ -54,6 +54,11 @@ def joins(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return addresses
 
 
+def test_a_killed_run_is_not_running(run: Path) -> None:
+    """Nothing listens on port 1."""
+    assert refused(run) == f"{run} is not running: its Ray is gone; run the same command to resume"
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1:6379", "[::1]:6379", "localhost:6379", "127.0.0.2:1"])
 def test_a_run_on_this_machine_is_joined(run: Path, joins: list[str], address: str) -> None:
     announce(run, address)
