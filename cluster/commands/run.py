@@ -49,7 +49,7 @@ def run(config: str, overrides: tuple[str, ...], overwrite: bool, as_json: bool)
         say_json(outcome.summary)
     else:
         show_summary(console, Path(settings.output.dir), outcome.summary)
-    if outcome.interrupted:
+    if outcome.stopped:
         console.print("stopped before the end; run the same command to resume", style="yellow")
         return INTERRUPTED
     if not as_json:

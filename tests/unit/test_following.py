@@ -65,3 +65,10 @@ def test_a_restarted_coordinator_is_told_again_that_it_should_stop() -> None:
     follow(DyingAt(7), changed=True, drains=told)
     follow(DyingAt(9), drains=told)
     assert told == [3, 5, 7]
+
+
+@pytest.mark.parametrize(("finished", "stopped"), [(False, True), (True, False)])
+def test_a_run_that_was_to_stop_in_its_last_seeds_is_not_called_stopped(
+    finished: bool, stopped: bool
+) -> None:
+    assert optimise.Outcome({"run": {"finished": finished}}, interrupted=True).stopped is stopped
