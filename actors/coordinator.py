@@ -13,7 +13,7 @@ from typing import Any
 from actors.checkpoints import Checkpoints
 from actors.metrics import RunMetrics
 from actors.progress import Progress
-from actors.remembering import Remembering
+from actors.run_memory import RunMemory
 from actors.seed_worker import Worker, WorkState
 from staragents.config import Config
 from staragents.errors import RunFailed
@@ -89,7 +89,7 @@ class Coordinator:
         self._seconds_before = 0.0
         self._started = time.monotonic()
         self.progress = Progress(total_seeds=scan.seeds)
-        self._memory = Remembering(config, memory, self._metrics, self.progress)
+        self._memory = RunMemory(config, memory, self._metrics, self.progress)
 
     async def run(self) -> dict[str, Any]:
         """Run until the seeds end, a stop rule applies or the run is drained; return the summary.

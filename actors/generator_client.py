@@ -12,7 +12,7 @@ from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 
 from actors.generator import Failure
-from actors.window import Window
+from actors.inflight_limit import InFlightLimit
 from staragents.errors import EngineError, PromptTooLong
 from staragents.generation import Generation, GenerationRequest
 from staragents.generation_cache import GenerationCache
@@ -59,11 +59,11 @@ class GeneratorClient:
     cache: GenerationCache | None = None
     """Cache shared by the runs of one comparison."""
     counters: dict[str, ModelCounters] = field(init=False)
-    _semaphores: dict[str, Window] = field(init=False)
+    _semaphores: dict[str, InFlightLimit] = field(init=False)
 
     def __post_init__(self) -> None:
         self.counters = {model: ModelCounters() for model in self.handles}
-        self._semaphores = {model: Window(size) for model, size in self.limits.items()}
+        self._semaphores = {model: InFlightLimit(size) for model, size in self.limits.items()}
 
     def resize(self, model: str, limit: int) -> None:
         """Set the in-flight limit of `model` after its pool was resized."""

@@ -7,7 +7,7 @@ from typing import Any
 import psutil
 from rich.console import Console
 
-from cluster.panel import Watcher
+from cluster.watcher import Watcher
 
 LOOK_EVERY_S = 0.5
 

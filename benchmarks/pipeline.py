@@ -21,7 +21,7 @@ from rich.console import Console
 from actors.engines.fake_engine import FakeEngine
 from actors.seed_pipeline import SeedPipeline
 from cluster.optimise import optimise
-from cluster.panel import Watcher
+from cluster.watcher import Watcher
 from staragents.config import Config, SeedsConfig
 from staragents.config.loading import load_config
 from staragents.evolution.evolution import Evolution

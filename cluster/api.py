@@ -43,7 +43,7 @@ def optimise(
     stop button of a notebook) finishes and saves the seeds in flight; `Result.finished` is then False.
     """
     from cluster.optimise import optimise as run
-    from cluster.panel import Watcher
+    from cluster.watcher import Watcher
 
     if unknown := sorted(set(sections) - set(SECTIONS)):
         raise TypeError(f"optimise() got an unexpected keyword {unknown[0]!r}; sections are {SECTIONS}")

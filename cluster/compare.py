@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from actors.yardstick import Yardstick
+from actors.common_judge import CommonJudge
 from cluster.demand import demand_of
 from cluster.generators import generator_client
 from cluster.optimise import Outcome, carry_out, prepare_models
-from cluster.panel import Watcher
 from cluster.pools import running_memory, running_pools
 from cluster.ray_session import ray_session
 from cluster.seed_worker_actor import Pools
+from cluster.watcher import Watcher
 from staragents.comparison.comparison import Comparison, rows_of, seeds_ifd, warnings_for
 from staragents.comparison.measured import Measured, chosen_candidates, measured
 from staragents.comparison.page import page_of
@@ -117,11 +117,11 @@ class Comparing:
 
     async def _measure(self, scan: SeedScan, pools: Pools) -> list[Measured]:
         generators = generator_client(self._config, pools.generators, self._cache)
-        yardstick = Yardstick(self._config, self._judge, generators)
+        common_judge = CommonJudge(self._config, self._judge, generators)
         found = []
         for variant in self._variants:
             chosen = ((index, one) for index, _, one in chosen_candidates(variant) if one is not None)
-            found.append(measured(variant, scan.seeds, await yardstick.wins(chosen)))
+            found.append(measured(variant, scan.seeds, await common_judge.wins(chosen)))
         return found
 
     def _written(self, scan: SeedScan, variants: list[Measured], budget: int, identity: str) -> Comparison:

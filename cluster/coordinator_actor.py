@@ -8,7 +8,7 @@ from typing import Any
 import ray
 
 from actors.coordinator import Coordinator
-from actors.desk import Answer, ChangeRequest, Desk, Request, ScaleRequest
+from actors.request_queue import Answer, ChangeRequest, Request, RequestQueue, ScaleRequest
 from actors.seed_workers import SeedWorkers
 from cluster.seed_worker_actor import Pools, SeedWorkerActor
 from staragents.config import Config
@@ -45,7 +45,7 @@ class CoordinatorActor(Coordinator):
         )
         memory = ray.get_actor(pools.memory) if pools.memory else None
         super().__init__(config, scan, self._workers, memory, facts, session)
-        self._desk = Desk()
+        self._requests = RequestQueue()
 
     async def status(self) -> dict[str, Any]:
         """Status including the target size of every pool."""
@@ -56,19 +56,19 @@ class CoordinatorActor(Coordinator):
 
     async def scale(self, pool: str, low: int, high: int) -> Answer:
         """Ask the driver to resize a pool."""
-        return await self._desk.ask(ScaleRequest(pool, low, high))
+        return await self._requests.ask(ScaleRequest(pool, low, high))
 
     async def change(self, overrides: tuple[str, ...]) -> Answer:
         """Ask the driver to continue with other settings."""
-        return await self._desk.ask(ChangeRequest(overrides))
+        return await self._requests.ask(ChangeRequest(overrides))
 
     # -- for the driver, which owns the pools ------------------------------------------------------------
 
     async def next_request(self) -> tuple[int, Request]:
-        return await self._desk.next()
+        return await self._requests.next()
 
     async def answer(self, number: int, answer: Answer) -> None:
-        self._desk.answer(number, answer)
+        self._requests.answer(number, answer)
 
     async def resized(self, pool: str, low: int, high: int) -> None:
         """Record a pool's new size; a model's in-flight limit follows `high`."""

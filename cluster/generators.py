@@ -18,9 +18,9 @@ from actors.generator_client import GeneratorClient, Handle
 from cluster.clean_up import quietly
 from cluster.demand import replica_bundles
 from cluster.generator_replica import GeneratorReplica
+from cluster.orphan_cleanup import guarded
 from cluster.reasons import last_error
 from cluster.replica_connection import ping_replicas
-from cluster.warden import guarded
 from staragents.config import Config, EngineKind, ModelConfig
 from staragents.environment import ray_address
 from staragents.errors import RunFailed

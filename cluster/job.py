@@ -9,9 +9,9 @@ import traceback
 import click
 
 import staragents
+from cluster.command_group import CommandGroup
 from cluster.stop_signals import stop_on_signals
 from cluster.terminal import LogFormatter, say
-from cluster.verbs import Verbs
 from staragents import environment
 from staragents.errors import INTERRUPTED, StarAgentsError
 from staragents.one_root import check_one_root
@@ -21,7 +21,7 @@ from staragents.standard_streams import flush_all, secure_standard_streams
 LONGEST_REASON = 500
 
 
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(staragents.__version__, prog_name="staragents")
 @click.option("-v", "--verbose", is_flag=True, help="Log at INFO level.")
 @click.option("--debug", is_flag=True, help="Show tracebacks of errors. Permanently: STARAGENTS_DEBUG=1.")

@@ -19,12 +19,12 @@ from cluster.clean_up import kill_named
 from cluster.coordinator_actor import coordinator_name
 from cluster.demand import demand_of
 from cluster.live_config import LiveConfig
-from cluster.panel import Watcher
 from cluster.pools import running_pools, start_coordinator
 from cluster.ray_session import ray_session
 from cluster.running_job import announced
 from cluster.scaling import Scaling
 from cluster.seed_worker_actor import Pools, running_workers
+from cluster.watcher import Watcher
 from staragents.agents import history_notes
 from staragents.config import Config
 from staragents.config.loading import fingerprint

@@ -11,7 +11,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
-from actors.desk import Answer, ChangeRequest, Request
+from actors.request_queue import Answer, ChangeRequest, Request
 from actors.scorer_pool import pack_characters
 from cluster.capacity import check_room
 from cluster.clean_up import quietly

@@ -16,8 +16,8 @@ from markupsafe import Markup
 from staragents.config import Config, FilterAction
 from staragents.packaged_models import PACKAGED
 from staragents.printable import one_line, printable
+from staragents.report.number_format import number, share
 from staragents.report.saved_run import REFERENCE, SavedRun
-from staragents.report.wording import number, share
 
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 LARGEST = "n>1M"

@@ -86,7 +86,7 @@ def compare(
 
     from cluster.compare import Comparing, Interrupted
     from cluster.long_work import begin_long_work
-    from cluster.panel import Watcher, make_console
+    from cluster.watcher import Watcher, make_console
 
     console = make_console(to_stderr=as_json)
     begin_long_work()

@@ -13,8 +13,8 @@ from rich.text import Text
 from cluster.console import safe_console
 from cluster.terminal import say_json
 from staragents.explanation.explanation import Explanation
+from staragents.report.number_format import DASH
 from staragents.report.rows import Row, instruction_of, response_of
-from staragents.report.wording import DASH
 
 PAIRS_SHOWN = 12
 

@@ -44,7 +44,7 @@ def preview(config: str, overrides: tuple[str, ...], seeds: int, as_json: bool) 
     """
     from cluster.long_work import begin_long_work
     from cluster.optimise import optimise
-    from cluster.panel import Watcher, make_console
+    from cluster.watcher import Watcher, make_console
     from staragents.run_directory.run_directory import RunDirectory
     from staragents.seeds.seed_file import SeedFile
 

@@ -69,7 +69,7 @@ def repair(
         return 0
     from cluster.long_work import begin_long_work
     from cluster.optimise import optimise
-    from cluster.panel import Watcher, make_console
+    from cluster.watcher import Watcher, make_console
 
     begin_long_work()
     outcome = optimise(done.config, Watcher(make_console(to_stderr=as_json)))

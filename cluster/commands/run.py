@@ -39,7 +39,7 @@ def run(config: str, overrides: tuple[str, ...], overwrite: bool, as_json: bool)
     """
     from cluster.long_work import begin_long_work
     from cluster.optimise import optimise
-    from cluster.panel import Watcher, make_console
+    from cluster.watcher import Watcher, make_console
 
     settings = load_config(config, overrides)
     console = make_console(to_stderr=as_json)

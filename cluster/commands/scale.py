@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from actors.desk import Answer
+from actors.request_queue import Answer
 from staragents.errors import BadInput, RunFailed
 
 STATUS_S = 30.0

@@ -63,7 +63,7 @@ def follow(coordinator: Any, every: float | None, as_json: bool) -> None:
     import ray
     from ray.exceptions import ActorDiedError, ActorUnavailableError
 
-    from cluster.panel import line, panel
+    from cluster.watcher import line, panel
 
     console = safe_console(soft_wrap=True)
     live = Live(console=console, transient=False) if sys.stdout.isatty() and not as_json else None

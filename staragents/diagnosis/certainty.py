@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from staragents.evolution.policy import PairStats
-from staragents.report.moments import Mean
 from staragents.report.rows import Row
+from staragents.report.statistics import Mean
 from staragents.report.tallies import rounded
 from staragents.report.timeline import Moment
 

@@ -13,9 +13,9 @@ from staragents.diagnosis import certainty, domains, memory_lift
 from staragents.diagnosis.certainty import Certainty
 from staragents.diagnosis.domains import Sampled
 from staragents.diagnosis.memory_lift import MemoryLift
-from staragents.report.moments import Line, Sample
 from staragents.report.rows import Row, instruction_of, is_scored, read_seeds
 from staragents.report.saved_run import SavedRun
+from staragents.report.statistics import Line, Sample
 from staragents.report.tallies import rounded
 from staragents.report.timeline import Timeline
 

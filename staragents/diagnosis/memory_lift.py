@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from staragents.report.moments import Z_90, Mean
 from staragents.report.rows import Row
+from staragents.report.statistics import Z_90, Mean
 from staragents.report.tallies import ratio, rounded
 
 MIN_CANDIDATES = 30

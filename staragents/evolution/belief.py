@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from staragents.evolution.drawing import FloatArray
+from staragents.evolution.log_odds import rounded, score
 from staragents.evolution.policy import Outcome
-from staragents.evolution.score import rounded, score
 
 # Prior standard deviations, each worth a few observations. Between pairs, mean scores vary half as much as
 # the scores of one pair do; rewards beyond the score vary a fifth of that. The data soon outweighs both.

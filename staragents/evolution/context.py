@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from staragents.evolution.drawing import FloatArray
+from staragents.evolution.log_odds import rounded
 from staragents.evolution.policy import Neighbour, Outcome
-from staragents.evolution.score import rounded
 
 # A slope counts to the extent that its square exceeds this many times its sampling variance.
 DOUBT = 4.0

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from staragents.evolution.drawing import available, draw_pairs, proportional, with_floor
+from staragents.evolution.log_odds import rounded
 from staragents.evolution.policy import Draw, Neighbour, Outcome, PairStats, credited
-from staragents.evolution.score import rounded
 from staragents.evolution.tally import Tally
 
 # Exp3-IX (Neu 2015): added to every propensity, it bounds the gain of one lucky rare draw.

@@ -14,7 +14,7 @@ from plotly.offline import get_plotlyjs
 from staragents.prices import amount
 from staragents.printable import printable
 from staragents.report.chart import Chart
-from staragents.report.wording import duration, number, share, short
+from staragents.report.number_format import duration, number, share, short
 
 
 def rendered(template: str, drawn: Iterable[Chart], more_scripts: Iterable[str] = (), **values: Any) -> str:

@@ -20,8 +20,8 @@ from staragents.report.chart import (
     names_axis,
     seeds_axis,
 )
-from staragents.report.evidence import IfdPoint, VerdictPoint
-from staragents.report.moments import Sample
+from staragents.report.chart_data import IfdPoint, VerdictPoint
+from staragents.report.statistics import Sample
 from staragents.report.timeline import Moment
 
 BANDS = 4

@@ -7,8 +7,8 @@ from pathlib import Path
 from staragents.diagnosis.certainty import entropy
 from staragents.report.candidate_table import MAX_ROWS, MAX_TEXT_MIB, CandidateTable
 from staragents.report.chart import Chart
+from staragents.report.chart_data import ChartData
 from staragents.report.diagnosis_charts import domains_chart, entropy_chart
-from staragents.report.evidence import Evidence
 from staragents.report.page import rendered
 from staragents.report.quality_charts import (
     beliefs_chart,
@@ -40,7 +40,7 @@ def write_report(
     """
     run = SavedRun.of(run)
     funnel = run.summary["funnel"]
-    evidence = Evidence.gather(
+    evidence = ChartData.gather(
         run.folder.shards(),
         funnel["finished"],
         Timeline(run.config, funnel["seeds"], funnel["finished"]),
@@ -50,7 +50,7 @@ def write_report(
     return run.folder.path / "report.html"
 
 
-def _page(run: SavedRun, evidence: Evidence) -> str:
+def _page(run: SavedRun, evidence: ChartData) -> str:
     sections = _sections(run, evidence)
     return rendered(
         "report.html.j2",
@@ -68,7 +68,7 @@ def _page(run: SavedRun, evidence: Evidence) -> str:
     )
 
 
-def _sections(run: SavedRun, evidence: Evidence) -> list[Section]:
+def _sections(run: SavedRun, evidence: ChartData) -> list[Section]:
     summary, moments = run.summary, evidence.timeline.moments
     stages = summary["cost"]["stages"]
     return [

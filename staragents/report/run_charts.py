@@ -17,7 +17,7 @@ from staragents.report.chart import (
     names_axis,
     seeds_axis,
 )
-from staragents.report.evidence import Window
+from staragents.report.chart_data import Window
 
 FUNNEL = ("drawn", "generated", "scored", "judged", "accepted")
 COUNT_AXIS: dict[str, Any] = {"rangemode": "tozero", "tickformat": ",", "nticks": 5}

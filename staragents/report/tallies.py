@@ -7,8 +7,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from staragents.report.moments import Line, Mean
 from staragents.report.rows import Row, is_generated, is_scored, response_of
+from staragents.report.statistics import Line, Mean
 
 STAGES = ("rewrite", "answer", "score", "judge")
 SCORED_STATUSES = ("ok", "truncated")

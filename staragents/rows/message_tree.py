@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from staragents.rows.misfit import InvalidRow, shown
+from staragents.rows.invalid_row import InvalidRow, shown
 from staragents.rows.turns import ROLES
 
 Node = dict[str, Any]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from staragents.config import ColumnsConfig, RowFormat
-from staragents.rows.misfit import InvalidRow, shown_columns
+from staragents.rows.invalid_row import InvalidRow, shown_columns
 
 QUESTIONS = ("question", "query", "problem")
 INSTRUCTIONS = ("instruction", *QUESTIONS)

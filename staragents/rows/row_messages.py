@@ -7,8 +7,8 @@ from typing import Any
 
 from staragents.config import ColumnsConfig, RowFormat
 from staragents.messages import Conversation, Message
+from staragents.rows.invalid_row import InvalidRow, shown, shown_columns
 from staragents.rows.message_tree import best_path
-from staragents.rows.misfit import InvalidRow, shown, shown_columns
 from staragents.rows.pair_columns import (
     HISTORIES,
     INPUTS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from staragents.rows.misfit import InvalidRow, shown
+from staragents.rows.invalid_row import InvalidRow, shown
 
 
 @dataclass(frozen=True, slots=True)

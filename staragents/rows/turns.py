@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from staragents.messages import Conversation, Message, Role
-from staragents.rows.misfit import InvalidRow, shown
+from staragents.rows.invalid_row import InvalidRow, shown
 from staragents.rows.texts import Texts
 
 ROLES: dict[str, Role] = {

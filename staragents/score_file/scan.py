@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from staragents.errors import BadInput
 from staragents.messages import as_dicts
 from staragents.rows.data_files import DataFiles
-from staragents.rows.misfit import InvalidRow
+from staragents.rows.invalid_row import InvalidRow
 from staragents.rows.raw_row import BadRow, RawRow
 from staragents.rows.row_messages import RowReader
 from staragents.scoring.ifd import ScoreRow

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from staragents.config import RowFormat
 from staragents.messages import Conversation, as_dicts
 from staragents.records import Seed, stable_id
-from staragents.rows.misfit import InvalidRow
+from staragents.rows.invalid_row import InvalidRow
 from staragents.rows.raw_row import BadRow, RawRow
 from staragents.rows.row_messages import RowReader
 

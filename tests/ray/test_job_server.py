@@ -98,7 +98,7 @@ def test_a_killed_driver_leaves_no_engine_behind(
     wait_until(lambda: cursor(run_dir) >= 1, "the first seeds", 300)
     assert any("ServeReplica" in name for name in alive(head))
     job.kill_group()
-    wait_until(lambda: not alive(head), "engines, Serve and warden to be gone")
+    wait_until(lambda: not alive(head), "engines, Serve and cleanup to be gone")
 
 
 def check_logs(text: str) -> None:

@@ -11,9 +11,9 @@ import ray
 from ray.cluster_utils import Cluster
 
 from cluster.demand import demand_of
+from cluster.orphan_cleanup import guarded
 from cluster.pools import running_memory
 from cluster.ray_session import ray_session
-from cluster.warden import guarded
 from staragents.config import Config
 from staragents.config.loading import load_config
 
@@ -59,8 +59,8 @@ def test_the_orphan_cleanup_is_on_the_head_and_its_death_ends_no_run(config: Con
     found = set()
     for turn in range(TURNS):
         with guarded(["an-app"], f"placed-{turn}"):
-            warden = ray.get_actor(f"warden-placed-{turn}")
-            found.add(node_of(warden))
+            cleanup = ray.get_actor(f"orphan-cleanup-placed-{turn}")
+            found.add(node_of(cleanup))
             if turn == TURNS - 1:
-                ray.kill(warden)
+                ray.kill(cleanup)
     assert found == {here()}

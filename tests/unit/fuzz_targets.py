@@ -30,8 +30,8 @@ from staragents.printable import printable
 from staragents.prompt_templates import AGENT_SAMPLE, PromptTemplate
 from staragents.records import Seed
 from staragents.rejects import answer_problem, rewrite_problem
+from staragents.rows.invalid_row import InvalidRow
 from staragents.rows.locations import data_files
-from staragents.rows.misfit import InvalidRow
 from staragents.rows.row_messages import KNOWN_COLUMNS, RowReader
 from staragents.rows.turns import ROLES, TOOL_ROLES
 from staragents.scoring.templates import prompt_text

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from cluster.command_group import COMMANDS
 from cluster.job import main
-from cluster.verbs import VERBS
 
 ROOT = Path(__file__).parents[2]
 FAKE = str(ROOT / "configs/fake.yaml")
@@ -128,7 +128,7 @@ def test_help_teaches_with_an_example(
     assert f"staragents {verb}" in capsys.readouterr().out.split("Example", 1)[1]
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", COMMANDS)
 def test_every_command_has_help_with_an_example(verb: str, monkeypatch, capsys) -> None:
     assert staragents(monkeypatch, verb, "--help") == 0
     shown = capsys.readouterr().out
@@ -138,7 +138,7 @@ def test_every_command_has_help_with_an_example(verb: str, monkeypatch, capsys) 
 def test_the_list_of_commands_says_what_each_is_for(monkeypatch, capsys) -> None:
     assert staragents(monkeypatch, "--help") == 0
     lines = capsys.readouterr().out.partition("Commands:\n")[2].splitlines()
-    assert [line.split()[0] for line in lines] == list(VERBS)
+    assert [line.split()[0] for line in lines] == list(COMMANDS)
     assert not [line for line in lines if line.endswith("...")], "cut off at 80 columns"
 
 

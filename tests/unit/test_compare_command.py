@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cluster.compare import Comparing
-from cluster.panel import Watcher, make_console
+from cluster.watcher import Watcher, make_console
 from staragents.comparison.comparison import Comparison
 from staragents.comparison.variant import load_variants
 from staragents.config.loading import load_config

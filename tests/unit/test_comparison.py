@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from actors.common_judge import CommonJudge
 from actors.generator_client import GeneratorClient
-from actors.yardstick import Yardstick
 from staragents.comparison.comparison import Comparison, rows_of, seeds_ifd, warnings_for
 from staragents.comparison.measured import Measured, chosen_candidates, measured
 from staragents.comparison.page import page_of
@@ -203,7 +203,7 @@ async def test_all_variants_are_measured_alike_whatever_their_own_judge_did(tmp_
     wins = {row["instruction"]: row["win"] for row in planted_rows(WINS, 15)}
     for variant in variants:
         chosen = [(index, one) for index, _, one in chosen_candidates(variant) if one is not None]
-        found = await Yardstick(base, "judge", client).wins(chosen)
+        found = await CommonJudge(base, "judge", client).wins(chosen)
         assert found == {
             index: pytest.approx(wins[one.seed_messages[-2].content][one.response_agent])
             for index, one in chosen
@@ -228,7 +228,7 @@ async def test_a_missing_verdict_counts_as_a_tie(tmp_path: Path) -> None:
     (tmp_path / "table.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     config = load_config(path)
     client = GeneratorClient(await local_handles(config), dict.fromkeys(config.models, 8), 1)  # type: ignore[arg-type]
-    result = measured(variant, 6, await Yardstick(config, "judge", client).wins(chosen))
+    result = measured(variant, 6, await CommonJudge(config, "judge", client).wins(chosen))
     assert result.unreadable == 1
     improved = {index for index, _ in chosen} - {lost}
     assert result.improved.tolist() == [float(index in improved) for index in range(6)]

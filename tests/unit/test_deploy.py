@@ -17,8 +17,8 @@ import jsonschema
 import pytest
 import yaml
 
+from cluster.command_group import COMMANDS
 from cluster.job import cli
-from cluster.verbs import VERBS
 from staragents.config.loading import load_config
 from staragents.errors import BadInput
 
@@ -57,7 +57,7 @@ def commands() -> Iterator[tuple[str, list[str]]]:
             yield str(file.relative_to(ROOT)), shlex.split(manifest("rayjob")["spec"]["entrypoint"])[3:]
         for line in re.findall(r"(?:python -m cluster\.job|(?<![\w./-])staragents) ([a-z-][^`\n&|]*)", text):
             words = shlex.split(line, comments=True)
-            if words and words[0] in VERBS and "..." not in line and "$@" not in line:
+            if words and words[0] in COMMANDS and "..." not in line and "$@" not in line:
                 yield str(file.relative_to(ROOT)), words
 
 

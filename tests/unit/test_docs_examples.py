@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 import pytest
 
+from cluster.command_group import COMMANDS
 from cluster.job import cli
-from cluster.verbs import VERBS
 from staragents.config import Config
 from staragents.config.merging import merge, parse_yaml, read_file, read_overrides, typed
 from staragents.config.tree import as_dict
@@ -31,7 +31,7 @@ def commands(text: str) -> Iterator[list[str]]:
     """The words after `staragents` of every command with arguments, excluding prose that follows one."""
     for found in COMMAND.findall(text.replace("\\\n", " ")):
         words = shlex.split(found.replace("[-", "-").replace("] ", " "), comments=True)
-        if len(words) > 1 and words[0] in VERBS and words[-1] != "--help":
+        if len(words) > 1 and words[0] in COMMANDS and words[-1] != "--help":
             yield words
 
 
@@ -55,7 +55,7 @@ def test_commands_on_a_page_parse(page: Path) -> None:
         check(words)
 
 
-@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "completion"])
+@pytest.mark.parametrize("verb", [verb for verb in COMMANDS if verb != "completion"])
 def test_examples_in_the_help_of_a_command_parse(verb: str) -> None:
     command = cli.get_command(click.Context(cli), verb)
     assert command is not None

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from cluster.commands import preview
 from cluster.commands.run import show_summary
-from cluster.panel import line, panel
+from cluster.watcher import line, panel
 from staragents.config import Config
 from staragents.config.loading import fingerprint, load_config
 from staragents.forecast import Rates, forecast

@@ -10,7 +10,7 @@ import pytest
 
 from staragents.errors import BadInput
 from staragents.report.candidate_table import CandidateTable
-from staragents.report.evidence import IFD_POINTS, Evidence
+from staragents.report.chart_data import IFD_POINTS, ChartData
 from staragents.report.report import write_report
 from staragents.report.rows import read_rows
 from staragents.report.saved_run import SavedRun
@@ -51,9 +51,9 @@ def chromium(page: Path, tmp_path: Path) -> str:
     return done.stdout
 
 
-def gathered(run: SavedRun, seeds: int) -> Evidence:
+def gathered(run: SavedRun, seeds: int) -> ChartData:
     timeline = Timeline(run.config, seeds, seeds)
-    return Evidence.gather(run.folder.shards(), seeds, timeline, CandidateTable(run.config))
+    return ChartData.gather(run.folder.shards(), seeds, timeline, CandidateTable(run.config))
 
 
 def ran(dom: str) -> bool:

@@ -10,7 +10,7 @@ import pytest
 
 from staragents.config import ColumnsConfig, RowFormat, SeedsConfig
 from staragents.messages import Message
-from staragents.rows.misfit import InvalidRow
+from staragents.rows.invalid_row import InvalidRow
 from staragents.rows.row_messages import RowReader
 from staragents.seeds import SeedFile
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from staragents.messages import Message
 from staragents.records import Candidate, candidates_table
-from staragents.report.moments import Line, Mean, Sample
+from staragents.report.statistics import Line, Mean, Sample
 from staragents.summary import summarise
 
 SEED = (Message("user", "Why is the sky blue?"), Message("assistant", "Rayleigh."))

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from staragents.report.candidate_table import CandidateTable
 from staragents.report.examples import Examples
-from staragents.report.moments import Mean, Sample
 from staragents.report.rows import Row, is_scored, read_seeds
+from staragents.report.statistics import Mean, Sample
 from staragents.report.timeline import Timeline
 
 IFD_POINTS, VERDICT_POINTS, REWARD_POINTS = 1_000, 600, 120
@@ -42,7 +42,7 @@ class Window(NamedTuple):
 
 
 @dataclass(slots=True)
-class Evidence:
+class ChartData:
     """Samples, windows, examples and table of a run."""
 
     seeds: int
@@ -60,7 +60,7 @@ class Evidence:
     @classmethod
     def gather(
         cls, shards: Iterable[Path], seeds: int, timeline: Timeline, table: CandidateTable
-    ) -> Evidence:
+    ) -> ChartData:
         """Read all rows once, in commit order; `seeds` is their number of seeds."""
         evidence = cls(seeds, timeline, table)
         window, width = Mean(), _window_width(seeds)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # imports qdrant-client, a quarter of a coordinator's start t
     from actors.memory import Commit
 
 
-class Remembering:
+class RunMemory:
     """A run continues without neighbours if a bank on a server fails; failures are counted. A local bank that
     fails ends the run, because its later draws would differ."""
 

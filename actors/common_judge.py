@@ -17,7 +17,7 @@ from staragents.records import Candidate
 BATCH_SIZE = 256
 
 
-class Yardstick:
+class CommonJudge:
     """Probability that the judge prefers a row to its seed, as a pair, in both orders.
 
     Requests that a variant's own judge already answered come from the shared cache.

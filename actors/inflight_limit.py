@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 
 
-class Window:
+class InFlightLimit:
     """A FIFO semaphore that can be resized. With size 0 everyone waits until it grows."""
 
     def __init__(self, size: int) -> None:

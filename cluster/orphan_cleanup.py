@@ -27,7 +27,7 @@ ATTEMPTS = 3
 HEAD_NODE = "node:__internal_head__"
 
 
-class Warden:
+class OrphanCleanup:
     """A detached actor that outlives its driver. It serves one driver at a time, the most recent."""
 
     def __init__(self) -> None:
@@ -67,23 +67,23 @@ def guarded(apps: Sequence[str], run_name: str) -> Iterator[None]:
         yield
         return
     job = ray.get_runtime_context().get_job_id()
-    warden = _warden(f"warden-{run_name}", job, apps)
-    warden.guard.remote(job)
+    cleanup = _started(f"orphan-cleanup-{run_name}", job, apps)
+    cleanup.guard.remote(job)
     yield
     # After an error or interrupt the actor stays, removes what the driver could not, and exits.
-    quietly(_dismiss, warden, apps)
+    quietly(_dismiss, cleanup, apps)
 
 
-def _dismiss(warden: Any, apps: Sequence[str]) -> None:
-    if ray.get(warden.leave.remote(list(apps))):
-        ray.kill(warden)
+def _dismiss(cleanup: Any, apps: Sequence[str]) -> None:
+    if ray.get(cleanup.leave.remote(list(apps))):
+        ray.kill(cleanup)
 
 
-def _warden(name: str, job: str, apps: Sequence[str]) -> Any:
+def _started(name: str, job: str, apps: Sequence[str]) -> Any:
     """Start the actor, or reuse the previous driver's if the run is resumed soon after a kill."""
     for _ in range(ATTEMPTS):
         actor: Any = (
-            ray.remote(Warden)
+            ray.remote(OrphanCleanup)
             .options(
                 name=name, lifetime="detached", get_if_exists=True, num_cpus=0, resources={HEAD_NODE: 0.001}
             )

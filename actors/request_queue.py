@@ -34,7 +34,7 @@ class Answer:
     exit_code: int = 0
 
 
-class Desk:
+class RequestQueue:
     """Requests are carried out one by one; each caller waits for its answer."""
 
     def __init__(self) -> None:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.desk import Answer, ChangeRequest, Desk, ScaleRequest
-from actors.window import Window
+from actors.inflight_limit import InFlightLimit
+from actors.request_queue import Answer, ChangeRequest, RequestQueue, ScaleRequest
 
 
 async def settle() -> None:
@@ -19,7 +19,7 @@ async def settle() -> None:
 
 
 def visitor(
-    window: Window, leave: asyncio.Event, inside: list[int], peak: list[int]
+    window: InFlightLimit, leave: asyncio.Event, inside: list[int], peak: list[int]
 ) -> Callable[[], Awaitable[None]]:
     async def visit() -> None:
         async with window:
@@ -34,7 +34,7 @@ def visitor(
 @given(sizes=st.lists(st.integers(0, 6), min_size=1, max_size=6), visitors=st.integers(1, 12))
 def test_in_flight_calls_stay_within_the_limit_and_all_finish(sizes: list[int], visitors: int) -> None:
     async def scenario() -> None:
-        window, leave, inside, peak = Window(0), asyncio.Event(), [0], [0]
+        window, leave, inside, peak = InFlightLimit(0), asyncio.Event(), [0], [0]
         tasks = [asyncio.ensure_future(visitor(window, leave, inside, peak)()) for _ in range(visitors)]
         largest = 0
         for size in sizes:
@@ -54,7 +54,7 @@ def test_in_flight_calls_stay_within_the_limit_and_all_finish(sizes: list[int], 
 @given(cancelled=st.sets(st.integers(0, 7)), let_in_first=st.booleans())
 def test_a_cancelled_caller_leaves_no_slot_taken(cancelled: set[int], let_in_first: bool) -> None:
     async def scenario() -> None:
-        window, leave, inside, peak = Window(0), asyncio.Event(), [0], [0]
+        window, leave, inside, peak = InFlightLimit(0), asyncio.Event(), [0], [0]
         leave.set()
         tasks = [asyncio.ensure_future(visitor(window, leave, inside, peak)()) for _ in range(8)]
         await settle()
@@ -71,17 +71,17 @@ def test_a_cancelled_caller_leaves_no_slot_taken(cancelled: set[int], let_in_fir
 
 
 async def test_a_request_waits_for_its_answer() -> None:
-    desk = Desk()
+    queue = RequestQueue()
     one, other = ScaleRequest("models.writer", 1, 3), ChangeRequest(("run.budget=3",))
-    first = asyncio.ensure_future(desk.ask(one))
-    second = asyncio.ensure_future(desk.ask(other))
-    asked = [await desk.next(), await desk.next()]
+    first = asyncio.ensure_future(queue.ask(one))
+    second = asyncio.ensure_future(queue.ask(other))
+    asked = [await queue.next(), await queue.next()]
     assert [request for _, request in asked] == [one, other]
-    desk.answer(asked[1][0], Answer(("no room",), 1))
+    queue.answer(asked[1][0], Answer(("no room",), 1))
     assert await second == Answer(("no room",), 1)
     assert not first.done()
-    desk.answer(asked[0][0], Answer())
+    queue.answer(asked[0][0], Answer())
     assert await first == Answer()
-    desk.answer(99, Answer(("of a coordinator that died",)))
+    queue.answer(99, Answer(("of a coordinator that died",)))
     with pytest.raises(asyncio.TimeoutError):
-        await asyncio.wait_for(desk.next(), 0.01)
+        await asyncio.wait_for(queue.next(), 0.01)
