@@ -91,8 +91,3 @@ def _ray_token() -> str | None:
 @functools.lru_cache(maxsize=1)
 def _text(path: Path, changed_ns: int) -> str:
     return path.read_text(encoding="utf-8")
-
-
-def test_qdrant_url() -> str | None:
-    """`STARAGENTS_TEST_QDRANT_URL`: a real Qdrant server for the tests that need one."""
-    return os.environ.get("STARAGENTS_TEST_QDRANT_URL") or None

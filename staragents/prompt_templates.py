@@ -68,10 +68,6 @@ class PromptTemplate:
         return f"PromptTemplate({self.filename!r})"
 
     @property
-    def has_turns(self) -> bool:
-        return any(name != _RAW for name in self._blocks) or not self._blocks
-
-    @property
     def has_raw(self) -> bool:
         return _RAW in self._blocks
 

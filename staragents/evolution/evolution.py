@@ -37,10 +37,6 @@ class Evolution:
         self._cost = CostScale(config.reward.cost)
         self._pending: dict[str, list[Draw]] = {}
         self._recalled: dict[str, Sequence[Neighbour]] = {}
-        self.committed = 0
-        """Seeds committed so far."""
-        self.chosen = 0
-        """Seeds for which a candidate was chosen, including fallbacks to the base pair."""
 
     def draw(self, seed_id: str, recalled: Sequence[Neighbour]) -> list[Draw]:
         """The pairs to call for a seed: base pairs with propensity 1, then the policy's draws.
@@ -72,10 +68,8 @@ class Evolution:
         recalled = self._recalled.pop(candidates[0].seed_id, ())
         self._reward(candidates)
         chosen = choose(candidates, self._config.reward)
-        self.committed += 1
         if chosen is not None:
             chosen.selected = True
-            self.chosen += 1
         rewarded = [candidate for candidate in candidates if candidate.reward is not None]
         for candidate in rewarded:
             self._cost.add(candidate.tokens, candidate.seconds)
@@ -110,8 +104,6 @@ class Evolution:
                 for seed_id, neighbours in self._recalled.items()
                 if neighbours
             },
-            "committed": self.committed,
-            "chosen": self.chosen,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -128,8 +120,6 @@ class Evolution:
             seed_id: [Neighbour(*near) for near in neighbours]
             for seed_id, neighbours in state["recalled"].items()
         }
-        self.committed = state["committed"]
-        self.chosen = state["chosen"]
 
     def _reward(self, candidates: Sequence[Candidate]) -> None:
         kind = self._config.reward.difficulty

@@ -33,9 +33,6 @@ class Tally:
         for outcome in outcomes:
             self.add(outcome.pair, outcome.reward)
 
-    def observations(self, pair: str) -> int:
-        return self._sums[pair][0]
-
     def pair_stats(self, probabilities: Mapping[str, float]) -> list[PairStats]:
         """One per pair; a pair without observations has mean 1/2 and the interval [0, 1]."""
         return [self._stats(pair, probabilities.get(pair, 0.0)) for pair in self.pairs]

@@ -44,7 +44,6 @@ class PolicyHistory:
 
 def recalled(rows: list[Row]) -> list[Neighbour]:
     """The neighbours known to the draw of these candidates, most similar first."""
-    # Runs of 0.1.0 did not save them.
     return [Neighbour(**neighbour) for neighbour in rows[0].get("recalled") or []]
 
 

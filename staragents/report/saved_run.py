@@ -49,7 +49,6 @@ class SavedRun:
         summary = folder.summary()
         if summary is None:
             raise BadInput(f"{folder.path}: no summary.json: the run has not finished yet")
-        summary["funnel"] = _unfiltered(summary["funnel"]) | summary["funnel"]
         config = without_secrets(config)
         return cls(folder, config, to_yaml(config), summary, folder.diagnosis())
 
@@ -62,15 +61,3 @@ class SavedRun:
     def title(self) -> str:
         """The configured title, reduced to one line."""
         return " ".join(self.config.output.title.split()) or "Optimised instruction data"
-
-
-def _unfiltered(funnel: dict[str, Any]) -> dict[str, Any]:
-    """Fields that summaries of 0.1.0 lack, because it had no filters."""
-    return {
-        "rows": funnel["accepted"] + funnel["kept_seed"],
-        "rewritten": funnel["accepted"],
-        "filtered": {},
-        "flagged": {},
-        "seed_instead": 0,
-        "filtered_out": 0,
-    }

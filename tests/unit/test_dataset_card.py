@@ -1,4 +1,3 @@
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,17 +61,6 @@ def test_card_counts_the_filters_that_were_on(run_writer: Callable[..., Path]) -
     assert "near duplicate |" not in body
     assert "- Flagged rows are included: pii 2." in body
     assert "The dataset was not checked for overlap with evaluation sets." in body
-
-
-def test_card_of_a_run_before_there_were_filters(run_writer: Callable[..., Path]) -> None:
-    folder = run_writer()
-    summary = json.loads((folder / "summary.json").read_text())
-    funnel = summary["funnel"]
-    rows = funnel["accepted"] + funnel["kept_seed"]
-    for name in ("rows", "rewritten", "filtered", "flagged", "seed_instead", "filtered_out"):
-        del funnel[name]
-    (folder / "summary.json").write_text(json.dumps(summary))
-    assert f"| rows of the dataset | {rows} |" in split(write_card(folder))[1]
 
 
 def test_fake_engines_are_announced_and_tagged(run_writer: Callable[..., Path]) -> None:

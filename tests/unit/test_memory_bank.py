@@ -21,7 +21,6 @@ from hypothesis import strategies as st
 from qdrant_client import AsyncQdrantClient, models
 
 from staragents.config import MemoryConfig, Quantization
-from staragents.environment import test_qdrant_url as qdrant_url
 from staragents.errors import BadInput
 from staragents.memory import bank as memory_bank
 from staragents.memory.bank import MemoryBank
@@ -29,6 +28,7 @@ from staragents.memory.memory import Memory
 from staragents.records import stable_id
 
 SIZE = 4
+QDRANT_URL = os.environ.get("STARAGENTS_TEST_QDRANT_URL")
 KEY, KEY_NAME = "qdrant-key-that-nobody-may-see", "QDRANT_KEY_OF_THE_TEST"
 
 
@@ -461,9 +461,9 @@ async def test_a_closed_port_is_an_unreachable_bank(unused_tcp_port: int) -> Non
     await memories.close()
 
 
-@pytest.mark.skipif(qdrant_url() is None, reason="STARAGENTS_TEST_QDRANT_URL names no real Qdrant server")
+@pytest.mark.skipif(QDRANT_URL is None, reason="STARAGENTS_TEST_QDRANT_URL names no real Qdrant server")
 async def test_a_real_server_stores_evicts_and_rewinds() -> None:
-    url, name = qdrant_url(), f"staragents-test-{uuid.uuid4()}"
+    url, name = QDRANT_URL, f"staragents-test-{uuid.uuid4()}"
     assert url is not None
     memories = bank(
         collection=name, max_points=3, timeout_s=10.0, url=url, hnsw={"m": 8}, quantization=Quantization.int8
