@@ -83,7 +83,7 @@ def test_pools_are_resized_and_paused_during_a_run_and_the_dataset_is_the_same(
     assert ask("scale", str(run_dir), "target", "1")[0] == 0
     code, output = job.wait()
     assert code == 0, output
-    assert "models.writer has 3 replicas now" in output
+    assert "models.writer now has 3 replicas" in output
     assert "scoring.target now has 2 replicas, by load" in output
     assert decided(run_dir) == decided(undisturbed)
     assert (run_dir / "dataset.jsonl").read_bytes() == (undisturbed / "dataset.jsonl").read_bytes()
