@@ -23,6 +23,8 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.support.foreground import in_foreground
+
 ROOT = Path(__file__).parents[2]
 # Ray would prestart idle workers, which cost seconds of CPU each.
 os.environ |= {"RAY_prestart_worker_first_driver": "0", "RAY_enable_worker_prestart": "0"}
@@ -91,6 +93,7 @@ def started_jobs() -> Iterator[Callable[..., Job]]:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            preexec_fn=in_foreground,
         )
         jobs.append(Job(process, mark))
         return jobs[-1]

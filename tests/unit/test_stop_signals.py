@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.foreground import in_foreground
+
 HEAD = """
 import os, signal, sys, time
 from cluster.stop_signals import draining, shield_children_from_hangup, stop_on_signals, restore_sigterm
@@ -39,11 +41,6 @@ except KeyboardInterrupt:
     wait(1)
     print("clean")
 """
-
-
-def in_foreground() -> None:
-    """A shell ignores SIGINT for its background jobs, of which pytest may be one."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def under_nohup() -> None:
