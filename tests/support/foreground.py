@@ -6,6 +6,6 @@ import signal
 
 
 def in_foreground() -> None:
-    """For `preexec_fn`: a shell ignores SIGINT for its background jobs, and a test may have blocked SIGHUP."""
+    """For `preexec_fn`: a shell ignores SIGINT for background jobs, and a test may have blocked SIGHUP."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
