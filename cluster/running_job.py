@@ -74,7 +74,7 @@ def joined(run: str) -> Iterator[Any]:
     try:
         join(address)
     except RunFailed as error:
-        if ray_address() or not isinstance(error.__cause__, OSError):
+        if ray_address() or not isinstance(error.__cause__, ConnectionRefusedError):
             raise
         # A killed driver leaves the address behind.
         raise RunFailed(f"{run} is not running: its Ray is gone; run the same command to resume") from error
