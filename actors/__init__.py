@@ -1,4 +1,4 @@
-"""Ray actors and Serve deployments: engines, scorers, the embedder, the coordinator.
+"""Everything that Ray runs: coordinator, seed workers, generator replicas, scorers, the memory bank's actor.
 
-The only package that imports vllm. It may import `staragents`, never `cluster`.
+`engines` is the only room that imports vllm.
 """

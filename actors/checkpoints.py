@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
-from staragents.errors import RunFailed
-from staragents.records import Candidate
+from staragents.base.errors import RunFailed
+from staragents.base.records import Candidate
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_lock import check_session
 from staragents.run_directory.run_state import RunState, Shard

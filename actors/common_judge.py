@@ -9,10 +9,10 @@ from itertools import islice
 
 from actors.generator_client import GeneratorClient
 from actors.judging import verdict_on
+from staragents.base.errors import EngineError
+from staragents.base.generation import Generation, GenerationRequest
+from staragents.base.records import Candidate
 from staragents.config import Baseline, Compare, Config, Verdicts
-from staragents.errors import EngineError
-from staragents.generation import Generation, GenerationRequest
-from staragents.records import Candidate
 
 BATCH_SIZE = 256
 

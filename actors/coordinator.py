@@ -15,18 +15,18 @@ from actors.metrics import RunMetrics
 from actors.progress import Progress
 from actors.run_memory import RunMemory
 from actors.seed_worker import Worker, WorkState
+from staragents.base.errors import RunFailed
+from staragents.base.records import Candidate, Seed
 from staragents.config import Config
-from staragents.errors import RunFailed
+from staragents.data.seed_file import SeedFile, SeedScan
 from staragents.evolution.evolution import Evolution
 from staragents.evolution.policy import Draw, Neighbour
-from staragents.ledger import Ledger
-from staragents.records import Candidate, Seed
+from staragents.run.ledger import Ledger
 from staragents.run.results import write_results
+from staragents.run.stopping import StopRules
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_lock import writer_lock
 from staragents.run_directory.run_state import first_state
-from staragents.seeds.seed_file import SeedFile, SeedScan
-from staragents.stopping import StopRules
 
 READ_AHEAD = 64
 FAILURE_WINDOW = 100
@@ -53,7 +53,7 @@ class Admitted:
 
 
 class Coordinator:
-    """Undecorated: `cluster.pools` makes the named actor.
+    """Undecorated: `cluster.pools.pools` makes the named actor.
 
     Seeds finish in any order and are committed in seed order. Committing seed c updates policy and memory;
     only then are the pairs of seed c + admitted_seeds drawn. Every decision therefore depends only on the

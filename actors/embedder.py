@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actors.fake_embedder import FakeEmbedder
-from staragents.errors import BadInput
-from staragents.packaged_models import resolve_model
+from staragents.base.errors import BadInput
+from staragents.models.packaged_models import resolve_model
 
 BATCH = 32
 # The model reads only the first few hundred tokens; tokenising the rest of a huge row would waste time.

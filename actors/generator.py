@@ -9,9 +9,9 @@ import time
 from dataclasses import dataclass
 
 from actors.engines.choice import make_engine
+from staragents.base.errors import EngineDead, EngineError
+from staragents.base.generation import Generation, GenerationRequest
 from staragents.config import ModelConfig
-from staragents.errors import EngineDead, EngineError
-from staragents.generation import Generation, GenerationRequest
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class Failure:
 
 
 class Generator:
-    """Undecorated: `cluster.generators` makes it a Serve deployment, tests call it directly."""
+    """Undecorated: `cluster.pools.generators` makes it a Serve deployment, tests call it directly."""
 
     def __init__(self, config: ModelConfig, model_path: str) -> None:
         self.config = config

@@ -6,18 +6,22 @@ import asyncio
 import random
 from collections.abc import Awaitable
 from dataclasses import astuple, dataclass, field, replace
+from pathlib import Path
 from typing import Protocol
 
+from ray import serve
 from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 
 from actors.generator import Failure
 from actors.inflight_limit import InFlightLimit
-from staragents.errors import EngineError, PromptTooLong
-from staragents.generation import Generation, GenerationRequest
-from staragents.generation_cache import GenerationCache
-from staragents.records import stable_seed
-from staragents.redaction import redacted
+from actors.replica_connection import ping_replicas
+from staragents.agents.generation_cache import GenerationCache
+from staragents.base.errors import EngineError, PromptTooLong
+from staragents.base.generation import Generation, GenerationRequest
+from staragents.base.records import stable_seed
+from staragents.base.redaction import redacted
+from staragents.config import Config
 
 
 class Handle(Protocol):
@@ -123,3 +127,23 @@ def backoff(request_id: str, attempt: int) -> float:
     """Seconds to wait before a retry: 0.5, 1, 2 ... up to 8, each times 0.5 to 1.5 to spread retries."""
     jitter = random.Random(stable_seed(request_id, str(attempt))).uniform(0.5, 1.5)
     return min(8.0, 0.5 * 2 ** (attempt - 1)) * jitter
+
+
+def handle(app: str) -> Handle:
+    """Handle of a pool, for any actor. Requests are sent by value, which is cheaper than by reference."""
+    ping_replicas()
+    return serve.get_app_handle(app).options(method_name="generate", _by_reference=False)
+
+
+def connect(
+    config: Config, apps: dict[str, str], cache: Path | None, num_clients: int = 1
+) -> GeneratorClient:
+    """Client for the running pools `apps`, with an optional shared cache. `num_clients` clients split the
+    in-flight limits."""
+    limits = {name: -(-m.max_replicas * m.max_ongoing // num_clients) for name, m in config.models.items()}
+    return GeneratorClient(
+        {name: handle(app) for name, app in apps.items()},
+        limits,
+        config.run.attempts,
+        GenerationCache(cache, config.models) if cache else None,
+    )

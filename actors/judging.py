@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from staragents import judge
+from staragents.agents import judge
+from staragents.base.generation import Generation, GenerationRequest
+from staragents.base.messages import Conversation
 from staragents.config import Config, JudgeConfig
-from staragents.generation import Generation, GenerationRequest
-from staragents.messages import Conversation
 
 Ask = Callable[[str, GenerationRequest], Awaitable[Generation | None]]
 """Takes model and request; returns None if the request failed."""

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from actors.embedder import Embedder
 from actors.fake_embedder import FakeEmbedder
+from staragents.base.records import stable_id
+from staragents.base.redaction import guard_logs
 from staragents.config import MemoryConfig
 from staragents.evolution.policy import Neighbour
 from staragents.memory.bank import MemoryBank
 from staragents.memory.memory import Memory
 from staragents.memory.reuse import winners
-from staragents.records import stable_id
-from staragents.redaction import guard_logs
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ Commit = tuple[int, Item, str | None, float | None]
 
 
 class MemoryActor:
-    """Undecorated: `cluster.pools` makes the actor, tests call it directly.
+    """Undecorated: `cluster.pools.pools` makes the actor, tests call it directly.
 
     Ray may restart it without calling `start`, so every method starts it if needed. Vectors kept before the
     restart are lost and computed again when their seeds are drawn.

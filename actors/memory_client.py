@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ray.exceptions import ActorUnavailableError, RayTaskError
 
-from staragents.errors import StarAgentsError
+from staragents.base.errors import StarAgentsError
+from staragents.base.records import Seed
 from staragents.evolution.policy import Neighbour
-from staragents.records import Seed
 
 if TYPE_CHECKING:  # imports qdrant-client, a quarter of a coordinator's start time
     from actors.memory import Commit

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from ray.util.metrics import Counter, Gauge, Histogram, Metric
 
 from actors.generator_client import ModelCounters
+from staragents.base.records import MISALIGNED, Candidate
 from staragents.evolution.policy import PairStats
-from staragents.records import MISALIGNED, Candidate
 
 
 @dataclass(frozen=True, slots=True)

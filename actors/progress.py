@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from actors.generator_client import ModelCounters
+from staragents.base.records import Candidate
 from staragents.evolution.policy import PairStats
-from staragents.records import Candidate
 
 
 @dataclass(slots=True)

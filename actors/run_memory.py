@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from actors.memory_client import MemoryClient
 from actors.metrics import RunMetrics
 from actors.progress import Progress
+from staragents.base.errors import StarAgentsError
+from staragents.base.records import Candidate, Seed
 from staragents.config import Config
-from staragents.errors import StarAgentsError
 from staragents.evolution.policy import Neighbour
-from staragents.records import Candidate, Seed
 
 if TYPE_CHECKING:  # imports qdrant-client, a quarter of a coordinator's start time
     from actors.memory import Commit

@@ -9,9 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from staragents.base.messages import Conversation, as_dicts, conversation
+from staragents.base.redaction import guard_logs
 from staragents.config import ScorerModelConfig, ScoringConfig
-from staragents.messages import Conversation, as_dicts, conversation
-from staragents.redaction import guard_logs
 from staragents.scoring.ifd import Score, ScoreRow, Status
 from staragents.scoring.open_model import RowModel, open_model
 
@@ -19,7 +19,7 @@ ROW_SCHEMA = pa.schema([("messages", pa.list_(pa.struct([("role", pa.string()), 
 
 
 class Scorer:
-    """Holds one of the two models. Undecorated: `cluster.pools` makes the Ray actor."""
+    """Holds one of the two models. Undecorated: `cluster.pools.pools` makes the Ray actor."""
 
     def __init__(self, role: str, model: ScorerModelConfig, scoring: ScoringConfig, model_path: str) -> None:
         guard_logs()

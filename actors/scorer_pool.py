@@ -12,9 +12,9 @@ from typing import Any
 from ray.exceptions import ActorDiedError, ActorUnavailableError, RayActorError, RayError
 
 from actors.scorer import pack_rows, unpack_scores
+from staragents.base.errors import EngineError
+from staragents.base.messages import Conversation
 from staragents.config import ScoringConfig
-from staragents.errors import EngineError
-from staragents.messages import Conversation
 from staragents.scoring.ifd import Score
 
 logger = logging.getLogger(__name__)

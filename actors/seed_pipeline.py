@@ -9,18 +9,18 @@ from functools import partial
 from typing import Protocol
 
 from actors.judging import verdict_on
-from staragents.agents import AgentPair, candidate_id, pairs_from_config
+from staragents.agents.agents import AgentPair, candidate_id, pairs_from_config
+from staragents.agents.language import SeedLanguages, load_identifier
+from staragents.agents.rejects import answer_problem, rewrite_problem
+from staragents.base.errors import EngineError
+from staragents.base.generation import Generation, GenerationRequest
+from staragents.base.messages import Conversation, with_exchange
+from staragents.base.records import Candidate, Seed
+from staragents.base.redaction import redacted
 from staragents.config import Baseline, Compare, Config
-from staragents.errors import EngineError
 from staragents.evolution.policy import Draw, Neighbour
-from staragents.generation import Generation, GenerationRequest
-from staragents.language import SeedLanguages, load_identifier
-from staragents.messages import Conversation, with_exchange
-from staragents.printable import printable
-from staragents.records import Candidate, Seed
-from staragents.redaction import redacted
-from staragents.rejects import answer_problem, rewrite_problem
 from staragents.scoring.ifd import Score, ifd_gap
+from staragents.text.printable import printable
 
 Generate = Callable[[str, GenerationRequest], Awaitable[Generation]]
 

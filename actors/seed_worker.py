@@ -12,9 +12,9 @@ from typing import Protocol
 from actors.generator_client import GeneratorClient, ModelCounters
 from actors.scorer_pool import ScorerPool
 from actors.seed_pipeline import SeedPipeline
+from staragents.base.records import Candidate, Seed
 from staragents.config import Config
 from staragents.evolution.policy import Draw, Neighbour
-from staragents.records import Candidate, Seed
 
 Work = tuple[str, tuple[str, ...]]
 

@@ -13,10 +13,10 @@ from ray.exceptions import RayActorError, RayError
 
 from actors.generator_client import ModelCounters
 from actors.seed_worker import WorkState
+from staragents.base.errors import RunFailed
+from staragents.base.records import Candidate, Seed
 from staragents.config import RunConfig
-from staragents.errors import RunFailed
 from staragents.evolution.policy import Draw, Neighbour
-from staragents.records import Candidate, Seed
 
 logger = logging.getLogger(__name__)
 

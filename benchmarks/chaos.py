@@ -32,7 +32,7 @@ from faults.plan import WEIGHTS, planned
 from faults.processes import MARK, end, marked
 from faults.progress import Progress
 
-from staragents.environment import cache_dir
+from staragents.base.environment import cache_dir
 
 DISK_KINDS = ("disk-full", "inodes-full", "read-only")
 

@@ -7,7 +7,7 @@ from typing import Any
 import psutil
 from rich.console import Console
 
-from cluster.watcher import Watcher
+from cluster.terminal.watcher import Watcher
 
 LOOK_EVERY_S = 0.5
 

@@ -21,16 +21,16 @@ from typing import Any
 import ray
 
 from actors.engines.vllm_engine import VllmEngine, vllm_environment
-from actors.generator_client import GeneratorClient
-from cluster.demand import demand_of
-from cluster.generators import handle, running_generators
-from cluster.ray_session import ray_session
+from actors.generator_client import GeneratorClient, handle
+from cluster.pools.generators import running_generators
+from cluster.session.demand import demand_of
+from cluster.session.ray_session import ray_session
+from staragents.base.generation import GenerationRequest, Sampling
+from staragents.base.messages import Message
 from staragents.config import Config, SeedsConfig
-from staragents.config.loading import load_config
-from staragents.generation import GenerationRequest, Sampling
-from staragents.messages import Message
-from staragents.packaged_models import resolve_model
-from staragents.seeds.seed_file import SeedFile
+from staragents.data.seed_file import SeedFile
+from staragents.models.packaged_models import resolve_model
+from staragents.validation.loading import load_config
 
 ROOT = Path(__file__).parents[1]
 

@@ -36,8 +36,8 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from staragents.base.messages import Message
 from staragents.config import Execution
-from staragents.messages import Message
 from staragents.scoring.conventions import Passes
 from staragents.scoring.ifd import Score, ScoreRow
 from staragents.scoring.ifd_model import IfdModel
@@ -258,7 +258,7 @@ def save_random(name: str, folder: str) -> None:
 def resolved(model: str) -> str:
     if not model.startswith("packaged:"):
         return model
-    from staragents.packaged_models import resolve_model
+    from staragents.models.packaged_models import resolve_model
 
     return resolve_model(model)
 

@@ -15,10 +15,10 @@ from collections.abc import Awaitable, Callable
 
 import numpy as np
 
+from staragents.base.records import stable_id
 from staragents.config import MemoryConfig
 from staragents.memory.bank import MemoryBank
 from staragents.memory.memory import Memory
-from staragents.records import stable_id
 
 SIZE = 384  # of all-MiniLM-L6-v2
 PAIRS = 36

@@ -17,7 +17,7 @@ from pathlib import Path
 from coordinator_cpu import CoordinatorCpu
 from pipeline import many_seeds, through_ray_config
 
-from cluster.optimise import optimise
+from cluster.driver.optimise import optimise
 
 VARIANTS = {
     "neither": ("run.metrics=false", "run.checkpoint_s=86400"),

@@ -20,16 +20,16 @@ from rich.console import Console
 
 from actors.engines.fake_engine import FakeEngine
 from actors.seed_pipeline import SeedPipeline
-from cluster.optimise import optimise
-from cluster.watcher import Watcher
+from cluster.driver.optimise import optimise
+from cluster.terminal.watcher import Watcher
+from staragents.base.generation import Generation, GenerationRequest
+from staragents.base.messages import Conversation
 from staragents.config import Config, SeedsConfig
-from staragents.config.loading import load_config
+from staragents.data.seed_file import SeedFile
 from staragents.evolution.evolution import Evolution
-from staragents.generation import Generation, GenerationRequest
-from staragents.messages import Conversation
 from staragents.scoring.fake_ifd_model import FakeIfdModel
 from staragents.scoring.ifd import Score, ScoreRow
-from staragents.seeds.seed_file import SeedFile
+from staragents.validation.loading import load_config
 
 ROOT = Path(__file__).parents[1]
 

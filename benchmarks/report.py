@@ -22,8 +22,8 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from staragents.messages import Message
-from staragents.records import Candidate
+from staragents.base.messages import Message
+from staragents.base.records import Candidate
 from staragents.report.report import write_report
 from tests.unit.browser import Browser
 from tests.unit.conftest import write_run

@@ -35,14 +35,14 @@ from actors.engines.fake_engine import FakeEngine
 from actors.generator_client import GeneratorClient
 from actors.seed_pipeline import SeedPipeline
 from actors.seed_worker import SeedWorker
-from cluster.optimise import optimise
+from cluster.driver.optimise import optimise
+from staragents.base.generation import Generation, GenerationRequest
+from staragents.base.records import Candidate, Seed
 from staragents.config import Config, SeedsConfig
-from staragents.config.loading import load_config
+from staragents.data.seed_file import SeedFile, SeedScan
 from staragents.evolution.policy import Draw, Neighbour
-from staragents.generation import Generation, GenerationRequest
-from staragents.records import Candidate, Seed
 from staragents.run_directory.run_directory import RunDirectory
-from staragents.seeds.seed_file import SeedFile, SeedScan
+from staragents.validation.loading import load_config
 
 T = TypeVar("T")
 

@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 from staragents.config import SeedsConfig
-from staragents.seeds.seed_file import SeedFile
+from staragents.data.seed_file import SeedFile
 
 WORDS = Path(__file__).read_text(encoding="utf-8").split()
 DUPLICATES = 0.01

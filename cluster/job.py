@@ -9,14 +9,14 @@ import traceback
 import click
 
 import staragents
-from cluster.command_group import CommandGroup
-from cluster.stop_signals import stop_on_signals
-from cluster.terminal import LogFormatter, say
-from staragents import environment
-from staragents.errors import INTERRUPTED, StarAgentsError
-from staragents.one_root import check_one_root
-from staragents.redaction import guard_logs, redacted
-from staragents.standard_streams import flush_all, secure_standard_streams
+from cluster.cli.command_group import CommandGroup
+from cluster.terminal.stop_signals import stop_on_signals
+from cluster.terminal.terminal import LogFormatter, say
+from staragents.base import environment
+from staragents.base.errors import INTERRUPTED, StarAgentsError
+from staragents.base.one_root import check_one_root
+from staragents.base.redaction import guard_logs, redacted
+from staragents.files.standard_streams import flush_all, secure_standard_streams
 
 LONGEST_REASON = 500
 

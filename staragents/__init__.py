@@ -1,7 +1,7 @@
 """The domain of staragents: agents, scores, verdicts, evolution, memory, files.
 
-Nothing here imports ray or vllm (a test enforces this), and only `staragents.scoring` imports torch.
-`actors` may import this package; `cluster` may import both.
+Nothing here imports ray or vllm, and only `staragents.scoring` and `staragents.models` import torch. `actors`
+may import this package; `cluster` may import both. Tests enforce this.
 """
 
 from typing import Any
@@ -15,5 +15,5 @@ def __getattr__(name: str) -> Any:
     if name in __all__:
         from importlib import import_module
 
-        return getattr(import_module("cluster.api"), name)
+        return getattr(import_module("cluster.driver.api"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-from cluster.api import optimise as optimise
-from cluster.api import score as score
+from cluster.driver.api import optimise as optimise
+from cluster.driver.api import score as score
 
 __version__: str

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-from staragents.errors import BadInput
-from staragents.one_root import check_one_root
+from staragents.base.errors import BadInput
+from staragents.base.one_root import check_one_root
 
 
 def main() -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from staragents.base.generation import Engine
 from staragents.config import EngineKind, ModelConfig
-from staragents.generation import Engine
 
 
 def make_engine(config: ModelConfig, model_path: str) -> Engine:

@@ -11,9 +11,9 @@ import time
 from hashlib import blake2b
 from typing import Any
 
+from staragents.base.errors import EngineError
+from staragents.base.generation import Generation, GenerationRequest, TokenLogprobs
 from staragents.config import ModelConfig
-from staragents.errors import EngineError
-from staragents.generation import Generation, GenerationRequest, TokenLogprobs
 
 SYLLABLES = ("ba", "do", "fi", "ku", "la", "me", "no", "pi", "ra", "su", "te", "vo")
 WORDS = tuple(a + b + c for a in SYLLABLES for b in SYLLABLES for c in SYLLABLES)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, cast
 import msgspec
 
 from actors.engines.http_client import BadAnswer, Reply
-from staragents.generation import Generation, GenerationRequest, TokenLogprobs
+from staragents.base.generation import Generation, GenerationRequest, TokenLogprobs
 
 # Well-behaved servers stay far below: no tokenizer's average token comes near 256 bytes, escaped or not, and
 # an entry of log-probabilities has a token, its number and its bytes. The rest is ids and settings.

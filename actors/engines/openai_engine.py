@@ -13,13 +13,13 @@ import httpx2
 from actors.engines.http_client import BadAnswer, HttpClient, Reply
 from actors.engines.openai_answers import ContentFiltered, most_bytes, parsed, read_generation
 from actors.engines.retry_after import retry_after
+from staragents.base.environment import secret
+from staragents.base.errors import EngineDead, EngineError, PromptTooLong
+from staragents.base.generation import Generation, GenerationRequest, Sampling
+from staragents.base.messages import Message, as_dicts
+from staragents.base.redaction import redacted
 from staragents.config import ModelConfig
-from staragents.environment import secret
-from staragents.errors import EngineDead, EngineError, PromptTooLong
-from staragents.generation import Generation, GenerationRequest, Sampling
-from staragents.messages import Message, as_dicts
-from staragents.printable import printable
-from staragents.redaction import redacted
+from staragents.text.printable import printable
 
 logger = logging.getLogger(__name__)
 

@@ -7,12 +7,12 @@ import math
 import re
 from typing import Any
 
+from staragents.base.errors import BadInput, EngineDead, EngineError
+from staragents.base.generation import Generation, GenerationRequest, TokenLogprobs
 from staragents.config import ModelConfig
-from staragents.errors import BadInput, EngineDead, EngineError
-from staragents.generation import Generation, GenerationRequest, TokenLogprobs
 from staragents.replay.recorded_answers import RecordedAnswers
 
-# How staragents/prompts/judge.j2 shows each side; must match its fences.
+# How staragents/agents/prompts/judge.j2 shows each side; must match its fences.
 _SIDE = re.compile(r"<(data\w*) ([AB])>\n\s*Instruction: (.*?)\nResponse: (.*?)\n</\1>", re.DOTALL)
 
 

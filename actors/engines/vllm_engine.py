@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from staragents.base.errors import EngineDead, EngineError, PromptTooLong
+from staragents.base.generation import Generation, GenerationRequest, Sampling, TokenLogprobs
+from staragents.base.messages import as_dicts
+from staragents.base.system_turn import chat_turns
 from staragents.config import ModelConfig
-from staragents.errors import EngineDead, EngineError, PromptTooLong
-from staragents.generation import Generation, GenerationRequest, Sampling, TokenLogprobs
-from staragents.messages import as_dicts
-from staragents.system_turn import chat_turns
 
 if TYPE_CHECKING:
     from vllm import RequestOutput, SamplingParams

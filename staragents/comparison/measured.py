@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from staragents.base.records import Candidate
 from staragents.comparison.variant import Variant
 from staragents.evolution.drawing import FloatArray
-from staragents.records import Candidate
 from staragents.run_directory.run_directory import RunDirectory
 
 KEPT_WIN = 0.5

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from staragents.base.errors import BadInput
 from staragents.config import Config
-from staragents.config.loading import as_dict, load_config
-from staragents.config.merging import nearest
 from staragents.config.tree import leaves, matches_any
-from staragents.errors import BadInput
+from staragents.validation.loading import as_dict, load_config
+from staragents.validation.merging import nearest
 
 ABLATIONS = Path(__file__).parents[2] / "configs" / "ablations"
 FULL = "full"

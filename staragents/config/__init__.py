@@ -1,4 +1,4 @@
-"""Every setting, one dataclass per section. `staragents.config.loading.load_config` builds them."""
+"""Every setting, one dataclass per section. `staragents.validation.loading.load_config` builds them."""
 
 from staragents.config.agents import AgentConfig, AgentsConfig
 from staragents.config.config import Config

@@ -12,7 +12,7 @@ class AgentConfig:
     model: str = ""
     """A name from `models`. Only the prompt `keep` needs none."""
     prompt: str = ""
-    """A built-in template (see staragents/prompts) or the path of your own .j2 file."""
+    """A built-in template (see staragents/agents/prompts) or the path of your own .j2 file."""
     temperature: float = 0.7
     """0 is greedy; rewriting benefits from variety."""
     top_p: float = 0.95

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
@@ -44,3 +45,14 @@ def matches(key: Key, pattern: str) -> bool:
 
 def matches_any(key: Key, patterns: Iterable[str]) -> bool:
     return any(matches(key, pattern) for pattern in patterns)
+
+
+def escaped(value: Any) -> Any:
+    """Escape `${` in all strings, so that OmegaConf does not read it as a reference."""
+    if isinstance(value, dict):
+        return {name: escaped(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [escaped(item) for item in value]
+    if isinstance(value, str) and "${" in value:
+        return re.sub(r"(\\*)\$\{", lambda found: 2 * found[1] + r"\${", value)
+    return value

@@ -1,4 +1,4 @@
 """Policies that draw agent pairs for each seed and learn from rewards, and the state machine around them.
 
-Pure Python and numpy; may import from `staragents` only. Nothing here uses Ray or reads a clock.
+Pure Python and numpy. Nothing here uses Ray or reads a clock.
 """

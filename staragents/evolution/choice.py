@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from staragents.base.errors import BadInput
 from staragents.config import EvolutionConfig, PolicyName
-from staragents.errors import BadInput
 from staragents.evolution.additive import AdditivePolicy
 from staragents.evolution.exp3 import Exp3Policy
 from staragents.evolution.paper import PaperPolicy

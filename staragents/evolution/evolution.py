@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from staragents.base.records import MISALIGNED, Candidate, stable_seed
 from staragents.config import Baseline, Config, Difficulty
 from staragents.evolution.choice import make_policy
 from staragents.evolution.policy import Draw, Neighbour, Outcome, PairStats
 from staragents.evolution.tally import Tally
-from staragents.records import MISALIGNED, Candidate, stable_seed
 from staragents.reward.composite import choose, composite
 from staragents.reward.cost import CostScale
 from staragents.reward.difficulty import difficulties, misaligned, ranked_value

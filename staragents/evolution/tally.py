@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from staragents.errors import BadInput
+from staragents.base.errors import BadInput
 from staragents.evolution.policy import Outcome, PairStats
 
 Z90 = 1.645  # two-sided 90 % of the normal distribution

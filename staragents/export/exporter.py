@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from staragents.errors import BadInput, RunFailed
+from staragents.analysis.saved_run import SavedRun
+from staragents.base.errors import BadInput, RunFailed
+from staragents.data.formats.format import CantCarry
+from staragents.data.formats.known import FORMATS
 from staragents.export.samples import Samples
 from staragents.export.split_file import SplitFile, check_output
-from staragents.formats.format import CantCarry
-from staragents.formats.known import FORMATS
-from staragents.report.saved_run import SavedRun
 
 
 @dataclass(slots=True)

@@ -11,12 +11,12 @@ from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 
 import staragents
-from staragents.dataset_card import Contents, card_text
-from staragents.environment import hub_token
-from staragents.errors import BadInput, RunFailed
+from staragents.analysis.saved_run import SavedRun
+from staragents.base.environment import hub_token
+from staragents.base.errors import BadInput, RunFailed
+from staragents.data.formats.known import FORMATS
 from staragents.export.exporter import Exported
-from staragents.formats.known import FORMATS
-from staragents.report.saved_run import SavedRun
+from staragents.report.dataset_card import Contents, card_text
 
 OPTION = "--push-to-hub"
 

@@ -17,9 +17,9 @@ import yaml
 
 from staragents.config import Config
 from staragents.export.exporter import Exported
-from staragents.packaged_models import ALIASES, HUB_ID, PACKAGED
-from staragents.printable import one_line
+from staragents.models.packaged_models import ALIASES, HUB_ID, PACKAGED
 from staragents.run_directory.run_directory import RunDirectory
+from staragents.text.printable import one_line
 
 UNKNOWN_MODEL = "YOUR-MODEL"
 MAX_LENGTH = 2048

@@ -8,11 +8,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from staragents.errors import BadInput
+from staragents.analysis.saved_run import SavedRun
+from staragents.base.errors import BadInput
+from staragents.base.messages import conversation
 from staragents.export.verdicts import Decided, decided, opinions, preferences
 from staragents.filters.row_filters import RowFilters
-from staragents.messages import conversation
-from staragents.report.saved_run import SavedRun
 
 ROWS_PER_BATCH = 256
 MadeOf = Callable[[list[Decided]], Iterator[Any]]

@@ -12,8 +12,8 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from staragents.errors import BadInput, RunFailed
-from staragents.records import stable_seed
+from staragents.base.errors import BadInput, RunFailed
+from staragents.base.records import stable_seed
 
 SUFFIXES = (".jsonl", ".parquet")
 ROWS_PER_GROUP = 1024

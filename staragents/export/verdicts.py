@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from staragents.base.messages import Conversation
+from staragents.base.records import Candidate
 from staragents.config import Baseline, Compare, Config
-from staragents.formats.dpo import Preference
-from staragents.formats.kto import Opinion
-from staragents.messages import Conversation
-from staragents.records import Candidate
+from staragents.data.formats.dpo import Preference
+from staragents.data.formats.kto import Opinion
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
-from staragents.messages import Conversation
-from staragents.rejects import words
+from staragents.agents.rejects import words
+from staragents.base.messages import Conversation
 
 DIGEST_BYTES = 16
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib.util
 from typing import TYPE_CHECKING
 
-from staragents.messages import Conversation
-from staragents.rejects import words
+from staragents.agents.rejects import words
+from staragents.base.messages import Conversation
 
 if TYPE_CHECKING:
     from datasketch import MinHash

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from staragents.base.messages import Conversation
 from staragents.config import FilterAction, FiltersConfig
 from staragents.filters.block_list import BlockList
 from staragents.filters.contamination import Contamination
@@ -14,7 +15,6 @@ from staragents.filters.near_duplicates import NearDuplicates
 from staragents.filters.personal_data import personal_data
 from staragents.filters.secrets import secrets
 from staragents.filters.text import odd_length, refusal, repetition
-from staragents.messages import Conversation
 
 Check = Callable[[Conversation], str | None]
 """The problem of a conversation, in a few words that repeat nothing private, or None."""

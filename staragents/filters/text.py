@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from staragents.messages import Conversation
-from staragents.rejects import is_refusal, loops, speaks_as_ai, words
+from staragents.agents.rejects import is_refusal, loops, speaks_as_ai, words
+from staragents.base.messages import Conversation
 
 
 def odd_length(messages: Conversation, least: int, most: int | None) -> str | None:

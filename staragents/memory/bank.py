@@ -14,13 +14,13 @@ from typing import TypeVar
 
 from qdrant_client import AsyncQdrantClient, models
 
+from staragents.base.environment import secret
+from staragents.base.errors import BadInput, RunFailed
+from staragents.base.redaction import redacted
 from staragents.config import MemoryConfig
-from staragents.environment import secret
-from staragents.errors import BadInput, RunFailed
 from staragents.memory.collection import Collection
 from staragents.memory.memory import Memory, Recalled, Vector
-from staragents.printable import one_line
-from staragents.redaction import redacted
+from staragents.text.printable import one_line
 
 logger = logging.getLogger(__name__)
 

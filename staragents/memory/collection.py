@@ -10,8 +10,8 @@ import numpy as np
 from qdrant_client import AsyncQdrantClient, models
 from qdrant_client.http.exceptions import UnexpectedResponse
 
+from staragents.base.errors import BadInput
 from staragents.config import MemoryConfig, Quantization
-from staragents.errors import BadInput
 from staragents.memory.memory import Memory, Recalled, Vector
 
 # Number of nearest points searched for another memory of the same pair.

@@ -7,8 +7,8 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from staragents.errors import BadInput
-from staragents.report.rows import instruction_of, read_rows
+from staragents.analysis.rows import instruction_of, read_rows
+from staragents.base.errors import BadInput
 from staragents.run_directory.run_directory import RunDirectory
 
 

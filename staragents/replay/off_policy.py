@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from staragents.base.errors import BadInput
+from staragents.base.records import Candidate
 from staragents.config import EvolutionConfig
-from staragents.errors import BadInput
 from staragents.evolution.choice import make_policy
 from staragents.evolution.drawing import FloatArray
 from staragents.evolution.policy import Outcome
-from staragents.records import Candidate
 
 # With fewer effective draws, neither the estimate nor its interval is reliable.
 MIN_EFFECTIVE = 100.0

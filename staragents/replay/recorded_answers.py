@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from staragents.errors import BadInput
-from staragents.rows.content import opened
-from staragents.storable import storable
-from staragents.untrusted_text import as_evidence
+from staragents.base.errors import BadInput
+from staragents.data.readers.content import opened
+from staragents.text.storable import storable
+from staragents.text.untrusted_text import as_evidence
 
 MAX_PROBLEMS = 20
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from staragents.errors import BadInput
+from staragents.base.errors import BadInput
+from staragents.data.readers.content import opened
 from staragents.evolution.drawing import FloatArray
-from staragents.rows.content import opened
 
 MAX_PROBLEMS = 20
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from staragents.base.records import stable_seed
 from staragents.config import Config
 from staragents.evolution.choice import make_policy
 from staragents.evolution.drawing import FloatArray
 from staragents.evolution.policy import Outcome
-from staragents.records import stable_seed
 from staragents.replay.recollection import Recollection
 from staragents.replay.recorded_table import RecordedTable
 

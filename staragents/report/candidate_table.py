@@ -11,11 +11,11 @@ from typing import Any
 
 import msgspec
 
+from staragents.analysis.reasons import outcome, reason
+from staragents.analysis.rows import Row, instruction_of, response_of
+from staragents.base.records import stable_seed
 from staragents.config import Config
-from staragents.explanation.reasons import outcome, reason
-from staragents.printable import printable
-from staragents.records import stable_seed
-from staragents.report.rows import Row, instruction_of, response_of
+from staragents.text.printable import printable
 
 MAX_ROWS = 100_000
 MAX_TEXT_MIB = 64

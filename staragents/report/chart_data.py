@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from staragents.analysis.rows import Row, is_scored, read_seeds
+from staragents.analysis.statistics import Mean, Sample
+from staragents.analysis.timeline import Timeline
 from staragents.report.candidate_table import CandidateTable
 from staragents.report.examples import Examples
-from staragents.report.rows import Row, is_scored, read_seeds
-from staragents.report.statistics import Mean, Sample
-from staragents.report.timeline import Timeline
 
 IFD_POINTS, VERDICT_POINTS, REWARD_POINTS = 1_000, 600, 120
 WINDOWS = 40

@@ -5,8 +5,8 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass, field
 
-from staragents.report.rows import Row, instruction_of, response_of
-from staragents.report.statistics import Sample
+from staragents.analysis.rows import Row, instruction_of, response_of
+from staragents.analysis.statistics import Sample
 
 ACCEPTED, LOST, REJECTED = 5, 3, 4
 MAX_CHARS = 1_500

@@ -11,10 +11,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
-from staragents.prices import amount
-from staragents.printable import printable
+from staragents.config.prices import amount
 from staragents.report.chart import Chart
 from staragents.report.number_format import duration, number, share, short
+from staragents.text.printable import printable
 
 
 def rendered(template: str, drawn: Iterable[Chart], more_scripts: Iterable[str] = (), **values: Any) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 from typing import Any
 
+from staragents.analysis.statistics import Sample
+from staragents.analysis.timeline import Moment
 from staragents.evolution.policy import PairStats
 from staragents.report.chart import (
     ACCENT,
@@ -21,8 +23,6 @@ from staragents.report.chart import (
     seeds_axis,
 )
 from staragents.report.chart_data import IfdPoint, VerdictPoint
-from staragents.report.statistics import Sample
-from staragents.report.timeline import Moment
 
 BANDS = 4
 SHARE_AXIS: dict[str, Any] = {"range": [-0.03, 1.03], "dtick": 0.25}

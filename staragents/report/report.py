@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from staragents.diagnosis.certainty import entropy
+from staragents.analysis.certainty import entropy
+from staragents.analysis.saved_run import REFERENCE, SavedRun
+from staragents.analysis.timeline import Moment, Timeline
 from staragents.report.candidate_table import MAX_ROWS, MAX_TEXT_MIB, CandidateTable
 from staragents.report.chart import Chart
 from staragents.report.chart_data import ChartData
@@ -24,8 +26,6 @@ from staragents.report.run_charts import (
     seconds_chart,
     tokens_chart,
 )
-from staragents.report.saved_run import REFERENCE, SavedRun
-from staragents.report.timeline import Moment, Timeline
 
 Section = tuple[str, list[Chart]]
 

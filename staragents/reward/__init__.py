@@ -1,4 +1,1 @@
-"""Turns scores and verdicts into one reward per candidate, and chooses a candidate.
-
-Pure Python and numpy; may import from `staragents` only.
-"""
+"""Turns scores and verdicts into one reward per candidate, and chooses a candidate."""

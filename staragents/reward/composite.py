@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from staragents.base.records import Candidate
 from staragents.config import Composite, Fallback, RewardConfig
-from staragents.records import Candidate
 
 
 def composite(win: float | None, difficulty: float, kind: Composite, chance: float = 0.0) -> float | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from staragents.base.records import Candidate
 from staragents.config import Difficulty
-from staragents.records import Candidate
 from staragents.reward.rank_sketch import RankSketch
 
 

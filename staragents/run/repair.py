@@ -7,21 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from staragents.base.errors import BadInput
 from staragents.config import Config
-from staragents.config.loading import config_of, escaped, fingerprint, from_yaml
-from staragents.errors import BadInput
+from staragents.data.seed_file import SeedFile, SeedScan
+from staragents.files.atomic_file import sync_folder
 from staragents.memory.local_bank import bank_damage
-from staragents.printable import one_line
 from staragents.run.inspection import inspect
 from staragents.run.results import write_results
-from staragents.run_directory.atomic_file import sync_folder
 from staragents.run_directory.damage import Damage
 from staragents.run_directory.manifest import STATE, is_of_state, read_manifest, remove_manifest
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_state import RunState, first_state, started_anew
 from staragents.run_directory.salvage import seed_ids
 from staragents.run_directory.sealed_json import Unreadable, read_sealed
-from staragents.seeds.seed_file import SeedFile, SeedScan
+from staragents.text.printable import one_line
+from staragents.validation.loading import config_of, escaped, fingerprint, from_yaml
 
 
 @dataclass(frozen=True)

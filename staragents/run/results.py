@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
+from staragents.analysis.saved_run import SavedRun
+from staragents.analysis.summary import summarise
 from staragents.config import Config
-from staragents.dataset import write_dataset, write_quarantine
-from staragents.dataset_card import write_card
+from staragents.data.seed_file import SeedFile, SeedScan
+from staragents.report.dataset_card import write_card
 from staragents.report.report import write_report
-from staragents.report.saved_run import SavedRun
+from staragents.run.dataset import write_dataset, write_quarantine
 from staragents.run_directory.file_facts import FileFacts, facts_of
 from staragents.run_directory.manifest import (
     MANIFEST,
@@ -23,8 +25,6 @@ from staragents.run_directory.manifest import (
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.salvage import FOLDER as SALVAGE
 from staragents.run_directory.sealed_json import write_sealed
-from staragents.seeds.seed_file import SeedFile, SeedScan
-from staragents.summary import summarise
 
 
 def result_settings(config: Config) -> dict[str, Any]:

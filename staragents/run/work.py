@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from staragents.base.errors import BadInput, RunFailed
 from staragents.config import Config
-from staragents.errors import BadInput, RunFailed
+from staragents.data.seed_file import SeedScan
 from staragents.run.inspection import check_whole
 from staragents.run.results import result_settings, write_results
+from staragents.run.stopping import stopped_before
 from staragents.run_directory.manifest import is_of_state, read_manifest
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_state import RunState
-from staragents.seeds.seed_file import SeedScan
-from staragents.stopping import stopped_before
 
 
 class Left(StrEnum):

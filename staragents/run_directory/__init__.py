@@ -1,4 +1,1 @@
-"""The files of a run: layout, atomic writes, locks and damage checks.
-
-Imports config, records and errors; all code that reads or writes a run uses this package.
-"""
+"""The files of a run: layout, locks and damage checks. All code that reads or writes a run uses this."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from staragents.errors import BadInput
+from staragents.base.errors import BadInput
 
 SHOWN = 5
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from staragents.agents import prompt_hashes
+from staragents.agents.agents import prompt_hashes
+from staragents.base.errors import BadInput
+from staragents.base.records import Candidate, candidates_from_table, candidates_table, stable_id
 from staragents.config import Config
-from staragents.config.loading import additions, as_dict, changed_keys, fingerprint, to_yaml
-from staragents.errors import BadInput
-from staragents.records import Candidate, candidates_from_table, candidates_table, stable_id
-from staragents.run_directory.atomic_file import TEMPORARY, replacing, write_text
+from staragents.data.seed_file import SeedScan
+from staragents.files.atomic_file import TEMPORARY, replacing, write_text
 from staragents.run_directory.damage import Damage, damaged
 from staragents.run_directory.file_facts import facts_of
 from staragents.run_directory.manifest import (
@@ -33,7 +33,7 @@ from staragents.run_directory.run_lock import LOCK, OWNER, WRITER, command_lock
 from staragents.run_directory.run_state import RunState, Shard, first_state
 from staragents.run_directory.salvage import FOLDER as SALVAGE
 from staragents.run_directory.sealed_json import Unreadable, damage_of, read_sealed, write_sealed
-from staragents.seeds.seed_file import SeedScan
+from staragents.validation.loading import additions, as_dict, changed_keys, fingerprint, to_yaml
 
 SHARDS = "part-*.parquet"
 SIDELINED = "damaged"

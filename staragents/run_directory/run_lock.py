@@ -16,8 +16,8 @@ from typing import Any
 import psutil
 from filelock import FileLock, Timeout
 
-from staragents.errors import BadInput, RunFailed
-from staragents.run_directory.atomic_file import write_text
+from staragents.base.errors import BadInput, RunFailed
+from staragents.files.atomic_file import write_text
 
 LOCK = ".lock"
 """Held by a command from its first access to the directory to its end."""

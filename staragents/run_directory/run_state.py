@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal, NotRequired, TypedDict
 
-from staragents.agents import prompt_hashes
+from staragents.agents.agents import prompt_hashes
 from staragents.config import Config
-from staragents.config.loading import as_dict, fingerprint
+from staragents.data.seed_file import SeedScan
 from staragents.run_directory.file_facts import FileFacts
-from staragents.seeds.seed_file import SeedScan
+from staragents.validation.loading import as_dict, fingerprint
 
 Format = Literal[1]
 """Increment it when the meaning of a key changes."""

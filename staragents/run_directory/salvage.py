@@ -9,11 +9,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from staragents.printable import one_line
-from staragents.records import CANDIDATE_SCHEMA, MISALIGNED, Candidate, candidates_from_table
-from staragents.run_directory.atomic_file import sync_folder
+from staragents.base.records import CANDIDATE_SCHEMA, MISALIGNED, Candidate, candidates_from_table
+from staragents.files.atomic_file import sync_folder
 from staragents.run_directory.damage import Damage
 from staragents.run_directory.file_facts import facts_of
+from staragents.text.printable import one_line
 
 FOLDER = "salvage"
 

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from staragents.printable import one_line
-from staragents.run_directory.atomic_file import write_text
+from staragents.files.atomic_file import write_text
 from staragents.run_directory.damage import Damage
+from staragents.text.printable import one_line
 
 T = TypeVar("T")
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from staragents.rows.data_files import Block
-from staragents.rows.raw_row import RawRow
+from staragents.data.readers.data_files import Block
+from staragents.data.readers.raw_row import RawRow
 
 TEXT = {b"staragents": b"json"}
 """Metadata of a column that is stored as JSON text because no single type fits its values."""

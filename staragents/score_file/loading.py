@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-from staragents.errors import BadInput
-from staragents.packaged_models import resolve_model
+from staragents.base.errors import BadInput
+from staragents.models.packaged_models import resolve_model
 from staragents.score_file.settings import ScoreSettings
 from staragents.scoring.open_model import FAKE, RowModel, open_model
 

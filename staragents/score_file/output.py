@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from staragents.errors import BadInput, RunFailed
-from staragents.folders import folder_problem
-from staragents.rows.data_files import Block, DataFiles
-from staragents.rows.raw_row import RawRow
+from staragents.base.errors import BadInput, RunFailed
+from staragents.data.readers.data_files import Block, DataFiles
+from staragents.data.readers.raw_row import RawRow
+from staragents.files.folders import folder_problem
 from staragents.score_file.input_columns import InputColumns, Unconvertible, json_text
 from staragents.score_file.parts import Parts
 from staragents.score_file.score_table import PROBLEM, score_schema

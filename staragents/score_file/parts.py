@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from staragents.errors import BadInput, RunFailed
-from staragents.run_directory.atomic_file import replacing
+from staragents.base.errors import BadInput, RunFailed
+from staragents.files.atomic_file import replacing
 
 MANIFEST = "command.json"
 ASIDE = "damaged"

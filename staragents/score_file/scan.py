@@ -6,12 +6,12 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from staragents.errors import BadInput
-from staragents.messages import as_dicts
-from staragents.rows.data_files import DataFiles
-from staragents.rows.invalid_row import InvalidRow
-from staragents.rows.raw_row import BadRow, RawRow
-from staragents.rows.row_messages import RowReader
+from staragents.base.errors import BadInput
+from staragents.base.messages import as_dicts
+from staragents.data.readers.data_files import DataFiles
+from staragents.data.readers.invalid_row import InvalidRow
+from staragents.data.readers.raw_row import BadRow, RawRow
+from staragents.data.readers.row_messages import RowReader
 from staragents.scoring.ifd import ScoreRow
 
 PROBLEMS_SHOWN = 20

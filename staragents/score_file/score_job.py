@@ -12,9 +12,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from staragents.errors import BadInput
-from staragents.rows.data_files import DataFiles
-from staragents.rows.row_messages import RowReader
+from staragents.base.errors import BadInput
+from staragents.data.readers.data_files import DataFiles
+from staragents.data.readers.row_messages import RowReader
 from staragents.score_file.loading import resolve
 from staragents.score_file.local_scorers import local_scorers
 from staragents.score_file.output import ScoredFile, check_output

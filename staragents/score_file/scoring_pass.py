@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Protocol
 
-from staragents.rows.data_files import DataFiles
-from staragents.rows.row_messages import RowReader
+from staragents.data.readers.data_files import DataFiles
+from staragents.data.readers.row_messages import RowReader
 from staragents.score_file.parts import Parts
 from staragents.score_file.scan import score_row
 from staragents.score_file.score_table import part_table

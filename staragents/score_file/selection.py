@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from staragents.errors import BadInput
+from staragents.base.errors import BadInput
 
 SORT_COLUMNS = {
     "ifd": "target_ifd",

@@ -15,7 +15,7 @@ from staragents.config import (
     ScoringConfig,
     Template,
 )
-from staragents.packaged_models import resolve_model
+from staragents.models.packaged_models import resolve_model
 from staragents.score_file.selection import Selection
 
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from staragents.messages import Conversation
+from staragents.base.messages import Conversation
 
 # Bytes per average English token: puts byte-normalised IFDs on the usual scale.
 KAPPA = 4.0

@@ -14,8 +14,8 @@ from typing import Any
 
 import torch
 
+from staragents.base.errors import BadInput, EngineError
 from staragents.config import Convention, Execution, Template
-from staragents.errors import BadInput, EngineError
 from staragents.scoring.conventions import Passes, Span, exact, superfiltering
 from staragents.scoring.identity import model_identity
 from staragents.scoring.ifd import Score, ScoreRow, Status

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from staragents.errors import BadInput
+from staragents.base.errors import BadInput
 
 
 @dataclass(frozen=True, slots=True)

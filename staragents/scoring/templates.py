@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from staragents.base.messages import Conversation, as_dicts
+from staragents.base.system_turn import chat_turns
 from staragents.config import Template
-from staragents.messages import Conversation, as_dicts
-from staragents.system_turn import chat_turns
 
 # The exact text of Stanford Alpaca, which models tuned on it expect.
 _ALPACA_PREAMBLE = (

@@ -9,9 +9,9 @@ import pytest
 
 from actors.embedder import Embedder
 from actors.memory import MemoryActor
+from staragents.base.errors import BadInput
 from staragents.config import MemoryConfig
-from staragents.errors import BadInput
-from staragents.packaged_models import check_model, resolve_model
+from staragents.models.packaged_models import check_model, resolve_model
 
 MODEL = "packaged:all-minilm-l6-v2"
 

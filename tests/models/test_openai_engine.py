@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 
 from actors.engines.openai_engine import OpenAIEngine
+from staragents.base.errors import EngineDead, PromptTooLong
+from staragents.base.generation import GenerationRequest, Sampling
+from staragents.base.messages import Message
 from staragents.config import EngineKind, ModelConfig
-from staragents.errors import EngineDead, PromptTooLong
-from staragents.generation import GenerationRequest, Sampling
-from staragents.messages import Message
-from staragents.packaged_models import check_model, resolve_model
+from staragents.models.packaged_models import check_model, resolve_model
 
 pytest.importorskip("vllm")
 MODEL = "packaged:smollm2-135m-instruct"

@@ -120,8 +120,8 @@ def test_propensities_are_probabilities_of_a_uniform_first_draw(candidates: list
 
 
 def test_inclusion_probabilities_of_every_draw_sum_to_the_number_of_draws(run_dir: Path) -> None:
-    from staragents.config.loading import load_config
     from staragents.evolution.choice import make_policy
+    from staragents.validation.loading import load_config
 
     config = load_config(str(run_dir / "config.yaml"), [])
     arms = [pair for pair in config.pairs if pair not in config.agents.base_pairs]

@@ -10,8 +10,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from staragents.base.messages import Message
 from staragents.config import Convention, Template
-from staragents.messages import Message
 from staragents.scoring.ifd import Score, ScoreRow, Status, ifd_gap
 from staragents.scoring.ifd_model import IfdModel
 

@@ -11,15 +11,15 @@ import pytest
 import ray
 from ray import cloudpickle, serve
 
-from actors.generator_client import GeneratorClient, ModelCounters
-from cluster import generators
-from cluster.demand import demand_of
-from cluster.generators import generator_client, resize_generator, running_generators
-from cluster.ray_session import ray_session
+from actors.generator_client import GeneratorClient, ModelCounters, connect
+from cluster.pools import generators
+from cluster.pools.generators import resize_generator, running_generators
+from cluster.session.demand import demand_of
+from cluster.session.ray_session import ray_session
+from staragents.base.generation import GenerationRequest, Sampling
+from staragents.base.messages import Message
 from staragents.config import Config
-from staragents.config.loading import load_config
-from staragents.generation import GenerationRequest, Sampling
-from staragents.messages import Message
+from staragents.validation.loading import load_config
 
 # Ray's workers can't import tests.
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -76,7 +76,7 @@ async def until(app: str, number: int) -> None:
 def under_changing_load(config: Config, apps: dict[str, str]) -> tuple[int, Counter[int], ModelCounters]:
     """The number of requests, how often each was answered, and what the client counted."""
     generators.FOLLOWING = QUICKLY
-    return asyncio.run(changing_load(config, apps["writer"], generator_client(config, apps, None)))
+    return asyncio.run(changing_load(config, apps["writer"], connect(config, apps, None)))
 
 
 async def changing_load(

@@ -11,8 +11,8 @@ from pathlib import Path
 from benchmarks.faults.comparison import damage
 from benchmarks.faults.job import settings
 from benchmarks.pipeline import many_seeds
-from staragents.config.loading import load_config
 from staragents.run_directory.run_directory import RunDirectory
+from staragents.validation.loading import load_config
 from tests.unit.local_run import decided, local_run
 
 ROOT = Path(__file__).parents[2]

@@ -11,9 +11,9 @@ from ray.exceptions import RayActorError
 from actors import generator_client
 from actors.generator import Failure
 from actors.generator_client import GeneratorClient, backoff
-from staragents.errors import EngineError, PromptTooLong
-from staragents.generation import Generation, GenerationRequest, Sampling
-from staragents.messages import Message
+from staragents.base.errors import EngineError, PromptTooLong
+from staragents.base.generation import Generation, GenerationRequest, Sampling
+from staragents.base.messages import Message
 
 ANSWER = Generation("yes", "stop", tokens_in=3, tokens_out=1, seconds=0.0)
 

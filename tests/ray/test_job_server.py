@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from staragents.config.loading import load_config
-from staragents.printable import printable
 from staragents.run_directory.run_directory import RunDirectory
+from staragents.text.printable import printable
+from staragents.validation.loading import load_config
 from tests.unit.local_run import decided, local_run
 
 ROOT = Path(__file__).parents[2]

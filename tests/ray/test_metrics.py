@@ -137,8 +137,8 @@ def test_a_local_ray_listens_on_loopback_only(tmp_path: Path) -> None:
 
     program = """
 import psutil
-from cluster.demand import Demand
-from cluster.ray_session import ray_session
+from cluster.session.demand import Demand
+from cluster.session.ray_session import ray_session
 with ray_session(Demand(())):
     for process in psutil.Process().children(recursive=True):
         for socket in process.net_connections("inet"):

@@ -10,12 +10,12 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster
 
-from cluster.demand import demand_of
-from cluster.orphan_cleanup import guarded
-from cluster.pools import running_memory
-from cluster.ray_session import ray_session
+from actors.orphan_cleanup import guarded
+from cluster.pools.pools import running_memory
+from cluster.session.demand import demand_of
+from cluster.session.ray_session import ray_session
 from staragents.config import Config
-from staragents.config.loading import load_config
+from staragents.validation.loading import load_config
 
 FAKE = str(Path(__file__).parents[2] / "configs/fake.yaml")
 # Ray places actors without resource requests anywhere: one correct placement proves little.

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from staragents.config.loading import load_config
 from staragents.run_directory.run_directory import RunDirectory
+from staragents.validation.loading import load_config
 from tests.ray.conftest import Job, started_jobs, wait_until
 from tests.unit.local_run import decided, local_run
 

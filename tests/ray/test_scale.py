@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from staragents.config.loading import load_config
 from staragents.run_directory.run_directory import RunDirectory
+from staragents.validation.loading import load_config
 from tests.unit.local_run import decided, local_run
 
 FAKE = "configs/fake.yaml"

@@ -15,8 +15,8 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from cluster.ray_scorers import ray_scorers
-from staragents.errors import BadInput
+from cluster.pools.ray_scorers import ray_scorers
+from staragents.base.errors import BadInput
 from staragents.score_file.local_scorers import local_scorers
 from staragents.score_file.settings import ScoreSettings
 from staragents.scoring.ifd import ScoreRow

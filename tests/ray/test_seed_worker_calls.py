@@ -10,9 +10,9 @@ import ray
 
 from actors.seed_worker import SeedWorker
 from actors.seed_workers import CONTROL, CONTROL_CALLS, SeedWorkers
-from cluster.demand import demand_of
-from cluster.ray_session import ray_session
-from staragents.config.loading import load_config
+from cluster.session.demand import demand_of
+from cluster.session.ray_session import ray_session
+from staragents.validation.loading import load_config
 
 
 class Full(SeedWorker):

@@ -10,21 +10,22 @@ import ray
 from ray.cluster_utils import Cluster
 from ray.util import placement_group_table
 
-from cluster.capacity import of_the_cluster
-from cluster.demand import demand_of
-from cluster.generators import generator_client, running_generators
-from cluster.ray_session import ray_session
+from actors.generator_client import connect
+from cluster.pools.generators import running_generators
+from cluster.session.capacity import of_the_cluster
+from cluster.session.demand import demand_of
+from cluster.session.ray_session import ray_session
+from staragents.base.generation import Generation, GenerationRequest, Sampling
+from staragents.base.messages import Message
 from staragents.config import Config
-from staragents.config.loading import load_config
-from staragents.generation import Generation, GenerationRequest, Sampling
-from staragents.messages import Message
+from staragents.validation.loading import load_config
 
 FAKE = str(Path(__file__).parents[2] / "configs/fake.yaml")
 
 
 def one_answer(config: Config, apps: dict[str, str]) -> Generation:
     request = GenerationRequest("r", Sampling(), 0, messages=(Message("user", "Say it."),), deadline_s=60)
-    return asyncio.run(generator_client(config, apps, None).generate("writer", request))
+    return asyncio.run(connect(config, apps, None).generate("writer", request))
 
 
 def test_a_replica_spans_two_nodes_and_releases_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,11 +12,11 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from actors.generator import Failure, Generator
+from staragents.base.generation import Generation, GenerationRequest
+from staragents.base.records import Candidate
 from staragents.config import Config
-from staragents.config.loading import load_config
-from staragents.generation import Generation, GenerationRequest
-from staragents.records import Candidate
 from staragents.run_directory.run_directory import RunDirectory
+from staragents.validation.loading import load_config
 from tests.support.hostile_server import HONEST, HostileServer
 from tests.support.oddities import FAMILIES
 from tests.unit.local_run import local_run

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from actors.engines.fake_engine import FakeEngine
+from staragents.base.generation import Generation, GenerationRequest, Sampling
+from staragents.base.messages import Message
 from staragents.config import EngineKind, ModelConfig
-from staragents.generation import Generation, GenerationRequest, Sampling
-from staragents.messages import Message
 from tests.support.oddities import ODDITIES, Connection, http
 
 HONEST = ""

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from staragents.config import Config
-from staragents.config.loading import as_dict
 from staragents.run_directory.file_facts import facts_of
 from staragents.run_directory.manifest import EXTRA, MANIFEST, RESULTS, STATE
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_state import RunState, Shard
 from staragents.run_directory.sealed_json import write_sealed
+from staragents.validation.loading import as_dict
 
 
 def write_state(folder: Path, shards: Sequence[Shard], seeds: int, config: Config | None = None) -> None:

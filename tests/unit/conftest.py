@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from staragents.analysis.summary import summarise
+from staragents.base.messages import Message
+from staragents.base.records import Candidate, stable_id
 from staragents.config import (
     AgentConfig,
     AgentsConfig,
@@ -24,11 +27,8 @@ from staragents.config import (
     ScorerModelConfig,
     ScoringConfig,
 )
-from staragents.config.loading import load_config, to_yaml
-from staragents.messages import Message
-from staragents.records import Candidate, stable_id
 from staragents.run_directory.run_directory import RunDirectory
-from staragents.summary import summarise
+from staragents.validation.loading import load_config, to_yaml
 from tests.support.run_files import write_manifest, write_state
 from tests.unit.local_run import local_run
 

@@ -18,25 +18,25 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
-from staragents.agents import clean_instruction
+from staragents.agents.agents import clean_instruction
+from staragents.agents.judge import _WRITTEN_VERDICT, parse_verdict
+from staragents.agents.language import SeedLanguages
+from staragents.agents.prompt_templates import AGENT_SAMPLE, PromptTemplate
+from staragents.agents.rejects import answer_problem, rewrite_problem
+from staragents.base.errors import BadInput
+from staragents.base.generation import Generation, TokenLogprobs
+from staragents.base.messages import Message
+from staragents.base.records import Seed
 from staragents.config import ColumnsConfig, Config, JudgeConfig, RowFormat, SeedsConfig, Template, Verdicts
-from staragents.config.loading import from_yaml, load_config, to_yaml
-from staragents.errors import BadInput
-from staragents.generation import Generation, TokenLogprobs
-from staragents.judge import _WRITTEN_VERDICT, parse_verdict
-from staragents.language import SeedLanguages
-from staragents.messages import Message
-from staragents.printable import printable
-from staragents.prompt_templates import AGENT_SAMPLE, PromptTemplate
-from staragents.records import Seed
-from staragents.rejects import answer_problem, rewrite_problem
-from staragents.rows.invalid_row import InvalidRow
-from staragents.rows.locations import data_files
-from staragents.rows.row_messages import KNOWN_COLUMNS, RowReader
-from staragents.rows.turns import ROLES, TOOL_ROLES
+from staragents.data.readers.invalid_row import InvalidRow
+from staragents.data.readers.locations import data_files
+from staragents.data.readers.row_messages import KNOWN_COLUMNS, RowReader
+from staragents.data.readers.turns import ROLES, TOOL_ROLES
+from staragents.data.seed_file import SeedFile
 from staragents.scoring.templates import prompt_text
-from staragents.seeds import SeedFile
-from staragents.untrusted_text import as_evidence
+from staragents.text.printable import printable
+from staragents.text.untrusted_text import as_evidence
+from staragents.validation.loading import from_yaml, load_config, to_yaml
 
 FOLDER = Path(tempfile.gettempdir())
 TEXTS = st.text(max_size=40) | st.text(st.characters(), max_size=10)

@@ -14,14 +14,14 @@ from actors.generator import Failure, Generator
 from actors.generator_client import GeneratorClient, Handle
 from actors.memory import MemoryActor
 from actors.seed_worker import SeedWorker, Worker
+from staragents.base.generation import Generation, GenerationRequest
+from staragents.base.messages import Conversation
 from staragents.config import Config
-from staragents.generation import Generation, GenerationRequest
-from staragents.messages import Conversation
+from staragents.data.seed_file import SeedFile, SeedScan
 from staragents.run.work import finish, work_of
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.scoring.fake_ifd_model import FakeIfdModel
 from staragents.scoring.ifd import Score, ScoreRow
-from staragents.seeds.seed_file import SeedFile, SeedScan
 
 
 class LocalHandle:

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from staragents.records import stable_seed
+from staragents.base.records import stable_seed
 
 
 def planted_rows(wins: dict[str, float], rows: int) -> list[dict[str, Any]]:

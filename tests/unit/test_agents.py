@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from staragents.agents import (
+from staragents.agents.agents import (
     Agents,
     agents_from_config,
     candidate_id,
@@ -16,10 +16,10 @@ from staragents.agents import (
     history_text,
     pairs_from_config,
 )
+from staragents.base.errors import BadInput
+from staragents.base.messages import Message
+from staragents.base.records import Seed
 from staragents.config import AgentConfig, AgentsConfig, Config, ModelConfig
-from staragents.errors import BadInput
-from staragents.messages import Message
-from staragents.records import Seed
 
 SYSTEM, QUESTION, REPLY = (
     Message("system", "Be kind."),

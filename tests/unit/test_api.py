@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 import staragents
-from cluster import optimise as running
-from cluster.api import optimise, score
-from cluster.optimise import Outcome
-from cluster.results import Result
+from cluster.driver import optimise as running
+from cluster.driver.api import optimise, score
+from cluster.driver.optimise import Outcome
+from cluster.driver.results import Result
+from staragents.base.errors import BadInput
 from staragents.config import Config
-from staragents.errors import BadInput
 
 FAKE = Path(__file__).parents[2] / "configs/fake.yaml"
 ROWS = [{"instruction": f"Name {n} colours.", "output": "Blue, green and red."} for n in range(3)]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.command_group import COMMANDS
+from cluster.cli.command_group import COMMANDS
 from cluster.job import main
 
 ROOT = Path(__file__).parents[2]
@@ -202,8 +202,8 @@ def test_an_unexpected_error_is_one_line_too(monkeypatch, capsys) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError("by\x1b[2J zero\nin two lines")
 
-    monkeypatch.setattr("staragents.config.loading.load_config", broken)
-    monkeypatch.setattr("cluster.commands.validate.load_config", broken)
+    monkeypatch.setattr("staragents.validation.loading.load_config", broken)
+    monkeypatch.setattr("cluster.cli.validate.load_config", broken)
     assert staragents(monkeypatch, "validate", FAKE) == 1
     assert capsys.readouterr().err.splitlines() == [
         "error: unexpected ZeroDivisionError: by␛[2J zero in two lines",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from staragents.config.loading import load_config
+from staragents.validation.loading import load_config
 from tests.unit.local_run import decided, local_run
 
 ROOT = Path(__file__).parents[2]

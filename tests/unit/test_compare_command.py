@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from cluster.compare import Comparing
-from cluster.watcher import Watcher, make_console
+from cluster.driver.compare import Comparing
+from cluster.terminal.watcher import Watcher, make_console
 from staragents.comparison.comparison import Comparison
 from staragents.comparison.variant import load_variants
-from staragents.config.loading import load_config
-from staragents.seeds.seed_file import SeedFile
+from staragents.data.seed_file import SeedFile
+from staragents.validation.loading import load_config
 from tests.unit.recorded_config import recorded_config
 from tests.unit.test_cli import staragents
 from tests.unit.test_comparison import comparison, of

@@ -10,14 +10,14 @@ import pytest
 
 from actors.common_judge import CommonJudge
 from actors.generator_client import GeneratorClient
+from staragents.agents.generation_cache import GenerationCache
+from staragents.base.errors import BadInput
 from staragents.comparison.comparison import Comparison, rows_of, seeds_ifd, warnings_for
 from staragents.comparison.measured import Measured, chosen_candidates, measured
-from staragents.comparison.page import page_of
 from staragents.comparison.variant import FULL, Variant, load_variants, shipped_ablations
 from staragents.config import Config, EvolutionConfig, JudgeConfig, MemoryConfig, RewardConfig
-from staragents.config.loading import as_dict, load_config
-from staragents.errors import BadInput
-from staragents.generation_cache import GenerationCache
+from staragents.report.comparison_page import page_of
+from staragents.validation.loading import as_dict, load_config
 from tests.unit.local_run import decided, local_handles, local_run
 from tests.unit.recorded_config import planted_rows, recorded_config
 

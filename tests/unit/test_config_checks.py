@@ -25,9 +25,9 @@ from staragents.config import (
     ScoringConfig,
     SeedsConfig,
 )
-from staragents.config.bounds import BOUNDS, out_of_bounds
-from staragents.config.checks import check_config
 from staragents.config.tree import as_dict, leaves, matches
+from staragents.validation.bounds import BOUNDS, out_of_bounds
+from staragents.validation.checks import check_config
 
 KEY = "STARAGENTS_TEST_KEY"
 

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from staragents.config import AgentConfig, AgentsConfig, Config, ModelConfig, PolicyName
-from staragents.config.loading import (
+from staragents.config.tree import leaves, matches
+from staragents.validation.loading import (
     MAY_CHANGE,
     additions,
     as_dict,
@@ -16,7 +17,6 @@ from staragents.config.loading import (
     from_yaml,
     to_yaml,
 )
-from staragents.config.tree import leaves, matches
 
 
 def make_config() -> Config:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from staragents.base.errors import BadInput
 from staragents.config import Config, EngineKind, ModelConfig, OutputConfig, PolicyName
-from staragents.config.loading import from_yaml, load_config, to_yaml
-from staragents.config.merging import read_file
-from staragents.errors import BadInput
+from staragents.validation.loading import from_yaml, load_config, to_yaml
+from staragents.validation.merging import read_file
 
 VALID = """
 seeds: {path: "bundled:self-instruct"}

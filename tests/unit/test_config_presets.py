@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from staragents.base.errors import BadInput
 from staragents.config import (
     Baseline,
     Composite,
@@ -16,8 +17,7 @@ from staragents.config import (
     PolicyName,
     Verdicts,
 )
-from staragents.config.loading import from_yaml, load_config, to_yaml
-from staragents.errors import BadInput
+from staragents.validation.loading import from_yaml, load_config, to_yaml
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 PRESETS = ("demo", "fake", "laptop", "node8", "paper")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from staragents.config.loading import from_yaml, load_config, to_yaml, without_secrets
-from staragents.errors import BadInput
+from staragents.base.errors import BadInput
+from staragents.validation.loading import from_yaml, load_config, to_yaml, without_secrets
 
 FAKE = Path(__file__).parents[2] / "configs" / "fake.yaml"
 SECRET = "planted-password-1"

@@ -13,17 +13,17 @@ from click.testing import CliRunner
 from jinja2 import TemplateError
 from rich.console import Console
 
-from cluster.commands import preview
-from cluster.commands.explain import explain
-from staragents.agents import history_notes
+from cluster.cli import preview
+from cluster.cli.explain import explain
+from staragents.agents.agents import history_notes
+from staragents.base.generation import GenerationRequest
+from staragents.base.messages import Conversation, Message, as_dicts
+from staragents.base.system_turn import chat_turns
 from staragents.config import SeedsConfig
-from staragents.config.loading import load_config
-from staragents.generation import GenerationRequest
-from staragents.messages import Conversation, Message, as_dicts
+from staragents.data.seed_file import SeedFile
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.scoring.ifd import Score
-from staragents.seeds import SeedFile
-from staragents.system_turn import chat_turns
+from staragents.validation.loading import load_config
 from tests.unit.local_run import LocalHandle, LocalScorer, local_handles, local_run
 
 ROOT = Path(__file__).parents[2]

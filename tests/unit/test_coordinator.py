@@ -11,10 +11,10 @@ import pytest
 
 from actors.coordinator import Coordinator
 from actors.generator import Failure
+from staragents.base.generation import Generation, GenerationRequest
 from staragents.config import Config
-from staragents.config.loading import load_config
-from staragents.generation import Generation, GenerationRequest
 from staragents.run_directory.run_directory import RunDirectory
+from staragents.validation.loading import load_config
 from tests.unit.local_run import LocalHandle, decided, drained_run, local_handles, local_run
 
 FAKE = Path(__file__).parents[2] / "configs/fake.yaml"

@@ -16,13 +16,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from staragents.errors import BadInput
-from staragents.rows.content import Content
-from staragents.rows.csv_rows import csv_rows
-from staragents.rows.data_files import DataFiles
-from staragents.rows.json_rows import json_rows
-from staragents.rows.raw_row import BadRow, RawRow
-from staragents.rows.row_messages import KNOWN_COLUMNS
+from staragents.base.errors import BadInput
+from staragents.data.readers.content import Content
+from staragents.data.readers.csv_rows import csv_rows
+from staragents.data.readers.data_files import DataFiles
+from staragents.data.readers.json_rows import json_rows
+from staragents.data.readers.raw_row import BadRow, RawRow
+from staragents.data.readers.row_messages import KNOWN_COLUMNS
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -139,8 +139,8 @@ def test_an_array_read_in_pieces_equals_json_loads(
     except UnicodeEncodeError:
         content = json.dumps(rows, indent=indent).encode()
     with (
-        patch("staragents.rows.json_rows.BLOCK_BYTES", block),
-        patch("staragents.rows.json_array.BLOCK_BYTES", block),
+        patch("staragents.data.readers.json_rows.BLOCK_BYTES", block),
+        patch("staragents.data.readers.json_array.BLOCK_BYTES", block),
     ):
         found = list(json_rows(Content(io.BytesIO(content)), "rows.json"))
     assert [row.value for row in found if isinstance(row, RawRow)] == json.loads(content)
@@ -149,7 +149,7 @@ def test_an_array_read_in_pieces_equals_json_loads(
 
 @given(st.binary(max_size=40).map(lambda inner: b"[" + inner), st.integers(1, 8))
 def test_any_bytes_are_rows_or_bad_input(content: bytes, block: int) -> None:
-    with patch("staragents.rows.json_array.BLOCK_BYTES", block):
+    with patch("staragents.data.readers.json_array.BLOCK_BYTES", block):
         try:
             expected = json.loads(content.decode())
         except ValueError:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from staragents.dataset_card import markdown, write_card
+from staragents.report.dataset_card import markdown, write_card
 
 HOSTILE = (
     "x\n---\nlicense: mit\n</details> <script>alert(1)</script> ![i](http://example.org/i.png) | ``` "

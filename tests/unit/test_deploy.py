@@ -17,10 +17,10 @@ import jsonschema
 import pytest
 import yaml
 
-from cluster.command_group import COMMANDS
+from cluster.cli.command_group import COMMANDS
 from cluster.job import cli
-from staragents.config.loading import load_config
-from staragents.errors import BadInput
+from staragents.base.errors import BadInput
+from staragents.validation.loading import load_config
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -115,7 +115,7 @@ def test_the_head_does_no_gpu_work_and_workers_request_what_they_get(name: str) 
 
 
 def test_the_largest_worker_groups_hold_the_job_with_its_pools_grown() -> None:
-    from cluster.demand import demand_of
+    from cluster.session.demand import demand_of
 
     config = load_config(ROOT / "configs/node8.yaml")
     groups = cluster_spec("rayjob")["workerGroupSpecs"]
@@ -205,7 +205,7 @@ LEFT_HERE = (
     "dist.tar.gz", "tests/x.py", "docs/x.md",
 )  # fmt: skip
 SENT = (
-    "actors/__init__.py", "cluster/job.py", "cluster/commands/run.py", "staragents/prompts/judge.j2",
+    "actors/__init__.py", "cluster/job.py", "cluster/cli/run.py", "staragents/agents/prompts/judge.j2",
     "staragents/data/self-instruct.jsonl", "configs/demo.yaml", "configs/ablations/paper.yaml", "mine.yaml",
     "prompts/mine.j2", "seeds.jsonl", "data/seeds.csv", "pyproject.toml", "deploy/runtime_env.yaml",
 )  # fmt: skip

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from staragents.config.loading import load_config
+from staragents.data.seed_file import SeedFile
 from staragents.run_directory.run_directory import RunDirectory
-from staragents.seeds.seed_file import SeedFile
+from staragents.validation.loading import load_config
 from tests.unit.local_run import local_run
 
 ROOT = Path(__file__).parents[2]

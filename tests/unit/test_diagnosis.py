@@ -14,18 +14,18 @@ import pytest
 from click.testing import CliRunner
 
 from actors.fake_embedder import FakeEmbedder
-from cluster.commands.diagnose import diagnose
-from staragents.diagnosis import domains, memory_lift
-from staragents.diagnosis.certainty import Certainty, entropy
-from staragents.diagnosis.certainty import findings as certainty_findings
-from staragents.diagnosis.diagnosis import Diagnosis
-from staragents.diagnosis.memory_lift import MemoryLift
-from staragents.errors import BadInput
+from cluster.cli.diagnose import diagnose
+from staragents.analysis import domains, memory_lift
+from staragents.analysis.certainty import Certainty, entropy
+from staragents.analysis.certainty import findings as certainty_findings
+from staragents.analysis.diagnosis import Diagnosis
+from staragents.analysis.memory_lift import MemoryLift
+from staragents.analysis.saved_run import SavedRun
+from staragents.analysis.timeline import Moment
+from staragents.base.errors import BadInput
+from staragents.base.messages import Message
+from staragents.base.records import candidates_from_table, candidates_table
 from staragents.evolution.policy import PairStats
-from staragents.messages import Message
-from staragents.records import candidates_from_table, candidates_table
-from staragents.report.saved_run import SavedRun
-from staragents.report.timeline import Moment
 from tests.support.run_files import write_manifest
 
 WORDS = (

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from staragents.config.loading import load_config
+from staragents.validation.loading import load_config
 from tests.unit.local_run import decided, local_run
 
 ROOT = Path(__file__).parents[2]
@@ -17,9 +17,9 @@ ROOT = Path(__file__).parents[2]
 OVERRIDES = ["seeds.limit=40", "run.admitted_seeds=4", "run.checkpoint_s=0", "memory.enabled=false"]
 LIMITED = """
 import asyncio, resource, sys
-from staragents.config.loading import load_config
-from staragents.errors import RunFailed
-from staragents.language import language_of
+from staragents.validation.loading import load_config
+from staragents.base.errors import RunFailed
+from staragents.agents.language import language_of
 from tests.unit.local_run import local_run
 
 # Unpacked on another disk, when the first seed comes.

@@ -10,11 +10,11 @@ from pathlib import Path
 import click
 import pytest
 
-from cluster.command_group import COMMANDS
+from cluster.cli.command_group import COMMANDS
 from cluster.job import cli
 from staragents.config import Config
-from staragents.config.merging import merge, parse_yaml, read_file, read_overrides, typed
 from staragents.config.tree import as_dict
+from staragents.validation.merging import merge, parse_yaml, read_file, read_overrides, typed
 from tests.unit.test_docs import DOCS, ROOT
 
 PAGES = [ROOT / "README.md", *DOCS]

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from staragents.base.messages import Message
+from staragents.base.records import Candidate, as_row, stable_id
 from staragents.config import (
     AgentsConfig,
     Baseline,
@@ -23,8 +25,6 @@ from staragents.config import (
 )
 from staragents.evolution.evolution import Evolution
 from staragents.evolution.policy import Draw, Neighbour
-from staragents.messages import Message
-from staragents.records import Candidate, as_row, stable_id
 
 PAIRS = ["base+x", "a+x", "b+x", "c+x", "d+x"]
 

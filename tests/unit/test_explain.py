@@ -10,12 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
-from cluster.commands.explain import explain
-from staragents.config.loading import load_config
-from staragents.errors import BadInput
-from staragents.explanation.explanation import Explanation
-from staragents.explanation.reasons import reason
+from cluster.cli.explain import explain
+from staragents.analysis.explanation import Explanation
+from staragents.analysis.reasons import reason
+from staragents.base.errors import BadInput
 from staragents.run_directory.run_directory import RunDirectory
+from staragents.validation.loading import load_config
 from tests.support.run_files import write_manifest
 
 FAKE = Path(__file__).parents[2] / "configs/fake.yaml"

@@ -14,16 +14,16 @@ from click.testing import CliRunner
 from datasets import load_dataset
 
 from cluster.job import cli
+from staragents.analysis.saved_run import SavedRun
+from staragents.base.errors import BadInput, RunFailed
+from staragents.base.messages import Message, as_dicts
+from staragents.base.records import Candidate, stable_id
 from staragents.config import Baseline, Compare, Config
-from staragents.dataset import DATASET_SCHEMA
-from staragents.errors import BadInput, RunFailed
+from staragents.data.formats.known import FORMATS
 from staragents.export.exporter import export
 from staragents.export.split_file import is_validation
 from staragents.export.verdicts import decided, opinions, preferences
-from staragents.formats.known import FORMATS
-from staragents.messages import Message, as_dicts
-from staragents.records import Candidate, stable_id
-from staragents.report.saved_run import SavedRun
+from staragents.run.dataset import DATASET_SCHEMA
 
 QUESTION, OTHER = (
     Message("user", "What is a heat pump?"),

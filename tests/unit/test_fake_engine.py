@@ -14,14 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.engines.fake_engine import FakeEngine
+from staragents.agents.judge import parse_verdict
+from staragents.agents.language import SeedLanguages
+from staragents.agents.rejects import answer_problem, rewrite_problem
+from staragents.base.errors import EngineError
+from staragents.base.generation import Generation, GenerationRequest, Sampling
+from staragents.base.messages import Message
+from staragents.base.records import Seed
 from staragents.config import FakeConfig, JudgeConfig, ModelConfig
-from staragents.errors import EngineError
-from staragents.generation import Generation, GenerationRequest, Sampling
-from staragents.judge import parse_verdict
-from staragents.language import SeedLanguages
-from staragents.messages import Message
-from staragents.records import Seed
-from staragents.rejects import answer_problem, rewrite_problem
 
 VERDICT = {
     "type": "object",

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from staragents.base.errors import BadInput
+from staragents.base.messages import Conversation, Message
 from staragents.config import Config, Fallback, FilterAction, FiltersConfig
-from staragents.config.loading import load_config
-from staragents.dataset import write_dataset
-from staragents.errors import BadInput
+from staragents.data.seed_file import SeedFile
 from staragents.filters.block_list import BlockList
 from staragents.filters.contamination import Contamination
 from staragents.filters.duplicates import ExactDuplicates
@@ -23,10 +23,10 @@ from staragents.filters.personal_data import personal_data
 from staragents.filters.row_filters import RowFilters
 from staragents.filters.secrets import secrets
 from staragents.filters.text import odd_length, refusal, repetition
-from staragents.messages import Conversation, Message
+from staragents.run.dataset import write_dataset
 from staragents.run.work import Left, work_of
 from staragents.run_directory.run_directory import RunDirectory
-from staragents.seeds.seed_file import SeedFile
+from staragents.validation.loading import load_config
 from tests.unit.local_run import decided, local_run
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from staragents.folded_text import folded, original_indices
+from staragents.text.folded_text import folded, original_indices
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from staragents.folders import existing, folder_problem
+from staragents.files.folders import existing, folder_problem
 
 
 @pytest.mark.parametrize("name", ["new", "new/below", "with space", "\u00e9\u4e2d", "two\nlines", "-o", "."])

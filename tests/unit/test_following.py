@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from ray.exceptions import ActorUnavailableError
 
-from cluster import optimise
-from staragents.errors import RunFailed
+from cluster.driver import optimise
+from staragents.base.errors import RunFailed
 
 
 class DyingAt:

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from staragents.formats import alpaca, prompt_completion, sharegpt
-from staragents.formats.dpo import DPO, Preference
-from staragents.formats.format import CantCarry, Format, Row
-from staragents.formats.known import FORMATS
-from staragents.formats.kto import KTO, Opinion
-from staragents.formats.openai_messages import MESSAGES
-from staragents.formats.sharegpt import SHAREGPT
-from staragents.messages import Conversation, Message
+from staragents.base.messages import Conversation, Message
+from staragents.data.formats import alpaca, prompt_completion, sharegpt
+from staragents.data.formats.dpo import DPO, Preference
+from staragents.data.formats.format import CantCarry, Format, Row
+from staragents.data.formats.known import FORMATS
+from staragents.data.formats.kto import KTO, Opinion
+from staragents.data.formats.openai_messages import MESSAGES
+from staragents.data.formats.sharegpt import SHAREGPT
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 roles = st.sampled_from(["system", "user", "assistant", "tool"])

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from staragents.agents.generation_cache import GenerationCache
+from staragents.base.errors import BadInput
+from staragents.base.generation import Generation, GenerationRequest, Sampling, TokenLogprobs
+from staragents.base.messages import Message
 from staragents.config import EngineKind, ModelConfig
-from staragents.config.loading import load_config
-from staragents.errors import BadInput
-from staragents.generation import Generation, GenerationRequest, Sampling, TokenLogprobs
-from staragents.generation_cache import GenerationCache
-from staragents.messages import Message
+from staragents.validation.loading import load_config
 from tests.unit.local_run import decided, local_handles, local_run
 
 ROOT = Path(__file__).parents[2]

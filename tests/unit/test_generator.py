@@ -11,9 +11,9 @@ import pytest
 from actors import generator as generator_module
 from actors.generator import EXIT_DELAY_S, Failure, Generator
 from actors.generator_client import backoff
+from staragents.base.errors import EngineDead, EngineError, PromptTooLong
+from staragents.base.generation import Generation, GenerationRequest, Sampling
 from staragents.config import EngineKind, ModelConfig
-from staragents.errors import EngineDead, EngineError, PromptTooLong
-from staragents.generation import Generation, GenerationRequest, Sampling
 
 ANSWER = Generation("yes", "stop", tokens_in=3, tokens_out=1, seconds=0.0)
 REQUEST = GenerationRequest("r-0", Sampling(), seed=7, prompt="Well?")

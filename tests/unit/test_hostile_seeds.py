@@ -17,21 +17,21 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from actors.generator import Failure
-from cluster.commands.explain import explain
-from cluster.commands.preview import show
-from cluster.commands.validate import validate
-from cluster.console import safe_console
+from cluster.cli.explain import explain
+from cluster.cli.preview import show
+from cluster.cli.validate import validate
+from cluster.terminal.console import safe_console
+from staragents.agents.judge import _WRITTEN_VERDICT
+from staragents.analysis.saved_run import SavedRun
+from staragents.base.generation import Generation, GenerationRequest
 from staragents.config import Config
-from staragents.config.loading import load_config
-from staragents.dataset_card import write_card
+from staragents.data.formats.known import FORMATS
 from staragents.export.exporter import export
 from staragents.export.recipes import write_recipes
-from staragents.formats.known import FORMATS
-from staragents.generation import Generation, GenerationRequest
-from staragents.judge import _WRITTEN_VERDICT
+from staragents.report.dataset_card import write_card
 from staragents.report.report import write_report
-from staragents.report.saved_run import SavedRun
 from staragents.run_directory.run_directory import RunDirectory
+from staragents.validation.loading import load_config
 from tests.support.page import Page
 from tests.unit.local_run import LocalHandle, local_handles, local_run
 from tests.unit.test_untrusted_text import TOKENS, special_tokens

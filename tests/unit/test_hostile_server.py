@@ -13,10 +13,10 @@ import pytest
 
 from actors import generator_client
 from actors.engines.openai_engine import OpenAIEngine
+from staragents.base.errors import EngineError
+from staragents.base.generation import Generation, GenerationRequest, Sampling
+from staragents.base.messages import Message
 from staragents.config import EngineKind, ModelConfig
-from staragents.errors import EngineError
-from staragents.generation import Generation, GenerationRequest, Sampling
-from staragents.messages import Message
 from tests.support.hostile_run import HostileRun
 from tests.support.hostile_server import HostileServer
 from tests.support.oddities import ODDITIES, redirect

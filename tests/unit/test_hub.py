@@ -15,7 +15,7 @@ from huggingface_hub import CommitOperationAdd, HfApi
 from huggingface_hub.errors import RepositoryNotFoundError
 
 from cluster.job import cli
-from staragents.errors import BadInput, RunFailed
+from staragents.base.errors import BadInput, RunFailed
 from staragents.export import hub
 
 TOKEN = "hf_" + "fakefakefake" * 3

@@ -26,9 +26,9 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
+from staragents.base.errors import BadInput
+from staragents.base.messages import Message
 from staragents.config import Execution
-from staragents.errors import BadInput
-from staragents.messages import Message
 from staragents.scoring.ifd import ScoreRow, Status
 from staragents.scoring.ifd_model import IfdModel
 from tests.unit.tiny_models import TEXTS, naive_nlls, rows, save_tokenizer

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from staragents.messages import Message
+from staragents.base.messages import Message
 from staragents.scoring.fake_ifd_model import FakeIfdModel
 from staragents.scoring.ifd import ScoreRow, Status
 

@@ -15,8 +15,8 @@ from transformers import (
     LlamaForCausalLM,
 )
 
+from staragents.base.errors import BadInput
 from staragents.config import Convention, Template
-from staragents.errors import BadInput
 from staragents.scoring.ifd import Score, Status
 from staragents.scoring.ifd_model import IfdModel
 from staragents.scoring.model_loading import Loading

@@ -1,5 +1,5 @@
+from staragents.base.messages import Message
 from staragents.config import Template
-from staragents.messages import Message
 from staragents.scoring.templates import prompt_text
 
 SYSTEM = Message("system", "Be brief.")

@@ -1,4 +1,4 @@
-"""Imports flow one way: staragents <- actors <- cluster."""
+"""Imports flow one way, through the rooms in the order of `benchmarks.rooms.ROOMS`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.rooms import ROOMS, measured
+
 ROOT = Path(__file__).parents[2]
-FORBIDDEN = {
-    "staragents": {"ray", "vllm", "actors", "cluster"},
-    "actors": {"cluster"},
-    "cluster": {"vllm"},
-}
-TORCH_MAY_STAND_IN = ("staragents/scoring/", "staragents/packaged_models.py")
+FORBIDDEN = {"staragents": {"ray", "vllm"}, "cluster": {"vllm"}}
+"""Libraries that a package does not import."""
+TORCH_MAY_STAND_IN = ("staragents/scoring/", "staragents/models/")
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -29,8 +28,14 @@ def imports(path: Path) -> Iterator[str]:
             yield (node.module or "").split(".")[0]
 
 
+def test_every_room_imports_only_rooms_of_lower_layers() -> None:
+    found = measured()
+    assert set(found["rooms"]) == set(ROOMS)
+    assert (found["up"], found["cycles"]) == ([], [])
+
+
 @pytest.mark.parametrize("package", FORBIDDEN)
-def test_a_package_imports_only_lower_layers(package: str) -> None:
+def test_ray_and_vllm_stay_out_of_the_domain_and_the_driver(package: str) -> None:
     modules = list((ROOT / package).rglob("*.py"))
     assert modules
     wrong = {
@@ -54,5 +59,5 @@ def test_torch_is_imported_only_where_models_are_scored_or_converted() -> None:
 
 def test_a_coordinator_starts_without_importing_the_memory_bank() -> None:
     """A resume after a kill waits for these imports."""
-    code = "import sys, cluster.coordinator_actor; sys.exit('qdrant_client' in sys.modules)"
+    code = "import sys, actors.coordinator_actor; sys.exit('qdrant_client' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

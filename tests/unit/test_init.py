@@ -9,12 +9,12 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cluster.commands.init import init
+from cluster.cli.init import init
+from staragents.base.errors import BadInput
 from staragents.config import Config, EngineKind
-from staragents.config.loading import load_config
-from staragents.config.merging import parse_yaml, typed
-from staragents.errors import BadInput
-from staragents.scaffold.answers import SUGGESTED, Answers, Engine
+from staragents.config.new_config import SUGGESTED, Answers, Engine
+from staragents.validation.loading import load_config
+from staragents.validation.merging import parse_yaml, typed
 
 
 def loaded(file: Path) -> Config:

@@ -16,10 +16,10 @@ from typing import Any
 import grpc
 import pytest
 
-from cluster import ray_session
-from cluster.ray_session import join
-from cluster.running_job import SESSION, joined
-from staragents.errors import RunFailed
+from cluster.driver.running_job import SESSION, joined
+from cluster.session import ray_session
+from cluster.session.ray_session import join
+from staragents.base.errors import RunFailed
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def joins(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         addresses.append(address)
         raise RunFailed("noted")
 
-    monkeypatch.setattr("cluster.running_job.join", noted)
+    monkeypatch.setattr("cluster.driver.running_job.join", noted)
     return addresses
 
 

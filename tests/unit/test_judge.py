@@ -10,9 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from staragents.config import Compare, JudgeConfig, ModelConfig, Verdicts
-from staragents.generation import Generation, GenerationRequest, TokenLogprobs
-from staragents.judge import (
+from staragents.agents.judge import (
     _WRITTEN_VERDICT,
     TIE,
     Label,
@@ -23,7 +21,9 @@ from staragents.judge import (
     judge_requests,
     parse_verdict,
 )
-from staragents.messages import Conversation, Message
+from staragents.base.generation import Generation, GenerationRequest, TokenLogprobs
+from staragents.base.messages import Conversation, Message
+from staragents.config import Compare, JudgeConfig, ModelConfig, Verdicts
 
 SOFT, HARD = JudgeConfig(), JudgeConfig(verdict=Verdicts.hard)
 CONSERVATIVE = JudgeConfig(verdict=Verdicts.conservative)

@@ -17,14 +17,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.generator import Failure
-from cluster.commands.explain import explain
+from cluster.cli.explain import explain
+from staragents.agents.language import SeedLanguages, language_of
+from staragents.base.generation import Generation, GenerationRequest
+from staragents.base.messages import Message
+from staragents.base.records import Seed
 from staragents.config import SeedsConfig
-from staragents.config.loading import load_config
-from staragents.generation import Generation, GenerationRequest
-from staragents.language import SeedLanguages, language_of
-from staragents.messages import Message
-from staragents.records import Seed
-from staragents.seeds import SeedFile
+from staragents.data.seed_file import SeedFile
+from staragents.validation.loading import load_config
 from tests.unit.local_run import LocalHandle, decided, local_handles, local_run
 
 ROOT = Path(__file__).parents[2]

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from cluster.live_config import LiveConfig
-from cluster.seed_worker_actor import Pools
-from staragents.config.loading import load_config
-from staragents.errors import BadInput
+from actors.seed_worker_actor import Pools
+from cluster.driver.live_config import LiveConfig
+from staragents.base.errors import BadInput
 from staragents.run_directory.run_directory import RunDirectory
+from staragents.validation.loading import load_config
 
 FAKE = str(Path(__file__).parents[2] / "configs/fake.yaml")
 POOLS = Pools("r", {}, [], [], True, None)

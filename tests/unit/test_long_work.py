@@ -10,7 +10,7 @@ import pytest
 
 CODE = """
 import resource
-from cluster.long_work import begin_long_work
+from cluster.terminal.long_work import begin_long_work
 try:
     begin_long_work()
     print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])

@@ -14,11 +14,11 @@ import pytest
 from actors import memory
 from actors.fake_embedder import FakeEmbedder
 from actors.memory import MemoryActor
+from staragents.base.errors import BadInput
+from staragents.base.messages import Message
+from staragents.base.records import Candidate
 from staragents.config import MemoryConfig
-from staragents.errors import BadInput
 from staragents.memory.reuse import winners
-from staragents.messages import Message
-from staragents.records import Candidate
 from staragents.run_directory.run_directory import RunDirectory
 from tests.support.run_files import write_state
 

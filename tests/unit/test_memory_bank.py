@@ -20,12 +20,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from qdrant_client import AsyncQdrantClient, models
 
+from staragents.base.errors import BadInput
+from staragents.base.records import stable_id
 from staragents.config import MemoryConfig, Quantization
-from staragents.errors import BadInput
 from staragents.memory import bank as memory_bank
 from staragents.memory.bank import MemoryBank
 from staragents.memory.memory import Memory
-from staragents.records import stable_id
 
 SIZE = 4
 QDRANT_URL = os.environ.get("STARAGENTS_TEST_QDRANT_URL")
@@ -212,7 +212,7 @@ import numpy as np
 from staragents.config import MemoryConfig
 from staragents.memory.bank import MemoryBank
 from staragents.memory.memory import Memory
-from staragents.records import stable_id
+from staragents.base.records import stable_id
 
 async def main():
     bank = MemoryBank(MemoryConfig(collection="memories", max_points=10**6), "run", sys.argv[1])

@@ -11,9 +11,9 @@ from ray.exceptions import ActorDiedError, ActorUnavailableError
 from actors import memory_client
 from actors.memory import MemoryActor
 from actors.memory_client import MemoryClient
+from staragents.base.messages import Message
+from staragents.base.records import Seed
 from staragents.config import MemoryConfig
-from staragents.messages import Message
-from staragents.records import Seed
 
 SEED = Seed("s0", 0, (Message("user", "Name a river in France."), Message("assistant", "The Loire.")))
 ALIKE = Seed("s1", 1, (Message("user", "Name a short river in France."), Message("assistant", "The Var.")))

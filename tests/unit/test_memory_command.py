@@ -11,11 +11,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from actors.memory import MemoryActor
-from cluster.commands.memory import memory
-from staragents.config.loading import load_config
-from staragents.errors import BadInput
+from cluster.cli.memory import memory
+from staragents.base.errors import BadInput
+from staragents.data.seed_file import SeedFile
 from staragents.run_directory.run_directory import RunDirectory
-from staragents.seeds.seed_file import SeedFile
+from staragents.validation.loading import load_config
 
 FAKE = Path(__file__).parents[2] / "configs/fake.yaml"
 HOSTILE = "[red]\x1b[2Jdeepen+direct"

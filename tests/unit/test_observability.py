@@ -14,7 +14,7 @@ import yaml
 from ray.util.metrics import Counter, Histogram
 
 from actors.metrics import METRICS, ended, relative_entropy
-from staragents.records import MISALIGNED, Candidate
+from staragents.base.records import MISALIGNED, Candidate
 
 ROOT = Path(__file__).parents[2]
 DASHBOARD = json.loads((ROOT / "deploy/grafana/staragents.json").read_text())

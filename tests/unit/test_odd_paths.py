@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from staragents.config.loading import load_config
-from staragents.errors import BadInput
+from staragents.base.errors import BadInput
+from staragents.validation.loading import load_config
 
 FAKE = Path(__file__).parents[2] / "configs" / "fake.yaml"
 SETTINGS = {

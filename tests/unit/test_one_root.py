@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from staragents.one_root import ROOT
+from staragents.base.one_root import ROOT
 
 
 def run(cwd: Path, *path: Path) -> tuple[int, str]:
@@ -82,7 +82,7 @@ def test_a_folder_without_init_is_one_line_where_it_hides_an_editable_install(tm
         "        if name in ('staragents', 'actors', 'cluster'):\n"
         f"            return importlib.util.spec_from_file_location(name, f'{ROOT}/{{name}}/__init__.py')\n"
         "sys.meta_path.insert(sys.meta_path.index(PathFinder) + 1, Finder())\n"
-        "from staragents.one_root import check_one_root\n"
+        "from staragents.base.one_root import check_one_root\n"
         "check_one_root()\n"
     )
     done = subprocess.run(

@@ -18,10 +18,10 @@ from aiohttp.test_utils import TestServer as LoopbackServer
 from actors.engines import openai_engine
 from actors.engines.openai_answers import most_bytes
 from actors.engines.openai_engine import OpenAIEngine
+from staragents.base.errors import EngineDead, EngineError, PromptTooLong
+from staragents.base.generation import Generation, GenerationRequest, Sampling, TokenLogprobs
+from staragents.base.messages import Message
 from staragents.config import EngineKind, ModelConfig
-from staragents.errors import EngineDead, EngineError, PromptTooLong
-from staragents.generation import Generation, GenerationRequest, Sampling, TokenLogprobs
-from staragents.messages import Message
 
 KEY = "sk-this-key-must-never-be-seen"
 SCHEMA = {"type": "object", "properties": {"verdict": {"enum": ["A", "B"]}}}

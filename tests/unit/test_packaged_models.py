@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from staragents import packaged_models
-from staragents.errors import BadInput
-from staragents.packaged_models import PACKAGED, PackagedModel, check_model, resolve_model
+from staragents.base.errors import BadInput
+from staragents.models import packaged_models
+from staragents.models.packaged_models import PACKAGED, PackagedModel, check_model, resolve_model
 
 NAME = "packaged:stand-in"
 INSTALL = "pip install 'staragents[demo]'"

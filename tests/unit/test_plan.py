@@ -13,14 +13,14 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.capacity import Capacity, Node
-from cluster.commands.plan import lines
-from cluster.demand import GIB, Demand, PoolDemand, demand_of
+from cluster.cli.plan import lines
 from cluster.job import cli
-from staragents.config.loading import load_config
-from staragents.errors import BadInput
-from staragents.forecast import Rates, forecast
-from staragents.model_size import size_of
+from cluster.session.capacity import Capacity, Node
+from cluster.session.demand import GIB, Demand, PoolDemand, demand_of
+from staragents.base.errors import BadInput
+from staragents.models.model_size import size_of
+from staragents.run.forecast import Rates, forecast
+from staragents.validation.loading import load_config
 
 ROOT = Path(__file__).parents[2]
 FAKE = str(ROOT / "configs/fake.yaml")

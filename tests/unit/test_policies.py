@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from staragents.base.errors import BadInput
 from staragents.config import EvolutionConfig, PolicyName
-from staragents.errors import BadInput
 from staragents.evolution.choice import make_policy
 from staragents.evolution.paper import PaperPolicy
 from staragents.evolution.policy import Neighbour, Outcome, Policy

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from cluster import prewarm
-from cluster.demand import demand_of
-from staragents.config.loading import load_config
+from cluster.pools import prewarm
+from cluster.session.demand import demand_of
+from staragents.validation.loading import load_config
 
 ROOT = Path(__file__).parents[2]
 

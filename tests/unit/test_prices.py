@@ -10,16 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from cluster.commands import preview
-from cluster.commands.run import show_summary
-from cluster.watcher import line, panel
+from cluster.cli import preview
+from cluster.cli.run import show_summary
+from cluster.terminal.watcher import line, panel
+from staragents.base.records import Candidate
 from staragents.config import Config
-from staragents.config.loading import fingerprint, load_config
-from staragents.forecast import Rates, forecast
-from staragents.ledger import Ledger
-from staragents.prices import Prices, amount
-from staragents.records import Candidate
+from staragents.config.prices import Prices, amount
+from staragents.run.forecast import Rates, forecast
+from staragents.run.ledger import Ledger
 from staragents.run_directory.run_directory import RunDirectory
+from staragents.validation.loading import fingerprint, load_config
 from tests.unit.local_run import decided, local_run
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from staragents.printable import as_json, one_line, printable
+from staragents.text.printable import as_json, one_line, printable
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 # Emoji and some scripts need joiners, and Unicode's Cf is more than soft hyphens and the like.

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from cluster.private_folder import private_folder
-from cluster.ray_token import keep_token_private
-from staragents.errors import RunFailed
+from cluster.session.private_folder import private_folder
+from cluster.session.ray_token import keep_token_private
+from staragents.base.errors import RunFailed
 
 
 @pytest.fixture
 def above(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of this user, not created yet."""
-    monkeypatch.setattr("cluster.private_folder.LONGEST", 1000)
+    monkeypatch.setattr("cluster.session.private_folder.LONGEST", 1000)
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
     return tmp_path / f"staragents-{os.getuid()}"
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from staragents.errors import BadInput
-from staragents.messages import Message
-from staragents.prompt_templates import AGENT_SAMPLE, PromptTemplate, load_prompt, shipped_prompts
+from staragents.agents.prompt_templates import AGENT_SAMPLE, PromptTemplate, load_prompt, shipped_prompts
+from staragents.base.errors import BadInput
+from staragents.base.messages import Message
 
 EVERY_PROMPT = [(role, name) for role in ("instruction", "response") for name in shipped_prompts(role)]
 DIRECT = load_prompt("response", "direct")

@@ -10,9 +10,9 @@ import pytest
 from ray.exceptions import RayTaskError
 from ray.serve.schema import ApplicationStatus
 
-from cluster import generators
-from cluster.reasons import LONGEST_REASON, last_error, reason_of
-from staragents.errors import BadInput, EngineDead, RunFailed
+from actors.reasons import LONGEST_REASON, last_error, reason_of
+from cluster.pools import generators
+from staragents.base.errors import BadInput, EngineDead, RunFailed
 
 
 def traced(error: Exception) -> str:

@@ -10,7 +10,9 @@ import pytest
 import yaml
 from datasets import load_dataset
 
+from staragents.analysis.saved_run import SavedRun
 from staragents.config import Config
+from staragents.data.formats.known import FORMATS
 from staragents.export.exporter import Exported, export
 from staragents.export.recipes import (
     LLAMAFACTORY_TEMPLATES,
@@ -18,8 +20,6 @@ from staragents.export.recipes import (
     model_to_train,
     write_recipes,
 )
-from staragents.formats.known import FORMATS
-from staragents.report.saved_run import SavedRun
 
 SCHEMAS = json.loads((Path(__file__).parent / "trainer_schemas.json").read_text())
 TRAINERS = {

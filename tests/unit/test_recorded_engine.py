@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from actors.engines.choice import make_engine
+from staragents.base.errors import BadInput, EngineDead
 from staragents.config import EngineKind, ModelConfig
-from staragents.config.loading import load_config
-from staragents.errors import BadInput, EngineDead
 from staragents.replay.recorded_answers import RecordedAnswers
 from staragents.run_directory.run_directory import RunDirectory
+from staragents.validation.loading import load_config
 from tests.unit.local_run import decided, local_run
 from tests.unit.recorded_config import planted_rows, recorded_config
 

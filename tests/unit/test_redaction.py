@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from staragents.environment import names_secret, secret
-from staragents.errors import BadInput, EngineError, RunFailed
-from staragents.redaction import guard_logs, redacted, url_secret
+from staragents.base.environment import names_secret, secret
+from staragents.base.errors import BadInput, EngineError, RunFailed
+from staragents.base.redaction import guard_logs, redacted, url_secret
 
 KEY = "planted/secret+value=1"
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from staragents.generation import Generation
-from staragents.prompt_templates import load_prompt, shipped_prompts
-from staragents.rejects import REASONS, answer_problem, is_refusal, loops, rewrite_problem
+from staragents.agents.prompt_templates import load_prompt, shipped_prompts
+from staragents.agents.rejects import REASONS, answer_problem, is_refusal, loops, rewrite_problem
+from staragents.base.generation import Generation
 
 SEED = "Plan a weekly lunch menu for a school with a main dish for each day."
 RESPONSE = "Monday: lentil soup. Tuesday: pasta with vegetables."

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from cluster.job import main
+from staragents.base.errors import BadInput
+from staragents.base.records import Candidate
 from staragents.config import Config, EvolutionConfig, MemoryConfig, PolicyName
-from staragents.errors import BadInput
 from staragents.evolution.choice import make_policy
 from staragents.evolution.policy import Outcome
-from staragents.records import Candidate
 from staragents.replay.off_policy import estimate
 from staragents.replay.recollection import Recollection
 from staragents.replay.recorded_table import RecordedTable

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 import grpc
 import pytest
 
-from cluster import replica_connection
-from cluster.replica_connection import client_options, server_options
+from actors import replica_connection
+from actors.replica_connection import client_options, server_options
 
 PINGS_S = 0.5
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import plotly.graph_objects as go
 import pytest
 
-from staragents.errors import BadInput
+from staragents.analysis.rows import read_rows
+from staragents.analysis.saved_run import SavedRun
+from staragents.analysis.timeline import POINTS, Timeline
+from staragents.base.errors import BadInput
 from staragents.report.candidate_table import CandidateTable
 from staragents.report.chart_data import IFD_POINTS, ChartData
 from staragents.report.report import write_report
-from staragents.report.rows import read_rows
-from staragents.report.saved_run import SavedRun
-from staragents.report.timeline import POINTS, Timeline
 from tests.support.page import Page
 
 CHARTS = {

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from cluster.commands.report import report
-from staragents.explanation.reasons import reason
-from staragents.messages import Message
-from staragents.records import Candidate
+from cluster.cli.report import report
+from staragents.analysis.reasons import reason
+from staragents.analysis.rows import read_rows, read_seeds
+from staragents.analysis.saved_run import SavedRun
+from staragents.base.messages import Message
+from staragents.base.records import Candidate
 from staragents.report.candidate_table import (
     MAX_CHARS,
     MAX_ROWS,
@@ -24,8 +26,6 @@ from staragents.report.candidate_table import (
     CandidateTable,
 )
 from staragents.report.report import write_report
-from staragents.report.rows import read_rows, read_seeds
-from staragents.report.saved_run import SavedRun
 from tests.unit import browser
 from tests.unit.browser import Browser
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from staragents.base.messages import Message
+from staragents.base.records import Candidate
 from staragents.config import Composite, Difficulty, Fallback, RewardConfig
-from staragents.messages import Message
-from staragents.records import Candidate
 from staragents.reward.composite import choose, composite
 from staragents.reward.difficulty import difficulties, misaligned, ranked_value
 from staragents.reward.rank_sketch import RankSketch

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from staragents.base.messages import Message
+from staragents.base.records import Candidate, stable_id
 from staragents.config import AgentsConfig, Composite, Config, Cost, EvolutionConfig, PolicyName, RewardConfig
 from staragents.evolution.evolution import Evolution
-from staragents.messages import Message
-from staragents.records import Candidate, stable_id
 from staragents.reward.cost import CostScale
 
 PAIRS = ["cheap+x", "dear+x"]

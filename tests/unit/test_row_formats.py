@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from staragents.base.messages import Message
 from staragents.config import ColumnsConfig, RowFormat, SeedsConfig
-from staragents.messages import Message
-from staragents.rows.invalid_row import InvalidRow
-from staragents.rows.row_messages import RowReader
-from staragents.seeds import SeedFile
+from staragents.data.readers.invalid_row import InvalidRow
+from staragents.data.readers.row_messages import RowReader
+from staragents.data.seed_file import SeedFile
 
 DEV = Path(__file__).parents[2].parent / "shared" / "data" / "dev"
 Q, A = "Name a colour.", "Blue."

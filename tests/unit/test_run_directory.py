@@ -13,12 +13,12 @@ from threading import Timer
 import pytest
 from filelock import FileLock
 
+from staragents.base.errors import BadInput, RunFailed
 from staragents.config import Config
-from staragents.config.loading import load_config
-from staragents.errors import BadInput, RunFailed
+from staragents.data.seed_file import SeedFile
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_lock import LOCK, OWNER
-from staragents.seeds.seed_file import SeedFile
+from staragents.validation.loading import load_config
 
 ROOT = Path(__file__).parents[2]
 

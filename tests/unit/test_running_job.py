@@ -11,15 +11,15 @@ from typing import NoReturn
 
 import pytest
 
-from cluster.running_job import SESSION, announced
-from staragents.errors import RunFailed
+from cluster.driver.running_job import SESSION, announced
+from staragents.base.errors import RunFailed
 from staragents.run_directory.run_directory import RunDirectory
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunDirectory:
     context = SimpleNamespace(gcs_address="127.0.0.1:6379")
-    monkeypatch.setattr("cluster.running_job.ray.get_runtime_context", lambda: context)
+    monkeypatch.setattr("cluster.driver.running_job.ray.get_runtime_context", lambda: context)
     return RunDirectory(tmp_path)
 
 

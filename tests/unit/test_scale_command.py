@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from cluster.commands.scale import parse_size, pool_key
-from cluster.running_job import joined
-from staragents.errors import BadInput, RunFailed
+from cluster.cli.scale import parse_size, pool_key
+from cluster.driver.running_job import joined
+from staragents.base.errors import BadInput, RunFailed
 
 
 @pytest.mark.parametrize(

@@ -21,9 +21,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from staragents.base.errors import BadInput, RunFailed
+from staragents.base.messages import Message
 from staragents.config import ColumnsConfig
-from staragents.errors import BadInput, RunFailed
-from staragents.messages import Message
 from staragents.score_file import parts, spill, windows
 from staragents.score_file.loading import load
 from staragents.score_file.local_scorers import LocalScorers
@@ -326,7 +326,7 @@ MIXED = [
 def test_mixed_types_keep_their_values(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_rows: int
 ) -> None:
-    monkeypatch.setattr("staragents.rows.data_files.BLOCK_ROWS", block_rows)
+    monkeypatch.setattr("staragents.data.readers.data_files.BLOCK_ROWS", block_rows)
     data = jsonl(tmp_path / "d.jsonl", MIXED)
     job(data, tmp_path / "s.jsonl")
     assert [

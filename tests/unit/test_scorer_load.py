@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.scorer_load import BUSY_PACKS, DOWN_AFTER_S, UP_AFTER_S, ScorerLoad
+from cluster.pools.scorer_load import BUSY_PACKS, DOWN_AFTER_S, UP_AFTER_S, ScorerLoad
 
 PACK = 1000
 BUSY = BUSY_PACKS * PACK

@@ -11,9 +11,9 @@ from ray.exceptions import ActorDiedError, ActorUnavailableError, RayActorError
 from actors import scorer_pool
 from actors.scorer import Scorer
 from actors.scorer_pool import ScorerPool
+from staragents.base.errors import EngineError
+from staragents.base.messages import Conversation, Message
 from staragents.config import ScorerModelConfig, ScoringConfig
-from staragents.errors import EngineError
-from staragents.messages import Conversation, Message
 from staragents.scoring.fake_ifd_model import FakeIfdModel
 from staragents.scoring.ifd import ScoreRow
 

@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from staragents.base.errors import BadInput
 from staragents.config import SeedsConfig
-from staragents.errors import BadInput
-from staragents.rows import content
-from staragents.seeds import SeedFile
+from staragents.data.readers import content
+from staragents.data.seed_file import SeedFile
 
 ROWS = [{"question": f"What is {n}?", "answer": f"It is {n}, é\n中."} for n in range(5)]
 JSONL = b"".join(json.dumps(row).encode() + b"\n" for row in ROWS)
@@ -202,14 +202,14 @@ def test_a_decompression_bomb_stops_at_the_limit(tmp_path: Path, packing: str) -
 
 def test_an_array_element_has_a_size_limit_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "rows.json"
-    monkeypatch.setattr("staragents.rows.json_array.MAX_ROW_BYTES", 4 << 20)
+    monkeypatch.setattr("staragents.data.readers.json_array.MAX_ROW_BYTES", 4 << 20)
     path.write_bytes(b'[{"question": "' + b"x" * (16 << 20))
     assert problem(path) == f"{path}:1: expected at most 4 MiB a row, got more"
 
 
 def test_a_line_without_end_is_one_bad_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "rows.jsonl.gz"
-    monkeypatch.setattr("staragents.rows.json_rows.MAX_ROW_BYTES", 4 << 20)
+    monkeypatch.setattr("staragents.data.readers.json_rows.MAX_ROW_BYTES", 4 << 20)
     path.write_bytes(
         gzip.compress(JSONL + b'"' + b"x" * (16 << 20) + b'"\n' + JSONL.replace(b"What", b"Why"))
     )

@@ -14,11 +14,11 @@ from ray.exceptions import ActorDiedError
 from actors.generator_client import ModelCounters
 from actors.seed_worker import SeedWorker
 from actors.seed_workers import SeedWorkers
+from staragents.base.errors import RunFailed
 from staragents.config import RunConfig
-from staragents.config.loading import load_config
-from staragents.errors import RunFailed
+from staragents.data.seed_file import SeedFile
 from staragents.evolution.policy import Draw
-from staragents.seeds.seed_file import SeedFile
+from staragents.validation.loading import load_config
 from tests.unit.local_run import decided, local_handles, local_run, local_worker
 
 FAKE = Path(__file__).parents[2] / "configs/fake.yaml"

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from staragents.base.errors import BadInput
 from staragents.config import SeedsConfig
-from staragents.errors import BadInput
-from staragents.seeds import SeedFile
+from staragents.data.seed_file import SeedFile
 
 
 def row(number: int, **more: Any) -> dict[str, Any]:

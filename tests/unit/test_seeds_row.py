@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from staragents.messages import Message
-from staragents.records import Seed
-from staragents.rows.json_rows import decode_line
-from staragents.rows.raw_row import BadRow, RawRow
-from staragents.rows.row_messages import RowReader
-from staragents.seeds.row import SeedRow, parse_row
+from staragents.base.messages import Message
+from staragents.base.records import Seed
+from staragents.data.readers.json_rows import decode_line
+from staragents.data.readers.raw_row import BadRow, RawRow
+from staragents.data.readers.row_messages import RowReader
+from staragents.data.seed_row import SeedRow, parse_row
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from staragents.base.messages import Message
 from staragents.config import Template
-from staragents.messages import Message
 from staragents.scoring.conventions import Span
 from staragents.scoring.ifd import Score, ScoreRow, Status
 from staragents.scoring.ifd_model import IfdModel

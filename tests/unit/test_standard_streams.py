@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-HEAD = "import sys\nfrom staragents.standard_streams import *\nsecure_standard_streams()\n"
+HEAD = "import sys\nfrom staragents.files.standard_streams import *\nsecure_standard_streams()\n"
 MANY = "for n in range(100_000): print(n)\n"
 OUTLIVES = "outlive_readers()\n" + MANY + "flush_all()\nopen('finished', 'w').close()\n"
 

@@ -14,7 +14,8 @@ from tests.support.foreground import in_foreground
 
 HEAD = """
 import os, signal, sys, time
-from cluster.stop_signals import draining, shield_children_from_hangup, stop_on_signals, restore_sigterm
+from cluster.terminal.stop_signals import draining, restore_sigterm, shield_children_from_hangup
+from cluster.terminal.stop_signals import stop_on_signals
 def wait(s=20):
     end = time.monotonic() + s
     while time.monotonic() < end: time.sleep(0.05)

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from staragents.base.errors import BadInput
 from staragents.config import Config, RunConfig
-from staragents.config.loading import load_config
-from staragents.errors import BadInput
-from staragents.stopping import StopRules, stopped_before
+from staragents.run.stopping import StopRules, stopped_before
+from staragents.validation.loading import load_config
 from tests.unit.local_run import decided, local_run, state
 
 ROOT = Path(__file__).parents[2]

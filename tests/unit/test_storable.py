@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from staragents.generation import Generation, TokenLogprobs
-from staragents.storable import storable
+from staragents.base.generation import Generation, TokenLogprobs
+from staragents.text.storable import storable
 
 ANY_TEXT = st.text(st.characters(codec=None))
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from staragents.messages import Message
-from staragents.records import Candidate, candidates_table
-from staragents.report.statistics import Line, Mean, Sample
-from staragents.summary import summarise
+from staragents.analysis.statistics import Line, Mean, Sample
+from staragents.analysis.summary import summarise
+from staragents.base.messages import Message
+from staragents.base.records import Candidate, candidates_table
 
 SEED = (Message("user", "Why is the sky blue?"), Message("assistant", "Rayleigh."))
 BETTER = (Message("user", "Why is the sky blue at noon?"), Message("assistant", "Short waves scatter more."))

@@ -10,8 +10,8 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.table import Table
 
-from cluster.console import safe_console
-from cluster.terminal import LogFormatter, say, say_json
+from cluster.terminal.console import safe_console
+from cluster.terminal.terminal import LogFormatter, say, say_json
 
 HOSTILE = "[red]x[/] :boom: \x1b[2J\x9b31m\x07\u202eevil"
 SHOWN = "[red]x[/] :boom: ␛[2J\ufffd31m"

@@ -13,9 +13,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 
-from staragents.folded_text import folded
-from staragents.judge import _WRITTEN_VERDICT
-from staragents.untrusted_text import as_earlier_turns, as_evidence, as_part, as_turn
+from staragents.agents.judge import _WRITTEN_VERDICT
+from staragents.text.folded_text import folded
+from staragents.text.untrusted_text import as_earlier_turns, as_evidence, as_part, as_turn
 
 FENCE = "datanbazksm4s7s5x3v6czb325z3jy"
 FAMILIES = """

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from staragents.config.loading import load_config
-from staragents.errors import BadInput
+from staragents.agents.prompt_templates import read_prompt
+from staragents.base.errors import BadInput
+from staragents.files.user_files import MOST_TEXT_BYTES, read_text
 from staragents.filters.block_list import BlockList
-from staragents.prompt_templates import read_prompt
 from staragents.replay.recorded_answers import RecordedAnswers
 from staragents.replay.recorded_table import RecordedTable
-from staragents.user_files import MOST_TEXT_BYTES, read_text
+from staragents.validation.loading import load_config
 
 SECRET = "hunter2"
 

@@ -8,7 +8,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
-from staragents.messages import Message
+from staragents.base.messages import Message
 from staragents.scoring.ifd import ScoreRow
 
 TEXTS = [

@@ -21,9 +21,9 @@ from typing import Any
 
 import pytest
 
+from staragents.agents.language import load_identifier
 from staragents.config import Config
-from staragents.config.loading import load_config
-from staragents.language import load_identifier
+from staragents.validation.loading import load_config
 from tests.support.crash_points import CrashPoints
 from tests.unit.local_run import decided, drained_run, local_run
 

@@ -15,15 +15,15 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from cluster.commands.repair import repair as repair_command
-from cluster.commands.status import saved_progress
+from cluster.cli.repair import repair as repair_command
+from cluster.cli.status import saved_progress
+from staragents.base.errors import BadInput, RunFailed
 from staragents.config import Config
-from staragents.config.loading import load_config
-from staragents.errors import BadInput, RunFailed
 from staragents.run.repair import repair
 from staragents.run_directory.damage import Damaged
 from staragents.run_directory.manifest import MANIFEST, RESULTS
 from staragents.run_directory.run_directory import RunDirectory
+from staragents.validation.loading import load_config
 from tests.unit.local_run import LocalHandle, decided, drained_run, local_handles, local_run
 
 OVERRIDES = [

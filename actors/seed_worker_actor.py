@@ -1,0 +1,111 @@
+"""A seed worker as a Ray actor: takes actor names, so that Ray can restart it from its arguments."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from actors.clean_up import kill_named
+from actors.generator_client import connect
+from actors.scorer_pool import ScorerPool, pack_characters
+from actors.seed_worker import SeedWorker
+from actors.seed_workers import CONTROL, CONTROL_CALLS
+from staragents.base.redaction import guard_logs
+from staragents.config import Config
+
+# At Python's default of 700 new objects, cycle collection takes 8 % of this process's time.
+OBJECTS_PER_COLLECTION = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Pools:
+    """Names of all actors and apps that process seeds, so that restarted actors find them (ray#53727)."""
+
+    run_name: str
+    generators: dict[str, str]
+    target: list[str]
+    larger: list[str]
+    same_tokenizer: bool
+    memory: str | None
+
+
+class SeedWorkerActor(SeedWorker):
+    """Without `run.workers`, a single plain instance runs in the coordinator's process."""
+
+    def __init__(self, config: Config, pools: Pools, cache: Path | None, num_workers: int = 1) -> None:
+        """`num_workers` workers split the in-flight limits of the pools."""
+        guard_logs()
+        run, pack = config.run, pack_characters(config.scoring)
+        self._config = config
+        self._num_workers = num_workers
+        super().__init__(
+            config,
+            connect(config, pools.generators, cache, num_workers),
+            ScorerPool(_found(pools.target), pack, run.attempts, run.deadline_s),
+            ScorerPool(_found(pools.larger), pack, run.attempts, run.deadline_s),
+            pools.same_tokenizer,
+            kept=run.admitted_seeds if run.workers else 0,
+        )
+        # All modules and models are loaded and stay: exclude them from garbage collection.
+        gc.freeze()
+        gc.set_threshold(OBJECTS_PER_COLLECTION)
+
+    async def tell(self, method: str, *arguments: Any) -> None:
+        """As SeedWorkers.tell, for a single worker."""
+        await getattr(self, method)(*arguments)
+
+    async def resize_model(self, name: str, high: int) -> None:
+        """Set a model's in-flight limit to what `high` replicas can hold."""
+        self.generators.resize(name, -(-high * self._config.models[name].max_ongoing // self._num_workers))
+
+    async def add_scorer(self, role: str, name: str) -> None:
+        for actor in _found([name]):
+            self.scorers[role].add(actor)
+
+    async def remove_scorer(self, role: str, name: str) -> None:
+        """Returns when the scorer is idle."""
+        for actor in _found([name]):
+            await self.scorers[role].remove(actor)
+
+
+@contextmanager
+def running_workers(config: Config, pools: Pools, cache: Path | None) -> Iterator[list[str]]:
+    """Start `run.workers` worker actors; yields their names and removes them on exit."""
+    number = config.run.workers
+    actors = {
+        name: (
+            ray.remote(concurrency_groups={CONTROL: CONTROL_CALLS})(SeedWorkerActor)  # type: ignore[call-overload]
+            .options(
+                name=name,
+                num_cpus=1,
+                max_restarts=-1,
+                scheduling_strategy="SPREAD",
+                # Its loop only waits: a separate thread for Serve's router would add a hop per request.
+                runtime_env={"env_vars": {"RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0"}},
+            )
+            .remote(config, pools, cache, number)
+        )
+        for name in (f"seed-worker-{index}-{pools.run_name}" for index in range(number))
+    }
+    try:
+        yield list(actors)
+    finally:
+        kill_named(actors)
+
+
+def _found(names: list[str]) -> list[Any]:
+    """Handles of the actors that exist. After a resize, the arguments of a restarted actor may name removed
+    actors; added ones are sent to it separately."""
+    found = []
+    for name in names:
+        try:
+            found.append(ray.get_actor(name))
+        except ValueError:
+            continue
+    return found

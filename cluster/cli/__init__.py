@@ -1,0 +1,1 @@
+"""The program `staragents`: one file per command."""

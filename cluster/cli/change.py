@@ -1,0 +1,45 @@
+"""`staragents change`: change settings or add agents while a run is running."""
+
+from __future__ import annotations
+
+import click
+
+from cluster.terminal.terminal import say, say_json
+from staragents.base.errors import RunFailed
+
+
+@click.command()
+@click.argument("run", type=click.Path())
+@click.argument("overrides", nargs=-1, required=True, metavar="KEY=VALUE...")
+@click.option("--json", "as_json", is_flag=True, help="Print what changes as JSON.")
+def change(run: str, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Change a running run: more agents, models or budget.
+
+    RUN is the run directory, or the run's name with RAY_ADDRESS set. You can add agents and models, and
+    change agents.retired, filters, prices and the limits in run.*. New models are loaded while the run
+    continues. Then the seeds in flight are finished and saved, and the run continues with the same engines
+    and the new settings. Seeds whose pairs are already drawn keep them. For pool sizes, see staragents scale.
+
+    \b
+    Examples:
+      staragents change runs/node8 'agents.response.brief={model: qwen, prompt: direct, max_tokens: 128}'
+      staragents change runs/node8 'agents.retired=[deepen]'
+      staragents change runs/node8 run.budget=80
+    """
+    import ray
+    from ray.exceptions import RayError
+
+    from cluster.cli.scale import raise_if_failed
+    from cluster.driver.running_job import joined
+
+    with joined(run) as coordinator:
+        try:
+            answer = ray.get(coordinator.change.remote(overrides))
+        except RayError as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise RunFailed(f"{run}: the coordinator did not answer, try again: {reason}") from error
+    raise_if_failed(answer)
+    if as_json:
+        say_json({"changed": answer.lines})
+    else:
+        say(f"applies when the seeds in flight are finished: {', '.join(answer.lines)}")

@@ -1,0 +1,101 @@
+"""`staragents diagnose`: findings about a finished run, each with a setting to change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from cluster.terminal.console import safe_console
+from cluster.terminal.terminal import say_json
+from staragents.analysis.saved_run import SavedRun
+from staragents.base.errors import BadInput
+from staragents.config import Config
+
+PAIRS_SHOWN = 20
+
+
+@click.command()
+@click.argument("run_dir", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--embedder", help="Model that clusters the domains. [default: the run's memory.embedder]")
+@click.option("--label", metavar="COLUMN", help="Use this column of the seed file as the domain.")
+@click.option("--json", "as_json", is_flag=True, help="Print findings and all numbers as JSON.")
+def diagnose(run_dir: Path, embedder: str | None, label: str | None, as_json: bool) -> None:
+    """Find weaknesses of a run, and the settings to change.
+
+    Checks yield, early lock-in, reliability of the pair ranking, memory, both models' IFDs, the judge, cost,
+    and which pairs stand out in which domain (clusters of the instructions). The result is also written to
+    diagnosis.json and report.html of the run.
+
+    \b
+    Examples:
+      staragents diagnose runs/demo
+      staragents diagnose runs/mine --label category
+    """
+    from actors.embedder import load_embedder
+    from staragents.analysis.diagnosis import Diagnosis
+    from staragents.report.report import write_report
+    from staragents.run.results import rewriting
+
+    run = SavedRun.open(run_dir)
+    if label is not None:
+        diagnosis = Diagnosis.of(run, None, labels_of(run.config, label))
+    else:
+        model = load_embedder(embedder or run.config.memory.embedder)
+        diagnosis = Diagnosis.of(run, model.embed)
+    result = {
+        "seeds": run.summary["funnel"]["finished"],
+        "findings": diagnosis.findings,
+        **diagnosis.numbers,
+    }
+    with rewriting(run.folder, "diagnosis.json", "report.html"):
+        run.folder.write_json("diagnosis.json", result)
+        write_report(run_dir)
+    if as_json:
+        say_json(result)
+        return
+    console = safe_console()
+    if not diagnosis.findings:
+        console.print("No problems found.")
+    for finding in diagnosis.findings:
+        console.print(Text(f"- {finding}"))
+    if diagnosis.numbers["domains"]:
+        console.print(domain_table(diagnosis.numbers["domains"]))
+
+
+def labels_of(config: Config, column: str) -> dict[int, str]:
+    """Values of `column` by row of the seed file. Raises BadInput if no row has the column."""
+    from staragents.data.seed_file import SeedFile
+
+    labels: dict[int, str] = {}
+    for row, value in SeedFile(config.seeds).values(column):
+        if isinstance(value, str | int):
+            labels[row] = " ".join(str(value).split()) or "other"
+    if not labels:
+        raise BadInput(f"--label: expected a column of {config.seeds.path}, got {column!r}")
+    return labels
+
+
+def domain_table(domains: dict[str, Any]) -> Table:
+    """Mean reward of each pair in each domain; * marks outliers."""
+    table = Table(title="mean reward of each pair in each domain (* stands out)", title_justify="left")
+    table.add_column("pair", overflow="fold")
+    for domain in domains["domains"]:
+        table.add_column(Text(f"{domain['name']} ({domain['seeds']} seeds)"), justify="right")
+    cells = {(cell["pair"], cell["domain"]): cell for cell in domains["cells"]}
+    for pair in domains["pairs"][:PAIRS_SHOWN]:
+        shown = [_shown(cells.get((pair, domain["name"]))) for domain in domains["domains"]]
+        table.add_row(Text(pair), *shown)
+    if (more := len(domains["pairs"]) - PAIRS_SHOWN) > 0:
+        table.caption = f"{more} more pairs are in diagnosis.json"
+    return table
+
+
+def _shown(cell: dict[str, Any] | None) -> str:
+    if cell is None:
+        return "-"
+    half = "" if cell["half_width_90"] is None else f" +- {cell['half_width_90']:.2f}"
+    return f"{'*' if cell['stands_out'] else ''}{cell['reward']:.2f}{half}"

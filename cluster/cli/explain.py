@@ -1,0 +1,126 @@
+"""`staragents explain`: why one seed got its result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from cluster.terminal.console import safe_console
+from cluster.terminal.terminal import say_json
+from staragents.analysis.explanation import Explanation
+from staragents.analysis.rows import Row, instruction_of, response_of
+from staragents.report.number_format import DASH
+
+PAIRS_SHOWN = 12
+
+
+@click.command()
+@click.argument("run_dir", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("wanted", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def explain(run_dir: Path, wanted: str, as_json: bool) -> None:
+    """Explain the result of one seed.
+
+    ID is a seed id or candidate id of the run, a prefix of one, or a row number of the seed file.
+
+    \b
+    Examples:
+      staragents explain runs/demo 7
+      staragents explain runs/demo 0d3f6f1a --json
+    """
+    explanation = Explanation.of(run_dir, wanted)
+    if as_json:
+        say_json(explanation.as_dict())
+        return
+    show(safe_console(), explanation)
+
+
+def show(console: Console, explanation: Explanation) -> None:
+    """Print it. Texts are shown literally, without markup or escape sequences."""
+    first = explanation.rows[0]
+    console.print(_text(f"seed {first['seed_id']}, row {first['seed_row']}, number {explanation.number + 1}"))
+    console.print(Panel(_conversation(first["seed_messages"]), title="seed", title_align="left"))
+    console.print(_draw(explanation))
+    for row, why in zip(explanation.rows, explanation.reasons, strict=True):
+        style = "green" if row["selected"] else "dim"
+        title = _text(f"{row['pair']}{' (base pair)' if row['base'] else ''}")
+        console.print(Panel(_candidate(row, why), title=title, title_align="left", border_style=style))
+    console.print(_text(f"So {explanation.outcome}."))
+
+
+def _draw(explanation: Explanation) -> Table:
+    """Every pair with its probability, whether it was drawn, and its recalled rewards."""
+    recalled = f"{len(explanation.neighbours)} neighbours recalled"
+    title = f"the draw, after {explanation.learnt_from} seeds; {recalled}"
+    table = Table(title=title, title_justify="left")
+    for column in ("pair", "probability", "drawn", "remembered reward (similarity)"):
+        table.add_column(column, justify="right" if column == "probability" else "left")
+    drawn = {row["pair"] for row in explanation.rows}
+    ordered = sorted(explanation.probabilities.items(), key=lambda item: (item[0] not in drawn, -item[1]))
+    shown = ordered[: max(PAIRS_SHOWN, len(drawn))]
+    for pair, probability in shown:
+        near = [
+            f"{neighbour.reward:.2f} ({neighbour.similarity:.2f})"
+            for neighbour in explanation.neighbours
+            if neighbour.pair == pair
+        ]
+        mark = "yes" if pair in drawn else ""
+        table.add_row(_text(pair), f"{probability:.3f}", mark, ", ".join(near))
+    if len(ordered) > len(shown):
+        rest = sum(probability for _, probability in ordered[len(shown) :])
+        table.add_row(f"{len(ordered) - len(shown)} more pairs", f"{rest:.3f}", "", "")
+    if not explanation.reproduced:
+        table.caption = "the logged propensities differ: another version or machine drew the pairs"
+    return table
+
+
+def _candidate(row: Row, why: str) -> Text:
+    text = Text(overflow="fold")
+    if row["messages"]:
+        text.append(_exchange(row["messages"]))
+    elif row["rejected_text"]:
+        text.append(row["rejected_text"])
+    numbers = [
+        f"propensity {row['propensity']:.3f}",
+        f"IFD target {_number(row['target_ifd'])} (seed {_number(row['seed_target_ifd'])})",
+        f"larger {_number(row['larger_ifd'])} (seed {_number(row['seed_larger_ifd'])})",
+        f"gap {_number(row['ifd_gap'])}",
+        f"judge w {_number(row['judge_win'])} (first {_number(row['judge_win_first'])}, "
+        f"second {_number(row['judge_win_second'])})",
+        f"difficulty {_number(row['difficulty'])}",
+        f"reward {_number(row['reward'])}",
+    ]
+    text.append("\n\n" + "; ".join(numbers), style="dim")
+    if row["judge_reason"]:
+        text.append(f"\nthe judge: {row['judge_reason']}")
+    text.append(f"\n{why}", style="bold")
+    return text
+
+
+def _conversation(messages: list[dict[str, str]]) -> Text:
+    """The conversation, including the earlier turns that all candidates share."""
+    text = Text(overflow="fold")
+    for turn in messages[:-2]:
+        text.append(f"{turn['role']}: {turn['content']}\n\n", style="dim")
+    return text.append(_exchange(messages))
+
+
+def _exchange(messages: list[dict[str, str]]) -> Text:
+    text = Text(overflow="fold")
+    text.append(instruction_of(messages), style="italic")
+    text.append("\n\n")
+    text.append(response_of(messages))
+    return text
+
+
+def _text(text: str) -> Text:
+    return Text(text, overflow="fold")
+
+
+def _number(value: float | None) -> str:
+    return DASH if value is None else f"{value:.3f}"

@@ -1,0 +1,264 @@
+"""`staragents score`: compute the IFD of any dataset."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.bar import Bar
+from rich.console import Console
+from rich.table import Table
+
+from cluster.terminal.console import safe_console
+from cluster.terminal.terminal import say_json
+from staragents.base.errors import BadInput
+from staragents.config import ColumnsConfig, Convention, RowFormat, Template
+from staragents.files.standard_streams import outlive_readers
+from staragents.score_file.selection import SORT_COLUMNS, Selection
+
+COLUMN_KEYS = tuple(field.name for field in fields(ColumnsConfig))
+ON_RAY = ("replicas", "larger_replicas", "gpus", "larger_gpus", "cpus")
+SHOWN_BINS = 16
+"""Each 0.1 wide; one more bin takes the rest."""
+
+
+@click.command()
+@click.argument("data", type=click.Path())
+@click.option("--target", required=True, help="The model to train: hub id, folder or packaged:NAME.")
+@click.option("--larger", help="A stronger model; adds larger_* and ifd_gap.")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="F.parquet, F.jsonl or F.jsonl.gz."
+)
+@click.option(
+    "--template",
+    type=click.Choice(Template),
+    default=Template.plain,
+    show_default=True,
+    help="Prompt format. A chat template on a base model pushes every IFD above 1.",
+)
+@click.option(
+    "--convention",
+    type=click.Choice(Convention),
+    default=Convention.exact,
+    show_default=True,
+    help="superfiltering reproduces that paper's tables; its values are not comparable with the others.",
+)
+@click.option(
+    "--max-length",
+    default=2048,
+    show_default=True,
+    type=click.IntRange(2),
+    help="Prompt plus answer, in tokens.",
+)
+@click.option(
+    "--min-tokens",
+    default=5,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Shorter answers are too_short.",
+)
+@click.option(
+    "--batch-tokens", default=8192, show_default=True, type=click.IntRange(1), help="Trades memory for speed."
+)
+@click.option("--dtype", default="auto", show_default=True, help="auto: bfloat16 on a GPU, float32 on a CPU.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option("--target-adapter", help="A LoRA adapter on the target: hub id or folder (needs peft).")
+@click.option("--larger-adapter", help="The same for --larger.")
+@click.option(
+    "--quantization",
+    type=click.Choice(["8bit", "4bit"]),
+    help="Quantise both models if the weights don't fit (needs bitsandbytes).",
+)
+@click.option(
+    "--device-map",
+    type=click.Choice(["auto", "balanced", "balanced_low_0", "sequential"]),
+    help="Spread a model over several GPUs if it does not fit on one (needs accelerate).",
+)
+@click.option("--limit", type=click.IntRange(1), help="Score only the first N rows.")
+@click.option(
+    "--format",
+    type=click.Choice(RowFormat),
+    default=RowFormat.auto,
+    show_default=True,
+    help="Use only rows of this format; auto detects each row's format from its columns.",
+)
+@click.option(
+    "--columns", metavar="KEY=COLUMN,...", help=f"Your names for {', '.join(COLUMN_KEYS)}, if they differ."
+)
+@click.option(
+    "--sort-by", type=click.Choice(list(SORT_COLUMNS)), help="Highest first; rows without a value last."
+)
+@click.option(
+    "--top",
+    help="Write only the best rows by --sort-by (default: ifd): a number such as 500, or a share of all rows "
+    "such as 10%. Rows with a target IFD of 1 or more (prompt and answer do not belong together) and rows "
+    "without a score are excluded, so there may be fewer.",
+)
+@click.option(
+    "--histogram",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write an HTML chart of the IFDs.",
+)
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Keep losses in this file for later commands.",
+)
+@click.option(
+    "--cache-mib",
+    default=64,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Cache size per model, in memory or in --cache; about 20,000 losses per MiB.",
+)
+@click.option(
+    "--ray/--no-ray",
+    "on_ray",
+    default=None,
+    help="Score in several processes, on the cluster at RAY_ADDRESS or on this machine. Default if "
+    "RAY_ADDRESS is set.",
+)
+@click.option(
+    "--replicas",
+    type=click.IntRange(1),
+    help="On Ray: processes per model, which share the rows. [default: 1]",
+)
+@click.option(
+    "--larger-replicas", type=click.IntRange(1), help="On Ray: the same for --larger, if it differs."
+)
+@click.option("--gpus", type=click.FloatRange(0), help="On Ray: GPUs per process. [default: none]")
+@click.option("--larger-gpus", type=click.FloatRange(0), help="On Ray: the same for --larger, if different.")
+@click.option(
+    "--cpus", type=click.FloatRange(0, min_open=True), help="On Ray: CPUs per process. [default: 1]"
+)
+@click.option("--strict", is_flag=True, help="Stop before scoring if any row is bad.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing or unfinished output of other options.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+def score(
+    as_json: bool,
+    histogram: Path | None,
+    columns: str | None,
+    sort_by: str | None,
+    top: str | None,
+    on_ray: bool | None,
+    **options: Any,
+) -> None:
+    """IFD of any dataset: how hard is each answer to predict?
+
+    DATA is JSONL, JSON, CSV, Parquet or Arrow, plain or compressed: a file, a folder, a pattern, a URL,
+    hf:dataset or - (JSONL from standard input), in any of the common formats. Each row is written with its
+    columns and target_ifd = exp(loss with the prompt - loss without). Below 1, the prompt helps; high but
+    below 1, it is hard to follow and worth training on; 1 or more: prompt and answer do not belong together.
+
+    After a kill or a stop, run the same command to resume.
+
+    \b
+    Examples:
+      staragents score alpaca.json --target Qwen/Qwen3-0.6B -o scores.parquet
+      staragents score alpaca.json --target Qwen/Qwen3-0.6B --larger Qwen/Qwen3-4B \\
+        --sort-by gap --top 10% -o best.jsonl --histogram ifd.html
+      zcat qa.jsonl.gz | staragents score - --columns instruction=question,response=answer \\
+        --target packaged:smollm2-135m-instruct --limit 100 -o scores.parquet
+      RAY_ADDRESS=auto staragents score data/ --target Qwen/Qwen3-4B --replicas 8 --gpus 1 -o scores.parquet
+    """
+    from cluster.terminal.score_progress import ScoreProgress
+    from staragents.base.environment import ray_address
+    from staragents.score_file.local_scorers import local_scorers
+    from staragents.score_file.score_job import ScoreJob
+    from staragents.score_file.settings import ScoreSettings
+
+    if (sort_by in ("gap", "larger_ifd")) and not options["larger"]:
+        raise BadInput(f"--sort-by: expected --larger for {sort_by}, got none")
+    open_scorers: Any = local_scorers
+    if on_ray or (on_ray is None and ray_address()):
+        from cluster.pools.ray_scorers import ray_scorers as open_scorers
+
+        if options["device"] != "auto":
+            raise BadInput(f"--device: expected auto on Ray (--gpus says where), got {options['device']}")
+        options["cpus"] = options["cpus"] or 1.0
+    elif given := [name for name in ON_RAY if options[name] is not None]:
+        raise BadInput(f"--{given[0].replace('_', '-')}: expected --ray or RAY_ADDRESS with it, got neither")
+    options = {name: value for name, value in options.items() if name not in ON_RAY or value is not None}
+    if options["larger_adapter"] and not options["larger"]:
+        raise BadInput("--larger-adapter: expected --larger with it, got none")
+    settings = ScoreSettings(columns=parse_columns(columns), selection=Selection(sort_by, top), **options)
+    outlive_readers()
+    with ScoreProgress() as progress:
+        summary = ScoreJob(settings, progress, open_scorers).run()
+    if histogram is not None:
+        write_histogram(histogram, summary)
+    if as_json:
+        say_json(summary)
+    else:
+        show(safe_console(soft_wrap=True), summary)
+
+
+def write_histogram(path: Path, summary: dict[str, Any]) -> None:
+    from staragents.report.score_page import write_score_page
+
+    try:
+        write_score_page(path, summary)
+    except OSError as error:
+        raise BadInput(f"--histogram: can't write {path}: {error.strerror}") from error
+
+
+def parse_columns(text: str | None) -> ColumnsConfig:
+    """Parse `instruction=question,response=answer`. These take precedence over known formats."""
+    if text is None:
+        return ColumnsConfig()
+    named = {}
+    for pair in text.split(","):
+        key, equals, column = (part.strip() for part in pair.partition("="))
+        if key not in COLUMN_KEYS or not equals or not column:
+            raise BadInput(
+                f"--columns: expected KEY=COLUMN with a key of {', '.join(COLUMN_KEYS)}, got {pair!r}"
+            )
+        named[key] = column
+    return ColumnsConfig(**named)
+
+
+def show(console: Console, summary: dict[str, Any]) -> None:
+    """Print a histogram per model, the unscored rows and the path of the file."""
+    for role, model in summary["models"].items():
+        facts = summary[role]
+        draw(console, f"{role} IFD, {model['name']}", facts["ifd"])
+        others = {name: n for name, n in facts["statuses"].items() if name != "ok"}
+        if others:
+            console.print(", ".join(f"{n:,} {name}" for name, n in others.items()), highlight=False)
+        console.print()
+    for warning in summary["warnings"]:
+        console.print(f"note: {warning}", style="yellow", markup=False, highlight=False)
+    bad = f", {summary['bad_rows']:,} bad rows skipped" if summary["bad_rows"] else ""
+    console.print(
+        f"{summary['rows_written']:,} of {summary['rows']:,} rows written{bad}: {summary['output']}",
+        markup=False,
+        highlight=False,
+    )
+
+
+def draw(console: Console, title: str, spread: dict[str, Any]) -> None:
+    """Bins of 0.1; those of 1 and above, where the prompt does not help, in yellow."""
+    if not spread["rows"]:
+        console.print(f"{title}: no row has an IFD", markup=False, highlight=False)
+        return
+    bins = coarse(spread["histogram"]["counts"])
+    used = [index for index, n in enumerate(bins) if n]
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for index in range(min(used), max(used) + 1):
+        low = f"{index / 10:.1f}" if index < SHOWN_BINS else f"{index / 10:.1f}+"
+        colour = "yellow" if index >= 10 else "cyan"
+        table.add_row(low, Bar(max(bins), 0, bins[index], width=50, color=colour), f"{bins[index]:,}")
+    console.print(
+        f"{title}: median {spread['median']:.2f}, 80 % between {spread['p10']:.2f} and {spread['p90']:.2f}",
+        markup=False,
+        highlight=False,
+    )
+    console.print(table)
+
+
+def coarse(counts: list[int]) -> list[int]:
+    """Merge bins of 0.01 into bins of 0.1."""
+    edge = 10 * SHOWN_BINS
+    return [sum(counts[i : i + 10]) for i in range(0, edge, 10)] + [sum(counts[edge:])]

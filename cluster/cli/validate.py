@@ -1,0 +1,104 @@
+"""`staragents validate`: check config and seeds, report all problems, load no model."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cluster.terminal.terminal import say, say_json
+from staragents.agents.agents import history_notes
+from staragents.base.messages import as_dicts
+from staragents.validation.loading import load_config
+
+if TYPE_CHECKING:
+    from staragents.base.records import Seed
+    from staragents.data.seed_file import SeedScan
+
+SHOWN_CHARACTERS = 100
+REASONS_SHOWN = 10
+
+
+@click.command()
+@click.argument("config", type=click.Path())
+@click.argument("overrides", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
+def validate(config: str, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Check config and seeds and show what a run would do.
+
+    For the seeds, shows the row formats, the problems of bad rows, and a sample.
+
+    \b
+    Examples:
+      staragents validate configs/demo.yaml seeds.path=my.jsonl
+      staragents validate configs/demo.yaml seeds.path='data/*.parquet' seeds.columns.instruction=ask
+    """
+    from staragents.data.seed_file import SeedFile
+    from staragents.run_directory.run_directory import RunDirectory
+
+    settings = load_config(config, overrides)
+    scan = SeedFile(settings.seeds).scan()
+    resumes = RunDirectory(settings.output.dir).check(settings)
+    candidates = scan.seeds * (len(settings.agents.base_pairs) + settings.evolution.draws)
+    if as_json:
+        facts: dict[str, Any] = {
+            "seeds": scan.seeds,
+            "bad_rows": scan.bad_rows,
+            "duplicates": scan.duplicates,
+            "formats": scan.formats,
+            "with_system": scan.with_system,
+            "multi_turn": scan.multi_turn,
+            "reasons": scan.reasons,
+            "problems": scan.problems,
+            "sample": [{"row": seed.row, "messages": as_dicts(seed.messages)} for seed in scan.sample],
+            "pairs": settings.pairs,
+            "candidates": candidates,
+            "resumes": resumes,
+        }
+        say_json(facts)
+        return
+    notes = history_notes(settings) if scan.with_system or scan.multi_turn else []
+    for line in [*seed_lines(settings.seeds.path, scan), *notes]:
+        say(line)
+    say(f"{len(settings.pairs)} pairs: {', '.join(settings.pairs)}")
+    say(f"{candidates} candidates to make, policy {settings.evolution.policy}")
+    say(f"output: {settings.output.dir}{' (resumes)' if resumes else ''}")
+    say(f"ok; next: {shlex.join(['staragents', 'preview', config, *overrides])}")
+
+
+def seed_lines(path: str, scan: SeedScan) -> list[str]:
+    """What was found in the seeds, one item per line."""
+    lines = [f"{path}: {scan.seeds} seeds, {scan.bad_rows} bad rows, {scan.duplicates} duplicates"]
+    lines.append(f"formats: {', '.join(f'{count} {name}' for name, count in scan.formats.items())}")
+    if scan.with_system or scan.multi_turn:
+        lines.append(f"{scan.multi_turn} with earlier turns, {scan.with_system} with a system prompt")
+    if len(scan.formats) > 1:
+        lines.append("  rows of several formats; set seeds.format to use only one")
+    if scan.bad_rows:
+        lines.append("bad rows, which go to quarantine.parquet:")
+        reasons = list(scan.reasons.items())
+        lines += [f"  {count} x {reason}" for reason, count in reasons[:REASONS_SHOWN]]
+        if (more := len(reasons) - REASONS_SHOWN) > 0:
+            lines.append(f"  and {more} more reasons")
+        lines.append("the first of them:")
+        lines += [f"  {problem}" for problem in scan.problems]
+    lines.append("the first seeds:")
+    for seed in scan.sample:
+        lines += sample_lines(seed)
+    return lines
+
+
+def sample_lines(seed: Seed) -> list[str]:
+    before = f", after {len(seed.context)} messages" if seed.context else ""
+    return [
+        f"  row {seed.row}{before}",
+        f"    instruction: {shortened(seed.instruction)}",
+        f"    response:    {shortened(seed.response)}",
+    ]
+
+
+def shortened(text: str) -> str:
+    """On one line, truncated."""
+    text = " ".join(text[: 4 * SHOWN_CHARACTERS].split())
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."

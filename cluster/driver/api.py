@@ -1,0 +1,118 @@
+"""The Python API: what `from staragents import optimise, score` imports."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from cluster.driver.results import Result, Scored
+from cluster.terminal.console import safe_console
+from staragents.base.errors import BadInput
+from staragents.config.new_config import SUGGESTED, Answers, Engine
+from staragents.validation.loading import config_of
+from staragents.validation.merging import Tree, merge, parse_yaml, read_file, read_overrides
+
+SECTIONS = ("models", "agents", "evolution", "scoring", "reward", "judge", "memory", "run")
+
+
+def optimise(
+    dataset: Any,
+    config: str | Path | None = None,
+    *,
+    output: str | Path = "runs/notebook",
+    target: str | None = None,
+    larger: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    quiet: bool = False,
+    overwrite: bool = False,
+    **sections: Mapping[str, Any],
+) -> Result:
+    """Rewrite, score, judge and choose, like `staragents run`; the same call again resumes.
+
+    `dataset`: any value of `seeds.path`, a pandas or polars DataFrame, a `datasets.Dataset`, or an iterable
+    of mappings. `config`: a YAML file; default: the packaged small models. `models` and `agents` are mappings
+    as in that file and replace its sections; other sections (`evolution`, `judge`, `memory`, ...) are merged
+    into it, as are `settings` by dotted key. `target`: the model you will train. `larger`: a stronger model
+    of its family. `overwrite` first deletes what `output` holds.
+
+    Raises BadInput with every problem, and RunFailed with all finished work saved. The first Ctrl-C (or the
+    stop button of a notebook) finishes and saves the seeds in flight; `Result.finished` is then False.
+    """
+    from cluster.driver.optimise import optimise as run
+    from cluster.terminal.watcher import Watcher
+
+    if unknown := sorted(set(sections) - set(SECTIONS)):
+        raise TypeError(f"optimise() got an unexpected keyword {unknown[0]!r}; sections are {SECTIONS}")
+    problems: list[str] = []
+    tree = read_file(Path(os.path.expanduser(config)), problems) if config is not None else _packaged()
+    for name, section in sections.items():
+        replaces = name in ("models", "agents")
+        tree[name] = dict(section) if replaces else merge(tree.get(name) or {}, dict(section))
+    for role, model in (("target", target), ("larger", larger)):
+        if model is not None:
+            tree = merge(tree, {"scoring": {role: {"model": model}}})
+    dotted = [f"{key}={json.dumps(value)}" for key, value in (settings or {}).items()]
+    tree = merge(tree, read_overrides(dotted, problems))
+    tree = merge(tree, {"seeds": {"path": _file_of(dataset, Path(output))}, "output": {"dir": str(output)}})
+    if problems:
+        raise BadInput(problems)
+    outcome = run(config_of(tree), Watcher(safe_console(stderr=True), quiet=quiet), overwrite)
+    return Result(Path(output), outcome.summary)
+
+
+def score(
+    dataset: Any, target: str, larger: str | None = None, *, output: str | Path | None = None, **options: Any
+) -> Scored:
+    """IFD of every row, like `staragents score`; `options`: fields of `ScoreSettings` (template, limit, ...).
+
+    `dataset`: as for `optimise`. Without `output`, scores go to a temporary folder.
+
+    Raises BadInput, RunFailed.
+    """
+    from cluster.terminal.score_progress import ScoreProgress
+    from staragents.score_file.score_job import ScoreJob
+    from staragents.score_file.settings import ScoreSettings
+
+    file = Path(output or Path(tempfile.mkdtemp(prefix="staragents-")) / "scores.parquet")
+    settings = ScoreSettings(
+        data=_file_of(dataset, file), target=target, larger=larger, output=file, **options
+    )
+    with ScoreProgress() as progress:
+        return Scored(file, ScoreJob(settings, progress).run())
+
+
+def _packaged() -> Tree:
+    models = SUGGESTED[Engine.packaged]
+    answers = Answers(
+        "", Engine.packaged, models.writer, models.judge, models.target, models.larger, "runs/notebook"
+    )
+    return parse_yaml(answers.yaml("notebook"))
+
+
+def _file_of(dataset: Any, output: Path) -> str:
+    """A path unchanged; rows are written to a JSONL file next to the output, so that a run can resume."""
+    if isinstance(dataset, str | Path):
+        return str(dataset)
+    file = output.with_name(f"{output.name}.rows.jsonl")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_name(f".{file.name}.tmp")
+    with temporary.open("w", encoding="utf-8") as lines:
+        for row in _rows(dataset):
+            lines.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+    temporary.replace(file)
+    return str(file)
+
+
+def _rows(dataset: Any) -> Iterator[Mapping[str, Any]]:
+    if hasattr(dataset, "iter_rows"):  # polars
+        yield from dataset.iter_rows(named=True)
+    elif hasattr(dataset, "to_dict") and hasattr(dataset, "columns"):  # pandas
+        yield from dataset.to_dict("records")
+    elif isinstance(dataset, Iterable) and not isinstance(dataset, Mapping):
+        yield from dataset
+    else:
+        raise TypeError(f"expected a path, a DataFrame, a Dataset or rows, got {type(dataset).__name__}")

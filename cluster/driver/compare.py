@@ -1,0 +1,168 @@
+"""Runs variants of one config one after the other, on the same seeds and the same running models."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import hashlib
+import json
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from actors.common_judge import CommonJudge
+from actors.generator_client import connect
+from actors.seed_worker_actor import Pools
+from cluster.driver.optimise import Outcome, carry_out, prepare_models
+from cluster.pools.pools import running_memory, running_pools
+from cluster.session.demand import demand_of
+from cluster.session.ray_session import ray_session
+from cluster.terminal.watcher import Watcher
+from staragents.agents.generation_cache import GenerationCache
+from staragents.comparison.comparison import Comparison, rows_of, seeds_ifd, warnings_for
+from staragents.comparison.measured import Measured, chosen_candidates, measured
+from staragents.comparison.variant import Variant
+from staragents.config import Config
+from staragents.data.seed_file import SeedFile, SeedScan
+from staragents.report.comparison_page import page_of
+from staragents.run.work import finish, work_of
+from staragents.run_directory.run_directory import RunDirectory
+from staragents.run_directory.run_lock import command_lock
+from staragents.validation.loading import fingerprint
+
+RESULT = "compare.json"
+
+
+class Interrupted(Exception):
+    """The user stopped the comparison; all finished work is saved."""
+
+
+class Comparing:
+    """One comparison in its own folder. Running it again resumes it."""
+
+    def __init__(
+        self,
+        config: Config,
+        variants: Sequence[Variant],
+        reference: str,
+        tokens: int | None,
+        judge: str,
+        folder: Path,
+        watcher: Watcher,
+    ) -> None:
+        """`config`: shared by all variants. `tokens`: budget per variant; None: what the reference uses."""
+        self._config = config
+        self._variants = list(variants)
+        self._reference = next(variant for variant in variants if variant.name == reference)
+        self._tokens = tokens
+        self._judge = judge
+        self._folder = folder
+        self._watcher = watcher
+        self._title = config.output.title
+        self._cache = folder / "generations.sqlite"
+
+    def run(self) -> Comparison:
+        """Finish the run of every variant, measure all of them, write compare.json and compare.html.
+
+        Raises BadInput before anything is written, RunFailed, and Interrupted after Ctrl-C.
+        """
+        scan = SeedFile(self._config.seeds).scan()
+        for variant in self._variants:
+            work_of(variant.config, scan)
+        with command_lock(self._folder, "--output"):
+            return self._run_or_known(scan)
+
+    def _run_or_known(self, scan: SeedScan) -> Comparison:
+        identity = self._identity(scan)
+        if (known := self._known(identity)) is not None:
+            self._watcher.say(f"{self._folder} already holds this comparison")
+            return known
+        with ray_session(demand_of(self._config)):
+            prepare_models([variant.config for variant in self._variants], self._watcher)
+            self._watcher.say("loading models (a vLLM engine takes about a minute on a CPU)")
+            shared = dataclasses.replace(
+                self._config, memory=dataclasses.replace(self._config.memory, enabled=False)
+            )
+            with running_pools(shared, RunDirectory(self._folder).name) as pools:
+                budget = self._run_all(scan, pools)
+                self._watcher.say("judging the chosen candidates")
+                variants = asyncio.run(self._measure(scan, pools))
+        return self._written(scan, variants, budget, identity)
+
+    def _run_all(self, scan: SeedScan, pools: Pools) -> int:
+        """Run all variants with the same token budget, the reference first; returns the budget."""
+        summary = self._run(self._reference.within(self._tokens), scan, pools).summary
+        spent = summary["cost"]["tokens_in"] + summary["cost"]["tokens_out"]
+        budget = self._tokens or spent
+        for variant in self._variants:
+            if variant is not self._reference:
+                self._run(variant.within(budget), scan, pools)
+        return budget
+
+    def _run(self, variant: Variant, scan: SeedScan, pools: Pools) -> Outcome:
+        run = RunDirectory(variant.config.output.dir)
+        with run.claimed() as session:
+            work = work_of(variant.config, scan)
+            if (summary := finish(work)) is not None:
+                self._watcher.say(f"{variant.name}: already finished")
+                return Outcome(summary, interrupted=False)
+            self._watcher.say(f"{variant.name}: {scan.seeds} seeds, {work.done} already done")
+            run.create(variant.config, scan)
+            with running_memory(variant.config, run.name) as memory:
+                own = dataclasses.replace(pools, run_name=run.name, memory=memory.ready() if memory else None)
+                outcome = carry_out(work, session, own, self._watcher, self._cache)
+        if outcome.interrupted:
+            raise Interrupted
+        return outcome
+
+    async def _measure(self, scan: SeedScan, pools: Pools) -> list[Measured]:
+        generators = connect(self._config, pools.generators, self._cache)
+        common_judge = CommonJudge(self._config, self._judge, generators)
+        found = []
+        for variant in self._variants:
+            chosen = ((index, one) for index, _, one in chosen_candidates(variant) if one is not None)
+            found.append(measured(variant, scan.seeds, await common_judge.wins(chosen)))
+        return found
+
+    def _written(self, scan: SeedScan, variants: list[Measured], budget: int, identity: str) -> Comparison:
+        rows = rows_of(variants, self._reference.name)
+        with closing(GenerationCache(self._cache, self._config.models)) as cache:
+            made, used = cache.counts()
+        model = self._config.models[self._judge]
+        result = Comparison(
+            config=self._title,
+            seeds=scan.seeds,
+            reference=self._reference.name,
+            budget_tokens=budget,
+            judge=self._judge,
+            judge_model=model.model or model.kind.value,
+            seeds_ifd=seeds_ifd(variants),
+            generations_made=made,
+            generations_used=used,
+            fake=sorted({name for one in variants for name in one.fake}),
+            identity=identity,
+            rows=rows,
+            warnings=warnings_for(rows, scan.seeds, budget, self._judge == self._config.judge.model),
+        )
+        folder = RunDirectory(self._folder)
+        # The JSON is written last: it marks the comparison as finished.
+        folder.write("compare.html", page_of(result))
+        folder.write_json(RESULT, result.as_dict())
+        return result
+
+    def _known(self, identity: str) -> Comparison | None:
+        """The result in the folder, if it belongs to this comparison."""
+        try:
+            saved = json.loads((self._folder / RESULT).read_text(encoding="utf-8"))
+            return Comparison.from_dict(saved) if saved["identity"] == identity else None
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return None
+
+    def _identity(self, scan: SeedScan) -> str:
+        """Checksum of everything that determines the result."""
+        variants = [
+            [variant.name, fingerprint(variant.config), dataclasses.asdict(variant.config.run)]
+            for variant in self._variants
+        ]
+        decisive = [variants, self._reference.name, self._tokens, self._judge, scan.sha256]
+        return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()

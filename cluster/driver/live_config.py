@@ -1,0 +1,88 @@
+"""Config changes of a running run: which settings may change, and pools for new models."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from types import TracebackType
+
+from actors.seed_worker_actor import Pools
+from cluster.pools.generators import running_generators
+from cluster.session import capacity
+from cluster.session.demand import demand_of
+from staragents.base.errors import BadInput
+from staragents.config import Config
+from staragents.config.tree import Key, different, leaves, matches_any
+from staragents.run_directory.run_directory import RunDirectory
+from staragents.validation.loading import additions, as_dict, changed_keys, with_overrides
+
+LIVE = (
+    "agents.**", "filters.**", "run.**", "models.*.price_in", "models.*.price_out", "models.*.price_gpu_hour",
+    "scoring.*.price_gpu_hour",
+)  # fmt: skip
+"""Settings that the next coordinator reads again. All others are fixed in the running pools."""
+
+
+class LiveConfig:
+    """The newest config and its pools. `changed`: the current coordinator still uses an older config."""
+
+    def __init__(self, config: Config, pools: Pools, run: RunDirectory) -> None:
+        self.config = config
+        self.pools = pools
+        self.changed = False
+        self._run = run
+        self._started = ExitStack()
+
+    def __enter__(self) -> LiveConfig:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop the models that were started by changes."""
+        self._started.__exit__(kind, error, trace)
+
+    def change(self, overrides: tuple[str, ...]) -> tuple[str, ...]:
+        """Check settings, load new models, and return the dotted names of what changes.
+
+        Raises BadInput for settings that can't change in a run or while it is running, RunFailed if a model
+        does not load.
+        """
+        config = with_overrides(self.config, overrides)
+        old, new = as_dict(self.config), as_dict(config)
+        found = different(dict(leaves(old)), dict(leaves(new)))
+        if not found:
+            raise BadInput("KEY=VALUE: nothing changes, the run already has these settings")
+        if additions(old, new) is None and (decisive := changed_keys(old, new)):
+            raise BadInput(
+                f"{', '.join(decisive)}: determines the results of the run, so it can't change in a run; "
+                "add another agent, or start a run in another output.dir"
+            )
+        if fixed := [".".join(key) for key in found if not _may_change(key, self.config)]:
+            raise BadInput(
+                f"{', '.join(fixed)}: can't change while the run is running; stop it, and resume it with the "
+                "new value (pool sizes: staragents scale)"
+            )
+        if self._run.state() is not None:
+            self._run.check(config)
+        self._start({name for name in config.models if name not in self.config.models}, config)
+        self.config, self.changed = config, True
+        names = dict.fromkeys(additions(old, new) or ())
+        rest = (".".join(key) for key in found if not any(".".join(key).startswith(f"{n}.") for n in names))
+        return (*names, *rest)
+
+    def _start(self, names: set[str], config: Config) -> None:
+        if not names:
+            return
+        for pool in demand_of(config).pools:
+            if pool.key.removeprefix("models.") in names:
+                capacity.check_room(pool, pool.replicas)
+        models = replace(
+            config, models={name: config.models[name] for name in config.models if name in names}
+        )
+        apps = self._started.enter_context(running_generators(models, self.pools.run_name))
+        self.pools = replace(self.pools, generators={**self.pools.generators, **apps})
+
+
+def _may_change(key: Key, config: Config) -> bool:
+    return matches_any(key, LIVE) or (key[0] == "models" and key[1] not in config.models)

@@ -1,0 +1,138 @@
+"""Find a running job from another process, by its run directory or its name."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import logging
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray._private import ray_constants
+from ray._private.authentication.authentication_token_setup import maybe_enable_token_auth_if_token_available
+from ray._private.authentication.authentication_utils import is_token_auth_enabled
+
+from actors.clean_up import quietly
+from actors.coordinator_actor import coordinator_name
+from cluster.session.ray_session import NAMESPACE, join
+from staragents.base.environment import ray_address
+from staragents.base.errors import BadInput, RunFailed
+from staragents.run_directory.run_directory import RunDirectory
+from staragents.text.printable import printable
+
+SESSION = ".session.json"
+"""Holds the address of the Ray that a run is on; exists while its driver runs."""
+LARGEST_SESSION = 10_000
+LONGEST_ADDRESS = 100
+ELSE = "; set RAY_ADDRESS to the cluster that the run is on"
+
+
+@contextmanager
+def announced(run: RunDirectory) -> Iterator[None]:
+    """Write to the run directory which Ray the run is on, so that other commands find it.
+
+    Raises RunFailed if that can't be written.
+    """
+    address = ray.get_runtime_context().gcs_address
+    session = {
+        "address": address,
+        "loopback": not ray_constants.ENABLE_RAY_CLUSTER,
+        "token": is_token_auth_enabled(),
+    }
+    try:
+        with run.writing(SESSION) as temporary:
+            # Readers send Ray's token to the address in the file, so nobody else may write to it.
+            temporary.touch(mode=0o600)
+            temporary.write_text(json.dumps(session), encoding="utf-8")
+    except OSError as error:
+        raise RunFailed(f"output.dir: can't write to {run.path}: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        # On a failed disk it can't be removed, but the user must see how the run ended, not this error.
+        quietly((run.path / SESSION).unlink, True)
+
+
+@contextmanager
+def joined(run: str) -> Iterator[Any]:
+    """The coordinator of a running job. `run` is a run directory, or the run's name with RAY_ADDRESS set.
+
+    Raises BadInput if `run` names nothing, RunFailed if the run is not running.
+    """
+    path = Path(run)
+    name = RunDirectory(path).name if path.is_dir() else run
+    address = ray_address() or (_announced(path) if path.is_dir() else None)
+    if address is None:
+        if path.is_dir():
+            raise RunFailed(f"{run} is not running here; if it runs on a cluster, set RAY_ADDRESS to it")
+        raise BadInput(f"RUN: expected a run directory, or a run's name and RAY_ADDRESS, got {run!r}")
+    try:
+        join(address)
+    except RunFailed as error:
+        if ray_address() or not isinstance(error.__cause__, ConnectionRefusedError):
+            raise
+        # A killed driver leaves the address behind.
+        raise RunFailed(f"{run} is not running: its Ray is gone; run the same command to resume") from error
+    try:
+        yield ray.get_actor(coordinator_name(name), namespace=NAMESPACE)
+    except ValueError as error:
+        if "Failed to look up actor" not in str(error):
+            raise
+        raise RunFailed(f"{run} is not running on the Ray at {address}") from error
+    finally:
+        ray.shutdown()
+
+
+def _announced(path: Path) -> str | None:
+    """The address in the run directory, or None. Raises RunFailed if it can't be trusted.
+
+    Ray's token is sent there, so the file must be written by this user and name this machine; the user must
+    give any other address explicitly.
+    """
+    session = _read_session(path / SESSION)
+    if session is None:
+        return None
+    address = str(session["address"])
+    if not _is_loopback(address):
+        raise RunFailed(
+            f"{path} is on the Ray at {printable(address)[:LONGEST_ADDRESS]}: set RAY_ADDRESS to it, if you "
+            "trust that cluster (Ray's token is sent there)"
+        )
+    if session["loopback"]:
+        ray_constants.ENABLE_RAY_CLUSTER = False
+    if session["token"]:
+        # Ray loads its token file when it starts or finds a Ray, but not when given an address.
+        logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
+        maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+    return address
+
+
+def _read_session(path: Path) -> dict[str, Any] | None:
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise RunFailed(f"{path}: expected a file of this run, got {error.strerror}{ELSE}") from error
+    with open(file, encoding="utf-8") as opened:
+        found = os.fstat(file)
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+            raise RunFailed(f"{path}: expected a file that you own and only you can write{ELSE}")
+        try:
+            session = json.loads(opened.read(LARGEST_SESSION))
+            return {name: session[name] for name in ("address", "loopback", "token")}
+        except (ValueError, KeyError, TypeError) as error:
+            raise RunFailed(f"{path}: damaged{ELSE}") from error
+
+
+def _is_loopback(address: str) -> bool:
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

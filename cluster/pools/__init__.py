@@ -1,0 +1,1 @@
+"""Starts and stops the pools of actors and Serve apps that a run needs."""

@@ -1,0 +1,112 @@
+"""The scorer pools of a score command: several actors per model, several windows of rows in flight."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+
+from actors.clean_up import quietly
+from actors.reasons import reason_of
+from actors.scorer_pool import ScorerPool
+from cluster.pools.scorers import start_scorer
+from cluster.session.demand import demand_of
+from cluster.session.ray_session import ray_session
+from cluster.terminal.stop_signals import restore_sigterm
+from staragents.base.errors import BadInput, RunFailed
+from staragents.config import Config, ScoringConfig
+from staragents.score_file.loading import bad_model
+from staragents.score_file.settings import ScoreSettings
+from staragents.scoring.ifd import Score, ScoreRow
+
+# A window takes a few seconds. Enough windows that no actor idles while finished rows are written, few enough
+# to bound memory and the work lost by a kill.
+WINDOWS_IN_FLIGHT = 4
+# A GPU needs several forward passes per pack to sort sequences by length; on a CPU one already takes seconds.
+CPU_PASSES, GPU_PASSES = 1, 8
+ATTEMPTS = 3
+# Of one pack, which may have to wait for another one and, after a restart, for the model to load.
+DEADLINE_S = 1800.0
+
+
+class RayScorers:
+    """Same interface as LocalScorers, on scorer pools."""
+
+    def __init__(self, pools: Mapping[str, ScorerPool], facts: Mapping[str, dict[str, Any]]) -> None:
+        """`facts`: what `start` returned for a scorer of each role."""
+        self._pools = pools
+        self.parameters = {role: int(fact["parameters"]) for role, fact in facts.items()}
+        self.same_tokenizer = len({fact["tokenizer"] for fact in facts.values()}) == 1
+
+    def score(self, windows: Iterable[list[ScoreRow]]) -> Iterator[dict[str, list[Score]]]:
+        """Scores by role for each window, in order. Reads WINDOWS_IN_FLIGHT windows ahead.
+
+        Raises EngineError if a row could not be scored in ATTEMPTS attempts.
+        """
+        flight: deque[asyncio.Task[dict[str, list[Score]]]] = deque()
+        # The loop only runs while we wait; meanwhile each actor has a second pack queued.
+        with asyncio.Runner() as runner:
+            for window in windows:
+                flight.append(runner.get_loop().create_task(self._window(window)))
+                if len(flight) == WINDOWS_IN_FLIGHT:
+                    yield runner.run(_result(flight.popleft()))
+            while flight:
+                yield runner.run(_result(flight.popleft()))
+
+    async def _window(self, rows: list[ScoreRow]) -> dict[str, list[Score]]:
+        scores = await asyncio.gather(*(self._scored(pool, rows) for pool in self._pools.values()))
+        return dict(zip(self._pools, scores, strict=True))
+
+    async def _scored(self, pool: ScorerPool, rows: list[ScoreRow]) -> list[Score]:
+        return [score for score, _ in await asyncio.gather(*(pool.score(row.messages) for row in rows))]
+
+
+async def _result(task: asyncio.Task[dict[str, list[Score]]]) -> dict[str, list[Score]]:
+    return await task
+
+
+@contextmanager
+def ray_scorers(paths: Mapping[str, str], settings: ScoreSettings) -> Iterator[RayScorers]:
+    """Loaded scorers on the cluster at RAY_ADDRESS or on a local Ray; removed on exit.
+
+    Raises BadInput if the cluster is too small or a model can't be loaded, RunFailed if an actor dies.
+    """
+    scoring = settings.scoring
+    with ray_session(demand_of(Config(scoring=scoring))):
+        restore_sigterm()
+        name = f"score-{uuid.uuid4().hex[:12]}"
+        actors: dict[str, list[Any]] = {role: [] for role in paths}
+        try:
+            for role in paths:
+                for index in range(getattr(scoring, role).replicas):
+                    actors[role].append(start_scorer(scoring, role, f"{name}-{role}-{index}"))
+            starting = {role: [actor.start.remote() for actor in some] for role, some in actors.items()}
+            facts = {role: _started(role, some) for role, some in starting.items()}
+            pools = {role: _pool(scoring, role, some) for role, some in actors.items()}
+            yield RayScorers(pools, facts)
+        finally:
+            for some in actors.values():
+                for actor in some:
+                    quietly(ray.kill, actor)
+
+
+def _pool(scoring: ScoringConfig, role: str, actors: list[Any]) -> ScorerPool:
+    passes = GPU_PASSES if getattr(scoring, role).num_gpus else CPU_PASSES
+    # About four characters per token; every answer is scored twice, with and without its prompt.
+    return ScorerPool(actors, 2 * passes * scoring.batch_tokens, ATTEMPTS, DEADLINE_S)
+
+
+def _started(role: str, starting: list[Any]) -> dict[str, Any]:
+    try:
+        facts: dict[str, Any] = ray.get(starting)[0]
+        return facts
+    except BadInput as error:
+        raise bad_model(role, error.cause if hasattr(error, "cause") else error) from None
+    except RayError as error:
+        raise RunFailed(f"a {role} scorer did not start: {reason_of(error)}") from error

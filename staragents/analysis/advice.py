@@ -1,0 +1,140 @@
+"""Warnings about problems in a summary, each with a setting to try."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from staragents.base.records import MISALIGNED
+
+# With fewer observations, shares and means are noise, and so is advice based on them.
+MIN_OBSERVATIONS = 10
+REMEDIES = {
+    "cut_off": "a larger agents.*.max_tokens or a prompt that asks for less",
+    "other_language": "models that know the seeds' language, or agents.keep_language=false",
+    "refusal": "another model, or seeds without the content it declines",
+}
+"""For reject reasons that a lower temperature or a stronger model is unlikely to fix."""
+
+
+def warnings_for(summary: dict[str, Any]) -> list[str]:
+    """The warnings of a summary (see `staragents.analysis.summary`), most severe first."""
+    return [
+        *_about_engines(summary),
+        *_about_yield(summary["funnel"]),
+        *_about_ifd(summary["ifd"]),
+        *_about_judge(summary["judge"]),
+        *_about_pairs(summary),
+        *_about_memory(summary["memory"], summary["run"]),
+    ]
+
+
+def _about_engines(summary: dict[str, Any]) -> Iterator[str]:
+    if summary["fake"]:
+        yield (
+            f"fake engines in use ({', '.join(summary['fake'])}): the numbers and the data say nothing about "
+            "quality; set models.<name>.kind=vllm and real scoring models"
+        )
+
+
+def _about_yield(funnel: dict[str, Any]) -> Iterator[str]:
+    drawn = funnel["drawn"]
+    if drawn < MIN_OBSERVATIONS:
+        return
+    reasons = {reason: n for reason, n in funnel["rejected"].items() if reason != MISALIGNED}
+    failed, rejected = sum(funnel["failed"].values()), sum(reasons.values())
+    if failed > 0.05 * drawn:
+        stage = max(funnel["failed"], key=funnel["failed"].__getitem__)
+        yield (
+            f"{failed / drawn:.0%} of the candidates failed, most often at stage {stage}: "
+            "see quarantine.parquet"
+        )
+    if rejected > 0.5 * drawn:
+        reason = max(reasons, key=reasons.__getitem__)
+        yield (
+            f"{rejected / drawn:.0%} of the candidates were rejected, most often for {reason}: try "
+            f"{REMEDIES.get(reason.removeprefix('rewrite_'), 'a lower temperature or a stronger model')}"
+        )
+    if funnel["accepted"] == 0:
+        yield (
+            "no candidate was accepted, so the dataset equals the seeds: look at the examples, or "
+            "try stronger models or reward.require_win=false"
+        )
+
+
+def _about_ifd(ifd: dict[str, Any]) -> Iterator[str]:
+    for model in ("target", "larger"):
+        numbers = ifd[model]
+        if numbers["scored"] >= MIN_OBSERVATIONS and numbers["misaligned"] > 0.5:
+            yield (
+                f"more than half of the IFDs are above 1 under the {model} model "
+                f"({numbers['misaligned']:.0%}): an unfamiliar template can cause this; try "
+                "scoring.template=plain"
+            )
+        lost = sum(numbers["unscorable"].values())
+        if numbers["tried"] >= MIN_OBSERVATIONS and lost > 0.1:
+            status = max(numbers["unscorable"], key=numbers["unscorable"].__getitem__)
+            yield (
+                f"{lost:.0%} of the texts have no IFD under the {model} model, most often with status "
+                f"{status}: try a larger scoring.max_length or a smaller scoring.min_answer_tokens"
+            )
+    correlation = ifd["correlation"]
+    if correlation is not None and ifd["both"] >= MIN_OBSERVATIONS and correlation > 0.95:
+        yield (
+            f"both models give almost the same IFDs (correlation {correlation:.2f}), so their gap is mostly "
+            "noise: try a stronger scoring.larger.model"
+        )
+
+
+def _about_judge(judge: dict[str, Any]) -> Iterator[str]:
+    if judge["tried"] >= MIN_OBSERVATIONS and judge["invalid"] > 0.05:
+        yield (
+            f"{judge['invalid']:.0%} of the judge's verdicts were unreadable: try judge.reason=false, "
+            "a larger judge.retries or a stronger judge"
+        )
+    if judge["judged"] < MIN_OBSERVATIONS:
+        return
+    bias = judge["position_bias"]
+    if bias is not None and abs(bias) > 0.1:
+        position = "first" if bias > 0 else "second"
+        yield (
+            f"the judge prefers the {position} position by {abs(bias):.2f}: keep judge.both_orders=true and "
+            "judge.verdict=soft, or try a stronger judge"
+        )
+    agreement = judge["agreement"]
+    if agreement is not None and agreement < 0.6:
+        yield (
+            f"the judge gives the same verdict in both orders only {agreement:.0%} of the time: "
+            "try judge.verdict=conservative or a stronger judge"
+        )
+    correlation = judge["length_correlation"]
+    if correlation is not None and correlation > 0.4:
+        yield (
+            f"the judge prefers longer responses (correlation {correlation:.2f}): try a smaller max_tokens "
+            "of the response agents, or another judge"
+        )
+
+
+def _about_pairs(summary: dict[str, Any]) -> Iterator[str]:
+    accepted, pairs = summary["funnel"]["accepted"], summary["pairs"]
+    if accepted < 2 * MIN_OBSERVATIONS or len(pairs) < 3:
+        return
+    name, dominant = max(pairs.items(), key=lambda item: item[1]["accepted"])
+    if dominant["accepted"] > 0.7 * accepted:
+        yield (
+            f"one pair dominates: {name} wrote {dominant['accepted'] / accepted:.0%} of the accepted "
+            "samples; try a larger evolution.floor or a smaller evolution.rate"
+        )
+
+
+def _about_memory(memory: dict[str, Any], run: dict[str, Any]) -> Iterator[str]:
+    if failures := run.get("memory", {}).get("failures", 0):
+        yield (
+            f"the memory bank was unavailable for {failures} seeds, whose pairs were drawn without "
+            "it: check memory.url or try a larger memory.timeout_s"
+        )
+    if memory["enabled"] and memory["seeds"] >= 10 * MIN_OBSERVATIONS and memory["hit_rate"] == 0:
+        yield (
+            "the memory bank never recalled a neighbour: try a smaller memory.min_similarity or "
+            "memory.warmup, or memory.enabled=false to save the embedding"
+        )

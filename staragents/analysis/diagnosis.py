@@ -1,0 +1,112 @@
+"""Collects all findings of a run in one pass over its candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from staragents.analysis import certainty, domains, memory_lift
+from staragents.analysis.certainty import Certainty
+from staragents.analysis.domains import Sampled
+from staragents.analysis.memory_lift import MemoryLift
+from staragents.analysis.rows import Row, instruction_of, is_scored, read_seeds
+from staragents.analysis.saved_run import SavedRun
+from staragents.analysis.statistics import Line, Sample
+from staragents.analysis.tallies import rounded
+from staragents.analysis.timeline import Timeline
+
+Embed = Callable[[Sequence[str]], NDArray[np.float32]]
+
+# Seeds to cluster and compare: a uniform sample of a larger run.
+MAX_SEEDS = 4_000
+# Share of the run's seconds above which the cost of verdicts is reported.
+MAX_JUDGE_SHARE = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """`findings`: sentences, each with a setting to change; `numbers`: the measurements behind them."""
+
+    findings: list[str]
+    numbers: dict[str, Any]
+
+    @classmethod
+    def of(cls, run: SavedRun, embed: Embed | None, labels: dict[int, str] | None = None) -> Diagnosis:
+        """Domains are clusters of the embedded instructions, or `labels` by seed row; without either,
+        there are none. Memory use is bounded for runs of any size."""
+        funnel = run.summary["funnel"]
+        timeline = Timeline(run.config, funnel["seeds"], funnel["finished"])
+        sure, lift, calibration = Certainty(), MemoryLift(), Line()
+        sample: Sample[Sampled] = Sample(MAX_SEEDS)
+        for rows in read_seeds(run.folder.shards()):
+            timeline.add_seed(rows)
+            sure.add_seed(rows)
+            lift.add_seed(rows)
+            sample.add(_sampled(rows))
+            for row in filter(is_scored, rows):
+                calibration.add(row["target_ifd"], row["larger_ifd"])
+        numbers = {
+            "policy": sure.summary(timeline.moments),
+            "memory": lift.summary(),
+            "ifd": _ifd(run.summary["ifd"], calibration),
+            "judge": run.summary["judge"],
+            "cost": _cost(run.summary),
+            "domains": _domains(sample.items, embed, labels) if embed or labels else None,
+            "sampled_seeds": len(sample.items),
+        }
+        return cls([*run.summary["warnings"], *_findings(run, numbers)], numbers)
+
+
+def _findings(run: SavedRun, numbers: dict[str, Any]) -> Iterator[str]:
+    yield from certainty.findings(numbers["policy"], run.config.evolution.policy.value)
+    if run.config.memory.enabled:
+        yield from memory_lift.findings(numbers["memory"])
+    share = numbers["cost"]["share_of_seconds"].get("judge", 0.0)
+    if share > MAX_JUDGE_SHARE:
+        yield (
+            f"verdicts take {share:.0%} of the total processing time: try judge.reason=false, a smaller "
+            "judge.max_reason_chars or a smaller judge"
+        )
+    if numbers["domains"]:
+        yield from domains.findings(numbers["domains"], run.config.memory.enabled)
+
+
+def _sampled(rows: list[Row]) -> Sampled:
+    rewards = {row["pair"]: row["reward"] for row in rows if row["reward"] is not None}
+    return Sampled(rows[0]["seed_row"], instruction_of(rows[0]["seed_messages"]), rewards)
+
+
+def _domains(
+    seeds: list[Sampled], embed: Embed | None, labels: dict[int, str] | None
+) -> dict[str, Any] | None:
+    if labels is not None:
+        clusters, names = domains.by_label([labels.get(seed.row, "other") for seed in seeds])
+        return domains.table(seeds, clusters, names)
+    if embed is None or len(seeds) < 2 * domains.MIN_DOMAIN_SEEDS:
+        return None
+    texts = [seed.instruction for seed in seeds]
+    clusters = domains.clustered(embed(texts))
+    return domains.table(seeds, clusters, domains.named(texts, clusters))
+
+
+def _ifd(ifd: dict[str, Any], calibration: Line) -> dict[str, Any]:
+    """Regression of the larger model's IFD on the target's: both agree at slope 1 and intercept 0."""
+    return {**ifd, "slope": rounded(calibration.slope), "intercept": rounded(calibration.at_zero)}
+
+
+def _cost(summary: dict[str, Any]) -> dict[str, Any]:
+    stages = summary["cost"]["stages"]
+    seconds = sum(stage["seconds"] for stage in stages.values())
+    accepted = summary["funnel"]["accepted"]
+    return {
+        "tokens_per_accepted": summary["cost"]["tokens_per_accepted"],
+        "seconds_per_accepted": rounded(seconds / accepted) if accepted else None,
+        "share_of_seconds": {
+            name: round(stage["seconds"] / seconds, 4) for name, stage in stages.items() if seconds
+        },
+        "pairs": {name: pair["tokens_per_accepted"] for name, pair in summary["pairs"].items()},
+    }

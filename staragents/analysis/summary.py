@@ -1,0 +1,111 @@
+"""Summarises a run in one pass over its shards: funnel, cost, pairs, judge, IFD and memory."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from staragents.analysis.advice import warnings_for
+from staragents.analysis.rows import Row, is_generated, is_scored, read_seeds
+from staragents.analysis.tallies import CostTally, IfdTally, JudgeTally, MemoryTally, PairTally, ratio
+
+
+def summarise(shards: Iterable[Path], run: dict[str, Any]) -> dict[str, Any]:
+    """The JSON-able summary of the candidates in `shards`, read in commit order with bounded memory.
+
+    `run` contains facts that are not in the rows; it is stored unchanged under the key `run`. Keys, all
+    optional: `engines` {generator model: kind}, `parts` {judge, target, larger, embedder: kind}, `seeds`,
+    `bad_rows`, `duplicates`, `fallback` (reward.fallback), `dataset` (what `write_dataset` returns),
+    `memory_enabled`, `wall_seconds`.
+    """
+    tally = _Tally()
+    for rows in read_seeds(shards):
+        tally.add_seed(rows)
+    return tally.summary(run)
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Counters over all rows."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+    cost: CostTally = field(default_factory=CostTally)
+    pairs: defaultdict[str, PairTally] = field(default_factory=lambda: defaultdict(PairTally))
+    judge: JudgeTally = field(default_factory=JudgeTally)
+    ifd: IfdTally = field(default_factory=IfdTally)
+    memory: MemoryTally = field(default_factory=MemoryTally)
+
+    def add_seed(self, rows: list[Row]) -> None:
+        self.counts["finished"] += 1
+        self.counts["without_winner"] += not any(row["selected"] for row in rows)
+        self.memory.add(rows)
+        for row in rows:
+            self._add(row)
+
+    def _add(self, row: Row) -> None:
+        self.counts["drawn"] += 1
+        self.counts["generated"] += is_generated(row)
+        self.counts["scored"] += is_scored(row)
+        self.counts["judged"] += row["judge_win"] is not None
+        self.counts["accepted"] += bool(row["selected"])
+        if row["failed_stage"] is not None:
+            self.failed[row["failed_stage"]] += 1
+        elif row["reject_reason"] is not None:
+            self.rejected[row["reject_reason"]] += 1
+        self.cost.add(row)
+        self.pairs[row["pair"]].add(row)
+        self.judge.add(row)
+        self.ifd.add(row)
+
+    def summary(self, run: dict[str, Any]) -> dict[str, Any]:
+        keeps_seed = run.get("fallback", "seed") == "seed"
+        without = self.counts["without_winner"]
+        kinds = {**run.get("engines", {}), **run.get("parts", {})}
+        fake = sorted(name for name, kind in kinds.items() if kind == "fake")
+        tokens = self.cost.tokens
+        wall = run.get("wall_seconds")
+        kept_seed = without if keeps_seed else 0
+        accepted = self.counts["accepted"]
+        dataset = run.get("dataset", {"rows": accepted + kept_seed, "rewritten": accepted})
+        summary: dict[str, Any] = {
+            "engine": "fake" if fake else "+".join(sorted(set(run.get("engines", {}).values()))) or "unknown",
+            "fake": fake,
+            "funnel": {
+                "seeds": run.get("seeds", self.counts["finished"]),
+                "bad_rows": run.get("bad_rows", 0),
+                "duplicates": run.get("duplicates", 0),
+                "finished": self.counts["finished"],
+                **{key: self.counts[key] for key in ("drawn", "generated", "scored", "judged", "accepted")},
+                "kept_seed": kept_seed,
+                "left_out": 0 if keeps_seed else without,
+                "rows": dataset["rows"],
+                "rewritten": dataset["rewritten"],
+                "filtered": dataset.get("filtered", {}),
+                "flagged": dataset.get("flagged", {}),
+                "seed_instead": dataset.get("seed_instead", 0),
+                "filtered_out": dataset.get("filtered_out", 0),
+                "rejected": dict(self.rejected.most_common()),
+                "failed": dict(self.failed.most_common()),
+            },
+            "cost": {
+                "tokens_in": self.cost.tokens_in.total(),
+                "tokens_out": self.cost.tokens_out.total(),
+                "seconds": round(sum(self.cost.seconds.values()), 3),
+                "wall_seconds": wall,
+                "tokens_out_per_second": ratio(self.cost.tokens_out.total(), wall or 0),
+                "tokens_per_accepted": ratio(tokens, self.counts["accepted"]),
+                "stages": self.cost.stages(),
+            },
+            "pairs": {name: self.pairs[name].summary() for name in sorted(self.pairs)},
+            "judge": self.judge.summary(),
+            "ifd": self.ifd.summary(),
+            "memory": self.memory.summary(bool(run.get("memory_enabled", False))),
+            "run": run,
+        }
+        summary["warnings"] = warnings_for(summary)
+        return summary

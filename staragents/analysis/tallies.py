@@ -1,0 +1,214 @@
+"""Counts cost, pairs, judge, IFD and memory in one pass over a run's rows."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from staragents.analysis.rows import Row, is_generated, is_scored, response_of
+from staragents.analysis.statistics import Line, Mean
+
+STAGES = ("rewrite", "answer", "score", "judge")
+SCORED_STATUSES = ("ok", "truncated")
+
+
+@dataclass(slots=True)
+class CostTally:
+    """Tokens and seconds, by stage."""
+
+    tokens_in: Counter[str] = field(default_factory=Counter)
+    tokens_out: Counter[str] = field(default_factory=Counter)
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+    def add(self, row: Row) -> None:
+        for key, tokens in (row["stage_tokens"] or {}).items():
+            stage, _, direction = key.rpartition(".")
+            (self.tokens_in if direction == "in" else self.tokens_out)[stage] += tokens
+        for stage, seconds in (row["stage_seconds"] or {}).items():
+            self.seconds[stage] += seconds
+
+    @property
+    def tokens(self) -> int:
+        return self.tokens_in.total() + self.tokens_out.total()
+
+    def stages(self) -> dict[str, dict[str, float]]:
+        seen = {*self.tokens_in, *self.tokens_out, *self.seconds} - set(STAGES)
+        return {
+            stage: {
+                "tokens_in": self.tokens_in[stage],
+                "tokens_out": self.tokens_out[stage],
+                "seconds": round(self.seconds.get(stage, 0.0), 3),
+            }
+            for stage in (*STAGES, *sorted(seen))
+        }
+
+
+@dataclass(slots=True)
+class PairTally:
+    base: bool = False
+    drawn: int = 0
+    generated: int = 0
+    accepted: int = 0
+    reward: Mean = field(default_factory=Mean)
+    win: Mean = field(default_factory=Mean)
+    cost: CostTally = field(default_factory=CostTally)
+
+    def add(self, row: Row) -> None:
+        self.base = bool(row["base"])
+        self.drawn += 1
+        self.generated += is_generated(row)
+        self.accepted += bool(row["selected"])
+        self.reward.add(row["reward"])
+        self.win.add(row["judge_win"])
+        self.cost.add(row)
+
+    def summary(self) -> dict[str, Any]:
+        return {
+            "base": self.base,
+            "drawn": self.drawn,
+            "generated": self.generated,
+            "judged": self.win.count,
+            "accepted": self.accepted,
+            "acceptance": ratio(self.accepted, self.drawn),
+            "reward": rounded(self.reward.value),
+            "reward_interval_90": self.reward.interval90(),
+            "judge_win": rounded(self.win.value),
+            "tokens": self.cost.tokens,
+            "tokens_per_accepted": ratio(self.cost.tokens, self.accepted),
+            "seconds": round(sum(self.cost.seconds.values()), 3),
+            "stages": self.cost.stages(),
+        }
+
+
+@dataclass(slots=True)
+class JudgeTally:
+    """The judge checks of method.md: position bias, agreement and length bias."""
+
+    tried: int = 0
+    unreadable: int = 0
+    win: Mean = field(default_factory=Mean)
+    accepted_win: Mean = field(default_factory=Mean)
+    first: Mean = field(default_factory=Mean)
+    second: Mean = field(default_factory=Mean)
+    agreement: Mean = field(default_factory=Mean)
+    length: Line = field(default_factory=Line)
+
+    def add(self, row: Row) -> None:
+        win = row["judge_win"]
+        if win is None:
+            answered = "judge.out" in (row["stage_tokens"] or {}) and row["failed_stage"] != "judge"
+            self.tried += answered
+            self.unreadable += answered
+            return
+        self.tried += 1
+        self.win.add(win)
+        self.agreement.add(row["judge_agreement"])
+        if row["selected"]:
+            self.accepted_win.add(win)
+        if row["judge_win_first"] is not None and row["judge_win_second"] is not None:
+            self.first.add(row["judge_win_first"])
+            self.second.add(row["judge_win_second"])
+        before, after = len(response_of(row["seed_messages"])), len(response_of(row["messages"]))
+        self.length.add(math.log((after + 1) / (before + 1)), win)
+
+    def summary(self) -> dict[str, Any]:
+        first, second = self.first.value, self.second.value
+        return {
+            "tried": self.tried,
+            "judged": self.win.count,
+            "invalid": ratio(self.unreadable, self.tried),
+            "win": rounded(self.win.value),
+            "win_accepted": rounded(self.accepted_win.value),
+            "win_first": rounded(first),
+            "win_second": rounded(second),
+            # P(candidate better | shown first) - P(candidate better | shown second): 0 for a fair judge.
+            "position_bias": None if first is None or second is None else rounded(first - second),
+            "agreement": rounded(self.agreement.value),
+            # Correlation of the win with ln(response length / seed's response length).
+            "length_correlation": rounded(self.length.correlation),
+            # The linear counterpart of AlpacaEval's length-controlled win rate (arXiv 2404.04475).
+            "win_at_equal_length": rounded(self.length.at_zero),
+        }
+
+
+@dataclass(slots=True)
+class IfdTally:
+    above_one: dict[str, Mean] = field(default_factory=lambda: {"target": Mean(), "larger": Mean()})
+    mean: dict[str, Mean] = field(default_factory=lambda: {"target": Mean(), "larger": Mean()})
+    statuses: dict[str, Counter[str]] = field(
+        default_factory=lambda: {"target": Counter(), "larger": Counter()}
+    )
+    gap: Mean = field(default_factory=Mean)
+    both: Line = field(default_factory=Line)
+
+    def add(self, row: Row) -> None:
+        for model in ("target", "larger"):
+            ifd, status = row[f"{model}_ifd"], row[f"{model}_status"]
+            self.mean[model].add(ifd)
+            self.above_one[model].add(None if ifd is None else float(ifd > 1))
+            if status is not None:
+                self.statuses[model][status] += 1
+        self.gap.add(row["ifd_gap"])
+        if is_scored(row):
+            self.both.add(row["target_ifd"], row["larger_ifd"])
+
+    def summary(self) -> dict[str, Any]:
+        return {
+            **{model: self._of(model) for model in ("target", "larger")},
+            "both": self.both.count,
+            "correlation": rounded(self.both.correlation),
+            "gap": rounded(self.gap.value),
+        }
+
+    def _of(self, model: str) -> dict[str, Any]:
+        statuses = self.statuses[model]
+        return {
+            "tried": statuses.total(),
+            "scored": self.mean[model].count,
+            "mean": rounded(self.mean[model].value),
+            "misaligned": rounded(self.above_one[model].value),
+            "unscorable": {
+                status: ratio(n, statuses.total())
+                for status, n in sorted(statuses.items())
+                if status not in SCORED_STATUSES
+            },
+        }
+
+
+@dataclass(slots=True)
+class MemoryTally:
+    seeds: int = 0
+    hits: int = 0
+    similarity: Mean = field(default_factory=Mean)
+    reward_of_hits: Mean = field(default_factory=Mean)
+    reward_of_misses: Mean = field(default_factory=Mean)
+
+    def add(self, rows: list[Row]) -> None:
+        hit = any(row["neighbours"] for row in rows)
+        self.seeds += 1
+        self.hits += hit
+        self.similarity.add(rows[0]["domain_similarity"])
+        for row in rows:
+            if not row["base"]:
+                (self.reward_of_hits if hit else self.reward_of_misses).add(row["reward"])
+
+    def summary(self, enabled: bool) -> dict[str, Any]:
+        return {
+            "enabled": enabled,
+            "seeds": self.seeds,
+            "hit_rate": ratio(self.hits, self.seeds),
+            "similarity": rounded(self.similarity.value),
+            "reward_of_hits": rounded(self.reward_of_hits.value),
+            "reward_of_misses": rounded(self.reward_of_misses.value),
+        }
+
+
+def ratio(part: float, whole: float) -> float | None:
+    """None if `whole` is 0."""
+    return round(part / whole, 4) if whole else None
+
+
+def rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)

@@ -1,0 +1,42 @@
+"""The policy's statistics over the course of a run, from a replay of its rows in commit order."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from staragents.analysis.policy_history import PolicyHistory
+from staragents.analysis.rows import Row
+from staragents.config import Config
+from staragents.evolution.policy import PairStats
+
+POINTS = 100
+
+
+class Moment(NamedTuple):
+    """Pair statistics after `seeds` seeds."""
+
+    seeds: int
+    pair_stats: list[PairStats]
+
+
+class Timeline:
+    """Replays the policy of a run and keeps about `POINTS` snapshots."""
+
+    def __init__(self, config: Config, total_seeds: int, finished_seeds: int) -> None:
+        self._history = PolicyHistory(config, total_seeds)
+        self._step = max(1, math.ceil(finished_seeds / POINTS))
+        self._last = finished_seeds
+        self.moments: list[Moment] = []
+        self._keep()
+
+    def add_seed(self, rows: list[Row]) -> None:
+        """Add the next seed's candidates."""
+        self._history.add_seed(rows)
+        seeds = self._history.seeds
+        if seeds % self._step == 0 or seeds == self._last:
+            self._keep()
+
+    def _keep(self) -> None:
+        if self._history.policy is not None:
+            self.moments.append(Moment(self._history.seeds, list(self._history.policy.pair_stats())))

@@ -1,0 +1,83 @@
+"""Reads Parquet and Arrow files in tables of bounded size and converts their rows to Python values."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from staragents.base.errors import BadInput
+from staragents.data.readers.content import BLOCK_BYTES
+from staragents.data.readers.raw_row import BadRow, RawRow
+
+PARQUET_MAGIC = b"PAR1"
+ARROW_FILE_MAGIC = b"ARROW1"
+ARROW_STREAM_MAGIC = b"\xff\xff\xff\xff"
+MAGICS = (PARQUET_MAGIC, ARROW_FILE_MAGIC, ARROW_STREAM_MAGIC)
+
+
+def arrow_tables(stream: IO[bytes], head: bytes, name: str, size: int) -> Iterator[pa.Table]:
+    """Tables of at most `size` rows. Raises BadInput if the file is damaged."""
+    kind = "Parquet" if head.startswith(PARQUET_MAGIC) else "Arrow"
+    try:
+        if head.startswith(ARROW_STREAM_MAGIC):
+            yield from _sliced(pa.ipc.open_stream(stream), size)
+            return
+        with _seekable(stream) as file:
+            if kind == "Parquet":
+                for batch in pq.ParquetFile(file).iter_batches(size):
+                    yield pa.Table.from_batches([batch])
+                return
+            reader = pa.ipc.open_file(file)
+            batches = (reader.get_batch(index) for index in range(reader.num_record_batches))
+            yield from _sliced(batches, size)
+    # A damaged length can request more memory than the machine has.
+    except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise BadInput(f"{name}: not a readable {kind} file: {reason}") from error
+
+
+def _sliced(batches: Any, size: int) -> Iterator[pa.Table]:
+    for batch in batches:
+        # Arrow uses the file's offsets unchecked: those of a damaged file could point anywhere in memory.
+        batch.validate(full=True)
+        for start in range(0, batch.num_rows, size):
+            yield pa.Table.from_batches([batch.slice(start, size)])
+
+
+@contextmanager
+def _seekable(stream: IO[bytes]) -> Iterator[IO[bytes]]:
+    """These formats need random access, so a compressed file is first copied to a temporary file."""
+    if stream.seekable():
+        yield stream
+        return
+    with tempfile.TemporaryFile() as file:
+        while block := stream.read(BLOCK_BYTES):
+            file.write(block)
+        file.seek(0)
+        yield file
+
+
+def table_rows(table: pa.Table, columns: Collection[str], first: int) -> list[RawRow | BadRow]:
+    """The table's rows with these columns, or with all if it has none of them; row numbers start at
+    `first`."""
+    present = [name for name in table.column_names if name in columns] or table.column_names
+    table = table.select(present)
+    try:
+        return [RawRow(first + index, value) for index, value in enumerate(table.to_pylist())]
+    except (pa.ArrowException, ValueError, OverflowError):
+        return [_row(table.slice(index, 1), first + index) for index in range(table.num_rows)]
+
+
+def _row(one: pa.Table, number: int) -> RawRow | BadRow:
+    for column in one.column_names:
+        try:
+            one[column].to_pylist()
+        except (pa.ArrowException, ValueError, OverflowError) as error:
+            field = ascii(column).strip("'")
+            return BadRow(number, field, f"expected a readable value, got {str(error)[:80]!a}")
+    return RawRow(number, one.to_pylist()[0])

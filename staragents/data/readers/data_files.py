@@ -1,0 +1,97 @@
+"""Reads a dataset as blocks of rows: JSONL, JSON, CSV, Parquet or Arrow, optionally compressed, in one or
+more files."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from io import BufferedReader
+from itertools import islice
+from pathlib import Path
+
+import pyarrow as pa
+
+from staragents.base.errors import BadInput
+from staragents.data.readers.arrow_rows import MAGICS, arrow_tables, table_rows
+from staragents.data.readers.content import BYTE_ORDER_MARK, MAX_UNPACKED_BYTES, Content, opened_bytes
+from staragents.data.readers.csv_rows import csv_rows
+from staragents.data.readers.data_file import DataFile
+from staragents.data.readers.json_rows import json_rows
+from staragents.data.readers.locations import data_files, suffix_of
+from staragents.data.readers.raw_row import BadRow, RawRow
+
+JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
+CSV_SUFFIXES = (".csv", ".tsv")
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+BLOCK_ROWS = 1000
+HEAD_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Consecutive rows of one file. For typed files, `table` contains the same rows; `rows` may then lack
+    columns that are not part of a conversation."""
+
+    file: str
+    rows: Sequence[RawRow | BadRow]
+    table: pa.Table | None = None
+
+
+class DataFiles:
+    """The files of a dataset. The same files always give the same rows in the same order."""
+
+    def __init__(
+        self,
+        path: str | Path,
+        columns: Collection[str],
+        limit: int | None = None,
+        setting: str = "DATA",
+        max_unpacked_bytes: int = MAX_UNPACKED_BYTES,
+    ) -> None:
+        """`columns` are the columns that a conversation may use: only these are read from Parquet. `limit` is
+        a number of rows, bad rows included; `setting` names the source of `path` in messages. Raises BadInput
+        if there are no such files."""
+        self.path = str(path)
+        self.files = data_files(self.path, setting)
+        self._columns = columns
+        self._limit = limit
+        self._max_unpacked = max_unpacked_bytes
+
+    def blocks(self) -> Iterator[Block]:
+        """Raises BadInput if a file is unreadable or damaged."""
+        left = self._limit
+        for file in self.files:
+            for block in self._file_blocks(file):
+                if left is not None and len(block.rows) >= left:
+                    table = None if block.table is None else block.table.slice(0, left)
+                    yield Block(block.file, block.rows[:left], table)
+                    return
+                yield block
+                if left is not None:
+                    left -= len(block.rows)
+
+    def _file_blocks(self, file: DataFile) -> Iterator[Block]:
+        with opened_bytes(file, self._max_unpacked) as stream:
+            head = stream.peek(HEAD_BYTES)
+            if head.startswith(MAGICS):
+                first = 1
+                for table in arrow_tables(stream, head, file.name, BLOCK_ROWS):
+                    yield Block(file.name, table_rows(table, self._columns, first), table)
+                    first += table.num_rows
+                return
+            rows = _text_rows(stream, head, file.name)
+            while block := list(islice(rows, BLOCK_ROWS)):
+                yield Block(file.name, block)
+
+
+def _text_rows(stream: BufferedReader, head: bytes, name: str) -> Iterator[RawRow | BadRow]:
+    """Detect the format by content, but CSV and JSON also by suffix, as CSV can begin with anything."""
+    suffix = suffix_of(name)
+    if head.startswith(UTF_16):
+        raise BadInput(f"{name}:1: expected UTF-8, got the byte order mark of UTF-16")
+    if suffix in CSV_SUFFIXES:
+        return csv_rows(stream, name)
+    text = head.removeprefix(BYTE_ORDER_MARK).lstrip()
+    if not text or text[:1] in b"[{" or suffix in JSON_SUFFIXES:
+        return json_rows(Content(stream), name)
+    raise BadInput(f"{name}: expected JSONL, JSON, CSV (named .csv), Parquet or Arrow, got something else")

@@ -1,0 +1,165 @@
+"""Resolves a path to files: a file, a folder, a pattern, a URL that fsspec supports, or `hf:dataset`."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from staragents.base.errors import BadInput
+from staragents.base.redaction import redacted, url_secret
+from staragents.data.readers.data_file import DataFile, local_file
+
+SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".arrow", ".feather")
+PACKED_SUFFIXES = (".gz", ".zst", ".bz2")
+EXPECTED = "a file, a folder, a pattern, a URL such as s3://bucket/file, or hf:dataset"
+
+_HUB = "hf:"
+_MAGIC = re.compile(r"[*?[]")
+_SPLIT = re.compile(r"[\w.-]+")
+
+FSSPEC = "fsspec's own configuration (~/.config/fsspec/*.json or FSSPEC_* variables)"
+"""Where to put the credentials for a URL that fsspec opens."""
+
+
+def data_files(path: str, setting: str) -> list[DataFile]:
+    """The files, sorted by name. Raises BadInput with a message that begins with `setting` if there are none.
+
+    A folder stands for the files below it with a known data suffix, except hidden ones and folders behind
+    symbolic links.
+    """
+    _check_secrets(path, setting)
+    try:
+        if path.startswith(_HUB):
+            return _of_hub(path, setting)
+        return _behind_url(path, setting) if is_url(path) else _local(path, setting)
+    except (OSError, ValueError, RuntimeError) as error:
+        # The name is too long, contains a null byte, or is ~user of an unknown user.
+        raise BadInput(f"{setting}: expected {EXPECTED}, got {path}: {error}") from error
+
+
+def check_location(path: str, setting: str) -> None:
+    """Check a path without network access. Raises BadInput."""
+    _check_secrets(path, setting)
+    if not path.startswith(_HUB) and not is_url(path):
+        data_files(path, setting)
+
+
+def _check_secrets(path: str, setting: str) -> None:
+    """Messages, run directories and cards repeat the path, so it must not contain a secret."""
+    if kind := url_secret(path):
+        raise BadInput(f"{setting}: expected a URL without {kind}; it belongs in {FSSPEC}")
+
+
+def is_url(path: str) -> bool:
+    return "://" in path
+
+
+def suffix_of(name: str) -> str:
+    """The lower-case suffix of the content, without that of the compression."""
+    path = Path(name.lower())
+    return (path.with_suffix("") if path.suffix in PACKED_SUFFIXES else path).suffix
+
+
+def _local(path: str, setting: str) -> list[DataFile]:
+    location = Path(path).expanduser()
+    if location.is_file():
+        return [local_file(location, path)]
+    if location.is_dir():
+        files = _wanted(str(found) for found in _below(location))
+        return _some([local_file(Path(found), found) for found in files], path, setting)
+    if not location.exists() and _MAGIC.search(path):
+        relative = location.relative_to(location.anchor)
+        # Unlike glob.glob, Path.glob follows no symbolic links for **, so it can't loop.
+        found = sorted(file for file in Path(location.anchor).glob(str(relative)) if file.is_file())
+        return _some([local_file(file, str(file)) for file in found], path, setting)
+    problem = "no such file"
+    if location.is_symlink():
+        problem = "a broken symbolic link"
+    elif location.exists():
+        problem = "something that is not a file"
+    raise BadInput(f"{setting}: expected {EXPECTED}, got {problem}: {path}")
+
+
+def _below(folder: Path) -> Iterable[Path]:
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            if not name.startswith(".") and (file := Path(parent, name)).is_file():
+                yield file
+
+
+def _behind_url(url: str, setting: str) -> list[DataFile]:
+    import fsspec
+
+    try:
+        system, root = fsspec.core.url_to_fs(url)
+        if system.isfile(root):
+            found = [root]
+        elif _MAGIC.search(root):
+            found = sorted(path for path in system.glob(root) if system.isfile(path))
+        else:
+            found = _wanted(system.find(root))
+    except ImportError as error:
+        raise BadInput(f"{setting}: {url} needs another package: {error}") from error
+    # Every file system has its own error types, and these calls raise no others.
+    except Exception as error:
+        raise BadInput(f"{setting}: can't read {url}: {_first_line(error)}") from error
+
+    def remote(path: str) -> DataFile:
+        name = redacted(str(system.unstrip_protocol(path)))
+
+        def opened() -> Any:
+            try:
+                return system.open(path, "rb")
+            except Exception as error:
+                raise BadInput(f"{name}: can't be read: {_first_line(error)}") from error
+
+        return DataFile(name, opened, lambda: [name, str(system.ukey(path))])
+
+    return _some([remote(path) for path in found], url, setting)
+
+
+def _of_hub(path: str, setting: str) -> list[DataFile]:
+    """The Arrow files that `datasets` makes of a dataset's split."""
+    form = f"{setting}: expected hf:dataset, hf:dataset:split or hf:dataset:config:split"
+    name, *more = path.removeprefix(_HUB).split(":")
+    if not name or len(more) > 2 or not all(_SPLIT.fullmatch(part) for part in more):
+        raise BadInput(f"{form}, got {path}")
+    try:
+        import datasets
+    except ImportError as error:
+        raise BadInput(f"{setting}: {path} needs the package datasets: pip install datasets") from error
+    config = more[0] if len(more) == 2 else None
+    try:
+        split = more[-1] if more else _split(datasets.get_dataset_split_names(name, config), path, setting)
+        loaded = datasets.load_dataset(name, config, split=split)
+    except BadInput:
+        raise
+    # Errors of the hub, the network or the dataset's files: all concern the path given by the user.
+    except Exception as error:
+        raise BadInput(f"{setting}: can't load {path}: {_first_line(error.__cause__ or error)}") from error
+    files = [Path(file["filename"]) for file in loaded.cache_files]
+    return _some([local_file(file, f"hf:{name}:{split}/{file.name}") for file in files], path, setting)
+
+
+def _split(names: list[str], path: str, setting: str) -> str:
+    if "train" in names or len(names) == 1:
+        return "train" if "train" in names else names[0]
+    raise BadInput(f"{setting}: expected a split, one of {', '.join(names)}, as in {path}:{names[0]}")
+
+
+def _wanted(names: Iterable[str]) -> list[str]:
+    return sorted(name for name in names if suffix_of(name) in SUFFIXES)
+
+
+def _some(files: list[DataFile], path: str, setting: str) -> list[DataFile]:
+    if not files:
+        raise BadInput(f"{setting}: expected {', '.join(SUFFIXES)} files in {path}, got none")
+    return files
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

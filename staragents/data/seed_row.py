@@ -1,0 +1,43 @@
+"""A dataset row as a conversation or a BadRow."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from staragents.base.messages import Conversation, as_dicts
+from staragents.base.records import Seed, stable_id
+from staragents.config import RowFormat
+from staragents.data.readers.invalid_row import InvalidRow
+from staragents.data.readers.raw_row import BadRow, RawRow
+from staragents.data.readers.row_messages import RowReader
+
+DIGEST_BYTES = 16
+
+
+@dataclass(slots=True)
+class SeedRow:
+    """A valid row. Its 16-byte digest covers only the conversation, not the columns that it came from."""
+
+    row: int
+    format: RowFormat
+    messages: Conversation
+
+    def digest(self) -> bytes:
+        # With lengths, so that a text cannot imitate a turn boundary.
+        parts = "".join([f"{turn.role}{len(turn.content)}:{turn.content}" for turn in self.messages])
+        return hashlib.blake2b(parts.encode(), digest_size=DIGEST_BYTES).digest()
+
+    def seed(self, before: int) -> Seed:
+        """The seed, with an id derived from the conversation. Earlier files have `before` rows."""
+        return Seed(stable_id(json.dumps(as_dicts(self.messages))), before + self.row, self.messages)
+
+
+def parse_row(raw: RawRow | BadRow, reader: RowReader) -> SeedRow | BadRow:
+    if isinstance(raw, BadRow):
+        return raw
+    try:
+        return SeedRow(raw.row, *reader.read(raw.value))
+    except InvalidRow as error:
+        return BadRow(raw.row, error.field, error.message)

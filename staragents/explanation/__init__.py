@@ -1,1 +1,0 @@
-"""Explains the outcome of one seed from the saved run."""

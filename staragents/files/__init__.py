@@ -1,0 +1,1 @@
+"""Files and folders named by the user: reading them, atomic writes, standard streams."""

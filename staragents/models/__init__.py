@@ -1,0 +1,1 @@
+"""Model names: the packaged small models, and the sizes of models for `plan`."""

@@ -1,4 +1,0 @@
-"""Reads a dataset's files as a stream of raw rows and parses raw rows into conversations.
-
-May import only the root modules of `staragents`.
-"""

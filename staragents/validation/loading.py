@@ -1,0 +1,194 @@
+"""Loads a checked Config from YAML files and overrides; writes the YAML and fingerprint that a run saves."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from staragents.base.errors import BadInput
+from staragents.base.redaction import redacted
+from staragents.config import Config
+from staragents.config.tree import Key, as_dict, different, escaped, leaves, matches_any
+from staragents.validation.checks import check_config
+from staragents.validation.merging import (
+    UNREADABLE,
+    Tree,
+    merge,
+    parse_yaml,
+    read_file,
+    read_overrides,
+    typed,
+)
+from staragents.validation.yaml_problem import yaml_problem
+
+__all__ = ["as_dict", "changed_keys", "fingerprint", "from_yaml", "load_config", "to_yaml"]
+
+MAY_CHANGE = (
+    "output.**",
+    "filters.**",
+    "seeds.strict",
+    "models.*.min_replicas",
+    "models.*.max_replicas",
+    "models.*.max_num_seqs",
+    "models.*.num_gpus",
+    "models.*.nodes",
+    "models.*.num_cpus",
+    "models.*.resources.**",
+    "models.*.gpu_memory_utilization",
+    "models.*.kv_cache_gib",
+    "models.*.silence_s",
+    "models.*.base_url",
+    "models.*.api_key_env",
+    "models.*.price_in",
+    "models.*.price_out",
+    "models.*.price_gpu_hour",
+    "models.*.fake.latency_s",
+    "scoring.*.replicas",
+    "scoring.*.max_replicas",
+    "scoring.*.num_gpus",
+    "scoring.*.num_cpus",
+    "scoring.*.resources.**",
+    "scoring.*.price_gpu_hour",
+    "scoring.batch_tokens",
+    "scoring.cache_mib",
+    "scoring.cache_path",
+    "agents.retired",
+    "memory.api_key_env",
+    "memory.timeout_s",
+    "run.attempts",
+    "run.deadline_s",
+    "run.checkpoint_s",
+    "run.workers",
+    "run.max_error_rate",
+    "run.max_tokens",
+    "run.budget",
+    "run.currency",
+    "run.max_minutes",
+    "run.patience",
+    "run.metrics",
+)
+"""Settings that may change when a run resumes: they affect where, how fast and how long it works, but not
+what it makes."""
+PAIRS: Key = ("agents", "pairs")
+EXTENSIBLE: tuple[Key, ...] = (("models",), ("agents", "instruction"), ("agents", "response"))
+"""Sections to which a resumed run may add entries. What was learned about the existing ones stays."""
+
+
+def load_config(path: str | Path, overrides: Sequence[str] = (), above: Path | None = None) -> Config:
+    """Merge a YAML file, the files it `extends`, `a.b=c` overrides and a file `above` all; check the result.
+
+    Raises BadInput with every problem, one line each with its dotted key.
+    """
+    problems: list[str] = []
+    tree = read_file(Path(os.path.expanduser(path)), problems)
+    above_tree = read_file(above, problems) if above is not None else {}
+    unread = bool(problems)
+    tree = merge(merge(tree, read_overrides(overrides, problems)), above_tree)
+    return _checked(tree, problems, unread)
+
+
+def with_overrides(config: Config, overrides: Sequence[str]) -> Config:
+    """The config with `a.b=c` overrides applied. Raises BadInput like `load_config`."""
+    problems: list[str] = []
+    return _checked(merge(as_dict(config), read_overrides(overrides, problems)), problems, unread=False)
+
+
+def config_of(tree: Tree) -> Config:
+    """A checked config from plain values, such as a parsed file. Raises BadInput like `load_config`."""
+    return _checked(tree, [], unread=False)
+
+
+def _checked(tree: Tree, problems: list[str], unread: bool) -> Config:
+    config = typed(tree, problems)
+    # Skip follow-up problems: settings missing from an unreadable file, and keys that were already reported.
+    if not unread:
+        named = "\n".join(problems)
+        problems += [line for line in check_config(config) if line.partition(": ")[0] not in named]
+    if problems:
+        raise BadInput(problems)
+    return config
+
+
+def to_yaml(config: Config) -> str:
+    """All settings as YAML that `load_config` reads back to an equal config."""
+    return _yaml(as_dict(config))
+
+
+def without_secrets(config: Config) -> Config:
+    """A config for display. Only configs saved by older versions or other tools can contain secrets."""
+    tree = as_dict(config)
+    shown = _redacted(tree)
+    return config if shown == tree else from_yaml(_yaml(shown))
+
+
+def from_yaml(text: str) -> Config:
+    """The inverse of `to_yaml`, unchecked: a saved run can be read on a machine without its models.
+
+    Raises BadInput if the text is not a config.
+    """
+    problems: list[str] = []
+    try:
+        config = typed(parse_yaml(text), problems)
+    except UNREADABLE as error:
+        raise BadInput(f"config.yaml{yaml_problem(error)}") from error
+    if problems:
+        raise BadInput(problems)
+    return config
+
+
+def _yaml(tree: Tree) -> str:
+    return OmegaConf.to_yaml(OmegaConf.create(escaped(tree)))
+
+
+def _redacted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _redacted(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_redacted(item) for item in value]
+    return redacted(value) if isinstance(value, str) else value
+
+
+def fingerprint(config: Config) -> str:
+    """sha256 over all settings that determine the results of a run. A resumed run must have the same one."""
+    # Sorted, as the order of sections does not matter. The order of pairs does: it affects draws.
+    text = json.dumps([sorted(_decisive(as_dict(config)).items()), config.pairs])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def changed_keys(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """The result-determining dotted keys in which two configs (from `as_dict`) differ."""
+    before, after = _decisive(old), _decisive(new)
+    changed = [".".join(key) for key in different(before, after)]
+    if not changed and list(before) != list(after):
+        changed.append("agents (their order)")
+    return changed
+
+
+def additions(old: dict[str, Any], new: dict[str, Any]) -> list[str] | None:
+    """Dotted keys of the agents and models that `new` adds to `old`, and `agents.pairs` if it adds pairs.
+    None if anything else differs."""
+    before, after = _decisive(old), _decisive(new)
+    found: dict[str, None] = {}
+    for key in different(before, after):
+        if key == PAIRS and set(before.get(key) or ()) < set(after.get(key) or ()):
+            found[".".join(key)] = None
+            continue
+        section = next((len(part) for part in EXTENSIBLE if key[: len(part)] == part), None)
+        if section is None or len(key) == section or _holds(before, key[: section + 1]):
+            return None
+        found[".".join(key[: section + 1])] = None
+    return list(found)
+
+
+def _holds(tree: dict[Key, Any], above: Key) -> bool:
+    return any(key[: len(above)] == above for key in tree)
+
+
+def _decisive(tree: dict[str, Any]) -> dict[Key, Any]:
+    return {key: value for key, value in leaves(tree) if not matches_any(key, MAY_CHANGE)}
