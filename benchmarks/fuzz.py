@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.unit.fuzz_targets import TARGETS
+from tests.support.fuzz_targets import TARGETS
 
 LONGEST_S = 10.0
 WEIGHTS = {"configs": 0.2, "paths": 0.5}

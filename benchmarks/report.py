@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from staragents.base.messages import Message
 from staragents.base.records import Candidate
 from staragents.report.report import write_report
-from tests.unit.browser import Browser
+from tests.support.browser import Browser
 from tests.unit.conftest import write_run
 
 A_SEED = 3

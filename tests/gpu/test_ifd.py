@@ -9,7 +9,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from staragents.config import Execution
 from staragents.scoring.ifd_model import IfdModel
 from staragents.scoring.model_loading import Loading
-from tests.unit.tiny_models import TEXTS, rows, save_tokenizer
+from tests.support.tiny_models import TEXTS, rows, save_tokenizer
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 

@@ -18,8 +18,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from staragents.run_directory.run_directory import RunDirectory
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 SEEDS = 4
 DRAWS = 2
 

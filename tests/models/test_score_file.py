@@ -15,7 +15,8 @@ import pandas
 import pyarrow.parquet as pq
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
+
 ROWS = 12
 
 

@@ -3,7 +3,6 @@
 import gzip
 import json
 import math
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +13,9 @@ from staragents.base.messages import Message
 from staragents.config import Convention, Template
 from staragents.scoring.ifd import Score, ScoreRow, Status, ifd_gap
 from staragents.scoring.ifd_model import IfdModel
+from tests.support.paths import SHARED
 
-ALPACA = Path(__file__).parents[2].parent / "shared" / "data" / "dev" / "alpaca_random_9k.json.gz"
+ALPACA = SHARED / "dev" / "alpaca_random_9k.json.gz"
 OWN = [
     ("Name three primary colours.", "The three primary colours are red, yellow and blue."),
     (

@@ -24,8 +24,8 @@ import psutil
 import pytest
 
 from tests.support.foreground import in_foreground
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 # Ray would prestart idle workers, which cost seconds of CPU each.
 os.environ |= {"RAY_prestart_worker_first_driver": "0", "RAY_enable_worker_prestart": "0"}
 KEY = "sk-this-key-must-never-be-seen"

@@ -20,11 +20,11 @@ from staragents.base.generation import GenerationRequest, Sampling
 from staragents.base.messages import Message
 from staragents.config import Config
 from staragents.validation.loading import load_config
+from tests.support.paths import FAKE
 
 # Ray's workers can't import tests.
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
-FAKE = Path(__file__).parents[2] / "configs/fake.yaml"
 QUICKLY = {
     "upscale_delay_s": 1.0, "downscale_delay_s": 3.0, "metrics_interval_s": 0.5, "look_back_period_s": 2.0,
 }  # fmt: skip

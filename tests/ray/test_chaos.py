@@ -13,9 +13,9 @@ from benchmarks.faults.job import settings
 from benchmarks.pipeline import many_seeds
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import load_config
-from tests.unit.local_run import decided, local_run
+from tests.support.local_run import decided, local_run
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 SEEDS = 60
 KINDS = (
     "replica", "scorer", "worker", "memory", "coordinator", "raylet", "driver",

@@ -12,7 +12,7 @@ import pytest
 
 from staragents.run_directory.run_directory import RunDirectory
 from tests.ray.conftest import started_jobs, wait_until
-from tests.unit.recorded_config import recorded_config
+from tests.support.recorded_config import recorded_config
 
 # One clearly better agent among many, for evolution to find.
 WINS = {"good": 0.85, **{f"poor{n}": 0.2 for n in range(7)}}

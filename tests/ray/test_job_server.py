@@ -15,9 +15,9 @@ import pytest
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.text.printable import printable
 from staragents.validation.loading import load_config
-from tests.unit.local_run import decided, local_run
+from tests.support.local_run import decided, local_run
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 # Coloured output of `ray job` and Ray between our lines.
 RAYS_OWN = ("cli.py:", "cli_output_helpers", "(raylet)", "SUCC")
 RAY = str(Path(sys.executable).with_name("ray"))

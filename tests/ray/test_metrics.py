@@ -18,9 +18,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from actors.metrics import METRICS
 from staragents.run_directory.run_directory import RunDirectory
 from tests.ray.conftest import KEY, KEY_NAME
+from tests.support.paths import FAKE, ROOT
 
-ROOT = Path(__file__).parents[2]
-FAKE = "configs/fake.yaml"
 # Ray sets these by itself on every series.
 RAYS_OWN = {"Component", "NodeAddress", "SessionName", "Version", "WorkerId", "le"}
 
@@ -69,7 +68,7 @@ def test_every_metric_of_the_dashboard_is_exported_during_a_run(
 ) -> None:
     """And the key of a hosted judge is in no file, no output and no argument of a process."""
     job = start(
-        "run", FAKE, f"output.dir={tmp_path / 'run'}", "seeds.limit=null", "run.admitted_seeds=4",
+        "run", str(FAKE), f"output.dir={tmp_path / 'run'}", "seeds.limit=null", "run.admitted_seeds=4",
         "run.attempts=2", "run.max_error_rate=1", "models.writer.fake.latency_s=0.5",
         "models.writer.fake.failure_rate=0.4", "models.writer.fake.refusal_rate=0.3",
         "models.judge.kind=openai", "models.judge.model=m", f"models.judge.base_url={hostile}",

@@ -16,8 +16,9 @@ from cluster.session.demand import demand_of
 from cluster.session.ray_session import ray_session
 from staragents.config import Config
 from staragents.validation.loading import load_config
+from tests.support.paths import FAKE
 
-FAKE = str(Path(__file__).parents[2] / "configs/fake.yaml")
+CONFIG = str(FAKE)
 # Ray places actors without resource requests anywhere: one correct placement proves little.
 TURNS = 4
 
@@ -31,7 +32,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Config]:
     try:
         cluster.add_node(num_cpus=8)
         monkeypatch.setenv("RAY_ADDRESS", cluster.address)
-        config = load_config(FAKE, [f"output.dir={tmp_path / 'run'}"])
+        config = load_config(CONFIG, [f"output.dir={tmp_path / 'run'}"])
         with ray_session(demand_of(config)):
             yield config
     finally:

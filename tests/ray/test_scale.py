@@ -12,7 +12,7 @@ import pytest
 
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import load_config
-from tests.unit.local_run import decided, local_run
+from tests.support.local_run import decided, local_run
 
 FAKE = "configs/fake.yaml"
 

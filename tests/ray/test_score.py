@@ -20,7 +20,7 @@ from staragents.base.errors import BadInput
 from staragents.score_file.local_scorers import local_scorers
 from staragents.score_file.settings import ScoreSettings
 from staragents.scoring.ifd import ScoreRow
-from tests.unit.tiny_models import rows, save_tokenizer
+from tests.support.tiny_models import rows, save_tokenizer
 
 TEXTS = [(f"What is {n} and {n}?", f"It is {2 * n}" + ", I think" * (n % 7) + ".") for n in range(60)]
 

@@ -19,8 +19,9 @@ from staragents.base.generation import Generation, GenerationRequest, Sampling
 from staragents.base.messages import Message
 from staragents.config import Config
 from staragents.validation.loading import load_config
+from tests.support.paths import FAKE
 
-FAKE = str(Path(__file__).parents[2] / "configs/fake.yaml")
+CONFIG = str(FAKE)
 
 
 def one_answer(config: Config, apps: dict[str, str]) -> Generation:
@@ -36,7 +37,7 @@ def test_a_replica_spans_two_nodes_and_releases_them(tmp_path: Path, monkeypatch
         nodes = {cluster.add_node(num_cpus=1, num_gpus=1).node_id for _ in range(2)}
         monkeypatch.setenv("RAY_ADDRESS", cluster.address)
         config = load_config(
-            FAKE, [f"output.dir={tmp_path / 'run'}", "models.writer.num_gpus=2", "models.writer.nodes=2"]
+            CONFIG, [f"output.dir={tmp_path / 'run'}", "models.writer.num_gpus=2", "models.writer.nodes=2"]
         )
         del config.models["judge"]
         with ray_session(demand_of(config)):

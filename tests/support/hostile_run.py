@@ -18,10 +18,9 @@ from staragents.config import Config
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import load_config
 from tests.support.hostile_server import HONEST, HostileServer
+from tests.support.local_run import local_run
 from tests.support.oddities import FAMILIES
-from tests.unit.local_run import local_run
-
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
 
 
 @dataclass(slots=True)

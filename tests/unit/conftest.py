@@ -29,8 +29,9 @@ from staragents.config import (
 )
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import load_config, to_yaml
+from tests.support.local_run import local_run
+from tests.support.paths import FAKE
 from tests.support.run_files import write_manifest, write_state
-from tests.unit.local_run import local_run
 
 QUALITY = {"deepen+careful": 0.66, "concretise+careful": 0.6, "deepen+brief": 0.42, "concretise+brief": 0.38}
 BASE_PAIR = "keep+careful"
@@ -218,8 +219,6 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of 40 seeds on fake engines in this process, with recall; read-only."""
     folder = tmp_path_factory.mktemp("finished") / "run"
     memory = ["memory.warmup=0", "memory.min_similarity=0.2"]
-    config = load_config(
-        Path(__file__).parents[2] / "configs/fake.yaml", [f"output.dir={folder}", "seeds.limit=40", *memory]
-    )
+    config = load_config(FAKE, [f"output.dir={folder}", "seeds.limit=40", *memory])
     asyncio.run(local_run(config))
     return folder

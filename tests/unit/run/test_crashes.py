@@ -25,7 +25,7 @@ from staragents.agents.language import load_identifier
 from staragents.config import Config
 from staragents.validation.loading import load_config
 from tests.support.crash_points import CrashPoints
-from tests.unit.local_run import decided, drained_run, local_run
+from tests.support.local_run import decided, drained_run, local_run
 
 OVERRIDES = [
     "seeds.limit=3", "run.admitted_seeds=1", "run.checkpoint_s=0", "memory.warmup=0",

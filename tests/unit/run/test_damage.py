@@ -24,7 +24,7 @@ from staragents.run_directory.damage import Damaged
 from staragents.run_directory.manifest import MANIFEST, RESULTS
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import load_config
-from tests.unit.local_run import LocalHandle, decided, drained_run, local_handles, local_run
+from tests.support.local_run import LocalHandle, decided, drained_run, local_handles, local_run
 
 OVERRIDES = [
     "seeds.limit=16", "run.admitted_seeds=3", "run.checkpoint_s=0", "memory.warmup=0",

@@ -1,0 +1,110 @@
+"""The coordinator in one process, on fake engines: decisions depend on results, not on their order."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from actors.coordinator import Coordinator
+from actors.generator import Failure
+from staragents.base.generation import Generation, GenerationRequest
+from staragents.config import Config
+from staragents.run_directory.run_directory import RunDirectory
+from staragents.validation.loading import load_config
+from tests.support.local_run import LocalHandle, decided, drained_run, local_handles, local_run
+from tests.support.paths import FAKE
+
+
+class Shuffled:
+    """A pool with `in_flight` concurrent requests, each with its own delay."""
+
+    def __init__(self, pool: LocalHandle, in_flight: int, order: random.Random) -> None:
+        self._pool, self._slots, self._order = pool, asyncio.Semaphore(in_flight), order
+
+    async def remote(self, request: GenerationRequest) -> Generation | Failure:
+        async with self._slots:
+            for _ in range(self._order.randrange(6)):
+                await asyncio.sleep(0)
+            return await self._pool.remote(request)
+
+
+async def shuffled_run(
+    config: Config, in_flight: int = 16, order: int = 0, stop_after: int | None = None
+) -> None:
+    """Run or resume to the end, or until some seeds are committed."""
+    shuffle = random.Random(order)
+    pools = {name: Shuffled(pool, in_flight, shuffle) for name, pool in (await local_handles(config)).items()}
+
+    if stop_after is None:
+        await local_run(config, handles=pools)
+    else:
+        await drained_run(config, stop_after, pools)
+
+
+def config_for(folder: Path, *overrides: str) -> Config:
+    """Recall is enabled, so that draws depend on the bank too."""
+    memory = ("memory.warmup=0", "memory.min_similarity=0.2")
+    return load_config(FAKE, [f"output.dir={folder}", "seeds.limit=40", *memory, *overrides])
+
+
+@pytest.mark.parametrize(("in_flight", "order"), [(1, 1), (4, 2), (16, 3), (16, 4)])
+async def test_draws_and_dataset_do_not_depend_on_who_answers_first(
+    finished_run: Path, tmp_path: Path, in_flight: int, order: int
+) -> None:
+    await shuffled_run(config_for(tmp_path / "run"), in_flight, order)
+    assert len(decided(finished_run)) > 100
+    assert any(row["neighbours"] for row in decided(finished_run))
+    assert decided(tmp_path / "run") == decided(finished_run)
+    datasets = [(folder / "dataset.jsonl").read_bytes() for folder in (tmp_path / "run", finished_run)]
+    assert datasets[0] == datasets[1]
+
+
+@pytest.mark.parametrize("stop_after", [1, 9, 23])
+async def test_a_drained_run_resumes_as_if_it_had_never_stopped(
+    finished_run: Path, tmp_path: Path, stop_after: int
+) -> None:
+    config = config_for(tmp_path / "run")
+    await shuffled_run(config, in_flight=4, order=5, stop_after=stop_after)
+    assert 0 < len(decided(tmp_path / "run")) < len(decided(finished_run))
+    await shuffled_run(config, in_flight=16, order=6)
+    assert decided(tmp_path / "run") == decided(finished_run)
+
+
+async def test_agents_can_be_added_and_retired_when_a_run_is_resumed(tmp_path: Path) -> None:
+    config = config_for(tmp_path / "run")
+    await shuffled_run(config, stop_after=12)
+    before = decided(tmp_path / "run")
+    newcomer = ["agents.response.brief.model=writer", "agents.response.brief.prompt=direct"]
+    leaver = list(config.agents.response)[-1]
+    changed = config_for(tmp_path / "run", *newcomer, f"agents.retired=[{leaver}]")
+    assert RunDirectory(tmp_path / "run").additions(changed) == ["agents.response.brief"]
+    coordinators: list[Coordinator] = []
+    await local_run(changed, coordinators.append)
+    after = decided(tmp_path / "run")
+    assert after[: len(before)] == before, "what was done stays as it is"
+    assert len({row["seed_id"] for row in after}) == 40
+    # Seeds whose pairs were drawn before the change keep them.
+    order = list(dict.fromkeys(row["seed_id"] for row in after))
+    early = set(order[: 12 + 2 * config.run.admitted_seeds])
+    late = {row["pair"] for row in after if row["seed_id"] not in early}
+    assert any(pair.endswith("+brief") for pair in late)
+    assert not any(pair.endswith(f"+{leaver}") for pair in late)
+    (pair_stats,) = [coordinator._evolution.pair_stats() for coordinator in coordinators]
+    learnt = {standing.pair: standing.observations for standing in pair_stats}
+    assert sum(n for pair, n in learnt.items() if pair.endswith(f"+{leaver}")) > 0, "not forgotten"
+
+
+async def test_failing_requests_are_retried_and_then_quarantined(tmp_path: Path) -> None:
+    run_dir = tmp_path / "flaky"
+    failing = ("models.writer.fake.failure_rate=0.4", "run.attempts=2", "run.max_error_rate=1")
+    summary = await local_run(config_for(run_dir, *failing))
+    rows = decided(run_dir)
+    failed = [row["candidate_id"] for row in rows if row["failed_stage"]]
+    assert 0 < len(failed) < len(rows)
+    assert summary["run"]["retries"]["writer"] > len(failed), "some succeeded at the second try"
+    quarantine = pq.read_table(run_dir / "quarantine.parquet").to_pylist()
+    assert {row["id"] for row in quarantine} >= set(failed)

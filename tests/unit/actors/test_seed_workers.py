@@ -1,0 +1,155 @@
+"""Seeds processed in several processes: the same dataset, whichever of them dies."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ray.exceptions import ActorDiedError
+
+from actors.generator_client import ModelCounters
+from actors.seed_worker import SeedWorker
+from actors.seed_workers import SeedWorkers
+from staragents.base.errors import RunFailed
+from staragents.config import RunConfig
+from staragents.data.seed_file import SeedFile
+from staragents.evolution.policy import Draw
+from staragents.validation.loading import load_config
+from tests.support.local_run import decided, local_handles, local_run, local_worker
+from tests.support.paths import FAKE
+
+DRAWN = [Draw(pair, 0.5) for pair in load_config(FAKE, []).pairs[:2]]
+
+
+class Mortal:
+    """An actor in this process that can be killed: calls in flight fail, and a fresh one replaces it."""
+
+    def __init__(self, make: Callable[[], SeedWorker]) -> None:
+        self._make = make
+        self._calls: set[asyncio.Future[Any]] = set()
+        self.worker = make()
+        self.heard: list[tuple[Any, ...]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        call = SimpleNamespace(remote=lambda *arguments: asyncio.ensure_future(self._call(name, arguments)))
+        call.options = lambda **_: call
+        return call
+
+    def kill(self) -> None:
+        for call in self._calls:
+            call.cancel()
+        self.worker, self.heard = self._make(), []
+
+    async def _call(self, name: str, arguments: tuple[Any, ...]) -> Any:
+        if name == "resize_model":
+            self.heard.append(arguments)
+            return None
+        call = asyncio.ensure_future(getattr(self.worker, name)(*arguments))
+        self._calls.add(call)
+        try:
+            return await call
+        except asyncio.CancelledError:
+            raise ActorDiedError() from None
+        finally:
+            self._calls.discard(call)
+
+
+class Killed(SeedWorkers):
+    """Workers, one of which dies with every third seed in flight."""
+
+    asked = 0
+    deaths = 0
+
+    async def run(self, seed: Any, *rest: Any) -> Any:
+        self.asked += 1
+        if self.asked % 3 == 0:
+            actor = self._actors[seed.row % len(self._actors)]
+            asyncio.get_running_loop().call_soon(asyncio.get_running_loop().call_soon, actor.kill)
+            self.deaths += 1
+        return await super().run(seed, *rest)
+
+
+def config_for(folder: Path, *overrides: str) -> Any:
+    memory = ("memory.warmup=0", "memory.min_similarity=0.2")
+    return load_config(FAKE, [f"output.dir={folder}", "seeds.limit=40", *memory, "run.workers=2", *overrides])
+
+
+@pytest.mark.parametrize("kind", [SeedWorkers, Killed])
+async def test_several_workers_give_the_same_dataset(
+    finished_run: Path, tmp_path: Path, kind: type[SeedWorkers]
+) -> None:
+    config = config_for(tmp_path / "run", "run.attempts=9")
+    made: list[SeedWorkers] = []
+
+    def workers(make: Callable[[], SeedWorker]) -> SeedWorkers:
+        made.append(kind([Mortal(make), Mortal(make)], config.run))
+        return made[0]
+
+    summary = await local_run(config, workers=workers)
+    assert decided(tmp_path / "run") == decided(finished_run)
+    assert summary["funnel"]["failed"] == {}
+    if isinstance(made[0], Killed):
+        assert made[0].deaths > 10
+
+
+@pytest.fixture
+async def made(tmp_path: Path) -> tuple[list[Mortal], SeedWorkers, list[Any]]:
+    """Two of them, and 40 seeds."""
+    config = config_for(tmp_path / "run")
+    handles = await local_handles(config)
+    actors = [Mortal(lambda: local_worker(config, handles)) for _ in range(2)]
+    return actors, SeedWorkers(actors, config.run), list(SeedFile(config.seeds).seeds())
+
+
+async def test_a_restarted_coordinator_gets_finished_results(made: Any) -> None:
+    actors, workers, seeds = made
+    first = await workers.run(seeds[0], DRAWN, [])
+    again = await SeedWorkers(actors, RunConfig()).run(seeds[0], DRAWN, [])
+    assert again is first
+    asked = (await workers.state()).counters["writer"].answers
+    assert asked > 0
+    other = await workers.run(seeds[0], DRAWN[:1], [])
+    assert [candidate.pair for candidate in other] == [DRAWN[0].pair], "other draws are other work"
+
+
+async def test_results_are_kept_for_a_bounded_number_of_seeds(made: Any) -> None:
+    actors, workers, seeds = made
+    for seed in seeds:
+        await workers.run(seed, DRAWN, [])
+    assert all(len(actor.worker._work) <= RunConfig().admitted_seeds for actor in actors)
+
+
+async def test_counters_continue_and_orders_are_repeated_after_a_restart(made: Any) -> None:
+    actors, workers, seeds = made
+    await workers.tell("resize_model", "writer", 3)
+    for seed in seeds[:4]:
+        await workers.run(seed, DRAWN, [])
+    before = (await workers.state()).counters["writer"]
+    actors[0].kill()
+    assert (await workers.state()).counters["writer"] == before
+    await asyncio.sleep(0)
+    assert [actor.heard for actor in actors] == [[("writer", 3)], [("writer", 3)]]
+    for seed in seeds[4:8]:
+        await workers.run(seed, DRAWN, [])
+    assert (await workers.state()).counters["writer"].answers > before.answers
+
+
+async def test_a_seed_that_always_kills_ends_the_run(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    actors, _, seeds = made
+    workers = SeedWorkers(actors, RunConfig(attempts=2))
+
+    async def dies(*_: Any) -> None:
+        raise ActorDiedError()
+
+    for actor in actors:
+        monkeypatch.setattr(actor.worker, "run", dies)
+    with pytest.raises(RunFailed, match=f"row {seeds[0].row}: its seed worker died 2 times"):
+        await workers.run(seeds[0], DRAWN, [])
+
+
+def test_counters_add_up() -> None:
+    assert ModelCounters(1, 2, 3, 4, 5, 6) + ModelCounters(running=1) == ModelCounters(2, 2, 3, 4, 5, 6)

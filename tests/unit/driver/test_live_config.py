@@ -1,0 +1,61 @@
+"""Settings that may change during a run. Loading models is tested in tests/ray/test_change.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from actors.seed_worker_actor import Pools
+from cluster.driver.live_config import LiveConfig
+from staragents.base.errors import BadInput
+from staragents.run_directory.run_directory import RunDirectory
+from staragents.validation.loading import load_config
+from tests.support.paths import FAKE
+
+CONFIG = str(FAKE)
+POOLS = Pools("r", {}, [], [], True, None)
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> LiveConfig:
+    config = load_config(CONFIG, [f"output.dir={tmp_path / 'run'}"])
+    return LiveConfig(config, POOLS, RunDirectory(config.output.dir))
+
+
+@pytest.mark.parametrize(
+    ("override", "problem"),
+    [
+        ("agents.response.direct.temperature=0.1", "direct.temperature: determines the results"),
+        ("run.admitted_seeds=9", "run.admitted_seeds: determines the results"),
+        ("reward.difficulty=target_only", "reward.difficulty: determines the results"),
+        ("scoring.batch_tokens=64", "scoring.batch_tokens: can't change while the run is running; stop it"),
+        ("models.writer.max_replicas=3", "models.writer.max_replicas: can't change while"),
+        ("output.dir=elsewhere", "output.dir: can't change while"),
+        ("agents.response.brief={model: writr, prompt: direct}", "did you mean writer?"),
+        ("run.budgt=3", "run.budgt"),
+        ("run.attempts=3", "nothing changes"),
+    ],
+)
+def test_a_setting_that_cannot_change_is_reported_and_nothing_changes(
+    live: LiveConfig, override: str, problem: str
+) -> None:
+    before = live.config
+    with pytest.raises(BadInput) as raised:
+        live.change((override, "run.checkpoint_s=7") if problem.startswith("reward") else (override,))
+    assert problem in str(raised.value)
+    assert live.config is before
+    assert not live.changed
+
+
+def test_changes_add_up_and_are_named(live: LiveConfig) -> None:
+    agent = "agents.response.brief={model: writer, prompt: direct, max_tokens: 64}"
+    assert live.change((agent, "run.max_tokens=5000")) == (
+        "agents.response.brief",
+        "run.max_tokens",
+    )
+    assert live.change(("agents.retired=[deepen]",)) == ("agents.retired",)
+    assert live.changed
+    assert "keep+brief" in live.config.pairs
+    assert live.config.run.max_tokens == 5000
+    assert live.config.agents.retired == ["deepen"]

@@ -1,0 +1,69 @@
+"""A full disk ends a run with one line; no file is torn, and after making room the same run resumes."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from staragents.validation.loading import load_config
+from tests.support.local_run import decided, local_run
+from tests.support.paths import ROOT
+
+# The memory bank would become unavailable once its own file is full, and pairs would be drawn without it.
+OVERRIDES = ["seeds.limit=40", "run.admitted_seeds=4", "run.checkpoint_s=0", "memory.enabled=false"]
+LIMITED = """
+import asyncio, resource, sys
+from staragents.validation.loading import load_config
+from staragents.base.errors import RunFailed
+from staragents.agents.language import language_of
+from tests.support.local_run import local_run
+
+# Unpacked on another disk, when the first seed comes.
+language_of("A sentence that is long enough to be looked at.")
+# A file may have so many bytes, then writing fails as on a full disk (with another number).
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
+try:
+    asyncio.run(local_run(load_config("configs/fake.yaml", sys.argv[2:])))
+except RunFailed as error:
+    print(error)
+"""
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("runs") / "undisturbed"
+    asyncio.run(local_run(load_config("configs/fake.yaml", [*OVERRIDES, f"output.dir={path}"])))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("limit", "full"),
+    [(21_000, "a shard"), (200_000, "the report, when all seeds are done")],
+)
+def test_a_full_disk_ends_a_run_with_one_line_and_it_resumes_with_room(
+    undisturbed: Path, tmp_path: Path, limit: int, full: str
+) -> None:
+    path = tmp_path / "run"
+    arguments = [*OVERRIDES, f"output.dir={path}"]
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(limit), *arguments],
+        cwd=ROOT, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.stdout == (
+        f"output.dir: can't write to {path}: File too large; free some space, then "
+        "run the same command to resume\n"
+    ), done.stderr
+    assert not list(path.rglob("*.tmp"))
+    whole = decided(undisturbed)
+    part = decided(path)
+    assert part == whole[: len(part)]
+    assert part
+    assert (len(part) == len(whole)) == (limit > 21_000), full
+
+    asyncio.run(local_run(load_config("configs/fake.yaml", arguments)))
+    assert decided(path) == whole
+    assert (path / "dataset.jsonl").read_bytes() == (undisturbed / "dataset.jsonl").read_bytes()
