@@ -39,7 +39,7 @@ def main() -> None:
         while not node.dead_processes():
             time.sleep(1)
     finally:
-        node.kill_all_processes()
+        node.kill_all_processes(check_alive=False)
 
 
 if __name__ == "__main__":
