@@ -275,8 +275,8 @@ def test_the_command_estimates_on_a_run_directory(run_writer, monkeypatch, capsy
     assert "self-normalised" in printed
 
 
-@pytest.mark.skipif(not SHARED.is_file(), reason="the shared table of recorded agents is not there")
+@pytest.mark.skipif(not REPLAY.is_file(), reason="the shared table of recorded agents is not there")
 def test_on_real_agents_the_default_policy_closes_most_of_the_gap() -> None:
-    table = RecordedTable.read(SHARED)
+    table = RecordedTable.read(REPLAY)
     assert replay_table(table, Config(), 2, 1, 20).mean >= 0.098
     assert replay_table(table, Config(), 1, 5, 5).mean >= 0.135
