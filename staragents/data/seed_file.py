@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -93,7 +92,7 @@ class SeedFile:
                     bad_rows += 1
                     _count_reason(reasons, row)
                     if len(problems) < PROBLEMS_SHOWN:
-                        problems.append(f"{piece.file}:{row.row}:{row.field}: {row.message}")
+                        problems.append(row.located(piece.file))
                 elif repeated:
                     duplicates += 1
                 else:
@@ -187,7 +186,5 @@ def _end(rows: list[SeedRow | BadRow], repeated: list[bool], limit: int) -> int:
 
 
 def _count_reason(reasons: Counter[str], row: BadRow) -> None:
-    """Group by field and expectation, without the actual value, which could differ in every row."""
-    field = re.sub(r"\[\d+\]", "[]", row.field)
-    reason = f"{field}: {re.split(', got |: set | at (?:character|position) ', row.message)[0]}"
-    reasons[reason if reason in reasons or len(reasons) < REASONS_KEPT else OTHER_REASONS] += 1
+    kind = row.problem.kind
+    reasons[kind if kind in reasons or len(reasons) < REASONS_KEPT else OTHER_REASONS] += 1

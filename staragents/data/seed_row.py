@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from staragents.base.messages import Conversation, as_dicts
 from staragents.base.records import Seed, stable_id
 from staragents.config import RowFormat
-from staragents.data.readers.invalid_row import InvalidRow
-from staragents.data.readers.raw_row import BadRow, RawRow
+from staragents.data.readers.raw_row import BadRow, InvalidRow, RawRow
 from staragents.data.readers.row_messages import RowReader
 
 DIGEST_BYTES = 16
@@ -40,4 +39,4 @@ def parse_row(raw: RawRow | BadRow, reader: RowReader) -> SeedRow | BadRow:
     try:
         return SeedRow(raw.row, *reader.read(raw.value))
     except InvalidRow as error:
-        return BadRow(raw.row, error.field, error.message)
+        return BadRow(raw.row, error.problem)

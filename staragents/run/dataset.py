@@ -177,7 +177,7 @@ def _quarantine_rows(run: RunDirectory, seeds: SeedFile) -> Iterator[dict[str, A
             "stage": "read",
             "agent": None,
             "error_class": "BadRow",
-            "message": f"{bad.field}: {bad.message}",
+            "message": f"{bad.problem.field}: {bad.problem.message}",
         }
     stage: str | None
     error: str | None

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from staragents.base.errors import BadInput
 from staragents.base.messages import as_dicts
 from staragents.data.readers.data_files import DataFiles
-from staragents.data.readers.invalid_row import InvalidRow
-from staragents.data.readers.raw_row import BadRow, RawRow
+from staragents.data.readers.raw_row import BadRow, InvalidRow, RawRow
 from staragents.data.readers.row_messages import RowReader
 from staragents.scoring.ifd import ScoreRow
 
@@ -56,8 +55,8 @@ def scan(data: DataFiles, reader: RowReader, strict: bool) -> Scan:
 def score_row(raw: RawRow | BadRow, file: str, reader: RowReader) -> ScoreRow | str:
     """The row to score, or its problem as file:row:field: message."""
     if isinstance(raw, BadRow):
-        return f"{file}:{raw.row}:{raw.field}: {raw.message}"
+        return raw.located(file)
     try:
         return ScoreRow(reader.messages(raw.value))
     except InvalidRow as error:
-        return f"{file}:{raw.row}:{error.field}: {error.message}"
+        return BadRow(raw.row, error.problem).located(file)

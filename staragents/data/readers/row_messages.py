@@ -7,7 +7,6 @@ from typing import Any
 
 from staragents.base.messages import Conversation, Message
 from staragents.config import ColumnsConfig, RowFormat
-from staragents.data.readers.invalid_row import InvalidRow, shown, shown_columns
 from staragents.data.readers.message_tree import best_path
 from staragents.data.readers.pair_columns import (
     HISTORIES,
@@ -20,6 +19,7 @@ from staragents.data.readers.pair_columns import (
     pair_columns,
     present,
 )
+from staragents.data.readers.raw_row import InvalidRow, shown, shown_columns
 from staragents.data.readers.texts import Texts
 from staragents.data.readers.turns import conversation_of, is_sharegpt
 
@@ -72,7 +72,7 @@ class RowReader:
     def read(self, value: Any) -> tuple[RowFormat, Conversation]:
         """The detected format and the conversation. Raises InvalidRow."""
         if not isinstance(value, dict):
-            raise InvalidRow("row", f"expected an object with columns, got {shown(value)}")
+            raise InvalidRow("row", "expected an object with columns", shown(value))
         names = tuple(value)
         if names not in self._pairs:
             if len(self._pairs) >= MOST_SHAPES:
@@ -127,7 +127,7 @@ class RowReader:
         if wanted is RowFormat.auto:
             return self._pair(value)
         name = "prompt with replies" if wanted is RowFormat.tree else INSTANCES
-        raise InvalidRow("row", f"expected {name}, as the format is {wanted}, got {shown_columns(value)}")
+        raise InvalidRow("row", f"expected {name}, as the format is {wanted}", shown_columns(value))
 
     def _turns_column(self, value: dict[str, Any]) -> str | None:
         """The column with a list of turns, or None."""
@@ -139,7 +139,7 @@ class RowReader:
         if self._format in (RowFormat.messages, RowFormat.sharegpt):
             name = next((name for name in TURNS if value.get(name) is not None), None)
             if name is None:
-                raise InvalidRow("messages", f"expected {' or '.join(TURNS[:2])}, got {shown_columns(value)}")
+                raise InvalidRow("messages", f"expected {' or '.join(TURNS[:2])}", shown_columns(value))
             return name
         if self._format is not RowFormat.auto:
             return None
@@ -174,7 +174,7 @@ class RowReader:
         after = answered if isinstance(answered, list) else [{"role": "assistant", "content": answered}]
         for turns, column in ((before, pair.instruction), (after, pair.response)):
             if not all(isinstance(turn, dict) for turn in turns):
-                raise InvalidRow(column, f"expected text or a list of messages, got {shown(turns)}")
+                raise InvalidRow(column, "expected text or a list of messages", shown(turns))
         whole = bool(after) and after[0].get("role") in ("user", "system")
         return self._turns(value, after if whole else [*before, *after], pair.response)
 
@@ -203,14 +203,14 @@ class RowReader:
         if not history:
             return ()
         if not isinstance(history, list):
-            raise InvalidRow(str(column), f"expected a list of exchanges, got {shown(history)}")
+            raise InvalidRow(str(column), "expected a list of exchanges", shown(history))
         messages: list[Message] = []
         for index, exchange in enumerate(history):
             field = f"{column}[{index}]"
             if isinstance(exchange, dict):
                 return conversation_of(history, str(column), self._texts, rewritable=False)
             if not isinstance(exchange, list) or len(exchange) != 2:
-                raise InvalidRow(field, f"expected a question and an answer, got {shown(exchange)}")
+                raise InvalidRow(field, "expected a question and an answer", shown(exchange))
             for role, position in (("user", 0), ("assistant", 1)):
                 text = self._texts.text(exchange[position], f"{field}[{position}]")
                 messages.append(Message(role, text))  # type: ignore[arg-type]
@@ -220,15 +220,16 @@ class RowReader:
         """The first instance with an answer."""
         instances = [one for one in value[INSTANCES] if isinstance(one, dict)]
         if not instances:
-            raise InvalidRow(INSTANCES, f"expected instances with an output, got {shown(value[INSTANCES])}")
+            raise InvalidRow(INSTANCES, "expected instances with an output", shown(value[INSTANCES]))
         one = next((found for found in instances if found.get("output")), instances[0])
         row = {name: one.get(name) for name in ("input", "output")}
         row["instruction"] = value.get("instruction")
         try:
             return self._exchange(row, _INSTANCE)
         except InvalidRow as error:
-            field = error.field if error.field == "instruction" else f"{INSTANCES}.{error.field}"
-            raise InvalidRow(field, error.message) from None
+            problem = error.problem
+            field = problem.field if problem.field == "instruction" else f"{INSTANCES}.{problem.field}"
+            raise InvalidRow(field, problem.reason, problem.got, problem.hint) from None
 
 
 _INSTANCE = PairColumns(RowFormat.self_instruct, "instruction", "input", "output", None, None)

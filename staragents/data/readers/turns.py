@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from staragents.base.messages import Conversation, Message, Role
-from staragents.data.readers.invalid_row import InvalidRow, shown
+from staragents.data.readers.raw_row import InvalidRow, shown
 from staragents.data.readers.texts import Texts
 
 ROLES: dict[str, Role] = {
@@ -43,7 +43,7 @@ def conversation_of(turns: Any, column: str, texts: Texts, *, rewritable: bool) 
     """A conversation that ends with the assistant's turn. `rewritable` requires that the last exchange is
     between user and assistant, without a tool. Raises InvalidRow."""
     if not isinstance(turns, list) or not turns:
-        raise InvalidRow(column, f"expected a list of messages, got {shown(turns)}")
+        raise InvalidRow(column, "expected a list of messages", shown(turns))
     messages: list[Message] = []
     last_tools = [False, False]
     for index, turn in enumerate(turns):
@@ -64,18 +64,15 @@ def conversation_of(turns: Any, column: str, texts: Texts, *, rewritable: bool) 
             expected: Role = "assistant" if before == "user" else "user"
             if spoken != expected:
                 first = "system or user" if index == 0 else expected
-                raise InvalidRow(
-                    f"{column}[{index}].role", f"expected {first}, got {shown(_role(turn) or role)}"
-                )
+                got = shown(_role(turn) or role)
+                raise InvalidRow(f"{column}[{index}].role", f"expected {first}", got)
             messages.append(Message(expected, texts.text(value, field)))
             last_tools = [last_tools[-1], is_tool]
     if not messages or messages[-1].role != "assistant":
         raise InvalidRow(f"{column}[{len(turns) - 1}].role", "expected the last message from assistant")
     if rewritable and any(last_tools):
-        raise InvalidRow(
-            f"{column}[{len(turns) - 1}]",
-            "expected a last exchange without a tool, got one with a tool",
-        )
+        field = f"{column}[{len(turns) - 1}]"
+        raise InvalidRow(field, "expected a last exchange without a tool", "one with a tool")
     return tuple(messages)
 
 
@@ -120,5 +117,5 @@ def _content(value: Any, field: str) -> Any:
     for part in value:
         if not isinstance(part, dict) or not isinstance(part.get("text"), str):
             kind = part.get("type") if isinstance(part, dict) else part
-            raise InvalidRow(field, f"expected parts of text, got {shown(kind)}")
+            raise InvalidRow(field, "expected parts of text", shown(kind))
     return "\n".join(part["text"] for part in value)
