@@ -64,13 +64,8 @@ class RowReader:
         mine = (named.instruction, named.input, named.response, named.messages, named.history, named.system)
         return KNOWN_COLUMNS | {name for name in mine if name is not None}
 
-    def messages(self, value: Any) -> Conversation:
-        """A conversation that ends with the assistant's turn; other columns are ignored. Raises
-        InvalidRow."""
-        return self.read(value)[1]
-
     def read(self, value: Any) -> tuple[RowFormat, Conversation]:
-        """The detected format and the conversation. Raises InvalidRow."""
+        """The detected format and a conversation that ends with the assistant's turn. Raises InvalidRow."""
         if not isinstance(value, dict):
             raise InvalidRow("row", "expected an object with columns", shown(value))
         names = tuple(value)
