@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from staragents.base.messages import as_dicts
-from staragents.base.records import CANDIDATE_SCHEMA, MISALIGNED, Candidate
+from staragents.base.records import CONVERSATION_TYPE, MISALIGNED, Candidate
 from staragents.config import Config, Fallback
 from staragents.data.row_file import RowFile
 from staragents.data.seed_file import SeedFile
@@ -19,7 +19,7 @@ from staragents.run_directory.run_directory import RunDirectory
 
 DATASET_SCHEMA = pa.schema(
     [
-        ("messages", CANDIDATE_SCHEMA.field("messages").type),
+        ("messages", CONVERSATION_TYPE),
         ("seed_id", pa.string()),
         ("candidate_id", pa.string()),
         ("source", pa.string()),
