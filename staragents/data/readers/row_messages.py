@@ -24,10 +24,13 @@ from staragents.data.readers.texts import Texts
 from staragents.data.readers.turns import conversation_of, is_sharegpt
 
 TURNS = ("messages", "conversations", "conversation", "dialogue", "dialog", "turns")
+TURN_FORMATS = (RowFormat.messages, RowFormat.sharegpt)
 TREE = "prompt"
+REPLIES = "replies"
+WHOLE_ROW = "row"
 INSTANCES = "instances"
 TOOLS = "tools"
-MESSAGE_OF_TREE = ("role", "replies", "text", "parent_id")
+MESSAGE_OF_TREE = ("role", REPLIES, "text", "parent_id")
 KNOWN_COLUMNS = frozenset(
     (INSTANCES, TOOLS, *INSTRUCTIONS, *PROMPTS, *RESPONSES, *INPUTS, *HISTORIES, *SYSTEMS, *TURNS)
 ).union(MESSAGE_OF_TREE)
@@ -67,7 +70,7 @@ class RowReader:
     def read(self, value: Any) -> tuple[RowFormat, Conversation]:
         """The detected format and a conversation that ends with the assistant's turn. Raises InvalidRow."""
         if not isinstance(value, dict):
-            raise InvalidRow("row", "expected an object with columns", shown(value))
+            raise InvalidRow(WHOLE_ROW, "expected an object with columns", shown(value))
         names = tuple(value)
         if names not in self._pairs:
             if len(self._pairs) >= MOST_SHAPES:
@@ -81,48 +84,50 @@ class RowReader:
 
     def _cacheable_pair(self, value: dict[str, Any]) -> PairColumns | None:
         """The columns if they are the same for every row with these column names, else None."""
-        named = self.named
-        if named.messages or self._format in (RowFormat.messages, RowFormat.sharegpt, RowFormat.tree):
+        if self.named.messages or self._format in TURN_FORMATS or self._format is RowFormat.tree:
             return None
-        if any(name in value for name in (*TURNS, INSTANCES, "replies")):
-            return None
-        asks = [name for name in value if name in INSTRUCTIONS]
-        answers = [name for name in value if name in RESPONSES]
-        if not (named.instruction or len(asks) < 2) or not (named.response or len(answers) < 2):
+        if any(name in value for name in (*TURNS, INSTANCES, REPLIES)) or self._has_alternatives(value):
             return None
         try:
-            return pair_columns(value, self._format, named, self._setting)
+            return pair_columns(value, self._format, self.named, self._setting)
         except InvalidRow:
             return None
 
+    def _has_alternatives(self, value: dict[str, Any]) -> bool:
+        """Whether several columns could be the instruction or the response: the one that is not null is."""
+        asks = [name for name in value if name in INSTRUCTIONS]
+        answers = [name for name in value if name in RESPONSES]
+        return (len(asks) > 1 and not self.named.instruction) or (
+            len(answers) > 1 and not self.named.response
+        )
+
     def _any(self, value: dict[str, Any]) -> tuple[RowFormat, Conversation]:
-        wanted, named = self._format, self.named
-        turns = self._turns_column(value)
-        if turns is not None:
-            found = RowFormat.sharegpt if is_sharegpt(value[turns]) else RowFormat.messages
-            return found if wanted is RowFormat.auto else wanted, self._turns(value, value[turns], turns)
-        if (
-            named.instruction
-            or named.response
-            or wanted
-            not in (
-                RowFormat.auto,
-                RowFormat.tree,
-                RowFormat.self_instruct,
-            )
-        ):
+        """A row in any format: a list of turns, a pair of columns, a message tree or instances."""
+        if (column := self._turns_column(value)) is not None:
+            return self._format_of_turns(value[column]), self._turns(value, value[column], column)
+        if self._is_pair():
             return self._pair(value)
-        prompt = value.get(TREE)
-        if (isinstance(prompt, dict) and "replies" in prompt) or "replies" in value:
-            column = TREE if isinstance(prompt, dict) else "row"
-            path = best_path(prompt if column == TREE else value, column)
+        if (column := _tree_column(value)) is not None:
+            path = best_path(value if column == WHOLE_ROW else value[column], column)
             return RowFormat.tree, self._turns(value, path, column)
-        if wanted is not RowFormat.tree and isinstance(value.get(INSTANCES), list):
+        if self._format is not RowFormat.tree and isinstance(value.get(INSTANCES), list):
             return RowFormat.self_instruct, self._instances(value)
-        if wanted is RowFormat.auto:
+        if self._format is RowFormat.auto:
             return self._pair(value)
-        name = "prompt with replies" if wanted is RowFormat.tree else INSTANCES
-        raise InvalidRow("row", f"expected {name}, as the format is {wanted}", shown_columns(value))
+        name = "prompt with replies" if self._format is RowFormat.tree else INSTANCES
+        expected = f"expected {name}, as the format is {self._format}"
+        raise InvalidRow(WHOLE_ROW, expected, shown_columns(value))
+
+    def _is_pair(self) -> bool:
+        """Whether the settings leave no other format than two columns."""
+        if self.named.instruction or self.named.response:
+            return True
+        return self._format not in (RowFormat.auto, RowFormat.tree, RowFormat.self_instruct)
+
+    def _format_of_turns(self, turns: Any) -> RowFormat:
+        if self._format is not RowFormat.auto:
+            return self._format
+        return RowFormat.sharegpt if is_sharegpt(turns) else RowFormat.messages
 
     def _turns_column(self, value: dict[str, Any]) -> str | None:
         """The column with a list of turns, or None."""
@@ -131,7 +136,7 @@ class RowReader:
             return present("messages", value, name, self._setting)
         if self.named.instruction or self.named.response:
             return None
-        if self._format in (RowFormat.messages, RowFormat.sharegpt):
+        if self._format in TURN_FORMATS:
             name = next((name for name in TURNS if value.get(name) is not None), None)
             if name is None:
                 raise InvalidRow("messages", f"expected {' or '.join(TURNS[:2])}", shown_columns(value))
@@ -228,3 +233,11 @@ class RowReader:
 
 
 _INSTANCE = PairColumns(RowFormat.self_instruct, "instruction", "input", "output", None, None)
+
+
+def _tree_column(value: dict[str, Any]) -> str | None:
+    """The column of a message tree, `row` if the row is the tree's root, or None."""
+    prompt = value.get(TREE)
+    if isinstance(prompt, dict) and (REPLIES in prompt or REPLIES in value):
+        return TREE
+    return WHOLE_ROW if REPLIES in value and not isinstance(prompt, dict) else None
