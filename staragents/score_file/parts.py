@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from staragents.base.errors import BadInput, RunFailed
-from staragents.files.atomic_file import replacing, write_text
+from staragents.files.atomic_file import TEMPORARY, replacing, write_text
 
 MANIFEST = "command.json"
 ASIDE = "damaged"
@@ -64,6 +64,8 @@ class Parts:
             overwrites = overwrites or before["overwrites"]
         manifest = json.dumps({"facts": facts, "overwrites": overwrites})
         write_text(self.folder / MANIFEST, manifest)
+        for leftover in self.folder.glob(TEMPORARY):
+            leftover.unlink()  # Left by a kill while a file was written.
         self.rows = 0
         for path, start, end in self._names():
             if end <= self.rows:
