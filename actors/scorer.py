@@ -10,12 +10,13 @@ from typing import Any
 import pyarrow as pa
 
 from staragents.base.messages import Conversation, as_dicts, conversation
+from staragents.base.records import CONVERSATION_TYPE
 from staragents.base.redaction import guard_logs
 from staragents.config import ScorerModelConfig, ScoringConfig
 from staragents.scoring.ifd import Score, ScoreRow, Status
 from staragents.scoring.open_model import RowModel, open_model
 
-ROW_SCHEMA = pa.schema([("messages", pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())])))])
+ROW_SCHEMA = pa.schema([("messages", CONVERSATION_TYPE)])
 
 
 class Scorer:

@@ -13,6 +13,7 @@ from cluster.driver.results import Result, Scored
 from cluster.terminal.console import safe_console
 from staragents.base.errors import BadInput
 from staragents.config.new_config import SUGGESTED, Answers, Engine
+from staragents.files.atomic_file import replacing
 from staragents.validation.loading import config_of
 from staragents.validation.merging import Tree, merge, parse_yaml, read_file, read_overrides
 
@@ -99,11 +100,9 @@ def _file_of(dataset: Any, output: Path) -> str:
         return str(dataset)
     file = output.with_name(f"{output.name}.rows.jsonl")
     file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f".{file.name}.tmp")
-    with temporary.open("w", encoding="utf-8") as lines:
+    with replacing(file) as temporary, temporary.open("w", encoding="utf-8") as lines:
         for row in _rows(dataset):
             lines.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
-    temporary.replace(file)
     return str(file)
 
 

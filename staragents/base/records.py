@@ -126,7 +126,8 @@ class Candidate:
         return bool(self.messages) and self.reject_reason in (None, MISALIGNED) and not self.failed
 
 
-_MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+CONVERSATION_TYPE = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+"""The Arrow type of a conversation."""
 _NEIGHBOURS = pa.list_(
     pa.struct([("pair", pa.string()), ("reward", pa.float64()), ("similarity", pa.float64())])
 )
@@ -141,8 +142,8 @@ CANDIDATE_SCHEMA = pa.schema(
         ("instruction_agent", pa.string()),
         ("response_agent", pa.string()),
         ("propensity", pa.float64()),
-        ("seed_messages", _MESSAGES),
-        ("messages", _MESSAGES),
+        ("seed_messages", CONVERSATION_TYPE),
+        ("messages", CONVERSATION_TYPE),
         ("target_nll_cond", pa.float64()),
         ("target_nll_direct", pa.float64()),
         ("target_ifd", pa.float64()),

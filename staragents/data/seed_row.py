@@ -5,26 +5,29 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 
 from staragents.base.messages import Conversation, as_dicts
 from staragents.base.records import Seed, stable_id
 from staragents.config import RowFormat
-from staragents.data.readers.invalid_row import InvalidRow
-from staragents.data.readers.raw_row import BadRow, RawRow
+from staragents.data.readers.raw_row import BadRow, InvalidRow, RawRow
 from staragents.data.readers.row_messages import RowReader
 
 DIGEST_BYTES = 16
 
 
-@dataclass(slots=True)
+@dataclass
 class SeedRow:
-    """A valid row. Its 16-byte digest covers only the conversation, not the columns that it came from."""
+    """A valid row. `repeated` means that an earlier row has the same conversation."""
 
     row: int
     format: RowFormat
     messages: Conversation
+    repeated: bool = False
 
+    @cached_property
     def digest(self) -> bytes:
+        """16 bytes that depend only on the conversation, not on the columns that it came from."""
         # With lengths, so that a text cannot imitate a turn boundary.
         parts = "".join([f"{turn.role}{len(turn.content)}:{turn.content}" for turn in self.messages])
         return hashlib.blake2b(parts.encode(), digest_size=DIGEST_BYTES).digest()
@@ -40,4 +43,4 @@ def parse_row(raw: RawRow | BadRow, reader: RowReader) -> SeedRow | BadRow:
     try:
         return SeedRow(raw.row, *reader.read(raw.value))
     except InvalidRow as error:
-        return BadRow(raw.row, error.field, error.message)
+        return BadRow(raw.row, error.problem)

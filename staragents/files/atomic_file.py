@@ -16,13 +16,13 @@ UNSYNCABLE = {errno.EINVAL, errno.ENOTSUP, errno.EBADF}
 
 
 @contextmanager
-def replacing(target: Path) -> Iterator[Path]:
-    """A temporary path next to `target`, which it replaces when the block ends. It is removed on an error.
+def replacing(target: Path, folder: Path | None = None) -> Iterator[Path]:
+    """A temporary path that replaces `target` when the block ends. It is removed on an error.
 
-    The content is synced before the rename, so that a power loss leaves either the old file or the new one.
-    Raises OSError.
+    It is next to `target` or in `folder`, which must be on the same file system. The content is synced before
+    the rename, so that a power loss leaves either the old file or the new one. Raises OSError.
     """
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
+    temporary = (folder or target.parent) / f".{target.name}.{uuid.uuid4().hex[:8]}.tmp"
     try:
         yield temporary
         sync(temporary)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
+from staragents.files.atomic_file import write_text
 from staragents.report.chart import ACCENT, MUTED, SECOND, Axis, Chart, figure
 from staragents.report.page import rendered
 
@@ -21,9 +21,7 @@ def write_score_page(path: Path, summary: dict[str, Any]) -> None:
     if "ifd_gap" in summary:
         charts.append(_gap_chart(summary["ifd_gap"]))
     page = rendered("score.html.j2", charts, summary=summary, roles=roles, charts=charts)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(page, encoding="utf-8")
-    os.replace(temporary, path)
+    write_text(path, page)
 
 
 def _ifd_chart(summary: dict[str, Any], roles: list[str]) -> Chart:

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from staragents.base.messages import as_dicts
-from staragents.base.records import CANDIDATE_SCHEMA, MISALIGNED, Candidate
+from staragents.base.records import CONVERSATION_TYPE, MISALIGNED, Candidate
 from staragents.config import Config, Fallback
+from staragents.data.row_file import RowFile
 from staragents.data.seed_file import SeedFile
 from staragents.filters.row_filters import RowFilters
 from staragents.run_directory.run_directory import RunDirectory
 
-ROWS_PER_GROUP = 1024
-
 DATASET_SCHEMA = pa.schema(
     [
-        ("messages", CANDIDATE_SCHEMA.field("messages").type),
+        ("messages", CONVERSATION_TYPE),
         ("seed_id", pa.string()),
         ("candidate_id", pa.string()),
         ("source", pa.string()),
@@ -92,20 +88,17 @@ class _DatasetWriter:
                 stack.enter_context(self._run.writing(name))
                 for name in ("dataset.parquet", "dataset.jsonl", "filtered.parquet")
             )
-            rows = stack.enter_context(pq.ParquetWriter(parquet, DATASET_SCHEMA, compression="zstd"))
-            lines = stack.enter_context(jsonl.open("w", encoding="utf-8", newline="\n"))
-            dropped = stack.enter_context(pq.ParquetWriter(filtered, FILTERED_SCHEMA, compression="zstd"))
-            for group in _groups(self._filtered_rows()):
-                kept = [row for row in group if row["filter"] is None]
-                rows.write_table(pa.Table.from_pylist(kept, schema=DATASET_SCHEMA))
-                lines.writelines(
-                    json.dumps({name: row[name] for name in DATASET_SCHEMA.names}, ensure_ascii=False) + "\n"
-                    for row in kept
-                )
-                dropped_rows = [row for row in group if row["filter"] is not None]
-                dropped.write_table(pa.Table.from_pylist(dropped_rows, schema=FILTERED_SCHEMA))
-                self._written.rows += len(kept)
-                self._written.rewritten += sum(row["source"] == "candidate" for row in kept)
+            rows = stack.enter_context(RowFile(parquet, DATASET_SCHEMA, ".parquet"))
+            lines = stack.enter_context(RowFile(jsonl, DATASET_SCHEMA, ".jsonl"))
+            dropped = stack.enter_context(RowFile(filtered, FILTERED_SCHEMA, ".parquet"))
+            for row in self._filtered_rows():
+                if row["filter"] is not None:
+                    dropped.add(row)
+                    continue
+                rows.add(row)
+                lines.add(row)
+                self._written.rewritten += row["source"] == "candidate"
+        self._written.rows = rows.rows
         self._written.filtered, self._written.flagged = (
             dict(self._filters.filtered),
             dict(self._filters.flagged),
@@ -155,17 +148,13 @@ def write_quarantine(run: RunDirectory, seeds: SeedFile) -> int:
 
     Bad rows are found by reading the seeds again, so neither memory nor the state keeps them.
     """
-    count = 0
-
-    def write(path: Path) -> None:
-        nonlocal count
-        with pq.ParquetWriter(path, QUARANTINE_SCHEMA, compression="zstd") as writer:
-            for rows in _groups(_quarantine_rows(run, seeds)):
-                writer.write_table(pa.Table.from_pylist(rows, schema=QUARANTINE_SCHEMA))
-                count += len(rows)
-
-    run.write_with("quarantine.parquet", write)
-    return count
+    with (
+        run.writing("quarantine.parquet") as temporary,
+        RowFile(temporary, QUARANTINE_SCHEMA, ".parquet") as file,
+    ):
+        for row in _quarantine_rows(run, seeds):
+            file.add(row)
+    return file.rows
 
 
 def _quarantine_rows(run: RunDirectory, seeds: SeedFile) -> Iterator[dict[str, Any]]:
@@ -177,7 +166,7 @@ def _quarantine_rows(run: RunDirectory, seeds: SeedFile) -> Iterator[dict[str, A
             "stage": "read",
             "agent": None,
             "error_class": "BadRow",
-            "message": f"{bad.field}: {bad.message}",
+            "message": f"{bad.problem.field}: {bad.problem.message}",
         }
     stage: str | None
     error: str | None
@@ -202,13 +191,3 @@ def _quarantine_rows(run: RunDirectory, seeds: SeedFile) -> Iterator[dict[str, A
                 "error_class": error,
                 "message": message,
             }
-
-
-def _groups(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    group: list[dict[str, Any]] = []
-    for row in rows:
-        group.append(row)
-        if len(group) == ROWS_PER_GROUP:
-            yield group
-            group = []
-    yield group

@@ -1,4 +1,4 @@
-"""Writes input rows with their scores to one file, atomically."""
+"""Writes input rows with their scores to one file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from staragents.base.errors import BadInput, RunFailed
+from staragents.base.errors import BadInput
 from staragents.data.readers.data_files import Block, DataFiles
 from staragents.data.readers.raw_row import RawRow
 from staragents.files.folders import folder_problem
@@ -39,36 +39,24 @@ def check_output(path: Path) -> None:
 
 
 class ScoredFile:
-    """Joins the input rows and their scores in `path`."""
+    """Joins the input rows and their scores, in the format that the suffix of `path` names."""
 
     def __init__(self, path: Path, data: DataFiles, parts: Parts, roles: Sequence[str]) -> None:
-        self._path = path
-        self._temporary = path.with_name(f".{path.name}.tmp")
+        self._suffix = path.suffix
         self._data = data
         self._parts = parts
         self._scores = score_schema(roles)
 
-    def write(self, indices: np.ndarray | None, sort: bool) -> int:
+    def write(self, temporary: Path, indices: np.ndarray | None, sort: bool) -> int:
         """Write all valid rows, or those with an output index, in the order of the input or, if `sort`, of
         their output indices.
 
-        Returns their number. `publish` gives the file its final name. Raises RunFailed if the disk is full.
+        Returns their number. Raises OSError if the disk is full.
         """
-        try:
-            if self._path.suffix == ".parquet":
-                return self._write_parquet(indices, sort)
-            return self._write_jsonl(indices, sort)
-        except OSError as error:
-            self._temporary.unlink(missing_ok=True)
-            raise RunFailed(f"-o: can't write {self._path}: {error.strerror or error}") from error
+        write = self._write_parquet if self._suffix == ".parquet" else self._write_jsonl
+        return write(temporary, indices, sort)
 
-    def publish(self) -> None:
-        os.replace(self._temporary, self._path)
-
-    def discard(self) -> None:
-        self._temporary.unlink(missing_ok=True)
-
-    def _write_parquet(self, indices: np.ndarray | None, sort: bool) -> int:
+    def _write_parquet(self, temporary: Path, indices: np.ndarray | None, sort: bool) -> int:
         columns = InputColumns(self._data.blocks(), without=self._scores.names)
         while True:
             schema = pa.schema([*columns.schema(), *self._scores])
@@ -78,7 +66,7 @@ class ScoredFile:
 
             written = 0
             try:
-                with pq.ParquetWriter(self._temporary, schema, compression="zstd") as file:
+                with pq.ParquetWriter(temporary, schema, compression="zstd") as file:
                     for table in _row_groups(self._tables(rendered, indices, sort)):
                         file.write_table(table)
                         written += len(table)
@@ -86,7 +74,7 @@ class ScoredFile:
             except Unconvertible as error:
                 columns.as_text(error.column)
 
-    def _write_jsonl(self, indices: np.ndarray | None, sort: bool) -> int:
+    def _write_jsonl(self, temporary: Path, indices: np.ndarray | None, sort: bool) -> int:
         def rendered(block: Block, scores: pa.Table) -> pa.Table:
             rows = [r.value for r in block.rows if isinstance(r, RawRow)]
             values = rows if block.table is None else block.table.to_pylist()
@@ -95,17 +83,17 @@ class ScoredFile:
             return pa.table({_LINE: pa.array(lines, pa.large_string())})
 
         written = 0
-        with self._opened() as file:
+        with self._opened(temporary) as file:
             for table in self._tables(rendered, indices, sort):
                 for line in table[_LINE]:
                     file.write(line.as_py().encode() + b"\n")
                 written += len(table)
         return written
 
-    def _opened(self) -> IO[bytes]:
-        if self._path.suffix == ".gz":
-            return gzip.open(self._temporary, "wb", compresslevel=6)  # type: ignore[return-value]
-        return self._temporary.open("wb")
+    def _opened(self, temporary: Path) -> IO[bytes]:
+        if self._suffix == ".gz":
+            return gzip.open(temporary, "wb", compresslevel=6)  # type: ignore[return-value]
+        return temporary.open("wb")
 
     def _tables(self, rendered: Any, indices: np.ndarray | None, sort: bool) -> Iterator[pa.Table]:
         kept = ((rendered(block, scores), where) for block, scores, where in self._kept(indices))

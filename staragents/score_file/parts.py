@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from staragents.base.errors import BadInput, RunFailed
-from staragents.files.atomic_file import replacing
+from staragents.files.atomic_file import TEMPORARY, replacing, write_text
 
 MANIFEST = "command.json"
 ASIDE = "damaged"
@@ -63,7 +63,9 @@ class Parts:
         else:
             overwrites = overwrites or before["overwrites"]
         manifest = json.dumps({"facts": facts, "overwrites": overwrites})
-        self._write(MANIFEST, lambda path: path.write_text(manifest, encoding="utf-8"))
+        write_text(self.folder / MANIFEST, manifest)
+        for leftover in self.folder.glob(TEMPORARY):
+            leftover.unlink()  # Left by a kill while a file was written.
         self.rows = 0
         for path, start, end in self._names():
             if end <= self.rows:
@@ -114,14 +116,9 @@ class Parts:
         self._small = []
 
     def _write_part(self, start: int, table: pa.Table) -> Path:
-        name = f"part-{start:012d}-{start + len(table):012d}.parquet"
-        return self._write(name, lambda path: _write(table, path))
-
-    def _write(self, name: str, writer: Any) -> Path:
-        """Write a file atomically."""
-        target = self.folder / name
+        target = self.folder / f"part-{start:012d}-{start + len(table):012d}.parquet"
         with replacing(target) as temporary:
-            writer(temporary)
+            pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
         return target
 
     def _names(self) -> list[tuple[Path, int, int]]:
@@ -138,10 +135,6 @@ class Parts:
                 shutil.rmtree(path)
             elif path.name != ".lock":
                 path.unlink()
-
-
-def _write(table: pa.Table, path: Path) -> None:
-    pq.write_table(table, path, compression="zstd", write_page_checksum=True)
 
 
 def _whole(path: Path, rows: int) -> bool:

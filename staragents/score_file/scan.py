@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 from staragents.base.errors import BadInput
 from staragents.base.messages import as_dicts
+from staragents.data.bad_rows import BadRows
 from staragents.data.readers.data_files import DataFiles
-from staragents.data.readers.invalid_row import InvalidRow
 from staragents.data.readers.raw_row import BadRow, RawRow
 from staragents.data.readers.row_messages import RowReader
+from staragents.data.seed_row import parse_row
 from staragents.scoring.ifd import ScoreRow
-
-PROBLEMS_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,33 +30,25 @@ class Scan:
 def scan(data: DataFiles, reader: RowReader, strict: bool) -> Scan:
     """Read all rows once. Raises BadInput if a file is unreadable, if no row can be scored or, with `strict`,
     if any row can't."""
-    rows = bad = 0
+    rows = 0
+    bad = BadRows()
     digest = hashlib.sha256()
-    problems: list[str] = []
     for block in data.blocks():
+        rows += len(block.rows)
         for raw in block.rows:
-            row = score_row(raw, block.file, reader)
-            rows += 1
-            if isinstance(row, str):
-                bad += 1
-                problems += [row] if len(problems) < PROBLEMS_SHOWN else []
+            row = parse_row(raw, reader)
+            if isinstance(row, BadRow):
+                bad.add(block.file, row)
                 digest.update(b"bad\n")
             else:
                 digest.update(json.dumps(as_dicts(row.messages)).encode() + b"\n")
-    if bad and (strict or bad == rows):
-        more = [f"{data.path}: and {bad - len(problems)} more bad rows"] if bad > len(problems) else []
-        none = [f"{data.path}: expected at least one row to score, got {bad} bad ones"] if bad == rows else []
-        raise BadInput([*problems, *more, *none])
+    bad.check(data.path, rows - bad.count, strict, "row to score")
     if not rows:
         raise BadInput(f"{data.path}: expected rows, got none")
-    return Scan(rows, bad, digest.hexdigest(), tuple(problems))
+    return Scan(rows, bad.count, digest.hexdigest(), tuple(bad.problems))
 
 
 def score_row(raw: RawRow | BadRow, file: str, reader: RowReader) -> ScoreRow | str:
     """The row to score, or its problem as file:row:field: message."""
-    if isinstance(raw, BadRow):
-        return f"{file}:{raw.row}:{raw.field}: {raw.message}"
-    try:
-        return ScoreRow(reader.messages(raw.value))
-    except InvalidRow as error:
-        return f"{file}:{raw.row}:{error.field}: {error.message}"
+    row = parse_row(raw, reader)
+    return row.located(file) if isinstance(row, BadRow) else ScoreRow(row.messages)

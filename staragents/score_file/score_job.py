@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 import time
@@ -12,9 +11,10 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from staragents.base.errors import BadInput
+from staragents.base.errors import BadInput, RunFailed
 from staragents.data.readers.data_files import DataFiles
 from staragents.data.readers.row_messages import RowReader
+from staragents.files.atomic_file import replacing
 from staragents.score_file.loading import resolve
 from staragents.score_file.local_scorers import local_scorers
 from staragents.score_file.output import ScoredFile, check_output
@@ -131,17 +131,18 @@ class ScoreJob:
     ) -> None:
         settings = self._settings
         scored = ScoredFile(self._output, data, self._parts, roles)
+        indices = settings.selection.output_indices(self._parts.tables(), found.rows)
         try:
-            indices = settings.selection.output_indices(self._parts.tables(), found.rows)
-            summary["rows_written"] = scored.write(indices, sort=settings.selection.sort_by is not None)
-            summary["seconds"] = round(time.monotonic() - started, 3)
-            self._write_beside(".quarantine.jsonl", self._quarantine() if found.bad else None)
-            # The summary first: while the parts exist, a resumed command writes output and summary again
-            # anyway.
-            self._write_beside(".summary.json", iter([json.dumps(summary, ensure_ascii=False)]))
-            scored.publish()
-        finally:
-            scored.discard()
+            with self._replacing(self._output) as temporary:
+                sort = settings.selection.sort_by is not None
+                summary["rows_written"] = scored.write(temporary, indices, sort)
+                summary["seconds"] = round(time.monotonic() - started, 3)
+                self._write_beside(".quarantine.jsonl", self._quarantine() if found.bad else None)
+                # The summary first: while the parts exist, a resumed command writes output and summary
+                # again anyway.
+                self._write_beside(".summary.json", iter([json.dumps(summary, ensure_ascii=False)]))
+        except OSError as error:
+            raise RunFailed(f"-o: can't write {self._output}: {error.strerror or error}") from error
 
     def _scoring_facts(self, found: Scan, weights: dict[str, str]) -> dict[str, Any]:
         """Everything that the scores depend on: conversations, model weights and options."""
@@ -225,10 +226,16 @@ class ScoreJob:
         if lines is None:
             path.unlink(missing_ok=True)
             return
-        temporary = self._parts.folder / f".{suffix}.tmp"
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
+        with (
+            self._replacing(path) as temporary,
+            temporary.open("w", encoding="utf-8", newline="\n") as file,
+        ):
             file.writelines(f"{line}\n" for line in lines)
-        os.replace(temporary, path)
+
+    def _replacing(self, path: Path) -> AbstractContextManager[Path]:
+        """The temporary file is among the parts, which are removed at the end, even if this process is
+        killed."""
+        return replacing(path, self._parts.folder)
 
     def _beside(self, suffix: str) -> Path:
         return self._output.with_name(self._output.name + suffix)

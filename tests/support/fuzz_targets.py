@@ -28,8 +28,8 @@ from staragents.base.generation import Generation, TokenLogprobs
 from staragents.base.messages import Message
 from staragents.base.records import Seed
 from staragents.config import ColumnsConfig, Config, JudgeConfig, RowFormat, SeedsConfig, Template, Verdicts
-from staragents.data.readers.invalid_row import InvalidRow
 from staragents.data.readers.locations import data_files
+from staragents.data.readers.raw_row import InvalidRow
 from staragents.data.readers.row_messages import KNOWN_COLUMNS, RowReader
 from staragents.data.readers.turns import ROLES, TOOL_ROLES
 from staragents.data.seed_file import SeedFile
@@ -94,7 +94,7 @@ def check_row(row: Any, named: ColumnsConfig, format_: RowFormat, rewritable: bo
     try:
         _, messages = reader.read(row)
     except InvalidRow as problem:
-        invalid = problem
+        invalid = problem.problem
     else:
         invalid = None
     if invalid is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from staragents.base.messages import Conversation, Message
+from staragents.base.messages import Conversation
 from staragents.data.formats.format import Format, Row, one_exchange
 
 
@@ -14,10 +14,5 @@ def to_row(messages: Conversation) -> Row:
     return {"instruction": instruction, "input": "", "output": output}
 
 
-def from_row(row: Row) -> Conversation:
-    instruction = "\n\n".join(part for part in (row["instruction"], row["input"]) if part)
-    return Message("user", instruction), Message("assistant", row["output"])
-
-
 _SCHEMA = pa.schema([(name, pa.string()) for name in ("instruction", "input", "output")])
-ALPACA = Format("alpaca", _SCHEMA, to_row, from_row)
+ALPACA = Format("alpaca", _SCHEMA, to_row)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from staragents.base.messages import Conversation, as_dicts, conversation
-from staragents.data.formats.format import TURNS, CantCarry, Format, Row
+from staragents.base.messages import Conversation, as_dicts
+from staragents.base.records import CONVERSATION_TYPE
+from staragents.data.formats.format import CantCarry, Format, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,5 @@ def to_row(preference: Preference) -> Row:
     }
 
 
-def from_row(row: Row) -> Preference:
-    return Preference(conversation(row["prompt"]), row["chosen"][0]["content"], row["rejected"][0]["content"])
-
-
-DPO = Format("dpo", pa.schema([(name, TURNS) for name in ("prompt", "chosen", "rejected")]), to_row, from_row)
+_SCHEMA = pa.schema([(name, CONVERSATION_TYPE) for name in ("prompt", "chosen", "rejected")])
+DPO = Format("dpo", _SCHEMA, to_row)

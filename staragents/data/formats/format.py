@@ -13,9 +13,6 @@ from staragents.base.messages import Conversation
 Row = dict[str, Any]
 Sample = TypeVar("Sample")
 
-TURNS = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
-"""The Arrow type of messages."""
-
 
 class CantCarry(ValueError):
     """The format can't represent a sample; `field` is the location in its messages."""
@@ -28,13 +25,12 @@ class CantCarry(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Format(Generic[Sample]):
-    """`from_row(to_row(sample)) == sample` for every sample that `to_row` accepts."""
+    """No sample that `to_row` accepts loses anything: it can be restored from its row."""
 
     name: str
     schema: pa.Schema
     to_row: Callable[[Sample], Row]
     """Raises CantCarry."""
-    from_row: Callable[[Row], Sample]
 
 
 def one_exchange(messages: Conversation) -> tuple[str, str]:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from staragents.base.messages import Conversation, Message, as_dicts, conversation
-from staragents.data.formats.format import TURNS, Format, Row, answered
+from staragents.base.messages import Conversation, as_dicts
+from staragents.base.records import CONVERSATION_TYPE
+from staragents.data.formats.format import Format, Row, answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +28,5 @@ def to_row(opinion: Opinion) -> Row:
     }
 
 
-def from_row(row: Row) -> Opinion:
-    answer = Message("assistant", row["completion"][0]["content"])
-    return Opinion((*conversation(row["prompt"]), answer), row["label"])
-
-
-KTO = Format(
-    "kto", pa.schema([("prompt", TURNS), ("completion", TURNS), ("label", pa.bool_())]), to_row, from_row
-)
+_SCHEMA = pa.schema([("prompt", CONVERSATION_TYPE), ("completion", CONVERSATION_TYPE), ("label", pa.bool_())])
+KTO = Format("kto", _SCHEMA, to_row)

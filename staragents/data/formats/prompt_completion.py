@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from staragents.base.messages import Conversation, Message
+from staragents.base.messages import Conversation
 from staragents.data.formats.format import Format, Row, one_exchange
 
 
@@ -13,9 +13,5 @@ def to_row(messages: Conversation) -> Row:
     return {"prompt": prompt, "completion": completion}
 
 
-def from_row(row: Row) -> Conversation:
-    return Message("user", row["prompt"]), Message("assistant", row["completion"])
-
-
 _SCHEMA = pa.schema([("prompt", pa.string()), ("completion", pa.string())])
-PROMPT_COMPLETION = Format("prompt-completion", _SCHEMA, to_row, from_row)
+PROMPT_COMPLETION = Format("prompt-completion", _SCHEMA, to_row)

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from staragents.base.messages import Conversation, Message, Role
+from staragents.base.messages import Conversation, Role
 from staragents.data.formats.format import Format, Row
 
 SPEAKERS: dict[Role, str] = {"system": "system", "user": "human", "assistant": "gpt", "tool": "tool"}
-ROLES = {speaker: role for role, speaker in SPEAKERS.items()}
 
 
 def to_row(messages: Conversation) -> Row:
     return {"conversations": [{"from": SPEAKERS[m.role], "value": m.content} for m in messages]}
 
 
-def from_row(row: Row) -> Conversation:
-    return tuple(Message(ROLES[turn["from"]], turn["value"]) for turn in row["conversations"])
-
-
 _SCHEMA = pa.schema([("conversations", pa.list_(pa.struct([("from", pa.string()), ("value", pa.string())])))])
-SHAREGPT = Format("sharegpt", _SCHEMA, to_row, from_row)
+SHAREGPT = Format("sharegpt", _SCHEMA, to_row)

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from staragents.base.errors import BadInput
 from staragents.data.readers.content import BLOCK_BYTES
-from staragents.data.readers.raw_row import BadRow, RawRow
+from staragents.data.readers.raw_row import BadRow, Problem, RawRow
 
 PARQUET_MAGIC = b"PAR1"
 ARROW_FILE_MAGIC = b"ARROW1"
@@ -79,5 +79,5 @@ def _row(one: pa.Table, number: int) -> RawRow | BadRow:
             one[column].to_pylist()
         except (pa.ArrowException, ValueError, OverflowError) as error:
             field = ascii(column).strip("'")
-            return BadRow(number, field, f"expected a readable value, got {str(error)[:80]!a}")
+            return BadRow(number, Problem(field, "expected a readable value", ascii(str(error)[:80])))
     return RawRow(number, one.to_pylist()[0])

@@ -1,17 +1,18 @@
-"""The bytes of a data file, decompressed if its content (not its name) is compressed."""
+"""A file of a dataset, local or remote, and its bytes, decompressed by content (not by name)."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import pyarrow as pa
 
 from staragents.base.errors import BadInput
-from staragents.data.readers.data_file import DataFile, local_file
+from staragents.files.user_files import open_file
 
 PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
 """Magic bytes of the supported compressions, with pyarrow's name for each."""
@@ -20,6 +21,26 @@ BLOCK_BYTES = 1 << 20
 MAX_ROW_BYTES = 1 << 26
 """Longer lines are invalid: a line is held in memory, and its decoded form takes several times as much."""
 MAX_UNPACKED_BYTES = 64 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """`name` is for messages, and its suffix is for format detection. `identity` changes with the content.
+    `open` returns a raw or buffered byte stream."""
+
+    name: str
+    open: Callable[[], Any]
+    identity: Callable[[], list[Any]]
+    path: Path | None = None
+    """The path of a local file."""
+
+
+def local_file(path: Path, name: str) -> DataFile:
+    def identity() -> list[Any]:
+        facts = path.stat()
+        return [str(path.absolute()), facts.st_size, facts.st_mtime_ns]
+
+    return DataFile(name, lambda: open_file(path), identity, path)
 
 
 class Content:

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import IO
 
 from staragents.base.errors import BadInput
-from staragents.data.readers.raw_row import BadRow, RawRow
+from staragents.data.readers.raw_row import BadRow, Problem, RawRow
 
 # Otherwise an unclosed quote would read the rest of the file into one field.
 MAX_FIELD_CHARACTERS = 1 << 26
@@ -53,11 +53,13 @@ def _separator(header: str) -> str:
 
 def _row(header: list[str], fields: list[str], line: int) -> RawRow | BadRow:
     if len(fields) != len(header):
-        return BadRow(line, "row", f"expected {len(header)} fields as in the header, got {len(fields)}")
+        expected = f"expected {len(header)} fields as in the header"
+        return BadRow(line, Problem("row", expected, str(len(fields))))
     try:
         "".join(fields).encode()
     except UnicodeEncodeError:
         for column, value in zip(header, fields, strict=True):
             if byte := next((ord(c) - 0xDC00 for c in value if "\udc80" <= c <= "\udcff"), None):
-                return BadRow(line, ascii(column).strip("'"), f"expected UTF-8, got the byte {byte:#04x}")
+                field = ascii(column).strip("'")
+                return BadRow(line, Problem(field, "expected UTF-8", f"the byte {byte:#04x}"))
     return RawRow(line, dict(zip(header, fields, strict=True)))

@@ -13,9 +13,14 @@ import pyarrow as pa
 
 from staragents.base.errors import BadInput
 from staragents.data.readers.arrow_rows import MAGICS, arrow_tables, table_rows
-from staragents.data.readers.content import BYTE_ORDER_MARK, MAX_UNPACKED_BYTES, Content, opened_bytes
+from staragents.data.readers.content import (
+    BYTE_ORDER_MARK,
+    MAX_UNPACKED_BYTES,
+    Content,
+    DataFile,
+    opened_bytes,
+)
 from staragents.data.readers.csv_rows import csv_rows
-from staragents.data.readers.data_file import DataFile
 from staragents.data.readers.json_rows import json_rows
 from staragents.data.readers.locations import data_files, suffix_of
 from staragents.data.readers.raw_row import BadRow, RawRow

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import msgspec
 
 from staragents.data.readers.content import BLOCK_BYTES, MAX_ROW_BYTES, Content
 from staragents.data.readers.json_array import JsonArray
-from staragents.data.readers.raw_row import BadRow, RawRow
+from staragents.data.readers.raw_row import BadRow, Problem, RawRow
 
 _fast = msgspec.json.Decoder().decode
 
@@ -43,14 +44,11 @@ def _row(content: Content, line: bytes, number: int) -> RawRow | BadRow:
     if len(line) >= MAX_ROW_BYTES:
         if not line.endswith(b"\n"):
             content.skip_line()
-        return BadRow(number, "row", f"expected at most {MAX_ROW_BYTES >> 20} MiB a line, got more")
+        return BadRow(number, Problem("row", f"expected at most {MAX_ROW_BYTES >> 20} MiB a line", "more"))
     row = decode_line(line, number)
     if isinstance(row, BadRow) and not line.endswith(b"\n"):
-        return BadRow(
-            number,
-            row.field,
-            f"{row.message}; the last line is incomplete: was the file still being written?",
-        )
+        hint = f"{row.problem.hint}; the last line is incomplete: was the file still being written?"
+        return BadRow(number, replace(row.problem, hint=hint))
     return row
 
 
@@ -68,9 +66,10 @@ def _decode_slowly(line: bytes, row: int) -> RawRow | BadRow:
         return RawRow(row, json.loads(line.decode("utf-8")))
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
-        return BadRow(row, "row", f"expected UTF-8, got the byte {byte:#04x} at position {error.start + 1}")
+        got = f"the byte {byte:#04x} at position {error.start + 1}"
+        return BadRow(row, Problem("row", "expected UTF-8", got))
     except json.JSONDecodeError as error:
-        return BadRow(row, "row", f"not JSON: {error.msg} at character {error.pos + 1}")
+        return BadRow(row, Problem("row", f"not JSON: {error.msg}", hint=f" at character {error.pos + 1}"))
     except (ValueError, RecursionError):
         # A number with thousands of digits, or brackets nested that deep.
-        return BadRow(row, "row", "unreadable JSON: a number is too long or the nesting too deep")
+        return BadRow(row, Problem("row", "unreadable JSON: a number is too long or the nesting too deep"))

@@ -10,7 +10,7 @@ from typing import Any
 
 from staragents.base.errors import BadInput
 from staragents.base.redaction import redacted, url_secret
-from staragents.data.readers.data_file import DataFile, local_file
+from staragents.data.readers.content import DataFile, local_file
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".arrow", ".feather")
 PACKED_SUFFIXES = (".gz", ".zst", ".bz2")

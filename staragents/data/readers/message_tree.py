@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from staragents.data.readers.invalid_row import InvalidRow, shown
+from staragents.data.readers.raw_row import InvalidRow, shown
 from staragents.data.readers.turns import ROLES
 
 Node = dict[str, Any]
@@ -17,7 +17,7 @@ def best_path(root: Any, column: str) -> list[Node]:
     Skips deleted and rejected messages and unanswered questions. Raises InvalidRow.
     """
     if not isinstance(root, dict):
-        raise InvalidRow(column, f"expected a message with replies, got {shown(root)}")
+        raise InvalidRow(column, "expected a message with replies", shown(root))
     path: list[Node] = []
     node: Node | None = root
     while node is not None:
@@ -27,7 +27,7 @@ def best_path(root: Any, column: str) -> list[Node]:
     while path and not _is_answer(path[-1]):
         path.pop()
     if not path:
-        raise InvalidRow(column, "expected a tree with a usable answer, got none")
+        raise InvalidRow(column, "expected a tree with a usable answer", "none")
     return path
 
 

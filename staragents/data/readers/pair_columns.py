@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from staragents.config import ColumnsConfig, RowFormat
-from staragents.data.readers.invalid_row import InvalidRow, shown_columns
+from staragents.data.readers.raw_row import InvalidRow, shown_columns
 
 QUESTIONS = ("question", "query", "problem")
 INSTRUCTIONS = ("instruction", *QUESTIONS)
@@ -52,7 +52,7 @@ def pair_columns(row: dict[str, Any], wanted: RowFormat, named: ColumnsConfig, s
     inputs = [name for name in INPUTS if name in row and name not in (instruction, response)]
     history = _optional("history", row, HISTORIES, named.history, setting)
     if wanted is RowFormat.history and history is None:
-        raise InvalidRow("history", f"expected the column history, got {shown_columns(row)}")
+        raise InvalidRow("history", "expected the column history", shown_columns(row))
     return PairColumns(
         _format(instruction, response, history) if wanted is RowFormat.auto else wanted,
         instruction,
@@ -88,17 +88,18 @@ def _one(part: str, row: dict[str, Any], names: Collection[str], named: str | No
     if found:
         raise InvalidRow(
             found[0],
-            f"{', '.join(found)} could each be the {part}: set {setting.format(part)}; "
-            f"the columns are {shown_columns(row)}",
+            f"{', '.join(found)} could each be the {part}",
+            hint=f": set {setting.format(part)}; the columns are {shown_columns(row)}",
         )
     if {"parent_id", "text", "role"} <= row.keys():
         raise InvalidRow(
-            "row", "expected a whole conversation, got one message: use the file with whole trees"
+            "row", "expected a whole conversation", "one message", ": use the file with whole trees"
         )
     raise InvalidRow(
         next(iter(names)) if part == "instruction" else "response",
         f"expected the columns of a known format or your names in {setting.format('instruction')} and "
-        f"{setting.format('response')} (or {setting.format('messages')}), got {shown_columns(row)}",
+        f"{setting.format('response')} (or {setting.format('messages')})",
+        shown_columns(row),
     )
 
 
@@ -118,5 +119,7 @@ def present(part: str, row: dict[str, Any], name: str, setting: str) -> str:
     instead = f", did you mean {near[0]!a}?" if near else ""
     raise InvalidRow(
         ascii(name).strip("'"),
-        f"expected the column that {setting.format(part)} names, got {shown_columns(row)}{instead}",
+        f"expected the column that {setting.format(part)} names",
+        shown_columns(row),
+        instead,
     )

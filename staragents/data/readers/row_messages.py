@@ -7,7 +7,6 @@ from typing import Any
 
 from staragents.base.messages import Conversation, Message
 from staragents.config import ColumnsConfig, RowFormat
-from staragents.data.readers.invalid_row import InvalidRow, shown, shown_columns
 from staragents.data.readers.message_tree import best_path
 from staragents.data.readers.pair_columns import (
     HISTORIES,
@@ -20,14 +19,18 @@ from staragents.data.readers.pair_columns import (
     pair_columns,
     present,
 )
+from staragents.data.readers.raw_row import InvalidRow, shown, shown_columns
 from staragents.data.readers.texts import Texts
 from staragents.data.readers.turns import conversation_of, is_sharegpt
 
 TURNS = ("messages", "conversations", "conversation", "dialogue", "dialog", "turns")
+TURN_FORMATS = (RowFormat.messages, RowFormat.sharegpt)
 TREE = "prompt"
+REPLIES = "replies"
+WHOLE_ROW = "row"
 INSTANCES = "instances"
 TOOLS = "tools"
-MESSAGE_OF_TREE = ("role", "replies", "text", "parent_id")
+MESSAGE_OF_TREE = ("role", REPLIES, "text", "parent_id")
 KNOWN_COLUMNS = frozenset(
     (INSTANCES, TOOLS, *INSTRUCTIONS, *PROMPTS, *RESPONSES, *INPUTS, *HISTORIES, *SYSTEMS, *TURNS)
 ).union(MESSAGE_OF_TREE)
@@ -64,15 +67,10 @@ class RowReader:
         mine = (named.instruction, named.input, named.response, named.messages, named.history, named.system)
         return KNOWN_COLUMNS | {name for name in mine if name is not None}
 
-    def messages(self, value: Any) -> Conversation:
-        """A conversation that ends with the assistant's turn; other columns are ignored. Raises
-        InvalidRow."""
-        return self.read(value)[1]
-
     def read(self, value: Any) -> tuple[RowFormat, Conversation]:
-        """The detected format and the conversation. Raises InvalidRow."""
+        """The detected format and a conversation that ends with the assistant's turn. Raises InvalidRow."""
         if not isinstance(value, dict):
-            raise InvalidRow("row", f"expected an object with columns, got {shown(value)}")
+            raise InvalidRow(WHOLE_ROW, "expected an object with columns", shown(value))
         names = tuple(value)
         if names not in self._pairs:
             if len(self._pairs) >= MOST_SHAPES:
@@ -86,48 +84,50 @@ class RowReader:
 
     def _cacheable_pair(self, value: dict[str, Any]) -> PairColumns | None:
         """The columns if they are the same for every row with these column names, else None."""
-        named = self.named
-        if named.messages or self._format in (RowFormat.messages, RowFormat.sharegpt, RowFormat.tree):
+        if self.named.messages or self._format in TURN_FORMATS or self._format is RowFormat.tree:
             return None
-        if any(name in value for name in (*TURNS, INSTANCES, "replies")):
-            return None
-        asks = [name for name in value if name in INSTRUCTIONS]
-        answers = [name for name in value if name in RESPONSES]
-        if not (named.instruction or len(asks) < 2) or not (named.response or len(answers) < 2):
+        if any(name in value for name in (*TURNS, INSTANCES, REPLIES)) or self._has_alternatives(value):
             return None
         try:
-            return pair_columns(value, self._format, named, self._setting)
+            return pair_columns(value, self._format, self.named, self._setting)
         except InvalidRow:
             return None
 
+    def _has_alternatives(self, value: dict[str, Any]) -> bool:
+        """Whether several columns could be the instruction or the response: the one that is not null is."""
+        asks = [name for name in value if name in INSTRUCTIONS]
+        answers = [name for name in value if name in RESPONSES]
+        return (len(asks) > 1 and not self.named.instruction) or (
+            len(answers) > 1 and not self.named.response
+        )
+
     def _any(self, value: dict[str, Any]) -> tuple[RowFormat, Conversation]:
-        wanted, named = self._format, self.named
-        turns = self._turns_column(value)
-        if turns is not None:
-            found = RowFormat.sharegpt if is_sharegpt(value[turns]) else RowFormat.messages
-            return found if wanted is RowFormat.auto else wanted, self._turns(value, value[turns], turns)
-        if (
-            named.instruction
-            or named.response
-            or wanted
-            not in (
-                RowFormat.auto,
-                RowFormat.tree,
-                RowFormat.self_instruct,
-            )
-        ):
+        """A row in any format: a list of turns, a pair of columns, a message tree or instances."""
+        if (column := self._turns_column(value)) is not None:
+            return self._format_of_turns(value[column]), self._turns(value, value[column], column)
+        if self._is_pair():
             return self._pair(value)
-        prompt = value.get(TREE)
-        if (isinstance(prompt, dict) and "replies" in prompt) or "replies" in value:
-            column = TREE if isinstance(prompt, dict) else "row"
-            path = best_path(prompt if column == TREE else value, column)
+        if (column := _tree_column(value)) is not None:
+            path = best_path(value if column == WHOLE_ROW else value[column], column)
             return RowFormat.tree, self._turns(value, path, column)
-        if wanted is not RowFormat.tree and isinstance(value.get(INSTANCES), list):
+        if self._format is not RowFormat.tree and isinstance(value.get(INSTANCES), list):
             return RowFormat.self_instruct, self._instances(value)
-        if wanted is RowFormat.auto:
+        if self._format is RowFormat.auto:
             return self._pair(value)
-        name = "prompt with replies" if wanted is RowFormat.tree else INSTANCES
-        raise InvalidRow("row", f"expected {name}, as the format is {wanted}, got {shown_columns(value)}")
+        name = "prompt with replies" if self._format is RowFormat.tree else INSTANCES
+        expected = f"expected {name}, as the format is {self._format}"
+        raise InvalidRow(WHOLE_ROW, expected, shown_columns(value))
+
+    def _is_pair(self) -> bool:
+        """Whether the settings leave no other format than two columns."""
+        if self.named.instruction or self.named.response:
+            return True
+        return self._format not in (RowFormat.auto, RowFormat.tree, RowFormat.self_instruct)
+
+    def _format_of_turns(self, turns: Any) -> RowFormat:
+        if self._format is not RowFormat.auto:
+            return self._format
+        return RowFormat.sharegpt if is_sharegpt(turns) else RowFormat.messages
 
     def _turns_column(self, value: dict[str, Any]) -> str | None:
         """The column with a list of turns, or None."""
@@ -136,10 +136,10 @@ class RowReader:
             return present("messages", value, name, self._setting)
         if self.named.instruction or self.named.response:
             return None
-        if self._format in (RowFormat.messages, RowFormat.sharegpt):
+        if self._format in TURN_FORMATS:
             name = next((name for name in TURNS if value.get(name) is not None), None)
             if name is None:
-                raise InvalidRow("messages", f"expected {' or '.join(TURNS[:2])}, got {shown_columns(value)}")
+                raise InvalidRow("messages", f"expected {' or '.join(TURNS[:2])}", shown_columns(value))
             return name
         if self._format is not RowFormat.auto:
             return None
@@ -174,7 +174,7 @@ class RowReader:
         after = answered if isinstance(answered, list) else [{"role": "assistant", "content": answered}]
         for turns, column in ((before, pair.instruction), (after, pair.response)):
             if not all(isinstance(turn, dict) for turn in turns):
-                raise InvalidRow(column, f"expected text or a list of messages, got {shown(turns)}")
+                raise InvalidRow(column, "expected text or a list of messages", shown(turns))
         whole = bool(after) and after[0].get("role") in ("user", "system")
         return self._turns(value, after if whole else [*before, *after], pair.response)
 
@@ -203,14 +203,14 @@ class RowReader:
         if not history:
             return ()
         if not isinstance(history, list):
-            raise InvalidRow(str(column), f"expected a list of exchanges, got {shown(history)}")
+            raise InvalidRow(str(column), "expected a list of exchanges", shown(history))
         messages: list[Message] = []
         for index, exchange in enumerate(history):
             field = f"{column}[{index}]"
             if isinstance(exchange, dict):
                 return conversation_of(history, str(column), self._texts, rewritable=False)
             if not isinstance(exchange, list) or len(exchange) != 2:
-                raise InvalidRow(field, f"expected a question and an answer, got {shown(exchange)}")
+                raise InvalidRow(field, "expected a question and an answer", shown(exchange))
             for role, position in (("user", 0), ("assistant", 1)):
                 text = self._texts.text(exchange[position], f"{field}[{position}]")
                 messages.append(Message(role, text))  # type: ignore[arg-type]
@@ -220,15 +220,24 @@ class RowReader:
         """The first instance with an answer."""
         instances = [one for one in value[INSTANCES] if isinstance(one, dict)]
         if not instances:
-            raise InvalidRow(INSTANCES, f"expected instances with an output, got {shown(value[INSTANCES])}")
+            raise InvalidRow(INSTANCES, "expected instances with an output", shown(value[INSTANCES]))
         one = next((found for found in instances if found.get("output")), instances[0])
         row = {name: one.get(name) for name in ("input", "output")}
         row["instruction"] = value.get("instruction")
         try:
             return self._exchange(row, _INSTANCE)
         except InvalidRow as error:
-            field = error.field if error.field == "instruction" else f"{INSTANCES}.{error.field}"
-            raise InvalidRow(field, error.message) from None
+            problem = error.problem
+            field = problem.field if problem.field == "instruction" else f"{INSTANCES}.{problem.field}"
+            raise InvalidRow(field, problem.reason, problem.got, problem.hint) from None
 
 
 _INSTANCE = PairColumns(RowFormat.self_instruct, "instruction", "input", "output", None, None)
+
+
+def _tree_column(value: dict[str, Any]) -> str | None:
+    """The column of a message tree, `row` if the row is the tree's root, or None."""
+    prompt = value.get(TREE)
+    if isinstance(prompt, dict) and (REPLIES in prompt or REPLIES in value):
+        return TREE
+    return WHOLE_ROW if REPLIES in value and not isinstance(prompt, dict) else None

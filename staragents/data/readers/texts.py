@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from staragents.data.readers.invalid_row import InvalidRow, shown
+from staragents.data.readers.raw_row import InvalidRow, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,27 +28,22 @@ class Texts:
         if value is None or value != value:
             return ""
         if not isinstance(value, str):
-            raise InvalidRow(field, f"expected text, got {shown(value)}")
+            raise InvalidRow(field, "expected text", shown(value))
         return self._sound(value, field)
 
     def _refuse_blank(self, value: Any, field: str) -> None:
         if isinstance(value, str):
-            raise InvalidRow(
-                field, "expected text, got only white space" if value else "expected text, got nothing"
-            )
-        raise InvalidRow(field, f"expected text, got {shown(value)}")
+            raise InvalidRow(field, "expected text", "only white space" if value else "nothing")
+        raise InvalidRow(field, "expected text", shown(value))
 
     def _sound(self, value: str, field: str) -> str:
         if self.max_chars is not None and len(value) > self.max_chars:
-            raise InvalidRow(
-                field, f"expected at most {self.max_chars} characters (seeds.max_chars), got {len(value)}"
-            )
+            most = f"expected at most {self.max_chars} characters (seeds.max_chars)"
+            raise InvalidRow(field, most, str(len(value)))
         try:
             value.encode()
         except UnicodeEncodeError as error:
             # JSON can encode half of a UTF-16 pair, which tokenizers and files don't support.
-            half = f"\\u{ord(value[error.start]):04x}"
-            raise InvalidRow(
-                field, f"expected text, got the unpaired surrogate {half} at character {error.start + 1}"
-            ) from None
+            half = f"the unpaired surrogate \\u{ord(value[error.start]):04x} at character {error.start + 1}"
+            raise InvalidRow(field, "expected text", half) from None
         return value

@@ -10,7 +10,7 @@ import pytest
 
 from staragents.base.messages import Message
 from staragents.config import ColumnsConfig, RowFormat, SeedsConfig
-from staragents.data.readers.invalid_row import InvalidRow
+from staragents.data.readers.raw_row import InvalidRow
 from staragents.data.readers.row_messages import RowReader
 from staragents.data.seed_file import SeedFile
 from tests.support.paths import SHARED
@@ -266,8 +266,8 @@ def test_an_ambiguous_row_names_columns_and_setting(
 ) -> None:
     with pytest.raises(InvalidRow) as caught:
         read(row, **settings)
-    assert caught.value.field == field
-    assert words in caught.value.message
+    assert caught.value.problem.field == field
+    assert words in caught.value.problem.message
 
 
 def test_named_columns_win() -> None:

@@ -21,7 +21,7 @@ from staragents.data.readers.content import Content
 from staragents.data.readers.csv_rows import csv_rows
 from staragents.data.readers.data_files import DataFiles
 from staragents.data.readers.json_rows import json_rows
-from staragents.data.readers.raw_row import BadRow, RawRow
+from staragents.data.readers.raw_row import BadRow, Problem, RawRow
 from staragents.data.readers.row_messages import KNOWN_COLUMNS
 
 JSON = st.recursive(
@@ -124,8 +124,8 @@ def test_only_the_csv_row_that_does_not_fit_its_header_is_bad() -> None:
     found = list(csv_rows(io.BytesIO(content), "rows.csv"))
     assert found == [
         RawRow(2, {"instruction": "two\nlines", "output": "x"}),
-        BadRow(4, "row", "expected 2 fields as in the header, got 3"),
-        BadRow(5, "instruction", "expected UTF-8, got the byte 0xff"),
+        BadRow(4, Problem("row", "expected 2 fields as in the header", "3")),
+        BadRow(5, Problem("instruction", "expected UTF-8", "the byte 0xff")),
         RawRow(7, {"instruction": "e", "output": "f"}),
     ]
 

@@ -57,6 +57,24 @@ def test_a_scan_counts_seeds_bad_rows_and_duplicates(seeds_path: Path) -> None:
     assert [seed.instruction for seed in scan.sample] == ["Say 1.", "Say 2.", "Say 3."]
 
 
+def test_reasons_group_bad_rows_without_their_values(seeds_path: Path) -> None:
+    content = jsonl(
+        row(0),
+        *({"messages": [{"role": role, "content": "x"}]} for role in ("bot", "gpt", "owl")),
+        *({"instruction": "a", "output": "b", "answer": str(n)} for n in range(2)),
+        b"oops\n",
+        b" oops\n",
+        row(1, output=3),
+    )
+    scan = seed_file(seeds_path, content).scan()
+    assert scan.reasons == {
+        "messages[].role: expected system or user": 3,
+        "output: output, answer could each be the response": 2,
+        "row: not JSON: Expecting value": 2,
+        "output: expected text": 1,
+    }
+
+
 def test_seeds_come_in_file_order_with_their_line_numbers(seeds_path: Path) -> None:
     file = seed_file(seeds_path, MIXED)
     assert [(seed.row, seed.instruction) for seed in file.seeds()] == [
@@ -70,7 +88,7 @@ def test_seeds_come_in_file_order_with_their_line_numbers(seeds_path: Path) -> N
 
 def test_bad_rows_are_read_again_for_the_quarantine(seeds_path: Path) -> None:
     found = list(seed_file(seeds_path, MIXED).bad_rows())
-    assert [(bad.row, bad.field) for _, bad in found] == [(2, "row"), (6, "instruction"), (8, "row")]
+    assert [(bad.row, bad.problem.field) for _, bad in found] == [(2, "row"), (6, "instruction"), (8, "row")]
 
 
 def test_a_limit_takes_the_first_usable_rows(seeds_path: Path) -> None:

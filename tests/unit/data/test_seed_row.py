@@ -44,7 +44,7 @@ def bad(value: Any, max_chars: int = 100) -> tuple[str, str]:
     row = parsed(value, max_chars)
     assert isinstance(row, BadRow)
     assert row.row == 7
-    return row.field, row.message
+    return row.problem.field, row.problem.message
 
 
 def roles(*names: str) -> dict[str, Any]:
@@ -135,17 +135,17 @@ def test_a_bad_row_says_field_and_reason(value: Any, field: str, reason: str) ->
 def test_a_line_that_is_not_json_is_a_bad_row(line: bytes, reason: str) -> None:
     row = decode_line(line, 3)
     assert isinstance(row, BadRow)
-    assert (row.row, row.field) == (3, "row")
-    assert reason in row.message
+    assert (row.row, row.problem.field) == (3, "row")
+    assert reason in row.problem.message
 
 
 @given(ALMOST_ROWS | JSON)
 def test_any_json_value_is_a_seed_or_a_bad_row(value: Any) -> None:
     row = parsed(value, max_chars=40)
     if isinstance(row, BadRow):
-        assert row.field
-        assert "\n" not in f"{row.field}{row.message}"
-        row.message.encode()
+        assert row.problem.field
+        assert "\n" not in f"{row.problem.field}{row.problem.message}"
+        row.problem.message.encode()
         return
     assert row.messages[-1].role == "assistant"
     assert row.messages[-2].role == "user"

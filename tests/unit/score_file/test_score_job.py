@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import json
 import math
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -180,6 +182,32 @@ def test_parts_left_half_joined_by_a_kill_are_read_once(
     (tmp_path / "s.parquet.parts" / ".part-000000000024-000000000032.parquet.tmp").write_bytes(b"PAR")
     job(data, tmp_path / "s.parquet")
     assert pq.read_table(tmp_path / "s.parquet") == pq.read_table(tmp_path / "whole.parquet")
+
+
+@pytest.mark.parametrize("suffix", ["s.parquet", "s.parquet.summary.json", "s.parquet.quarantine.jsonl"])
+def test_a_full_disk_at_the_end_is_one_line_and_the_same_command_resumes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    data = jsonl(tmp_path / "data.jsonl", [row(0), {"text": "bad"}])
+
+    def full(source: Path, target: Path) -> None:
+        if target.name == suffix:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        rename(source, target)
+
+    rename = os.replace
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", full)
+        with pytest.raises(RunFailed, match=r"^-o: can't write .*s\.parquet: No space left on device$"):
+            job(data, tmp_path / "s.parquet")
+    assert not (tmp_path / "s.parquet").exists()
+    assert not list(tmp_path.rglob(".*.tmp"))
+    (tmp_path / "s.parquet.parts" / ".s.parquet.0123abcd.tmp").touch()
+    watch = Silent()
+    job(data, tmp_path / "s.parquet", watch=watch)
+    assert watch.scored == 0
+    names = [f"s.parquet{end}" for end in ("", ".quarantine.jsonl", ".summary.json")]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["data.jsonl", *names]
 
 
 def test_a_part_cut_short_by_a_crash_is_scored_again(tmp_path: Path, data: Path) -> None:

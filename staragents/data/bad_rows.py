@@ -1,0 +1,42 @@
+"""Counts the bad rows of a dataset."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from staragents.base.errors import BadInput
+from staragents.data.readers.raw_row import BadRow
+
+PROBLEMS_SHOWN = 20
+REASONS_KEPT = 50
+OTHER_REASONS = "other reasons"
+
+
+class BadRows:
+    """`problems` are the first PROBLEMS_SHOWN as file:row:field: message; `reasons` counts rows by kind of
+    problem."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.problems: list[str] = []
+        self.reasons: Counter[str] = Counter()
+
+    def add(self, file: str, bad: BadRow) -> None:
+        self.count += 1
+        kind = bad.problem.kind
+        known = kind in self.reasons or len(self.reasons) < REASONS_KEPT
+        self.reasons[kind if known else OTHER_REASONS] += 1
+        if len(self.problems) < PROBLEMS_SHOWN:
+            self.problems.append(bad.located(file))
+
+    def check(self, name: str, good: int, strict: bool, wanted: str) -> None:
+        """Raises BadInput with all shown problems if there are bad rows and no `good` row, which is called
+        `wanted`, or with `strict`."""
+        if not self.count or (good and not strict):
+            return
+        problems = list(self.problems)
+        if self.count > len(problems):
+            problems.append(f"{name}: and {self.count - len(problems)} more bad rows")
+        if not good:
+            problems.append(f"{name}: expected at least one {wanted}, got {self.count} bad ones")
+        raise BadInput(problems)

@@ -1,0 +1,73 @@
+"""What one pass over the seeds finds."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+
+from staragents.base.records import Seed
+from staragents.data.bad_rows import BadRows
+from staragents.data.seed_row import SeedRow
+
+SAMPLE_SEEDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SeedScan:
+    """The result of one pass over the files, up to `seeds.limit`. `sha256` covers the conversations in order.
+    `formats` counts seeds and `reasons` bad rows, most frequent first. `with_system` and `multi_turn` count
+    seeds with a system prompt and seeds with turns before the last exchange."""
+
+    seeds: int
+    bad_rows: int
+    duplicates: int
+    sha256: str
+    problems: tuple[str, ...]
+    sample: tuple[Seed, ...]
+    formats: dict[str, int]
+    reasons: dict[str, int]
+    with_system: int
+    multi_turn: int
+
+
+class SeedTally:
+    """Counts rows for a SeedScan."""
+
+    def __init__(self) -> None:
+        self.seeds = 0
+        self.bad = BadRows()
+        self._duplicates = 0
+        self._digest = hashlib.sha256()
+        self._sample: list[Seed] = []
+        self._formats: Counter[str] = Counter()
+        self._with_system = 0
+        self._multi_turn = 0
+
+    def add(self, row: SeedRow, before: int) -> None:
+        """A valid row; earlier files have `before` rows."""
+        if row.repeated:
+            self._duplicates += 1
+            return
+        self.seeds += 1
+        self._digest.update(row.digest)
+        self._formats[row.format] += 1
+        has_system = row.messages[0].role == "system"
+        self._with_system += has_system
+        self._multi_turn += len(row.messages) > 2 + has_system
+        if len(self._sample) < SAMPLE_SEEDS:
+            self._sample.append(row.seed(before))
+
+    def result(self) -> SeedScan:
+        return SeedScan(
+            self.seeds,
+            self.bad.count,
+            self._duplicates,
+            self._digest.hexdigest(),
+            tuple(self.bad.problems),
+            tuple(self._sample),
+            {str(found): count for found, count in self._formats.most_common()},
+            dict(self.bad.reasons.most_common()),
+            self._with_system,
+            self._multi_turn,
+        )
