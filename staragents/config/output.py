@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from staragents.config.marks import Location
 
 
 @dataclass
 class OutputConfig:
     """The run directory."""
 
-    dir: str = "runs/run"
+    dir: Annotated[str, Location()] = "runs/run"
     """Created if it does not exist. An existing run with the same config is resumed."""
     resume: str = "auto"
     """auto resumes an existing run, never refuses to resume, must refuses to start a new run."""

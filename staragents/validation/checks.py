@@ -15,7 +15,6 @@ from staragents.files.folders import folder_problem
 from staragents.filters import near_duplicates
 from staragents.filters.row_filters import RowFilters
 from staragents.validation.agent_checks import check_agents, check_pairs
-from staragents.validation.bounds import out_of_bounds
 from staragents.validation.merging import shown
 from staragents.validation.secret_checks import check_secrets
 from staragents.validation.value_checks import (
@@ -27,6 +26,7 @@ from staragents.validation.value_checks import (
     check_names,
     check_one_of,
     check_url,
+    out_of_bounds,
 )
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")

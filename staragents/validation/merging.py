@@ -8,7 +8,7 @@ import os
 import types
 import typing
 from collections.abc import Iterable, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from staragents.base.environment import names_secret
 from staragents.base.errors import BadInput
 from staragents.base.redaction import MASK, redacted
 from staragents.config import Config
-from staragents.config.tree import Key
+from staragents.config.tree import Key, declared, entry_kind
 from staragents.files.user_files import read_text
 from staragents.validation.secret_checks import check_resolvers
 from staragents.validation.yaml_problem import NotYaml, yaml_problem
@@ -142,13 +142,12 @@ class _ConfigBuilder:
 
     def fill(self, section: DictConfig, kind: type, tree: Tree, above: Key) -> None:
         """Fill `section`, created from the dataclass `kind`, with the values of `tree`."""
-        hints = typing.get_type_hints(kind)
-        known = {field.name: hints[field.name] for field in fields(kind)}
+        known = declared(kind)
         for name, value in tree.items():
             key = (*above, str(name))
             if name not in known:
                 self._problem(key, f"unknown key{_instead(str(name), above, known)}")
-            elif is_dataclass(hint := known[name]) or entry_kind(hint):
+            elif is_dataclass(hint := known[name].hint) or entry_kind(hint):
                 if isinstance(value, dict | None):
                     self._fill_section(section[name], hint, value or {}, key)
                 else:
@@ -201,12 +200,6 @@ class _ConfigBuilder:
         self._problems.append(f"{name}: {what}")
 
 
-def entry_kind(hint: Any) -> Any | None:
-    """The value type of a `dict[str, dataclass]`, else None."""
-    arguments = typing.get_args(hint)
-    return arguments[1] if typing.get_origin(hint) is dict and is_dataclass(arguments[1]) else None
-
-
 def _instead(name: str, above: Key, known: Iterable[str]) -> str:
     prefix = "".join(f"{part}." for part in above)
     if names_secret(name) and (variable := next((key for key in known if key.endswith("_env")), None)):
@@ -220,12 +213,12 @@ def _instead(name: str, above: Key, known: Iterable[str]) -> str:
 
 def _all_keys(kind: type, prefix: str) -> list[str]:
     keys = []
-    for name, hint in typing.get_type_hints(kind).items():
+    for name, field in declared(kind).items():
         keys.append(f"{prefix}{name}")
-        if kind_below := entry_kind(hint):
+        if kind_below := entry_kind(field.hint):
             keys += _all_keys(kind_below, f"{prefix}{name}.NAME.")
-        elif is_dataclass(hint):
-            keys += _all_keys(typing.cast(type, hint), f"{prefix}{name}.")
+        elif is_dataclass(field.hint):
+            keys += _all_keys(typing.cast(type, field.hint), f"{prefix}{name}.")
     return keys
 
 
