@@ -19,6 +19,7 @@ from staragents.config.tree import Key, as_dict, different, escaped, leaves, mar
 from staragents.validation.checks import check_config
 from staragents.validation.merging import (
     UNREADABLE,
+    ConfigBuilder,
     Tree,
     merge,
     parse_yaml,
@@ -56,11 +57,13 @@ def config_of(tree: Tree) -> Config:
 
 
 def _checked(tree: Tree, problems: list[str], unread: bool) -> Config:
-    config = typed(tree, problems)
-    # Skip follow-up problems: settings missing from an unreadable file, and keys that were already reported.
+    builder = ConfigBuilder(problems)
+    config = builder.build(tree)
+    # Skip follow-up problems: settings missing from an unreadable file or because of a misspelled key, and
+    # those that were already reported.
     if not unread:
-        named = "\n".join(problems)
-        problems += [line for line in check_config(config) if line.partition(": ")[0] not in named]
+        known = builder.meant | {line.partition(": ")[0] for line in problems}
+        problems += [line for line in check_config(config) if line.partition(": ")[0] not in known]
     if problems:
         raise BadInput(problems)
     return config

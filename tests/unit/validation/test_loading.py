@@ -188,6 +188,16 @@ def test_a_key_with_a_problem_is_named_once() -> None:
     assert problems("valid.yaml", "judge.model=[1]") == ["judge.model: expected str, got [1]"]
 
 
+def test_a_key_that_occurs_in_another_problem_is_still_reported() -> None:
+    found = problems("valid.yaml", "output.title=[judge.model]", "judge.model=writr")
+    assert [line.split(": ")[0] for line in found] == ["output.title", "judge.model"]
+
+
+def test_a_setting_that_a_misspelled_key_means_is_not_reported_as_missing() -> None:
+    path = written("extends: valid.yaml\nseeds: {path: ''}")
+    assert problems(path, "seeds.pth=x") == ["seeds.pth: unknown key, did you mean seeds.path?"]
+
+
 def test_a_huge_value_is_cut_in_the_message() -> None:
     (line,) = problems("valid.yaml", f"run.seed={'x' * 5000}")
     assert len(line) < 200
