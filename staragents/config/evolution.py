@@ -18,6 +18,11 @@ class PolicyName(StrEnum):
     exp3 = "exp3"
 
 
+class Credit(StrEnum):
+    all = "all"
+    winner = "winner"
+
+
 @dataclass
 class EvolutionConfig:
     """Which agent pairs run on a seed, and how the policy learns (paper 3.2, eq. 8)."""
@@ -38,7 +43,7 @@ class EvolutionConfig:
     discount: Annotated[float, Range(0.99, 1)] = 1.0
     """thompson, ucb, exp3: weight decay of past outcomes per seed. Below 1, the policy adapts to a judge or
     models that change, but learns less: 0.999 covers about the last 1,000 seeds."""
-    credit: str = "all"
+    credit: Credit = Credit.all
     """The pairs whose rewards update the policy: all evaluated pairs, or only the winner (as in the
     paper)."""
     memory_weight: Annotated[float, Range(0, 2)] = 1.0

@@ -16,6 +16,13 @@ class EngineKind(StrEnum):
     fake = "fake"
 
 
+class Dtype(StrEnum):
+    auto = "auto"
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+    float16 = "float16"
+
+
 @dataclass
 class FakeConfig:
     """Behaviour of a `fake` engine, for load and fault tests. Every output is marked as fake."""
@@ -40,7 +47,7 @@ class ModelConfig:
     table: Annotated[str | None, Location()] = None
     """For recorded: JSONL or .gz with `instruction` and `response` {agent: text}; for `judge` also with
     `reference`, the seed's response, and `win` {agent: 0 to 1}. Requests that are not in the table fail."""
-    dtype: str = "auto"
+    dtype: Dtype = Dtype.auto
     """auto is bfloat16 on a GPU and on a CPU with AMX; on other CPUs float32, which is 2-4x faster there."""
     max_model_len: Annotated[int, ONE_OR_MORE] = 4096
     """Maximum tokens of prompt plus answer; determines the size of the KV cache."""

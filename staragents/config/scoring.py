@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Annotated
 
 from staragents.config.marks import ONE_OR_MORE, POSITIVE, ZERO_OR_MORE, Location, Mark, Range
+from staragents.config.models import Dtype
 
 
 class Template(StrEnum):
@@ -26,13 +27,17 @@ class Execution(StrEnum):
     padded = "padded"
 
 
+WeightBits = StrEnum("WeightBits", ["8bit", "4bit"])
+"""Made by a call, as its values are no names of Python's."""
+
+
 @dataclass
 class ScorerModelConfig:
     """One of the two models under which IFD is measured."""
 
     model: Annotated[str, Location()] = ""
     """A hub id, a local folder, `packaged:...`, or `fake`."""
-    dtype: str = "auto"
+    dtype: Dtype = Dtype.auto
     """auto: bfloat16 on a GPU, float32 on a CPU. The log-softmax is always float32."""
     replicas: Annotated[int, ONE_OR_MORE, Mark.on_resume] = 1
     """Minimum number of scorer actors of this model."""
@@ -49,7 +54,7 @@ class ScorerModelConfig:
     """Price of a GPU of these actors per hour."""
     adapter: Annotated[str | None, Location()] = None
     """A LoRA adapter on top of the model: a folder or hub id (needs the package peft)."""
-    quantization: str | None = None
+    quantization: WeightBits | None = None
     """8bit or 4bit, if the weights would not fit otherwise (needs the package bitsandbytes)."""
     device_map: str | None = None
     """auto spreads the model over the actor's GPUs if it does not fit on one."""

@@ -58,11 +58,6 @@ def check_gpus(key: str, number: float) -> Iterator[str]:
         yield f"{key}: expected a fraction of one GPU or whole GPUs, got {number:g}"
 
 
-def check_one_of(key: str, value: str, allowed: tuple[str, ...]) -> Iterator[str]:
-    if value not in allowed:
-        yield f"{key}: expected one of {', '.join(allowed)}, got {shown(value)}"
-
-
 def check_url(key: str, url: str) -> Iterator[str]:
     try:
         parts = urlsplit(url)

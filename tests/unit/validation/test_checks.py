@@ -99,7 +99,6 @@ def set_model(model: ModelConfig) -> Callable[[Config], object]:
         (set_model(vllm(model="")), "models.writer.model: expected a hub id"),
         (set_model(vllm(model="./gone/model")), "models.writer.model: expected a hub id, an existing folder"),
         (set_model(vllm(model="packaged:smollm")), "models.writer.model: expected one of packaged:smollm2"),
-        (set_model(vllm(dtype="int3")), "models.writer.dtype: expected one of auto"),
         (set_model(vllm(num_gpus=1.5)), "models.writer.num_gpus: expected a fraction of one GPU or whole"),
         (
             set_model(vllm(num_gpus=4, nodes=3)),
@@ -169,10 +168,6 @@ def set_model(model: ModelConfig) -> Callable[[Config], object]:
             "evolution.draws: expected at least 1, as there is no base pair",
         ),
         (lambda c: setattr(c.evolution, "recalled_draws", 2), "evolution.recalled_draws: expected at most"),
-        (
-            lambda c: setattr(c.evolution, "credit", "winners"),
-            "evolution.credit: expected one of all, winner",
-        ),
         (lambda c: setattr(c.scoring.target, "model", ""), "scoring.target.model: expected a hub id"),
         (
             lambda c: setattr(c.scoring.larger, "model", "/gone/model"),
@@ -205,7 +200,6 @@ def set_model(model: ModelConfig) -> Callable[[Config], object]:
             f"memory.api_key_env: .* got {KEY}, which is not set",
         ),
         (lambda c: setattr(c.memory, "collection", "a/b"), "memory.collection: expected letters"),
-        (lambda c: setattr(c.output, "resume", "maybe"), "output.resume: expected one of auto, never, must"),
         (lambda c: setattr(c.output, "dir", " "), "output.dir: expected a folder, got nothing"),
         (lambda c: setattr(c.output, "dir", "x" * 300), "output.dir: expected a writable folder"),
     ],

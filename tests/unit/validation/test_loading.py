@@ -65,6 +65,12 @@ def test_a_valid_config_gives_plain_dataclasses() -> None:
     assert config.pairs == ["keep+direct", "more+direct"]
 
 
+def test_weights_may_have_8_or_4_bits() -> None:
+    config = load_config("valid.yaml", ["scoring.target.quantization=8bit", "scoring.target.dtype=float16"])
+    assert (config.scoring.target.quantization, config.scoring.target.dtype) == ("8bit", "float16")
+    assert from_yaml(to_yaml(config)) == config
+
+
 def test_later_overrides_win() -> None:
     config = load_config("valid.yaml", ["run.seed=1", "run={seed: 2, attempts: 5}", "run.seed=3"])
     assert (config.run.seed, config.run.attempts) == (3, 5)
@@ -138,6 +144,16 @@ def test_a_config_that_is_not_utf8_is_a_problem() -> None:
         (
             "evolution.policy=thomson",
             "evolution.policy: expected one of uniform, paper, additive, ucb, thompson, exp3, got 'thomson'",
+        ),
+        (
+            "models.writer.dtype=int3",
+            "models.writer.dtype: expected one of auto, float32, bfloat16, float16, got",
+        ),
+        ("evolution.credit=winners", "evolution.credit: expected one of all, winner, got 'winners'"),
+        ("output.resume=maybe", "output.resume: expected one of auto, never, must, got 'maybe'"),
+        (
+            "scoring.target.quantization=3bit",
+            "scoring.target.quantization: expected one of 8bit, 4bit or null, got '3bit'",
         ),
         ("seeds.max_chars=abc", "seeds.max_chars: expected int, got 'abc'"),
         ("seeds.max_chars=1.5", "seeds.max_chars: expected int, got 1.5"),
