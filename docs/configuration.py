@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from staragents import config
+from staragents.config.marks import Mark, Range
+from staragents.config.tree import declared, entry_kind
 
 PAGE = Path(__file__).with_suffix(".md")
 HEAD = """# Every setting
@@ -24,42 +26,56 @@ HEAD = """# Every setting
 Written by `python docs/configuration.py` from `staragents/config/`. `*` stands for a name that you choose.
 Set any of them in a file, or on the command line as `key=value`; what a run uses in the end is in its
 `config.yaml`.
+
+The column *may change* is about a run that exists: *on resume* means when it resumes, *any time* also while
+it is running (`staragents change`), *additions* that entries may be added at any time. All other settings
+determine the results of the run, so they are fixed.
 """
+MAY_CHANGE = {Mark.on_resume: "on resume", Mark.live: "any time", Mark.extensible: "additions"}
 
 
 def page() -> str:
-    return "\n".join([HEAD, *(line for path, kind in sections() for line in section(path, kind))])
+    return "\n".join([HEAD, *(line for found in sections() for line in section(*found))])
 
 
-def sections() -> Iterator[tuple[str, type]]:
-    """Every dataclass below Config with its dotted path, parents first."""
-    waiting: list[tuple[str, type]] = [("", config.Config)]
+def sections() -> Iterator[tuple[str, type, tuple[Any, ...]]]:
+    """Every dataclass below Config with its dotted path and its marks, parents first."""
+    waiting: list[tuple[str, type, tuple[Any, ...]]] = [("", config.Config, ())]
     while waiting:
-        path, kind = waiting.pop(0)
+        path, kind, marks = waiting.pop(0)
         if path:
-            yield path, kind
-        inner = [(joined(path, name), hint) for name, hint in typing.get_type_hints(kind).items()]
-        waiting = [(where, below) for name, hint in inner for where, below in nested(name, hint)] + waiting
+            yield path, kind, marks
+        below = []
+        for name, field in declared(kind).items():
+            if entry := entry_kind(field.hint):
+                below.append((joined(path, f"{name}.*"), entry, field.marks))
+            elif dataclasses.is_dataclass(field.hint):
+                below.append((joined(path, name), field.hint, field.marks))
+        waiting = below + waiting
 
 
-def nested(path: str, hint: Any) -> Iterator[tuple[str, type]]:
-    """The dataclass that a field holds, or a mapping of them."""
-    if dataclasses.is_dataclass(hint):
-        yield path, typing.cast(type, hint)
-    elif typing.get_origin(hint) is dict:
-        yield from nested(f"{path}.*", typing.get_args(hint)[1])
-
-
-def section(path: str, kind: type) -> Iterator[str]:
-    hints, said = typing.get_type_hints(kind), descriptions(kind)
-    rows = [
-        f"| `{path}.{field.name}` | {type_name(hints[field.name])} | {default(field)} | {said[field.name]} |"
-        for field in dataclasses.fields(kind)
-        if not list(nested(path, hints[field.name]))
-    ]
-    yield f"## {path}\n\n{one_line(inspect.getdoc(kind) or '')}\n"
+def section(path: str, kind: type, marks: tuple[Any, ...]) -> Iterator[str]:
+    said = descriptions(kind)
+    rows = []
+    for field in dataclasses.fields(kind):
+        found = declared(kind)[field.name]
+        if entry_kind(found.hint) or dataclasses.is_dataclass(found.hint):
+            continue
+        limits = "".join(f", {mark}" for mark in found.marks if isinstance(mark, Range))
+        inherited = tuple(mark for mark in marks if mark is not Mark.extensible)
+        rows.append(
+            f"| `{path}.{field.name}` | {type_name(found.hint)}{limits} | {default(field)} | "
+            f"{may_change((*inherited, *found.marks))} | {said[field.name]} |"
+        )
+    added = " Entries may be added to a run at any time." if Mark.extensible in marks else ""
+    yield f"## {path}\n\n{one_line(inspect.getdoc(kind) or '')}{added}\n"
     if rows:
-        yield "\n".join(["| setting | type | default | |", "|---|---|---|---|", *rows]) + "\n"
+        head = ["| setting | type | default | may change | |", "|---|---|---|---|---|"]
+        yield "\n".join([*head, *rows]) + "\n"
+
+
+def may_change(marks: tuple[Any, ...]) -> str:
+    return next((MAY_CHANGE[mark] for mark in marks if mark in MAY_CHANGE), "")
 
 
 def descriptions(kind: type) -> dict[str, str]:

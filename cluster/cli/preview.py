@@ -17,6 +17,7 @@ from rich.text import Text
 from cluster.terminal.terminal import say_json
 from staragents.agents.agents import history_text
 from staragents.base.records import Candidate, as_row
+from staragents.config import Resume
 from staragents.config.prices import Prices, amount
 from staragents.run.forecast import Forecast, Rates, forecast
 from staragents.validation.loading import load_config
@@ -54,7 +55,7 @@ def preview(config: str, overrides: tuple[str, ...], seeds: int, as_json: bool) 
         few = dataclasses.replace(
             settings,
             seeds=dataclasses.replace(settings.seeds, limit=min(seeds, settings.seeds.limit or seeds)),
-            output=dataclasses.replace(settings.output, dir=str(Path(folder) / "run"), resume="never"),
+            output=dataclasses.replace(settings.output, dir=str(Path(folder) / "run"), resume=Resume.never),
         )
         console = make_console(to_stderr=as_json)
         begin_long_work()

@@ -10,8 +10,8 @@ import numpy as np
 from cluster.terminal.terminal import say, say_json
 from staragents.base.errors import BadInput
 from staragents.config import Config, PolicyName
-from staragents.validation.bounds import out_of_bounds
 from staragents.validation.merging import merge, read_overrides, typed
+from staragents.validation.value_checks import out_of_bounds
 
 FORGETFUL = (PolicyName.uniform, PolicyName.exp3)
 """Policies that do not use memory."""

@@ -14,7 +14,7 @@ from rich.table import Table
 from cluster.terminal.console import safe_console
 from cluster.terminal.terminal import say_json
 from staragents.base.errors import BadInput
-from staragents.config import ColumnsConfig, Convention, RowFormat, Template
+from staragents.config import ColumnsConfig, Convention, RowFormat, Template, WeightBits
 from staragents.files.standard_streams import outlive_readers
 from staragents.score_file.selection import SORT_COLUMNS, Selection
 
@@ -68,7 +68,7 @@ SHOWN_BINS = 16
 @click.option("--larger-adapter", help="The same for --larger.")
 @click.option(
     "--quantization",
-    type=click.Choice(["8bit", "4bit"]),
+    type=click.Choice(WeightBits),
     help="Quantise both models if the weights don't fit (needs bitsandbytes).",
 )
 @click.option(

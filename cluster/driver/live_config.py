@@ -12,15 +12,10 @@ from cluster.session import capacity
 from cluster.session.demand import demand_of
 from staragents.base.errors import BadInput
 from staragents.config import Config
-from staragents.config.tree import Key, different, leaves, matches_any
+from staragents.config.marks import Mark
+from staragents.config.tree import different, leaves, marks
 from staragents.run_directory.run_directory import RunDirectory
-from staragents.validation.loading import additions, as_dict, changed_keys, with_overrides
-
-LIVE = (
-    "agents.**", "filters.**", "run.**", "models.*.price_in", "models.*.price_out", "models.*.price_gpu_hour",
-    "scoring.*.price_gpu_hour",
-)  # fmt: skip
-"""Settings that the next coordinator reads again. All others are fixed in the running pools."""
+from staragents.validation.loading import added_entries, as_dict, changed_keys, with_overrides
 
 
 class LiveConfig:
@@ -53,12 +48,15 @@ class LiveConfig:
         found = different(dict(leaves(old)), dict(leaves(new)))
         if not found:
             raise BadInput("KEY=VALUE: nothing changes, the run already has these settings")
-        if additions(old, new) is None and (decisive := changed_keys(old, new)):
+        added = added_entries(old, new)
+        if added is None:
+            decisive = ", ".join(changed_keys(old, new))
             raise BadInput(
-                f"{', '.join(decisive)}: determines the results of the run, so it can't change in a run; "
+                f"{decisive}: determines the results of the run, so it can't change in a run; "
                 "add another agent, or start a run in another output.dir"
             )
-        if fixed := [".".join(key) for key in found if not _may_change(key, self.config)]:
+        rest = [key for key in found if not any(key[: len(entry)] == entry for entry in added)]
+        if fixed := [".".join(key) for key in rest if Mark.live not in marks(key)]:
             raise BadInput(
                 f"{', '.join(fixed)}: can't change while the run is running; stop it, and resume it with the "
                 "new value (pool sizes: staragents scale)"
@@ -67,9 +65,7 @@ class LiveConfig:
             self._run.check(config)
         self._start({name for name in config.models if name not in self.config.models}, config)
         self.config, self.changed = config, True
-        names = dict.fromkeys(additions(old, new) or ())
-        rest = (".".join(key) for key in found if not any(".".join(key).startswith(f"{n}.") for n in names))
-        return (*names, *rest)
+        return tuple(".".join(key) for key in (*added, *rest))
 
     def _start(self, names: set[str], config: Config) -> None:
         if not names:
@@ -82,7 +78,3 @@ class LiveConfig:
         )
         apps = self._started.enter_context(running_generators(models, self.pools.run_name))
         self.pools = replace(self.pools, generators={**self.pools.generators, **apps})
-
-
-def _may_change(key: Key, config: Config) -> bool:
-    return matches_any(key, LIVE) or (key[0] == "models" and key[1] not in config.models)

@@ -109,16 +109,36 @@ def agents_from_config(config: Config) -> Agents:
     for name, agent in config.agents.instruction.items():
         if agent.prompt == KEEP:
             instruction[name] = InstructionAgent(name, "", None, _sampling(agent))
-        elif template := _template("instruction", name, agent, config, problems):
+        elif template := agent_template("instruction", name, agent, config, problems):
             chat = config.models[agent.model].chat
             instruction[name] = InstructionAgent(name, agent.model, template, _sampling(agent), chat)
     for name, agent in config.agents.response.items():
-        if template := _template("response", name, agent, config, problems):
+        if template := agent_template("response", name, agent, config, problems):
             chat = config.models[agent.model].chat
             response[name] = ResponseAgent(name, agent.model, template, _sampling(agent), chat)
     if problems:
         raise BadInput(problems)
     return Agents(instruction, response)
+
+
+def agent_template(
+    role: str, name: str, agent: AgentConfig, config: Config, problems: list[str]
+) -> PromptTemplate | None:
+    """The agent's template. None, with lines in `problems`, if it is invalid or does not suit its model."""
+    key = f"agents.{role}.{name}.prompt"
+    try:
+        template = load_prompt(role, agent.prompt)
+    except BadInput as error:
+        problems += [f"{key}: {problem}" for problem in error.problems]
+        return None
+    model = config.models.get(agent.model)
+    if model and not model.chat and not template.has_raw:
+        problems.append(
+            f"{key}: expected a template with a raw block, as models.{agent.model}.chat is false, "
+            f"got {agent.prompt}"
+        )
+        return None
+    return template
 
 
 def prompt_hashes(config: Config) -> dict[str, str]:
@@ -217,24 +237,6 @@ def _unquoted(text: str, commented: bool) -> str:
 
 def _sampling(agent: AgentConfig) -> Sampling:
     return Sampling(agent.temperature, agent.top_p, agent.max_tokens, tuple(agent.stop))
-
-
-def _template(
-    role: str, name: str, agent: AgentConfig, config: Config, problems: list[str]
-) -> PromptTemplate | None:
-    key = f"agents.{role}.{name}.prompt"
-    try:
-        template = load_prompt(role, agent.prompt)
-    except BadInput as error:
-        problems += [f"{key}: {problem}" for problem in error.problems]
-        return None
-    if not config.models[agent.model].chat and not template.has_raw:
-        problems.append(
-            f"{key}: expected a template with a raw block, as models.{agent.model}.chat is false, "
-            f"got {agent.prompt}"
-        )
-        return None
-    return template
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,16 +11,14 @@ from typing import Any
 
 from staragents.base.errors import BadInput
 from staragents.config import Config
-from staragents.config.tree import leaves, matches_any
+from staragents.config.marks import Mark
+from staragents.config.tree import leaves, marks
 from staragents.validation.loading import as_dict, load_config
 from staragents.validation.merging import nearest
 
 ABLATIONS = Path(__file__).parents[2] / "configs" / "ablations"
 FULL = "full"
 """The ablation that changes nothing."""
-
-SHARED = ("seeds.**", "models.**", "scoring.**", "run.seed", "run.max_tokens")
-"""Settings that all variants share: otherwise they could not be compared or share models and generations."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ def _variant(
         for key, value in leaves(as_dict(config))
         if value != base.get(key, ...) and key[0] != "output"
     }
-    if fixed := [".".join(key) for key in changes if matches_any(key, SHARED)]:
+    if fixed := [".".join(key) for key in changes if Mark.shared in marks(key)]:
         raise BadInput(
             f"{fixed[0]}: expected the value that all variants share, got a different one in {file.name}"
         )

@@ -2,15 +2,22 @@
 
 from staragents.config.agents import AgentConfig, AgentsConfig
 from staragents.config.config import Config
-from staragents.config.evolution import EvolutionConfig, PolicyName
+from staragents.config.evolution import Credit, EvolutionConfig, PolicyName
 from staragents.config.filters import FilterAction, FiltersConfig
 from staragents.config.judge import Baseline, Compare, JudgeConfig, Verdicts
 from staragents.config.memory import MemoryConfig, Quantization
-from staragents.config.models import EngineKind, FakeConfig, ModelConfig
-from staragents.config.output import OutputConfig
+from staragents.config.models import Dtype, EngineKind, FakeConfig, ModelConfig
+from staragents.config.output import OutputConfig, Resume
 from staragents.config.reward import Composite, Cost, Difficulty, Fallback, RewardConfig
 from staragents.config.run import RunConfig
-from staragents.config.scoring import Convention, Execution, ScorerModelConfig, ScoringConfig, Template
+from staragents.config.scoring import (
+    Convention,
+    Execution,
+    ScorerModelConfig,
+    ScoringConfig,
+    Template,
+    WeightBits,
+)
 from staragents.config.seeds import ColumnsConfig, RowFormat, SeedsConfig
 
 __all__ = [
@@ -23,7 +30,9 @@ __all__ = [
     "Config",
     "Convention",
     "Cost",
+    "Credit",
     "Difficulty",
+    "Dtype",
     "EngineKind",
     "EvolutionConfig",
     "Execution",
@@ -37,6 +46,7 @@ __all__ = [
     "OutputConfig",
     "PolicyName",
     "Quantization",
+    "Resume",
     "RewardConfig",
     "RowFormat",
     "RunConfig",
@@ -45,4 +55,5 @@ __all__ = [
     "SeedsConfig",
     "Template",
     "Verdicts",
+    "WeightBits",
 ]

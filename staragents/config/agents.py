@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated
+
+from staragents.config.marks import ONE_OR_MORE, POSITIVE_SHARE, ZERO_OR_MORE, Location, Mark
 
 
 @dataclass
@@ -11,13 +14,13 @@ class AgentConfig:
 
     model: str = ""
     """A name from `models`. Only the prompt `keep` needs none."""
-    prompt: str = ""
+    prompt: Annotated[str, Location()] = ""
     """A built-in template (see staragents/agents/prompts) or the path of your own .j2 file."""
-    temperature: float = 0.7
+    temperature: Annotated[float, ZERO_OR_MORE] = 0.7
     """0 is greedy; rewriting benefits from variety."""
-    top_p: float = 0.95
+    top_p: Annotated[float, POSITIVE_SHARE] = 0.95
     """Nucleus sampling threshold."""
-    max_tokens: int = 512
+    max_tokens: Annotated[int, ONE_OR_MORE] = 512
     """Maximum new tokens. An output that reaches the limit is truncated and therefore rejected."""
     stop: list[str] = field(default_factory=list)
     """Stop strings."""
@@ -27,17 +30,17 @@ class AgentConfig:
 class AgentsConfig:
     """The agents that rewrite instructions and the agents that answer them."""
 
-    instruction: dict[str, AgentConfig] = field(default_factory=dict)
+    instruction: Annotated[dict[str, AgentConfig], Mark.extensible] = field(default_factory=dict)
     """Instruction agents by name. The prompt `keep` leaves the instruction unchanged (as in the paper)."""
-    response: dict[str, AgentConfig] = field(default_factory=dict)
+    response: Annotated[dict[str, AgentConfig], Mark.extensible] = field(default_factory=dict)
     """Response agents by name."""
-    pairs: list[str] | None = None
+    pairs: Annotated[list[str] | None, Mark.extensible] = None
     """Agent pairs as `instruction+response`. Unset: every combination."""
     base_pairs: list[str] = field(default_factory=list)
     """Pairs that run for every seed, regardless of the policy (paper 3.1)."""
     keep_language: bool = True
     """Reject a rewrite or an answer that is clearly in a different language from its seed (`other_language`).
     Turn it off for agents that translate."""
-    retired: list[str] = field(default_factory=list)
+    retired: Annotated[list[str], Mark.live] = field(default_factory=list)
     """Agents or pairs that are no longer drawn, such as those of a model that was removed. The policy keeps
-    what it learned about them. May change when a run resumes; agents and models may also be added then."""
+    what it learned about them."""

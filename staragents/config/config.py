@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
 from staragents.config.agents import AgentsConfig
 from staragents.config.evolution import EvolutionConfig
 from staragents.config.filters import FiltersConfig
 from staragents.config.judge import JudgeConfig
+from staragents.config.marks import Mark
 from staragents.config.memory import MemoryConfig
 from staragents.config.models import ModelConfig
 from staragents.config.output import OutputConfig
@@ -21,17 +23,17 @@ from staragents.config.seeds import SeedsConfig
 class Config:
     """All settings of a run. See configs/ for presets."""
 
-    seeds: SeedsConfig = field(default_factory=SeedsConfig)
-    models: dict[str, ModelConfig] = field(default_factory=dict)
+    seeds: Annotated[SeedsConfig, Mark.shared] = field(default_factory=SeedsConfig)
+    models: Annotated[dict[str, ModelConfig], Mark.extensible, Mark.shared] = field(default_factory=dict)
     agents: AgentsConfig = field(default_factory=AgentsConfig)
     evolution: EvolutionConfig = field(default_factory=EvolutionConfig)
-    scoring: ScoringConfig = field(default_factory=ScoringConfig)
+    scoring: Annotated[ScoringConfig, Mark.shared] = field(default_factory=ScoringConfig)
     judge: JudgeConfig = field(default_factory=JudgeConfig)
     reward: RewardConfig = field(default_factory=RewardConfig)
     memory: MemoryConfig = field(default_factory=MemoryConfig)
-    filters: FiltersConfig = field(default_factory=FiltersConfig)
+    filters: Annotated[FiltersConfig, Mark.live] = field(default_factory=FiltersConfig)
     run: RunConfig = field(default_factory=RunConfig)
-    output: OutputConfig = field(default_factory=OutputConfig)
+    output: Annotated[OutputConfig, Mark.on_resume] = field(default_factory=OutputConfig)
 
     @property
     def pairs(self) -> list[str]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
+
+from staragents.config.marks import POSITIVE, ZERO_OR_MORE, Range
 
 
 class PolicyName(StrEnum):
@@ -15,6 +18,11 @@ class PolicyName(StrEnum):
     exp3 = "exp3"
 
 
+class Credit(StrEnum):
+    all = "all"
+    winner = "winner"
+
+
 @dataclass
 class EvolutionConfig:
     """Which agent pairs run on a seed, and how the policy learns (paper 3.2, eq. 8)."""
@@ -22,23 +30,23 @@ class EvolutionConfig:
     policy: PolicyName = PolicyName.thompson
     """thompson and ucb (a posterior over every agent and pair), paper (eq. 8), additive (eq. 8 with a floor),
     exp3 (no assumption about rewards, slow) or uniform (does not learn)."""
-    draws: int = 2
+    draws: Annotated[int, ZERO_OR_MORE] = 2
     """Pairs drawn per seed without replacement, in addition to the base pairs."""
-    rate: float = 7.0
+    rate: Annotated[float, POSITIVE] = 7.0
     """paper, additive: c in beta = c / number of seeds; 5 to 20 is safe, 100 can lock in a wrong pair."""
-    floor: float = 0.002
+    floor: Annotated[float, Range(0, 0.2)] = 0.002
     """Fraction of the draw probability that stays uniform, so that no pair is ever ruled out; 0 in the paper.
     Larger values improve off-policy estimates of other policies but reduce the reward of the run."""
-    exploration: float = 0.2
+    exploration: Annotated[float, Range(0.1, 0.6)] = 0.2
     """thompson, ucb: how much draws explore. A smaller value earns more reward in most runs but may miss the
     best pair in some; 0.4 suits long runs."""
-    discount: float = 1.0
+    discount: Annotated[float, Range(0.99, 1)] = 1.0
     """thompson, ucb, exp3: weight decay of past outcomes per seed. Below 1, the policy adapts to a judge or
     models that change, but learns less: 0.999 covers about the last 1,000 seeds."""
-    credit: str = "all"
+    credit: Credit = Credit.all
     """The pairs whose rewards update the policy: all evaluated pairs, or only the winner (as in the
     paper)."""
-    memory_weight: float = 1.0
+    memory_weight: Annotated[float, Range(0, 2)] = 1.0
     """thompson, ucb, additive: multiplies the learned weight of recalled neighbours; 0 ignores them."""
-    recalled_draws: int | None = None
+    recalled_draws: Annotated[int | None, ZERO_OR_MORE] = None
     """paper: l, the number of draws from the neighbours' pairs. Unset: ceil(draws / 2)."""

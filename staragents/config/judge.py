@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
+
+from staragents.config.marks import ONE_OR_MORE, ZERO_OR_MORE
 
 
 class Verdicts(StrEnum):
@@ -40,9 +43,9 @@ class JudgeConfig:
     """False halves the number of judge calls but keeps position bias; the paper describes no swap."""
     reason: bool = True
     """Ask for a short reason before the verdict; costs tokens and helps larger judges."""
-    max_reason_chars: int = 200
+    max_reason_chars: Annotated[int, ONE_OR_MORE] = 200
     """Maximum length of the reason."""
-    max_text_chars: int = 6000
+    max_text_chars: Annotated[int, ONE_OR_MORE] = 6000
     """Longer texts lose their middle before they are shown to the judge, on both sides alike."""
-    retries: int = 1
+    retries: Annotated[int, ZERO_OR_MORE] = 1
     """Retries after an unreadable verdict; after the last one the row is `invalid`, not a tie."""

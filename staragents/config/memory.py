@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
+
+from staragents.config.marks import ONE_OR_MORE, POSITIVE, SHARE, ZERO_OR_MORE, Location, Mark, Range
 
 
 class Quantization(StrEnum):
@@ -19,28 +21,28 @@ class MemoryConfig:
 
     enabled: bool = True
     """If off, no embedding model is loaded and every draw is context-free."""
-    embedder: str = "packaged:all-minilm-l6-v2"
+    embedder: Annotated[str, Location()] = "packaged:all-minilm-l6-v2"
     """A sentence-transformers model: hub id, local folder, `packaged:...`, or `fake`."""
-    url: str | None = None
+    url: Annotated[str | None, Location(secret_in="memory.api_key_env")] = None
     """URL of a Qdrant server. Unset: qdrant-client's local mode, inside the run directory."""
-    api_key_env: str | None = None
+    api_key_env: Annotated[str | None, Mark.on_resume] = None
     """Name of the environment variable that holds the Qdrant API key."""
     collection: str | None = None
     """Name of the collection on the server. Unset: one per run, so that runs don't mix."""
-    neighbours: int = 10
+    neighbours: Annotated[int, ONE_OR_MORE] = 10
     """n: the number of similar instructions to recall."""
-    min_similarity: float = 0.5
+    min_similarity: Annotated[float, Range(-1, 1)] = 0.5
     """Neighbours with a lower cosine similarity are ignored."""
-    warmup: int = 10
+    warmup: Annotated[int, ZERO_OR_MORE] = 10
     """Seeds per pair before recall is used: an early bank only reflects what was tried first."""
-    max_points: int = 100_000
+    max_points: Annotated[int, ONE_OR_MORE] = 100_000
     """Maximum size. Winners with a small reward are evicted first, then winners that are redundant with
     another winner of the same pair on a similar instruction."""
-    min_reward: float = 0.0
+    min_reward: Annotated[float, SHARE] = 0.0
     """Insert only winners with a reward above this."""
-    reuse: list[str] = field(default_factory=list)
+    reuse: Annotated[list[str], Location()] = field(default_factory=list)
     """Directories of earlier runs whose winners are in the bank from the start. They are embedded again."""
-    timeout_s: float = 2.0
+    timeout_s: Annotated[float, POSITIVE, Mark.on_resume] = 2.0
     """Timeout of a query; after it, the draw is made without memory."""
     exact: bool = True
     """On a server: compare with every point. False uses the index, which is faster beyond about 100,000

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
+
+from staragents.config.marks import ONE_OR_MORE, POSITIVE, POSITIVE_SHARE, SHARE, ZERO_OR_MORE, Location, Mark
 
 
 class EngineKind(StrEnum):
@@ -14,15 +16,22 @@ class EngineKind(StrEnum):
     fake = "fake"
 
 
+class Dtype(StrEnum):
+    auto = "auto"
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+    float16 = "float16"
+
+
 @dataclass
 class FakeConfig:
     """Behaviour of a `fake` engine, for load and fault tests. Every output is marked as fake."""
 
-    latency_s: float = 0.0
+    latency_s: Annotated[float, ZERO_OR_MORE, Mark.on_resume] = 0.0
     """Mean latency of an answer."""
-    failure_rate: float = 0.0
+    failure_rate: Annotated[float, SHARE] = 0.0
     """Fraction of requests that fail, chosen by the request's hash, so that a retry may succeed."""
-    refusal_rate: float = 0.0
+    refusal_rate: Annotated[float, SHARE] = 0.0
     """Fraction of answers that are refusals."""
 
 
@@ -32,49 +41,49 @@ class ModelConfig:
 
     kind: EngineKind = EngineKind.vllm
     """vllm (on this cluster), openai (any OpenAI-compatible server), recorded (a table) or fake."""
-    model: str = ""
+    model: Annotated[str, Location()] = ""
     """A hub id, a local folder, or `packaged:smollm2-135m-instruct`. For recorded: the name of an agent in
     the table, or `judge`."""
-    table: str | None = None
+    table: Annotated[str | None, Location()] = None
     """For recorded: JSONL or .gz with `instruction` and `response` {agent: text}; for `judge` also with
     `reference`, the seed's response, and `win` {agent: 0 to 1}. Requests that are not in the table fail."""
-    dtype: str = "auto"
+    dtype: Dtype = Dtype.auto
     """auto is bfloat16 on a GPU and on a CPU with AMX; on other CPUs float32, which is 2-4x faster there."""
-    max_model_len: int = 4096
+    max_model_len: Annotated[int, ONE_OR_MORE] = 4096
     """Maximum tokens of prompt plus answer; determines the size of the KV cache."""
-    max_num_seqs: int = 64
+    max_num_seqs: Annotated[int, ONE_OR_MORE, Mark.on_resume] = 64
     """Maximum batch size in sequences. Larger values raise throughput until the KV cache is full."""
-    min_replicas: int = 1
+    min_replicas: Annotated[int, ONE_OR_MORE, Mark.on_resume] = 1
     """Initial and minimum number of replicas."""
-    max_replicas: int = 1
+    max_replicas: Annotated[int, ONE_OR_MORE, Mark.on_resume] = 1
     """Maximum number of replicas; the pool grows while requests queue."""
-    num_gpus: float = 0.0
+    num_gpus: Annotated[float, ZERO_OR_MORE, Mark.on_resume] = 0.0
     """GPUs per replica. More than one splits the model by tensor parallelism."""
-    nodes: int = 1
+    nodes: Annotated[int, ONE_OR_MORE, Mark.on_resume] = 1
     """Nodes per replica, with equally many GPUs on each: more than one for a model that does not fit on a
     node. The model is split by tensor parallelism within a node and by pipeline parallelism across nodes."""
-    num_cpus: float = 1.0
+    num_cpus: Annotated[float, ZERO_OR_MORE, Mark.on_resume] = 1.0
     """CPUs per replica; for vLLM on a CPU also the number of OpenMP threads."""
-    resources: dict[str, float] = field(default_factory=dict)
+    resources: Annotated[dict[str, float], POSITIVE, Mark.on_resume] = field(default_factory=dict)
     """Custom Ray resources per replica, to choose its nodes: {"accelerator_type:H100": 0.01}. If nodes is
     above 1, the amount applies to each GPU."""
-    gpu_memory_utilization: float = 0.9
+    gpu_memory_utilization: Annotated[float, POSITIVE_SHARE, Mark.on_resume] = 0.9
     """Fraction of GPU memory that vLLM may use; lower it if scorers share the GPU."""
-    kv_cache_gib: int = 1
+    kv_cache_gib: Annotated[int, ONE_OR_MORE, Mark.on_resume] = 1
     """KV cache size of vLLM on a CPU."""
     engine_args: dict[str, Any] = field(default_factory=dict)
     """Further keyword arguments, passed to vLLM's AsyncEngineArgs unchanged."""
-    silence_s: float = 300.0
+    silence_s: Annotated[float, POSITIVE, Mark.on_resume] = 300.0
     """A replica that has requests but finishes none for this long is replaced (vllm#53157)."""
-    base_url: str | None = None
+    base_url: Annotated[str | None, Mark.on_resume, Location(secret_in="api_key_env")] = None
     """For openai: the server's address, such as http://127.0.0.1:8000/v1."""
-    api_key_env: str | None = None
+    api_key_env: Annotated[str | None, Mark.on_resume] = None
     """For openai: the name of the environment variable that holds the key. Never the key itself."""
-    price_in: float = 0.0
+    price_in: Annotated[float, ZERO_OR_MORE, Mark.live] = 0.0
     """Price of a million prompt tokens. With prices, `plan`, `preview` and a run report the cost."""
-    price_out: float = 0.0
+    price_out: Annotated[float, ZERO_OR_MORE, Mark.live] = 0.0
     """Price of a million generated tokens."""
-    price_gpu_hour: float = 0.0
+    price_gpu_hour: Annotated[float, ZERO_OR_MORE, Mark.live] = 0.0
     """Price of a GPU of this pool per hour. Only min_replicas are counted; replicas added later are not."""
     chat: bool = True
     """False for a base model without a chat template: agents send it raw text."""

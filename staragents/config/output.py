@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+from staragents.config.marks import Location
+
+
+class Resume(StrEnum):
+    auto = "auto"
+    never = "never"
+    must = "must"
 
 
 @dataclass
 class OutputConfig:
     """The run directory."""
 
-    dir: str = "runs/run"
+    dir: Annotated[str, Location()] = "runs/run"
     """Created if it does not exist. An existing run with the same config is resumed."""
-    resume: str = "auto"
+    resume: Resume = Resume.auto
     """auto resumes an existing run, never refuses to resume, must refuses to start a new run."""
     title: str = "Optimised instruction data"
     """Title of the dataset card and the report."""

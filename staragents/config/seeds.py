@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Annotated
+
+from staragents.config.marks import ONE_OR_MORE, POSITIVE, Location, Mark
 
 
 class RowFormat(StrEnum):
@@ -42,7 +45,7 @@ class ColumnsConfig:
 class SeedsConfig:
     """The instruction-tuning data to improve."""
 
-    path: str = ""
+    path: Annotated[str, Location(by_fsspec=True)] = ""
     """JSONL, JSON, CSV, Parquet or Arrow, optionally compressed: a file, a folder, a pattern such as
     `data/*.jsonl`, a URL that fsspec supports (s3://, gs://), `hf:dataset[:split]`, or the bundled
     `bundled:self-instruct`."""
@@ -50,11 +53,11 @@ class SeedsConfig:
     """auto detects the format of each row from its columns; any other value accepts only that format."""
     columns: ColumnsConfig = field(default_factory=ColumnsConfig)
     """Your column names. They take precedence over detection."""
-    limit: int | None = None
+    limit: Annotated[int | None, ONE_OR_MORE] = None
     """Take only this many usable rows from the start. Unset: all."""
-    strict: bool = False
+    strict: Annotated[bool, Mark.on_resume] = False
     """Stop before writing anything if a row is invalid, instead of putting invalid rows into quarantine."""
-    max_chars: int = 100_000
+    max_chars: Annotated[int, ONE_OR_MORE] = 100_000
     """A row with a longer field is invalid: one huge row would occupy an engine for minutes."""
-    max_unpacked_gib: float = 64.0
+    max_unpacked_gib: Annotated[float, POSITIVE] = 64.0
     """A compressed file that expands to more than this ends the run: it may be a zip bomb."""

@@ -1,12 +1,14 @@
-"""A config as plain values and its leaves by dotted key."""
+"""A config as plain values, its leaves by dotted key, and what their fields declare."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict
-from typing import Any
+import typing
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, is_dataclass
+from functools import cache
+from typing import Annotated, Any
 
 from staragents.config import Config
 
@@ -34,17 +36,49 @@ def different(before: dict[Key, Any], after: dict[Key, Any]) -> list[Key]:
     return [key for key in {**before, **after} if before.get(key, ...) != after.get(key, ...)]
 
 
-def matches(key: Key, pattern: str) -> bool:
-    """Whether the key matches a pattern such as `models.*.num_gpus` or, for a whole section, `output.**`."""
-    parts = pattern.split(".")
-    if parts[-1] == "**":
-        parts.pop()
-        key = key[: len(parts)]
-    return len(key) == len(parts) and all(part in ("*", name) for part, name in zip(parts, key, strict=True))
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A field's type and its marks (see staragents.config.marks)."""
+
+    hint: Any
+    marks: tuple[Any, ...] = ()
 
 
-def matches_any(key: Key, patterns: Iterable[str]) -> bool:
-    return any(matches(key, pattern) for pattern in patterns)
+@cache
+def declared(kind: type) -> dict[str, Declared]:
+    """What a config dataclass declares, by field."""
+    found = {}
+    for name, hint in typing.get_type_hints(kind, include_extras=True).items():
+        if typing.get_origin(hint) is Annotated:
+            found[name] = Declared(hint.__origin__, hint.__metadata__)
+        else:
+            found[name] = Declared(hint)
+    return found
+
+
+def entry_kind(hint: Any) -> Any | None:
+    """The value type of a `dict[str, dataclass]`, else None."""
+    arguments = typing.get_args(hint)
+    return arguments[1] if typing.get_origin(hint) is dict and is_dataclass(arguments[1]) else None
+
+
+def marks(key: Key) -> tuple[Any, ...]:
+    """The marks of a setting, after those of the sections that contain it.
+
+    All keys in a mapping such as `resources` have the marks of its field. A setting that no longer exists, as
+    in the config of an older run, has those of its section.
+    """
+    found: tuple[Any, ...] = ()
+    hint: Any = Config
+    for name in key:
+        if (entry := entry_kind(hint)) is not None:
+            hint = entry
+        elif is_dataclass(hint) and (field := declared(typing.cast(type, hint)).get(name)):
+            hint = field.hint
+            found += field.marks
+        else:
+            break
+    return found
 
 
 def escaped(value: Any) -> Any:

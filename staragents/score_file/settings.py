@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from staragents.config import (
     ColumnsConfig,
     Convention,
+    Dtype,
     RowFormat,
     ScorerModelConfig,
     ScoringConfig,
     Template,
+    WeightBits,
 )
 from staragents.models.packaged_models import resolve_model
 from staragents.score_file.selection import Selection
@@ -36,7 +38,7 @@ class ScoreSettings:
     device: str = "auto"
     target_adapter: str | None = None
     larger_adapter: str | None = None
-    quantization: str | None = None
+    quantization: WeightBits | None = None
     device_map: str | None = None
     limit: int | None = None
     format: RowFormat = RowFormat.auto
@@ -85,7 +87,7 @@ class ScoreSettings:
         adapter = self.adapters.get(role)
         return ScorerModelConfig(
             model=self.models.get(role, ""),
-            dtype=self.dtype,
+            dtype=cast(Dtype, self.dtype),  # `score` takes any floating type of torch
             replicas=replicas,
             num_gpus=gpus,
             num_cpus=self.cpus,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from staragents.agents.agents import KEEP
-from staragents.agents.prompt_templates import load_prompt, shipped_prompts
-from staragents.base.errors import BadInput
+from staragents.agents.agents import KEEP, agent_template
+from staragents.agents.prompt_templates import shipped_prompts
 from staragents.config import AgentConfig, Config, EngineKind
 from staragents.validation.merging import shown
 from staragents.validation.value_checks import check_known, check_names, did_you_mean
@@ -25,26 +24,22 @@ def check_agents(config: Config) -> Iterator[str]:
             if role == "instruction" and agent.prompt == KEEP:
                 continue
             yield from check_known(f"{key}.model", agent.model, "models", config.models)
-            yield from _prompt(f"{key}.prompt", role, agent, config)
+            yield from _prompt(role, name, agent, config)
             yield from _room(f"{key}.max_tokens", agent, config)
 
 
-def _prompt(key: str, role: str, agent: AgentConfig, config: Config) -> Iterator[str]:
+def _prompt(role: str, name: str, agent: AgentConfig, config: Config) -> Iterator[str]:
     shipped = shipped_prompts(role)
     if not agent.prompt.endswith(".j2") and agent.prompt not in shipped:
         if role == "instruction":
             shipped.append(KEEP)
         expected = f"one of {', '.join(shipped)} or a .j2 file"
-        yield f"{key}: expected {expected}, got {shown(agent.prompt)}{did_you_mean(agent.prompt, shipped)}"
+        got = f"{shown(agent.prompt)}{did_you_mean(agent.prompt, shipped)}"
+        yield f"agents.{role}.{name}.prompt: expected {expected}, got {got}"
         return
-    try:
-        template = load_prompt(role, agent.prompt)
-    except BadInput as error:
-        yield from (f"{key}: {problem}" for problem in error.problems)
-        return
-    model = config.models.get(agent.model)
-    if model and not model.chat and not template.has_raw:
-        yield f"{key}: expected a template with a raw block, as models.{agent.model}.chat is false"
+    problems: list[str] = []
+    agent_template(role, name, agent, config, problems)
+    yield from problems
 
 
 def _room(key: str, agent: AgentConfig, config: Config) -> Iterator[str]:

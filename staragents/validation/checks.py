@@ -15,7 +15,6 @@ from staragents.files.folders import folder_problem
 from staragents.filters import near_duplicates
 from staragents.filters.row_filters import RowFilters
 from staragents.validation.agent_checks import check_agents, check_pairs
-from staragents.validation.bounds import out_of_bounds
 from staragents.validation.merging import shown
 from staragents.validation.secret_checks import check_secrets
 from staragents.validation.value_checks import (
@@ -25,14 +24,9 @@ from staragents.validation.value_checks import (
     check_known,
     check_model_name,
     check_names,
-    check_one_of,
     check_url,
+    out_of_bounds,
 )
-
-DTYPES = ("auto", "float32", "bfloat16", "float16")
-QUANTIZATIONS = ("8bit", "4bit")
-CREDITS = ("all", "winner")
-RESUMES = ("auto", "never", "must")
 
 
 def check_config(config: Config) -> list[str]:
@@ -85,7 +79,6 @@ def _models(config: Config) -> Iterator[str]:
                 yield f"{key}.table: expected a JSONL file of recorded answers, got {shown(model.table)}"
         if model.nodes > 1 and (not model.num_gpus or model.num_gpus % model.nodes):
             yield f"{key}.nodes: expected a divisor of num_gpus ({model.num_gpus:g}), got {model.nodes}"
-        yield from check_one_of(f"{key}.dtype", model.dtype, DTYPES)
         yield from check_key_variable(f"{key}.api_key_env", model.api_key_env)
         if model.min_replicas > model.max_replicas:
             most = model.max_replicas
@@ -105,15 +98,11 @@ def _evolution(config: Config) -> Iterator[str]:
     if recalled is not None and recalled > evolution.draws:
         most = f"at most evolution.draws ({evolution.draws})"
         yield f"evolution.recalled_draws: expected {most}, got {recalled}"
-    yield from check_one_of("evolution.credit", evolution.credit, CREDITS)
 
 
 def _scoring(config: Config) -> Iterator[str]:
     for role, scorer in (("target", config.scoring.target), ("larger", config.scoring.larger)):
         yield from check_model_name(f"scoring.{role}.model", scorer.model, may_be_fake=True)
-        yield from check_one_of(f"scoring.{role}.dtype", scorer.dtype, DTYPES)
-        if scorer.quantization is not None:
-            yield from check_one_of(f"scoring.{role}.quantization", scorer.quantization, QUANTIZATIONS)
         yield from check_gpus(f"scoring.{role}.num_gpus", scorer.num_gpus)
         if scorer.most_replicas < scorer.replicas:
             yield (
@@ -181,7 +170,6 @@ def _run(config: Config) -> Iterator[str]:
 
 
 def _output(config: Config) -> Iterator[str]:
-    yield from check_one_of("output.resume", config.output.resume, RESUMES)
     if not config.output.dir.strip():
         yield "output.dir: expected a folder, got nothing"
         return

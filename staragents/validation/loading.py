@@ -14,10 +14,12 @@ from omegaconf import OmegaConf
 from staragents.base.errors import BadInput
 from staragents.base.redaction import redacted
 from staragents.config import Config
-from staragents.config.tree import Key, as_dict, different, escaped, leaves, matches_any
+from staragents.config.marks import Mark
+from staragents.config.tree import Key, as_dict, different, escaped, leaves, marks
 from staragents.validation.checks import check_config
 from staragents.validation.merging import (
     UNREADABLE,
+    ConfigBuilder,
     Tree,
     merge,
     parse_yaml,
@@ -28,56 +30,6 @@ from staragents.validation.merging import (
 from staragents.validation.yaml_problem import yaml_problem
 
 __all__ = ["as_dict", "changed_keys", "fingerprint", "from_yaml", "load_config", "to_yaml"]
-
-MAY_CHANGE = (
-    "output.**",
-    "filters.**",
-    "seeds.strict",
-    "models.*.min_replicas",
-    "models.*.max_replicas",
-    "models.*.max_num_seqs",
-    "models.*.num_gpus",
-    "models.*.nodes",
-    "models.*.num_cpus",
-    "models.*.resources.**",
-    "models.*.gpu_memory_utilization",
-    "models.*.kv_cache_gib",
-    "models.*.silence_s",
-    "models.*.base_url",
-    "models.*.api_key_env",
-    "models.*.price_in",
-    "models.*.price_out",
-    "models.*.price_gpu_hour",
-    "models.*.fake.latency_s",
-    "scoring.*.replicas",
-    "scoring.*.max_replicas",
-    "scoring.*.num_gpus",
-    "scoring.*.num_cpus",
-    "scoring.*.resources.**",
-    "scoring.*.price_gpu_hour",
-    "scoring.batch_tokens",
-    "scoring.cache_mib",
-    "scoring.cache_path",
-    "agents.retired",
-    "memory.api_key_env",
-    "memory.timeout_s",
-    "run.attempts",
-    "run.deadline_s",
-    "run.checkpoint_s",
-    "run.workers",
-    "run.max_error_rate",
-    "run.max_tokens",
-    "run.budget",
-    "run.currency",
-    "run.max_minutes",
-    "run.patience",
-    "run.metrics",
-)
-"""Settings that may change when a run resumes: they affect where, how fast and how long it works, but not
-what it makes."""
-PAIRS: Key = ("agents", "pairs")
-EXTENSIBLE: tuple[Key, ...] = (("models",), ("agents", "instruction"), ("agents", "response"))
-"""Sections to which a resumed run may add entries. What was learned about the existing ones stays."""
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = (), above: Path | None = None) -> Config:
@@ -105,11 +57,13 @@ def config_of(tree: Tree) -> Config:
 
 
 def _checked(tree: Tree, problems: list[str], unread: bool) -> Config:
-    config = typed(tree, problems)
-    # Skip follow-up problems: settings missing from an unreadable file, and keys that were already reported.
+    builder = ConfigBuilder(problems)
+    config = builder.build(tree)
+    # Skip follow-up problems: settings missing from an unreadable file or because of a misspelled key, and
+    # those that were already reported.
     if not unread:
-        named = "\n".join(problems)
-        problems += [line for line in check_config(config) if line.partition(": ")[0] not in named]
+        known = builder.meant | {line.partition(": ")[0] for line in problems}
+        problems += [line for line in check_config(config) if line.partition(": ")[0] not in known]
     if problems:
         raise BadInput(problems)
     return config
@@ -172,23 +126,30 @@ def changed_keys(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 
 def additions(old: dict[str, Any], new: dict[str, Any]) -> list[str] | None:
     """Dotted keys of the agents and models that `new` adds to `old`, and `agents.pairs` if it adds pairs.
-    None if anything else differs."""
+    None if any other setting that determines the results differs."""
+    found = added_entries(old, new)
+    return None if found is None else [".".join(key) for key in found]
+
+
+def added_entries(old: dict[str, Any], new: dict[str, Any]) -> list[Key] | None:
+    """The keys of `additions`."""
     before, after = _decisive(old), _decisive(new)
-    found: dict[str, None] = {}
-    for key in different(before, after):
-        if key == PAIRS and set(before.get(key) or ()) < set(after.get(key) or ()):
-            found[".".join(key)] = None
-            continue
-        section = next((len(part) for part in EXTENSIBLE if key[: len(part)] == part), None)
-        if section is None or len(key) == section or _holds(before, key[: section + 1]):
-            return None
-        found[".".join(key[: section + 1])] = None
-    return list(found)
+    # A dict rather than a set: the order is the config's.
+    found = dict.fromkeys(_addition(key, before, after) for key in different(before, after))
+    return None if None in found else [key for key in found if key is not None]
 
 
-def _holds(tree: dict[Key, Any], above: Key) -> bool:
-    return any(key[: len(above)] == above for key in tree)
+def _addition(key: Key, before: dict[Key, Any], after: dict[Key, Any]) -> Key | None:
+    """The new entry of an extensible setting to which a differing key belongs; the setting itself if it is a
+    list with new items. None if something changed or was removed."""
+    extensible = next((n for n in range(1, len(key) + 1) if Mark.extensible in marks(key[:n])), None)
+    if extensible is None:
+        return None
+    if extensible == len(key):
+        return key if set(before.get(key) or ()) < set(after.get(key) or ()) else None
+    entry = key[: extensible + 1]
+    return None if any(old[: len(entry)] == entry for old in before) else entry
 
 
 def _decisive(tree: dict[str, Any]) -> dict[Key, Any]:
-    return {key: value for key, value in leaves(tree) if not matches_any(key, MAY_CHANGE)}
+    return {key: value for key, value in leaves(tree) if not {Mark.on_resume, Mark.live} & {*marks(key)}}

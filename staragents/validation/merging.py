@@ -8,7 +8,7 @@ import os
 import types
 import typing
 from collections.abc import Iterable, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from staragents.base.environment import names_secret
 from staragents.base.errors import BadInput
 from staragents.base.redaction import MASK, redacted
 from staragents.config import Config
-from staragents.config.tree import Key
+from staragents.config.tree import Key, declared, entry_kind
 from staragents.files.user_files import read_text
 from staragents.validation.secret_checks import check_resolvers
 from staragents.validation.yaml_problem import NotYaml, yaml_problem
@@ -126,29 +126,35 @@ def merge(below: Tree, above: Tree) -> Tree:
 
 def typed(tree: Tree, problems: list[str]) -> Config:
     """Convert the tree to a Config. An invalid leaf keeps its default and adds a line to `problems`."""
-    node = OmegaConf.structured(Config)
-    builder = _ConfigBuilder(problems)
-    builder.fill(node, Config, tree, ())
-    builder.check_references()
-    return typing.cast(Config, OmegaConf.to_object(node))
+    return ConfigBuilder(problems).build(tree)
 
 
-class _ConfigBuilder:
-    """Sets each leaf separately, so that every invalid one is reported."""
+class ConfigBuilder:
+    """Sets each leaf separately, so that every invalid one is reported.
+
+    `meant`: the settings that were probably meant by unknown keys, so that they may only seem not to be set.
+    """
 
     def __init__(self, problems: list[str]) -> None:
+        self.meant: set[str] = set()
         self._problems = problems
         self._references: list[tuple[DictConfig, str, Key, Any]] = []
 
-    def fill(self, section: DictConfig, kind: type, tree: Tree, above: Key) -> None:
+    def build(self, tree: Tree) -> Config:
+        """The config, as `typed` returns it."""
+        node = OmegaConf.structured(Config)
+        self._fill(node, Config, tree, ())
+        self._check_references()
+        return typing.cast(Config, OmegaConf.to_object(node))
+
+    def _fill(self, section: DictConfig, kind: type, tree: Tree, above: Key) -> None:
         """Fill `section`, created from the dataclass `kind`, with the values of `tree`."""
-        hints = typing.get_type_hints(kind)
-        known = {field.name: hints[field.name] for field in fields(kind)}
+        known = declared(kind)
         for name, value in tree.items():
             key = (*above, str(name))
             if name not in known:
-                self._problem(key, f"unknown key{_instead(str(name), above, known)}")
-            elif is_dataclass(hint := known[name]) or entry_kind(hint):
+                self._unknown(key, known)
+            elif is_dataclass(hint := known[name].hint) or entry_kind(hint):
                 if isinstance(value, dict | None):
                     self._fill_section(section[name], hint, value or {}, key)
                 else:
@@ -159,7 +165,7 @@ class _ConfigBuilder:
     def _fill_section(self, section: DictConfig, hint: Any, tree: Tree, key: Key) -> None:
         kind = entry_kind(hint)
         if kind is None:
-            self.fill(section, hint, tree, key)
+            self._fill(section, hint, tree, key)
             return
         for name, below in tree.items():
             if not isinstance(name, str):
@@ -168,7 +174,7 @@ class _ConfigBuilder:
                 self._problem((*key, name), f"expected a mapping, got {shown(below, name)}")
             else:
                 section[name] = kind()
-                self.fill(section[name], kind, below or {}, (*key, name))
+                self._fill(section[name], kind, below or {}, (*key, name))
 
     def _set(self, section: DictConfig, name: str, value: Any, key: Key, hint: Any, default: Any) -> None:
         if problem := check_resolvers(key, value):
@@ -185,7 +191,7 @@ class _ConfigBuilder:
             if "${" in str(value):
                 self._references.append((section, name, key, default))
 
-    def check_references(self) -> None:
+    def _check_references(self) -> None:
         """Resolve every `${other.key}`, now that all values are set."""
         for section, name, key, default in self._references:
             try:
@@ -196,36 +202,38 @@ class _ConfigBuilder:
                 self._problem(key, first_line(error))
                 section[name] = default
 
+    def _unknown(self, key: Key, known: Iterable[str]) -> None:
+        prefix = "".join(f"{part}." for part in key[:-1])
+        variable = next((name for name in known if name.endswith("_env")), None)
+        if names_secret(key[-1]) and variable:
+            where = f"{prefix}{variable} takes the name of an environment variable that holds the secret"
+            self._problem(key, f"unknown key; {where}")
+        elif meant := _meant(key[-1], prefix, known):
+            self.meant.add(meant)
+            self._problem(key, f"unknown key, did you mean {meant}?")
+        else:
+            self._problem(key, f"unknown key; known are {', '.join(known)}")
+
     def _problem(self, key: Key, what: str) -> None:
         name = " ".join(".".join(key).split())[:LONGEST_SHOWN]
         self._problems.append(f"{name}: {what}")
 
 
-def entry_kind(hint: Any) -> Any | None:
-    """The value type of a `dict[str, dataclass]`, else None."""
-    arguments = typing.get_args(hint)
-    return arguments[1] if typing.get_origin(hint) is dict and is_dataclass(arguments[1]) else None
-
-
-def _instead(name: str, above: Key, known: Iterable[str]) -> str:
-    prefix = "".join(f"{part}." for part in above)
-    if names_secret(name) and (variable := next((key for key in known if key.endswith("_env")), None)):
-        return f"; {prefix}{variable} takes the name of an environment variable that holds the secret"
-    near = nearest(name, known)
-    if near:
-        return f", did you mean {prefix}{near}?"
-    elsewhere = [key for key in _all_keys(Config, "") if key.split(".")[-1] == name]
-    return f", did you mean {elsewhere[0]}?" if elsewhere else f"; known are {', '.join(known)}"
+def _meant(name: str, prefix: str, known: Iterable[str]) -> str | None:
+    """The dotted key of the known setting closest to an unknown one, or of one with its name elsewhere."""
+    if near := nearest(name, known):
+        return f"{prefix}{near}"
+    return next((key for key in _all_keys(Config, "") if key.split(".")[-1] == name), None)
 
 
 def _all_keys(kind: type, prefix: str) -> list[str]:
     keys = []
-    for name, hint in typing.get_type_hints(kind).items():
+    for name, field in declared(kind).items():
         keys.append(f"{prefix}{name}")
-        if kind_below := entry_kind(hint):
+        if kind_below := entry_kind(field.hint):
             keys += _all_keys(kind_below, f"{prefix}{name}.NAME.")
-        elif is_dataclass(hint):
-            keys += _all_keys(typing.cast(type, hint), f"{prefix}{name}.")
+        elif is_dataclass(field.hint):
+            keys += _all_keys(typing.cast(type, field.hint), f"{prefix}{name}.")
     return keys
 
 

@@ -15,33 +15,9 @@ from omegaconf.grammar_parser import parse
 from staragents.base.environment import names_secret, secret_values
 from staragents.base.redaction import url_secret
 from staragents.config import Config
-from staragents.config.tree import Key, as_dict, leaves, matches
+from staragents.config.marks import Location
+from staragents.config.tree import Key, as_dict, leaves, marks
 from staragents.data.readers.locations import FSSPEC
-
-KEPT_IN = {
-    "models.*.base_url": "the environment variable that api_key_env names",
-    "memory.url": "the environment variable that memory.api_key_env names",
-    "seeds.path": FSSPEC,
-    "filters.evaluation": FSSPEC,
-}
-"""Where to put the secret of a URL instead, by field."""
-LOCATIONS = (
-    "seeds.path",
-    "output.dir",
-    "models.*.model",
-    "models.*.table",
-    "models.*.base_url",
-    "scoring.*.model",
-    "scoring.*.adapter",
-    "scoring.cache_path",
-    "memory.embedder",
-    "memory.url",
-    "memory.reuse",
-    "filters.evaluation",
-    "filters.block_list",
-    "agents.*.*.prompt",
-)
-"""Fields that may contain `${oc.env:NAME}`: locations differ between machines."""
 
 LONG_SECRET = 12
 """Minimum length of a secret that is searched for inside longer strings."""
@@ -64,8 +40,17 @@ def check_secrets(config: Config) -> Iterator[str]:
 
 def expected_without(kind: str, key: Key) -> str:
     """The message about a URL that contains a secret of this `kind`."""
-    location = next((location for pattern, location in KEPT_IN.items() if matches(key, pattern)), None)
-    return f"expected a URL without {kind}{f'; it belongs in {location}' if location else ''}"
+    location = _location(key)
+    belongs = ""
+    if location is not None and location.by_fsspec:
+        belongs = f"; it belongs in {FSSPEC}"
+    elif location is not None and location.secret_in:
+        belongs = f"; it belongs in the environment variable that {location.secret_in} names"
+    return f"expected a URL without {kind}{belongs}"
+
+
+def _location(key: Key) -> Location | None:
+    return next((mark for mark in marks(key) if isinstance(mark, Location)), None)
 
 
 def check_resolvers(key: Key, value: Any) -> str | None:
@@ -86,7 +71,7 @@ def check_resolvers(key: Key, value: Any) -> str | None:
                 return f"expected a value, ${{other.key}} or ${{oc.env:NAME}}, got ${{{name}:...}}"
             if "$" in variable or names_secret(variable):
                 return f"expected no secret in a config{_instead(key)}, got ${{oc.env:...}} of a secret"
-            if not any(matches(key, pattern) for pattern in LOCATIONS):
+            if _location(key) is None:
                 return "expected ${oc.env:...} only in fields for a path or an address, got it here"
     return None
 

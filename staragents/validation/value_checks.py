@@ -8,12 +8,25 @@ from urllib.parse import urlsplit
 
 from staragents.base.environment import secret
 from staragents.base.redaction import url_secret
+from staragents.config import Config
+from staragents.config.marks import Range
+from staragents.config.tree import as_dict, leaves, marks
 from staragents.validation.merging import nearest, shown
 
 FAKE = "fake"
 NAME = re.compile(r"[\w.-]+")
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 """Certainly the name of an environment variable and not an API key."""
+
+
+def out_of_bounds(config: Config) -> Iterator[str]:
+    """A line for every number outside the range that its field declares."""
+    for key, value in leaves(as_dict(config)):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        for mark in marks(key):
+            if isinstance(mark, Range) and not mark.holds(value):
+                yield f"{'.'.join(key)}: expected {mark}, got {shown(value)}"
 
 
 def check_model_name(key: str, model: str, *, may_be_fake: bool = False) -> Iterator[str]:
@@ -43,11 +56,6 @@ def check_names(section: str, names: Iterable[str]) -> Iterator[str]:
 def check_gpus(key: str, number: float) -> Iterator[str]:
     if number > 1 and number % 1:
         yield f"{key}: expected a fraction of one GPU or whole GPUs, got {number:g}"
-
-
-def check_one_of(key: str, value: str, allowed: tuple[str, ...]) -> Iterator[str]:
-    if value not in allowed:
-        yield f"{key}: expected one of {', '.join(allowed)}, got {shown(value)}"
 
 
 def check_url(key: str, url: str) -> Iterator[str]:

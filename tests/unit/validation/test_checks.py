@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import is_dataclass
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -25,9 +27,10 @@ from staragents.config import (
     ScoringConfig,
     SeedsConfig,
 )
-from staragents.config.tree import as_dict, leaves, matches
-from staragents.validation.bounds import BOUNDS, out_of_bounds
+from staragents.config.marks import Location, Mark, Range
+from staragents.config.tree import Declared, as_dict, declared, entry_kind, leaves, marks
 from staragents.validation.checks import check_config
+from staragents.validation.value_checks import out_of_bounds
 
 KEY = "STARAGENTS_TEST_KEY"
 
@@ -96,7 +99,6 @@ def set_model(model: ModelConfig) -> Callable[[Config], object]:
         (set_model(vllm(model="")), "models.writer.model: expected a hub id"),
         (set_model(vllm(model="./gone/model")), "models.writer.model: expected a hub id, an existing folder"),
         (set_model(vllm(model="packaged:smollm")), "models.writer.model: expected one of packaged:smollm2"),
-        (set_model(vllm(dtype="int3")), "models.writer.dtype: expected one of auto"),
         (set_model(vllm(num_gpus=1.5)), "models.writer.num_gpus: expected a fraction of one GPU or whole"),
         (
             set_model(vllm(num_gpus=4, nodes=3)),
@@ -166,10 +168,6 @@ def set_model(model: ModelConfig) -> Callable[[Config], object]:
             "evolution.draws: expected at least 1, as there is no base pair",
         ),
         (lambda c: setattr(c.evolution, "recalled_draws", 2), "evolution.recalled_draws: expected at most"),
-        (
-            lambda c: setattr(c.evolution, "credit", "winners"),
-            "evolution.credit: expected one of all, winner",
-        ),
         (lambda c: setattr(c.scoring.target, "model", ""), "scoring.target.model: expected a hub id"),
         (
             lambda c: setattr(c.scoring.larger, "model", "/gone/model"),
@@ -202,7 +200,6 @@ def set_model(model: ModelConfig) -> Callable[[Config], object]:
             f"memory.api_key_env: .* got {KEY}, which is not set",
         ),
         (lambda c: setattr(c.memory, "collection", "a/b"), "memory.collection: expected letters"),
-        (lambda c: setattr(c.output, "resume", "maybe"), "output.resume: expected one of auto, never, must"),
         (lambda c: setattr(c.output, "dir", " "), "output.dir: expected a folder, got nothing"),
         (lambda c: setattr(c.output, "dir", "x" * 300), "output.dir: expected a writable folder"),
     ],
@@ -274,7 +271,7 @@ def _number_keys() -> list[str]:
 
 @pytest.mark.parametrize("key", _number_keys())
 def test_no_number_may_be_negative_infinite_or_nan(config: Config, key: str) -> None:
-    assert any(matches(tuple(key.split(".")), pattern) for pattern in BOUNDS)
+    assert any(isinstance(mark, Range) for mark in marks(tuple(key.split("."))))
     *sections, field = key.split(".")
     section: object = config
     for name in sections:
@@ -287,9 +284,21 @@ def test_no_number_may_be_negative_infinite_or_nan(config: Config, key: str) -> 
         assert any(line.startswith(f"{key}: expected ") for line in check_config(config))
 
 
-def test_every_bound_belongs_to_a_setting() -> None:
-    keys = [tuple(key.split(".")) for key in _number_keys()]
-    assert [pattern for pattern in BOUNDS if not any(matches(key, pattern) for key in keys)] == []
+def _fields(kind: type, path: str = "") -> Iterator[tuple[str, Declared]]:
+    """Every field below a config dataclass that is no section."""
+    for name, field in declared(kind).items():
+        if is_dataclass(below := entry_kind(field.hint) or field.hint):
+            yield from _fields(below, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", field
+
+
+@pytest.mark.parametrize(("name", "field"), [pytest.param(*found, id=found[0]) for found in _fields(Config)])
+def test_a_setting_declares_known_marks_and_a_range_if_it_is_a_number(name: str, field: Declared) -> None:
+    assert all(isinstance(mark, Mark | Range | Location) for mark in field.marks)
+    has_range = any(isinstance(mark, Range) for mark in field.marks)
+    is_number = bool({int, float} & {field.hint, *get_args(field.hint)})
+    assert has_range == (is_number and name != "run.seed")
 
 
 def test_shares_end_at_one(config: Config) -> None:

@@ -65,6 +65,12 @@ def test_a_valid_config_gives_plain_dataclasses() -> None:
     assert config.pairs == ["keep+direct", "more+direct"]
 
 
+def test_weights_may_have_8_or_4_bits() -> None:
+    config = load_config("valid.yaml", ["scoring.target.quantization=8bit", "scoring.target.dtype=float16"])
+    assert (config.scoring.target.quantization, config.scoring.target.dtype) == ("8bit", "float16")
+    assert from_yaml(to_yaml(config)) == config
+
+
 def test_later_overrides_win() -> None:
     config = load_config("valid.yaml", ["run.seed=1", "run={seed: 2, attempts: 5}", "run.seed=3"])
     assert (config.run.seed, config.run.attempts) == (3, 5)
@@ -139,6 +145,16 @@ def test_a_config_that_is_not_utf8_is_a_problem() -> None:
             "evolution.policy=thomson",
             "evolution.policy: expected one of uniform, paper, additive, ucb, thompson, exp3, got 'thomson'",
         ),
+        (
+            "models.writer.dtype=int3",
+            "models.writer.dtype: expected one of auto, float32, bfloat16, float16, got",
+        ),
+        ("evolution.credit=winners", "evolution.credit: expected one of all, winner, got 'winners'"),
+        ("output.resume=maybe", "output.resume: expected one of auto, never, must, got 'maybe'"),
+        (
+            "scoring.target.quantization=3bit",
+            "scoring.target.quantization: expected one of 8bit, 4bit or null, got '3bit'",
+        ),
         ("seeds.max_chars=abc", "seeds.max_chars: expected int, got 'abc'"),
         ("seeds.max_chars=1.5", "seeds.max_chars: expected int, got 1.5"),
         ("seeds.limit=abc", "seeds.limit: expected int or null, got 'abc'"),
@@ -186,6 +202,16 @@ def test_one_bad_setting_hides_no_other() -> None:
 
 def test_a_key_with_a_problem_is_named_once() -> None:
     assert problems("valid.yaml", "judge.model=[1]") == ["judge.model: expected str, got [1]"]
+
+
+def test_a_key_that_occurs_in_another_problem_is_still_reported() -> None:
+    found = problems("valid.yaml", "output.title=[judge.model]", "judge.model=writr")
+    assert [line.split(": ")[0] for line in found] == ["output.title", "judge.model"]
+
+
+def test_a_setting_that_a_misspelled_key_means_is_not_reported_as_missing() -> None:
+    path = written("extends: valid.yaml\nseeds: {path: ''}")
+    assert problems(path, "seeds.pth=x") == ["seeds.pth: unknown key, did you mean seeds.path?"]
 
 
 def test_a_huge_value_is_cut_in_the_message() -> None:

@@ -1,0 +1,65 @@
+"""What a field of a config declares besides its type, such as `Annotated[int, ONE_OR_MORE, Mark.on_resume]`.
+
+The marks of a section hold for every setting in it. `staragents.config.tree.marks` reads them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum, auto
+
+
+class Mark(Enum):
+    """What may alter a setting. One without a mark determines the results of a run, so it is fixed once the
+    run has begun, but variants of a config may differ in it."""
+
+    on_resume = auto()
+    """May change when a run resumes: affects where, how fast and how long it works, but not what it makes."""
+    live = auto()
+    """May change when a run resumes and while it is running, as the next coordinator reads it again. Settings
+    without this mark are fixed in the running pools."""
+    extensible = auto()
+    """Entries may be added when a run resumes and while it is running. What was learned about the existing
+    ones stays."""
+    shared = auto()
+    """The same in all variants of a comparison, which otherwise could not share models and generations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The valid numbers of a setting: `low` to `high`, both inclusive; `above` excludes `low`."""
+
+    low: float
+    high: float = math.inf
+    above: bool = False
+
+    def holds(self, value: float) -> bool:
+        """False for NaN and infinity, which are outside every range."""
+        return (
+            math.isfinite(value) and self.low <= value <= self.high and not (self.above and value == self.low)
+        )
+
+    def __str__(self) -> str:
+        if self.high == math.inf:
+            return f"more than {self.low:g}" if self.above else f"at least {self.low:g}"
+        return f"{'more than ' if self.above else ''}{self.low:g} to {self.high:g}"
+
+
+ONE_OR_MORE = Range(1)
+ZERO_OR_MORE = Range(0)
+POSITIVE = Range(0, above=True)
+SHARE = Range(0, 1)
+POSITIVE_SHARE = Range(0, 1, above=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A path or an address. It may contain `${oc.env:NAME}`, as locations differ between machines.
+
+    A secret does not belong in it, but in the environment variable that the setting `secret_in` names or, for
+    `by_fsspec`, in the configuration of fsspec, which opens it.
+    """
+
+    secret_in: str | None = None
+    by_fsspec: bool = False
