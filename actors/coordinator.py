@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -27,6 +28,8 @@ from staragents.run.stopping import StopRules
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_lock import writer_lock
 from staragents.run_directory.run_state import first_state
+
+logger = logging.getLogger(__name__)
 
 READ_AHEAD = 64
 FAILURE_WINDOW = 100
@@ -84,7 +87,7 @@ class Coordinator:
         self._stopping = StopRules(config.run)
         self._pending: deque[Admitted] = deque()
         self._draining = False
-        self._cursor = 0
+        self._cursor = self._resumed_at = 0
         self._failures: deque[bool] = deque(maxlen=FAILURE_WINDOW)
         self._seconds_before = 0.0
         self._started = time.monotonic()
@@ -111,7 +114,7 @@ class Coordinator:
                 if broken:
                     raise RunFailed(broken)
             await self._save()
-            return await self._checkpoints.write(write_results, self._run, self.config, self._scan)
+            return await self._write_results()
         finally:
             measuring.cancel()
             self._export(await self.worker.state())
@@ -124,6 +127,7 @@ class Coordinator:
     async def drain(self) -> None:
         """Start no more seeds; `run` returns when those in flight are committed and saved."""
         self._draining = True
+        logger.info("draining: %d seeds in flight are finished and saved", self._in_flight())
 
     async def status(self) -> dict[str, Any]:
         """Plain values for the live progress view and the log line."""
@@ -166,6 +170,13 @@ class Coordinator:
         if not begun:
             for seed in islice(feed, self.config.run.admitted_seeds):
                 await self._draw(None, None, seed)
+        self._resumed_at = self._cursor
+        logger.info(
+            "%s %s in %.1f s: %d of %d seeds are committed, %d more are drawn, %d of them already finished",
+            "resuming" if begun else "starting", self._run.path, time.monotonic() - self._started,
+            self._cursor, self._scan.seeds, len(self._pending),
+            sum(one.task is not None and one.task.done() for one in self._pending),
+        )  # fmt: skip
         return feed
 
     def _read_ahead(self, seeds: Iterator[Seed]) -> Iterator[Seed]:
@@ -228,11 +239,21 @@ class Coordinator:
         )
         self._ledger.add(candidates)
         self._cursor += 1
+        if self._cursor == self._resumed_at + 1:
+            logger.info("first seed committed after %.1f s", time.monotonic() - self._started)
         await self._draw(admitted.seed, chosen, next(feed, None))
 
     async def _save(self) -> None:
         work = await self.worker.state()
         await self._checkpoints.save(self._state(work))
+
+    async def _write_results(self) -> dict[str, Any]:
+        seconds = time.monotonic() - self._started
+        logger.info("%d of %d seeds are committed after %.1f s", self._cursor, self._scan.seeds, seconds)
+        started = time.monotonic()
+        summary = await self._checkpoints.write(write_results, self._run, self.config, self._scan)
+        logger.info("results written in %.1f s: %s", time.monotonic() - started, self._run.path)
+        return summary
 
     def _state(self, work: WorkState) -> dict[str, Any]:
         return {

@@ -8,10 +8,10 @@ from typing import Any
 import ray
 
 from actors.coordinator import Coordinator
+from actors.logs import configure_logs
 from actors.request_queue import Answer, ChangeRequest, Request, RequestQueue, ScaleRequest
 from actors.seed_worker_actor import Pools, SeedWorkerActor
 from actors.seed_workers import SeedWorkers
-from staragents.base.redaction import guard_logs
 from staragents.config import Config
 from staragents.data.seed_file import SeedScan
 
@@ -34,7 +34,7 @@ class CoordinatorActor(Coordinator):
         cache: Path | None,
     ) -> None:
         """Without names in `workers`, it runs the seeds in its own process."""
-        guard_logs()
+        configure_logs()
         self._sizes = {f"models.{key}": (m.min_replicas, m.max_replicas) for key, m in config.models.items()}
         for role, scorer in (("target", config.scoring.target), ("larger", config.scoring.larger)):
             self._sizes[f"scoring.{role}"] = (scorer.replicas, scorer.most_replicas)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Awaitable
 from dataclasses import astuple, dataclass, field, replace
@@ -16,12 +17,15 @@ from ray.serve.exceptions import RayServeException
 from actors.generator import Failure
 from actors.inflight_limit import InFlightLimit
 from actors.replica_connection import ping_replicas
+from actors.retry_log import RetryLog
 from staragents.agents.generation_cache import GenerationCache
 from staragents.base.errors import EngineError, PromptTooLong
 from staragents.base.generation import Generation, GenerationRequest
 from staragents.base.records import stable_seed
 from staragents.base.redaction import redacted
 from staragents.config import Config
+
+logger = logging.getLogger(__name__)
 
 
 class Handle(Protocol):
@@ -64,10 +68,15 @@ class GeneratorClient:
     """Cache shared by the runs of one comparison."""
     counters: dict[str, ModelCounters] = field(init=False)
     _semaphores: dict[str, InFlightLimit] = field(init=False)
+    _retry_logs: dict[str, RetryLog] = field(init=False)
 
     def __post_init__(self) -> None:
         self.counters = {model: ModelCounters() for model in self.handles}
         self._semaphores = {model: InFlightLimit(size) for model, size in self.limits.items()}
+        self._retry_logs = {
+            model: RetryLog(logger, f"models.{model}: a request failed and is retried")
+            for model in self.handles
+        }
 
     def resize(self, model: str, limit: int) -> None:
         """Set the in-flight limit of `model` after its pool was resized."""
@@ -101,21 +110,21 @@ class GeneratorClient:
         return answer
 
     async def _with_retries(self, model: str, request: GenerationRequest) -> Generation | Failure:
-        for attempt in range(self.attempts):
-            if attempt:
-                self.counters[model].retries += 1
-                await asyncio.sleep(backoff(request.request_id, attempt))
-            answer = await self._attempt(
-                model, replace(request, request_id=f"{request.request_id}-{attempt}")
-            )
+        answer = await self._attempt(model, request, 0)
+        for attempt in range(1, self.attempts):
             if isinstance(answer, Generation) or not answer.retryable:
                 break
+            self.counters[model].retries += 1
+            self._retry_logs[model].add(f"{answer.error_class}: {answer.message}")
+            await asyncio.sleep(backoff(request.request_id, attempt))
+            answer = await self._attempt(model, request, attempt)
         return answer
 
-    async def _attempt(self, model: str, request: GenerationRequest) -> Generation | Failure:
+    async def _attempt(self, model: str, request: GenerationRequest, attempt: int) -> Generation | Failure:
+        numbered = replace(request, request_id=f"{request.request_id}-{attempt}")
         try:
             async with asyncio.timeout(request.deadline_s + GRACE_S):
-                return await self.handles[model].remote(request)
+                return await self.handles[model].remote(numbered)
         except TimeoutError:
             return Failure("TimeoutError", f"no answer within {request.deadline_s + GRACE_S:g} s", True)
         except (RayError, RayServeException) as error:

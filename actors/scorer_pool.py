@@ -11,6 +11,7 @@ from typing import Any
 
 from ray.exceptions import ActorDiedError, ActorUnavailableError, RayActorError, RayError
 
+from actors.retry_log import RetryLog
 from actors.scorer import pack_rows, unpack_scores
 from staragents.base.errors import EngineError
 from staragents.base.messages import Conversation
@@ -56,6 +57,7 @@ class ScorerPool:
         self._waiting: deque[_Row] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._sending: asyncio.TimerHandle | None = None
+        self._retry_log = RetryLog(logger, "a scorer failed and its rows are retried")
 
     def add(self, actor: Any) -> None:
         """Start sending rows to `actor`."""
@@ -150,7 +152,7 @@ class ScorerPool:
     def _retry(self, pack: list[_Row], error: Exception) -> None:
         """Queue the rows again, at the front. A row that has used up its attempts fails, or it would kill one
         scorer after the other."""
-        logger.warning("a scorer failed with %d rows; retrying them: %s", len(pack), _reason(error))
+        self._retry_log.add(f"{len(pack)} rows: {_reason(error)}")
         for row in reversed(pack):
             row.attempts += 1
             if row.attempts >= self._attempts:

@@ -13,10 +13,10 @@ import ray
 
 from actors.clean_up import kill_named
 from actors.generator_client import connect
+from actors.logs import configure_logs
 from actors.scorer_pool import ScorerPool, pack_characters
 from actors.seed_worker import SeedWorker
 from actors.seed_workers import CONTROL, CONTROL_CALLS
-from staragents.base.redaction import guard_logs
 from staragents.config import Config
 
 # At Python's default of 700 new objects, cycle collection takes 8 % of this process's time.
@@ -40,7 +40,7 @@ class SeedWorkerActor(SeedWorker):
 
     def __init__(self, config: Config, pools: Pools, cache: Path | None, num_workers: int = 1) -> None:
         """`num_workers` workers split the in-flight limits of the pools."""
-        guard_logs()
+        configure_logs()
         run, pack = config.run, pack_characters(config.scoring)
         self._config = config
         self._num_workers = num_workers

@@ -12,6 +12,7 @@ from typing import Any
 from ray.exceptions import RayActorError, RayError
 
 from actors.generator_client import ModelCounters
+from actors.retry_log import RetryLog
 from actors.seed_worker import WorkState
 from staragents.base.errors import RunFailed
 from staragents.base.records import Candidate, Seed
@@ -42,6 +43,7 @@ class SeedWorkers:
         self._attempts = settings.attempts
         self._states = [WorkState("", {}, {}, {}) for _ in actors]
         self._ended: list[WorkState] = []
+        self._retry_log = RetryLog(logger, "a seed worker died and its seeds in flight are retried")
         self._told: list[tuple[str, tuple[Any, ...]]] = []
 
     async def run(
@@ -54,7 +56,7 @@ class SeedWorkers:
                 return await self._actors[index].run.remote(seed, draws, neighbours)
             except RayActorError as error:
                 reason = str(error).strip().splitlines()[0]
-                logger.warning("a seed worker died with seeds in flight; retrying them: %s", reason)
+                self._retry_log.add(reason)
                 if attempt + 1 < self._attempts:
                     await self._await_restart(index)
         raise RunFailed(f"row {seed.row}: its seed worker died {self._attempts} times: {reason}")

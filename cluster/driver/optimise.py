@@ -90,7 +90,9 @@ def _with_models(work: Work, session: str, watcher: Watcher) -> Outcome:
             watcher.say(f"the run's name on this cluster is {run.name}: staragents status {run.name}")
         prepare_models([config], watcher)
         watcher.say("loading models (a vLLM engine takes about a minute on a CPU)")
+        started = time.monotonic()
         with running_pools(config, run.name) as pools:
+            watcher.say(f"models loaded in {time.monotonic() - started:.0f} s")
             return carry_out(work, session, pools, watcher)
 
 

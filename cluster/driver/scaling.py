@@ -101,8 +101,10 @@ class Scaling:
             lines = self._live.change(request.overrides)
             self._say(f"applies when the seeds in flight are finished: {', '.join(lines)}")
             return Answer(lines)
+        started = time.monotonic()
         self._resize(request.pool, request.low, request.high)
-        self._say(f"{request.pool} now has {_size(request.low, request.high)}")
+        seconds = time.monotonic() - started
+        self._say(f"{request.pool} now has {_size(request.low, request.high)}, after {seconds:.0f} s")
         return Answer()
 
     def _resize(self, key: str, low: int, high: int) -> None:

@@ -56,6 +56,11 @@ def running_generators(
         try:
             # A filter, because Serve sets the level of its logger when it starts.
             logging.getLogger("ray.serve").addFilter(_is_warning)
+            for name, model in config.models.items():
+                logger.info(
+                    "loading models.%s: %d x %s",
+                    name, model.min_replicas, model.model or model.kind.value,
+                )  # fmt: skip
             serve.start(proxy_location="Disabled", logging_config=QUIET)
             targets = [
                 serve.RunTarget(
@@ -97,7 +102,7 @@ def resize_generator(app: str, name: str, model: ModelConfig, low: int, high: in
 def _await_running(apps: dict[str, str], meanwhile: Callable[[], None]) -> None:
     """Wait for all apps at the same time. Serve's own wait takes one app after the other, so it would report
     a failed pool only after earlier ones have loaded."""
-    loading = dict(apps)
+    loading, started = dict(apps), time.monotonic()
     while loading:
         meanwhile()
         statuses = serve.status().applications
@@ -105,6 +110,7 @@ def _await_running(apps: dict[str, str], meanwhile: Callable[[], None]) -> None:
             if app in statuses and statuses[app].status == ApplicationStatus.DEPLOY_FAILED:
                 raise RunFailed(f"a model pool did not start: models.{name}: {_reason(statuses[app])}")
             if app in statuses and statuses[app].status == ApplicationStatus.RUNNING:
+                logger.info("models.%s is up after %.1f s", name, time.monotonic() - started)
                 del loading[name]
         time.sleep(POLL_S)
 

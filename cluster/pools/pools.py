@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from staragents.config import Config
 from staragents.data.seed_file import SeedScan
 from staragents.models.packaged_models import resolve_model
 from staragents.run_directory.run_directory import RunDirectory
+
+logger = logging.getLogger(__name__)
 
 CLOSE_S = 10.0
 
@@ -66,6 +69,9 @@ def running_pools(config: Config, run_name: str) -> Iterator[Pools]:
                 memory.ready() if memory else None,
             )
             nodes.close()
+            for role, names in scorers.items():
+                model = getattr(config.scoring, role).model
+                logger.info("scoring.%s is up: %d x %s", role, len(names), model)
             yield pools
     finally:
         nodes.close()
@@ -82,7 +88,8 @@ class StartingMemory:
 
     def ready(self) -> str:
         """Wait until loaded; return its name. Raises RunFailed with the reason if it fails to start."""
-        _wait([self.starting])
+        (facts,) = _wait([self.starting])
+        logger.info("memory is up: a %s bank with %d points", facts["bank"], facts["points"])
         return self.name
 
 

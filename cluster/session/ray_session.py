@@ -6,6 +6,8 @@ import logging
 import math
 import os
 import socket
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -19,7 +21,8 @@ from cluster.session import capacity
 from cluster.session.demand import Demand
 from cluster.session.private_folder import private_folder
 from cluster.session.ray_token import keep_token_private
-from staragents.base.environment import ray_address
+from cluster.terminal.copied_output import copied_output
+from staragents.base.environment import VERBOSE, ray_address, verbose
 from staragents.base.errors import RunFailed
 
 logger = logging.getLogger(__name__)
@@ -49,15 +52,20 @@ def ray_session(demand: Demand) -> Iterator[None]:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     # End the children of a worker (vLLM's engine process) with the worker (ray#54364, ray#56476).
     os.environ.setdefault("RAY_process_group_cleanup_enabled", "1")
+    started = time.monotonic()
     with ExitStack() as stack:
+        if verbose():
+            stack.enter_context(copied_output(sys.stderr))
         if address := ray_address():
-            join(address)
+            join(address, copy_output=verbose())
+            logger.info("joined the Ray at %s in %.1f s", address, time.monotonic() - started)
             stack.callback(ray.shutdown)
             capacity.of_the_cluster().check(demand)
         else:
             capacity.of_this_machine(demand).check(demand)
             folder = stack.enter_context(private_folder())
             _start(demand, folder)
+            logger.info("Ray started in %.1f s: %s", time.monotonic() - started, folder)
             stack.callback(ray.shutdown)
         yield
 
@@ -78,7 +86,7 @@ def _start(demand: Demand, folder: Path) -> None:
             num_cpus=max(os.cpu_count() or 1, math.ceil(demand.cpus)),
             object_store_memory=LOCAL_OBJECT_STORE_BYTES,
             include_dashboard=False,
-            log_to_driver=False,
+            log_to_driver=verbose(),
             logging_level=logging.ERROR,
             _temp_dir=str(folder),
         )
@@ -86,11 +94,21 @@ def _start(demand: Demand, folder: Path) -> None:
         raise RunFailed(f"Ray did not start on this machine: {' '.join(str(error).split())}") from error
 
 
-def join(address: str) -> None:
-    """Connect to a cluster as a driver. Raises RunFailed if it does not answer or its Ray version differs."""
+def join(address: str, copy_output: bool = False) -> None:
+    """Connect to a cluster as a driver; with `copy_output`, print here what the job's actors print.
+
+    Raises RunFailed if the cluster does not answer or its Ray version differs.
+    """
     try:
         _probe(address)
-        ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
+        ray.init(
+            address=address,
+            namespace=NAMESPACE,
+            # Processes of a cluster don't inherit our environment.
+            runtime_env={"env_vars": {VERBOSE: "1"}} if copy_output else None,
+            log_to_driver=copy_output,
+            logging_level=logging.ERROR,
+        )
     except (OSError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise RunFailed(f"RAY_ADDRESS: expected a Ray that answers at {address}: {reason}") from error
