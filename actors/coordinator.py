@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import Any
 from actors.checkpoints import Checkpoints
 from actors.metrics import RunMetrics
 from actors.progress import Progress
+from actors.recent_rates import RecentRates
 from actors.run_memory import RunMemory
 from actors.seed_worker import Worker, WorkState
 from staragents.base.errors import RunFailed
@@ -89,6 +91,7 @@ class Coordinator:
         self._draining = False
         self._cursor = self._resumed_at = 0
         self._failures: deque[bool] = deque(maxlen=FAILURE_WINDOW)
+        self._rates = RecentRates()
         self._seconds_before = 0.0
         self._started = time.monotonic()
         self.progress = Progress(total_seeds=scan.seeds)
@@ -138,6 +141,7 @@ class Coordinator:
             counters=state.counters,
             pair_stats=self._evolution.pair_stats(),
             ledger={**self._ledger.as_dict(self._seconds()), "budget": self.config.run.budget},
+            rates=self._recent(state),
             seconds=self._seconds(),
             seconds_here=time.monotonic() - self._started,
         )
@@ -150,7 +154,7 @@ class Coordinator:
         state = await asyncio.to_thread(self._checkpoints.restore)
         begun = "evolution" in state
         if begun:
-            self._cursor = state["cursor"]
+            self._cursor = self._resumed_at = state["cursor"]
             self._seconds_before = state["seconds"]
             self._evolution.restore(state["evolution"])
             self.progress.restore(state["progress"])
@@ -170,7 +174,6 @@ class Coordinator:
         if not begun:
             for seed in islice(feed, self.config.run.admitted_seeds):
                 await self._draw(None, None, seed)
-        self._resumed_at = self._cursor
         logger.info(
             "%s %s in %.1f s: %d of %d seeds are committed, %d more are drawn, %d of them already finished",
             "resuming" if begun else "starting", self._run.path, time.monotonic() - self._started,
@@ -279,16 +282,23 @@ class Coordinator:
         )
 
     async def _measure(self) -> None:
-        """Measure the lag of the event loop, this actor's bottleneck; export the metrics periodically."""
-        exported = 0.0
-        while self._metrics.enabled:
+        """Measure rates and the lag of the event loop, this actor's bottleneck; export them periodically."""
+        exported = -math.inf
+        while True:
             asleep = time.monotonic()
             await asyncio.sleep(LAG_EVERY_S)
             now = time.monotonic()
             self._metrics.lagged(max(0.0, now - asleep - LAG_EVERY_S))
             if now - exported > METRICS_EVERY_S:
-                self._export(await self.worker.state())
+                state = await self.worker.state()
+                self._recent(state)
+                self._export(state)
                 exported = now
+
+    def _recent(self, state: WorkState) -> dict[str, float]:
+        """Seeds and generated tokens per second, over the last minutes."""
+        tokens = {f"tokens.{model}": counter.tokens_out for model, counter in state.counters.items()}
+        return self._rates.observe(time.monotonic(), {"seeds": self._cursor - self._resumed_at, **tokens})
 
     def _export(self, state: WorkState) -> None:
         if not self._metrics.enabled:
