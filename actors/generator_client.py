@@ -16,13 +16,13 @@ from ray.serve.exceptions import RayServeException
 
 from actors.generator import Failure
 from actors.inflight_limit import InFlightLimit
+from actors.reasons import reason_of
 from actors.replica_connection import ping_replicas
 from actors.retry_log import RetryLog
 from staragents.agents.generation_cache import GenerationCache
 from staragents.base.errors import EngineError, PromptTooLong
 from staragents.base.generation import Generation, GenerationRequest
 from staragents.base.records import stable_seed
-from staragents.base.redaction import redacted
 from staragents.config import Config
 
 logger = logging.getLogger(__name__)
@@ -128,8 +128,7 @@ class GeneratorClient:
         except TimeoutError:
             return Failure("TimeoutError", f"no answer within {request.deadline_s + GRACE_S:g} s", True)
         except (RayError, RayServeException) as error:
-            lines = redacted(str(error)).strip().splitlines() or ["no reason given"]
-            return Failure(type(error).__name__, lines[-1], True)
+            return Failure(type(error).__name__, reason_of(error), True)
 
 
 def backoff(request_id: str, attempt: int) -> float:

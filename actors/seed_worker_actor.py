@@ -17,10 +17,13 @@ from actors.logs import configure_logs
 from actors.scorer_pool import ScorerPool, pack_characters
 from actors.seed_worker import SeedWorker
 from actors.seed_workers import CONTROL, CONTROL_CALLS
+from actors.starting import start_actor
 from staragents.config import Config
 
 # At Python's default of 700 new objects, cycle collection takes 8 % of this process's time.
 OBJECTS_PER_COLLECTION = 50_000
+# Its loop only waits: a separate thread for Serve's router would add a hop per request.
+SAME_LOOP = {"RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +82,14 @@ def running_workers(config: Config, pools: Pools, cache: Path | None) -> Iterato
     """Start `run.workers` worker actors; yields their names and removes them on exit."""
     number = config.run.workers
     actors = {
-        name: (
-            ray.remote(concurrency_groups={CONTROL: CONTROL_CALLS})(SeedWorkerActor)  # type: ignore[call-overload]
-            .options(
-                name=name,
-                num_cpus=1,
-                max_restarts=-1,
-                scheduling_strategy="SPREAD",
-                # Its loop only waits: a separate thread for Serve's router would add a hop per request.
-                runtime_env={"env_vars": {"RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0"}},
-            )
-            .remote(config, pools, cache, number)
+        name: start_actor(
+            SeedWorkerActor,
+            name,
+            *(config, pools, cache, number),
+            environment=SAME_LOOP,
+            concurrency_groups={CONTROL: CONTROL_CALLS},
+            num_cpus=1,
+            scheduling_strategy="SPREAD",
         )
         for name in (f"seed-worker-{index}-{pools.run_name}" for index in range(number))
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,6 +11,8 @@ from typing import Any
 from ray.exceptions import RayActorError, RayError
 
 from actors.generator_client import ModelCounters
+from actors.reasons import reason_of
+from actors.restarts import restart_polls
 from actors.retry_log import RetryLog
 from actors.seed_worker import WorkState
 from staragents.base.errors import RunFailed
@@ -23,9 +24,6 @@ logger = logging.getLogger(__name__)
 
 # Shorter than the timeouts of `status` and of the progress view.
 STATE_TIMEOUT_S = 3.0
-# How long Ray may take to restart an actor whose node died.
-RESTART_TIMEOUT_S = 180.0
-RESTART_POLL_S = 0.5
 # An actor runs 1,000 concurrent calls by default: with that many seeds in flight, `scale` and `status` would
 # wait for one of them to finish (verl#7587).
 CONTROL = "control"
@@ -55,7 +53,7 @@ class SeedWorkers:
             try:
                 return await self._actors[index].run.remote(seed, draws, neighbours)
             except RayActorError as error:
-                reason = str(error).strip().splitlines()[0]
+                reason = reason_of(error)
                 self._retry_log.add(reason)
                 if attempt + 1 < self._attempts:
                     await self._await_restart(index)
@@ -101,10 +99,9 @@ class SeedWorkers:
         return True
 
     async def _await_restart(self, index: int) -> None:
-        """Calls fail immediately while an actor restarts (ray#25457), which would use up all attempts."""
-        deadline = time.monotonic() + RESTART_TIMEOUT_S
-        while not await self._refresh(index) and time.monotonic() < deadline:
-            await asyncio.sleep(RESTART_POLL_S)
+        async for _ in restart_polls():
+            if await self._refresh(index):
+                return
 
 
 def _control(actor: Any, method: str, *arguments: Any) -> Any:
