@@ -7,6 +7,7 @@ from typing import Any
 
 import ray
 
+from actors.control import AddScorer, RemoveScorer, ResizeModel
 from actors.coordinator import Coordinator
 from actors.logs import configure_logs
 from actors.request_queue import Answer, ChangeRequest, Request, RequestQueue, ScaleRequest
@@ -75,15 +76,15 @@ class CoordinatorActor(Coordinator):
         self._sizes[pool] = (low, high)
         section, _, name = pool.partition(".")
         if section == "models":
-            await self._workers.tell("resize_model", name, high)
+            await self._workers.tell(ResizeModel(name, high))
 
     async def load(self) -> dict[str, int]:
         """Characters queued for or at a scorer, by role."""
         return (await self._workers.state()).outstanding
 
     async def add_scorer(self, role: str, name: str) -> None:
-        await self._workers.tell("add_scorer", role, name)
+        await self._workers.tell(AddScorer(role, name))
 
     async def remove_scorer(self, role: str, name: str) -> None:
         """Returns when the scorer is idle."""
-        await self._workers.tell("remove_scorer", role, name)
+        await self._workers.tell(RemoveScorer(role, name))

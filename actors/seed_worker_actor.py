@@ -12,6 +12,7 @@ from typing import Any
 import ray
 
 from actors.clean_up import kill_named
+from actors.control import AddScorer, Control, RemoveScorer, ResizeModel
 from actors.generator_client import connect
 from actors.logs import configure_logs
 from actors.scorer_pool import ScorerPool, pack_characters
@@ -59,22 +60,18 @@ class SeedWorkerActor(SeedWorker):
         gc.freeze()
         gc.set_threshold(OBJECTS_PER_COLLECTION)
 
-    async def tell(self, method: str, *arguments: Any) -> None:
-        """As SeedWorkers.tell, for a single worker."""
-        await getattr(self, method)(*arguments)
-
-    async def resize_model(self, name: str, high: int) -> None:
-        """Set a model's in-flight limit to what `high` replicas can hold."""
-        self.generators.resize(name, -(-high * self._config.models[name].max_ongoing // self._num_workers))
-
-    async def add_scorer(self, role: str, name: str) -> None:
-        for actor in _found([name]):
-            self.scorers[role].add(actor)
-
-    async def remove_scorer(self, role: str, name: str) -> None:
-        """Returns when the scorer is idle."""
-        for actor in _found([name]):
-            await self.scorers[role].remove(actor)
+    async def tell(self, message: Control) -> None:
+        """Carry out a message; returns when that is done."""
+        match message:
+            case ResizeModel(name, high):
+                limit = -(-high * self._config.models[name].max_ongoing // self._num_workers)
+                self.generators.resize(name, limit)
+            case AddScorer(role, name):
+                for actor in _found([name]):
+                    self.scorers[role].add(actor)
+            case RemoveScorer(role, name):
+                for actor in _found([name]):
+                    await self.scorers[role].remove(actor)
 
 
 @contextmanager

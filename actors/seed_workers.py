@@ -10,6 +10,7 @@ from typing import Any
 
 from ray.exceptions import RayActorError, RayError
 
+from actors.control import Control
 from actors.generator_client import ModelCounters
 from actors.reasons import reason_of
 from actors.restarts import restart_polls
@@ -42,7 +43,7 @@ class SeedWorkers:
         self._states = [WorkState("", {}, {}, {}) for _ in actors]
         self._ended: list[WorkState] = []
         self._retry_log = RetryLog(logger, "a seed worker died and its seeds in flight are retried")
-        self._told: list[tuple[str, tuple[Any, ...]]] = []
+        self._told: list[Control] = []
 
     async def run(
         self, seed: Seed, draws: Sequence[Draw], neighbours: Sequence[Neighbour]
@@ -73,12 +74,12 @@ class SeedWorkers:
 
     async def stop(self) -> None:
         """See Worker."""
-        await asyncio.gather(*(_control(actor, "stop") for actor in self._actors), return_exceptions=True)
+        await asyncio.gather(*(_control(actor.stop) for actor in self._actors), return_exceptions=True)
 
-    async def tell(self, method: str, *arguments: Any) -> None:
-        """Call a method of every process, again after a restart. Raises what the method raises."""
-        self._told.append((method, arguments))
-        calls = (_control(actor, method, *arguments) for actor in self._actors)
+    async def tell(self, message: Control) -> None:
+        """Send a message to every process, again after a restart. Returns when all have carried it out."""
+        self._told.append(message)
+        calls = (_control(actor.tell, message) for actor in self._actors)
         for answer in await asyncio.gather(*calls, return_exceptions=True):
             if isinstance(answer, BaseException) and not isinstance(answer, RayActorError):
                 raise answer
@@ -86,7 +87,7 @@ class SeedWorkers:
     async def _refresh(self, index: int) -> bool:
         try:
             async with asyncio.timeout(STATE_TIMEOUT_S):
-                state = await _control(self._actors[index], "state")
+                state = await _control(self._actors[index].state)
         except (RayError, TimeoutError) as error:
             logger.debug("a seed worker does not answer: %s", error)
             return False
@@ -94,8 +95,8 @@ class SeedWorkers:
         if before.process and before.process != state.process:
             idle = {model: replace(counter, running=0) for model, counter in before.counters.items()}
             self._ended.append(replace(before, counters=idle, outstanding={}))
-            for method, arguments in self._told:
-                _control(self._actors[index], method, *arguments)
+            for message in self._told:
+                _control(self._actors[index].tell, message)
         return True
 
     async def _await_restart(self, index: int) -> None:
@@ -104,5 +105,5 @@ class SeedWorkers:
                 return
 
 
-def _control(actor: Any, method: str, *arguments: Any) -> Any:
-    return getattr(actor, method).options(concurrency_group=CONTROL).remote(*arguments)
+def _control(method: Any, *arguments: Any) -> Any:
+    return method.options(concurrency_group=CONTROL).remote(*arguments)
