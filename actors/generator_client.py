@@ -8,7 +8,7 @@ import random
 from collections.abc import Awaitable
 from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 from ray import serve
 from ray.exceptions import RayError
@@ -16,6 +16,7 @@ from ray.serve.exceptions import RayServeException
 
 from actors.generator import Failure
 from actors.inflight_limit import InFlightLimit
+from actors.ray_internals import by_value
 from actors.reasons import reason_of
 from actors.replica_connection import ping_replicas
 from actors.retry_log import RetryLog
@@ -138,9 +139,9 @@ def backoff(request_id: str, attempt: int) -> float:
 
 
 def handle(app: str) -> Handle:
-    """Handle of a pool, for any actor. Requests are sent by value, which is cheaper than by reference."""
+    """Handle of a pool, for any actor."""
     ping_replicas()
-    return serve.get_app_handle(app).options(method_name="generate", _by_reference=False)
+    return cast("Handle", by_value(serve.get_app_handle(app).options(method_name="generate")))
 
 
 def connect(

@@ -17,6 +17,7 @@ from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutErro
 
 from actors.clean_up import kill_named
 from actors.coordinator_actor import coordinator_name
+from actors.ray_internals import ready
 from actors.seed_worker_actor import Pools, running_workers
 from cluster.driver.live_config import LiveConfig
 from cluster.driver.running_job import announced
@@ -158,7 +159,7 @@ def _await_restart(coordinator: Any) -> None:
     deadline = time.monotonic() + RESTART_S
     while time.monotonic() < deadline:
         try:
-            ray.get(coordinator.__ray_ready__.remote(), timeout=RESTART_S)
+            ray.get(ready(coordinator), timeout=RESTART_S)
             return
         except (ActorUnavailableError, GetTimeoutError):
             time.sleep(1.0)

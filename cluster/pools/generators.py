@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ray import serve
 from ray.serve.config import AutoscalingConfig
@@ -17,6 +17,7 @@ from actors.clean_up import quietly
 from actors.engines.vllm_engine import vllm_environment
 from actors.generator_replica import GeneratorReplica
 from actors.orphan_cleanup import guarded
+from actors.ray_internals import with_version
 from actors.reasons import last_error
 from cluster.session.demand import replica_bundles
 from staragents.base.environment import ray_address
@@ -157,8 +158,7 @@ def _application(name: str, model: ModelConfig, low: int, high: int) -> serve.Ap
         logging_config=QUIET,
         **group,
     )(GeneratorReplica)
-    # Without a fixed version Serve takes a random one, and every resize would replace all replicas.
-    return deployed.options(version="1", _internal=True).bind(model, path)
+    return cast(serve.Application, with_version(deployed, "1").bind(model, path))
 
 
 def _reason(status: ApplicationStatusOverview) -> str:

@@ -14,9 +14,8 @@ from pathlib import Path
 
 import grpc
 import ray
-from ray._common.utils import get_ray_address_file
-from ray._private import ray_constants
 
+from actors.ray_internals import address_file, in_folder, stay_on_loopback
 from cluster.session import capacity
 from cluster.session.demand import Demand
 from cluster.session.private_folder import private_folder
@@ -74,8 +73,7 @@ def _start(demand: Demand, folder: Path) -> None:
     """Start a Ray that others can't reach: on loopback, with a token, sockets and logs in `folder`. Raises
     RunFailed."""
     keep_token_private()
-    # Ray reads the variable for this, RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER, at import, too early for us.
-    ray_constants.ENABLE_RAY_CLUSTER = False
+    stay_on_loopback()
     for name, value in LOCAL_PACE.items():
         os.environ.setdefault(name, value)
     try:
@@ -88,7 +86,7 @@ def _start(demand: Demand, folder: Path) -> None:
             include_dashboard=False,
             log_to_driver=verbose(),
             logging_level=logging.ERROR,
-            _temp_dir=str(folder),
+            **in_folder(str(folder)),
         )
     except Exception as error:  # Ray raises plain Exception, for example when the machine is too busy
         raise RunFailed(f"Ray did not start on this machine: {' '.join(str(error).split())}") from error
@@ -134,6 +132,6 @@ def _probe(address: str) -> None:
 
 def _check_address_file() -> None:
     """Check the owner of the file that `auto` reads: its folder is world-writable. Raises OSError."""
-    path = Path(get_ray_address_file(None))
+    path = Path(address_file())
     if path.exists() and (owner := path.stat().st_uid) != os.getuid():
         raise OSError(f"expected HOST:PORT, because {path} belongs to another user ({owner})")
