@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -15,9 +17,12 @@ from staragents.run_directory.run_lock import check_session
 from staragents.run_directory.run_state import RunState, Shard
 from staragents.run_directory.salvage import Salvage, set_aside
 
+logger = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
 ROWS_PER_SHARD = 512
+LOGGED_EVERY_S = 60.0
 
 
 class Checkpoints:
@@ -32,6 +37,7 @@ class Checkpoints:
         self._shards: list[Shard] = []
         self._rows: list[Candidate] = []
         self._saved = time.monotonic()
+        self._logged = -math.inf
 
     def restore(self) -> RunState:
         """Return the newest state. Shards it does not name are salvaged: see `finished`.
@@ -69,6 +75,7 @@ class Checkpoints:
 
         Raises RunFailed as `write` does, and if another command has taken over the directory.
         """
+        started = time.monotonic()
         rows, self._rows = self._rows, []
         await self.write(check_session, self._run.path, self._session)
         if rows:
@@ -77,6 +84,18 @@ class Checkpoints:
         state["shards"] = list(self._shards)
         await self.write(self._run.write_state, cast("RunState", state))
         self._saved = time.monotonic()
+        self._log(state["cursor"], self._shards[-1]["bytes"] if rows else 0, self._saved - started)
+
+    def _log(self, seeds: int, size: int, seconds: float) -> None:
+        """One line a minute at INFO level; a run may save several times a second."""
+        told = self._saved - self._logged >= LOGGED_EVERY_S
+        if told:
+            self._logged = self._saved
+        logger.log(
+            logging.INFO if told else logging.DEBUG,
+            "checkpoint after %d seeds: %d bytes of candidates in %.2f s: %s",
+            seeds, size, seconds, self._run.path,
+        )  # fmt: skip
 
     async def write(self, step: Callable[..., T], *arguments: Any) -> T:
         """Run `step` in a thread. Raises RunFailed if the disk is full or gone; earlier writes are intact."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import math
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ from typing import Any
 from actors.checkpoints import Checkpoints
 from actors.metrics import RunMetrics
 from actors.progress import Progress
+from actors.recent_rates import RecentRates
 from actors.run_memory import RunMemory
 from actors.seed_worker import Worker, WorkState
 from staragents.base.errors import RunFailed
@@ -27,6 +30,8 @@ from staragents.run.stopping import StopRules
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_lock import writer_lock
 from staragents.run_directory.run_state import first_state
+
+logger = logging.getLogger(__name__)
 
 READ_AHEAD = 64
 FAILURE_WINDOW = 100
@@ -84,8 +89,9 @@ class Coordinator:
         self._stopping = StopRules(config.run)
         self._pending: deque[Admitted] = deque()
         self._draining = False
-        self._cursor = 0
+        self._cursor = self._resumed_at = 0
         self._failures: deque[bool] = deque(maxlen=FAILURE_WINDOW)
+        self._rates = RecentRates()
         self._seconds_before = 0.0
         self._started = time.monotonic()
         self.progress = Progress(total_seeds=scan.seeds)
@@ -111,7 +117,7 @@ class Coordinator:
                 if broken:
                     raise RunFailed(broken)
             await self._save()
-            return await self._checkpoints.write(write_results, self._run, self.config, self._scan)
+            return await self._write_results()
         finally:
             measuring.cancel()
             self._export(await self.worker.state())
@@ -124,6 +130,7 @@ class Coordinator:
     async def drain(self) -> None:
         """Start no more seeds; `run` returns when those in flight are committed and saved."""
         self._draining = True
+        logger.info("draining: %d seeds in flight are finished and saved", self._in_flight())
 
     async def status(self) -> dict[str, Any]:
         """Plain values for the live progress view and the log line."""
@@ -134,6 +141,7 @@ class Coordinator:
             counters=state.counters,
             pair_stats=self._evolution.pair_stats(),
             ledger={**self._ledger.as_dict(self._seconds()), "budget": self.config.run.budget},
+            rates=self._recent(state),
             seconds=self._seconds(),
             seconds_here=time.monotonic() - self._started,
         )
@@ -146,7 +154,7 @@ class Coordinator:
         state = await asyncio.to_thread(self._checkpoints.restore)
         begun = "evolution" in state
         if begun:
-            self._cursor = state["cursor"]
+            self._cursor = self._resumed_at = state["cursor"]
             self._seconds_before = state["seconds"]
             self._evolution.restore(state["evolution"])
             self.progress.restore(state["progress"])
@@ -166,6 +174,12 @@ class Coordinator:
         if not begun:
             for seed in islice(feed, self.config.run.admitted_seeds):
                 await self._draw(None, None, seed)
+        logger.info(
+            "%s %s in %.1f s: %d of %d seeds are committed, %d more are drawn, %d of them already finished",
+            "resuming" if begun else "starting", self._run.path, time.monotonic() - self._started,
+            self._cursor, self._scan.seeds, len(self._pending),
+            sum(one.task is not None and one.task.done() for one in self._pending),
+        )  # fmt: skip
         return feed
 
     def _read_ahead(self, seeds: Iterator[Seed]) -> Iterator[Seed]:
@@ -228,11 +242,21 @@ class Coordinator:
         )
         self._ledger.add(candidates)
         self._cursor += 1
+        if self._cursor == self._resumed_at + 1:
+            logger.info("first seed committed after %.1f s", time.monotonic() - self._started)
         await self._draw(admitted.seed, chosen, next(feed, None))
 
     async def _save(self) -> None:
         work = await self.worker.state()
         await self._checkpoints.save(self._state(work))
+
+    async def _write_results(self) -> dict[str, Any]:
+        seconds = time.monotonic() - self._started
+        logger.info("%d of %d seeds are committed after %.1f s", self._cursor, self._scan.seeds, seconds)
+        started = time.monotonic()
+        summary = await self._checkpoints.write(write_results, self._run, self.config, self._scan)
+        logger.info("results written in %.1f s: %s", time.monotonic() - started, self._run.path)
+        return summary
 
     def _state(self, work: WorkState) -> dict[str, Any]:
         return {
@@ -258,16 +282,23 @@ class Coordinator:
         )
 
     async def _measure(self) -> None:
-        """Measure the lag of the event loop, this actor's bottleneck; export the metrics periodically."""
-        exported = 0.0
-        while self._metrics.enabled:
+        """Measure rates and the lag of the event loop, this actor's bottleneck; export them periodically."""
+        exported = -math.inf
+        while True:
             asleep = time.monotonic()
             await asyncio.sleep(LAG_EVERY_S)
             now = time.monotonic()
             self._metrics.lagged(max(0.0, now - asleep - LAG_EVERY_S))
             if now - exported > METRICS_EVERY_S:
-                self._export(await self.worker.state())
+                state = await self.worker.state()
+                self._recent(state)
+                self._export(state)
                 exported = now
+
+    def _recent(self, state: WorkState) -> dict[str, float]:
+        """Seeds and generated tokens per second, over the last minutes."""
+        tokens = {f"tokens.{model}": counter.tokens_out for model, counter in state.counters.items()}
+        return self._rates.observe(time.monotonic(), {"seeds": self._cursor - self._resumed_at, **tokens})
 
     def _export(self, state: WorkState) -> None:
         if not self._metrics.enabled:

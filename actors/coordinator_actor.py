@@ -7,11 +7,12 @@ from typing import Any
 
 import ray
 
+from actors.control import AddScorer, RemoveScorer, ResizeModel
 from actors.coordinator import Coordinator
+from actors.logs import configure_logs
 from actors.request_queue import Answer, ChangeRequest, Request, RequestQueue, ScaleRequest
 from actors.seed_worker_actor import Pools, SeedWorkerActor
 from actors.seed_workers import SeedWorkers
-from staragents.base.redaction import guard_logs
 from staragents.config import Config
 from staragents.data.seed_file import SeedScan
 
@@ -34,7 +35,7 @@ class CoordinatorActor(Coordinator):
         cache: Path | None,
     ) -> None:
         """Without names in `workers`, it runs the seeds in its own process."""
-        guard_logs()
+        configure_logs()
         self._sizes = {f"models.{key}": (m.min_replicas, m.max_replicas) for key, m in config.models.items()}
         for role, scorer in (("target", config.scoring.target), ("larger", config.scoring.larger)):
             self._sizes[f"scoring.{role}"] = (scorer.replicas, scorer.most_replicas)
@@ -75,15 +76,15 @@ class CoordinatorActor(Coordinator):
         self._sizes[pool] = (low, high)
         section, _, name = pool.partition(".")
         if section == "models":
-            await self._workers.tell("resize_model", name, high)
+            await self._workers.tell(ResizeModel(name, high))
 
     async def load(self) -> dict[str, int]:
         """Characters queued for or at a scorer, by role."""
         return (await self._workers.state()).outstanding
 
     async def add_scorer(self, role: str, name: str) -> None:
-        await self._workers.tell("add_scorer", role, name)
+        await self._workers.tell(AddScorer(role, name))
 
     async def remove_scorer(self, role: str, name: str) -> None:
         """Returns when the scorer is idle."""
-        await self._workers.tell("remove_scorer", role, name)
+        await self._workers.tell(RemoveScorer(role, name))

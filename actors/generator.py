@@ -42,7 +42,12 @@ class Generator:
 
     async def start(self) -> None:
         """Load the engine; the replica accepts requests only afterwards. Raises EngineDead."""
+        started = time.monotonic()
         await self.engine.start()
+        logger.info(
+            "%s engine ready in %.1f s: %s",
+            self.config.kind.value, time.monotonic() - started, self.config.model,
+        )  # fmt: skip
 
     async def generate(self, request: GenerationRequest) -> Generation | Failure:
         """Answer one request, or return why it failed."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Awaitable
 from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 from ray import serve
 from ray.exceptions import RayError
@@ -15,13 +16,17 @@ from ray.serve.exceptions import RayServeException
 
 from actors.generator import Failure
 from actors.inflight_limit import InFlightLimit
+from actors.ray_internals import by_value
+from actors.reasons import reason_of
 from actors.replica_connection import ping_replicas
+from actors.retry_log import RetryLog
 from staragents.agents.generation_cache import GenerationCache
 from staragents.base.errors import EngineError, PromptTooLong
 from staragents.base.generation import Generation, GenerationRequest
 from staragents.base.records import stable_seed
-from staragents.base.redaction import redacted
 from staragents.config import Config
+
+logger = logging.getLogger(__name__)
 
 
 class Handle(Protocol):
@@ -64,10 +69,15 @@ class GeneratorClient:
     """Cache shared by the runs of one comparison."""
     counters: dict[str, ModelCounters] = field(init=False)
     _semaphores: dict[str, InFlightLimit] = field(init=False)
+    _retry_logs: dict[str, RetryLog] = field(init=False)
 
     def __post_init__(self) -> None:
         self.counters = {model: ModelCounters() for model in self.handles}
         self._semaphores = {model: InFlightLimit(size) for model, size in self.limits.items()}
+        self._retry_logs = {
+            model: RetryLog(logger, f"models.{model}: a request failed and is retried")
+            for model in self.handles
+        }
 
     def resize(self, model: str, limit: int) -> None:
         """Set the in-flight limit of `model` after its pool was resized."""
@@ -101,26 +111,25 @@ class GeneratorClient:
         return answer
 
     async def _with_retries(self, model: str, request: GenerationRequest) -> Generation | Failure:
-        for attempt in range(self.attempts):
-            if attempt:
-                self.counters[model].retries += 1
-                await asyncio.sleep(backoff(request.request_id, attempt))
-            answer = await self._attempt(
-                model, replace(request, request_id=f"{request.request_id}-{attempt}")
-            )
+        answer = await self._attempt(model, request, 0)
+        for attempt in range(1, self.attempts):
             if isinstance(answer, Generation) or not answer.retryable:
                 break
+            self.counters[model].retries += 1
+            self._retry_logs[model].add(f"{answer.error_class}: {answer.message}")
+            await asyncio.sleep(backoff(request.request_id, attempt))
+            answer = await self._attempt(model, request, attempt)
         return answer
 
-    async def _attempt(self, model: str, request: GenerationRequest) -> Generation | Failure:
+    async def _attempt(self, model: str, request: GenerationRequest, attempt: int) -> Generation | Failure:
+        numbered = replace(request, request_id=f"{request.request_id}-{attempt}")
         try:
             async with asyncio.timeout(request.deadline_s + GRACE_S):
-                return await self.handles[model].remote(request)
+                return await self.handles[model].remote(numbered)
         except TimeoutError:
             return Failure("TimeoutError", f"no answer within {request.deadline_s + GRACE_S:g} s", True)
         except (RayError, RayServeException) as error:
-            lines = redacted(str(error)).strip().splitlines() or ["no reason given"]
-            return Failure(type(error).__name__, lines[-1], True)
+            return Failure(type(error).__name__, reason_of(error), True)
 
 
 def backoff(request_id: str, attempt: int) -> float:
@@ -130,9 +139,9 @@ def backoff(request_id: str, attempt: int) -> float:
 
 
 def handle(app: str) -> Handle:
-    """Handle of a pool, for any actor. Requests are sent by value, which is cheaper than by reference."""
+    """Handle of a pool, for any actor."""
     ping_replicas()
-    return serve.get_app_handle(app).options(method_name="generate", _by_reference=False)
+    return cast("Handle", by_value(serve.get_app_handle(app).options(method_name="generate")))
 
 
 def connect(

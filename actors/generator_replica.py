@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from actors.generator import Generator
+from actors.logs import configure_logs
 from actors.replica_connection import accept_pings, listen_on_node_address
-from staragents.base.redaction import guard_logs
 from staragents.config import ModelConfig
 
 accept_pings()
@@ -14,7 +14,7 @@ class GeneratorReplica(Generator):
     """Loads its engine in the constructor and frees it in the destructor."""
 
     async def __init__(self, config: ModelConfig, model_path: str) -> None:  # type: ignore[misc]
-        guard_logs()
+        configure_logs()
         listen_on_node_address()
         super().__init__(config, model_path)
         await self.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,8 +13,8 @@ from numpy.typing import NDArray
 
 from actors.embedder import Embedder
 from actors.fake_embedder import FakeEmbedder
+from actors.logs import configure_logs
 from staragents.base.records import stable_id
-from staragents.base.redaction import guard_logs
 from staragents.config import MemoryConfig
 from staragents.evolution.policy import Neighbour
 from staragents.memory.bank import MemoryBank
@@ -54,7 +55,7 @@ class MemoryActor:
 
         Winners of `pairs` in earlier runs (`config.reuse`) are loaded into the bank.
         """
-        guard_logs()
+        configure_logs()
         self.config = config
         self._model_path = model_path
         self._pairs = frozenset(pairs)
@@ -69,10 +70,12 @@ class MemoryActor:
         """Load the embedder and open the bank, once. Raises BadInput if either is unusable."""
         async with self._starting:
             if self._embedder is None:
+                started = time.monotonic()
                 embedder = await asyncio.to_thread(self._load)
                 await self._bank.open(embedder.size)
                 await self._reuse(embedder)
                 self._embedder = embedder
+                logger.info("memory opened in %.1f s: %s", time.monotonic() - started, self._bank.location)
         return {
             "embedder": self._embedder.kind,
             "size": self._embedder.size,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ray.exceptions import ActorUnavailableError, RayTaskError
 
+from actors.restarts import restart_polls
 from staragents.base.errors import StarAgentsError
 from staragents.base.records import Seed
 from staragents.evolution.policy import Neighbour
@@ -20,9 +20,6 @@ T = TypeVar("T")
 
 # Added to the bank's own timeout, for embedding and, after a restart, loading the embedder.
 GRACE_S = 120.0
-# How long Ray may take to restart an actor whose node died.
-RESTART_TIMEOUT_S = 180.0
-RESTART_POLL_S = 0.5
 
 
 class MemoryClient:
@@ -46,8 +43,7 @@ class MemoryClient:
         await self._answer(lambda: self._actor.rewind.remote(order))
 
     async def _answer(self, call: Callable[[], Awaitable[T]]) -> T:
-        deadline = time.monotonic() + RESTART_TIMEOUT_S
-        while True:
+        async for _ in restart_polls():
             try:
                 async with asyncio.timeout(GRACE_S + self._timeout_s):
                     return await call()
@@ -55,7 +51,6 @@ class MemoryClient:
                 if isinstance(error.cause, StarAgentsError):
                     raise error.cause from None
                 raise
-            except ActorUnavailableError:
-                if time.monotonic() > deadline:
-                    raise
-                await asyncio.sleep(RESTART_POLL_S)
+            except ActorUnavailableError as error:
+                unavailable = error
+        raise unavailable

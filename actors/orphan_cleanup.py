@@ -10,10 +10,10 @@ from typing import Any
 
 import ray
 from ray import serve
-from ray._private.state import jobs
 from ray.exceptions import RayActorError
 
 from actors.clean_up import quietly
+from actors.ray_internals import is_over
 from staragents.base.environment import ray_address
 from staragents.base.errors import RunFailed
 
@@ -48,7 +48,7 @@ class OrphanCleanup:
 
     async def guard(self, job: str) -> None:
         """When `job` has ended, remove its apps and exit, unless they have another owner by then."""
-        while not await asyncio.to_thread(_is_over, job):
+        while not await asyncio.to_thread(is_over, job):
             await asyncio.sleep(POLL_S)
         await asyncio.sleep(GRACE_S)
         async with self._removing:
@@ -95,10 +95,6 @@ def _started(name: str, job: str, apps: Sequence[str]) -> Any:
         except RayActorError as error:  # it was exiting
             reason = error
     raise RunFailed(f"{name} did not start: {reason}")
-
-
-def _is_over(job: str) -> bool:
-    return all(one["IsDead"] for one in jobs() if one["JobID"] == job)
 
 
 def _remove(apps: Collection[str]) -> None:

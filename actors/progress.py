@@ -63,9 +63,11 @@ class Progress:
         counters: dict[str, ModelCounters],
         pair_stats: list[PairStats],
         ledger: dict[str, Any],
+        rates: dict[str, float],
         seconds: float,
         seconds_here: float,
     ) -> dict[str, Any]:
+        """`rates`: of the last minutes, per second: `seeds`, and `tokens.MODEL` for generated tokens."""
         return {
             **asdict(self),
             "in_work": in_work,
@@ -73,6 +75,8 @@ class Progress:
             "models": {name: asdict(counter) for name, counter in counters.items()},
             "standings": [asdict(stats) for stats in pair_stats],
             "ledger": ledger,
+            "seeds_per_s": rates["seeds"],
+            "tokens_per_s": {name: rates[f"tokens.{name}"] for name in counters},
             "seconds": seconds,
             "seconds_here": seconds_here,
         }

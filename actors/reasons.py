@@ -1,4 +1,4 @@
-"""Why an actor or a Serve replica did not start: its last exception as one line, parsed from Ray's text."""
+"""Why a call of Ray failed or an actor did not start: the last exception as one line, without secrets."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from ray.exceptions import RayTaskError
 
 from staragents.base import errors
 from staragents.base.errors import StarAgentsError
+from staragents.base.redaction import redacted
 
 LONGEST_REASON = 500
 
@@ -19,11 +20,13 @@ _OURS = {name for name, kind in vars(errors).items() if isinstance(kind, type)}
 
 
 def reason_of(error: BaseException) -> str:
-    """The reason in an error of `ray.get`: the message of our own cause, else the end of the traceback."""
+    """The reason in an error of a call of Ray: the message of our own cause, else the end of the actor's
+    traceback, else Ray's message."""
     cause = getattr(error, "cause", None)
     if isinstance(cause, StarAgentsError):
         return _short(str(cause))
-    return last_error(error.traceback_str if isinstance(error, RayTaskError) else str(error))
+    text = error.traceback_str if isinstance(error, RayTaskError) else str(error)
+    return last_error(text) or type(error).__name__
 
 
 def last_error(text: str) -> str:
@@ -31,7 +34,8 @@ def last_error(text: str) -> str:
     lines = _COLOUR.sub("", text).splitlines()
     frames = [number for number, line in enumerate(lines) if _FRAME.match(line)]
     if not frames:
-        return _short(text)
+        # Ray lists the ids of a dead actor, each on a line that begins with a tab.
+        return _short("\n".join(line for line in lines if not line.startswith("\t")))
     tail = lines[frames[-1] + 1 :]
     while tail and tail[0].startswith("  "):  # the frame's source line and the markers below it
         tail.pop(0)
@@ -46,5 +50,5 @@ def last_error(text: str) -> str:
 
 
 def _short(text: str) -> str:
-    line = " ".join(_COLOUR.sub("", text).split())
+    line = redacted(" ".join(_COLOUR.sub("", text).split()))
     return line if len(line) <= LONGEST_REASON else f"{line[:LONGEST_REASON]}..."

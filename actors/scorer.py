@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pyarrow as pa
 
+from actors.logs import configure_logs
 from staragents.base.messages import Conversation, as_dicts, conversation
 from staragents.base.records import CONVERSATION_TYPE
-from staragents.base.redaction import guard_logs
 from staragents.config import ScorerModelConfig, ScoringConfig
 from staragents.scoring.ifd import Score, ScoreRow, Status
 from staragents.scoring.open_model import RowModel, open_model
+
+logger = logging.getLogger(__name__)
 
 ROW_SCHEMA = pa.schema([("messages", CONVERSATION_TYPE)])
 
@@ -23,7 +27,7 @@ class Scorer:
     """Holds one of the two models. Undecorated: `cluster.pools.pools` makes the Ray actor."""
 
     def __init__(self, role: str, model: ScorerModelConfig, scoring: ScoringConfig, model_path: str) -> None:
-        guard_logs()
+        configure_logs()
         self.role = role
         self._model_config = model
         self._scoring = scoring
@@ -40,7 +44,9 @@ class Scorer:
     def _loaded(self) -> RowModel:
         # Loaded here because a scorer restarted by Ray gets no `start` call before its next pack.
         if self._model is None:
+            started = time.monotonic()
             self._model = open_model(self.role, self._path, self._model_config, self._scoring)
+            logger.info("scoring.%s loaded in %.1f s: %s", self.role, time.monotonic() - started, self._path)
         return self._model
 
     async def score(self, pack: bytes) -> bytes:

@@ -11,6 +11,8 @@ from typing import Any
 
 from ray.exceptions import ActorDiedError, ActorUnavailableError, RayActorError, RayError
 
+from actors.reasons import reason_of
+from actors.retry_log import RetryLog
 from actors.scorer import pack_rows, unpack_scores
 from staragents.base.errors import EngineError
 from staragents.base.messages import Conversation
@@ -56,6 +58,7 @@ class ScorerPool:
         self._waiting: deque[_Row] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._sending: asyncio.TimerHandle | None = None
+        self._retry_log = RetryLog(logger, "a scorer failed and its rows are retried")
 
     def add(self, actor: Any) -> None:
         """Start sending rows to `actor`."""
@@ -150,11 +153,11 @@ class ScorerPool:
     def _retry(self, pack: list[_Row], error: Exception) -> None:
         """Queue the rows again, at the front. A row that has used up its attempts fails, or it would kill one
         scorer after the other."""
-        logger.warning("a scorer failed with %d rows; retrying them: %s", len(pack), _reason(error))
+        self._retry_log.add(f"{len(pack)} rows: {reason_of(error)}")
         for row in reversed(pack):
             row.attempts += 1
             if row.attempts >= self._attempts:
-                _fail(row, f"scoring failed {row.attempts} times: {_reason(error)}")
+                _fail(row, f"scoring failed {row.attempts} times: {reason_of(error)}")
             else:
                 self._waiting.appendleft(row)
         self._send_soon()
@@ -171,7 +174,7 @@ class ScorerPool:
             self._dead.add(actor)
             return
         except (RayError, TimeoutError) as error:
-            logger.warning("a scorer did not restart: %s", _reason(error))
+            logger.warning("a scorer did not restart: %s", reason_of(error))
         self._restarting.discard(actor)
 
     async def _started(self, actor: Any) -> bool:
@@ -186,9 +189,3 @@ def _fail(row: _Row, reason: str) -> None:
     # The waiting task may have been cancelled.
     if not row.answer.done():
         row.answer.set_exception(EngineError(reason))
-
-
-def _reason(error: Exception) -> str:
-    """The first line: Ray's messages contain whole tracebacks."""
-    lines = str(getattr(error, "cause", None) or error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

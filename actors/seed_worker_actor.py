@@ -12,15 +12,19 @@ from typing import Any
 import ray
 
 from actors.clean_up import kill_named
+from actors.control import AddScorer, Control, RemoveScorer, ResizeModel
 from actors.generator_client import connect
+from actors.logs import configure_logs
 from actors.scorer_pool import ScorerPool, pack_characters
 from actors.seed_worker import SeedWorker
 from actors.seed_workers import CONTROL, CONTROL_CALLS
-from staragents.base.redaction import guard_logs
+from actors.starting import start_actor
 from staragents.config import Config
 
 # At Python's default of 700 new objects, cycle collection takes 8 % of this process's time.
 OBJECTS_PER_COLLECTION = 50_000
+# Its loop only waits: a separate thread for Serve's router would add a hop per request.
+SAME_LOOP = {"RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ class SeedWorkerActor(SeedWorker):
 
     def __init__(self, config: Config, pools: Pools, cache: Path | None, num_workers: int = 1) -> None:
         """`num_workers` workers split the in-flight limits of the pools."""
-        guard_logs()
+        configure_logs()
         run, pack = config.run, pack_characters(config.scoring)
         self._config = config
         self._num_workers = num_workers
@@ -56,22 +60,18 @@ class SeedWorkerActor(SeedWorker):
         gc.freeze()
         gc.set_threshold(OBJECTS_PER_COLLECTION)
 
-    async def tell(self, method: str, *arguments: Any) -> None:
-        """As SeedWorkers.tell, for a single worker."""
-        await getattr(self, method)(*arguments)
-
-    async def resize_model(self, name: str, high: int) -> None:
-        """Set a model's in-flight limit to what `high` replicas can hold."""
-        self.generators.resize(name, -(-high * self._config.models[name].max_ongoing // self._num_workers))
-
-    async def add_scorer(self, role: str, name: str) -> None:
-        for actor in _found([name]):
-            self.scorers[role].add(actor)
-
-    async def remove_scorer(self, role: str, name: str) -> None:
-        """Returns when the scorer is idle."""
-        for actor in _found([name]):
-            await self.scorers[role].remove(actor)
+    async def tell(self, message: Control) -> None:
+        """Carry out a message; returns when that is done."""
+        match message:
+            case ResizeModel(name, high):
+                limit = -(-high * self._config.models[name].max_ongoing // self._num_workers)
+                self.generators.resize(name, limit)
+            case AddScorer(role, name):
+                for actor in _found([name]):
+                    self.scorers[role].add(actor)
+            case RemoveScorer(role, name):
+                for actor in _found([name]):
+                    await self.scorers[role].remove(actor)
 
 
 @contextmanager
@@ -79,17 +79,14 @@ def running_workers(config: Config, pools: Pools, cache: Path | None) -> Iterato
     """Start `run.workers` worker actors; yields their names and removes them on exit."""
     number = config.run.workers
     actors = {
-        name: (
-            ray.remote(concurrency_groups={CONTROL: CONTROL_CALLS})(SeedWorkerActor)  # type: ignore[call-overload]
-            .options(
-                name=name,
-                num_cpus=1,
-                max_restarts=-1,
-                scheduling_strategy="SPREAD",
-                # Its loop only waits: a separate thread for Serve's router would add a hop per request.
-                runtime_env={"env_vars": {"RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0"}},
-            )
-            .remote(config, pools, cache, number)
+        name: start_actor(
+            SeedWorkerActor,
+            name,
+            *(config, pools, cache, number),
+            environment=SAME_LOOP,
+            concurrency_groups={CONTROL: CONTROL_CALLS},
+            num_cpus=1,
+            scheduling_strategy="SPREAD",
         )
         for name in (f"seed-worker-{index}-{pools.run_name}" for index in range(number))
     }

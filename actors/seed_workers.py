@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from ray.exceptions import RayActorError, RayError
 
+from actors.control import Control
 from actors.generator_client import ModelCounters
+from actors.reasons import reason_of
+from actors.restarts import restart_polls
+from actors.retry_log import RetryLog
 from actors.seed_worker import WorkState
 from staragents.base.errors import RunFailed
 from staragents.base.records import Candidate, Seed
@@ -22,9 +25,6 @@ logger = logging.getLogger(__name__)
 
 # Shorter than the timeouts of `status` and of the progress view.
 STATE_TIMEOUT_S = 3.0
-# How long Ray may take to restart an actor whose node died.
-RESTART_TIMEOUT_S = 180.0
-RESTART_POLL_S = 0.5
 # An actor runs 1,000 concurrent calls by default: with that many seeds in flight, `scale` and `status` would
 # wait for one of them to finish (verl#7587).
 CONTROL = "control"
@@ -42,7 +42,8 @@ class SeedWorkers:
         self._attempts = settings.attempts
         self._states = [WorkState("", {}, {}, {}) for _ in actors]
         self._ended: list[WorkState] = []
-        self._told: list[tuple[str, tuple[Any, ...]]] = []
+        self._retry_log = RetryLog(logger, "a seed worker died and its seeds in flight are retried")
+        self._told: list[Control] = []
 
     async def run(
         self, seed: Seed, draws: Sequence[Draw], neighbours: Sequence[Neighbour]
@@ -53,8 +54,8 @@ class SeedWorkers:
             try:
                 return await self._actors[index].run.remote(seed, draws, neighbours)
             except RayActorError as error:
-                reason = str(error).strip().splitlines()[0]
-                logger.warning("a seed worker died with seeds in flight; retrying them: %s", reason)
+                reason = reason_of(error)
+                self._retry_log.add(reason)
                 if attempt + 1 < self._attempts:
                     await self._await_restart(index)
         raise RunFailed(f"row {seed.row}: its seed worker died {self._attempts} times: {reason}")
@@ -73,12 +74,12 @@ class SeedWorkers:
 
     async def stop(self) -> None:
         """See Worker."""
-        await asyncio.gather(*(_control(actor, "stop") for actor in self._actors), return_exceptions=True)
+        await asyncio.gather(*(_control(actor.stop) for actor in self._actors), return_exceptions=True)
 
-    async def tell(self, method: str, *arguments: Any) -> None:
-        """Call a method of every process, again after a restart. Raises what the method raises."""
-        self._told.append((method, arguments))
-        calls = (_control(actor, method, *arguments) for actor in self._actors)
+    async def tell(self, message: Control) -> None:
+        """Send a message to every process, again after a restart. Returns when all have carried it out."""
+        self._told.append(message)
+        calls = (_control(actor.tell, message) for actor in self._actors)
         for answer in await asyncio.gather(*calls, return_exceptions=True):
             if isinstance(answer, BaseException) and not isinstance(answer, RayActorError):
                 raise answer
@@ -86,7 +87,7 @@ class SeedWorkers:
     async def _refresh(self, index: int) -> bool:
         try:
             async with asyncio.timeout(STATE_TIMEOUT_S):
-                state = await _control(self._actors[index], "state")
+                state = await _control(self._actors[index].state)
         except (RayError, TimeoutError) as error:
             logger.debug("a seed worker does not answer: %s", error)
             return False
@@ -94,16 +95,15 @@ class SeedWorkers:
         if before.process and before.process != state.process:
             idle = {model: replace(counter, running=0) for model, counter in before.counters.items()}
             self._ended.append(replace(before, counters=idle, outstanding={}))
-            for method, arguments in self._told:
-                _control(self._actors[index], method, *arguments)
+            for message in self._told:
+                _control(self._actors[index].tell, message)
         return True
 
     async def _await_restart(self, index: int) -> None:
-        """Calls fail immediately while an actor restarts (ray#25457), which would use up all attempts."""
-        deadline = time.monotonic() + RESTART_TIMEOUT_S
-        while not await self._refresh(index) and time.monotonic() < deadline:
-            await asyncio.sleep(RESTART_POLL_S)
+        async for _ in restart_polls():
+            if await self._refresh(index):
+                return
 
 
-def _control(actor: Any, method: str, *arguments: Any) -> Any:
-    return getattr(actor, method).options(concurrency_group=CONTROL).remote(*arguments)
+def _control(method: Any, *arguments: Any) -> Any:
+    return method.options(concurrency_group=CONTROL).remote(*arguments)

@@ -9,9 +9,10 @@ import traceback
 import click
 
 import staragents
+from actors.logs import PACKAGES, LogHandler
 from cluster.cli.command_group import CommandGroup
 from cluster.terminal.stop_signals import stop_on_signals
-from cluster.terminal.terminal import LogFormatter, say
+from cluster.terminal.terminal import say
 from staragents.base import environment
 from staragents.base.errors import INTERRUPTED, StarAgentsError
 from staragents.base.one_root import check_one_root
@@ -23,7 +24,7 @@ LONGEST_REASON = 500
 
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(staragents.__version__, prog_name="staragents")
-@click.option("-v", "--verbose", is_flag=True, help="Log at INFO level.")
+@click.option("-v", "--verbose", is_flag=True, help="Log what this command and its actors do.")
 @click.option("--debug", is_flag=True, help="Show tracebacks of errors. Permanently: STARAGENTS_DEBUG=1.")
 def cli(verbose: bool, debug: bool) -> None:
     """Turn an instruction-tuning dataset into a better one.
@@ -39,9 +40,13 @@ def cli(verbose: bool, debug: bool) -> None:
     if debug:
         environment.set_debug()
     guard_logs()
-    shown = logging.StreamHandler(sys.stderr)
-    shown.setFormatter(LogFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[shown])
+    if verbose:
+        environment.set_verbose()
+    verbose = environment.verbose()
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[LogHandler()])
+    if verbose:
+        for ours in PACKAGES:
+            logging.getLogger(ours).setLevel(logging.DEBUG)
     for noisy in ("httpx", "httpx2", "ray", "sentence_transformers"):
         logging.getLogger(noisy).setLevel(logging.INFO if verbose else logging.ERROR)
 

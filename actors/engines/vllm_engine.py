@@ -43,9 +43,11 @@ class VllmEngine:
         self._fatal: type[Exception] = EngineDeadError
         self._invalid: tuple[type[Exception], ...] = (VLLMValidationError, ValueError)
         self._tokenizer = AutoTokenizer.from_pretrained(self.model_path)
+        arguments = self._engine_args()
+        logger.info("starting vLLM with %s", arguments)
         try:
             self._engine = AsyncLLM.from_engine_args(
-                AsyncEngineArgs(**self._engine_args()), stat_loggers=_stat_loggers()
+                AsyncEngineArgs(**arguments), stat_loggers=_stat_loggers()
             )
             self._context = self._engine.model_config.max_model_len
             await self.generate(

@@ -29,6 +29,7 @@ def change(run: str, overrides: tuple[str, ...], as_json: bool) -> None:
     import ray
     from ray.exceptions import RayError
 
+    from actors.reasons import reason_of
     from cluster.cli.scale import raise_if_failed
     from cluster.driver.running_job import joined
 
@@ -36,8 +37,9 @@ def change(run: str, overrides: tuple[str, ...], as_json: bool) -> None:
         try:
             answer = ray.get(coordinator.change.remote(overrides))
         except RayError as error:
-            reason = str(error).strip().splitlines()[-1]
-            raise RunFailed(f"{run}: the coordinator did not answer, try again: {reason}") from error
+            raise RunFailed(
+                f"{run}: the coordinator did not answer, try again: {reason_of(error)}"
+            ) from error
     raise_if_failed(answer)
     if as_json:
         say_json({"changed": answer.lines})

@@ -35,6 +35,7 @@ def scale(run: str, pool: str, size: str, as_json: bool) -> None:
     import ray
     from ray.exceptions import RayError
 
+    from actors.reasons import reason_of
     from cluster.driver.running_job import joined
 
     low, high = parse_size(size)
@@ -44,8 +45,9 @@ def scale(run: str, pool: str, size: str, as_json: bool) -> None:
             key = pool_key(pool, sizes)
             answer = ray.get(coordinator.scale.remote(key, low, high))
         except RayError as error:
-            reason = str(error).strip().splitlines()[-1]
-            raise RunFailed(f"{run}: the coordinator did not answer, try again: {reason}") from error
+            raise RunFailed(
+                f"{run}: the coordinator did not answer, try again: {reason_of(error)}"
+            ) from error
     raise_if_failed(answer)
     click.echo(json.dumps({"pool": key, "min": low, "max": high}) if as_json else f"{key}: {size}")
 

@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import hashlib
 import json
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -83,7 +84,9 @@ class Comparing:
             shared = dataclasses.replace(
                 self._config, memory=dataclasses.replace(self._config.memory, enabled=False)
             )
+            started = time.monotonic()
             with running_pools(shared, RunDirectory(self._folder).name) as pools:
+                self._watcher.say(f"models loaded in {time.monotonic() - started:.0f} s")
                 budget = self._run_all(scan, pools)
                 self._watcher.say("judging the chosen candidates")
                 variants = asyncio.run(self._measure(scan, pools))

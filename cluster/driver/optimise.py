@@ -17,6 +17,7 @@ from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutErro
 
 from actors.clean_up import kill_named
 from actors.coordinator_actor import coordinator_name
+from actors.ray_internals import ready
 from actors.seed_worker_actor import Pools, running_workers
 from cluster.driver.live_config import LiveConfig
 from cluster.driver.running_job import announced
@@ -90,7 +91,9 @@ def _with_models(work: Work, session: str, watcher: Watcher) -> Outcome:
             watcher.say(f"the run's name on this cluster is {run.name}: staragents status {run.name}")
         prepare_models([config], watcher)
         watcher.say("loading models (a vLLM engine takes about a minute on a CPU)")
+        started = time.monotonic()
         with running_pools(config, run.name) as pools:
+            watcher.say(f"models loaded in {time.monotonic() - started:.0f} s")
             return carry_out(work, session, pools, watcher)
 
 
@@ -156,7 +159,7 @@ def _await_restart(coordinator: Any) -> None:
     deadline = time.monotonic() + RESTART_S
     while time.monotonic() < deadline:
         try:
-            ray.get(coordinator.__ray_ready__.remote(), timeout=RESTART_S)
+            ray.get(ready(coordinator), timeout=RESTART_S)
             return
         except (ActorUnavailableError, GetTimeoutError):
             time.sleep(1.0)

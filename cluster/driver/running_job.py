@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import logging
 import os
 import stat
 from collections.abc import Iterator
@@ -13,12 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray._private import ray_constants
-from ray._private.authentication.authentication_token_setup import maybe_enable_token_auth_if_token_available
-from ray._private.authentication.authentication_utils import is_token_auth_enabled
 
 from actors.clean_up import quietly
 from actors.coordinator_actor import coordinator_name
+from actors.ray_internals import load_token, stay_on_loopback, stays_on_loopback, uses_token
 from cluster.session.ray_session import NAMESPACE, join
 from staragents.base.environment import ray_address
 from staragents.base.errors import BadInput, RunFailed
@@ -41,8 +38,8 @@ def announced(run: RunDirectory) -> Iterator[None]:
     address = ray.get_runtime_context().gcs_address
     session = {
         "address": address,
-        "loopback": not ray_constants.ENABLE_RAY_CLUSTER,
-        "token": is_token_auth_enabled(),
+        "loopback": stays_on_loopback(),
+        "token": uses_token(),
     }
     try:
         with run.writing(SESSION) as temporary:
@@ -104,11 +101,9 @@ def _announced(path: Path) -> str | None:
             "trust that cluster (Ray's token is sent there)"
         )
     if session["loopback"]:
-        ray_constants.ENABLE_RAY_CLUSTER = False
+        stay_on_loopback()
     if session["token"]:
-        # Ray loads its token file when it starts or finds a Ray, but not when given an address.
-        logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
-        maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+        load_token()
     return address
 
 

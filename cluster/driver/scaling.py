@@ -12,8 +12,10 @@ import ray
 from ray.exceptions import RayError
 
 from actors.clean_up import quietly
+from actors.reasons import reason_of
 from actors.request_queue import Answer, ChangeRequest, Request
 from actors.scorer_pool import pack_characters
+from actors.starting import started
 from cluster.driver.live_config import LiveConfig
 from cluster.pools.generators import resize_generator
 from cluster.pools.scorer_load import ScorerLoad
@@ -90,7 +92,7 @@ class Scaling:
         except StarAgentsError as error:
             answer = Answer(tuple(str(error).split("\n")), error.exit_code)
         except RayError as error:
-            answer = Answer((str(error).strip().splitlines()[-1],), RunFailed.exit_code)
+            answer = Answer((reason_of(error),), RunFailed.exit_code)
         self._coordinator.answer.remote(number, answer)
         if isinstance(request, ChangeRequest) and not answer.exit_code:
             # The next coordinator starts with the new config and continues where this one ends.
@@ -101,8 +103,10 @@ class Scaling:
             lines = self._live.change(request.overrides)
             self._say(f"applies when the seeds in flight are finished: {', '.join(lines)}")
             return Answer(lines)
+        began = time.monotonic()
         self._resize(request.pool, request.low, request.high)
-        self._say(f"{request.pool} now has {_size(request.low, request.high)}")
+        seconds = time.monotonic() - began
+        self._say(f"{request.pool} now has {_size(request.low, request.high)}, after {seconds:.0f} s")
         return Answer()
 
     def _resize(self, key: str, low: int, high: int) -> None:
@@ -161,11 +165,10 @@ class Scaling:
     def _add_scorer(self, role: str, name: str) -> None:
         actor = start_scorer(self._live.config.scoring, role, name)
         try:
-            ray.get(actor.start.remote())
-        except RayError as error:
+            started(f"scoring.{role}: another scorer", [actor.start.remote()])
+        except RunFailed:
             quietly(ray.kill, actor)
-            reason = str(error).strip().splitlines()[-1]
-            raise RunFailed(f"scoring.{role}: another scorer did not start: {reason}") from error
+            raise
         self._started[name] = actor
         ray.get(self._coordinator.add_scorer.remote(role, name))
         self._names[role].append(name)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ray import serve
 from ray.serve.config import AutoscalingConfig
@@ -17,6 +17,7 @@ from actors.clean_up import quietly
 from actors.engines.vllm_engine import vllm_environment
 from actors.generator_replica import GeneratorReplica
 from actors.orphan_cleanup import guarded
+from actors.ray_internals import with_version
 from actors.reasons import last_error
 from cluster.session.demand import replica_bundles
 from staragents.base.environment import ray_address
@@ -56,6 +57,11 @@ def running_generators(
         try:
             # A filter, because Serve sets the level of its logger when it starts.
             logging.getLogger("ray.serve").addFilter(_is_warning)
+            for name, model in config.models.items():
+                logger.info(
+                    "loading models.%s: %d x %s",
+                    name, model.min_replicas, model.model or model.kind.value,
+                )  # fmt: skip
             serve.start(proxy_location="Disabled", logging_config=QUIET)
             targets = [
                 serve.RunTarget(
@@ -97,7 +103,7 @@ def resize_generator(app: str, name: str, model: ModelConfig, low: int, high: in
 def _await_running(apps: dict[str, str], meanwhile: Callable[[], None]) -> None:
     """Wait for all apps at the same time. Serve's own wait takes one app after the other, so it would report
     a failed pool only after earlier ones have loaded."""
-    loading = dict(apps)
+    loading, started = dict(apps), time.monotonic()
     while loading:
         meanwhile()
         statuses = serve.status().applications
@@ -105,6 +111,7 @@ def _await_running(apps: dict[str, str], meanwhile: Callable[[], None]) -> None:
             if app in statuses and statuses[app].status == ApplicationStatus.DEPLOY_FAILED:
                 raise RunFailed(f"a model pool did not start: models.{name}: {_reason(statuses[app])}")
             if app in statuses and statuses[app].status == ApplicationStatus.RUNNING:
+                logger.info("models.%s is up after %.1f s", name, time.monotonic() - started)
                 del loading[name]
         time.sleep(POLL_S)
 
@@ -151,8 +158,7 @@ def _application(name: str, model: ModelConfig, low: int, high: int) -> serve.Ap
         logging_config=QUIET,
         **group,
     )(GeneratorReplica)
-    # Without a fixed version Serve takes a random one, and every resize would replace all replicas.
-    return deployed.options(version="1", _internal=True).bind(model, path)
+    return cast(serve.Application, with_version(deployed, "1").bind(model, path))
 
 
 def _reason(status: ApplicationStatusOverview) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -9,24 +10,24 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.clean_up import quietly
 from actors.coordinator_actor import CoordinatorActor, coordinator_name
 from actors.memory import MemoryActor
-from actors.reasons import reason_of
-from actors.seed_worker_actor import Pools
+from actors.seed_worker_actor import SAME_LOOP, Pools
+from actors.starting import start_actor, started
 from cluster.pools.generators import running_generators
 from cluster.pools.prewarm import nodes_requested
 from cluster.pools.scorers import scorer_name, start_scorer
 from cluster.session.demand import demand_of
 from cluster.terminal.stop_signals import restore_sigterm
-from staragents.base.errors import RunFailed
 from staragents.config import Config
 from staragents.data.seed_file import SeedScan
 from staragents.models.packaged_models import resolve_model
 from staragents.run_directory.run_directory import RunDirectory
+
+logger = logging.getLogger(__name__)
 
 CLOSE_S = 10.0
 
@@ -56,7 +57,7 @@ def running_pools(config: Config, run_name: str) -> Iterator[Pools]:
                 config, run_name, lambda: _check([*starting, *([memory.starting] if memory else [])])
             ) as generators,
         ):
-            tokenizers = {started["tokenizer"] for started in _wait(starting)}
+            tokenizers = {facts["tokenizer"] for facts in started("an actor", starting)}
             pools = Pools(
                 run_name,
                 generators,
@@ -66,6 +67,9 @@ def running_pools(config: Config, run_name: str) -> Iterator[Pools]:
                 memory.ready() if memory else None,
             )
             nodes.close()
+            for role, names in scorers.items():
+                model = getattr(config.scoring, role).model
+                logger.info("scoring.%s is up: %d x %s", role, len(names), model)
             yield pools
     finally:
         nodes.close()
@@ -82,7 +86,8 @@ class StartingMemory:
 
     def ready(self) -> str:
         """Wait until loaded; return its name. Raises RunFailed with the reason if it fails to start."""
-        _wait([self.starting])
+        (facts,) = started("an actor", [self.starting])
+        logger.info("memory is up: a %s bank with %d points", facts["bank"], facts["points"])
         return self.name
 
 
@@ -110,19 +115,15 @@ def start_coordinator(
     session: str,
     cache: Path | None,
 ) -> Any:
-    """Start the run's named actor; not detached, so it ends with the driver. `session`: the id with which the
+    """Start the run's named actor. `session`: the id with which the
     driver holds the run directory. `cache`: a file of generations that runs share."""
-    return (
-        ray.remote(CoordinatorActor)
-        .options(
-            name=coordinator_name(pools.run_name),
-            num_cpus=0,
-            max_restarts=-1,
-            # Its loop only waits: a separate thread for Serve's router would add a hop per request.
-            runtime_env={"env_vars": {"RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0"}},
-            scheduling_strategy=_on_driver_node(),
-        )
-        .remote(config, scan, pools, workers, facts, session, cache)
+    return start_actor(
+        CoordinatorActor,
+        coordinator_name(pools.run_name),
+        *(config, scan, pools, workers, facts, session, cache),
+        environment=SAME_LOOP,
+        num_cpus=0,
+        scheduling_strategy=_on_driver_node(),
     )
 
 
@@ -130,15 +131,12 @@ def _memory(config: Config, run_name: str, name: str) -> Any:
     memory = config.memory
     model = "" if memory.embedder == "fake" else resolve_model(memory.embedder)
     folder = None if memory.url else str(RunDirectory(config.output.dir).memory.absolute())
-    return (
-        ray.remote(MemoryActor)
-        .options(
-            name=name,
-            num_cpus=0,
-            max_restarts=-1,
-            scheduling_strategy=_on_driver_node() if folder else "DEFAULT",
-        )
-        .remote(memory, folder, model, run_name, config.pairs)
+    return start_actor(
+        MemoryActor,
+        name,
+        *(memory, folder, model, run_name, config.pairs),
+        num_cpus=0,
+        scheduling_strategy=_on_driver_node() if folder else "DEFAULT",
     )
 
 
@@ -151,11 +149,4 @@ def _on_driver_node() -> NodeAffinitySchedulingStrategy:
 def _check(starting: list[Any]) -> None:
     """Raises RunFailed if one of them has already failed."""
     done, _ = ray.wait(starting, num_returns=len(starting), timeout=0, fetch_local=False)
-    _wait(done)
-
-
-def _wait(starting: list[Any]) -> list[dict[str, Any]]:
-    try:
-        return ray.get(starting)
-    except RayError as error:
-        raise RunFailed(f"an actor did not start: {reason_of(error)}") from error
+    started("an actor", done)

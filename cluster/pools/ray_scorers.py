@@ -10,11 +10,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import ray
-from ray.exceptions import RayError
 
 from actors.clean_up import quietly
-from actors.reasons import reason_of
 from actors.scorer_pool import ScorerPool
+from actors.starting import started
 from cluster.pools.scorers import start_scorer
 from cluster.session.demand import demand_of
 from cluster.session.ray_session import ray_session
@@ -87,7 +86,7 @@ def ray_scorers(paths: Mapping[str, str], settings: ScoreSettings) -> Iterator[R
                 for index in range(getattr(scoring, role).replicas):
                     actors[role].append(start_scorer(scoring, role, f"{name}-{role}-{index}"))
             starting = {role: [actor.start.remote() for actor in some] for role, some in actors.items()}
-            facts = {role: _started(role, some) for role, some in starting.items()}
+            facts = {role: _facts(role, some) for role, some in starting.items()}
             pools = {role: _pool(scoring, role, some) for role, some in actors.items()}
             yield RayScorers(pools, facts)
         finally:
@@ -102,11 +101,10 @@ def _pool(scoring: ScoringConfig, role: str, actors: list[Any]) -> ScorerPool:
     return ScorerPool(actors, 2 * passes * scoring.batch_tokens, ATTEMPTS, DEADLINE_S)
 
 
-def _started(role: str, starting: list[Any]) -> dict[str, Any]:
+def _facts(role: str, starting: list[Any]) -> dict[str, Any]:
     try:
-        facts: dict[str, Any] = ray.get(starting)[0]
-        return facts
-    except BadInput as error:
-        raise bad_model(role, error.cause if hasattr(error, "cause") else error) from None
-    except RayError as error:
-        raise RunFailed(f"a {role} scorer did not start: {reason_of(error)}") from error
+        return started(f"a {role} scorer", starting)[0]
+    except RunFailed as error:
+        if isinstance(found := error.__cause__, BadInput):  # Ray's error has the type of its cause too
+            raise bad_model(role, getattr(found, "cause", found)) from None
+        raise

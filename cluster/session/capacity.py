@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 
 import psutil
 import ray
-from ray._private.state import state as ray_state
 
+from actors.ray_internals import node_groups
 from cluster.session.demand import GIB, Demand, PoolDemand, gib
 from staragents.base.errors import BadInput, RunFailed
 
@@ -144,9 +144,8 @@ def of_the_cluster() -> Capacity:
         )
         for resources in (node["Resources"] for node in ray.nodes() if node["Alive"])
     ]
-    config = ray_state.get_cluster_config()
     there = Capacity("the cluster", tuple(nodes))
-    if config is None or not config.node_group_configs:
+    if not (addable := node_groups()):
         return there
     groups = tuple(
         Node(
@@ -156,7 +155,7 @@ def of_the_cluster() -> Capacity:
             count=UNLIMITED if group.max_count < 0 else group.max_count,
             resources={name: float(amount) for name, amount in group.resources.items()},
         )
-        for group in config.node_group_configs
+        for group in addable
         if group.max_count != 0
     )
     grown = Capacity("the cluster with all its autoscaler may add", groups)

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from ray._common.utils import get_default_system_temp_dir
 
+from actors.ray_internals import temporary_folder
 from staragents.base.errors import RunFailed
 
 # A socket path may have 107 characters, and Ray appends about 65 to its folder.
@@ -42,9 +42,7 @@ def private_folder() -> Iterator[Path]:
 
 
 def _of_this_user() -> Path:
-    """In Ray's directory for temporary files: RAY_TMPDIR, TMPDIR or /tmp."""
-    place = Path(get_default_system_temp_dir())
-    folder = place / f"staragents-{os.getuid()}"
+    folder = Path(temporary_folder()) / f"staragents-{os.getuid()}"
     if len(str(folder)) > LONGEST:
         # Batch systems use long folder names, which do not fit into a socket path.
         folder = Path("/tmp") / folder.name

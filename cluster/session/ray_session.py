@@ -6,20 +6,22 @@ import logging
 import math
 import os
 import socket
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import grpc
 import ray
-from ray._common.utils import get_ray_address_file
-from ray._private import ray_constants
 
+from actors.ray_internals import address_file, in_folder, stay_on_loopback
 from cluster.session import capacity
 from cluster.session.demand import Demand
 from cluster.session.private_folder import private_folder
 from cluster.session.ray_token import keep_token_private
-from staragents.base.environment import ray_address
+from cluster.terminal.copied_output import copied_output
+from staragents.base.environment import VERBOSE, ray_address, verbose
 from staragents.base.errors import RunFailed
 
 logger = logging.getLogger(__name__)
@@ -49,15 +51,20 @@ def ray_session(demand: Demand) -> Iterator[None]:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     # End the children of a worker (vLLM's engine process) with the worker (ray#54364, ray#56476).
     os.environ.setdefault("RAY_process_group_cleanup_enabled", "1")
+    started = time.monotonic()
     with ExitStack() as stack:
+        if verbose():
+            stack.enter_context(copied_output(sys.stderr))
         if address := ray_address():
-            join(address)
+            join(address, copy_output=verbose())
+            logger.info("joined the Ray at %s in %.1f s", address, time.monotonic() - started)
             stack.callback(ray.shutdown)
             capacity.of_the_cluster().check(demand)
         else:
             capacity.of_this_machine(demand).check(demand)
             folder = stack.enter_context(private_folder())
             _start(demand, folder)
+            logger.info("Ray started in %.1f s: %s", time.monotonic() - started, folder)
             stack.callback(ray.shutdown)
         yield
 
@@ -66,8 +73,7 @@ def _start(demand: Demand, folder: Path) -> None:
     """Start a Ray that others can't reach: on loopback, with a token, sockets and logs in `folder`. Raises
     RunFailed."""
     keep_token_private()
-    # Ray reads the variable for this, RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER, at import, too early for us.
-    ray_constants.ENABLE_RAY_CLUSTER = False
+    stay_on_loopback()
     for name, value in LOCAL_PACE.items():
         os.environ.setdefault(name, value)
     try:
@@ -78,19 +84,29 @@ def _start(demand: Demand, folder: Path) -> None:
             num_cpus=max(os.cpu_count() or 1, math.ceil(demand.cpus)),
             object_store_memory=LOCAL_OBJECT_STORE_BYTES,
             include_dashboard=False,
-            log_to_driver=False,
+            log_to_driver=verbose(),
             logging_level=logging.ERROR,
-            _temp_dir=str(folder),
+            **in_folder(str(folder)),
         )
     except Exception as error:  # Ray raises plain Exception, for example when the machine is too busy
         raise RunFailed(f"Ray did not start on this machine: {' '.join(str(error).split())}") from error
 
 
-def join(address: str) -> None:
-    """Connect to a cluster as a driver. Raises RunFailed if it does not answer or its Ray version differs."""
+def join(address: str, copy_output: bool = False) -> None:
+    """Connect to a cluster as a driver; with `copy_output`, print here what the job's actors print.
+
+    Raises RunFailed if the cluster does not answer or its Ray version differs.
+    """
     try:
         _probe(address)
-        ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
+        ray.init(
+            address=address,
+            namespace=NAMESPACE,
+            # Processes of a cluster don't inherit our environment.
+            runtime_env={"env_vars": {VERBOSE: "1"}} if copy_output else None,
+            log_to_driver=copy_output,
+            logging_level=logging.ERROR,
+        )
     except (OSError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise RunFailed(f"RAY_ADDRESS: expected a Ray that answers at {address}: {reason}") from error
@@ -116,6 +132,6 @@ def _probe(address: str) -> None:
 
 def _check_address_file() -> None:
     """Check the owner of the file that `auto` reads: its folder is world-writable. Raises OSError."""
-    path = Path(get_ray_address_file(None))
+    path = Path(address_file())
     if path.exists() and (owner := path.stat().st_uid) != os.getuid():
         raise OSError(f"expected HOST:PORT, because {path} belongs to another user ({owner})")

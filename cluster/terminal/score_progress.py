@@ -7,18 +7,20 @@ from types import TracebackType
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from actors.recent_rates import RecentRates
 from cluster.terminal.console import safe_console
 
 LINE_EVERY_S = 30.0
 
 
 class ScoreProgress:
-    """Rate and remaining time count only rows scored by this process."""
+    """Rate and remaining time are those of the last minutes."""
 
     def __init__(self) -> None:
         self.console = safe_console(stderr=True, soft_wrap=True)
-        self._rows = self._done = self._before = 0
-        self._started = self._shown = time.monotonic()
+        self._rows = self._done = 0
+        self._rates = RecentRates()
+        self._shown = time.monotonic()
         self._bar = Progress(
             TextColumn("scoring"),
             BarColumn(),
@@ -40,8 +42,9 @@ class ScoreProgress:
         self.console.print(line, markup=False, highlight=False)
 
     def begin(self, rows: int, done: int) -> None:
-        self._rows, self._done, self._before = rows, done, done
-        self._started = self._shown = time.monotonic()
+        self._rows, self._done = rows, done
+        self._shown = time.monotonic()
+        self._rates.observe(self._shown, {"rows": done})
         if done:
             self.say(f"{done:,} of {rows:,} rows are already scored; resuming")
         if self.console.is_terminal:
@@ -52,7 +55,7 @@ class ScoreProgress:
 
     def advance(self, rows: int) -> None:
         self._done += rows
-        rate = (self._done - self._before) / max(1e-3, time.monotonic() - self._started)
+        rate = self._rates.observe(time.monotonic(), {"rows": self._done})["rows"]
         if self.console.is_terminal:
             self._bar.update(self._task, completed=self._done, rate=f"{rate:,.1f} rows/s")
         elif time.monotonic() - self._shown >= LINE_EVERY_S or self._done == self._rows:

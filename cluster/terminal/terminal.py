@@ -1,8 +1,7 @@
-"""Print untrusted text to terminals and logs, with escape sequences made harmless."""
+"""Print untrusted text to terminals, with escape sequences made harmless."""
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import click
@@ -18,10 +17,3 @@ def say(line: str, *, err: bool = False) -> None:
 def say_json(value: Any) -> None:
     """Print a value as JSON on one line."""
     click.echo(as_json(value))
-
-
-class LogFormatter(logging.Formatter):
-    """Makes messages printable, because they quote servers, models and file names."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return printable(super().format(record))

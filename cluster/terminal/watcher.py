@@ -77,8 +77,7 @@ class Watcher:
 
 def line(status: dict[str, Any]) -> str:
     """The status in one line, for logs."""
-    tokens = sum(model["tokens_out"] for model in status["models"].values())
-    rate = tokens / max(1.0, status["seconds_here"])
+    rate = sum(status["tokens_per_s"].values())
     stopping = " | stopping" if status["draining"] else ""
     return (
         f"seeds {status['seeds']}/{status['total_seeds']} | candidates {status['drawn']} "
@@ -102,10 +101,12 @@ def spent(ledger: dict[str, Any]) -> str:
 
 
 def eta(status: dict[str, Any]) -> str:
+    """At the rate of the last minutes; if no seed was committed in them, at the average of the whole run."""
     done, total = status["seeds"], status["total_seeds"]
-    if not done:
+    rate = status["seeds_per_s"] or done / max(1.0, status["seconds"])
+    if not rate:
         return "..."
-    left = int((total - done) * status["seconds"] / done)
+    left = int((total - done) / rate)
     return f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}"
 
 
@@ -123,7 +124,7 @@ def panel(status: dict[str, Any], hint: str = "Ctrl-C saves and stops") -> Panel
             str(model["running"]),
             f"{model['tokens_in']:,}",
             f"{model['tokens_out']:,}",
-            f"{model['tokens_out'] / max(1.0, status['seconds_here']):.0f}",
+            f"{status['tokens_per_s'][name]:.0f}",
             str(model["retries"]),
         )
     pairs = Table("pair", "next draw", "reward", "90 %", "seen", box=None, pad_edge=False)

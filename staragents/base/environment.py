@@ -7,6 +7,8 @@ import os
 import re
 from pathlib import Path
 
+VERBOSE = "STARAGENTS_VERBOSE"
+
 SECRET_WORDS = {
     "accesskey", "apikey", "authkey", "authorization", "bearer", "cookie", "credential", "credentials", "key",
     "passphrase", "passwd", "password", "pass", "pat", "pw", "pwd", "secret", "secretkey", "secrets", "sig",
@@ -41,6 +43,16 @@ def debug() -> bool:
 def set_debug() -> None:
     """Set `STARAGENTS_DEBUG` to 1."""
     os.environ["STARAGENTS_DEBUG"] = "1"
+
+
+def verbose() -> bool:
+    """`STARAGENTS_VERBOSE`: 1 logs details (DEBUG), also in the actors of a run. Default: 0."""
+    return os.environ.get(VERBOSE, "0") not in ("", "0")
+
+
+def set_verbose() -> None:
+    """Set `STARAGENTS_VERBOSE` to 1. Processes of a local Ray inherit it."""
+    os.environ[VERBOSE] = "1"
 
 
 def secret(name: str) -> str | None:

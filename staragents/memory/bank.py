@@ -68,7 +68,7 @@ class MemoryBank:
         """
         self._client = await self._connect()
         name = self.config.collection or f"staragents-{self._run}"
-        self._collection = Collection(self._client, name, self._run, size, self.config, self._location)
+        self._collection = Collection(self._client, name, self._run, size, self.config, self.location)
         try:
             await self._attempt()
         except BadInput:
@@ -90,7 +90,7 @@ class MemoryBank:
             while self._queue:
                 await self._attempt()
                 if not self.available:
-                    raise BadInput(f"memory.reuse: the memory bank {self._location} is unavailable")
+                    raise BadInput(f"memory.reuse: the memory bank {self.location} is unavailable")
 
     async def recall(self, vector: Vector) -> list[Recalled]:
         """Memories nearest to `vector`, most similar first; [] if none or the bank is unavailable."""
@@ -145,7 +145,7 @@ class MemoryBank:
                 self._mark_unavailable(error)
                 return None
             if not self.available:
-                logger.info("memory bank %s is available again", self._location)
+                logger.info("memory bank %s is available again", self.location)
             self.available = True
             return result
 
@@ -164,9 +164,7 @@ class MemoryBank:
         if self.available:
             # Only the first line: the rest is the body of the server's response.
             reason = redacted(f"{type(error).__name__}: {error}").splitlines()[0]
-            logger.warning(
-                "memory bank %s is unavailable, drawing without it: %.200s", self._location, reason
-            )
+            logger.warning("memory bank %s is unavailable, drawing without it: %.200s", self.location, reason)
         self.available = False
 
     async def _catch_up(self) -> None:
@@ -199,7 +197,7 @@ class MemoryBank:
     # -- the client -----------------------------------------------------------------------------------------
 
     @property
-    def _location(self) -> str:
+    def location(self) -> str:
         return self.config.url or self.path
 
     async def _connect(self) -> AsyncQdrantClient:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ray.exceptions import ActorDiedError, ActorUnavailableError
 
-from actors import memory_client
+from actors import restarts
 from actors.memory import MemoryActor
 from actors.memory_client import MemoryClient
 from staragents.base.messages import Message
@@ -40,7 +40,7 @@ class Restarting:
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory_client, "RESTART_POLL_S", 0.0)
+    monkeypatch.setattr(restarts, "RESTART_POLL_S", 0.0)
 
 
 async def test_calls_are_retried_until_the_actor_is_back() -> None:
@@ -58,6 +58,6 @@ async def test_an_actor_that_is_gone_or_stays_unavailable_is_given_up(
     with pytest.raises(ActorDiedError):
         await MemoryClient(gone, timeout_s=2).commit_and_recall([], SEED)
     assert gone.calls == 1
-    monkeypatch.setattr(memory_client, "RESTART_TIMEOUT_S", -1.0)
+    monkeypatch.setattr(restarts, "RESTART_TIMEOUT_S", -1.0)
     with pytest.raises(ActorUnavailableError):
         await MemoryClient(Restarting(UNAVAILABLE, UNAVAILABLE), timeout_s=2).commit_and_recall([], SEED)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ray.exceptions import RayTaskError
+from ray.exceptions import ActorUnavailableError, RayTaskError
 from ray.serve.schema import ApplicationStatus
 
 from actors.reasons import LONGEST_REASON, last_error, reason_of
@@ -55,6 +55,19 @@ def test_the_last_exception_is_the_reason_whatever_its_type(error: Exception, li
 def test_a_text_without_a_traceback_is_the_reason_itself() -> None:
     assert last_error("The runtime_env\n  could not be set up") == "The runtime_env could not be set up"
     assert last_error("") == ""
+
+
+def test_a_dead_actor_is_named_by_its_reason_and_not_by_its_ids() -> None:
+    said = "The actor died unexpectedly.\n\tclass_name: Scorer\n\tactor_id: 5e\nThe process was killed."
+    shown = reason_of(ActorUnavailableError(said, None))
+    assert "The actor died unexpectedly. The process was killed." in shown
+    assert reason_of(TimeoutError()) == "TimeoutError"
+
+
+def test_a_reason_has_no_secret() -> None:
+    assert (
+        reason_of(OSError("no answer from http://me:password@host/v1")) == "no answer from http://***@host/v1"
+    )
 
 
 def test_our_own_error_needs_no_traceback() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from ray.exceptions import ActorDiedError
 
+from actors.control import Control, ResizeModel
 from actors.generator_client import ModelCounters
 from actors.seed_worker import SeedWorker
 from actors.seed_workers import SeedWorkers
@@ -32,7 +33,7 @@ class Mortal:
         self._make = make
         self._calls: set[asyncio.Future[Any]] = set()
         self.worker = make()
-        self.heard: list[tuple[Any, ...]] = []
+        self.heard: list[Control] = []
 
     def __getattr__(self, name: str) -> Any:
         call = SimpleNamespace(remote=lambda *arguments: asyncio.ensure_future(self._call(name, arguments)))
@@ -45,8 +46,8 @@ class Mortal:
         self.worker, self.heard = self._make(), []
 
     async def _call(self, name: str, arguments: tuple[Any, ...]) -> Any:
-        if name == "resize_model":
-            self.heard.append(arguments)
+        if name == "tell":
+            self.heard += arguments
             return None
         call = asyncio.ensure_future(getattr(self.worker, name)(*arguments))
         self._calls.add(call)
@@ -125,14 +126,14 @@ async def test_results_are_kept_for_a_bounded_number_of_seeds(made: Any) -> None
 
 async def test_counters_continue_and_orders_are_repeated_after_a_restart(made: Any) -> None:
     actors, workers, seeds = made
-    await workers.tell("resize_model", "writer", 3)
+    await workers.tell(ResizeModel("writer", 3))
     for seed in seeds[:4]:
         await workers.run(seed, DRAWN, [])
     before = (await workers.state()).counters["writer"]
     actors[0].kill()
     assert (await workers.state()).counters["writer"] == before
     await asyncio.sleep(0)
-    assert [actor.heard for actor in actors] == [[("writer", 3)], [("writer", 3)]]
+    assert [actor.heard for actor in actors] == [[ResizeModel("writer", 3)], [ResizeModel("writer", 3)]]
     for seed in seeds[4:8]:
         await workers.run(seed, DRAWN, [])
     assert (await workers.state()).counters["writer"].answers > before.answers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import logging
+import sys
 
 import pytest
 from rich.live import Live
@@ -11,7 +11,8 @@ from rich.panel import Panel
 from rich.table import Table
 
 from cluster.terminal.console import safe_console
-from cluster.terminal.terminal import LogFormatter, say, say_json
+from cluster.terminal.copied_output import copied_output
+from cluster.terminal.terminal import say, say_json
 
 HOSTILE = "[red]x[/] :boom: \x1b[2J\x9b31m\x07\u202eevil"
 SHOWN = "[red]x[/] :boom: ␛[2J\ufffd31m"
@@ -54,7 +55,11 @@ def test_lines_and_json_contain_no_terminal_controls(capsys: pytest.CaptureFixtu
     ]
 
 
-def test_log_lines_escape_what_they_quote() -> None:
-    record = logging.LogRecord("x", logging.WARNING, "", 0, "server said %s", (HOSTILE,), None)
+def test_output_copied_from_actors_is_printable_and_on_one_stream() -> None:
+    stream = io.StringIO()
 
-    assert LogFormatter().format(record) == f"server said {SHOWN}␇\ufffdevil"
+    with copied_output(stream):
+        print(f"\x1b[36m(Scorer pid=1)\x1b[0m {HOSTILE}")
+        print("a warning", file=sys.stderr)
+
+    assert stream.getvalue().splitlines() == [f"(Scorer pid=1) {SHOWN}␇\ufffdevil", "a warning"]

@@ -1,0 +1,38 @@
+"""Start named actors and wait until they are loaded; a failure is one line with the actor's own reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+
+from actors.reasons import reason_of
+from staragents.base.errors import RunFailed
+
+
+def start_actor(
+    kind: type,
+    name: str,
+    *arguments: Any,
+    environment: Mapping[str, str] | None = None,
+    concurrency_groups: dict[str, int] | None = None,
+    **options: Any,
+) -> Any:
+    """A named actor that Ray restarts from `arguments` whenever it dies; not detached, so it ends with the
+    driver. `environment`: variables of its process. `options`: resources and placement, as Ray names them."""
+    grouped: dict[str, Any] = {"concurrency_groups": concurrency_groups} if concurrency_groups else {}
+    made: Any = ray.remote(**grouped)(kind) if grouped else ray.remote(kind)
+    if environment:
+        options["runtime_env"] = {"env_vars": dict(environment)}
+    return made.options(name=name, max_restarts=-1, **options).remote(*arguments)
+
+
+def started(what: str, starting: Sequence[Any]) -> list[dict[str, Any]]:
+    """Wait for calls of `start`; returns their results. Raises RunFailed with the first reason if one fails,
+    caused by Ray's error."""
+    try:
+        return ray.get(list(starting))
+    except RayError as error:
+        raise RunFailed(f"{what} did not start: {reason_of(error)}") from error
