@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from staragents.analysis.rows import Row
 from staragents.analysis.statistics import Mean
 from staragents.analysis.tallies import rounded
 from staragents.analysis.timeline import Moment
+from staragents.base.records import Candidate
 from staragents.evolution.policy import PairStats
 
 EARLY = 0.25
@@ -37,12 +37,12 @@ class Certainty:
         self._halves: tuple[defaultdict[str, Mean], ...] = (defaultdict(Mean), defaultdict(Mean))
         self._seeds = 0
 
-    def add_seed(self, rows: list[Row]) -> None:
+    def add_seed(self, candidates: list[Candidate]) -> None:
         """Seeds alternate between the halves. Base pairs count too."""
         half = self._halves[self._seeds % 2]
         self._seeds += 1
-        for row in rows:
-            half[row["pair"]].add(row["reward"])
+        for candidate in candidates:
+            half[candidate.pair].add(candidate.reward)
 
     def summary(self, moments: list[Moment]) -> dict[str, Any]:
         """`agreement`: Pearson correlation of the pairs' means in both halves; None for too few pairs."""

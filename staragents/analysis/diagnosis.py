@@ -13,11 +13,12 @@ from staragents.analysis import certainty, domains, memory_lift
 from staragents.analysis.certainty import Certainty
 from staragents.analysis.domains import Sampled
 from staragents.analysis.memory_lift import MemoryLift
-from staragents.analysis.rows import Row, instruction_of, is_scored, read_seeds
 from staragents.analysis.saved_run import SavedRun
 from staragents.analysis.statistics import Line, Sample
 from staragents.analysis.tallies import rounded
 from staragents.analysis.timeline import Timeline
+from staragents.base.messages import last_exchange
+from staragents.base.records import Candidate
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 
@@ -42,13 +43,13 @@ class Diagnosis:
         timeline = Timeline(run.config, funnel["seeds"], funnel["finished"])
         sure, lift, calibration = Certainty(), MemoryLift(), Line()
         sample: Sample[Sampled] = Sample(MAX_SEEDS)
-        for rows in read_seeds(run.folder.shards()):
-            timeline.add_seed(rows)
-            sure.add_seed(rows)
-            lift.add_seed(rows)
-            sample.add(_sampled(rows))
-            for row in filter(is_scored, rows):
-                calibration.add(row["target_ifd"], row["larger_ifd"])
+        for candidates in run.folder.seeds():
+            timeline.add_seed(candidates)
+            sure.add_seed(candidates)
+            lift.add_seed(candidates)
+            sample.add(_sampled(candidates))
+            for candidate in candidates:
+                calibration.add(candidate.target_ifd, candidate.larger_ifd)
         numbers = {
             "policy": sure.summary(timeline.moments),
             "memory": lift.summary(),
@@ -75,9 +76,10 @@ def _findings(run: SavedRun, numbers: dict[str, Any]) -> Iterator[str]:
         yield from domains.findings(numbers["domains"], run.config.memory.enabled)
 
 
-def _sampled(rows: list[Row]) -> Sampled:
-    rewards = {row["pair"]: row["reward"] for row in rows if row["reward"] is not None}
-    return Sampled(rows[0]["seed_row"], instruction_of(rows[0]["seed_messages"]), rewards)
+def _sampled(candidates: list[Candidate]) -> Sampled:
+    rewards = {candidate.pair: candidate.reward for candidate in candidates if candidate.reward is not None}
+    instruction, _ = last_exchange(candidates[0].seed_messages)
+    return Sampled(candidates[0].seed_row, instruction, rewards)
 
 
 def _domains(

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from staragents.analysis.rows import Row
 from staragents.analysis.statistics import Z_90, Mean
 from staragents.analysis.tallies import ratio, rounded
+from staragents.base.records import Candidate
 
 MIN_CANDIDATES = 30
 
@@ -41,16 +41,16 @@ class MemoryLift:
         self._similarity = Mean()
         self._seeds = self._recalled = 0
 
-    def add_seed(self, rows: list[Row]) -> None:
-        hit = any(row["neighbours"] for row in rows)
+    def add_seed(self, candidates: list[Candidate]) -> None:
+        hit = any(candidate.neighbours for candidate in candidates)
         self._seeds += 1
         self._recalled += hit
-        self._similarity.add(rows[0]["domain_similarity"])
+        self._similarity.add(candidates[0].domain_similarity)
         if not self._recalled:
             return
-        for row in rows:
-            if not row["base"] and row["reward"] is not None:
-                (self._hits if hit else self._misses).add(row["reward"])
+        for candidate in candidates:
+            if not candidate.base and candidate.reward is not None:
+                (self._hits if hit else self._misses).add(candidate.reward)
 
     def summary(self) -> dict[str, Any]:
         """`lift` with its 90 % interval; None if either side has fewer than 30 candidates."""

@@ -46,7 +46,10 @@ class Mean:
 
 @dataclass(slots=True)
 class Line:
-    """Pearson correlation and least-squares line of pairs (x, y), by Welford's update."""
+    """Pearson correlation and least-squares line of pairs (x, y), by Welford's update.
+
+    Pairs with a None or non-finite value are ignored.
+    """
 
     count: int = 0
     mean_x: float = 0.0
@@ -55,8 +58,8 @@ class Line:
     _yy: float = 0.0
     _xy: float = 0.0
 
-    def add(self, x: float, y: float) -> None:
-        if not (math.isfinite(x) and math.isfinite(y)):
+    def add(self, x: float | None, y: float | None) -> None:
+        if x is None or y is None or not (math.isfinite(x) and math.isfinite(y)):
             return
         self.count += 1
         dx, dy = x - self.mean_x, y - self.mean_y

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
 
-from staragents.base.messages import Conversation, as_dicts, conversation
+from staragents.base.messages import Conversation, Message, as_dicts
 
 # An arbitrary namespace, but it must never change, or resumed runs would repeat work.
 NAMESPACE = uuid.UUID("7c6b1f0e-3f43-5a43-9d5a-0d0a4e1f2b11")
@@ -121,9 +122,19 @@ class Candidate:
         return self.failed_stage is not None
 
     @property
+    def written(self) -> bool:
+        """Whether its text passed the reject rules, whatever failed later."""
+        return bool(self.messages)
+
+    @property
     def generated(self) -> bool:
-        """Whether its text passed the reject rules. IFD may still mark it as misaligned."""
+        """Whether its text passed the reject rules and nothing failed. IFD may still mark it misaligned."""
         return bool(self.messages) and self.reject_reason in (None, MISALIGNED) and not self.failed
+
+    @property
+    def scored(self) -> bool:
+        """Whether it has an IFD under both models."""
+        return self.target_ifd is not None and self.larger_ifd is not None
 
 
 _MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
@@ -198,14 +209,25 @@ def candidates_table(candidates: list[Candidate]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=CANDIDATE_SCHEMA)
 
 
-def candidates_from_table(table: pa.Table) -> list[Candidate]:
-    """The inverse of `candidates_table`."""
-    candidates = []
-    for row in table.to_pylist(maps_as_pydicts="strict"):
-        row["seed_messages"] = conversation(row["seed_messages"])
-        row["messages"] = conversation(row["messages"])
-        candidates.append(Candidate(**row))
-    return candidates
+def candidates_of(batch: pa.RecordBatch) -> list[Candidate]:
+    """The candidates in rows with CANDIDATE_SCHEMA."""
+    columns = {
+        name: _conversations(column)
+        if column.type == _MESSAGES
+        else column.to_pylist(maps_as_pydicts="strict")
+        for name, column in zip(batch.schema.names, batch.columns, strict=True)
+    }
+    return [
+        Candidate(**dict(zip(columns, values, strict=True))) for values in zip(*columns.values(), strict=True)
+    ]
+
+
+def _conversations(column: pa.ListArray) -> list[Conversation]:
+    """As `messages.conversation` on each row, in a fifth of the time: Arrow converts nested values slowly."""
+    turns = column.flatten()
+    roles, contents = (turns.field(name).to_pylist() for name in ("role", "content"))
+    messages = map(Message, roles, contents)
+    return [tuple(islice(messages, length)) for length in column.value_lengths().to_pylist()]
 
 
 def as_row(candidate: Candidate) -> dict[str, Any]:

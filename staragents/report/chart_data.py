@@ -1,4 +1,4 @@
-"""Collects the data for charts and table in one pass over a run's rows, in bounded memory."""
+"""Collects the data for charts and table in one pass over a run's candidates, in bounded memory."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple
 
-from staragents.analysis.rows import Row, is_scored, read_seeds
 from staragents.analysis.statistics import Mean, Sample
 from staragents.analysis.timeline import Timeline
+from staragents.base.records import Candidate
 from staragents.report.candidate_table import CandidateTable
 from staragents.report.examples import Examples
 
@@ -45,7 +44,6 @@ class Window(NamedTuple):
 class ChartData:
     """Samples, windows, examples and table of a run."""
 
-    seeds: int
     timeline: Timeline
     table: CandidateTable
     ifd_accepted: Sample[IfdPoint] = field(default_factory=lambda: Sample(IFD_POINTS))
@@ -59,35 +57,37 @@ class ChartData:
 
     @classmethod
     def gather(
-        cls, shards: Iterable[Path], seeds: int, timeline: Timeline, table: CandidateTable
+        cls,
+        seeds: Iterable[list[Candidate]],
+        finished: int,
+        timeline: Timeline,
+        table: CandidateTable,
     ) -> ChartData:
-        """Read all rows once, in commit order; `seeds` is their number of seeds."""
-        evidence = cls(seeds, timeline, table)
-        window, width = Mean(), _window_width(seeds)
-        for number, rows in enumerate(read_seeds(shards), start=1):
-            evidence.timeline.add_seed(rows)
-            evidence.table.add(rows)
-            window.add(float(any(row["neighbours"] for row in rows)))
-            if window.value is not None and (window.count == width or number == seeds):
+        """Read all candidates once, in commit order; `finished` is the number of `seeds`."""
+        evidence = cls(timeline, table)
+        window, width = Mean(), _window_width(finished)
+        for number, candidates in enumerate(seeds, start=1):
+            evidence.timeline.add_seed(candidates)
+            evidence.table.add(candidates)
+            window.add(float(any(candidate.neighbours for candidate in candidates)))
+            if window.value is not None and (window.count == width or number == finished):
                 evidence.recall.append(Window(number, window.value, window.count))
                 window = Mean()
-            for row in rows:
-                evidence._add(row)
+            for candidate in candidates:
+                evidence._add(candidate)
         return evidence
 
-    def _add(self, row: Row) -> None:
-        self.examples.add(row)
-        if is_scored(row):
-            point = IfdPoint(row["target_ifd"], row["larger_ifd"], row["pair"], row["candidate_id"])
-            (self.ifd_accepted if row["selected"] else self.ifd_others).add(point)
-        if row["judge_win_first"] is not None and row["judge_win_second"] is not None:
-            self.verdicts.add(
-                VerdictPoint(
-                    row["judge_win_first"], row["judge_win_second"], row["pair"], bool(row["judge_agreement"])
-                )
-            )
-        if row["reward"] is not None:
-            self.rewards[row["pair"]].add(row["reward"])
+    def _add(self, candidate: Candidate) -> None:
+        self.examples.add(candidate)
+        target, larger = candidate.target_ifd, candidate.larger_ifd
+        if target is not None and larger is not None:
+            point = IfdPoint(target, larger, candidate.pair, candidate.candidate_id)
+            (self.ifd_accepted if candidate.selected else self.ifd_others).add(point)
+        first, second = candidate.judge_win_first, candidate.judge_win_second
+        if first is not None and second is not None:
+            self.verdicts.add(VerdictPoint(first, second, candidate.pair, bool(candidate.judge_agreement)))
+        if candidate.reward is not None:
+            self.rewards[candidate.pair].add(candidate.reward)
 
 
 def _window_width(seeds: int) -> int:

@@ -41,7 +41,7 @@ def write_report(
     run = SavedRun.of(run)
     funnel = run.summary["funnel"]
     evidence = ChartData.gather(
-        run.folder.shards(),
+        run.folder.seeds(),
         funnel["finished"],
         Timeline(run.config, funnel["seeds"], funnel["finished"]),
         CandidateTable(run.config, max_rows, max_text_mib),

@@ -46,7 +46,7 @@ def write_results(run: RunDirectory, config: Config, scan: SeedScan) -> dict[str
     written = write_dataset(run, config)
     quarantined = write_quarantine(run, SeedFile(config.seeds))
     summary = summarise(
-        run.shards(),
+        run.seeds(),
         {
             **state.get("facts", {}),
             "fallback": config.reward.fallback.value,

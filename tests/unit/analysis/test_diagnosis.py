@@ -6,7 +6,6 @@ import json
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -24,8 +23,9 @@ from staragents.analysis.saved_run import SavedRun
 from staragents.analysis.timeline import Moment
 from staragents.base.errors import BadInput
 from staragents.base.messages import Message
-from staragents.base.records import candidates_from_table, candidates_table
+from staragents.base.records import Candidate, candidates_table
 from staragents.evolution.policy import PairStats
+from staragents.run_directory.shard_file import read_candidates
 from tests.support.run_files import write_manifest
 
 WORDS = (
@@ -43,7 +43,7 @@ def planted(
     folder = write(seeds=seeds, seeds_per_shard=seeds)
     (shard,) = (folder / "candidates").iterdir()
     rng = random.Random(seed)
-    rows = candidates_from_table(pq.read_table(shard))
+    rows = list(read_candidates(shard))
     for row in rows:
         domain = row.seed_row % 2
         text = " ".join(random.Random(row.seed_row).sample(WORDS[domain].split(), 5))
@@ -148,10 +148,8 @@ def test_a_lock_in_is_early_and_undecided(seeds: int, rival_high: float, expecte
     assert [finding.startswith("early lock-in") for finding in said] == [True] * expected
 
 
-def row(pair: str, reward: float, neighbours: int = 0, base: bool = False) -> dict[str, Any]:
-    return {
-        "pair": pair, "reward": reward, "neighbours": neighbours, "base": base, "domain_similarity": None,
-    }  # fmt: skip
+def row(pair: str, reward: float, neighbours: int = 0, base: bool = False) -> Candidate:
+    return Candidate("s", "c", pair, "", "", 1.0, (), reward=reward, neighbours=neighbours, base=base)
 
 
 @pytest.mark.parametrize("signal", [0.3, 0.0])
