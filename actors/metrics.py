@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ray.util.metrics import Counter, Gauge, Histogram, Metric
 
 from actors.generator_client import ModelCounters
-from staragents.base.records import MISALIGNED, Candidate
+from staragents.base.records import Candidate, Status
 from staragents.evolution.policy import PairStats
 
 
@@ -141,13 +141,16 @@ class RunMetrics:
 
 def ended(candidate: Candidate) -> tuple[str, str]:
     """The stage that a candidate reached, and its outcome."""
-    if candidate.failed_stage is not None:
-        return candidate.failed_stage, "failed"
-    reason = candidate.reject_reason
-    if reason is not None:
-        stage = "score" if reason == MISALIGNED else "rewrite" if reason.startswith("rewrite_") else "answer"
-        return stage, "rejected"
-    return "judge", "selected" if candidate.selected else "not_selected"
+    match candidate.status:
+        case Status.failed:
+            outcome = "failed"
+        case Status.rejected | Status.misaligned:
+            outcome = "rejected"
+        case Status.chosen:
+            outcome = "selected"
+        case _:
+            outcome = "not_selected"
+    return candidate.last_stage, outcome
 
 
 def relative_entropy(probabilities: list[float]) -> float:

@@ -2,46 +2,48 @@
 
 from __future__ import annotations
 
-from staragents.base.records import MISALIGNED, Candidate
+from staragents.agents.rejects import REASONS
+from staragents.base.records import Candidate, Stage, Status, rejected_by
 from staragents.config import Config, Difficulty
-
-REJECTED = {
-    MISALIGNED: "its instruction makes its response less likely (an IFD above 1), so they do not match",
-    "answered": "it answers the instruction instead of rewriting it",
-    "cut_off": "it was truncated at max_tokens",
-    "damaged": "it contains a broken character (U+FFFD)",
-    "echo": "it repeats the instruction",
-    "empty": "it is empty",
-    "lost_input": "it lost the input text of the instruction",
-    "no_change": "it says the same as the seed's instruction",
-    "other_language": "it is in another language than the seed",
-    "prompt_leak": "it repeats the agent's own prompt",
-    "refusal": "it is a refusal",
-    "repetition": "it repeats itself",
-    "too_long": "it is far longer than the seed's instruction",
-}
 
 
 def reason(candidate: Candidate, candidates: list[Candidate], config: Config) -> str:
     """Why the candidate was chosen or not among all `candidates` of its seed."""
-    if candidate.failed_stage is not None:
-        return (
-            f"failed at stage {candidate.failed_stage} ({candidate.failed_agent}): {candidate.error_message}"
-        )
-    if candidate.reject_reason is not None:
-        return f"rejected: {_rejected(candidate.reject_reason)}"
-    if candidate.selected:
-        return f"chosen: {_merit(candidate, config)}"
-    if candidate.reward is None:
-        return "not chosen: the judge's verdict was unreadable, so it has no reward"
-    if config.reward.require_win and (candidate.judge_win or 0.0) <= 0.5:
-        win = candidate.judge_win or 0.0
-        return f"not chosen: the judge prefers {_opponent(config)} (w = {win:.2f}, required: above 0.50)"
+    match candidate.status:
+        case Status.failed:
+            stage, agent = candidate.failed_stage, candidate.failed_agent
+            return f"failed at stage {stage} ({agent}): {candidate.error_message}"
+        case Status.rejected | Status.misaligned:
+            return f"rejected: {_rejected(candidate.reject_reason or '')}"
+        case Status.chosen:
+            return f"chosen: {_merit(candidate, config)}"
+        case Status.unjudged:
+            return "not chosen: the judge's verdict was unreadable, so it has no reward"
+        case Status.lost if config.reward.require_win:
+            win = candidate.judge_win or 0.0
+            return f"not chosen: the judge prefers {_opponent(config)} (w = {win:.2f}, required: above 0.50)"
+    reward = candidate.reward or 0.0
     winner = next((other for other in candidates if other.selected), None)
     if winner is None:
-        return f"not chosen: its reward is {candidate.reward:.3f}{_why_nothing(candidate, config)}"
+        return f"not chosen: its reward is {reward:.3f}{_why_nothing(candidate, config)}"
     best = f"{winner.pair}, {winner.reward or 0.0:.3f}"
-    return f"not chosen: its reward {candidate.reward:.3f} is not above that of {best}"
+    return f"not chosen: its reward {reward:.3f} is not above that of {best}"
+
+
+def group(candidate: Candidate, config: Config) -> str:
+    """The same in a few words: a group or `group: kind`, for filtering."""
+    match candidate.status:
+        case Status.failed:
+            return f"failed: {candidate.failed_stage}"
+        case Status.rejected | Status.misaligned:
+            return f"rejected: {(candidate.reject_reason or '').replace('_', ' ')}"
+        case Status.chosen:
+            return "chosen"
+        case Status.unjudged:
+            return "not chosen: no verdict"
+        case Status.lost if config.reward.require_win:
+            return "not chosen: judge"
+    return "not chosen: reward"
 
 
 def outcome(candidates: list[Candidate], config: Config) -> str:
@@ -54,10 +56,10 @@ def outcome(candidates: list[Candidate], config: Config) -> str:
     return "no candidate was chosen, so the dataset keeps the original seed"
 
 
-def _rejected(name: str) -> str:
-    text = name.removeprefix("rewrite_")
-    words = REJECTED.get(text, text.replace("_", " "))
-    return f"{words} (the rewritten instruction)" if text != name else words
+def _rejected(saved: str) -> str:
+    stage, rule = rejected_by(saved)
+    words = REASONS.get(rule, rule.replace("_", " "))
+    return f"{words} (the rewritten instruction)" if stage is Stage.rewrite else words
 
 
 def _merit(candidate: Candidate, config: Config) -> str:

@@ -52,10 +52,10 @@ class _Tally:
         self.counts["scored"] += candidate.scored
         self.counts["judged"] += candidate.judge_win is not None
         self.counts["accepted"] += candidate.selected
-        if candidate.failed_stage is not None:
-            self.failed[candidate.failed_stage] += 1
-        elif candidate.reject_reason is not None:
-            self.rejected[candidate.reject_reason] += 1
+        if candidate.failed:
+            self.failed[candidate.last_stage] += 1
+        elif candidate.rejected:
+            self.rejected[candidate.reject_reason or ""] += 1
         self.cost.add(candidate)
         self.pairs[candidate.pair].add(candidate)
         self.judge.add(candidate)

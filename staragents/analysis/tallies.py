@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from staragents.analysis.statistics import Line, Mean
-from staragents.base.records import Candidate
+from staragents.base.records import Candidate, Stage
 
-STAGES = ("rewrite", "answer", "score", "judge")
+STAGES = (Stage.rewrite, Stage.answer, Stage.score, Stage.judge)
+"""Those of every run; a baseline is written only in some."""
 SCORED_STATUSES = ("ok", "truncated")
 
 
@@ -23,9 +24,9 @@ class CostTally:
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     def add(self, candidate: Candidate) -> None:
-        for key, tokens in (candidate.stage_tokens or {}).items():
-            stage, _, direction = key.rpartition(".")
-            (self.tokens_in if direction == "in" else self.tokens_out)[stage] += tokens
+        for stage, (tokens_in, tokens_out) in candidate.tokens_by_stage().items():
+            self.tokens_in[stage] += tokens_in
+            self.tokens_out[stage] += tokens_out
         for stage, seconds in (candidate.stage_seconds or {}).items():
             self.seconds[stage] += seconds
 
@@ -98,9 +99,8 @@ class JudgeTally:
     def add(self, candidate: Candidate) -> None:
         win = candidate.judge_win
         if win is None:
-            answered = "judge.out" in (candidate.stage_tokens or {}) and candidate.failed_stage != "judge"
-            self.tried += answered
-            self.unreadable += answered
+            self.tried += candidate.unreadable
+            self.unreadable += candidate.unreadable
             return
         self.tried += 1
         self.win.add(win)

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from staragents.analysis.reasons import outcome, reason
+from staragents.analysis.reasons import group, outcome, reason
 from staragents.base.messages import Conversation, last_exchange
 from staragents.base.records import Candidate, stable_seed
 from staragents.config import Config
@@ -133,23 +133,10 @@ class CandidateTable:
         return {
             "seed_row": candidate.seed_row,
             "pair": printable(candidate.pair),
-            "outcome": printable(self._outcome(candidate)),
+            "outcome": printable(group(candidate, self.config)),
             "start": printable(" ".join(text[: 2 * START_CHARS].split())[:START_CHARS]),
             **{name: _shown(getattr(candidate, name)) for name in MEASURES},
         }
-
-    def _outcome(self, candidate: Candidate) -> str:
-        """A group or `group: kind`, for filtering; `reason` has the details."""
-        if candidate.failed_stage is not None:
-            return f"failed: {candidate.failed_stage}"
-        if candidate.reject_reason is not None:
-            return f"rejected: {candidate.reject_reason.replace('_', ' ')}"
-        if candidate.selected:
-            return "chosen"
-        if candidate.judge_win is None:
-            return "not chosen: no verdict"
-        lost = self.config.reward.require_win and candidate.judge_win <= 0.5
-        return f"not chosen: {'judge' if lost else 'reward'}"
 
     def _facts(self, candidates: list[Candidate]) -> bytes:
         first = candidates[0]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from staragents.analysis.statistics import Sample
 from staragents.base.messages import Conversation, last_exchange
-from staragents.base.records import Candidate
+from staragents.base.records import Candidate, Status
 
 ACCEPTED, LOST, REJECTED = 5, 3, 4
 MAX_CHARS = 1_500
@@ -48,14 +48,14 @@ class Examples:
 
     def add(self, candidate: Candidate) -> None:
         self._seen += 1
-        if candidate.selected:
+        win = candidate.judge_win
+        if candidate.status is Status.chosen:
             self._add_accepted(candidate)
-        elif (
-            candidate.judge_win is not None and candidate.judge_win < 0.5 and candidate.reject_reason is None
-        ):
+        elif candidate.rejected:
+            if len(self._rejected) < REJECTED:
+                self._rejected.setdefault(candidate.reject_reason or "", candidate)
+        elif candidate.status is Status.lost and win is not None and win < 0.5:
             self._lost.add(candidate)
-        elif candidate.reject_reason is not None and len(self._rejected) < REJECTED:
-            self._rejected.setdefault(candidate.reject_reason, candidate)
 
     def _add_accepted(self, candidate: Candidate) -> None:
         reward = candidate.reward or 0.0

@@ -12,8 +12,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from staragents.base.candidate_schema import CANDIDATE_SCHEMA
 from staragents.base.messages import as_dicts
-from staragents.base.records import CANDIDATE_SCHEMA, MISALIGNED, Candidate
+from staragents.base.records import Candidate, Stage, Status
 from staragents.config import Config, Fallback
 from staragents.data.seed_file import SeedFile
 from staragents.filters.row_filters import RowFilters
@@ -188,8 +189,8 @@ def _quarantine_rows(run: RunDirectory, seeds: SeedFile) -> Iterator[dict[str, A
             if candidate.failed:
                 stage, agent = candidate.failed_stage, candidate.failed_agent
                 error, message = candidate.error_class, candidate.error_message
-            elif candidate.reject_reason:
-                stage = "score" if candidate.reject_reason == MISALIGNED else "check"
+            elif candidate.rejected:
+                stage = Stage.score if candidate.status is Status.misaligned else "check"
                 agent, error, message = candidate.pair, "Rejected", candidate.reject_reason
             else:
                 continue

@@ -15,8 +15,9 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from staragents.agents.agents import prompt_hashes
+from staragents.base.candidate_schema import candidates_table
 from staragents.base.errors import BadInput
-from staragents.base.records import Candidate, candidates_table, stable_id
+from staragents.base.records import Candidate, stable_id
 from staragents.config import Config
 from staragents.data.seed_file import SeedScan
 from staragents.files.atomic_file import TEMPORARY, replacing, write_text

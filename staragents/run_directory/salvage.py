@@ -9,7 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from staragents.base.records import CANDIDATE_SCHEMA, MISALIGNED, Candidate
+from staragents.base.candidate_schema import CANDIDATE_SCHEMA
+from staragents.base.records import Candidate, Status
 from staragents.files.atomic_file import sync_folder
 from staragents.run_directory.damage import Damage
 from staragents.run_directory.file_facts import facts_of
@@ -90,5 +91,5 @@ def _by_seed(path: Path) -> dict[str, list[Candidate]]:
 
 def _uncommit(candidate: Candidate) -> None:
     candidate.selected, candidate.reward, candidate.difficulty = False, None, None
-    if candidate.reject_reason == MISALIGNED:
+    if candidate.status is Status.misaligned:
         candidate.reject_reason = None

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from staragents.base.records import Candidate, candidates_of
+from staragents.base.candidate_schema import candidates_of
+from staragents.base.records import Candidate
 
 ROWS_PER_BATCH = 256
 

@@ -21,9 +21,10 @@ from staragents.analysis.diagnosis import Diagnosis
 from staragents.analysis.memory_lift import MemoryLift
 from staragents.analysis.saved_run import SavedRun
 from staragents.analysis.timeline import Moment
+from staragents.base.candidate_schema import candidates_table
 from staragents.base.errors import BadInput
 from staragents.base.messages import Message
-from staragents.base.records import Candidate, candidates_table
+from staragents.base.records import Candidate
 from staragents.evolution.policy import PairStats
 from staragents.run_directory.shard_file import read_candidates
 from tests.support.run_files import write_manifest
