@@ -1,4 +1,4 @@
-"""Collects all findings of a run in one pass over its candidates."""
+"""Collects all findings of a run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from staragents.analysis.memory_lift import MemoryLift
 from staragents.analysis.saved_run import SavedRun
 from staragents.analysis.statistics import Line, Sample
 from staragents.analysis.tallies import rounded
-from staragents.analysis.timeline import Timeline
+from staragents.analysis.timeline import Moment
 from staragents.base.messages import last_exchange
 from staragents.base.records import Candidate
 
@@ -28,6 +28,22 @@ MAX_SEEDS = 4_000
 MAX_JUDGE_SHARE = 0.6
 
 
+class Evidence:
+    """What the findings are measured from. Memory use is bounded for runs of any size."""
+
+    def __init__(self) -> None:
+        self.ranking, self.memory, self.calibration = Certainty(), MemoryLift(), Line()
+        self.sample: Sample[Sampled] = Sample(MAX_SEEDS)
+
+    def add_seed(self, candidates: list[Candidate]) -> None:
+        """Add the next seed's candidates."""
+        self.ranking.add_seed(candidates)
+        self.memory.add_seed(candidates)
+        self.sample.add(_sampled(candidates))
+        for candidate in candidates:
+            self.calibration.add(candidate.target_ifd, candidate.larger_ifd)
+
+
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
     """`findings`: sentences, each with a setting to change; `numbers`: the measurements behind them."""
@@ -36,28 +52,28 @@ class Diagnosis:
     numbers: dict[str, Any]
 
     @classmethod
-    def of(cls, run: SavedRun, embed: Embed | None, labels: dict[int, str] | None = None) -> Diagnosis:
-        """Domains are clusters of the embedded instructions, or `labels` by seed row; without either,
-        there are none. Memory use is bounded for runs of any size."""
-        funnel = run.summary["funnel"]
-        timeline = Timeline(run.config, funnel["seeds"], funnel["finished"])
-        sure, lift, calibration = Certainty(), MemoryLift(), Line()
-        sample: Sample[Sampled] = Sample(MAX_SEEDS)
-        for candidates in run.folder.seeds():
-            timeline.add_seed(candidates)
-            sure.add_seed(candidates)
-            lift.add_seed(candidates)
-            sample.add(_sampled(candidates))
-            for candidate in candidates:
-                calibration.add(candidate.target_ifd, candidate.larger_ifd)
+    def of(
+        cls,
+        run: SavedRun,
+        evidence: Evidence,
+        moments: list[Moment],
+        embed: Embed | None,
+        labels: dict[int, str] | None = None,
+    ) -> Diagnosis:
+        """`evidence` has all seeds; `moments` are those of a `Timeline` with all seeds.
+
+        Domains are clusters of the embedded instructions, or `labels` by seed row; without either, there are
+        none.
+        """
+        seeds = evidence.sample.items
         numbers = {
-            "policy": sure.summary(timeline.moments),
-            "memory": lift.summary(),
-            "ifd": _ifd(run.summary["ifd"], calibration),
+            "policy": evidence.ranking.summary(moments),
+            "memory": evidence.memory.summary(),
+            "ifd": _ifd(run.summary["ifd"], evidence.calibration),
             "judge": run.summary["judge"],
             "cost": _cost(run.summary),
-            "domains": _domains(sample.items, embed, labels) if embed or labels else None,
-            "sampled_seeds": len(sample.items),
+            "domains": _domains(seeds, embed, labels) if embed or labels else None,
+            "sampled_seeds": len(seeds),
         }
         return cls([*run.summary["warnings"], *_findings(run, numbers)], numbers)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,23 +11,9 @@ from staragents.analysis.tallies import CostTally, IfdTally, JudgeTally, MemoryT
 from staragents.base.records import Candidate
 
 
-def summarise(seeds: Iterable[list[Candidate]], run: dict[str, Any]) -> dict[str, Any]:
-    """The JSON-able summary of the candidates of each seed, in commit order, with bounded memory.
-
-    `run` contains facts that are not in the candidates; it is stored unchanged under the key `run`. Keys, all
-    optional: `engines` {generator model: kind}, `parts` {judge, target, larger, embedder: kind}, `seeds`,
-    `bad_rows`, `duplicates`, `fallback` (reward.fallback), `dataset` (what `write_dataset` returns),
-    `memory_enabled`, `wall_seconds`.
-    """
-    tally = _Tally()
-    for candidates in seeds:
-        tally.add_seed(candidates)
-    return tally.summary(run)
-
-
 @dataclass(slots=True)
-class _Tally:
-    """Counters over all candidates."""
+class RunTally:
+    """Counters over all candidates, with bounded memory."""
 
     counts: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
@@ -62,6 +47,13 @@ class _Tally:
         self.ifd.add(candidate)
 
     def summary(self, run: dict[str, Any]) -> dict[str, Any]:
+        """The JSON-able summary.
+
+        `run` contains facts that are not in the candidates; it is stored unchanged under the key `run`. Keys,
+        all optional: `engines` {generator model: kind}, `parts` {judge, target, larger, embedder: kind},
+        `seeds`, `bad_rows`, `duplicates`, `fallback` (reward.fallback), `dataset` (`dataset.Written`),
+        `memory_enabled`, `wall_seconds`.
+        """
         keeps_seed = run.get("fallback", "seed") == "seed"
         without = self.counts["without_winner"]
         kinds = {**run.get("engines", {}), **run.get("parts", {})}

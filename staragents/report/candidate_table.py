@@ -63,7 +63,7 @@ class CandidateTable:
     _kept: list[tuple[int, int, _Seed]] = field(default_factory=list)
     _with_texts: list[tuple[int, int, _Seed]] = field(default_factory=list)
 
-    def add(self, candidates: list[Candidate]) -> None:
+    def add_seed(self, candidates: list[Candidate]) -> None:
         """The candidates of the next seed."""
         self.seen += len(candidates)
         self._seeds += 1

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from staragents.analysis.statistics import Mean, Sample
 from staragents.analysis.timeline import Timeline
 from staragents.base.records import Candidate
-from staragents.report.candidate_table import CandidateTable
+from staragents.config import Config
+from staragents.report.candidate_table import MAX_ROWS, MAX_TEXT_MIB, CandidateTable
 from staragents.report.examples import Examples
 
 IFD_POINTS, VERDICT_POINTS, REWARD_POINTS = 1_000, 600, 120
@@ -42,8 +42,9 @@ class Window(NamedTuple):
 
 @dataclass(slots=True)
 class ChartData:
-    """Samples, windows, examples and table of a run."""
+    """Samples, windows, examples and table of a run with `finished` seeds."""
 
+    finished: int
     timeline: Timeline
     table: CandidateTable
     ifd_accepted: Sample[IfdPoint] = field(default_factory=lambda: Sample(IFD_POINTS))
@@ -55,27 +56,33 @@ class ChartData:
     recall: list[Window] = field(default_factory=list)
     examples: Examples = field(default_factory=Examples)
 
+    _window: Mean = field(default_factory=Mean)
+    _seeds: int = 0
+
     @classmethod
-    def gather(
+    def of(
         cls,
-        seeds: Iterable[list[Candidate]],
+        config: Config,
+        total: int,
         finished: int,
-        timeline: Timeline,
-        table: CandidateTable,
+        max_rows: int = MAX_ROWS,
+        max_text_mib: float = MAX_TEXT_MIB,
     ) -> ChartData:
-        """Read all candidates once, in commit order; `finished` is the number of `seeds`."""
-        evidence = cls(timeline, table)
-        window, width = Mean(), _window_width(finished)
-        for number, candidates in enumerate(seeds, start=1):
-            evidence.timeline.add_seed(candidates)
-            evidence.table.add(candidates)
-            window.add(float(any(candidate.neighbours for candidate in candidates)))
-            if window.value is not None and (window.count == width or number == finished):
-                evidence.recall.append(Window(number, window.value, window.count))
-                window = Mean()
-            for candidate in candidates:
-                evidence._add(candidate)
-        return evidence
+        """Empty data for a run of `total` seeds, of which `finished` will be added."""
+        table = CandidateTable(config, max_rows, max_text_mib)
+        return cls(finished, Timeline(config, total, finished), table)
+
+    def add_seed(self, candidates: list[Candidate]) -> None:
+        """Add the next seed's candidates."""
+        self._seeds += 1
+        self.timeline.add_seed(candidates)
+        self.table.add_seed(candidates)
+        self._window.add(float(any(candidate.neighbours for candidate in candidates)))
+        if self._window.count == _window_width(self.finished) or self._seeds == self.finished:
+            self.recall.append(Window(self._seeds, self._window.value or 0.0, self._window.count))
+            self._window = Mean()
+        for candidate in candidates:
+            self._add(candidate)
 
     def _add(self, candidate: Candidate) -> None:
         self.examples.add(candidate)

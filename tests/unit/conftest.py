@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from staragents.analysis.summary import summarise
 from staragents.base.messages import Message
 from staragents.base.records import Candidate, stable_id
 from staragents.config import (
@@ -31,7 +30,7 @@ from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import load_config, to_yaml
 from tests.support.local_run import local_run
 from tests.support.paths import FAKE
-from tests.support.run_files import write_manifest, write_state
+from tests.support.run_files import summarise, write_manifest, write_state
 
 QUALITY = {"deepen+careful": 0.66, "concretise+careful": 0.6, "deepen+brief": 0.42, "concretise+brief": 0.38}
 BASE_PAIR = "keep+careful"

@@ -17,10 +17,11 @@ from cluster.cli.diagnose import diagnose
 from staragents.analysis import domains, memory_lift
 from staragents.analysis.certainty import Certainty, entropy
 from staragents.analysis.certainty import findings as certainty_findings
-from staragents.analysis.diagnosis import Diagnosis
+from staragents.analysis.diagnosis import Diagnosis, Evidence
 from staragents.analysis.memory_lift import MemoryLift
+from staragents.analysis.one_pass import one_pass
 from staragents.analysis.saved_run import SavedRun
-from staragents.analysis.timeline import Moment
+from staragents.analysis.timeline import Moment, Timeline
 from staragents.base.candidate_schema import candidates_table
 from staragents.base.errors import BadInput
 from staragents.base.messages import Message
@@ -57,7 +58,11 @@ def planted(
 
 
 def diagnosed(folder: Path) -> Diagnosis:
-    return Diagnosis.of(SavedRun.open(folder), FakeEmbedder().embed)
+    run, evidence = SavedRun.open(folder), Evidence()
+    finished = run.summary["funnel"]["finished"]
+    timeline = Timeline(run.config, run.summary["funnel"]["seeds"], finished)
+    one_pass(run.folder.seeds(), evidence, timeline)
+    return Diagnosis.of(run, evidence, timeline.moments, FakeEmbedder().embed)
 
 
 def test_the_diagnosis_finds_exactly_what_was_planted(run_writer: Callable[..., Path]) -> None:

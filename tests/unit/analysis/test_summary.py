@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from staragents.analysis.statistics import Line, Mean, Sample
-from staragents.analysis.summary import summarise
 from staragents.base.messages import Message
 from staragents.base.records import Candidate
+from tests.support.run_files import summarise
 
 SEED = (Message("user", "Why is the sky blue?"), Message("assistant", "Rayleigh."))
 BETTER = (Message("user", "Why is the sky blue at noon?"), Message("assistant", "Short waves scatter more."))

@@ -8,10 +8,10 @@ from pathlib import Path
 import plotly.graph_objects as go
 import pytest
 
+from staragents.analysis.one_pass import one_pass
 from staragents.analysis.saved_run import SavedRun
-from staragents.analysis.timeline import POINTS, Timeline
+from staragents.analysis.timeline import POINTS
 from staragents.base.errors import BadInput
-from staragents.report.candidate_table import CandidateTable
 from staragents.report.chart_data import IFD_POINTS, ChartData
 from staragents.report.report import write_report
 from tests.support.page import Page
@@ -51,8 +51,9 @@ def chromium(page: Path, tmp_path: Path) -> str:
 
 
 def gathered(run: SavedRun, seeds: int) -> ChartData:
-    timeline = Timeline(run.config, seeds, seeds)
-    return ChartData.gather(run.folder.seeds(), seeds, timeline, CandidateTable(run.config))
+    charts = ChartData.of(run.config, seeds, seeds)
+    one_pass(run.folder.seeds(), charts)
+    return charts
 
 
 def ran(dom: str) -> bool:

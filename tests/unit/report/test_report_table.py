@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from cluster.cli.report import report
+from staragents.analysis.one_pass import one_pass
 from staragents.analysis.reasons import reason
 from staragents.analysis.saved_run import SavedRun
 from staragents.base.messages import Message
@@ -45,8 +46,7 @@ ROWS = "[...document.querySelectorAll('#table-rows .grid-row')].filter((row) => 
 
 def filled(run: SavedRun, **limits: Any) -> CandidateTable:
     table = CandidateTable(run.config, **limits)
-    for candidates in run.folder.seeds():
-        table.add(candidates)
+    one_pass(run.folder.seeds(), table)
     return table
 
 
@@ -118,7 +118,7 @@ def test_too_many_rows_are_sampled_by_seed_id(run_writer: Callable[..., Path], m
     # Another order of the run's seeds keeps the same ones.
     backwards = CandidateTable(run.config, max_rows=most)
     for rows in reversed(list(run.folder.seeds())):
-        backwards.add(rows)
+        backwards.add_seed(rows)
     assert {facts["seed"]["id"] for facts, _ in seeds_of(backwards)} == set(kept)
 
 
