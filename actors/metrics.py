@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -10,6 +9,7 @@ from ray.util.metrics import Counter, Gauge, Histogram, Metric
 
 from actors.generator_client import ModelCounters
 from staragents.base.records import Candidate, Status
+from staragents.base.statistics import relative_entropy
 from staragents.evolution.policy import PairStats
 
 
@@ -151,10 +151,3 @@ def ended(candidate: Candidate) -> tuple[str, str]:
         case _:
             outcome = "not_selected"
     return candidate.last_stage, outcome
-
-
-def relative_entropy(probabilities: list[float]) -> float:
-    """-sum p ln p over ln n, in [0, 1]; 0 with fewer than two choices."""
-    if len(probabilities) < 2:
-        return 0.0
-    return -sum(p * math.log(p) for p in probabilities if p > 0) / math.log(len(probabilities))

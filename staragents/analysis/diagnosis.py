@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from staragents.analysis import certainty, domains, memory_lift
+from staragents.analysis import certainty, domains, memory_tally
 from staragents.analysis.certainty import Certainty
 from staragents.analysis.domains import Sampled
-from staragents.analysis.memory_lift import MemoryLift
+from staragents.analysis.memory_tally import MemoryTally
 from staragents.analysis.saved_run import SavedRun
-from staragents.analysis.statistics import Line, Sample
-from staragents.analysis.tallies import rounded
+from staragents.analysis.tallies import IfdTally, rounded
 from staragents.analysis.timeline import Moment
 from staragents.base.messages import last_exchange
 from staragents.base.records import Candidate
+from staragents.base.statistics import Sample
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 
@@ -32,7 +32,7 @@ class Evidence:
     """What the findings are measured from. Memory use is bounded for runs of any size."""
 
     def __init__(self) -> None:
-        self.ranking, self.memory, self.calibration = Certainty(), MemoryLift(), Line()
+        self.ranking, self.memory, self.ifd = Certainty(), MemoryTally(), IfdTally()
         self.sample: Sample[Sampled] = Sample(MAX_SEEDS)
 
     def add_seed(self, candidates: list[Candidate]) -> None:
@@ -41,7 +41,7 @@ class Evidence:
         self.memory.add_seed(candidates)
         self.sample.add(_sampled(candidates))
         for candidate in candidates:
-            self.calibration.add(candidate.target_ifd, candidate.larger_ifd)
+            self.ifd.add(candidate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,8 @@ class Diagnosis:
         seeds = evidence.sample.items
         numbers = {
             "policy": evidence.ranking.summary(moments),
-            "memory": evidence.memory.summary(),
-            "ifd": _ifd(run.summary["ifd"], evidence.calibration),
+            "memory": evidence.memory.lift(),
+            "ifd": {**run.summary["ifd"], **evidence.ifd.regression()},
             "judge": run.summary["judge"],
             "cost": _cost(run.summary),
             "domains": _domains(seeds, embed, labels) if embed or labels else None,
@@ -81,7 +81,7 @@ class Diagnosis:
 def _findings(run: SavedRun, numbers: dict[str, Any]) -> Iterator[str]:
     yield from certainty.findings(numbers["policy"], run.config.evolution.policy.value)
     if run.config.memory.enabled:
-        yield from memory_lift.findings(numbers["memory"])
+        yield from memory_tally.findings(numbers["memory"])
     share = numbers["cost"]["share_of_seconds"].get("judge", 0.0)
     if share > MAX_JUDGE_SHARE:
         yield (
@@ -109,11 +109,6 @@ def _domains(
     texts = [seed.instruction for seed in seeds]
     clusters = domains.clustered(embed(texts))
     return domains.table(seeds, clusters, domains.named(texts, clusters))
-
-
-def _ifd(ifd: dict[str, Any], calibration: Line) -> dict[str, Any]:
-    """Regression of the larger model's IFD on the target's: both agree at slope 1 and intercept 0."""
-    return {**ifd, "slope": rounded(calibration.slope), "intercept": rounded(calibration.at_zero)}
 
 
 def _cost(summary: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from staragents.analysis.advice import warnings_for
-from staragents.analysis.tallies import CostTally, IfdTally, JudgeTally, MemoryTally, PairTally, ratio
+from staragents.analysis.memory_tally import MemoryTally
+from staragents.analysis.tallies import CostTally, IfdTally, JudgeTally, PairTally, ratio
 from staragents.base.records import Candidate
 
 
@@ -27,7 +28,7 @@ class RunTally:
     def add_seed(self, candidates: list[Candidate]) -> None:
         self.counts["finished"] += 1
         self.counts["without_winner"] += not any(candidate.selected for candidate in candidates)
-        self.memory.add(candidates)
+        self.memory.add_seed(candidates)
         for candidate in candidates:
             self._add(candidate)
 

@@ -1,4 +1,4 @@
-"""Counts cost, pairs, judge, IFD and memory in one pass over a run's candidates."""
+"""Counts cost, pairs, judge and IFD in one pass over a run's candidates."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from staragents.analysis.statistics import Line, Mean
 from staragents.base.records import Candidate, Stage
+from staragents.base.statistics import Line, Mean
 
 STAGES = (Stage.rewrite, Stage.answer, Stage.score, Stage.judge)
 """Those of every run; a baseline is written only in some."""
@@ -163,6 +163,10 @@ class IfdTally:
             "gap": rounded(self.gap.value),
         }
 
+    def regression(self) -> dict[str, float | None]:
+        """Of the larger model's IFD on the target's: both agree at slope 1 and intercept 0."""
+        return {"slope": rounded(self.both.slope), "intercept": rounded(self.both.at_zero)}
+
     def _of(self, model: str) -> dict[str, Any]:
         statuses = self.statuses[model]
         return {
@@ -175,34 +179,6 @@ class IfdTally:
                 for status, n in sorted(statuses.items())
                 if status not in SCORED_STATUSES
             },
-        }
-
-
-@dataclass(slots=True)
-class MemoryTally:
-    seeds: int = 0
-    hits: int = 0
-    similarity: Mean = field(default_factory=Mean)
-    reward_of_hits: Mean = field(default_factory=Mean)
-    reward_of_misses: Mean = field(default_factory=Mean)
-
-    def add(self, candidates: list[Candidate]) -> None:
-        hit = any(candidate.neighbours for candidate in candidates)
-        self.seeds += 1
-        self.hits += hit
-        self.similarity.add(candidates[0].domain_similarity)
-        for candidate in candidates:
-            if not candidate.base:
-                (self.reward_of_hits if hit else self.reward_of_misses).add(candidate.reward)
-
-    def summary(self, enabled: bool) -> dict[str, Any]:
-        return {
-            "enabled": enabled,
-            "seeds": self.seeds,
-            "hit_rate": ratio(self.hits, self.seeds),
-            "similarity": rounded(self.similarity.value),
-            "reward_of_hits": rounded(self.reward_of_hits.value),
-            "reward_of_misses": rounded(self.reward_of_misses.value),
         }
 
 

@@ -7,9 +7,9 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from staragents.analysis.statistics import Mean, Sample
 from staragents.analysis.timeline import Timeline
 from staragents.base.records import Candidate
+from staragents.base.statistics import Mean, Sample
 from staragents.config import Config
 from staragents.report.candidate_table import MAX_ROWS, MAX_TEXT_MIB, CandidateTable
 from staragents.report.examples import Examples

@@ -5,9 +5,9 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass, field
 
-from staragents.analysis.statistics import Sample
 from staragents.base.messages import Conversation, last_exchange
 from staragents.base.records import Candidate, Status
+from staragents.base.statistics import Sample
 
 ACCEPTED, LOST, REJECTED = 5, 3, 4
 MAX_CHARS = 1_500

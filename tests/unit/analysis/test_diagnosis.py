@@ -14,11 +14,11 @@ from click.testing import CliRunner
 
 from actors.fake_embedder import FakeEmbedder
 from cluster.cli.diagnose import diagnose
-from staragents.analysis import domains, memory_lift
+from staragents.analysis import domains, memory_tally
 from staragents.analysis.certainty import Certainty, entropy
 from staragents.analysis.certainty import findings as certainty_findings
 from staragents.analysis.diagnosis import Diagnosis, Evidence
-from staragents.analysis.memory_lift import MemoryLift
+from staragents.analysis.memory_tally import MemoryTally
 from staragents.analysis.one_pass import one_pass
 from staragents.analysis.saved_run import SavedRun
 from staragents.analysis.timeline import Moment, Timeline
@@ -174,7 +174,7 @@ def test_a_noisy_ranking_is_reported_as_noise(signal: float) -> None:
     ("lift", "expected"), [(0.2, ""), (-0.2, "earn less"), (0.0, "no measurable difference")]
 )
 def test_the_lift_of_memory_excludes_candidates_before_the_first_recall(lift: float, expected: str) -> None:
-    rng, memory = np.random.default_rng(0), MemoryLift()
+    rng, memory = np.random.default_rng(0), MemoryTally()
     for _ in range(50):
         memory.add_seed([row("a", 0.0)])
     for number in range(400):
@@ -182,11 +182,11 @@ def test_the_lift_of_memory_excludes_candidates_before_the_first_recall(lift: fl
         memory.add_seed(
             [row("a", rng.normal(0.5 + lift * hit, 0.1), neighbours=3 * hit), row("b", 0.0, base=True)]
         )
-    numbers = memory.summary()
+    numbers = memory.lift()
     low, high = numbers["interval_90"]
     assert low < lift < high
     assert high - low < 0.05
-    (said,) = list(memory_lift.findings(numbers)) or [""]
+    (said,) = list(memory_tally.findings(numbers)) or [""]
     assert expected in said
 
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from staragents.analysis.statistics import Line, Mean, Sample
 from staragents.base.messages import Message
 from staragents.base.records import Candidate
+from staragents.base.statistics import Line, Mean, Sample
 from tests.support.run_files import summarise
 
 SEED = (Message("user", "Why is the sky blue?"), Message("assistant", "Rayleigh."))
