@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ray.util.metrics import Counter, Gauge, Histogram, Metric
 
 from actors.generator_client import ModelCounters
-from staragents.base.records import MISALIGNED, Candidate
+from staragents.base.records import Candidate, Status
+from staragents.base.statistics import relative_entropy
 from staragents.evolution.policy import PairStats
 
 
@@ -141,17 +141,13 @@ class RunMetrics:
 
 def ended(candidate: Candidate) -> tuple[str, str]:
     """The stage that a candidate reached, and its outcome."""
-    if candidate.failed_stage is not None:
-        return candidate.failed_stage, "failed"
-    reason = candidate.reject_reason
-    if reason is not None:
-        stage = "score" if reason == MISALIGNED else "rewrite" if reason.startswith("rewrite_") else "answer"
-        return stage, "rejected"
-    return "judge", "selected" if candidate.selected else "not_selected"
-
-
-def relative_entropy(probabilities: list[float]) -> float:
-    """-sum p ln p over ln n, in [0, 1]; 0 with fewer than two choices."""
-    if len(probabilities) < 2:
-        return 0.0
-    return -sum(p * math.log(p) for p in probabilities if p > 0) / math.log(len(probabilities))
+    match candidate.status:
+        case Status.failed:
+            outcome = "failed"
+        case Status.rejected | Status.misaligned:
+            outcome = "rejected"
+        case Status.chosen:
+            outcome = "selected"
+        case _:
+            outcome = "not_selected"
+    return candidate.last_stage, outcome

@@ -35,12 +35,12 @@ class Progress:
         self.accepted += chosen is not None
         for candidate in candidates:
             self.generated += candidate.generated
-            self.scored += candidate.target_ifd is not None and candidate.larger_ifd is not None
+            self.scored += candidate.scored
             self.judged += candidate.judge_win is not None
-            self.rejected += candidate.reject_reason is not None
+            self.rejected += candidate.rejected
             if candidate.failed:
                 self.failed += 1
-                self.last_error = f"{candidate.failed_stage}: {candidate.error_message}"
+                self.last_error = f"{candidate.last_stage}: {candidate.error_message}"
 
     def memory(self) -> dict[str, float]:
         return {

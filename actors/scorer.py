@@ -12,8 +12,8 @@ from typing import Any
 import pyarrow as pa
 
 from actors.logs import configure_logs
+from staragents.base.candidate_schema import CONVERSATION_TYPE
 from staragents.base.messages import Conversation, as_dicts, conversation
-from staragents.base.records import CONVERSATION_TYPE
 from staragents.config import ScorerModelConfig, ScoringConfig
 from staragents.scoring.ifd import Score, ScoreRow, Status
 from staragents.scoring.open_model import RowModel, open_model

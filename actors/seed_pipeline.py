@@ -15,7 +15,7 @@ from staragents.agents.rejects import answer_problem, rewrite_problem
 from staragents.base.errors import EngineError
 from staragents.base.generation import Generation, GenerationRequest
 from staragents.base.messages import Conversation, with_exchange
-from staragents.base.records import Candidate, Seed
+from staragents.base.records import Candidate, Seed, Stage
 from staragents.base.redaction import redacted
 from staragents.config import Baseline, Compare, Config
 from staragents.evolution.policy import Draw, Neighbour
@@ -110,13 +110,13 @@ class SeedPipeline:
         request = agent.answer_request(
             context, instruction, candidate.candidate_id, self._run_seed, self._deadline
         )
-        generation = await self._ask(candidate, "answer", agent.name, agent.model, request)
+        generation = await self._ask(candidate, Stage.answer, agent.name, agent.model, request)
         if generation is None:
             return
         answer = agent.clean(generation.text)
         reason = answer_problem(instruction, answer, generation, seed.response, languages)
         if reason:
-            candidate.reject_reason, candidate.rejected_text = reason, answer
+            candidate.reject(Stage.answer, reason, answer)
             return
         candidate.messages = with_exchange(context, instruction, answer)
 
@@ -127,13 +127,13 @@ class SeedPipeline:
         if agent.keeps:
             return seed.instruction
         request = agent.rewrite_request(seed, candidate.candidate_id, self._run_seed, self._deadline)
-        generation = await self._ask(candidate, "rewrite", agent.name, agent.model, request)
+        generation = await self._ask(candidate, Stage.rewrite, agent.name, agent.model, request)
         if generation is None:
             return None
         rewritten = agent.clean(generation.text)
         reason = rewrite_problem(seed.instruction, rewritten, generation, languages, agent.continues)
         if reason:
-            candidate.reject_reason, candidate.rejected_text = f"rewrite_{reason}", rewritten
+            candidate.reject(Stage.rewrite, reason, rewritten)
             return None
         return rewritten
 
@@ -143,9 +143,9 @@ class SeedPipeline:
                 self._target.score(candidate.messages), self._larger.score(candidate.messages)
             )
         except Exception as error:
-            _fail(candidate, "score", "scorer", error)
+            _fail(candidate, Stage.score, "scorer", error)
             return
-        _add(candidate.stage_seconds, "score", t_seconds + l_seconds)
+        _add(candidate.stage_seconds, Stage.score.value, t_seconds + l_seconds)
         candidate.target_nll_cond, candidate.target_nll_direct = target.nll_cond, target.nll_direct
         candidate.larger_nll_cond, candidate.larger_nll_direct = larger.nll_cond, larger.nll_direct
         candidate.target_ifd, candidate.larger_ifd = target.ifd, larger.ifd
@@ -165,7 +165,7 @@ class SeedPipeline:
         baseline = await self._baseline(seed, candidate, candidates, writing)
         if baseline is None:
             return
-        ask = partial(self._ask, candidate, "judge", "judge")
+        ask = partial(self._ask, candidate, Stage.judge, "judge")
         verdict = await verdict_on(
             candidate.candidate_id, candidate.messages, baseline, self.config.judge, self.config, ask
         )
@@ -203,13 +203,13 @@ class SeedPipeline:
         request = agent.answer_request(
             context, instruction, f"{candidate.candidate_id}-baseline", self._run_seed, self._deadline
         )
-        generation = await self._ask(candidate, "baseline", agent.name, agent.model, request)
+        generation = await self._ask(candidate, Stage.baseline, agent.name, agent.model, request)
         if generation is None:
             return None
         return with_exchange(context, instruction, agent.clean(generation.text))
 
     async def _ask(
-        self, candidate: Candidate, stage: str, agent: str, model: str, request: GenerationRequest
+        self, candidate: Candidate, stage: Stage, agent: str, model: str, request: GenerationRequest
     ) -> Generation | None:
         """One generation, its cost added to the candidate; None if the request failed."""
         try:
@@ -217,11 +217,8 @@ class SeedPipeline:
         except EngineError as error:
             _fail(candidate, stage, agent, error)
             return None
-        _add(candidate.stage_seconds, stage, generation.seconds)
-        _add(candidate.stage_tokens, f"{stage}.in", generation.tokens_in)
-        _add(candidate.stage_tokens, f"{stage}.out", generation.tokens_out)
-        candidate.tokens_in += generation.tokens_in
-        candidate.tokens_out += generation.tokens_out
+        _add(candidate.stage_seconds, stage.value, generation.seconds)
+        candidate.spend(stage, generation.tokens_in, generation.tokens_out)
         return generation
 
     @property
@@ -233,13 +230,13 @@ class SeedPipeline:
         return self.config.run.deadline_s
 
 
-def _add(totals: dict[str, float] | dict[str, int] | None, key: str, amount: float) -> None:
+def _add(totals: dict[str, float] | None, key: str, amount: float) -> None:
     if totals is not None:
-        totals[key] = totals.get(key, 0) + amount  # type: ignore[assignment]
+        totals[key] = totals.get(key, 0) + amount
 
 
-def _fail(candidate: Candidate, stage: str, agent: str, error: Exception) -> None:
-    candidate.failed_stage, candidate.failed_agent = stage, agent
+def _fail(candidate: Candidate, stage: Stage, agent: str, error: Exception) -> None:
+    candidate.failed_stage, candidate.failed_agent = stage.value, agent
     # An error may quote a model or server, and goes to files and terminals.
     message = printable(redacted(str(error))[:500])
     candidate.error_class, candidate.error_message = type(error).__name__, message

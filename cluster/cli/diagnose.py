@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.table import Table
@@ -14,6 +15,9 @@ from cluster.terminal.terminal import say_json
 from staragents.analysis.saved_run import SavedRun
 from staragents.base.errors import BadInput
 from staragents.config import Config
+
+if TYPE_CHECKING:
+    from staragents.analysis.diagnosis import Diagnosis
 
 PAIRS_SHOWN = 20
 
@@ -35,25 +39,12 @@ def diagnose(run_dir: Path, embedder: str | None, label: str | None, as_json: bo
       staragents diagnose runs/demo
       staragents diagnose runs/mine --label category
     """
-    from actors.embedder import load_embedder
-    from staragents.analysis.diagnosis import Diagnosis
-    from staragents.report.report import write_report
-    from staragents.run.results import rewriting
+    from staragents.run_directory.run_directory import RunDirectory
 
-    run = SavedRun.open(run_dir)
-    if label is not None:
-        diagnosis = Diagnosis.of(run, None, labels_of(run.config, label))
-    else:
-        model = load_embedder(embedder or run.config.memory.embedder)
-        diagnosis = Diagnosis.of(run, model.embed)
-    result = {
-        "seeds": run.summary["funnel"]["finished"],
-        "findings": diagnosis.findings,
-        **diagnosis.numbers,
-    }
-    with rewriting(run.folder, "diagnosis.json", "report.html"):
-        run.folder.write_json("diagnosis.json", result)
-        write_report(run_dir)
+    folder = RunDirectory(run_dir)
+    folder.results()
+    with folder.claimed():
+        diagnosis, result = _written(SavedRun.open(run_dir), embedder, label)
     if as_json:
         say_json(result)
         return
@@ -64,6 +55,28 @@ def diagnose(run_dir: Path, embedder: str | None, label: str | None, as_json: bo
         console.print(Text(f"- {finding}"))
     if diagnosis.numbers["domains"]:
         console.print(domain_table(diagnosis.numbers["domains"]))
+
+
+def _written(run: SavedRun, embedder: str | None, label: str | None) -> tuple[Diagnosis, dict[str, Any]]:
+    """Write diagnosis.json and report.html in one pass over the run, whose folder is held."""
+    from actors.embedder import load_embedder
+    from staragents.analysis.diagnosis import Diagnosis, Evidence
+    from staragents.analysis.one_pass import one_pass
+    from staragents.report.chart_data import ChartData
+    from staragents.report.report import write_page
+    from staragents.run.results import rewriting
+
+    labels = labels_of(run.config, label) if label is not None else None
+    embed = load_embedder(embedder or run.config.memory.embedder).embed if label is None else None
+    funnel = run.summary["funnel"]
+    evidence, charts = Evidence(), ChartData.of(run.config, funnel["seeds"], funnel["finished"])
+    one_pass(run.folder.seeds(), evidence, charts)
+    diagnosis = Diagnosis.of(run, evidence, charts.timeline.moments, embed, labels)
+    result = {"seeds": funnel["finished"], "findings": diagnosis.findings, **diagnosis.numbers}
+    with rewriting(run.folder, "diagnosis.json", "report.html"):
+        run.folder.write_json("diagnosis.json", result)
+        write_page(replace(run, diagnosis=run.folder.diagnosis()), charts)
+    return diagnosis, result
 
 
 def labels_of(config: Config, column: str) -> dict[int, str]:

@@ -13,7 +13,8 @@ from rich.text import Text
 from cluster.terminal.console import safe_console
 from cluster.terminal.terminal import say_json
 from staragents.analysis.explanation import Explanation
-from staragents.analysis.rows import Row, instruction_of, response_of
+from staragents.base.messages import Conversation, last_exchange
+from staragents.base.records import Candidate
 from staragents.report.number_format import DASH
 
 PAIRS_SHOWN = 12
@@ -42,14 +43,14 @@ def explain(run_dir: Path, wanted: str, as_json: bool) -> None:
 
 def show(console: Console, explanation: Explanation) -> None:
     """Print it. Texts are shown literally, without markup or escape sequences."""
-    first = explanation.rows[0]
-    console.print(_text(f"seed {first['seed_id']}, row {first['seed_row']}, number {explanation.number + 1}"))
-    console.print(Panel(_conversation(first["seed_messages"]), title="seed", title_align="left"))
+    first = explanation.candidates[0]
+    console.print(_text(f"seed {first.seed_id}, row {first.seed_row}, number {explanation.number + 1}"))
+    console.print(Panel(_conversation(first.seed_messages), title="seed", title_align="left"))
     console.print(_draw(explanation))
-    for row, why in zip(explanation.rows, explanation.reasons, strict=True):
-        style = "green" if row["selected"] else "dim"
-        title = _text(f"{row['pair']}{' (base pair)' if row['base'] else ''}")
-        console.print(Panel(_candidate(row, why), title=title, title_align="left", border_style=style))
+    for candidate, why in zip(explanation.candidates, explanation.reasons, strict=True):
+        style = "green" if candidate.selected else "dim"
+        title = _text(f"{candidate.pair}{' (base pair)' if candidate.base else ''}")
+        console.print(Panel(_candidate(candidate, why), title=title, title_align="left", border_style=style))
     console.print(_text(f"So {explanation.outcome}."))
 
 
@@ -60,7 +61,7 @@ def _draw(explanation: Explanation) -> Table:
     table = Table(title=title, title_justify="left")
     for column in ("pair", "probability", "drawn", "remembered reward (similarity)"):
         table.add_column(column, justify="right" if column == "probability" else "left")
-    drawn = {row["pair"] for row in explanation.rows}
+    drawn = {candidate.pair for candidate in explanation.candidates}
     ordered = sorted(explanation.probabilities.items(), key=lambda item: (item[0] not in drawn, -item[1]))
     shown = ordered[: max(PAIRS_SHOWN, len(drawn))]
     for pair, probability in shown:
@@ -79,42 +80,43 @@ def _draw(explanation: Explanation) -> Table:
     return table
 
 
-def _candidate(row: Row, why: str) -> Text:
+def _candidate(candidate: Candidate, why: str) -> Text:
     text = Text(overflow="fold")
-    if row["messages"]:
-        text.append(_exchange(row["messages"]))
-    elif row["rejected_text"]:
-        text.append(row["rejected_text"])
+    if candidate.messages:
+        text.append(_exchange(candidate.messages))
+    elif candidate.rejected_text:
+        text.append(candidate.rejected_text)
     numbers = [
-        f"propensity {row['propensity']:.3f}",
-        f"IFD target {_number(row['target_ifd'])} (seed {_number(row['seed_target_ifd'])})",
-        f"larger {_number(row['larger_ifd'])} (seed {_number(row['seed_larger_ifd'])})",
-        f"gap {_number(row['ifd_gap'])}",
-        f"judge w {_number(row['judge_win'])} (first {_number(row['judge_win_first'])}, "
-        f"second {_number(row['judge_win_second'])})",
-        f"difficulty {_number(row['difficulty'])}",
-        f"reward {_number(row['reward'])}",
+        f"propensity {candidate.propensity:.3f}",
+        f"IFD target {_number(candidate.target_ifd)} (seed {_number(candidate.seed_target_ifd)})",
+        f"larger {_number(candidate.larger_ifd)} (seed {_number(candidate.seed_larger_ifd)})",
+        f"gap {_number(candidate.ifd_gap)}",
+        f"judge w {_number(candidate.judge_win)} (first {_number(candidate.judge_win_first)}, "
+        f"second {_number(candidate.judge_win_second)})",
+        f"difficulty {_number(candidate.difficulty)}",
+        f"reward {_number(candidate.reward)}",
     ]
     text.append("\n\n" + "; ".join(numbers), style="dim")
-    if row["judge_reason"]:
-        text.append(f"\nthe judge: {row['judge_reason']}")
+    if candidate.judge_reason:
+        text.append(f"\nthe judge: {candidate.judge_reason}")
     text.append(f"\n{why}", style="bold")
     return text
 
 
-def _conversation(messages: list[dict[str, str]]) -> Text:
+def _conversation(messages: Conversation) -> Text:
     """The conversation, including the earlier turns that all candidates share."""
     text = Text(overflow="fold")
     for turn in messages[:-2]:
-        text.append(f"{turn['role']}: {turn['content']}\n\n", style="dim")
+        text.append(f"{turn.role}: {turn.content}\n\n", style="dim")
     return text.append(_exchange(messages))
 
 
-def _exchange(messages: list[dict[str, str]]) -> Text:
+def _exchange(messages: Conversation) -> Text:
     text = Text(overflow="fold")
-    text.append(instruction_of(messages), style="italic")
+    instruction, response = last_exchange(messages)
+    text.append(instruction, style="italic")
     text.append("\n\n")
-    text.append(response_of(messages))
+    text.append(response)
     return text
 
 

@@ -107,7 +107,7 @@ def show(console: Console, candidates: list[Candidate]) -> None:
     )
     for candidate in candidates:
         texts = candidate.messages[-2:]
-        problem = candidate.reject_reason or candidate.error_message or ""
+        problem = candidate.reject_reason if candidate.rejected else candidate.error_message
         outcome = f"rejected: {problem}" if problem else _scores(candidate)
         table.add_row(
             Text(candidate.pair, style="bold green" if candidate.selected else ""),

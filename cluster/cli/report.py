@@ -47,7 +47,7 @@ def report(run_dir: Path, rows: int, text_mib: float, as_json: bool) -> None:
 
     run = RunDirectory(run_dir)
     summary = run.results()
-    with rewriting(run, "report.html", "README.md"):
+    with run.claimed(), rewriting(run, "report.html", "README.md"):
         saved = SavedRun.read(run_dir)
         path = write_report(saved, rows, text_mib)
         write_card(saved)

@@ -13,23 +13,25 @@ from functools import cache
 from staragents.agents.language import SeedLanguages
 from staragents.agents.prompt_templates import load_prompt, shipped_prompts
 from staragents.base.generation import Generation
+from staragents.base.records import MISALIGNED
 from staragents.text.storable import REPLACEMENT
 
 REASONS = {
-    "empty": "there is no text",
-    "damaged": "contains a broken character (U+FFFD) and the seed does not",
-    "cut_off": "reached max_tokens, so the end is missing",
-    "refusal": "the model declined instead of doing the work",
-    "prompt_leak": "contains parts of our prompt or of a chat template",
-    "echo": "an answer that only repeats the instruction",
-    "repetition": "a loop: repeats the same words",
-    "no_change": "a rewrite that adds nothing to the instruction",
-    "lost_input": "a rewrite that lacks the text or data of the instruction",
-    "answered": "a rewrite that answers the instruction",
-    "other_language": "certainly in a different language from the seed",
-    "too_long": "a rewrite several times as long as the instruction: an answer or noise",
+    "empty": "it is empty",
+    "damaged": "it contains a broken character (U+FFFD)",
+    "cut_off": "it was truncated at max_tokens",
+    "refusal": "it is a refusal",
+    "prompt_leak": "it repeats the agent's own prompt",
+    "echo": "it repeats the instruction",
+    "repetition": "it repeats itself",
+    "no_change": "it says the same as the seed's instruction",
+    "lost_input": "it lost the input text of the instruction",
+    "answered": "it answers the instruction instead of rewriting it",
+    "other_language": "it is in another language than the seed",
+    "too_long": "it is far longer than the seed's instruction",
+    MISALIGNED: "its instruction makes its response less likely (an IFD above 1), so they do not match",
 }
-"""Every reject reason and its meaning."""
+"""Every reject reason and what it says of the text. All but the last are rules on a text, found here."""
 
 
 def rewrite_problem(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from staragents.base.records import MISALIGNED
+from staragents.base.records import MISALIGNED, rejected_by
 
 # With fewer observations, shares and means are noise, and so is advice based on them.
 MIN_OBSERVATIONS = 10
@@ -53,7 +53,7 @@ def _about_yield(funnel: dict[str, Any]) -> Iterator[str]:
         reason = max(reasons, key=reasons.__getitem__)
         yield (
             f"{rejected / drawn:.0%} of the candidates were rejected, most often for {reason}: try "
-            f"{REMEDIES.get(reason.removeprefix('rewrite_'), 'a lower temperature or a stronger model')}"
+            f"{REMEDIES.get(rejected_by(reason)[1], 'a lower temperature or a stronger model')}"
         )
     if funnel["accepted"] == 0:
         yield (

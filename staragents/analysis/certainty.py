@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from staragents.analysis.rows import Row
-from staragents.analysis.statistics import Mean
 from staragents.analysis.tallies import rounded
 from staragents.analysis.timeline import Moment
+from staragents.base.records import Candidate
+from staragents.base.statistics import Mean, relative_entropy
 from staragents.evolution.policy import PairStats
 
 EARLY = 0.25
@@ -23,11 +22,8 @@ RELIABLE = 0.3
 
 
 def entropy(pair_stats: list[PairStats]) -> float | None:
-    """Entropy of the next single draw, normalised by that of a uniform draw: 1 is uniform, 0 is one pair."""
-    if len(pair_stats) < 2:
-        return None
-    shares = [stats.probability for stats in pair_stats if stats.probability > 0]
-    return -sum(share * math.log(share) for share in shares) / math.log(len(pair_stats))
+    """Relative entropy of the next single draw; None if there is nothing to choose."""
+    return relative_entropy([stats.probability for stats in pair_stats]) if len(pair_stats) > 1 else None
 
 
 class Certainty:
@@ -37,12 +33,12 @@ class Certainty:
         self._halves: tuple[defaultdict[str, Mean], ...] = (defaultdict(Mean), defaultdict(Mean))
         self._seeds = 0
 
-    def add_seed(self, rows: list[Row]) -> None:
+    def add_seed(self, candidates: list[Candidate]) -> None:
         """Seeds alternate between the halves. Base pairs count too."""
         half = self._halves[self._seeds % 2]
         self._seeds += 1
-        for row in rows:
-            half[row["pair"]].add(row["reward"])
+        for candidate in candidates:
+            half[candidate.pair].add(candidate.reward)
 
     def summary(self, moments: list[Moment]) -> dict[str, Any]:
         """`agreement`: Pearson correlation of the pairs' means in both halves; None for too few pairs."""

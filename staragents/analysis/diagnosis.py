@@ -1,4 +1,4 @@
-"""Collects all findings of a run in one pass over its candidates."""
+"""Collects all findings of a run."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from staragents.analysis import certainty, domains, memory_lift
+from staragents.analysis import certainty, domains, memory_tally
 from staragents.analysis.certainty import Certainty
 from staragents.analysis.domains import Sampled
-from staragents.analysis.memory_lift import MemoryLift
-from staragents.analysis.rows import Row, instruction_of, is_scored, read_seeds
+from staragents.analysis.memory_tally import MemoryTally
 from staragents.analysis.saved_run import SavedRun
-from staragents.analysis.statistics import Line, Sample
-from staragents.analysis.tallies import rounded
-from staragents.analysis.timeline import Timeline
+from staragents.analysis.tallies import IfdTally, rounded
+from staragents.analysis.timeline import Moment
+from staragents.base.messages import last_exchange
+from staragents.base.records import Candidate
+from staragents.base.statistics import Sample
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 
@@ -25,6 +26,22 @@ Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 MAX_SEEDS = 4_000
 # Share of the run's seconds above which the cost of verdicts is reported.
 MAX_JUDGE_SHARE = 0.6
+
+
+class Evidence:
+    """What the findings are measured from. Memory use is bounded for runs of any size."""
+
+    def __init__(self) -> None:
+        self.ranking, self.memory, self.ifd = Certainty(), MemoryTally(), IfdTally()
+        self.sample: Sample[Sampled] = Sample(MAX_SEEDS)
+
+    def add_seed(self, candidates: list[Candidate]) -> None:
+        """Add the next seed's candidates."""
+        self.ranking.add_seed(candidates)
+        self.memory.add_seed(candidates)
+        self.sample.add(_sampled(candidates))
+        for candidate in candidates:
+            self.ifd.add(candidate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,28 +52,28 @@ class Diagnosis:
     numbers: dict[str, Any]
 
     @classmethod
-    def of(cls, run: SavedRun, embed: Embed | None, labels: dict[int, str] | None = None) -> Diagnosis:
-        """Domains are clusters of the embedded instructions, or `labels` by seed row; without either,
-        there are none. Memory use is bounded for runs of any size."""
-        funnel = run.summary["funnel"]
-        timeline = Timeline(run.config, funnel["seeds"], funnel["finished"])
-        sure, lift, calibration = Certainty(), MemoryLift(), Line()
-        sample: Sample[Sampled] = Sample(MAX_SEEDS)
-        for rows in read_seeds(run.folder.shards()):
-            timeline.add_seed(rows)
-            sure.add_seed(rows)
-            lift.add_seed(rows)
-            sample.add(_sampled(rows))
-            for row in filter(is_scored, rows):
-                calibration.add(row["target_ifd"], row["larger_ifd"])
+    def of(
+        cls,
+        run: SavedRun,
+        evidence: Evidence,
+        moments: list[Moment],
+        embed: Embed | None,
+        labels: dict[int, str] | None = None,
+    ) -> Diagnosis:
+        """`evidence` has all seeds; `moments` are those of a `Timeline` with all seeds.
+
+        Domains are clusters of the embedded instructions, or `labels` by seed row; without either, there are
+        none.
+        """
+        seeds = evidence.sample.items
         numbers = {
-            "policy": sure.summary(timeline.moments),
-            "memory": lift.summary(),
-            "ifd": _ifd(run.summary["ifd"], calibration),
+            "policy": evidence.ranking.summary(moments),
+            "memory": evidence.memory.lift(),
+            "ifd": {**run.summary["ifd"], **evidence.ifd.regression()},
             "judge": run.summary["judge"],
             "cost": _cost(run.summary),
-            "domains": _domains(sample.items, embed, labels) if embed or labels else None,
-            "sampled_seeds": len(sample.items),
+            "domains": _domains(seeds, embed, labels) if embed or labels else None,
+            "sampled_seeds": len(seeds),
         }
         return cls([*run.summary["warnings"], *_findings(run, numbers)], numbers)
 
@@ -64,7 +81,7 @@ class Diagnosis:
 def _findings(run: SavedRun, numbers: dict[str, Any]) -> Iterator[str]:
     yield from certainty.findings(numbers["policy"], run.config.evolution.policy.value)
     if run.config.memory.enabled:
-        yield from memory_lift.findings(numbers["memory"])
+        yield from memory_tally.findings(numbers["memory"])
     share = numbers["cost"]["share_of_seconds"].get("judge", 0.0)
     if share > MAX_JUDGE_SHARE:
         yield (
@@ -75,9 +92,10 @@ def _findings(run: SavedRun, numbers: dict[str, Any]) -> Iterator[str]:
         yield from domains.findings(numbers["domains"], run.config.memory.enabled)
 
 
-def _sampled(rows: list[Row]) -> Sampled:
-    rewards = {row["pair"]: row["reward"] for row in rows if row["reward"] is not None}
-    return Sampled(rows[0]["seed_row"], instruction_of(rows[0]["seed_messages"]), rewards)
+def _sampled(candidates: list[Candidate]) -> Sampled:
+    rewards = {candidate.pair: candidate.reward for candidate in candidates if candidate.reward is not None}
+    instruction, _ = last_exchange(candidates[0].seed_messages)
+    return Sampled(candidates[0].seed_row, instruction, rewards)
 
 
 def _domains(
@@ -91,11 +109,6 @@ def _domains(
     texts = [seed.instruction for seed in seeds]
     clusters = domains.clustered(embed(texts))
     return domains.table(seeds, clusters, domains.named(texts, clusters))
-
-
-def _ifd(ifd: dict[str, Any], calibration: Line) -> dict[str, Any]:
-    """Regression of the larger model's IFD on the target's: both agree at slope 1 and intercept 0."""
-    return {**ifd, "slope": rounded(calibration.slope), "intercept": rounded(calibration.at_zero)}
 
 
 def _cost(summary: dict[str, Any]) -> dict[str, Any]:

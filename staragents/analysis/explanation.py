@@ -10,10 +10,9 @@ from typing import Any
 
 from staragents.analysis.policy_history import PolicyHistory, recalled
 from staragents.analysis.reasons import outcome, reason
-from staragents.analysis.rows import Row, read_seeds
 from staragents.analysis.saved_run import SavedRun
 from staragents.base.errors import BadInput
-from staragents.base.records import stable_seed
+from staragents.base.records import Candidate, as_row, stable_seed
 from staragents.evolution.policy import Neighbour
 
 SHORTEST_PREFIX = 4
@@ -28,7 +27,7 @@ class Explanation:
 
     number: int
     """Position of the seed in the run, from 0."""
-    rows: list[Row]
+    candidates: list[Candidate]
     """Its candidates in draw order."""
     neighbours: list[Neighbour]
     probabilities: dict[str, float]
@@ -48,54 +47,57 @@ class Explanation:
         Raises BadInput if no seed or more than one seed matches.
         """
         run = SavedRun.open(run_dir)
-        number, rows = _find(run, wanted)
-        probabilities, learnt_from = _probabilities(run, number, rows)
-        logged = {row["pair"]: row["propensity"] for row in rows}
+        number, candidates = _find(run, wanted)
+        probabilities, learnt_from = _probabilities(run, number, candidates)
+        logged = {candidate.pair: candidate.propensity for candidate in candidates}
         return cls(
             number=number,
-            rows=rows,
-            neighbours=recalled(rows),
+            candidates=candidates,
+            neighbours=recalled(candidates),
             probabilities=probabilities,
             learnt_from=learnt_from,
             reproduced=all(
                 abs(probabilities.get(pair, 0.0) - propensity) < TOLERANCE
                 for pair, propensity in logged.items()
             ),
-            reasons=[reason(row, rows, run.config) for row in rows],
-            outcome=outcome(rows, run.config),
+            reasons=[reason(candidate, candidates, run.config) for candidate in candidates],
+            outcome=outcome(candidates, run.config),
         )
 
     def as_dict(self) -> dict[str, Any]:
         """JSON values."""
         return {
-            "seed_id": self.rows[0]["seed_id"],
-            "row": self.rows[0]["seed_row"],
+            "seed_id": self.candidates[0].seed_id,
+            "row": self.candidates[0].seed_row,
             "number": self.number,
             "neighbours": [asdict(neighbour) for neighbour in self.neighbours],
             "probabilities": self.probabilities,
             "learnt_from": self.learnt_from,
             "reproduced": self.reproduced,
-            "candidates": [{**row, "reason": why} for row, why in zip(self.rows, self.reasons, strict=True)],
+            "candidates": [
+                {**as_row(candidate), "reason": why}
+                for candidate, why in zip(self.candidates, self.reasons, strict=True)
+            ],
             "outcome": self.outcome,
         }
 
 
-def _find(run: SavedRun, wanted: str) -> tuple[int, list[Row]]:
-    exact: list[tuple[int, list[Row]]] = []
-    started: list[tuple[int, list[Row]]] = []
+def _find(run: SavedRun, wanted: str) -> tuple[int, list[Candidate]]:
+    exact: list[tuple[int, list[Candidate]]] = []
+    started: list[tuple[int, list[Candidate]]] = []
     ids: list[str] = []
-    for number, rows in enumerate(read_seeds(run.folder.shards())):
-        names = [rows[0]["seed_id"], *(row["candidate_id"] for row in rows)]
+    for number, candidates in enumerate(run.folder.seeds()):
+        names = [candidates[0].seed_id, *(candidate.candidate_id for candidate in candidates)]
         ids.append(names[0])
-        if wanted in names or wanted == str(rows[0]["seed_row"]):
-            exact.append((number, rows))
+        if wanted in names or wanted == str(candidates[0].seed_row):
+            exact.append((number, candidates))
         elif len(wanted) >= SHORTEST_PREFIX and any(name.startswith(wanted) for name in names):
-            started.append((number, rows))
+            started.append((number, candidates))
     found = exact or started
     if len(found) == 1:
         return found[0]
     if found:
-        several = ", ".join(rows[0]["seed_id"] for _, rows in found[:NEAREST])
+        several = ", ".join(candidates[0].seed_id for _, candidates in found[:NEAREST])
         raise BadInput(f"{run.folder.path}: {wanted!r} matches {len(found)} seeds: {several} ...")
     near = difflib.get_close_matches(wanted, ids, NEAREST, cutoff=0.3) or ids[:NEAREST]
     raise BadInput(
@@ -104,17 +106,17 @@ def _find(run: SavedRun, wanted: str) -> tuple[int, list[Row]]:
     )
 
 
-def _probabilities(run: SavedRun, number: int, rows: list[Row]) -> tuple[dict[str, float], int]:
+def _probabilities(run: SavedRun, number: int, candidates: list[Candidate]) -> tuple[dict[str, float], int]:
     """At the draw for seed n, the policy knew the outcomes of seeds up to n - run.admitted_seeds."""
     config = run.config
     known = max(0, number - config.run.admitted_seeds + 1)
     history = PolicyHistory(config, run.summary["funnel"]["seeds"])
-    for earlier in islice(read_seeds(run.folder.shards()), known):
+    for earlier in islice(run.folder.seeds(), known):
         history.add_seed(earlier)
     probabilities = {pair: 1.0 for pair in config.pairs if pair in config.agents.base_pairs}
     if history.policy is not None:
         retired = config.retired_pairs
         draws = min(config.evolution.draws, len(config.pairs) - len(probabilities) - len(retired))
-        seed = stable_seed(str(config.run.seed), rows[0]["seed_id"], "draw")
-        probabilities |= history.policy.inclusion(draws, seed, recalled(rows), retired) if draws else {}
+        seed = stable_seed(str(config.run.seed), candidates[0].seed_id, "draw")
+        probabilities |= history.policy.inclusion(draws, seed, recalled(candidates), retired) if draws else {}
     return probabilities, known

@@ -1,8 +1,8 @@
-"""Replays a run's policy on its saved rows in commit order to recover its state at any seed."""
+"""Replays a run's policy on its saved candidates in commit order to recover its state at any seed."""
 
 from __future__ import annotations
 
-from staragents.analysis.rows import Row
+from staragents.base.records import Candidate
 from staragents.config import Config
 from staragents.evolution.choice import make_policy
 from staragents.evolution.policy import Neighbour, Outcome, Policy
@@ -20,32 +20,28 @@ class PolicyHistory:
         self.seeds = 0
         self._cost = CostScale(config.reward.cost)
 
-    def add_seed(self, rows: list[Row]) -> None:
+    def add_seed(self, candidates: list[Candidate]) -> None:
         """Add the next seed's candidates. The policy ignores base pairs, which are always called."""
         self.seeds += 1
         if self.policy is None:
             return
-        rewarded = [row for row in rows if row["reward"] is not None]
-        for row in rewarded:
-            self._cost.add(*_cost(row))
+        rewarded = [candidate for candidate in candidates if candidate.reward is not None]
+        for candidate in rewarded:
+            self._cost.add(candidate.tokens, candidate.seconds)
         outcomes = [
             Outcome(
-                row["pair"],
-                self._cost.value(row["reward"], *_cost(row)),
-                bool(row["selected"]),
-                row["propensity"],
+                candidate.pair,
+                self._cost.value(candidate.reward or 0.0, candidate.tokens, candidate.seconds),
+                candidate.selected,
+                candidate.propensity,
             )
-            for row in rewarded
-            if not row["base"]
+            for candidate in rewarded
+            if not candidate.base
         ]
         if outcomes:
-            self.policy.observe(outcomes, recalled(rows))
+            self.policy.observe(outcomes, recalled(candidates))
 
 
-def recalled(rows: list[Row]) -> list[Neighbour]:
+def recalled(candidates: list[Candidate]) -> list[Neighbour]:
     """The neighbours known to the draw of these candidates, most similar first."""
-    return [Neighbour(**neighbour) for neighbour in rows[0].get("recalled") or []]
-
-
-def _cost(row: Row) -> tuple[int, float]:
-    return row["tokens_in"] + row["tokens_out"], row["seconds"]
+    return [Neighbour(**neighbour) for neighbour in candidates[0].recalled or []]

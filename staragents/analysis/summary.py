@@ -1,35 +1,20 @@
-"""Summarises a run in one pass over its shards: funnel, cost, pairs, judge, IFD and memory."""
+"""Summarises a run in one pass over its candidates: funnel, cost, pairs, judge, IFD and memory."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from staragents.analysis.advice import warnings_for
-from staragents.analysis.rows import Row, is_generated, is_scored, read_seeds
-from staragents.analysis.tallies import CostTally, IfdTally, JudgeTally, MemoryTally, PairTally, ratio
-
-
-def summarise(shards: Iterable[Path], run: dict[str, Any]) -> dict[str, Any]:
-    """The JSON-able summary of the candidates in `shards`, read in commit order with bounded memory.
-
-    `run` contains facts that are not in the rows; it is stored unchanged under the key `run`. Keys, all
-    optional: `engines` {generator model: kind}, `parts` {judge, target, larger, embedder: kind}, `seeds`,
-    `bad_rows`, `duplicates`, `fallback` (reward.fallback), `dataset` (what `write_dataset` returns),
-    `memory_enabled`, `wall_seconds`.
-    """
-    tally = _Tally()
-    for rows in read_seeds(shards):
-        tally.add_seed(rows)
-    return tally.summary(run)
+from staragents.analysis.memory_tally import MemoryTally
+from staragents.analysis.tallies import CostTally, IfdTally, JudgeTally, PairTally, ratio
+from staragents.base.records import Candidate
 
 
 @dataclass(slots=True)
-class _Tally:
-    """Counters over all rows."""
+class RunTally:
+    """Counters over all candidates, with bounded memory."""
 
     counts: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
@@ -40,29 +25,36 @@ class _Tally:
     ifd: IfdTally = field(default_factory=IfdTally)
     memory: MemoryTally = field(default_factory=MemoryTally)
 
-    def add_seed(self, rows: list[Row]) -> None:
+    def add_seed(self, candidates: list[Candidate]) -> None:
         self.counts["finished"] += 1
-        self.counts["without_winner"] += not any(row["selected"] for row in rows)
-        self.memory.add(rows)
-        for row in rows:
-            self._add(row)
+        self.counts["without_winner"] += not any(candidate.selected for candidate in candidates)
+        self.memory.add_seed(candidates)
+        for candidate in candidates:
+            self._add(candidate)
 
-    def _add(self, row: Row) -> None:
+    def _add(self, candidate: Candidate) -> None:
         self.counts["drawn"] += 1
-        self.counts["generated"] += is_generated(row)
-        self.counts["scored"] += is_scored(row)
-        self.counts["judged"] += row["judge_win"] is not None
-        self.counts["accepted"] += bool(row["selected"])
-        if row["failed_stage"] is not None:
-            self.failed[row["failed_stage"]] += 1
-        elif row["reject_reason"] is not None:
-            self.rejected[row["reject_reason"]] += 1
-        self.cost.add(row)
-        self.pairs[row["pair"]].add(row)
-        self.judge.add(row)
-        self.ifd.add(row)
+        self.counts["generated"] += candidate.written
+        self.counts["scored"] += candidate.scored
+        self.counts["judged"] += candidate.judge_win is not None
+        self.counts["accepted"] += candidate.selected
+        if candidate.failed:
+            self.failed[candidate.last_stage] += 1
+        elif candidate.rejected:
+            self.rejected[candidate.reject_reason or ""] += 1
+        self.cost.add(candidate)
+        self.pairs[candidate.pair].add(candidate)
+        self.judge.add(candidate)
+        self.ifd.add(candidate)
 
     def summary(self, run: dict[str, Any]) -> dict[str, Any]:
+        """The JSON-able summary.
+
+        `run` contains facts that are not in the candidates; it is stored unchanged under the key `run`. Keys,
+        all optional: `engines` {generator model: kind}, `parts` {judge, target, larger, embedder: kind},
+        `seeds`, `bad_rows`, `duplicates`, `fallback` (reward.fallback), `dataset` (`dataset.Written`),
+        `memory_enabled`, `wall_seconds`.
+        """
         keeps_seed = run.get("fallback", "seed") == "seed"
         without = self.counts["without_winner"]
         kinds = {**run.get("engines", {}), **run.get("parts", {})}

@@ -1,4 +1,4 @@
-"""Counts cost, pairs, judge, IFD and memory in one pass over a run's rows."""
+"""Counts cost, pairs, judge and IFD in one pass over a run's candidates."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from staragents.analysis.rows import Row, is_generated, is_scored, response_of
-from staragents.analysis.statistics import Line, Mean
+from staragents.base.records import Candidate, Stage
+from staragents.base.statistics import Line, Mean
 
-STAGES = ("rewrite", "answer", "score", "judge")
+STAGES = (Stage.rewrite, Stage.answer, Stage.score, Stage.judge)
+"""Those of every run; a baseline is written only in some."""
 SCORED_STATUSES = ("ok", "truncated")
 
 
@@ -22,11 +23,11 @@ class CostTally:
     tokens_out: Counter[str] = field(default_factory=Counter)
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
 
-    def add(self, row: Row) -> None:
-        for key, tokens in (row["stage_tokens"] or {}).items():
-            stage, _, direction = key.rpartition(".")
-            (self.tokens_in if direction == "in" else self.tokens_out)[stage] += tokens
-        for stage, seconds in (row["stage_seconds"] or {}).items():
+    def add(self, candidate: Candidate) -> None:
+        for stage, (tokens_in, tokens_out) in candidate.tokens_by_stage().items():
+            self.tokens_in[stage] += tokens_in
+            self.tokens_out[stage] += tokens_out
+        for stage, seconds in (candidate.stage_seconds or {}).items():
             self.seconds[stage] += seconds
 
     @property
@@ -55,14 +56,14 @@ class PairTally:
     win: Mean = field(default_factory=Mean)
     cost: CostTally = field(default_factory=CostTally)
 
-    def add(self, row: Row) -> None:
-        self.base = bool(row["base"])
+    def add(self, candidate: Candidate) -> None:
+        self.base = candidate.base
         self.drawn += 1
-        self.generated += is_generated(row)
-        self.accepted += bool(row["selected"])
-        self.reward.add(row["reward"])
-        self.win.add(row["judge_win"])
-        self.cost.add(row)
+        self.generated += candidate.written
+        self.accepted += candidate.selected
+        self.reward.add(candidate.reward)
+        self.win.add(candidate.judge_win)
+        self.cost.add(candidate)
 
     def summary(self) -> dict[str, Any]:
         return {
@@ -95,22 +96,21 @@ class JudgeTally:
     agreement: Mean = field(default_factory=Mean)
     length: Line = field(default_factory=Line)
 
-    def add(self, row: Row) -> None:
-        win = row["judge_win"]
+    def add(self, candidate: Candidate) -> None:
+        win = candidate.judge_win
         if win is None:
-            answered = "judge.out" in (row["stage_tokens"] or {}) and row["failed_stage"] != "judge"
-            self.tried += answered
-            self.unreadable += answered
+            self.tried += candidate.unreadable
+            self.unreadable += candidate.unreadable
             return
         self.tried += 1
         self.win.add(win)
-        self.agreement.add(row["judge_agreement"])
-        if row["selected"]:
+        self.agreement.add(candidate.judge_agreement)
+        if candidate.selected:
             self.accepted_win.add(win)
-        if row["judge_win_first"] is not None and row["judge_win_second"] is not None:
-            self.first.add(row["judge_win_first"])
-            self.second.add(row["judge_win_second"])
-        before, after = len(response_of(row["seed_messages"])), len(response_of(row["messages"]))
+        if candidate.judge_win_first is not None and candidate.judge_win_second is not None:
+            self.first.add(candidate.judge_win_first)
+            self.second.add(candidate.judge_win_second)
+        before, after = len(candidate.seed_messages[-1].content), len(candidate.messages[-1].content)
         self.length.add(math.log((after + 1) / (before + 1)), win)
 
     def summary(self) -> dict[str, Any]:
@@ -143,16 +143,17 @@ class IfdTally:
     gap: Mean = field(default_factory=Mean)
     both: Line = field(default_factory=Line)
 
-    def add(self, row: Row) -> None:
-        for model in ("target", "larger"):
-            ifd, status = row[f"{model}_ifd"], row[f"{model}_status"]
+    def add(self, candidate: Candidate) -> None:
+        for model, ifd, status in (
+            ("target", candidate.target_ifd, candidate.target_status),
+            ("larger", candidate.larger_ifd, candidate.larger_status),
+        ):
             self.mean[model].add(ifd)
             self.above_one[model].add(None if ifd is None else float(ifd > 1))
             if status is not None:
                 self.statuses[model][status] += 1
-        self.gap.add(row["ifd_gap"])
-        if is_scored(row):
-            self.both.add(row["target_ifd"], row["larger_ifd"])
+        self.gap.add(candidate.ifd_gap)
+        self.both.add(candidate.target_ifd, candidate.larger_ifd)
 
     def summary(self) -> dict[str, Any]:
         return {
@@ -161,6 +162,10 @@ class IfdTally:
             "correlation": rounded(self.both.correlation),
             "gap": rounded(self.gap.value),
         }
+
+    def regression(self) -> dict[str, float | None]:
+        """Of the larger model's IFD on the target's: both agree at slope 1 and intercept 0."""
+        return {"slope": rounded(self.both.slope), "intercept": rounded(self.both.at_zero)}
 
     def _of(self, model: str) -> dict[str, Any]:
         statuses = self.statuses[model]
@@ -174,34 +179,6 @@ class IfdTally:
                 for status, n in sorted(statuses.items())
                 if status not in SCORED_STATUSES
             },
-        }
-
-
-@dataclass(slots=True)
-class MemoryTally:
-    seeds: int = 0
-    hits: int = 0
-    similarity: Mean = field(default_factory=Mean)
-    reward_of_hits: Mean = field(default_factory=Mean)
-    reward_of_misses: Mean = field(default_factory=Mean)
-
-    def add(self, rows: list[Row]) -> None:
-        hit = any(row["neighbours"] for row in rows)
-        self.seeds += 1
-        self.hits += hit
-        self.similarity.add(rows[0]["domain_similarity"])
-        for row in rows:
-            if not row["base"]:
-                (self.reward_of_hits if hit else self.reward_of_misses).add(row["reward"])
-
-    def summary(self, enabled: bool) -> dict[str, Any]:
-        return {
-            "enabled": enabled,
-            "seeds": self.seeds,
-            "hit_rate": ratio(self.hits, self.seeds),
-            "similarity": rounded(self.similarity.value),
-            "reward_of_hits": rounded(self.reward_of_hits.value),
-            "reward_of_misses": rounded(self.reward_of_misses.value),
         }
 
 

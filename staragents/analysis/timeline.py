@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from staragents.analysis.policy_history import PolicyHistory
-from staragents.analysis.rows import Row
+from staragents.base.records import Candidate
 from staragents.config import Config
 from staragents.evolution.policy import PairStats
 
@@ -30,9 +30,9 @@ class Timeline:
         self.moments: list[Moment] = []
         self._keep()
 
-    def add_seed(self, rows: list[Row]) -> None:
+    def add_seed(self, candidates: list[Candidate]) -> None:
         """Add the next seed's candidates."""
-        self._history.add_seed(rows)
+        self._history.add_seed(candidates)
         seeds = self._history.seeds
         if seeds % self._step == 0 or seeds == self._last:
             self._keep()

@@ -27,6 +27,11 @@ def with_exchange(context: Conversation, instruction: str, response: str) -> Con
     return (*context, Message("user", instruction), Message("assistant", response))
 
 
+def last_exchange(messages: Conversation) -> tuple[str, str]:
+    """Instruction and response: the texts of the last two turns."""
+    return messages[-2].content, messages[-1].content
+
+
 def conversation(rows: list[dict[str, str]]) -> Conversation:
     """Messages from `[{"role": ..., "content": ...}]`, which must already be validated."""
     return tuple(Message(row["role"], row["content"]) for row in rows)  # type: ignore[arg-type]

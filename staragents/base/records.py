@@ -1,20 +1,50 @@
-"""Seed, Candidate and the Arrow schema of candidates."""
+"""Seed and Candidate: what goes into a run and what comes out of it."""
 
 from __future__ import annotations
 
 import uuid
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import Any
 
-import pyarrow as pa
-
-from staragents.base.messages import Conversation, as_dicts, conversation
+from staragents.base.messages import Conversation
 
 # An arbitrary namespace, but it must never change, or resumed runs would repeat work.
 NAMESPACE = uuid.UUID("7c6b1f0e-3f43-5a43-9d5a-0d0a4e1f2b11")
 
 MISALIGNED = "misaligned"
 """Reject reason of a candidate whose instruction does not help predict its answer (IFD > 1)."""
+
+# Prefix of the saved reject reasons that are about the rewritten instruction.
+_OF_REWRITE = "rewrite_"
+
+
+class Stage(StrEnum):
+    """The steps of a candidate, in order. `baseline` writes an answer for the judge to compare with."""
+
+    rewrite = "rewrite"
+    answer = "answer"
+    baseline = "baseline"
+    score = "score"
+    judge = "judge"
+
+
+class Status(StrEnum):
+    """What became of a candidate."""
+
+    failed = "failed"
+    """An actor or engine failed on it."""
+    rejected = "rejected"
+    """A reject rule matched its instruction or response."""
+    misaligned = "misaligned"
+    """An IFD is above 1."""
+    unjudged = "unjudged"
+    """It has no reward, because the judge's verdict was unreadable."""
+    lost = "lost"
+    """The judge does not prefer it. Without a judge, everything that was not chosen."""
+    outranked = "outranked"
+    """The judge prefers it, but it was not chosen."""
+    chosen = "chosen"
 
 
 def stable_id(*parts: str) -> str:
@@ -116,97 +146,86 @@ class Candidate:
         return self.tokens_in + self.tokens_out
 
     @property
+    def status(self) -> Status:
+        """What became of it. Before the commit of its seed, only failures and rejects are known."""
+        if self.failed_stage is not None:
+            return Status.failed
+        if self.reject_reason is not None:
+            return Status.misaligned if self.reject_reason == MISALIGNED else Status.rejected
+        if self.selected:
+            return Status.chosen
+        if self.reward is None:
+            return Status.unjudged
+        return Status.outranked if (self.judge_win or 0.0) > 0.5 else Status.lost
+
+    @property
+    def last_stage(self) -> str:
+        """The stage at which it failed or was rejected; otherwise the judge's, the last one."""
+        if self.failed_stage is not None:
+            return self.failed_stage
+        return rejected_by(self.reject_reason)[0] if self.reject_reason is not None else Stage.judge
+
+    @property
     def failed(self) -> bool:
         """Whether an actor or engine failed on it. A rejected text is not a failure."""
-        return self.failed_stage is not None
+        return self.status is Status.failed
+
+    @property
+    def rejected(self) -> bool:
+        """Whether it has a reject reason: a rule matched, or it is misaligned."""
+        return self.status in (Status.rejected, Status.misaligned)
+
+    @property
+    def unreadable(self) -> bool:
+        """Whether the judge answered without a readable verdict."""
+        return (
+            self.judge_win is None
+            and Stage.judge in self.tokens_by_stage()
+            and self.failed_stage != Stage.judge
+        )
+
+    def reject(self, stage: Stage, rule: str, text: str) -> None:
+        """Mark it as rejected by a rule on the text that a stage wrote."""
+        self.reject_reason = f"{_OF_REWRITE}{rule}" if stage is Stage.rewrite else rule
+        self.rejected_text = text
+
+    def spend(self, stage: Stage, tokens_in: int, tokens_out: int) -> None:
+        """Add the tokens of one request."""
+        self.stage_tokens = self.stage_tokens or {}
+        for way, tokens in (("in", tokens_in), ("out", tokens_out)):
+            key = f"{stage}.{way}"
+            self.stage_tokens[key] = self.stage_tokens.get(key, 0) + tokens
+        self.tokens_in += tokens_in
+        self.tokens_out += tokens_out
+
+    def tokens_by_stage(self) -> dict[str, tuple[int, int]]:
+        """Prompt and generated tokens of every stage that made a request."""
+        tokens = self.stage_tokens or {}
+        stages = dict.fromkeys(key.rpartition(".")[0] for key in tokens)
+        return {stage: (tokens.get(f"{stage}.in", 0), tokens.get(f"{stage}.out", 0)) for stage in stages}
+
+    @property
+    def written(self) -> bool:
+        """Whether its text passed the reject rules, whatever failed later."""
+        return bool(self.messages)
 
     @property
     def generated(self) -> bool:
-        """Whether its text passed the reject rules. IFD may still mark it as misaligned."""
-        return bool(self.messages) and self.reject_reason in (None, MISALIGNED) and not self.failed
+        """Whether its text passed the reject rules and nothing failed. IFD may still mark it misaligned."""
+        return self.written and self.status not in (Status.failed, Status.rejected)
+
+    @property
+    def scored(self) -> bool:
+        """Whether it has an IFD under both models."""
+        return self.target_ifd is not None and self.larger_ifd is not None
 
 
-CONVERSATION_TYPE = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
-"""The Arrow type of a conversation."""
-_NEIGHBOURS = pa.list_(
-    pa.struct([("pair", pa.string()), ("reward", pa.float64()), ("similarity", pa.float64())])
-)
-_FLOATS = pa.map_(pa.string(), pa.float64())
-_COUNTS = pa.map_(pa.string(), pa.int64())
-
-CANDIDATE_SCHEMA = pa.schema(
-    [
-        ("seed_id", pa.string()),
-        ("candidate_id", pa.string()),
-        ("pair", pa.string()),
-        ("instruction_agent", pa.string()),
-        ("response_agent", pa.string()),
-        ("propensity", pa.float64()),
-        ("seed_messages", CONVERSATION_TYPE),
-        ("messages", CONVERSATION_TYPE),
-        ("target_nll_cond", pa.float64()),
-        ("target_nll_direct", pa.float64()),
-        ("target_ifd", pa.float64()),
-        ("larger_nll_cond", pa.float64()),
-        ("larger_nll_direct", pa.float64()),
-        ("larger_ifd", pa.float64()),
-        ("ifd_gap", pa.float64()),
-        ("judge_win", pa.float64()),
-        ("judge_agreement", pa.bool_()),
-        ("reward", pa.float64()),
-        ("selected", pa.bool_()),
-        ("reject_reason", pa.string()),
-        ("rejected_text", pa.string()),
-        ("neighbours", pa.int32()),
-        ("tokens_in", pa.int64()),
-        ("tokens_out", pa.int64()),
-        ("seconds", pa.float64()),
-        ("seed_row", pa.int64()),
-        ("base", pa.bool_()),
-        ("domain_similarity", pa.float64()),
-        ("target_status", pa.string()),
-        ("larger_status", pa.string()),
-        ("target_tokens", pa.int32()),
-        ("larger_tokens", pa.int32()),
-        ("answer_bytes", pa.int32()),
-        ("target_ifd_bytes", pa.float64()),
-        ("larger_ifd_bytes", pa.float64()),
-        ("seed_target_ifd", pa.float64()),
-        ("seed_larger_ifd", pa.float64()),
-        ("judge_win_first", pa.float64()),
-        ("judge_win_second", pa.float64()),
-        ("judge_reason", pa.string()),
-        ("difficulty", pa.float64()),
-        ("recalled", _NEIGHBOURS),
-        ("stage_seconds", _FLOATS),
-        ("stage_tokens", _COUNTS),
-        ("failed_stage", pa.string()),
-        ("failed_agent", pa.string()),
-        ("error_class", pa.string()),
-        ("error_message", pa.string()),
-    ]
-)
-
-
-def candidates_table(candidates: list[Candidate]) -> pa.Table:
-    """Arrow table with CANDIDATE_SCHEMA, one row per candidate, in the given order."""
-    rows: list[dict[str, Any]] = []
-    for candidate in candidates:
-        row = {name: getattr(candidate, name) for name in CANDIDATE_SCHEMA.names}
-        row["seed_messages"] = as_dicts(candidate.seed_messages)
-        row["messages"] = as_dicts(candidate.messages)
-        rows.append(row)
-    return pa.Table.from_pylist(rows, schema=CANDIDATE_SCHEMA)
-
-
-def candidates_from_table(table: pa.Table) -> list[Candidate]:
-    """The inverse of `candidates_table`."""
-    candidates = []
-    for row in table.to_pylist(maps_as_pydicts="strict"):
-        row["seed_messages"] = conversation(row["seed_messages"])
-        row["messages"] = conversation(row["messages"])
-        candidates.append(Candidate(**row))
-    return candidates
+def rejected_by(reason: str) -> tuple[Stage, str]:
+    """The stage whose text a saved reject reason is about, and the rule."""
+    if reason == MISALIGNED:
+        return Stage.score, reason
+    rule = reason.removeprefix(_OF_REWRITE)
+    return Stage.answer if rule == reason else Stage.rewrite, rule
 
 
 def as_row(candidate: Candidate) -> dict[str, Any]:

@@ -136,7 +136,7 @@ class Evolution:
             excluded = kind is not Difficulty.paper and misaligned(candidate)
             candidate.reject_reason = MISALIGNED if excluded else None
         for candidate in candidates:
-            if candidate.reject_reason is not None and not candidate.failed:
+            if candidate.rejected:
                 candidate.reward = 0.0
 
     def _chance(self, candidate: Candidate) -> float:

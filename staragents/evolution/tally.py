@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from staragents.base.errors import BadInput
+from staragents.base.statistics import Z_90
 from staragents.evolution.policy import Outcome, PairStats
-
-Z90 = 1.645  # two-sided 90 % of the normal distribution
 
 
 class Tally:
@@ -57,7 +56,7 @@ class Tally:
         number, total, squares = self._sums[pair]
         centre = (total + 1.0) / (number + 2)
         variance = max((squares + 1.0) / (number + 2) - centre * centre, 0.0)
-        half = Z90 * math.sqrt(variance / (number + 2))
+        half = Z_90 * math.sqrt(variance / (number + 2))
         return PairStats(
             pair=pair,
             probability=probability,

@@ -30,7 +30,7 @@ def decided(candidates: list[Candidate], config: Config) -> Iterator[Decided]:
         win = candidate.judge_win
         if win is None or win == 0.5 or candidate.judge_agreement is False:
             continue
-        if candidate.failed or candidate.reject_reason:
+        if candidate.failed or candidate.rejected:
             continue
         other = _opponent(candidate, candidates, config)
         if other is None or other == candidate.messages:

@@ -7,8 +7,8 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from staragents.analysis.rows import instruction_of, read_rows
 from staragents.base.errors import BadInput
+from staragents.base.messages import last_exchange
 from staragents.run_directory.run_directory import RunDirectory
 
 
@@ -37,12 +37,12 @@ def winners(folders: Sequence[str], pairs: Container[str], min_reward: float, li
 
 
 def _winners(folder: Path) -> Iterator[Winner]:
-    shards = RunDirectory(folder).shards()
-    if not shards:
+    run = RunDirectory(folder)
+    if not run.shards():
         raise BadInput(
             f"memory.reuse: expected a run directory, got {str(folder)!r}, which has no candidates"
         )
-    for row in read_rows(shards):
-        if row["selected"] and not row["base"] and row["reward"] is not None:
-            instruction = instruction_of(row["seed_messages"])
-            yield Winner(row["reward"], row["candidate_id"], row["seed_id"], row["pair"], instruction)
+    for one in (candidate for candidates in run.seeds() for candidate in candidates):
+        if one.selected and not one.base and one.reward is not None:
+            instruction, _ = last_exchange(one.seed_messages)
+            yield Winner(one.reward, one.candidate_id, one.seed_id, one.pair, instruction)

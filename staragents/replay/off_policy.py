@@ -22,7 +22,7 @@ MIN_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class MeanReward:
     """Mean reward per draw, with the half width of its 95 % interval over seeds."""
 
     name: str
@@ -38,8 +38,8 @@ class OffPolicy:
     seeds: int
     draws: int
     missing: int
-    logged: Estimate
-    estimates: tuple[Estimate, ...]
+    logged: MeanReward
+    estimates: tuple[MeanReward, ...]
     effective_draws: float
     warning: str | None
 
@@ -126,16 +126,16 @@ def estimate(
     )
 
 
-def _mean(name: str, values: FloatArray) -> Estimate:
+def _mean(name: str, values: FloatArray) -> MeanReward:
     spread = float(values.std(ddof=1)) if len(values) > 1 else math.inf
-    return Estimate(name, float(values.mean()), 1.96 * spread / math.sqrt(len(values)))
+    return MeanReward(name, float(values.mean()), 1.96 * spread / math.sqrt(len(values)))
 
 
-def _ratio(name: str, values: FloatArray, weights: FloatArray) -> Estimate:
+def _ratio(name: str, values: FloatArray, weights: FloatArray) -> MeanReward:
     """Ratio estimate; its interval follows from linearisation at the estimate."""
     ratio = float(values.sum() / weights.sum())
     residual = _mean(name, (values - ratio * weights) / float(weights.mean()))
-    return Estimate(name, ratio, residual.half_width)
+    return MeanReward(name, ratio, residual.half_width)
 
 
 def _warning(effective: float, draws: int) -> str | None:

@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
-from staragents.analysis.reasons import outcome, reason
-from staragents.analysis.rows import Row, instruction_of, response_of
-from staragents.base.records import stable_seed
+from staragents.analysis.reasons import group, outcome, reason
+from staragents.base.messages import Conversation, last_exchange
+from staragents.base.records import Candidate, stable_seed
 from staragents.config import Config
 from staragents.text.printable import printable
 
@@ -63,17 +63,18 @@ class CandidateTable:
     _kept: list[tuple[int, int, _Seed]] = field(default_factory=list)
     _with_texts: list[tuple[int, int, _Seed]] = field(default_factory=list)
 
-    def add(self, rows: list[Row]) -> None:
+    def add_seed(self, candidates: list[Candidate]) -> None:
         """The candidates of the next seed."""
-        self.seen += len(rows)
+        self.seen += len(candidates)
         self._seeds += 1
-        rank = (-stable_seed("report", rows[0]["seed_id"]), -self._seeds)
-        full = self._rows + len(rows) > self.max_rows
+        rank = (-stable_seed("report", candidates[0].seed_id), -self._seeds)
+        full = self._rows + len(candidates) > self.max_rows
         if full and (not self._kept or rank < self._kept[0][:2]):
             return  # it would be evicted first
-        shown = _Seed(self._seeds, [self._columns(row) for row in rows], self._facts(rows), _texts(rows))
+        columns = [self._columns(candidate) for candidate in candidates]
+        shown = _Seed(self._seeds, columns, self._facts(candidates), _texts(candidates))
         heapq.heappush(self._kept, (*rank, shown))
-        self._rows += len(rows)
+        self._rows += len(candidates)
         if shown.texts is not None:
             heapq.heappush(self._with_texts, (*rank, shown))
             self._text_bytes += len(shown.texts)
@@ -127,72 +128,59 @@ class CandidateTable:
         blocks = [seeds[start : start + SEEDS_PER_BLOCK] for start in range(0, len(seeds), SEEDS_PER_BLOCK)]
         return {"index": _packed(_json(index)), "blocks": [_packed(_block(block)) for block in blocks]}
 
-    def _columns(self, row: Row) -> dict[str, Any]:
-        text = instruction_of(row["messages"] or row["seed_messages"])
+    def _columns(self, candidate: Candidate) -> dict[str, Any]:
+        text, _ = last_exchange(candidate.messages or candidate.seed_messages)
         return {
-            "seed_row": row["seed_row"],
-            "pair": printable(row["pair"]),
-            "outcome": printable(self._outcome(row)),
+            "seed_row": candidate.seed_row,
+            "pair": printable(candidate.pair),
+            "outcome": printable(group(candidate, self.config)),
             "start": printable(" ".join(text[: 2 * START_CHARS].split())[:START_CHARS]),
-            **{name: _shown(row[name]) for name in MEASURES},
+            **{name: _shown(getattr(candidate, name)) for name in MEASURES},
         }
 
-    def _outcome(self, row: Row) -> str:
-        """A group or `group: kind`, for filtering; `reason` has the details."""
-        if row["failed_stage"] is not None:
-            return f"failed: {row['failed_stage']}"
-        if row["reject_reason"] is not None:
-            return f"rejected: {row['reject_reason'].replace('_', ' ')}"
-        if row["selected"]:
-            return "chosen"
-        if row["judge_win"] is None:
-            return "not chosen: no verdict"
-        lost = self.config.reward.require_win and row["judge_win"] <= 0.5
-        return f"not chosen: {'judge' if lost else 'reward'}"
-
-    def _facts(self, rows: list[Row]) -> bytes:
-        first = rows[0]
+    def _facts(self, candidates: list[Candidate]) -> bytes:
+        first = candidates[0]
         seed = {
-            "id": first["seed_id"],
-            "row": first["seed_row"],
-            "target_ifd": _shown(first["seed_target_ifd"]),
-            "larger_ifd": _shown(first["seed_larger_ifd"]),
-            "outcome": printable(outcome(rows, self.config)),
+            "id": first.seed_id,
+            "row": first.seed_row,
+            "target_ifd": _shown(first.seed_target_ifd),
+            "larger_ifd": _shown(first.seed_larger_ifd),
+            "outcome": printable(outcome(candidates, self.config)),
         }
-        candidates = [
+        facts = [
             {
-                "id": row["candidate_id"],
-                "base": row["base"],
-                "why": _cut(reason(row, rows, self.config)),
-                "agreement": row["judge_agreement"],
-                **{name: _shown(row[name]) for name in _DETAILS},
+                "id": candidate.candidate_id,
+                "base": candidate.base,
+                "why": _cut(reason(candidate, candidates, self.config)),
+                "agreement": candidate.judge_agreement,
+                **{name: _shown(getattr(candidate, name)) for name in _DETAILS},
             }
-            for row in rows
+            for candidate in candidates
         ]
-        return _json({"seed": seed, "candidates": candidates})
+        return _json({"seed": seed, "candidates": facts})
 
 
-def _texts(rows: list[Row]) -> bytes | None:
+def _texts(candidates: list[Candidate]) -> bytes | None:
     """The seed's conversation and the candidates' replacements of its last exchange."""
-    seed = rows[0]["seed_messages"]
+    seed = candidates[0].seed_messages
     texts = {
-        "context": [[_cut(message["role"]), _cut(message["content"])] for message in seed[:-2]],
+        "context": [[_cut(message.role), _cut(message.content)] for message in seed[:-2]],
         "seed": _exchange(seed),
         "candidates": [
             {
-                "exchange": _exchange(row["messages"]) if row["messages"] else None,
-                "rejected": _cut(row["rejected_text"] or ""),
-                "judge": _cut(row["judge_reason"] or ""),
+                "exchange": _exchange(candidate.messages) if candidate.messages else None,
+                "rejected": _cut(candidate.rejected_text or ""),
+                "judge": _cut(candidate.judge_reason or ""),
             }
-            for row in rows
+            for candidate in candidates
         ],
     }
     packed = _json(texts)
     return packed if len(packed) <= MAX_SEED_BYTES else None
 
 
-def _exchange(messages: list[dict[str, str]]) -> list[str]:
-    return [_cut(instruction_of(messages)), _cut(response_of(messages))]
+def _exchange(messages: Conversation) -> list[str]:
+    return [_cut(text) for text in last_exchange(messages)]
 
 
 def _cut(text: str) -> str:

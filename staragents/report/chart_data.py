@@ -1,18 +1,17 @@
-"""Collects the data for charts and table in one pass over a run's rows, in bounded memory."""
+"""Collects the data for charts and table in one pass over a run's candidates, in bounded memory."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple
 
-from staragents.analysis.rows import Row, is_scored, read_seeds
-from staragents.analysis.statistics import Mean, Sample
 from staragents.analysis.timeline import Timeline
-from staragents.report.candidate_table import CandidateTable
+from staragents.base.records import Candidate
+from staragents.base.statistics import Mean, Sample
+from staragents.config import Config
+from staragents.report.candidate_table import MAX_ROWS, MAX_TEXT_MIB, CandidateTable
 from staragents.report.examples import Examples
 
 IFD_POINTS, VERDICT_POINTS, REWARD_POINTS = 1_000, 600, 120
@@ -43,9 +42,9 @@ class Window(NamedTuple):
 
 @dataclass(slots=True)
 class ChartData:
-    """Samples, windows, examples and table of a run."""
+    """Samples, windows, examples and table of a run with `finished` seeds."""
 
-    seeds: int
+    finished: int
     timeline: Timeline
     table: CandidateTable
     ifd_accepted: Sample[IfdPoint] = field(default_factory=lambda: Sample(IFD_POINTS))
@@ -57,37 +56,45 @@ class ChartData:
     recall: list[Window] = field(default_factory=list)
     examples: Examples = field(default_factory=Examples)
 
-    @classmethod
-    def gather(
-        cls, shards: Iterable[Path], seeds: int, timeline: Timeline, table: CandidateTable
-    ) -> ChartData:
-        """Read all rows once, in commit order; `seeds` is their number of seeds."""
-        evidence = cls(seeds, timeline, table)
-        window, width = Mean(), _window_width(seeds)
-        for number, rows in enumerate(read_seeds(shards), start=1):
-            evidence.timeline.add_seed(rows)
-            evidence.table.add(rows)
-            window.add(float(any(row["neighbours"] for row in rows)))
-            if window.value is not None and (window.count == width or number == seeds):
-                evidence.recall.append(Window(number, window.value, window.count))
-                window = Mean()
-            for row in rows:
-                evidence._add(row)
-        return evidence
+    _window: Mean = field(default_factory=Mean)
+    _seeds: int = 0
 
-    def _add(self, row: Row) -> None:
-        self.examples.add(row)
-        if is_scored(row):
-            point = IfdPoint(row["target_ifd"], row["larger_ifd"], row["pair"], row["candidate_id"])
-            (self.ifd_accepted if row["selected"] else self.ifd_others).add(point)
-        if row["judge_win_first"] is not None and row["judge_win_second"] is not None:
-            self.verdicts.add(
-                VerdictPoint(
-                    row["judge_win_first"], row["judge_win_second"], row["pair"], bool(row["judge_agreement"])
-                )
-            )
-        if row["reward"] is not None:
-            self.rewards[row["pair"]].add(row["reward"])
+    @classmethod
+    def of(
+        cls,
+        config: Config,
+        total: int,
+        finished: int,
+        max_rows: int = MAX_ROWS,
+        max_text_mib: float = MAX_TEXT_MIB,
+    ) -> ChartData:
+        """Empty data for a run of `total` seeds, of which `finished` will be added."""
+        table = CandidateTable(config, max_rows, max_text_mib)
+        return cls(finished, Timeline(config, total, finished), table)
+
+    def add_seed(self, candidates: list[Candidate]) -> None:
+        """Add the next seed's candidates."""
+        self._seeds += 1
+        self.timeline.add_seed(candidates)
+        self.table.add_seed(candidates)
+        self._window.add(float(any(candidate.neighbours for candidate in candidates)))
+        if self._window.count == _window_width(self.finished) or self._seeds == self.finished:
+            self.recall.append(Window(self._seeds, self._window.value or 0.0, self._window.count))
+            self._window = Mean()
+        for candidate in candidates:
+            self._add(candidate)
+
+    def _add(self, candidate: Candidate) -> None:
+        self.examples.add(candidate)
+        target, larger = candidate.target_ifd, candidate.larger_ifd
+        if target is not None and larger is not None:
+            point = IfdPoint(target, larger, candidate.pair, candidate.candidate_id)
+            (self.ifd_accepted if candidate.selected else self.ifd_others).add(point)
+        first, second = candidate.judge_win_first, candidate.judge_win_second
+        if first is not None and second is not None:
+            self.verdicts.add(VerdictPoint(first, second, candidate.pair, bool(candidate.judge_agreement)))
+        if candidate.reward is not None:
+            self.rewards[candidate.pair].add(candidate.reward)
 
 
 def _window_width(seeds: int) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass, field
 
-from staragents.analysis.rows import Row, instruction_of, response_of
-from staragents.analysis.statistics import Sample
+from staragents.base.messages import Conversation, last_exchange
+from staragents.base.records import Candidate, Status
+from staragents.base.statistics import Sample
 
 ACCEPTED, LOST, REJECTED = 5, 3, 4
 MAX_CHARS = 1_500
@@ -29,7 +30,7 @@ class Example:
     """A seed and a pair's candidate for it. `outcome` is accepted, lost or rejected."""
 
     outcome: str
-    row: Row
+    row: Candidate
     seed: tuple[Text, Text]
     candidate: tuple[Text, Text] | None
     rejected_text: Text | None
@@ -38,52 +39,57 @@ class Example:
 
 @dataclass(slots=True)
 class Examples:
-    """Keeps at most twelve rows of a run."""
+    """Keeps at most twelve candidates of a run."""
 
-    _accepted: list[tuple[float, int, Row]] = field(default_factory=list)
-    _lost: Sample[Row] = field(default_factory=lambda: Sample(LOST))
-    _rejected: dict[str, Row] = field(default_factory=dict)
+    _accepted: list[tuple[float, int, Candidate]] = field(default_factory=list)
+    _lost: Sample[Candidate] = field(default_factory=lambda: Sample(LOST))
+    _rejected: dict[str, Candidate] = field(default_factory=dict)
     _seen: int = 0
 
-    def add(self, row: Row) -> None:
+    def add(self, candidate: Candidate) -> None:
         self._seen += 1
-        if row["selected"]:
-            self._add_accepted(row)
-        elif row["judge_win"] is not None and row["judge_win"] < 0.5 and row["reject_reason"] is None:
-            self._lost.add(row)
-        elif row["reject_reason"] is not None and len(self._rejected) < REJECTED:
-            self._rejected.setdefault(row["reject_reason"], row)
+        win = candidate.judge_win
+        if candidate.status is Status.chosen:
+            self._add_accepted(candidate)
+        elif candidate.rejected:
+            if len(self._rejected) < REJECTED:
+                self._rejected.setdefault(candidate.reject_reason or "", candidate)
+        elif candidate.status is Status.lost and win is not None and win < 0.5:
+            self._lost.add(candidate)
 
-    def _add_accepted(self, row: Row) -> None:
-        reward = row["reward"] or 0.0
+    def _add_accepted(self, candidate: Candidate) -> None:
+        reward = candidate.reward or 0.0
         if len(self._accepted) == ACCEPTED and reward <= self._accepted[0][0]:
             return
-        # The count breaks ties, as rows can't be compared; negative, so that the earlier of equals stays.
-        heapq.heappush(self._accepted, (reward, -self._seen, row))
+        # The count breaks ties, as candidates can't be compared; negative, so the earlier of equals stays.
+        heapq.heappush(self._accepted, (reward, -self._seen, candidate))
         if len(self._accepted) > ACCEPTED:
             heapq.heappop(self._accepted)
 
     def chosen(self) -> list[Example]:
         """The best accepted first, then lost, then one rejected example per reason."""
-        accepted = [row for _, _, row in sorted(self._accepted, key=lambda item: item[:2], reverse=True)]
+        accepted = [
+            candidate for _, _, candidate in sorted(self._accepted, key=lambda item: item[:2], reverse=True)
+        ]
         return [
-            *(_example("accepted", row) for row in accepted),
-            *(_example("lost", row) for row in self._lost.items),
-            *(_example("rejected", row) for row in self._rejected.values()),
+            *(_example("accepted", one) for one in accepted),
+            *(_example("lost", one) for one in self._lost.items),
+            *(_example("rejected", one) for one in self._rejected.values()),
         ]
 
 
-def _example(outcome: str, row: Row) -> Example:
-    seed, messages = row["seed_messages"], row["messages"]
+def _example(outcome: str, candidate: Candidate) -> Example:
+    seed, messages = candidate.seed_messages, candidate.messages
     return Example(
         outcome=outcome,
-        row=row,
+        row=candidate,
         seed=_texts(seed),
         candidate=_texts(messages) if messages else None,
-        rejected_text=Text.of(row["rejected_text"]) if row["rejected_text"] else None,
+        rejected_text=Text.of(candidate.rejected_text) if candidate.rejected_text else None,
         earlier_turns=len(seed) - 2,
     )
 
 
-def _texts(messages: list[dict[str, str]]) -> tuple[Text, Text]:
-    return Text.of(instruction_of(messages)), Text.of(response_of(messages))
+def _texts(messages: Conversation) -> tuple[Text, Text]:
+    instruction, response = last_exchange(messages)
+    return Text.of(instruction), Text.of(response)

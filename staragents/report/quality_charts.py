@@ -5,8 +5,8 @@ from __future__ import annotations
 import html
 from typing import Any
 
-from staragents.analysis.statistics import Sample
 from staragents.analysis.timeline import Moment
+from staragents.base.statistics import Sample
 from staragents.evolution.policy import PairStats
 from staragents.report.chart import (
     ACCENT,

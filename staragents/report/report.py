@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from staragents.analysis.certainty import entropy
+from staragents.analysis.one_pass import one_pass
 from staragents.analysis.saved_run import REFERENCE, SavedRun
-from staragents.analysis.timeline import Moment, Timeline
-from staragents.report.candidate_table import MAX_ROWS, MAX_TEXT_MIB, CandidateTable
+from staragents.analysis.timeline import Moment
+from staragents.report.candidate_table import MAX_ROWS, MAX_TEXT_MIB
 from staragents.report.chart import Chart
 from staragents.report.chart_data import ChartData
 from staragents.report.diagnosis_charts import domains_chart, entropy_chart
@@ -40,21 +41,22 @@ def write_report(
     """
     run = SavedRun.of(run)
     funnel = run.summary["funnel"]
-    evidence = ChartData.gather(
-        run.folder.shards(),
-        funnel["finished"],
-        Timeline(run.config, funnel["seeds"], funnel["finished"]),
-        CandidateTable(run.config, max_rows, max_text_mib),
-    )
-    run.folder.write("report.html", _page(run, evidence))
+    charts = ChartData.of(run.config, funnel["seeds"], funnel["finished"], max_rows, max_text_mib)
+    one_pass(run.folder.seeds(), charts)
+    return write_page(run, charts)
+
+
+def write_page(run: SavedRun, charts: ChartData) -> Path:
+    """Write report.html from the data of all its seeds; returns its path."""
+    run.folder.write("report.html", _page(run, charts))
     return run.folder.path / "report.html"
 
 
-def _page(run: SavedRun, evidence: ChartData) -> str:
-    sections = _sections(run, evidence)
+def _page(run: SavedRun, charts: ChartData) -> str:
+    sections = _sections(run, charts)
     return rendered(
         "report.html.j2",
-        [chart for _, charts in sections for chart in charts],
+        [chart for _, section in sections for chart in section],
         more_scripts=["difference", "explanation", "table"],
         run=run,
         title=run.title,
@@ -63,13 +65,13 @@ def _page(run: SavedRun, evidence: ChartData) -> str:
         findings=run.diagnosis.get("findings", run.summary["warnings"]),
         facts=run.summary["run"],
         sections=sections,
-        examples=evidence.examples.chosen(),
-        table=evidence.table,
+        examples=charts.examples.chosen(),
+        table=charts.table,
     )
 
 
-def _sections(run: SavedRun, evidence: ChartData) -> list[Section]:
-    summary, moments = run.summary, evidence.timeline.moments
+def _sections(run: SavedRun, charts: ChartData) -> list[Section]:
+    summary, moments = run.summary, charts.timeline.moments
     stages = summary["cost"]["stages"]
     return [
         ("Yield", [funnel_chart(summary["funnel"]), losses_chart(summary["funnel"])]),
@@ -78,13 +80,13 @@ def _sections(run: SavedRun, evidence: ChartData) -> list[Section]:
             [
                 policy_chart(moments, run.config.evolution.policy.value),
                 beliefs_chart(moments),
-                rewards_chart(summary["pairs"], evidence.rewards),
-                recall_chart(evidence.recall, run.config.memory.enabled),
+                rewards_chart(summary["pairs"], charts.rewards),
+                recall_chart(charts.recall, run.config.memory.enabled),
             ],
         ),
         (
             "Difficulty and judge",
-            [ifd_chart(evidence.ifd_accepted, evidence.ifd_others), judge_chart(evidence.verdicts)],
+            [ifd_chart(charts.ifd_accepted, charts.ifd_others), judge_chart(charts.verdicts)],
         ),
         ("Diagnosis", [entropy_chart(_entropy(moments)), domains_chart(run.diagnosis.get("domains"))]),
         ("Cost", [tokens_chart(stages), seconds_chart(stages)]),

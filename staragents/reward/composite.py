@@ -33,7 +33,7 @@ def choose(candidates: Sequence[Candidate], config: RewardConfig) -> Candidate |
     the fallback. Ties go to the higher win probability, then to the smaller id. Rejected candidates,
     including misaligned ones, are never chosen.
     """
-    usable = [one for one in candidates if one.generated and one.reject_reason is None]
+    usable = [one for one in candidates if one.generated and not one.rejected]
     rewarded = [(candidate.reward, candidate.judge_win or 0.0, candidate) for candidate in usable]
     eligible = [
         (-reward, -win, candidate.candidate_id, candidate)

@@ -1,19 +1,19 @@
-"""Writes the results from candidate shards: the dataset, the rows that filters dropped, the quarantine."""
+"""Writes the dataset of a run and the rows that filters dropped."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
 
+from staragents.base.candidate_schema import CONVERSATION_TYPE
 from staragents.base.messages import as_dicts
-from staragents.base.records import CONVERSATION_TYPE, MISALIGNED, Candidate
+from staragents.base.records import Candidate
 from staragents.config import Config, Fallback
 from staragents.data.row_file import RowFile
-from staragents.data.seed_file import SeedFile
 from staragents.filters.row_filters import RowFilters
 from staragents.run_directory.run_directory import RunDirectory
 
@@ -35,18 +35,6 @@ DATASET_SCHEMA = pa.schema(
 FILTERED_SCHEMA = pa.schema([*DATASET_SCHEMA, ("filter", pa.string()), ("detail", pa.string())])
 """A row that a filter dropped, with the filter's name and finding."""
 
-QUARANTINE_SCHEMA = pa.schema(
-    [
-        ("kind", pa.string()),
-        ("id", pa.string()),
-        ("row", pa.int64()),
-        ("stage", pa.string()),
-        ("agent", pa.string()),
-        ("error_class", pa.string()),
-        ("message", pa.string()),
-    ]
-)
-
 
 @dataclass(slots=True)
 class Written:
@@ -64,62 +52,66 @@ class Written:
     filtered_out: int = 0
 
 
-def write_dataset(run: RunDirectory, config: Config) -> Written:
+@contextmanager
+def writing_dataset(run: RunDirectory, config: Config) -> Iterator[DatasetWriter]:
     """Write both dataset files, one row per seed with `source` candidate or seed, and filtered.parquet.
 
-    The same shards and filters give the same files. Raises BadInput if an evaluation set is missing.
+    Add all seeds in the block. The same candidates and filters give the same files, which get their names
+    when the block ends without an error. Raises BadInput if an evaluation set is missing.
     """
-    writer = _DatasetWriter(run, config)
-    return writer.write()
+    filters = RowFilters(config.filters)
+    with ExitStack() as stack:
+        parquet, jsonl, filtered = (
+            stack.enter_context(run.writing(name))
+            for name in ("dataset.parquet", "dataset.jsonl", "filtered.parquet")
+        )
+        writer = DatasetWriter(
+            stack.enter_context(RowFile(parquet, DATASET_SCHEMA, ".parquet")),
+            stack.enter_context(RowFile(jsonl, DATASET_SCHEMA, ".jsonl")),
+            stack.enter_context(RowFile(filtered, FILTERED_SCHEMA, ".parquet")),
+            filters,
+            config.reward.fallback,
+        )
+        yield writer
 
 
-class _DatasetWriter:
-    """Writes three files in one pass. None gets its final name before all are complete."""
+class DatasetWriter:
+    """Filters the possible rows of each seed, and writes those that filters keep and those that they drop."""
 
-    def __init__(self, run: RunDirectory, config: Config) -> None:
-        self._run = run
-        self._fallback = config.reward.fallback
-        self._filters = RowFilters(config.filters)
+    def __init__(
+        self, rows: RowFile, lines: RowFile, dropped: RowFile, filters: RowFilters, fallback: Fallback
+    ) -> None:
+        self._rows, self._lines, self._dropped = rows, lines, dropped
+        self._filters = filters
+        self._fallback = fallback
         self._written = Written()
 
-    def write(self) -> Written:
-        with ExitStack() as stack:
-            parquet, jsonl, filtered = (
-                stack.enter_context(self._run.writing(name))
-                for name in ("dataset.parquet", "dataset.jsonl", "filtered.parquet")
-            )
-            rows = stack.enter_context(RowFile(parquet, DATASET_SCHEMA, ".parquet"))
-            lines = stack.enter_context(RowFile(jsonl, DATASET_SCHEMA, ".jsonl"))
-            dropped = stack.enter_context(RowFile(filtered, FILTERED_SCHEMA, ".parquet"))
-            for row in self._filtered_rows():
-                if row["filter"] is not None:
-                    dropped.add(row)
-                    continue
-                rows.add(row)
-                lines.add(row)
-                self._written.rewritten += row["source"] == "candidate"
-        self._written.rows = rows.rows
-        self._written.filtered, self._written.flagged = (
-            dict(self._filters.filtered),
-            dict(self._filters.flagged),
+    @property
+    def written(self) -> Written:
+        """Counts of the rows added so far."""
+        return replace(
+            self._written,
+            rows=self._rows.rows,
+            filtered=dict(self._filters.filtered),
+            flagged=dict(self._filters.flagged),
         )
-        return self._written
 
-    def _filtered_rows(self) -> Iterator[dict[str, Any]]:
-        """For each seed, the choices that the filters drop, then the first one that they keep, if any."""
-        for candidates in self._run.seeds():
-            choices = _choices(candidates, self._fallback)
-            for index, (candidate, source) in enumerate(choices):
-                row = _row(candidate, source)
-                finding = self._filters.look(
-                    candidate.messages if source == "candidate" else candidate.seed_messages
-                )
-                yield {**row, "flags": finding.flags, "filter": finding.dropped_by, "detail": finding.detail}
-                if finding.dropped_by is None:
-                    self._written.seed_instead += index
-                    break
-            else:
-                self._written.filtered_out += bool(choices)
+    def add_seed(self, candidates: list[Candidate]) -> None:
+        """Add the choices that the filters drop, then the first one that they keep, if any."""
+        choices = _choices(candidates, self._fallback)
+        for index, (candidate, source) in enumerate(choices):
+            finding = self._filters.look(
+                candidate.messages if source == "candidate" else candidate.seed_messages
+            )
+            row = {**_row(candidate, source), "flags": finding.flags}
+            if finding.dropped_by is None:
+                self._rows.add(row)
+                self._lines.add(row)
+                self._written.rewritten += source == "candidate"
+                self._written.seed_instead += index
+                return
+            self._dropped.add({**row, "filter": finding.dropped_by, "detail": finding.detail})
+        self._written.filtered_out += bool(choices)
 
 
 def _choices(candidates: list[Candidate], fallback: Fallback) -> list[tuple[Candidate, str]]:
@@ -141,53 +133,3 @@ def _row(candidate: Candidate, source: str) -> dict[str, Any]:
         "target_ifd": candidate.seed_target_ifd if is_seed else candidate.target_ifd,
         "larger_ifd": candidate.seed_larger_ifd if is_seed else candidate.larger_ifd,
     }
-
-
-def write_quarantine(run: RunDirectory, seeds: SeedFile) -> int:
-    """Write every bad seed row and every failed or rejected candidate. Returns the number of rows.
-
-    Bad rows are found by reading the seeds again, so neither memory nor the state keeps them.
-    """
-    with (
-        run.writing("quarantine.parquet") as temporary,
-        RowFile(temporary, QUARANTINE_SCHEMA, ".parquet") as file,
-    ):
-        for row in _quarantine_rows(run, seeds):
-            file.add(row)
-    return file.rows
-
-
-def _quarantine_rows(run: RunDirectory, seeds: SeedFile) -> Iterator[dict[str, Any]]:
-    for file, bad in seeds.bad_rows():
-        yield {
-            "kind": "seed",
-            "id": f"{file}:{bad.row}",
-            "row": bad.row,
-            "stage": "read",
-            "agent": None,
-            "error_class": "BadRow",
-            "message": f"{bad.problem.field}: {bad.problem.message}",
-        }
-    stage: str | None
-    error: str | None
-    agent: str | None
-    message: str | None
-    for candidates in run.seeds():
-        for candidate in candidates:
-            if candidate.failed:
-                stage, agent = candidate.failed_stage, candidate.failed_agent
-                error, message = candidate.error_class, candidate.error_message
-            elif candidate.reject_reason:
-                stage = "score" if candidate.reject_reason == MISALIGNED else "check"
-                agent, error, message = candidate.pair, "Rejected", candidate.reject_reason
-            else:
-                continue
-            yield {
-                "kind": "candidate",
-                "id": candidate.candidate_id,
-                "row": candidate.seed_row,
-                "stage": stage,
-                "agent": agent,
-                "error_class": error,
-                "message": message,
-            }

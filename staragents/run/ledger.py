@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from staragents.base.records import Candidate
+from staragents.base.records import Candidate, Stage
 from staragents.config import Config
 from staragents.config.prices import Bill, Prices
 
@@ -16,8 +16,8 @@ class Ledger:
     def __init__(self, config: Config) -> None:
         self.prices = Prices(config)
         self._models = {
-            "rewrite": {name: agent.model for name, agent in config.agents.instruction.items()},
-            "answer": {name: agent.model for name, agent in config.agents.response.items()},
+            Stage.rewrite: {name: agent.model for name, agent in config.agents.instruction.items()},
+            Stage.answer: {name: agent.model for name, agent in config.agents.response.items()},
         }
         self._judge = config.judge.model
         base = config.agents.base_pairs[:1]
@@ -26,9 +26,10 @@ class Ledger:
 
     def add(self, candidates: Iterable[Candidate]) -> None:
         for candidate in candidates:
-            for key, tokens in (candidate.stage_tokens or {}).items():
-                stage, _, direction = key.rpartition(".")
-                self._tokens[self._model(candidate, stage)][direction == "out"] += tokens
+            for stage, (tokens_in, tokens_out) in candidate.tokens_by_stage().items():
+                counts = self._tokens[self._model(candidate, stage)]
+                counts[0] += tokens_in
+                counts[1] += tokens_out
 
     def bill(self, seconds: float) -> Bill:
         """The total cost after `seconds` of running time."""
@@ -54,8 +55,8 @@ class Ledger:
         self._tokens |= {name: list(counts) for name, counts in state.items()}
 
     def _model(self, candidate: Candidate, stage: str) -> str:
-        if stage == "rewrite":
-            return self._models[stage][candidate.instruction_agent]
-        if stage == "answer":
-            return self._models[stage][candidate.response_agent]
-        return self._baseline if stage == "baseline" else self._judge
+        if stage == Stage.rewrite:
+            return self._models[Stage.rewrite][candidate.instruction_agent]
+        if stage == Stage.answer:
+            return self._models[Stage.answer][candidate.response_agent]
+        return self._baseline if stage == Stage.baseline else self._judge

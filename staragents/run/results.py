@@ -1,4 +1,4 @@
-"""Writes the result files from saved shards. Can run at any time and any number of times."""
+"""Writes the result files in one pass over the saved shards, at any time and any number of times."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
+from staragents.analysis.one_pass import one_pass
 from staragents.analysis.saved_run import SavedRun
-from staragents.analysis.summary import summarise
+from staragents.analysis.summary import RunTally
 from staragents.config import Config
 from staragents.data.seed_file import SeedFile, SeedScan
+from staragents.report.chart_data import ChartData
 from staragents.report.dataset_card import write_card
-from staragents.report.report import write_report
-from staragents.run.dataset import write_dataset, write_quarantine
+from staragents.report.report import write_page
+from staragents.run.dataset import writing_dataset
+from staragents.run.quarantine import writing_quarantine
 from staragents.run_directory.file_facts import FileFacts, facts_of
 from staragents.run_directory.manifest import (
     MANIFEST,
@@ -43,24 +46,27 @@ def write_results(run: RunDirectory, config: Config, scan: SeedScan) -> dict[str
     state = run.state()
     assert state is not None
     remove_manifest(run.path)
-    written = write_dataset(run, config)
-    quarantined = write_quarantine(run, SeedFile(config.seeds))
-    summary = summarise(
-        run.shards(),
+    tally, charts = RunTally(), ChartData.of(config, scan.seeds, state["cursor"])
+    with (
+        writing_dataset(run, config) as dataset,
+        writing_quarantine(run, SeedFile(config.seeds)) as quarantine,
+    ):
+        one_pass(run.seeds(), dataset, quarantine, tally, charts)
+    summary = tally.summary(
         {
             **state.get("facts", {}),
             "fallback": config.reward.fallback.value,
             "seeds": scan.seeds,
             "bad_rows": scan.bad_rows,
             "duplicates": scan.duplicates,
-            "dataset": asdict(written),
+            "dataset": asdict(dataset.written),
             "filters": asdict(config.filters),
-            "quarantined": quarantined,
-        },
+            "quarantined": quarantine.rows,
+        }
     )
     run.write_json("summary.json", summary)
     saved = SavedRun.with_config(run, config)
-    write_report(saved)
+    write_page(saved, charts)
     write_card(saved)
     shards = {
         f"{run.candidates.name}/{shard['name']}": FileFacts(
@@ -78,16 +84,15 @@ def write_results(run: RunDirectory, config: Config, scan: SeedScan) -> dict[str
 
 @contextmanager
 def rewriting(run: RunDirectory, *names: str) -> Iterator[None]:
-    """Hold the folder while some of its results are rewritten, and update the manifest.
+    """Update the manifest after some results are rewritten in the block. The caller must hold the folder.
 
-    Raises RunFailed if another command holds the folder, BadInput if its results are incomplete.
+    Raises BadInput if its results are incomplete.
     """
-    with run.claimed():
-        run.results()
-        manifest = read_manifest(run.path)
-        assert manifest is not None
-        remove_manifest(run.path)
-        yield
-        for name in names:
-            manifest["files"][name] = facts_of(run.path / name)
-        write_sealed(run.path / MANIFEST, dict(manifest))
+    run.results()
+    manifest = read_manifest(run.path)
+    assert manifest is not None
+    remove_manifest(run.path)
+    yield
+    for name in names:
+        manifest["files"][name] = facts_of(run.path / name)
+    write_sealed(run.path / MANIFEST, dict(manifest))

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from staragents.base.statistics import Z_90
 from staragents.config import RunConfig
 from staragents.config.prices import NOTHING, Bill
-
-Z_90 = 1.645  # two-sided 90 % of the normal distribution
 
 
 @dataclass(frozen=True, slots=True)

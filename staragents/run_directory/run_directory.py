@@ -7,14 +7,17 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from fnmatch import fnmatch
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
 from staragents.agents.agents import prompt_hashes
+from staragents.base.candidate_schema import candidates_table
 from staragents.base.errors import BadInput
-from staragents.base.records import Candidate, candidates_from_table, candidates_table, stable_id
+from staragents.base.records import Candidate, stable_id
 from staragents.config import Config
 from staragents.data.seed_file import SeedScan
 from staragents.files.atomic_file import TEMPORARY, replacing, write_text
@@ -33,6 +36,7 @@ from staragents.run_directory.run_lock import LOCK, OWNER, WRITER, command_lock
 from staragents.run_directory.run_state import RunState, Shard, first_state
 from staragents.run_directory.salvage import FOLDER as SALVAGE
 from staragents.run_directory.sealed_json import Unreadable, damage_of, read_sealed, write_sealed
+from staragents.run_directory.shard_file import read_candidates
 from staragents.validation.loading import additions, as_dict, changed_keys, fingerprint, to_yaml
 
 SHARDS = "part-*.parquet"
@@ -228,20 +232,11 @@ class RunDirectory:
         self.write_with(f"candidates/{name}", parquet)
         return Shard(name=name, **facts_of(self.candidates / name, len(candidates)))
 
-    def read_shard(self, name: str) -> list[Candidate]:
-        return candidates_from_table(pq.read_table(self.candidates / name))
-
     def seeds(self) -> Iterator[list[Candidate]]:
-        """The candidates of each seed, in commit order. A seed never spans two shards."""
+        """The candidates of each seed, in commit order, streamed. A seed never spans two shards."""
         for shard in self.shards():
-            group: list[Candidate] = []
-            for candidate in self.read_shard(shard.name):
-                if group and group[0].seed_id != candidate.seed_id:
-                    yield group
-                    group = []
-                group.append(candidate)
-            if group:
-                yield group
+            for _, candidates in groupby(read_candidates(shard), key=attrgetter("seed_id")):
+                yield list(candidates)
 
     # -- writing -----------------------------------------------------------------------------------------
 

@@ -9,10 +9,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from staragents.base.records import CANDIDATE_SCHEMA, MISALIGNED, Candidate, candidates_from_table
+from staragents.base.candidate_schema import CANDIDATE_SCHEMA
+from staragents.base.records import Candidate, Status
 from staragents.files.atomic_file import sync_folder
 from staragents.run_directory.damage import Damage
 from staragents.run_directory.file_facts import facts_of
+from staragents.run_directory.shard_file import read_candidates
 from staragents.text.printable import one_line
 
 FOLDER = "salvage"
@@ -82,12 +84,12 @@ def unreadable(folder: Path, path: Path) -> Damage | None:
 
 def _by_seed(path: Path) -> dict[str, list[Candidate]]:
     seeds: dict[str, list[Candidate]] = {}
-    for candidate in candidates_from_table(pq.read_table(path)):
+    for candidate in read_candidates(path):
         seeds.setdefault(candidate.seed_id, []).append(candidate)
     return seeds
 
 
 def _uncommit(candidate: Candidate) -> None:
     candidate.selected, candidate.reward, candidate.difficulty = False, None, None
-    if candidate.reject_reason == MISALIGNED:
+    if candidate.status is Status.misaligned:
         candidate.reject_reason = None

@@ -12,6 +12,7 @@ from benchmarks.faults.comparison import damage
 from benchmarks.faults.job import settings
 from benchmarks.pipeline import many_seeds
 from staragents.run_directory.run_directory import RunDirectory
+from staragents.run_directory.shard_file import read_candidates
 from staragents.validation.loading import load_config
 from tests.support.local_run import decided, local_run
 from tests.support.paths import ROOT
@@ -53,7 +54,7 @@ def test_damage_is_seen(tmp_path: Path) -> None:
 
     run = RunDirectory(damaged)
     (shard,) = run.shards()
-    rows = run.read_shard(shard.name)
+    rows = list(read_candidates(shard))
     lost = rows[-1].seed_id
     kept = [row for row in rows if row.seed_id != lost]
     kept[0].reward = -1.0

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
+from staragents.analysis.one_pass import one_pass
+from staragents.analysis.summary import RunTally
+from staragents.base.records import Candidate
 from staragents.config import Config
 from staragents.run_directory.file_facts import facts_of
 from staragents.run_directory.manifest import EXTRA, MANIFEST, RESULTS, STATE
@@ -12,6 +16,13 @@ from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_state import RunState, Shard
 from staragents.run_directory.sealed_json import write_sealed
 from staragents.validation.loading import as_dict
+
+
+def summarise(seeds: Iterable[list[Candidate]], run: dict[str, Any]) -> dict[str, Any]:
+    """The summary of these candidates and facts of their run."""
+    tally = RunTally()
+    one_pass(seeds, tally)
+    return tally.summary(run)
 
 
 def write_state(folder: Path, shards: Sequence[Shard], seeds: int, config: Config | None = None) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from staragents.analysis.summary import summarise
 from staragents.base.messages import Message
 from staragents.base.records import Candidate, stable_id
 from staragents.config import (
@@ -31,7 +30,7 @@ from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import load_config, to_yaml
 from tests.support.local_run import local_run
 from tests.support.paths import FAKE
-from tests.support.run_files import write_manifest, write_state
+from tests.support.run_files import summarise, write_manifest, write_state
 
 QUALITY = {"deepen+careful": 0.66, "concretise+careful": 0.6, "deepen+brief": 0.42, "concretise+brief": 0.38}
 BASE_PAIR = "keep+careful"
@@ -198,7 +197,7 @@ def write_run(
         "machine": {"cpu": text or "2 cores"},
         "versions": {"vllm": "0.32.0", "ray": "2.60.0"},
     }
-    summary = summarise(sorted((path / "candidates").glob("*.parquet")), {**run, **(facts or {})})
+    summary = summarise(folder.seeds(), {**run, **(facts or {})})
     (path / "summary.json").write_text(json.dumps(summary, allow_nan=False), encoding="utf-8")
     write_manifest(path, seeds)
     return path

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from staragents.base.candidate_schema import CONVERSATION_TYPE
 from staragents.base.messages import Conversation, as_dicts
-from staragents.base.records import CONVERSATION_TYPE
 from staragents.data.formats.format import Format, Row
 
 

@@ -13,8 +13,9 @@ import pytest
 import yaml
 from ray.util.metrics import Counter, Histogram
 
-from actors.metrics import METRICS, ended, relative_entropy
+from actors.metrics import METRICS, ended
 from staragents.base.records import MISALIGNED, Candidate
+from staragents.base.statistics import relative_entropy
 from tests.support.paths import ROOT
 
 DASHBOARD = json.loads((ROOT / "deploy/grafana/staragents.json").read_text())

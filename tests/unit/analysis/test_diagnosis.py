@@ -6,7 +6,6 @@ import json
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -15,17 +14,20 @@ from click.testing import CliRunner
 
 from actors.fake_embedder import FakeEmbedder
 from cluster.cli.diagnose import diagnose
-from staragents.analysis import domains, memory_lift
+from staragents.analysis import domains, memory_tally
 from staragents.analysis.certainty import Certainty, entropy
 from staragents.analysis.certainty import findings as certainty_findings
-from staragents.analysis.diagnosis import Diagnosis
-from staragents.analysis.memory_lift import MemoryLift
+from staragents.analysis.diagnosis import Diagnosis, Evidence
+from staragents.analysis.memory_tally import MemoryTally
+from staragents.analysis.one_pass import one_pass
 from staragents.analysis.saved_run import SavedRun
-from staragents.analysis.timeline import Moment
+from staragents.analysis.timeline import Moment, Timeline
+from staragents.base.candidate_schema import candidates_table
 from staragents.base.errors import BadInput
 from staragents.base.messages import Message
-from staragents.base.records import candidates_from_table, candidates_table
+from staragents.base.records import Candidate
 from staragents.evolution.policy import PairStats
+from staragents.run_directory.shard_file import read_candidates
 from tests.support.run_files import write_manifest
 
 WORDS = (
@@ -43,7 +45,7 @@ def planted(
     folder = write(seeds=seeds, seeds_per_shard=seeds)
     (shard,) = (folder / "candidates").iterdir()
     rng = random.Random(seed)
-    rows = candidates_from_table(pq.read_table(shard))
+    rows = list(read_candidates(shard))
     for row in rows:
         domain = row.seed_row % 2
         text = " ".join(random.Random(row.seed_row).sample(WORDS[domain].split(), 5))
@@ -56,7 +58,11 @@ def planted(
 
 
 def diagnosed(folder: Path) -> Diagnosis:
-    return Diagnosis.of(SavedRun.open(folder), FakeEmbedder().embed)
+    run, evidence = SavedRun.open(folder), Evidence()
+    finished = run.summary["funnel"]["finished"]
+    timeline = Timeline(run.config, run.summary["funnel"]["seeds"], finished)
+    one_pass(run.folder.seeds(), evidence, timeline)
+    return Diagnosis.of(run, evidence, timeline.moments, FakeEmbedder().embed)
 
 
 def test_the_diagnosis_finds_exactly_what_was_planted(run_writer: Callable[..., Path]) -> None:
@@ -148,10 +154,8 @@ def test_a_lock_in_is_early_and_undecided(seeds: int, rival_high: float, expecte
     assert [finding.startswith("early lock-in") for finding in said] == [True] * expected
 
 
-def row(pair: str, reward: float, neighbours: int = 0, base: bool = False) -> dict[str, Any]:
-    return {
-        "pair": pair, "reward": reward, "neighbours": neighbours, "base": base, "domain_similarity": None,
-    }  # fmt: skip
+def row(pair: str, reward: float, neighbours: int = 0, base: bool = False) -> Candidate:
+    return Candidate("s", "c", pair, "", "", 1.0, (), reward=reward, neighbours=neighbours, base=base)
 
 
 @pytest.mark.parametrize("signal", [0.3, 0.0])
@@ -170,7 +174,7 @@ def test_a_noisy_ranking_is_reported_as_noise(signal: float) -> None:
     ("lift", "expected"), [(0.2, ""), (-0.2, "earn less"), (0.0, "no measurable difference")]
 )
 def test_the_lift_of_memory_excludes_candidates_before_the_first_recall(lift: float, expected: str) -> None:
-    rng, memory = np.random.default_rng(0), MemoryLift()
+    rng, memory = np.random.default_rng(0), MemoryTally()
     for _ in range(50):
         memory.add_seed([row("a", 0.0)])
     for number in range(400):
@@ -178,11 +182,11 @@ def test_the_lift_of_memory_excludes_candidates_before_the_first_recall(lift: fl
         memory.add_seed(
             [row("a", rng.normal(0.5 + lift * hit, 0.1), neighbours=3 * hit), row("b", 0.0, base=True)]
         )
-    numbers = memory.summary()
+    numbers = memory.lift()
     low, high = numbers["interval_90"]
     assert low < lift < high
     assert high - low < 0.05
-    (said,) = list(memory_lift.findings(numbers)) or [""]
+    (said,) = list(memory_tally.findings(numbers)) or [""]
     assert expected in said
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from cluster.cli.explain import explain
 from staragents.analysis.explanation import Explanation
 from staragents.analysis.reasons import reason
 from staragents.base.errors import BadInput
+from staragents.base.records import Candidate
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import load_config
 from tests.support.paths import FAKE
@@ -85,10 +87,7 @@ def test_the_page_shows_texts_numbers_and_reasons(run_dir: Path) -> None:
     assert f"So the dataset contains the candidate of {row['pair']}." in output
 
 
-BARE: dict[str, Any] = {
-    "failed_stage": None, "failed_agent": None, "error_message": None, "reject_reason": None,
-    "selected": False, "reward": 0.25, "judge_win": 0.75, "ifd_gap": 0.1, "base": False, "pair": "a+x",
-}  # fmt: skip
+BARE = Candidate("s", "c", "a+x", "a", "x", 0.5, (), reward=0.25, judge_win=0.75, ifd_gap=0.1)
 
 
 @pytest.mark.parametrize(
@@ -112,6 +111,6 @@ BARE: dict[str, Any] = {
 )
 def test_every_fate_has_a_sentence(changes: dict[str, Any], expected: str) -> None:
     config = load_config(FAKE)
-    row = BARE | changes
-    winner = BARE | {"selected": True, "reward": 0.5, "pair": "b+y"}
+    row = replace(BARE, **changes)
+    winner = replace(BARE, selected=True, reward=0.5, pair="b+y")
     assert expected in reason(row, [row, winner], config)

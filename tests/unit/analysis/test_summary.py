@@ -1,18 +1,19 @@
 import json
 import math
 from collections.abc import Callable
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from staragents.analysis.statistics import Line, Mean, Sample
-from staragents.analysis.summary import summarise
 from staragents.base.messages import Message
-from staragents.base.records import Candidate, candidates_table
+from staragents.base.records import Candidate
+from staragents.base.statistics import Line, Mean, Sample
+from tests.support.run_files import summarise
 
 SEED = (Message("user", "Why is the sky blue?"), Message("assistant", "Rayleigh."))
 BETTER = (Message("user", "Why is the sky blue at noon?"), Message("assistant", "Short waves scatter more."))
@@ -38,26 +39,22 @@ def judged(seed: str, first: float, second: float, **values: object) -> Candidat
     )
 
 
-def write_shards(folder: Path, *shards: list[Candidate]) -> list[Path]:
-    paths = []
-    for number, candidates in enumerate(shards):
-        paths.append(folder / f"part-{number:06d}.parquet")
-        pq.write_table(candidates_table(candidates), paths[-1])
-    return paths
+def seeds_of(candidates: list[Candidate]) -> list[list[Candidate]]:
+    return [list(seed) for _, seed in groupby(candidates, key=attrgetter("seed_id"))]
 
 
-def test_funnel_counts_every_candidate_where_it_ended(tmp_path: Path) -> None:
+def test_funnel_counts_every_candidate_where_it_ended() -> None:
     scored = {"target_ifd": 0.8, "larger_ifd": 0.6, "ifd_gap": 0.2}
-    shards = write_shards(
-        tmp_path,
+    seeds = seeds_of(
         [
             judged("s0", 0.9, 0.7, selected=True, **scored),
             candidate("s0", "c+b", reject_reason="refusal"),
             judged("s1", 0.2, 0.1, reject_reason="misaligned", target_ifd=1.2, larger_ifd=0.9),
-        ],
-        [candidate("s2", failed_stage="answer"), candidate("s2", "c+b", messages=BETTER, target_ifd=0.5)],
+            candidate("s2", failed_stage="answer"),
+            candidate("s2", "c+b", messages=BETTER, target_ifd=0.5),
+        ]
     )
-    funnel = summarise(shards, {"seeds": 9, "bad_rows": 2, "duplicates": 1})["funnel"]
+    funnel = summarise(seeds, {"seeds": 9, "bad_rows": 2, "duplicates": 1})["funnel"]
     assert funnel == {
         "seeds": 9,
         "bad_rows": 2,
@@ -81,19 +78,19 @@ def test_funnel_counts_every_candidate_where_it_ended(tmp_path: Path) -> None:
     }
 
 
-def test_seeds_without_winner_are_left_out_when_there_is_no_fallback(tmp_path: Path) -> None:
-    funnel = summarise(write_shards(tmp_path, [candidate()]), {"fallback": "none"})["funnel"]
+def test_seeds_without_winner_are_left_out_when_there_is_no_fallback() -> None:
+    funnel = summarise(seeds_of([candidate()]), {"fallback": "none"})["funnel"]
     assert (funnel["kept_seed"], funnel["left_out"]) == (0, 1)
 
 
-def test_cost_is_counted_by_stage_and_pair(tmp_path: Path) -> None:
+def test_cost_is_counted_by_stage_and_pair() -> None:
     tokens = {"rewrite.in": 100, "rewrite.out": 20, "judge.in": 300, "judge.out": 2}
     seconds = {"rewrite": 1.5, "score": 0.25}
     rows = [
         candidate("s0", stage_tokens=tokens, stage_seconds=seconds, messages=BETTER, selected=True),
         candidate("s0", "c+b", stage_tokens={"rewrite.in": 40}, stage_seconds={}),
     ]
-    summary = summarise(write_shards(tmp_path, rows), {"wall_seconds": 11.0})
+    summary = summarise(seeds_of(rows), {"wall_seconds": 11.0})
     assert summary["cost"]["stages"]["rewrite"] == {"tokens_in": 140, "tokens_out": 20, "seconds": 1.5}
     assert summary["cost"]["stages"]["judge"] == {"tokens_in": 300, "tokens_out": 2, "seconds": 0.0}
     assert summary["cost"]["tokens_out_per_second"] == 2.0
@@ -101,16 +98,16 @@ def test_cost_is_counted_by_stage_and_pair(tmp_path: Path) -> None:
     assert summary["pairs"]["c+b"]["tokens_per_accepted"] is None
 
 
-def test_judge_that_only_sees_position_has_full_bias_and_no_agreement(tmp_path: Path) -> None:
+def test_judge_that_only_sees_position_has_full_bias_and_no_agreement() -> None:
     rows = [judged(f"s{number}", 1.0, 0.0) for number in range(12)]
-    summary = summarise(write_shards(tmp_path, rows), {})
+    summary = summarise(seeds_of(rows), {})
     assert summary["judge"]["position_bias"] == 1.0
     assert summary["judge"]["agreement"] == 0.0
     assert summary["judge"]["win"] == 0.5
     assert any("prefers the first position by 1.00" in warning for warning in summary["warnings"])
 
 
-def test_unreadable_verdicts_are_invalid_and_engine_failures_are_not(tmp_path: Path) -> None:
+def test_unreadable_verdicts_are_invalid_and_engine_failures_are_not() -> None:
     asked = {"messages": BETTER, "stage_tokens": {"judge.in": 10, "judge.out": 5}}
     rows = [
         judged("s0", 0.6, 0.6),
@@ -118,28 +115,28 @@ def test_unreadable_verdicts_are_invalid_and_engine_failures_are_not(tmp_path: P
         candidate("s2", failed_stage="judge", **asked),
         candidate("s3", messages=BETTER),
     ]
-    judge = summarise(write_shards(tmp_path, rows), {})["judge"]
+    judge = summarise(seeds_of(rows), {})["judge"]
     assert (judge["tried"], judge["judged"], judge["invalid"]) == (2, 1, 0.5)
 
 
-def test_preference_for_length_is_reported_and_removed(tmp_path: Path) -> None:
+def test_preference_for_length_is_reported_and_removed() -> None:
     rows = []
     for number in range(20):
         win = 0.5 + 0.1 * math.log((10 * (number + 1) + 1) / (len("Rayleigh.") + 1))
         text = (Message("user", "q"), Message("assistant", "x" * (10 * (number + 1))))
         rows.append(candidate(f"s{number}", messages=text, judge_win=win))
-    summary = summarise(write_shards(tmp_path, rows), {})
+    summary = summarise(seeds_of(rows), {})
     assert summary["judge"]["length_correlation"] == pytest.approx(1.0)
     assert summary["judge"]["win_at_equal_length"] == pytest.approx(0.5, abs=1e-3)
     assert any("prefers longer responses" in warning for warning in summary["warnings"])
 
 
-def test_ifds_above_one_lead_to_the_advice_on_templates(tmp_path: Path) -> None:
+def test_ifds_above_one_lead_to_the_advice_on_templates() -> None:
     rows = [
         candidate(f"s{n}", messages=BETTER, target_ifd=1.1 if n < 8 else 0.9, target_status="ok")
         for n in range(12)
     ] + [candidate("s99", messages=BETTER, target_status="too_short")]
-    summary = summarise(write_shards(tmp_path, rows), {})
+    summary = summarise(seeds_of(rows), {})
     assert summary["ifd"]["target"]["misaligned"] == pytest.approx(8 / 12, abs=1e-3)
     assert summary["ifd"]["target"]["unscorable"] == {"too_short": pytest.approx(1 / 13, abs=1e-3)}
     assert summary["ifd"]["larger"]["misaligned"] is None
@@ -156,11 +153,9 @@ def test_ifds_above_one_lead_to_the_advice_on_templates(tmp_path: Path) -> None:
         ("repetition", "a lower temperature"),
     ],
 )
-def test_many_rejects_lead_to_advice_for_their_reason(tmp_path: Path, reason: str, remedy: str) -> None:
+def test_many_rejects_lead_to_advice_for_their_reason(reason: str, remedy: str) -> None:
     rows = [candidate(f"s{n}", messages=BETTER, reject_reason=reason) for n in range(12)]
-    (warning,) = (
-        line for line in summarise(write_shards(tmp_path, rows), {})["warnings"] if "rejected" in line
-    )
+    (warning,) = (line for line in summarise(seeds_of(rows), {})["warnings"] if "rejected" in line)
     assert f"most often for {reason}: try " in warning
     assert remedy in warning
 
@@ -175,38 +170,38 @@ def test_many_rejects_lead_to_advice_for_their_reason(tmp_path: Path, reason: st
         ({}, "unknown"),
     ],
 )
-def test_engine_names_all_kinds_and_says_fake_if_any_part_is(run: dict, engine: str, tmp_path: Path) -> None:
-    summary = summarise(write_shards(tmp_path, [candidate()]), run)
+def test_engine_names_all_kinds_and_says_fake_if_any_part_is(run: dict, engine: str) -> None:
+    summary = summarise(seeds_of([candidate()]), run)
     assert summary["engine"] == engine
     assert any("fake engines in use" in warning for warning in summary["warnings"]) == (engine == "fake")
 
 
-def test_the_split_into_shards_does_not_matter(tmp_path: Path, run_writer: Callable[..., Path]) -> None:
+def test_the_split_into_shards_does_not_matter(run_writer: Callable[..., Path]) -> None:
     one = json.loads((run_writer(seeds=30, seeds_per_shard=30) / "summary.json").read_text())
     many = json.loads((run_writer(seeds=30, seeds_per_shard=4) / "summary.json").read_text())
     assert one == many
     assert one["funnel"]["drawn"] == 90
 
 
-def test_run_without_a_row_has_a_summary(tmp_path: Path) -> None:
+def test_run_without_a_row_has_a_summary() -> None:
     summary = summarise([], {})
     assert summary["funnel"]["drawn"] == 0
     assert summary["warnings"] == []
     json.dumps(summary, allow_nan=False)
 
 
-def test_nonfinite_numbers_do_not_reach_the_summary(tmp_path: Path) -> None:
+def test_nonfinite_numbers_do_not_reach_the_summary() -> None:
     rows = [candidate("s0", messages=BETTER, target_ifd=math.inf, larger_ifd=math.nan, reward=math.nan)]
-    json.dumps(summarise(write_shards(tmp_path, rows), {}), allow_nan=False)
+    json.dumps(summarise(seeds_of(rows), {}), allow_nan=False)
 
 
-def test_memory_compares_rewards_with_and_without_neighbours(tmp_path: Path) -> None:
+def test_memory_compares_rewards_with_and_without_neighbours() -> None:
     rows = [
         candidate("s0", reward=0.2, messages=BETTER),
         candidate("s1", reward=0.8, messages=BETTER, neighbours=3, domain_similarity=0.9),
         candidate("s1", "base+b", reward=0.0, messages=BETTER, neighbours=3, base=True),
     ]
-    memory = summarise(write_shards(tmp_path, rows), {"memory_enabled": True})["memory"]
+    memory = summarise(seeds_of(rows), {"memory_enabled": True})["memory"]
     assert memory["hit_rate"] == 0.5
     assert (memory["reward_of_hits"], memory["reward_of_misses"]) == (0.8, 0.2)
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from staragents.analysis.one_pass import one_pass
 from staragents.base.errors import BadInput
 from staragents.base.messages import Conversation, Message
 from staragents.config import Config, Fallback, FilterAction, FiltersConfig
@@ -23,7 +24,7 @@ from staragents.filters.personal_data import personal_data
 from staragents.filters.row_filters import RowFilters
 from staragents.filters.secrets import secrets
 from staragents.filters.text import odd_length, refusal, repetition
-from staragents.run.dataset import write_dataset
+from staragents.run.dataset import Written, writing_dataset
 from staragents.run.work import Left, work_of
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import load_config
@@ -297,6 +298,12 @@ def test_filters_change_the_dataset_but_no_decision(tmp_path: Path) -> None:
     assert funnel["seed_instead"] == len(gave_way & {row["seed_id"] for row in rows(strict)})
     assert {row["filter"] for row in dropped} == {"length"}
     assert all(row["detail"].endswith(" words") for row in dropped)
+
+
+def write_dataset(run: RunDirectory, config: Config) -> Written:
+    with writing_dataset(run, config) as dataset:
+        one_pass(run.seeds(), dataset)
+    return dataset.written
 
 
 def test_a_dropped_candidate_is_replaced_by_its_seed(tmp_path: Path) -> None:

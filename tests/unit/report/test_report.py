@@ -8,11 +8,10 @@ from pathlib import Path
 import plotly.graph_objects as go
 import pytest
 
-from staragents.analysis.rows import read_rows
+from staragents.analysis.one_pass import one_pass
 from staragents.analysis.saved_run import SavedRun
-from staragents.analysis.timeline import POINTS, Timeline
+from staragents.analysis.timeline import POINTS
 from staragents.base.errors import BadInput
-from staragents.report.candidate_table import CandidateTable
 from staragents.report.chart_data import IFD_POINTS, ChartData
 from staragents.report.report import write_report
 from tests.support.page import Page
@@ -52,8 +51,9 @@ def chromium(page: Path, tmp_path: Path) -> str:
 
 
 def gathered(run: SavedRun, seeds: int) -> ChartData:
-    timeline = Timeline(run.config, seeds, seeds)
-    return ChartData.gather(run.folder.shards(), seeds, timeline, CandidateTable(run.config))
+    charts = ChartData.of(run.config, seeds, seeds)
+    one_pass(run.folder.seeds(), charts)
+    return charts
 
 
 def ran(dom: str) -> bool:
@@ -167,9 +167,9 @@ def test_timeline_ends_at_the_policys_current_state_and_is_bounded(run_writer: C
     moments = evidence.timeline.moments
     assert len(moments) <= POINTS + 2
     assert (moments[0].seeds, moments[-1].seeds) == (0, 230)
-    rows = [row for row in read_rows(run.folder.shards()) if not row["base"] and row["reward"] is not None]
+    rows = [row for seed in run.folder.seeds() for row in seed if not row.base and row.reward is not None]
     for standing in moments[-1].pair_stats:
-        rewards = [row["reward"] for row in rows if row["pair"] == standing.pair]
+        rewards = [row.reward for row in rows if row.pair == standing.pair]
         assert standing.observations == len(rewards)
         assert standing.mean_reward == pytest.approx(sum(rewards) / len(rewards))
     assert sum(s.probability for s in moments[-1].pair_stats) == pytest.approx(1)
@@ -191,11 +191,11 @@ def test_examples_are_the_best_accepted_then_lost_then_one_a_reject_reason(
     run = SavedRun.open(run_writer())
     evidence = gathered(run, 60)
     examples = evidence.examples.chosen()
-    accepted = [e.row["reward"] for e in examples if e.outcome == "accepted"]
-    best = sorted((r["reward"] for r in read_rows(run.folder.shards()) if r["selected"]), reverse=True)
+    accepted = [e.row.reward for e in examples if e.outcome == "accepted"]
+    best = sorted((r.reward for seed in run.folder.seeds() for r in seed if r.selected), reverse=True)
     assert accepted == best[:5]
-    assert all(e.row["judge_win"] < 0.5 for e in examples if e.outcome == "lost")
-    reasons = [e.row["reject_reason"] for e in examples if e.outcome == "rejected"]
+    assert all(e.row.judge_win < 0.5 for e in examples if e.outcome == "lost")
+    reasons = [e.row.reject_reason for e in examples if e.outcome == "rejected"]
     assert sorted(reasons) == ["cut_off", "refusal", "rewrite_echo"]
 
 

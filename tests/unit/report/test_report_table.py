@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from cluster.cli.report import report
+from staragents.analysis.one_pass import one_pass
 from staragents.analysis.reasons import reason
-from staragents.analysis.rows import read_rows, read_seeds
 from staragents.analysis.saved_run import SavedRun
 from staragents.base.messages import Message
 from staragents.base.records import Candidate
@@ -26,6 +26,7 @@ from staragents.report.candidate_table import (
     CandidateTable,
 )
 from staragents.report.report import write_report
+from staragents.run_directory.run_directory import RunDirectory
 from tests.support import browser
 from tests.support.browser import Browser
 
@@ -45,8 +46,7 @@ ROWS = "[...document.querySelectorAll('#table-rows .grid-row')].filter((row) => 
 
 def filled(run: SavedRun, **limits: Any) -> CandidateTable:
     table = CandidateTable(run.config, **limits)
-    for rows in read_seeds(run.folder.shards()):
-        table.add(rows)
+    one_pass(run.folder.seeds(), table)
     return table
 
 
@@ -65,23 +65,26 @@ def test_the_table_has_every_candidate_with_its_numbers_and_its_reason(
     run_writer: Callable[..., Path],
 ) -> None:
     run = SavedRun.open(run_writer(seeds=SEEDS_PER_BLOCK + 6))
-    rows, groups = list(read_rows(run.folder.shards())), list(read_seeds(run.folder.shards()))
+    groups = list(run.folder.seeds())
+    rows = [row for group in groups for row in group]
     table = filled(run)
     payload = table.payload()
     index = unpacked(payload["index"])
     assert table.note == f"All {len(rows)} candidates of the run."
     assert len(payload["blocks"]) == 2
     assert index["candidates"] == [len(group) for group in groups]
-    assert [index["names"]["pair"][n] for n in index["pair"]] == [row["pair"] for row in rows]
+    assert [index["names"]["pair"][n] for n in index["pair"]] == [row.pair for row in rows]
     for name in ("reward", "judge_win", "target_ifd", "larger_ifd", "ifd_gap"):
-        assert index[name] == [None if row[name] is None else round(row[name], 3) for row in rows]
+        assert index[name] == [
+            None if (value := getattr(row, name)) is None else round(value, 3) for row in rows
+        ]
     for group, (facts, texts) in zip(groups, seeds_of(table), strict=True):
-        assert facts["seed"]["id"] == group[0]["seed_id"]
-        assert texts["seed"] == [message["content"] for message in group[0]["seed_messages"]]
+        assert facts["seed"]["id"] == group[0].seed_id
+        assert texts["seed"] == [message.content for message in group[0].seed_messages]
         for row, fact, text in zip(group, facts["candidates"], texts["candidates"], strict=True):
             assert fact["why"] == reason(row, group, run.config)
-            assert (text["exchange"] or []) == [message["content"] for message in row["messages"]]
-            assert text["rejected"] == (row["rejected_text"] or "")
+            assert (text["exchange"] or []) == [message.content for message in row.messages]
+            assert text["rejected"] == (row.rejected_text or "")
 
 
 def test_outcomes_match_the_reasons(run_writer: Callable[..., Path]) -> None:
@@ -107,15 +110,15 @@ def test_too_many_rows_are_sampled_by_seed_id(run_writer: Callable[..., Path], m
     run = SavedRun.open(run_writer())
     table = filled(run, max_rows=most)
     kept = [facts["seed"]["id"] for facts, _ in seeds_of(table)]
-    order = [rows[0]["seed_id"] for rows in read_seeds(run.folder.shards())]
+    order = [rows[0].seed_id for rows in run.folder.seeds()]
     assert len(kept) == most // 3
     assert kept == [seed for seed in order if seed in kept]
     if most < 180:
         assert table.note.startswith(f"{3 * len(kept)} of the 180 candidates")
     # Another order of the run's seeds keeps the same ones.
     backwards = CandidateTable(run.config, max_rows=most)
-    for rows in reversed(list(read_seeds(run.folder.shards()))):
-        backwards.add(rows)
+    for rows in reversed(list(run.folder.seeds())):
+        backwards.add_seed(rows)
     assert {facts["seed"]["id"] for facts, _ in seeds_of(backwards)} == set(kept)
 
 
@@ -224,44 +227,42 @@ def test_filters_sorting_and_search_agree_with_the_run(tab: Browser, run_writer:
             seed[1].messages = (seed[1].messages[0], Message("assistant", "Ein seltenes Wort: Zyklotron."))
 
     folder = run_writer(seeds=100, edit=mark)
-    rows = list(read_rows(SavedRun.open(folder).folder.shards()))
+    rows = [row for seed in RunDirectory(folder).seeds() for row in seed]
     usable(tab, write_report(folder))
     chosen, refused = (
         sum(map(fits, rows))
-        for fits in (lambda row: row["selected"], lambda row: row["reject_reason"] == "refusal")
+        for fits in (lambda row: row.selected, lambda row: row.reject_reason == "refusal")
     )
     assert choose(tab, "table-outcome", "chosen") == f"{chosen} of 300 candidates"
     assert choose(tab, "table-outcome", "rejected: refusal") == f"{refused} of 300 candidates"
-    rejected = sum(row["reject_reason"] is not None for row in rows)
+    rejected = sum(row.reject_reason is not None for row in rows)
     assert choose(tab, "table-outcome", "rejected") == f"{rejected} of 300 candidates"
     choose(tab, "table-outcome", "")
-    of_pair = sum(row["pair"] == "deepen+brief" for row in rows)
+    of_pair = sum(row.pair == "deepen+brief" for row in rows)
     assert choose(tab, "table-pair", "deepen+brief") == f"{of_pair} of 300 candidates"
     choose(tab, "table-pair", "")
     choose(tab, "table-order", "-reward")
     rewards = tab.evaluate(f"{ROWS}.map((row) => row.children[4].textContent)")
-    best = sorted((row["reward"] for row in rows if row["reward"] is not None), reverse=True)
+    best = sorted((row.reward for row in rows if row.reward is not None), reverse=True)
     assert rewards == [f"{reward:.3f}" for reward in best[: len(rewards)]]
     choose(tab, "table-order", "")
     assert search(tab, "zyklotron WORT") == "1 of 300 candidates"
-    assert search(tab, rows[5]["candidate_id"]) == "1 of 300 candidates"
-    assert search(tab, rows[5]["seed_id"]) == "3 of 300 candidates"
+    assert search(tab, rows[5].candidate_id) == "1 of 300 candidates"
+    assert search(tab, rows[5].seed_id) == "3 of 300 candidates"
     assert search(tab, "no such words anywhere") == "No candidate matches."
 
 
 @needs_browser
 def test_the_keyboard_alone_opens_moves_and_closes(tab: Browser, run_writer: Callable[..., Path]) -> None:
     folder = run_writer(seeds=30)
-    rows = list(read_rows(SavedRun.open(folder).folder.shards()))
+    rows = [row for seed in RunDirectory(folder).seeds() for row in seed]
     usable(tab, write_report(folder))
     tab.evaluate("document.getElementById('table-view').focus()")
     for key, code in (("ArrowDown", 40), ("ArrowDown", 40), ("Enter", 13)):
         tab.press(key, code)
-    assert rows[2]["candidate_id"] in details(tab)
+    assert rows[2].candidate_id in details(tab)
     tab.click("#details-next")
-    tab.until(
-        f"document.getElementById('details').textContent.includes({json.dumps(rows[3]['candidate_id'])})"
-    )
+    tab.until(f"document.getElementById('details').textContent.includes({json.dumps(rows[3].candidate_id)})")
     tab.press("Escape", 27)
     tab.until("!document.getElementById('details').open")
     assert tab.evaluate("document.activeElement.id") == "table-view"
@@ -302,12 +303,12 @@ def test_a_candidate_is_shown_beside_its_seed(tab: Browser, run_writer: Callable
     choose(tab, "table-outcome", "chosen")
     tab.click("#table-rows .grid-row")
     text = details(tab)
-    group = next(rows for rows in read_seeds(run.folder.shards()) if any(row["selected"] for row in rows))
-    row = next(row for row in group if row["selected"])
+    group = next(rows for rows in run.folder.seeds() if any(row.selected for row in rows))
+    row = next(row for row in group if row.selected)
     said = [
-        reason(row, group, run.config)[1:], "system: Be brief.", row["judge_reason"],
-        f"{row['propensity']:.3f}", f"{row['target_ifd']:.3f} (seed 0.700)",
-        f"{row['judge_win']:.3f} (shown first",
+        reason(row, group, run.config)[1:], "system: Be brief.", row.judge_reason,
+        f"{row.propensity:.3f}", f"{row.target_ifd:.3f} (seed 0.700)",
+        f"{row.judge_win:.3f} (shown first",
     ]  # fmt: skip
     assert [one for one in said if one not in text] == []
     assert (
