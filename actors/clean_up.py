@@ -9,6 +9,8 @@ from typing import Any
 
 import ray
 
+from actors.reasons import reason_of
+
 logger = logging.getLogger(__name__)
 
 NAME_FREE_S = 10.0
@@ -19,7 +21,7 @@ def quietly(step: Callable[..., object], *arguments: object) -> None:
     try:
         step(*arguments)
     except Exception as error:
-        logger.debug("while stopping: %s", error)
+        logger.debug("while stopping: %s", reason_of(error))
 
 
 def kill_named(actors: dict[str, Any]) -> None:

@@ -13,10 +13,10 @@ from itertools import islice
 from typing import Any
 
 from actors.checkpoints import Checkpoints
+from actors.memory_client import MemoryClient
 from actors.metrics import RunMetrics
 from actors.progress import Progress
 from actors.recent_rates import RecentRates
-from actors.run_memory import RunMemory
 from actors.seed_worker import Worker, WorkState
 from staragents.base.errors import RunFailed
 from staragents.base.records import Candidate, Seed
@@ -95,7 +95,7 @@ class Coordinator:
         self._seconds_before = 0.0
         self._started = time.monotonic()
         self.progress = Progress(total_seeds=scan.seeds)
-        self._memory = RunMemory(config, memory, self._metrics, self.progress)
+        self._memory = MemoryClient(config, memory, self._metrics, self.progress)
 
     async def run(self) -> dict[str, Any]:
         """Run until the seeds end, a stop rule applies or the run is drained; return the summary.

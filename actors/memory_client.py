@@ -1,20 +1,28 @@
-"""Client for the memory actor: timeouts, and calls that survive its restart."""
+"""A run's use of its memory bank, seed by seed: store winners, recall neighbours, survive what fails."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ray.exceptions import ActorUnavailableError, RayTaskError
 
+from actors.metrics import RunMetrics
+from actors.progress import Progress
+from actors.reasons import reason_of
 from actors.restarts import restart_polls
 from staragents.base.errors import StarAgentsError
-from staragents.base.records import Seed
+from staragents.base.records import Candidate, Seed
+from staragents.config import Config
 from staragents.evolution.policy import Neighbour
 
 if TYPE_CHECKING:  # imports qdrant-client, a quarter of a coordinator's start time
     from actors.memory import Commit
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -23,29 +31,70 @@ GRACE_S = 120.0
 
 
 class MemoryClient:
-    """Every call is idempotent, so a restarted actor costs time but changes no draw."""
+    """Calls the MemoryActor. Every call is idempotent, so a restarted actor costs time but changes no draw.
 
-    def __init__(self, actor: Any, timeout_s: float) -> None:
+    A bank on a server never raises here: its actor stores winners until the server is back. A run continues
+    without neighbours while the actor itself fails; these failures are counted. A local bank that fails ends
+    the run, because its later draws would differ.
+    """
+
+    def __init__(self, config: Config, actor: Any | None, metrics: RunMetrics, progress: Progress) -> None:
+        """`actor`: handle of the MemoryActor, None without memory."""
+        self._settings = config.memory
+        self._warmup_seeds = 0 if config.memory.reuse else config.memory.warmup * len(config.pairs)
         self._actor = actor
-        self._timeout_s = timeout_s
+        self._metrics = metrics
+        self._progress = progress
+
+    async def rewind(self, cursor: int) -> None:
+        """Remove what seeds `cursor` and later stored. Raises RayError or TimeoutError."""
+        if (actor := self._actor) is not None:
+            await self._answer(lambda: actor.rewind.remote(cursor - 1))
 
     def embed(self, seeds: Sequence[Seed]) -> None:
         """Start embedding seeds that are drawn soon. Lost embeddings are computed again when needed."""
-        self._actor.embed.remote([(seed.seed_id, seed.instruction) for seed in seeds])
+        if self._actor is not None:
+            self._actor.embed.remote([(seed.seed_id, seed.instruction) for seed in seeds])
 
-    async def commit_and_recall(self, commits: Sequence[Commit], recall_for: Seed | None) -> list[Neighbour]:
-        """See MemoryActor. Raises RayError or TimeoutError if the actor does not answer."""
-        wanted = None if recall_for is None else (recall_for.seed_id, recall_for.instruction)
-        return await self._answer(lambda: self._actor.commit_and_recall.remote(commits, wanted))
+    async def commit_and_recall(
+        self, cursor: int, seed: Seed | None, chosen: Candidate | None, next_seed: Seed | None
+    ) -> list[Neighbour]:
+        """Store the winner of `seed`, committed just before `cursor`, then recall winners on instructions
+        similar to that of `next_seed`. Raises RunFailed if a local bank fails."""
+        commits = [self._commit(cursor - 1, seed, chosen)] if seed is not None else []
+        wanted = None
+        if next_seed is not None and cursor >= self._warmup_seeds:
+            wanted = (next_seed.seed_id, next_seed.instruction)
+        actor = self._actor
+        if actor is None or (not commits and wanted is None):
+            return []
+        started, outcome = time.monotonic(), "failed"
+        self._progress.remembered += sum(pair is not None for _, _, pair, _ in commits)
+        try:
+            found: list[Neighbour] = await self._answer(
+                lambda: actor.commit_and_recall.remote(commits, wanted)
+            )
+            outcome = "stored" if wanted is None else "hit" if found else "miss"
+            return found
+        except StarAgentsError:
+            raise
+        except Exception as error:
+            self._progress.memory_failures += 1
+            if self._progress.memory_failures == 1:
+                logger.warning("memory bank unavailable, drawing without it: %s", reason_of(error))
+            return []
+        finally:
+            self._metrics.memory_called(time.monotonic() - started, outcome)
 
-    async def rewind(self, order: int) -> None:
-        """See MemoryActor. Raises RayError or TimeoutError if the actor does not answer."""
-        await self._answer(lambda: self._actor.rewind.remote(order))
+    def _commit(self, order: int, seed: Seed, chosen: Candidate | None) -> Commit:
+        worth = chosen is not None and not chosen.base and (chosen.reward or 0.0) > self._settings.min_reward
+        pair, reward = (chosen.pair, chosen.reward) if worth and chosen else (None, None)
+        return (order, (seed.seed_id, seed.instruction), pair, reward)
 
     async def _answer(self, call: Callable[[], Awaitable[T]]) -> T:
         async for _ in restart_polls():
             try:
-                async with asyncio.timeout(GRACE_S + self._timeout_s):
+                async with asyncio.timeout(GRACE_S + self._settings.timeout_s):
                     return await call()
             except RayTaskError as error:
                 if isinstance(error.cause, StarAgentsError):

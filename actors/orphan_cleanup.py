@@ -13,6 +13,7 @@ from ray import serve
 from ray.exceptions import RayActorError
 
 from actors.clean_up import quietly
+from actors.logs import configure_logs
 from actors.ray_internals import is_over
 from staragents.base.environment import ray_address
 from staragents.base.errors import RunFailed
@@ -31,6 +32,7 @@ class OrphanCleanup:
     """A detached actor that outlives its driver. It serves one driver at a time, the most recent."""
 
     def __init__(self) -> None:
+        configure_logs()
         self._job = ""
         self._apps: set[str] = set()
         self._removing = asyncio.Lock()

@@ -89,7 +89,7 @@ class SeedWorkers:
             async with asyncio.timeout(STATE_TIMEOUT_S):
                 state = await _control(self._actors[index].state)
         except (RayError, TimeoutError) as error:
-            logger.debug("a seed worker does not answer: %s", error)
+            logger.debug("a seed worker does not answer: %s", reason_of(error))
             return False
         before, self._states[index] = self._states[index], state
         if before.process and before.process != state.process:

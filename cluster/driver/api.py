@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -61,7 +62,7 @@ def optimise(
     tree = merge(tree, {"seeds": {"path": _file_of(dataset, Path(output))}, "output": {"dir": str(output)}})
     if problems:
         raise BadInput(problems)
-    outcome = run(config_of(tree), Watcher(safe_console(stderr=True), quiet=quiet), overwrite)
+    outcome = run(config_of(tree), Watcher(safe_console(file=sys.stderr), quiet=quiet), overwrite)
     return Result(Path(output), outcome.summary)
 
 

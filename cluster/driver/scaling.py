@@ -74,7 +74,7 @@ class Scaling:
                 self._one_request()
             except RayError as error:
                 # The coordinator is restarting and has lost changed sizes.
-                logger.debug("while waiting for a scale request: %s", error)
+                logger.debug("while waiting for a scale request: %s", reason_of(error))
                 time.sleep(POLL_S)
                 quietly(self._tell_all)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from types import TracebackType
 
@@ -17,7 +18,8 @@ class ScoreProgress:
     """Rate and remaining time are those of the last minutes."""
 
     def __init__(self) -> None:
-        self.console = safe_console(stderr=True, soft_wrap=True)
+        # This stream, also while `-v` puts another in its place (`copied_output`).
+        self.console = safe_console(file=sys.stderr, soft_wrap=True)
         self._rows = self._done = 0
         self._rates = RecentRates()
         self._shown = time.monotonic()

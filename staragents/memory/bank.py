@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import math
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from qdrant_client import AsyncQdrantClient, models
+import numpy as np
+from qdrant_client import models
 
-from staragents.base.environment import secret
-from staragents.base.errors import BadInput, RunFailed
+from staragents.base.errors import BadInput
 from staragents.base.redaction import redacted
 from staragents.config import MemoryConfig
-from staragents.memory.collection import Collection
 from staragents.memory.memory import Memory, Recalled, Vector
-from staragents.text.printable import one_line
+from staragents.memory.storage import broken, connect, create
 
 logger = logging.getLogger(__name__)
 
@@ -30,8 +27,9 @@ QUEUE_LIMIT = 4096
 BATCH = 64
 # Delay between attempts to reach an unavailable bank: each may cost the caller a full timeout.
 RETRY_S = 10.0
-# After a kill and restart, the old process may still hold the folder.
-LOCK_WAIT_S = 15.0
+# Number of nearest points searched for another memory of the same pair.
+NEAR = 8
+PAGE = 1000
 
 
 class MemoryBank:
@@ -42,7 +40,7 @@ class MemoryBank:
     raises RunFailed. The only other error raised is BadInput.
 
     After `rewind`, a resumed run sees what was committed up to that seed, except points that the size bound
-    evicted later: they are not restored.
+    evicted later: they are not restored. On a server, several runs may share a collection.
     """
 
     def __init__(self, config: MemoryConfig, run: str, path: str = ":memory:") -> None:
@@ -54,6 +52,9 @@ class MemoryBank:
         self.retry_s = RETRY_S
         # A folder belongs to one run, even after it was moved.
         self._run = run if config.url else "local"
+        # Local mode has one folder per run and no filter, which would scan every payload for every query.
+        self._ours = models.Filter(must=[_is("run", self._run)]) if config.url else None
+        self._name = config.collection or f"staragents-{self._run}"
         self._queue: deque[Memory] = deque()
         self._rewind_to: int | None = None
         self._prepared = False
@@ -66,9 +67,8 @@ class MemoryBank:
 
         Raises BadInput if its vector size differs, the key is refused or another process holds the folder.
         """
-        self._client = await self._connect()
-        name = self.config.collection or f"staragents-{self._run}"
-        self._collection = Collection(self._client, name, self._run, size, self.config, self.location)
+        self._client = await connect(self.config, self.path)
+        self._size = size
         try:
             await self._attempt()
         except BadInput:
@@ -95,7 +95,7 @@ class MemoryBank:
     async def recall(self, vector: Vector) -> list[Recalled]:
         """Memories nearest to `vector`, most similar first; [] if none or the bank is unavailable."""
         self.queries += 1
-        nearest = await self._attempt(lambda: self._collection.nearest(vector, self.config.neighbours))
+        nearest = await self._attempt(lambda: self._nearest(vector, self.config.neighbours))
         near = [found for found in nearest or [] if found.similarity >= self.config.min_similarity]
         self.hits += bool(near)
         return near
@@ -113,7 +113,12 @@ class MemoryBank:
 
     async def points(self) -> list[models.Record]:
         """All points of this run with their vectors; [] while the bank is unavailable."""
-        return await self._attempt(self._collection.points) or []
+        return await self._attempt(self._all_points) or []
+
+    @property
+    def location(self) -> str:
+        """The server's address or the folder."""
+        return self.config.url or self.path
 
     @property
     def queued(self) -> int:
@@ -140,7 +145,7 @@ class MemoryBank:
                 raise
             except Exception as error:
                 if not self.config.url:
-                    raise self._broken(error) from error
+                    raise broken(self.path, error) from error
                 # A run must continue without its memory, whatever a broken server answers.
                 self._mark_unavailable(error)
                 return None
@@ -148,15 +153,6 @@ class MemoryBank:
                 logger.info("memory bank %s is available again", self.location)
             self.available = True
             return result
-
-    def _broken(self, error: Exception) -> RunFailed:
-        """A folder does not recover: its disk is full or its files are damaged. Draws would differ."""
-        reason = one_line(f"{type(error).__name__}: {error}")[:200]
-        return RunFailed(
-            f"{self.path}: the memory bank failed ({reason}); free disk space and run the same command "
-            "to resume; if its files are damaged, move them away and run: "
-            f"staragents repair {Path(self.path).parent}"
-        )
 
     def _mark_unavailable(self, error: Exception) -> None:
         self.failures += 1
@@ -169,18 +165,18 @@ class MemoryBank:
 
     async def _catch_up(self) -> None:
         if not self._prepared:
-            await self._collection.prepare()
+            await create(self._client, self._name, self._size, self.config, self.location)
             await self._recount()
             self._prepared = True
         if self._rewind_to is not None:
-            await self._collection.forget_after(self._rewind_to)
+            await self._forget_after(self._rewind_to)
             self._rewind_to = None
             await self._recount()
         # Use at most half of the timeout: the call itself needs the rest, and the next call continues here.
         deadline = time.monotonic() + (self.config.timeout_s / 2 if self.config.url else math.inf)
         while self._queue and time.monotonic() < deadline:
             batch = list(self._queue)[:BATCH]
-            await self._collection.insert(batch)
+            await self._upsert(batch)
             for _ in batch:
                 self._queue.popleft()
             self._points += len(batch)
@@ -188,41 +184,91 @@ class MemoryBank:
         if self._points > self.config.max_points + self.config.max_points // 100:
             await self._recount()
             if (excess := self._points - self.config.max_points) > 0:
-                await self._collection.evict(excess)
+                await self._evict(excess)
                 self._points -= excess
 
     async def _recount(self) -> None:
-        self._points = await self._collection.count()
+        counted = await self._client.count(self._name, count_filter=self._ours, exact=True)
+        self._points = counted.count
 
-    # -- the client -----------------------------------------------------------------------------------------
+    # -- the collection, without fault handling -------------------------------------------------------------
 
-    @property
-    def location(self) -> str:
-        return self.config.url or self.path
+    async def _upsert(self, memories: Sequence[Memory]) -> None:
+        """Insert points, replacing those with the same id."""
+        novelties = await self._novelties(memories)
+        points = [one.point(self._run, novelty) for one, novelty in zip(memories, novelties, strict=True)]
+        await self._client.upsert(self._name, points, wait=True)
 
-    async def _connect(self) -> AsyncQdrantClient:
-        config = self.config
-        if config.url:
-            return AsyncQdrantClient(
-                url=config.url,
-                api_key=secret(config.api_key_env) if config.api_key_env else None,
-                timeout=math.ceil(config.timeout_s),
-                # The check would call the server from the constructor, without our timeout.
-                check_compatibility=False,
-            )
-        if self.path == ":memory:":
-            return AsyncQdrantClient(location=":memory:")
-        give_up_at = time.monotonic() + LOCK_WAIT_S
+    async def _nearest(self, vector: Vector, limit: int) -> list[Recalled]:
+        """The `limit` points nearest to `vector`, in a deterministic order."""
+        answer = await self._client.query_points(
+            self._name,
+            query=vector,  # an array: local mode would convert a list to float64, four times slower
+            # Twice as many as requested, so that ties are broken the same way whatever the storage order.
+            limit=2 * limit,
+            query_filter=self._ours,
+            search_params=models.SearchParams(exact=self.config.exact) if self.config.url else None,
+        )
+        return sorted(map(Recalled.read, answer.points), key=lambda found: found.sort_key)[:limit]
+
+    async def _forget_after(self, order: int) -> None:
+        """Remove this run's points of seeds after `order`."""
+        later = models.FieldCondition(key="order", range=models.Range(gt=order))
+        where = models.Filter(must=[later, _is("run", self._run)])
+        await self._client.delete(self._name, models.FilterSelector(filter=where), wait=True)
+
+    async def _evict(self, excess: int) -> None:
+        """Remove the `excess` points of the smallest worth, the oldest first among equals."""
+        smallest = await self._ordered("worth", excess)
+        cut = smallest[-1].payload["worth"]  # type: ignore[index]
+        evicted = [point.id for point in smallest if point.payload["worth"] < cut]  # type: ignore[index]
+        at_cut = models.FieldCondition(key="worth", range=models.Range(gte=cut, lte=cut))
+        evicted += [point.id for point in await self._ordered("order", excess - len(evicted), at_cut)]
+        await self._client.delete(self._name, models.PointIdsList(points=evicted), wait=True)
+
+    async def _all_points(self) -> list[models.Record]:
+        """All points with their vectors, fetched page by page."""
+        found: list[models.Record] = []
+        offset: Any = None
         while True:
-            try:
-                return AsyncQdrantClient(path=self.path)
-            except json.JSONDecodeError:
-                # The process was killed during the first write of this file. Points are stored in separate
-                # files and are found again when the collection is created.
-                (Path(self.path) / "meta.json").unlink()
-            except RuntimeError as error:
-                if time.monotonic() > give_up_at:
-                    raise BadInput(f"{self.path}: the memory bank is in use by another process") from error
-                await asyncio.sleep(0.5)
-            except Exception as error:  # of SQLite, pickle or the disk
-                raise self._broken(error) from error
+            page, offset = await self._client.scroll(
+                self._name, scroll_filter=self._ours, limit=PAGE, offset=offset, with_vectors=True
+            )
+            found += page
+            if offset is None:
+                return found
+
+    async def _novelties(self, memories: Sequence[Memory]) -> list[float]:
+        """1 - the largest cosine to another memory of the same pair, in the bank or earlier in `memories`."""
+        vectors = np.array([one.vector for one in memories])
+        between = vectors @ vectors.T
+        nearby = await asyncio.gather(*(self._nearest(one.vector, NEAR) for one in memories))
+        novelties = []
+        for index, (memory, found) in enumerate(zip(memories, nearby, strict=True)):
+            near = [
+                one.similarity
+                for one in found
+                if one.payload["pair"] == memory.pair and one.point_id != memory.point_id
+            ]
+            near += [
+                float(between[index, other])
+                for other in range(index)
+                if memories[other].pair == memory.pair and memories[other].point_id != memory.point_id
+            ]
+            novelties.append(min(max(1.0 - max(near, default=0.0), 0.0), 1.0))
+        return novelties
+
+    async def _ordered(self, key: str, limit: int, *conditions: models.FieldCondition) -> list[models.Record]:
+        if self._ours:
+            conditions = (*conditions, _is("run", self._run))
+        points, _ = await self._client.scroll(
+            self._name,
+            scroll_filter=models.Filter(must=[*conditions]) if conditions else None,
+            order_by=models.OrderBy(key=key),
+            limit=limit,
+        )
+        return points
+
+
+def _is(field: str, value: str) -> models.FieldCondition:
+    return models.FieldCondition(key=field, match=models.MatchValue(value=value))

@@ -1,4 +1,4 @@
-"""The way to the memory actor: a call outlasts the actor's restart, and not for ever."""
+"""A run's use of its memory: a call outlasts the actor's restart, and a run outlasts its actor."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ray.exceptions import ActorDiedError, ActorUnavailableError
+from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
 
 from actors import restarts
 from actors.memory import MemoryActor
 from actors.memory_client import MemoryClient
+from actors.metrics import RunMetrics
+from actors.progress import Progress
+from staragents.base.errors import RunFailed
 from staragents.base.messages import Message
-from staragents.base.records import Seed
+from staragents.base.records import Candidate, Seed
 from staragents.config import MemoryConfig
+from staragents.validation.loading import load_config
+from tests.support.paths import FAKE
 
 SEED = Seed("s0", 0, (Message("user", "Name a river in France."), Message("assistant", "The Loire.")))
 ALIKE = Seed("s1", 1, (Message("user", "Name a short river in France."), Message("assistant", "The Var.")))
@@ -43,12 +48,20 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(restarts, "RESTART_POLL_S", 0.0)
 
 
+def client(actor: Any, timeout_s: float = 2) -> MemoryClient:
+    config = load_config(FAKE, ["memory.warmup=0", f"memory.timeout_s={timeout_s}"])
+    return MemoryClient(config, actor, RunMetrics("run", enabled=False), Progress(total_seeds=2))
+
+
+def winner(pair: str, reward: float) -> Candidate:
+    return Candidate(SEED.seed_id, "c0", pair, "a", "b", 1.0, SEED.messages, reward=reward)
+
+
 async def test_calls_are_retried_until_the_actor_is_back() -> None:
-    client = MemoryClient(Restarting(UNAVAILABLE, UNAVAILABLE), timeout_s=2)
-    commit = (0, (SEED.seed_id, SEED.instruction), "a+b", 0.5)
-    assert [n.pair for n in await client.commit_and_recall([commit], ALIKE)] == ["a+b"]
-    client = MemoryClient(Restarting(UNAVAILABLE), timeout_s=2)
-    await client.rewind(-1)
+    memory = client(Restarting(UNAVAILABLE, UNAVAILABLE))
+    found = await memory.commit_and_recall(1, SEED, winner("a+b", 0.5), ALIKE)
+    assert [n.pair for n in found] == ["a+b"]
+    await client(Restarting(UNAVAILABLE)).rewind(0)
 
 
 async def test_an_actor_that_is_gone_or_stays_unavailable_is_given_up(
@@ -56,8 +69,32 @@ async def test_an_actor_that_is_gone_or_stays_unavailable_is_given_up(
 ) -> None:
     gone = Restarting(ActorDiedError(None), ActorDiedError(None))
     with pytest.raises(ActorDiedError):
-        await MemoryClient(gone, timeout_s=2).commit_and_recall([], SEED)
+        await client(gone).rewind(0)
     assert gone.calls == 1
     monkeypatch.setattr(restarts, "RESTART_TIMEOUT_S", -1.0)
     with pytest.raises(ActorUnavailableError):
-        await MemoryClient(Restarting(UNAVAILABLE, UNAVAILABLE), timeout_s=2).commit_and_recall([], SEED)
+        await client(Restarting(UNAVAILABLE, UNAVAILABLE)).rewind(0)
+
+
+async def test_a_run_draws_without_memory_while_its_actor_fails(caplog: pytest.LogCaptureFixture) -> None:
+    memory = client(Restarting(ActorDiedError(None), ActorDiedError(None)))
+    for cursor in (1, 2):
+        assert await memory.commit_and_recall(cursor, SEED, winner("a+b", 0.5), ALIKE) == []
+    found = await memory.commit_and_recall(3, SEED, winner("a+b", 0.5), ALIKE)
+    assert [n.pair for n in found] == ["a+b"]
+    assert memory._progress.memory_failures == 2
+    said = [one for one in caplog.messages if "drawing without it" in one]
+    assert len(said) == 1, "logged once"
+
+
+async def test_a_local_bank_that_fails_ends_the_run() -> None:
+    broken = RayTaskError("commit_and_recall", "", RunFailed("the memory bank failed"))
+    with pytest.raises(RunFailed, match="the memory bank failed"):
+        await client(Restarting(broken)).commit_and_recall(1, SEED, winner("a+b", 0.5), ALIKE)
+
+
+async def test_a_run_without_memory_recalls_nothing() -> None:
+    memory = client(None)
+    memory.embed([SEED])
+    await memory.rewind(0)
+    assert await memory.commit_and_recall(1, SEED, winner("a+b", 0.5), ALIKE) == []

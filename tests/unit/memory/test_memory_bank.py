@@ -24,6 +24,7 @@ from staragents.base.errors import BadInput
 from staragents.base.records import stable_id
 from staragents.config import MemoryConfig, Quantization
 from staragents.memory import bank as memory_bank
+from staragents.memory import storage
 from staragents.memory.bank import MemoryBank
 from staragents.memory.memory import Memory
 from tests.support.paths import ROOT
@@ -259,7 +260,7 @@ async def test_a_folder_whose_first_write_was_cut_off_opens_with_its_points(tmp_
 
 
 async def test_a_folder_in_use_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory_bank, "LOCK_WAIT_S", 0.0)
+    monkeypatch.setattr(storage, "LOCK_WAIT_S", 0.0)
     holder = await opened(path=str(tmp_path))
     with pytest.raises(BadInput, match="in use by another process"):
         await opened(path=str(tmp_path))
