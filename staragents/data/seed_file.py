@@ -12,7 +12,7 @@ from staragents.data.readers.data_files import Block, DataFiles
 from staragents.data.readers.raw_row import BadRow, RawRow
 from staragents.data.readers.row_messages import RowReader
 from staragents.data.seed_path import SETTING, seed_path
-from staragents.data.seed_row import SeedRow, parse_row
+from staragents.data.seed_row import SeedRow, digest_of, parse_row
 from staragents.data.seed_scan import SeedScan, SeedTally
 from staragents.data.seen import Seen
 
@@ -103,5 +103,6 @@ def _numbered(files: DataFiles) -> Iterator[tuple[int, Block]]:
 
 
 def _mark_repeated(rows: list[SeedRow], seen: Seen) -> None:
-    for row, repeated in zip(rows, seen.repeated([row.digest for row in rows]), strict=True):
-        row.repeated = repeated
+    digests = [digest_of(row.messages) for row in rows]
+    for row, digest, repeated in zip(rows, digests, seen.repeated(digests), strict=True):
+        row.digest, row.repeated = digest, repeated

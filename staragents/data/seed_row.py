@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from functools import cached_property
 
 from staragents.base.messages import Conversation, as_dicts
 from staragents.base.records import Seed, stable_id
@@ -16,25 +15,26 @@ from staragents.data.readers.row_messages import RowReader
 DIGEST_BYTES = 16
 
 
-@dataclass
+@dataclass(slots=True)
 class SeedRow:
-    """A valid row. `repeated` means that an earlier row has the same conversation."""
+    """A valid row. SeedFile sets `digest`, and `repeated` if an earlier row has the same conversation."""
 
     row: int
     format: RowFormat
     messages: Conversation
+    digest: bytes = b""
     repeated: bool = False
-
-    @cached_property
-    def digest(self) -> bytes:
-        """16 bytes that depend only on the conversation, not on the columns that it came from."""
-        # With lengths, so that a text cannot imitate a turn boundary.
-        parts = "".join([f"{turn.role}{len(turn.content)}:{turn.content}" for turn in self.messages])
-        return hashlib.blake2b(parts.encode(), digest_size=DIGEST_BYTES).digest()
 
     def seed(self, before: int) -> Seed:
         """The seed, with an id derived from the conversation. Earlier files have `before` rows."""
         return Seed(stable_id(json.dumps(as_dicts(self.messages))), before + self.row, self.messages)
+
+
+def digest_of(messages: Conversation) -> bytes:
+    """16 bytes that depend only on the conversation, not on the columns that it came from."""
+    # With lengths, so that a text cannot imitate a turn boundary.
+    parts = "".join([f"{turn.role}{len(turn.content)}:{turn.content}" for turn in messages])
+    return hashlib.blake2b(parts.encode(), digest_size=DIGEST_BYTES).digest()
 
 
 def parse_row(raw: RawRow | BadRow, reader: RowReader) -> SeedRow | BadRow:
