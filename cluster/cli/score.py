@@ -14,7 +14,7 @@ from rich.table import Table
 from cluster.terminal.console import safe_console
 from cluster.terminal.terminal import say_json
 from staragents.base.errors import BadInput
-from staragents.config import ColumnsConfig, Convention, RowFormat, Template, WeightBits
+from staragents.config import ColumnsConfig, Convention, RowFormat, ScoringConfig, Template, WeightBits
 from staragents.files.standard_streams import outlive_readers
 from staragents.score_file.selection import SORT_COLUMNS, Selection
 
@@ -37,33 +37,37 @@ SHOWN_BINS = 16
 @click.option(
     "--template",
     type=click.Choice(Template),
-    default=Template.plain,
+    default=ScoringConfig.template,
     show_default=True,
     help="Prompt format. A chat template on a base model pushes every IFD above 1.",
 )
 @click.option(
     "--convention",
     type=click.Choice(Convention),
-    default=Convention.exact,
+    default=ScoringConfig.convention,
     show_default=True,
     help="superfiltering reproduces that paper's tables; its values are not comparable with the others.",
 )
 @click.option(
     "--max-length",
-    default=2048,
+    default=ScoringConfig.max_length,
     show_default=True,
     type=click.IntRange(2),
     help="Prompt plus answer, in tokens.",
 )
 @click.option(
     "--min-tokens",
-    default=5,
+    default=ScoringConfig.min_answer_tokens,
     show_default=True,
     type=click.IntRange(1),
     help="Shorter answers are too_short.",
 )
 @click.option(
-    "--batch-tokens", default=8192, show_default=True, type=click.IntRange(1), help="Trades memory for speed."
+    "--batch-tokens",
+    default=ScoringConfig.batch_tokens,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Trades memory for speed.",
 )
 @click.option("--dtype", default="auto", show_default=True, help="auto: bfloat16 on a GPU, float32 on a CPU.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
@@ -111,7 +115,7 @@ SHOWN_BINS = 16
 )
 @click.option(
     "--cache-mib",
-    default=64,
+    default=ScoringConfig.cache_mib,
     show_default=True,
     type=click.IntRange(0),
     help="Cache size per model, in memory or in --cache; about 20,000 losses per MiB.",

@@ -34,12 +34,12 @@ class ScoreSettings:
     target: str
     output: Path
     larger: str | None = None
-    template: Template = Template.plain
-    convention: Convention = Convention.exact
-    max_length: int = 2048
-    min_tokens: int = 5
-    batch_tokens: int = 8192
-    dtype: str = "auto"
+    template: Template = ScoringConfig.template
+    convention: Convention = ScoringConfig.convention
+    max_length: int = ScoringConfig.max_length
+    min_tokens: int = ScoringConfig.min_answer_tokens
+    batch_tokens: int = ScoringConfig.batch_tokens
+    dtype: str = ScorerModelConfig.dtype
     device: str = "auto"
     target_adapter: str | None = None
     larger_adapter: str | None = None
@@ -52,7 +52,7 @@ class ScoreSettings:
     strict: bool = False
     overwrite: bool = False
     cache: Path | None = None
-    cache_mib: int = 64
+    cache_mib: int = ScoringConfig.cache_mib
     replicas: int = 1
     """Processes per model on Ray; without Ray there is one."""
     larger_replicas: int | None = None
