@@ -14,19 +14,22 @@ from rich.table import Table
 from cluster.terminal.console import safe_console
 from cluster.terminal.terminal import say_json
 from staragents.base.errors import BadInput
-from staragents.config import ColumnsConfig, Convention, RowFormat, Template, WeightBits
+from staragents.config import ColumnsConfig, Convention, RowFormat, ScoringConfig, Template, WeightBits
 from staragents.files.standard_streams import outlive_readers
 from staragents.score_file.selection import SORT_COLUMNS, Selection
 
 COLUMN_KEYS = tuple(field.name for field in fields(ColumnsConfig))
 ON_RAY = ("replicas", "larger_replicas", "gpus", "larger_gpus", "cpus")
+SCORERS_ON_RAY = ("replicas", "num_gpus", "num_cpus", "resources")
+"""The same in the words of `scoring.target` and `scoring.larger`."""
 SHOWN_BINS = 16
 """Each 0.1 wide; one more bin takes the rest."""
 
 
 @click.command()
 @click.argument("data", type=click.Path())
-@click.option("--target", required=True, help="The model to train: hub id, folder or packaged:NAME.")
+@click.argument("overrides", nargs=-1, metavar="[scoring.KEY=VALUE]...")
+@click.option("--target", default="", help="The model to train: hub id, folder or packaged:NAME.")
 @click.option("--larger", help="A stronger model; adds larger_* and ifd_gap.")
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path), help="F.parquet, F.jsonl or F.jsonl.gz."
@@ -34,33 +37,37 @@ SHOWN_BINS = 16
 @click.option(
     "--template",
     type=click.Choice(Template),
-    default=Template.plain,
+    default=ScoringConfig.template,
     show_default=True,
     help="Prompt format. A chat template on a base model pushes every IFD above 1.",
 )
 @click.option(
     "--convention",
     type=click.Choice(Convention),
-    default=Convention.exact,
+    default=ScoringConfig.convention,
     show_default=True,
     help="superfiltering reproduces that paper's tables; its values are not comparable with the others.",
 )
 @click.option(
     "--max-length",
-    default=2048,
+    default=ScoringConfig.max_length,
     show_default=True,
     type=click.IntRange(2),
     help="Prompt plus answer, in tokens.",
 )
 @click.option(
     "--min-tokens",
-    default=5,
+    default=ScoringConfig.min_answer_tokens,
     show_default=True,
     type=click.IntRange(1),
     help="Shorter answers are too_short.",
 )
 @click.option(
-    "--batch-tokens", default=8192, show_default=True, type=click.IntRange(1), help="Trades memory for speed."
+    "--batch-tokens",
+    default=ScoringConfig.batch_tokens,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Trades memory for speed.",
 )
 @click.option("--dtype", default="auto", show_default=True, help="auto: bfloat16 on a GPU, float32 on a CPU.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
@@ -108,7 +115,7 @@ SHOWN_BINS = 16
 )
 @click.option(
     "--cache-mib",
-    default=64,
+    default=ScoringConfig.cache_mib,
     show_default=True,
     type=click.IntRange(0),
     help="Cache size per model, in memory or in --cache; about 20,000 losses per MiB.",
@@ -143,6 +150,7 @@ def score(
     sort_by: str | None,
     top: str | None,
     on_ray: bool | None,
+    overrides: tuple[str, ...],
     **options: Any,
 ) -> None:
     """IFD of any dataset: how hard is each answer to predict?
@@ -151,6 +159,8 @@ def score(
     hf:dataset or - (JSONL from standard input), in any of the common formats. Each row is written with its
     columns and target_ifd = exp(loss with the prompt - loss without). Below 1, the prompt helps; high but
     below 1, it is hard to follow and worth training on; 1 or more: prompt and answer do not belong together.
+
+    Settings of scoring can follow as key=value and take precedence over options.
 
     After a kill or a stop, run the same command to resume.
 
@@ -161,6 +171,8 @@ def score(
         --sort-by gap --top 10% -o best.jsonl --histogram ifd.html
       zcat qa.jsonl.gz | staragents score - --columns instruction=question,response=answer \\
         --target packaged:smollm2-135m-instruct --limit 100 -o scores.parquet
+      staragents score alpaca.json --target Qwen/Qwen3-0.6B --larger Qwen/Qwen3-32B \\
+        scoring.larger.quantization=8bit scoring.batch_tokens=16384 -o scores.parquet
       RAY_ADDRESS=auto staragents score data/ --target Qwen/Qwen3-4B --replicas 8 --gpus 1 -o scores.parquet
     """
     from cluster.terminal.score_progress import ScoreProgress
@@ -169,21 +181,19 @@ def score(
     from staragents.score_file.score_job import ScoreJob
     from staragents.score_file.settings import ScoreSettings
 
-    if (sort_by in ("gap", "larger_ifd")) and not options["larger"]:
-        raise BadInput(f"--sort-by: expected --larger for {sort_by}, got none")
     open_scorers: Any = local_scorers
-    if on_ray or (on_ray is None and ray_address()):
+    if on_ray is None:
+        on_ray = bool(ray_address())
+    check_place(on_ray, options, overrides)
+    if on_ray:
         from cluster.pools.ray_scorers import ray_scorers as open_scorers
 
-        if options["device"] != "auto":
-            raise BadInput(f"--device: expected auto on Ray (--gpus says where), got {options['device']}")
         options["cpus"] = options["cpus"] or 1.0
-    elif given := [name for name in ON_RAY if options[name] is not None]:
-        raise BadInput(f"--{given[0].replace('_', '-')}: expected --ray or RAY_ADDRESS with it, got neither")
     options = {name: value for name, value in options.items() if name not in ON_RAY or value is not None}
-    if options["larger_adapter"] and not options["larger"]:
-        raise BadInput("--larger-adapter: expected --larger with it, got none")
-    settings = ScoreSettings(columns=parse_columns(columns), selection=Selection(sort_by, top), **options)
+    settings = ScoreSettings(
+        columns=parse_columns(columns), selection=Selection(sort_by, top), overrides=overrides, **options
+    )
+    check_models(settings.models, sort_by, options["larger_adapter"])
     outlive_readers()
     with ScoreProgress() as progress:
         summary = ScoreJob(settings, progress, open_scorers).run()
@@ -193,6 +203,31 @@ def score(
         say_json(summary)
     else:
         show(safe_console(soft_wrap=True), summary)
+
+
+def check_place(on_ray: bool, options: dict[str, Any], overrides: tuple[str, ...]) -> None:
+    """Raises BadInput for settings that have no effect on Ray or without it."""
+    keys = [text.partition("=")[0] for text in overrides]
+    if resized := [key for key in keys if key.endswith(".max_replicas")]:
+        raise BadInput(f"{resized[0]}: expected replicas, as the number of processes of score is fixed")
+    if on_ray:
+        if options["device"] != "auto":
+            raise BadInput(f"--device: expected auto on Ray (--gpus says where), got {options['device']}")
+        return
+    given = [f"--{name.replace('_', '-')}" for name in ON_RAY if options[name] is not None]
+    given += [key for key in keys if {*key.split(".")} & {*SCORERS_ON_RAY}]
+    if given:
+        raise BadInput(f"{given[0]}: expected --ray or RAY_ADDRESS with it, got neither")
+
+
+def check_models(models: dict[str, str], sort_by: str | None, larger_adapter: str | None) -> None:
+    """Raises BadInput if a model is missing."""
+    if not models["target"]:
+        raise BadInput("--target: expected a model, also as scoring.target.model=NAME, got none")
+    if sort_by in ("gap", "larger_ifd") and "larger" not in models:
+        raise BadInput(f"--sort-by: expected --larger for {sort_by}, got none")
+    if larger_adapter and "larger" not in models:
+        raise BadInput("--larger-adapter: expected --larger with it, got none")
 
 
 def write_histogram(path: Path, summary: dict[str, Any]) -> None:

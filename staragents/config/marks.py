@@ -11,8 +11,8 @@ from enum import Enum, auto
 
 
 class Mark(Enum):
-    """What may alter a setting. One without a mark determines the results of a run, so it is fixed once the
-    run has begun, but variants of a config may differ in it."""
+    """What may alter a setting. One that is neither `on_resume` nor `live` determines the results of a run
+    and is fixed once it has begun. Variants of a config may differ in all settings but `shared` ones."""
 
     on_resume = auto()
     """May change when a run resumes: affects where, how fast and how long it works, but not what it makes."""

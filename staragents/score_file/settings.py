@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
+from staragents.base.errors import BadInput
 from staragents.config import (
     ColumnsConfig,
     Convention,
@@ -19,22 +22,24 @@ from staragents.config import (
 )
 from staragents.models.packaged_models import resolve_model
 from staragents.score_file.selection import Selection
+from staragents.validation.merging import Tree, read_overrides, typed
+from staragents.validation.value_checks import out_of_bounds
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ScoreSettings:
-    """The options of a command. Lengths are in tokens; with `larger` None, only the target model scores."""
+    """The options of a command. Lengths are in tokens; without `larger`, only the target model scores."""
 
     data: str
     target: str
     output: Path
     larger: str | None = None
-    template: Template = Template.plain
-    convention: Convention = Convention.exact
-    max_length: int = 2048
-    min_tokens: int = 5
-    batch_tokens: int = 8192
-    dtype: str = "auto"
+    template: Template = ScoringConfig.template
+    convention: Convention = ScoringConfig.convention
+    max_length: int = ScoringConfig.max_length
+    min_tokens: int = ScoringConfig.min_answer_tokens
+    batch_tokens: int = ScoringConfig.batch_tokens
+    dtype: str = ScorerModelConfig.dtype
     device: str = "auto"
     target_adapter: str | None = None
     larger_adapter: str | None = None
@@ -47,7 +52,7 @@ class ScoreSettings:
     strict: bool = False
     overwrite: bool = False
     cache: Path | None = None
-    cache_mib: int = 64
+    cache_mib: int = ScoringConfig.cache_mib
     replicas: int = 1
     """Processes per model on Ray; without Ray there is one."""
     larger_replicas: int | None = None
@@ -58,21 +63,30 @@ class ScoreSettings:
     """GPUs per process of the larger model, if different from `gpus`."""
     cpus: float = field(default_factory=lambda: float(len(os.sched_getaffinity(0))))
     """CPUs and threads per process."""
+    overrides: tuple[str, ...] = ()
+    """`scoring.KEY=VALUE` in the words of a run's config; they take precedence over the fields above."""
 
     @property
     def models(self) -> dict[str, str]:
         """The model names by role."""
-        return {"target": self.target} | ({"larger": self.larger} if self.larger else {})
+        target, larger = self._named.target.model, self._named.larger.model
+        return {"target": target} | ({"larger": larger} if larger else {})
 
     @property
     def scoring(self) -> ScoringConfig:
-        """These settings as a section of a run's config."""
-        return ScoringConfig(
-            target=self._model("target", self.replicas, self.gpus),
+        """These settings as a section of a run's config, with the paths of adapters."""
+        return replace(
+            self._named, target=_with_paths(self._named.target), larger=_with_paths(self._named.larger)
+        )
+
+    @cached_property
+    def _named(self) -> ScoringConfig:
+        """The same with the names of adapters. Raises BadInput for invalid overrides."""
+        larger_gpus = self.gpus if self.larger_gpus is None else self.larger_gpus
+        scoring = ScoringConfig(
+            target=self._model(self.target, self.target_adapter, self.replicas, self.gpus),
             larger=self._model(
-                "larger",
-                (self.larger_replicas or self.replicas) if self.larger else 0,
-                self.gpus if self.larger_gpus is None else self.larger_gpus,
+                self.larger or "", self.larger_adapter, self.larger_replicas or self.replicas, larger_gpus
             ),
             template=self.template,
             convention=self.convention,
@@ -80,18 +94,23 @@ class ScoreSettings:
             batch_tokens=self.batch_tokens,
             min_answer_tokens=self.min_tokens,
             cache_mib=self.cache_mib,
-            cache_path=str(self.cache.absolute()) if self.cache else None,
+            cache_path=str(self.cache) if self.cache else None,
         )
+        scoring = with_overrides(scoring, self.overrides) if self.overrides else scoring
+        if scoring.cache_path:
+            scoring.cache_path = str(Path(scoring.cache_path).absolute())
+        if not scoring.larger.model:
+            scoring.larger.replicas = 0
+        return scoring
 
-    def _model(self, role: str, replicas: int, gpus: float) -> ScorerModelConfig:
-        adapter = self.adapters.get(role)
+    def _model(self, model: str, adapter: str | None, replicas: int, gpus: float) -> ScorerModelConfig:
         return ScorerModelConfig(
-            model=self.models.get(role, ""),
+            model=model,
             dtype=cast(Dtype, self.dtype),  # `score` takes any floating type of torch
             replicas=replicas,
             num_gpus=gpus,
             num_cpus=self.cpus,
-            adapter=resolve_model(adapter) if adapter else None,
+            adapter=adapter,
             quantization=self.quantization,
             device_map=self.device_map,
         )
@@ -99,7 +118,7 @@ class ScoreSettings:
     @property
     def adapters(self) -> dict[str, str]:
         """The names of the LoRA adapters by role."""
-        named = {"target": self.target_adapter, "larger": self.larger_adapter}
+        named = {"target": self._named.target.adapter, "larger": self._named.larger.adapter}
         return {role: adapter for role, adapter in named.items() if adapter}
 
     @property
@@ -108,16 +127,21 @@ class ScoreSettings:
         return self.models | {f"{role}-adapter": adapter for role, adapter in self.adapters.items()}
 
     def decides_scores(self) -> dict[str, Any]:
-        """The options that affect scores, unlike batch sizes and caches."""
+        """The settings that affect scores, unlike batch sizes and caches, by option."""
+        scoring, target = self._named, self._named.target
+        shared = {"dtype": target.dtype, "quantization": target.quantization, "device_map": target.device_map}
+        larger = {name: getattr(scoring.larger, name) for name in shared} if scoring.larger.model else {}
         return {
-            "--template": self.template.value,
-            "--convention": self.convention.value,
-            "--max-length": self.max_length,
-            "--min-tokens": self.min_tokens,
-            "--dtype": self.dtype,
+            "--template": scoring.template.value,
+            "--convention": scoring.convention.value,
+            "--max-length": scoring.max_length,
+            "--min-tokens": scoring.min_answer_tokens,
+            "--dtype": target.dtype,
             "--device": self.device,
-            "--quantization": self.quantization,
-            "--device-map": self.device_map,
+            "--quantization": target.quantization,
+            "--device-map": target.device_map,
+            # No option sets these for one model only.
+            **{f"scoring.larger.{name}": own for name, own in larger.items() if own != shared[name]},
         }
 
     def decides_rows(self) -> dict[str, Any]:
@@ -128,3 +152,34 @@ class ScoreSettings:
             "--columns": asdict(self.columns),
             **self.selection.facts(),
         }
+
+
+def with_overrides(scoring: ScoringConfig, overrides: Sequence[str]) -> ScoringConfig:
+    """`scoring` with `scoring.KEY=VALUE` applied. Raises BadInput with every problem."""
+    problems = [
+        f"{text.partition('=')[0]}: expected scoring.KEY=VALUE" for text in overrides if not _is_scoring(text)
+    ]
+    tree = read_overrides([text for text in overrides if _is_scoring(text)], problems)
+    given = typed(tree, problems)
+    problems += out_of_bounds(given)
+    if problems:
+        raise BadInput(problems)
+    changed: ScoringConfig = _changed(scoring, given.scoring, tree["scoring"])
+    return changed
+
+
+def _is_scoring(override: str) -> bool:
+    return override.startswith("scoring.")
+
+
+def _changed(section: Any, given: Any, named: Tree) -> Any:
+    """`section` with those values of `given` that `named` names."""
+    values = {}
+    for name, below in named.items():
+        old, new = getattr(section, name), getattr(given, name)
+        values[name] = _changed(old, new, below or {}) if is_dataclass(new) else new
+    return replace(section, **values)
+
+
+def _with_paths(model: ScorerModelConfig) -> ScorerModelConfig:
+    return replace(model, adapter=resolve_model(model.adapter)) if model.adapter else model

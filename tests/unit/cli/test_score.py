@@ -11,6 +11,7 @@ import pytest
 from transformers import LlamaConfig
 
 from cluster.job import main
+from staragents.score_file.settings import ScoreSettings
 from tests.support.paths import ROOT
 from tests.support.tiny_models import save_tokenizer
 
@@ -71,6 +72,20 @@ def score(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
             "-o: expected a writable folder",
         ),
         (["{data}"], "--target"),
+        (["{data}", "seeds.limit=5", "--target", "fake"], "seeds.limit: expected scoring.KEY=VALUE"),
+        (["{data}", "scoring.max_lenght=5", "--target", "fake"], "did you mean scoring.max_length?"),
+        (
+            ["{data}", "scoring.max_length=1", "--target", "fake"],
+            "scoring.max_length: expected at least 2, got 1",
+        ),
+        (
+            ["{data}", "scoring.target.dtype=int3", "--target", "fake"],
+            "scoring.target.dtype: expected one of auto",
+        ),
+        (
+            ["{data}", "scoring.target.replicas=2", "--target", "fake"],
+            "replicas: expected --ray or RAY_ADDRESS",
+        ),
     ],
 )
 def test_bad_input_is_one_clear_line_and_nothing_is_written(
@@ -128,6 +143,43 @@ def test_only_json_goes_to_standard_output(
     summary = json.loads(capsys.readouterr().out)
     assert summary["target"]["statuses"] == {"ok": 5}
     assert summary["settings"]["--columns"]["response"] == "instruction"
+
+
+def test_settings_of_scoring_win_over_options(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("scoring.target.model=fake", "scoring.max_length=77", "scoring.template=alpaca")
+    options = ("--max-length", "99", "--min-tokens", "2", "-o", tmp_path / "s.jsonl", "--json")
+    assert score(monkeypatch, data, *words, *options) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["models"]["target"]["name"] == "fake"
+    settings = summary["settings"]
+    assert (settings["--max-length"], settings["--min-tokens"], settings["--template"]) == (77, 2, "alpaca")
+
+
+def test_options_are_the_settings_of_a_run(tmp_path: Path) -> None:
+    given = {
+        "larger": "b",
+        "min_tokens": 3,
+        "dtype": "float32",
+        "replicas": 2,
+        "larger_gpus": 1.0,
+        "cpus": 4.0,
+    }
+    settings = ScoreSettings("d", "a", tmp_path / "s.jsonl", **given)
+    words = (
+        "scoring.larger.model=b", "scoring.min_answer_tokens=3", "scoring.target.dtype=float32",
+        "scoring.larger.dtype=float32", "scoring.target.replicas=2", "scoring.larger.replicas=2",
+        "scoring.larger.num_gpus=1", "scoring.target.num_cpus=4", "scoring.larger.num_cpus=4",
+    )  # fmt: skip
+    same = ScoreSettings("d", "a", tmp_path / "s.jsonl", overrides=words)
+    assert same.scoring == settings.scoring
+    assert (same.models, same.decides_scores()) == (settings.models, settings.decides_scores())
+    one = ScoreSettings(
+        "d", "a", tmp_path / "s.jsonl", larger="b", overrides=("scoring.larger.dtype=float16",)
+    )
+    assert one.decides_scores()["--dtype"] == "auto"
+    assert one.decides_scores()["scoring.larger.dtype"] == "float16"
 
 
 def test_scoring_on_one_machine_does_not_import_ray(tmp_path: Path, data: Path) -> None:

@@ -48,6 +48,13 @@ def test_a_setting_that_cannot_change_is_reported_and_nothing_changes(
     assert not live.changed
 
 
+def test_added_pairs_are_named_once(tmp_path: Path) -> None:
+    listed = ["agents.pairs=[deepen+direct]", "evolution.draws=1"]
+    config = load_config(CONFIG, [f"output.dir={tmp_path / 'run'}", *listed])
+    live = LiveConfig(config, POOLS, RunDirectory(config.output.dir))
+    assert live.change(("agents.pairs=[deepen+direct, broaden+direct]",)) == ("agents.pairs",)
+
+
 def test_changes_add_up_and_are_named(live: LiveConfig) -> None:
     agent = "agents.response.brief={model: writer, prompt: direct, max_tokens: 64}"
     assert live.change((agent, "run.max_tokens=5000")) == (
