@@ -23,7 +23,7 @@ from staragents.base.records import Candidate, Seed
 from staragents.config import Config
 from staragents.data.seed_file import SeedFile, SeedScan
 from staragents.evolution.evolution import Evolution
-from staragents.evolution.policy import Draw, Neighbour
+from staragents.evolution.policy import Draw, Neighbour, recalled_by
 from staragents.run.ledger import Ledger
 from staragents.run.results import write_results
 from staragents.run.stopping import StopRules
@@ -213,8 +213,7 @@ class Coordinator:
             draws = self._evolution.draw(seed.seed_id, neighbours)
         else:
             draws = [Draw(candidate.pair, candidate.propensity) for candidate in finished]
-            neighbours = [Neighbour(**near) for near in finished[0].recalled or ()]
-            self._evolution.drawn_before(seed.seed_id, draws, neighbours)
+            neighbours = recalled_by(finished)
         self._decide()
         self._admit(Admitted(seed, draws, neighbours), finished)
 

@@ -12,7 +12,8 @@ from cluster.terminal.console import safe_console
 from cluster.terminal.terminal import say_json
 from staragents.base.errors import INTERRUPTED, BadInput
 from staragents.comparison.comparison import Comparison, Estimate
-from staragents.comparison.variant import FULL, load_variants
+from staragents.comparison.variant import FULL, Variant, load_variants
+from staragents.config import Config
 from staragents.validation.loading import load_config
 from staragents.validation.merging import shown
 
@@ -74,24 +75,25 @@ def compare(
       staragents compare my.yaml --ablation full,mine.yaml --tokens 500000 --judge big -o runs/versus
     """
     settings = load_config(config, overrides)
-    measuring = judge or settings.judge.model
-    if measuring not in settings.models:
-        raise BadInput(f"--judge: expected one of {', '.join(settings.models)}, got {shown(measuring)}")
+    measuring = _common_judge(settings, judge)
     folder = output or Path(f"{settings.output.dir}-compare")
-    names = [name.strip() for name in ablations.split(",") if name.strip()]
-    variants = load_variants(config, overrides, names, folder)
-    if len(variants) < 2:
-        raise BadInput(f"--ablation: expected at least two variants, got {shown(ablations)}")
-    reference = FULL if FULL in [one.name for one in variants] else variants[0].name
+    variants = _variants(config, overrides, ablations, folder)
+    return _compared(settings, variants, tokens, measuring, folder, as_json)
 
+
+def _compared(
+    settings: Config, variants: list[Variant], tokens: int | None, judge: str, folder: Path, as_json: bool
+) -> int:
+    """Run the variants and print the table; returns the exit code."""
     from cluster.driver.compare import Comparing, Interrupted
     from cluster.terminal.long_work import begin_long_work
     from cluster.terminal.watcher import Watcher, make_console
 
     console = make_console(to_stderr=as_json)
     begin_long_work()
+    reference = FULL if FULL in [one.name for one in variants] else variants[0].name
     budget = tokens or settings.run.max_tokens
-    comparing = Comparing(settings, variants, reference, budget, measuring, folder, Watcher(console))
+    comparing = Comparing(settings, variants, reference, budget, judge, folder, Watcher(console))
     try:
         result = comparing.run()
     except Interrupted:
@@ -102,6 +104,21 @@ def compare(
     else:
         show(console, result, folder)
     return 0
+
+
+def _common_judge(settings: Config, judge: str | None) -> str:
+    measuring = judge or settings.judge.model
+    if measuring not in settings.models:
+        raise BadInput(f"--judge: expected one of {', '.join(settings.models)}, got {shown(measuring)}")
+    return measuring
+
+
+def _variants(config: str, overrides: tuple[str, ...], ablations: str, folder: Path) -> list[Variant]:
+    names = [name.strip() for name in ablations.split(",") if name.strip()]
+    variants = load_variants(config, overrides, names, folder)
+    if len(variants) < 2:
+        raise BadInput(f"--ablation: expected at least two variants, got {shown(ablations)}")
+    return variants
 
 
 def show(console: Console, result: Comparison, folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
@@ -12,6 +13,9 @@ from staragents.base.errors import BadInput
 from staragents.config import Config, PolicyName
 from staragents.validation.merging import merge, read_overrides, typed
 from staragents.validation.value_checks import out_of_bounds
+
+if TYPE_CHECKING:
+    from staragents.replay.replay import Replayed
 
 FORGETFUL = (PolicyName.uniform, PolicyName.exp3)
 """Policies that do not use memory."""
@@ -71,11 +75,7 @@ def replay(
     table = RecordedTable.read(source)
     if draws > len(table.agents):
         raise BadInput(f"--draws: expected at most {len(table.agents)}, the number of agents, got {draws}")
-    vectors = None
-    if memory and config.evolution.policy not in FORGETFUL and config.evolution.memory_weight:
-        vectors = embed(table.instructions, config.memory.embedder)
-        if shuffle_embeddings:
-            vectors = vectors[np.random.default_rng(0).permutation(len(vectors))]
+    vectors = _vectors(table.instructions, config, shuffle_embeddings) if memory else None
     kind = "shuffled" if shuffle_embeddings else "on"
     result = replay_table(table, config, draws, passes, seeds, vectors, kind, remember == "all")
     if chart is not None:
@@ -83,23 +83,40 @@ def replay(
     if as_json:
         say_json(result.as_dict())
         return
-    interval = "" if result.half_width is None else f" +- {result.half_width:.4f}"
+    show(result, with_memory=vectors is not None)
+
+
+def _vectors(instructions: tuple[str, ...], config: Config, shuffled: bool) -> np.ndarray | None:
+    """The instructions' embeddings; None if the policy does not use memory."""
+    if config.evolution.policy in FORGETFUL or not config.evolution.memory_weight:
+        return None
+    vectors = embed(instructions, config.memory.embedder)
+    return vectors[np.random.default_rng(0).permutation(len(vectors))] if shuffled else vectors
+
+
+def show(result: Replayed, with_memory: bool) -> None:
+    """Print the rewards beside those of the bounds."""
     say(
         f"{result.table}: {result.agents} agents, {result.instructions} instructions; "
-        f"{_count(draws, 'draw')}, {_count(passes, 'pass', 'es')}, {_count(seeds, 'random order')}, "
-        f"memory {result.memory}"
+        f"{_count(result.draws, 'draw')}, {_count(result.passes, 'pass', 'es')}, "
+        f"{_count(result.seeds, 'random order')}, memory {result.memory}"
     )
-    say(f"{result.policy:<34}{result.mean:8.4f}{interval}")
-    say(f"{'uniform':<34}{result.uniform:8.4f}")
-    best = "best agent" if draws == 1 else f"best {draws} agents"
-    say(f"{f'{best}, fixed':<34}{result.best_fixed:8.4f}  ({', '.join(result.best_fixed_agents)})")
-    say(f"{f'{best} for each instruction':<34}{result.best_each:8.4f}")
+    interval = "" if result.half_width is None else f" +- {result.half_width:.4f}"
+    _line(result.policy, f"{result.mean:8.4f}{interval}")
+    _line("uniform", f"{result.uniform:8.4f}")
+    best = "best agent" if result.draws == 1 else f"best {result.draws} agents"
+    _line(f"{best}, fixed", f"{result.best_fixed:8.4f}  ({', '.join(result.best_fixed_agents)})")
+    _line(f"{best} for each instruction", f"{result.best_each:8.4f}")
     for name, value in (("fixed", result.gap_closed), ("for each instruction", result.gap_closed_each)):
         if value is not None:
-            say(f"{f'share of the gap closed, {name}':<34}{value:8.2f}")
-    if vectors is not None:
+            _line(f"share of the gap closed, {name}", f"{value:8.2f}")
+    if with_memory:
         worth = "" if result.memory_slope is None else f", learned slope {result.memory_slope:.3f}"
-        say(f"{'recalls with neighbours':<34}{result.hit_rate:8.2f}{worth}")
+        _line("recalls with neighbours", f"{result.hit_rate:8.2f}{worth}")
+
+
+def _line(name: str, values: str) -> None:
+    say(f"{name:<34}{values}")
 
 
 def _count(number: int, one: str, more: str = "s") -> str:
@@ -147,7 +164,7 @@ def off_policy(
         f"a reward; policy {result.policy}, without memory"
     )
     for one in (result.logged, *result.estimates):
-        say(f"{one.name:<34}{one.mean:8.4f} +- {one.half_width:.4f}")
-    say(f"{'effective draws':<34}{result.effective_draws:8.0f}")
+        _line(one.name, f"{one.mean:8.4f} +- {one.half_width:.4f}")
+    _line("effective draws", f"{result.effective_draws:8.0f}")
     if result.warning:
         say(f"warning: {result.warning}", err=True)

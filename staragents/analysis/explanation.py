@@ -8,12 +8,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from staragents.analysis.policy_history import PolicyHistory, recalled
+from staragents.analysis.policy_history import PolicyHistory
 from staragents.analysis.reasons import outcome, reason
 from staragents.analysis.saved_run import SavedRun
 from staragents.base.errors import BadInput
 from staragents.base.records import Candidate, as_row, stable_seed
-from staragents.evolution.policy import Neighbour
+from staragents.evolution.policy import Neighbour, recalled_by
 
 SHORTEST_PREFIX = 4
 # Of a propensity: the run may have computed its own on another machine.
@@ -53,7 +53,7 @@ class Explanation:
         return cls(
             number=number,
             candidates=candidates,
-            neighbours=recalled(candidates),
+            neighbours=recalled_by(candidates),
             probabilities=probabilities,
             learnt_from=learnt_from,
             reproduced=all(
@@ -118,5 +118,7 @@ def _probabilities(run: SavedRun, number: int, candidates: list[Candidate]) -> t
         retired = config.retired_pairs
         draws = min(config.evolution.draws, len(config.pairs) - len(probabilities) - len(retired))
         seed = stable_seed(str(config.run.seed), candidates[0].seed_id, "draw")
-        probabilities |= history.policy.inclusion(draws, seed, recalled(candidates), retired) if draws else {}
+        probabilities |= (
+            history.policy.inclusion(draws, seed, recalled_by(candidates), retired) if draws else {}
+        )
     return probabilities, known

@@ -5,7 +5,7 @@ from __future__ import annotations
 from staragents.base.records import Candidate
 from staragents.config import Config
 from staragents.evolution.choice import make_policy
-from staragents.evolution.policy import Neighbour, Outcome, Policy
+from staragents.evolution.policy import Outcome, Policy, recalled_by
 from staragents.reward.cost import CostScale
 
 
@@ -39,9 +39,4 @@ class PolicyHistory:
             if not candidate.base
         ]
         if outcomes:
-            self.policy.observe(outcomes, recalled(candidates))
-
-
-def recalled(candidates: list[Candidate]) -> list[Neighbour]:
-    """The neighbours known to the draw of these candidates, most similar first."""
-    return [Neighbour(**neighbour) for neighbour in candidates[0].recalled or []]
+            self.policy.observe(outcomes, recalled_by(candidates))

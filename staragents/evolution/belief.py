@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from staragents.evolution.agent_effects import AgentEffects
 from staragents.evolution.drawing import FloatArray
 from staragents.evolution.log_odds import rounded, score
 from staragents.evolution.policy import Outcome
@@ -78,52 +79,64 @@ class Belief:
 
     def posterior(self) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation of each pair's mean reward, shape (pairs,)."""
-        n = self._number
-        total = float(n.sum())
-        seen = np.maximum(n, 1e-12)
-        y, z = self._reward / seen, self._score / seen
-        rr, uu, ru, _ = self._products.tolist()
-        pooled_y = (float(self._reward.sum()) + 0.5) / (total + 1.0)
-        pooled_z = (float(self._score.sum()) + 0.5) / (total + 1.0)
-        # Within-pair variances, plus a prior worth two observations: the variance of all rewards, which
-        # itself includes one observation of maximal variance. So no variance is 0 early in a run.
-        wide_y, wide_z = pooled_y * (1.0 - pooled_y), pooled_z * (1.0 - pooled_z)
-        prior_rr = (rr - total * pooled_y**2 + wide_y) / (total + 1.0)
-        prior_uu = (uu - total * pooled_z**2 + wide_z) / (total + 1.0)
-        prior_ru = (ru - total * pooled_y * pooled_z + 0.5 * math.sqrt(wide_y * wide_z)) / (total + 1.0)
-        freedom = max(total - float((n > 0).sum()), 0.0) + 2.0
-        within_rr = max(rr - float(y.dot(self._reward)) + 2.0 * prior_rr, MIN_VARIANCE) / freedom
-        within_uu = max(uu - float(z.dot(self._score)) + 2.0 * prior_uu, MIN_VARIANCE) / freedom
-        within_ru = (ru - float(z.dot(self._reward)) + 2.0 * prior_ru) / freedom
-        slope = max(within_ru / within_uu, 0.0)
-        within_rest = max(within_rr - slope * within_ru, MIN_VARIANCE)
+        number = self._number
+        total = float(number.sum())
+        seen = np.maximum(number, 1e-12)
+        rewards, scores = self._reward / seen, self._score / seen
+        pooled_reward = (float(self._reward.sum()) + 0.5) / (total + 1.0)
+        pooled_score = (float(self._score.sum()) + 0.5) / (total + 1.0)
+        slope, score_noise, rest_noise = self._within_pairs(rewards, scores, pooled_reward, pooled_score)
 
-        prior = SPREAD_OF_PAIRS**2 * within_uu
-        reliability = n / (n + within_uu / prior)
-        mean_z = (float(reliability.dot(z)) + pooled_z) / (float(reliability.sum()) + 1.0)
-        between = _between(reliability, z - mean_z, seen, within_uu, prior)
-        seed_share, partners = self._seed_effect(z, total, within_uu)
-        noise = within_uu * (1.0 - seed_share)
-        shared = self._shared(reliability, z - mean_z, between)
-        effect, effect_variance = self._effects(mean_z, noise, between, shared, seed_share, partners)
+        prior = SPREAD_OF_PAIRS**2 * score_noise
+        reliability = number / (number + score_noise / prior)
+        mean_score = (float(reliability.dot(scores)) + pooled_score) / (float(reliability.sum()) + 1.0)
+        between = _between(reliability, scores - mean_score, seen, score_noise, prior)
+        effect, effect_variance = self._score_effects(scores, mean_score, reliability, between, score_noise)
 
-        mean_y = pooled_y + slope * (mean_z - pooled_z)
-        rest = y - mean_y - slope * (z - mean_z)
+        mean_reward = pooled_reward + slope * (mean_score - pooled_score)
+        rest = rewards - mean_reward - slope * (scores - mean_score)
         prior = (SPREAD_BEYOND_SCORE * slope) ** 2 * between + MIN_VARIANCE
-        beyond = _between(n / (n + within_rest / prior), rest, seen, within_rest, prior)
-        reliability = n / (n + within_rest / beyond)
-        mean = mean_y + slope * effect + reliability * rest
-        variance = slope * slope * effect_variance + beyond * (1.0 - reliability)
+        own_variance = _between(number / (number + rest_noise / prior), rest, seen, rest_noise, prior)
+        reliability = number / (number + rest_noise / own_variance)
+        mean = mean_reward + slope * effect + reliability * rest
+        variance = slope * slope * effect_variance + own_variance * (1.0 - reliability)
         return mean, np.sqrt(variance)
 
-    def _seed_effect(self, z: FloatArray, total: float, within: float) -> tuple[float, float]:
+    def _within_pairs(
+        self, rewards: FloatArray, scores: FloatArray, pooled_reward: float, pooled_score: float
+    ) -> tuple[float, float, float]:
+        """`slope`, and the variances of one pair's scores (seed's effect included) and rests.
+
+        `rewards` and `scores` are the pairs' observed means. Each variance has a prior worth two
+        observations: the variance of all rewards, which itself includes one observation of maximal variance.
+        So no variance is 0 early in a run.
+        """
+        total = float(self._number.sum())
+        reward_squares, score_squares, products, _ = self._products.tolist()
+        widest_reward = pooled_reward * (1.0 - pooled_reward)
+        widest_score = pooled_score * (1.0 - pooled_score)
+        prior_reward = (reward_squares - total * pooled_reward**2 + widest_reward) / (total + 1.0)
+        prior_score = (score_squares - total * pooled_score**2 + widest_score) / (total + 1.0)
+        widest_both = 0.5 * math.sqrt(widest_reward * widest_score)
+        prior_both = (products - total * pooled_reward * pooled_score + widest_both) / (total + 1.0)
+        freedom = max(total - float((self._number > 0).sum()), 0.0) + 2.0
+        reward_rest = reward_squares - float(rewards.dot(self._reward)) + 2.0 * prior_reward
+        score_rest = score_squares - float(scores.dot(self._score)) + 2.0 * prior_score
+        reward_variance = max(reward_rest, MIN_VARIANCE) / freedom
+        score_variance = max(score_rest, MIN_VARIANCE) / freedom
+        covariance = (products - float(scores.dot(self._reward)) + 2.0 * prior_both) / freedom
+        slope = max(covariance / score_variance, 0.0)
+        return slope, score_variance, max(reward_variance - slope * covariance, MIN_VARIANCE)
+
+    def _seed_effect(self, scores: FloatArray, score_noise: float) -> tuple[float, float]:
         """Share of the score variance that pairs of one seed have in common, and mean draws per seed."""
         couples = float(self._together.sum())
         if not couples:
             return 0.0, 1.0
-        common = float(self._products[3]) - 2 * float(z.dot(self._partners)) + float(z @ self._together @ z)
-        share = common / (couples + PRIOR_COUPLES) / within
-        return min(max(share, 0.0), 0.9), 1.0 + couples / total
+        means = float(scores @ self._together @ scores)
+        common = float(self._products[3]) - 2 * float(scores.dot(self._partners)) + means
+        share = common / (couples + PRIOR_COUPLES) / score_noise
+        return min(max(share, 0.0), 0.9), 1.0 + couples / float(self._number.sum())
 
     def _shared(self, reliability: FloatArray, gap: FloatArray, between: float) -> float:
         """Variance of the agents' effects: the covariance of pairs that have one agent in common.
@@ -146,46 +159,44 @@ class Belief:
         shared = (prior * between / 3.0 + products) / (prior + couples)
         return min(max(shared, 0.01 * between), 0.45 * between)
 
-    def _effects(
+    def _score_effects(
         self,
+        scores: FloatArray,
         mean: float,
-        noise: float,
+        reliability: FloatArray,
         between: float,
-        shared: float,
-        seed_share: float,
-        draws: float,
+        score_noise: float,
     ) -> tuple[FloatArray, FloatArray]:
-        """Posterior mean and variance of each pair's score, relative to `mean`.
+        """Posterior mean and variance of each pair's score, relative to `mean`: the sum of the effects of its
+        agents and of their interaction, whose variances sum to `between`.
 
         Seed effects and pair effects are estimated alternately, which converges to their joint mode. The
         variance ignores the uncertainty of the pairs drawn together.
         """
-        n = self._number
+        number = self._number
+        seed_share, draws = self._seed_effect(scores, score_noise)
+        noise = score_noise * (1.0 - seed_share)
         ratio = seed_share / (1.0 - seed_share)
         weight = ratio / (1.0 + draws * ratio)
-        sums = self._score - n * mean
-        shrink = noise / (between - 2.0 * shared)
-        precision = n + shrink
+        agent_variance = self._shared(reliability, scores - mean, between)
+        shrink = noise / (between - 2.0 * agent_variance)
+        precision = number + shrink
+        agents = None
         if self._design is not None:
-            design = self._design
-            main = (design.T * (n * shrink / precision)) @ design
-            main.flat[:: len(main) + 1] += noise / shared
-            covariance = np.linalg.inv(main)
-            unseen = shrink / precision
-        effect = np.zeros(len(n))
+            agents = AgentEffects(self._design, number, shrink, noise, agent_variance)
+        sums = self._score - number * mean
+        effect = np.zeros(len(number))
         adjusted = sums
         for _ in range(ROUNDS if weight else 1):
             if weight:
-                left = sums - n * effect
+                left = sums - number * effect
                 partners_left = self._partners - self._together @ (mean + effect)
                 adjusted = sums - weight * (left + partners_left)
             effect = adjusted / precision
-            if self._design is not None:
-                effect += unseen * (design @ (covariance @ (design.T @ (unseen * adjusted))))
-        variance = noise / ((1.0 - weight) * n + shrink)
-        if self._design is not None:
-            variance += noise * unseen * unseen * ((design @ covariance) * design).sum(axis=1)
-        return effect, variance
+            if agents is not None:
+                effect += agents.mean(adjusted)
+        variance = noise / ((1.0 - weight) * number + shrink)
+        return effect, variance if agents is None else variance + agents.variance()
 
     def state(self) -> dict[str, Any]:
         """All sums; per-pair sums are keyed by pair name."""

@@ -8,7 +8,7 @@ from typing import Any
 from staragents.base.records import MISALIGNED, Candidate, stable_seed
 from staragents.config import Baseline, Config, Difficulty
 from staragents.evolution.choice import make_policy
-from staragents.evolution.policy import Draw, Neighbour, Outcome, PairStats
+from staragents.evolution.policy import Draw, Neighbour, Outcome, PairStats, recalled_by
 from staragents.evolution.tally import Tally
 from staragents.reward.composite import choose, composite
 from staragents.reward.cost import CostScale
@@ -17,7 +17,7 @@ from staragents.reward.rank_sketch import RankSketch
 
 
 class Evolution:
-    """Owns the policy, the running ranks and the pending draws; does no I/O and reads no clock.
+    """Owns the policy and the running ranks; does no I/O and reads no clock.
 
     `draw` may be called for many seeds before their `commit`s. The outcome depends only on the sequence of
     calls, so a run with the same sequence repeats exactly, even after a restore.
@@ -35,37 +35,25 @@ class Evolution:
         self._draws = min(config.evolution.draws, len(set(drawable) - self._retired))
         self._seen = RankSketch()
         self._cost = CostScale(config.reward.cost)
-        self._pending: dict[str, list[Draw]] = {}
-        self._recalled: dict[str, Sequence[Neighbour]] = {}
 
     def draw(self, seed_id: str, recalled: Sequence[Neighbour]) -> list[Draw]:
         """The pairs to call for a seed: base pairs with propensity 1, then the policy's draws.
 
-        Until the seed is committed, repeated calls return the same draw, even after a restore: work on it may
-        already be paid for.
+        Keep the draw until the seed is committed: later calls know more, so they may return other pairs.
         """
-        if seed_id not in self._pending:
-            drawn = [Draw(pair, 1.0) for pair in self._base_pairs]
-            if self._draws:
-                number = stable_seed(str(self._config.run.seed), seed_id, "draw")
-                drawn += self.policy.draw(self._draws, number, recalled, self._retired)
-            self._pending[seed_id] = drawn
-            self._recalled[seed_id] = recalled
-        return self._pending[seed_id]
-
-    def drawn_before(self, seed_id: str, draws: list[Draw], recalled: Sequence[Neighbour]) -> None:
-        """Reuse a draw that was made before the state was lost instead of drawing again."""
-        self._pending[seed_id] = draws
-        self._recalled[seed_id] = recalled
+        drawn = [Draw(pair, 1.0) for pair in self._base_pairs]
+        if self._draws:
+            number = stable_seed(str(self._config.run.seed), seed_id, "draw")
+            drawn += self.policy.draw(self._draws, number, recalled, self._retired)
+        return drawn
 
     def commit(self, candidates: Sequence[Candidate]) -> Candidate | None:
         """Commit ALL candidates of one seed (at least one), in seed order; return the chosen one.
 
         Fills `difficulty`, `reward`, `selected` and the reject reason `misaligned`. Rejected texts earn 0.
-        The policy ignores candidates whose engine failed or whose verdict was unreadable.
+        The policy ignores candidates whose engine failed or whose verdict was unreadable. It learns with the
+        neighbours that the candidates' draw knew, which are in `Candidate.recalled`.
         """
-        self._pending.pop(candidates[0].seed_id, None)
-        recalled = self._recalled.pop(candidates[0].seed_id, ())
         self._reward(candidates)
         chosen = choose(candidates, self._config.reward)
         if chosen is not None:
@@ -81,7 +69,7 @@ class Evolution:
             else:
                 outcomes.append(Outcome(candidate.pair, value, candidate is chosen, candidate.propensity))
         if outcomes:
-            self.policy.observe(outcomes, recalled)
+            self.policy.observe(outcomes, recalled_by(candidates))
         return chosen
 
     def pair_stats(self) -> list[PairStats]:
@@ -95,31 +83,17 @@ class Evolution:
             "base_rewards": self._base_rewards.state(),
             "seen": self._seen.state(),
             "cost": self._cost.state(),
-            "pending": {
-                seed_id: [[drawn.pair, drawn.propensity] for drawn in draws]
-                for seed_id, draws in self._pending.items()
-            },
-            "recalled": {
-                seed_id: [[near.pair, near.reward, near.similarity] for near in neighbours]
-                for seed_id, neighbours in self._recalled.items()
-                if neighbours
-            },
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Resume from `state`; the config may add pairs and retire some."""
+        """Resume from `state`; the config may add pairs and retire some.
+
+        Earlier versions also saved the draws of uncommitted seeds here; the coordinator has them.
+        """
         self.policy.restore(state["policy"])
         self._base_rewards.restore(state["base_rewards"])
         self._seen.restore(state["seen"])
         self._cost.restore(state["cost"])
-        self._pending = {
-            seed_id: [Draw(pair, propensity) for pair, propensity in draws]
-            for seed_id, draws in state["pending"].items()
-        }
-        self._recalled = {
-            seed_id: [Neighbour(*near) for near in neighbours]
-            for seed_id, neighbours in state["recalled"].items()
-        }
 
     def _reward(self, candidates: Sequence[Candidate]) -> None:
         kind = self._config.reward.difficulty

@@ -6,6 +6,8 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from staragents.base.records import Candidate
+
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
@@ -95,6 +97,11 @@ class Policy(Protocol):
 
     def merge(self, state: dict[str, Any]) -> None:
         """Add what another shard of the same run has learnt."""
+
+
+def recalled_by(candidates: Sequence[Candidate]) -> list[Neighbour]:
+    """The neighbours that the draw of one seed's candidates knew, most similar first."""
+    return [Neighbour(**neighbour) for neighbour in candidates[0].recalled or ()]
 
 
 def credited(outcome: Outcome, credit: str) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -63,67 +63,84 @@ def estimate(
     reward and base pairs are left out. Neighbours are not used: the policy is evaluated without memory.
     """
     policy = make_policy(config, pairs, total_seeds, factors)
-    totals, numbers = np.zeros(len(pairs)), np.zeros(len(pairs))
-    index = {pair: i for i, pair in enumerate(pairs)}
-    logged: list[float] = []
-    ips: list[float] = []
-    robust: list[float] = []
-    weight_sums: list[float] = []
-    weights: list[float] = []
-    draws = missing = 0
+    logs = _Logs(pairs)
     for number, candidates in enumerate(seeds):
         drawn = [candidate for candidate in candidates if not candidate.base]
-        known = [candidate for candidate in drawn if candidate.reward is not None]
-        draws += len(drawn)
-        missing += len(drawn) - len(known)
-        if not known:
-            continue
-        for candidate in known:
-            if candidate.pair not in index or not 0 < candidate.propensity <= 1:
-                raise BadInput(
-                    f"seed {candidate.seed_id}: expected a pair of the config with a propensity above 0, "
-                    f"got {candidate.pair} with {candidate.propensity}"
-                )
-        inclusion = policy.inclusion(len(drawn), number, ())
-        target = np.array([inclusion[pair] for pair in pairs])
-        # A pair without observations gets the mean of the others.
-        mean_so_far = float(totals.sum() / numbers.sum()) if numbers.any() else 0.0
-        model = np.where(numbers > 0, totals / np.maximum(numbers, 1), mean_so_far)
-        direct = float(target @ model)
-        seed_weights = [inclusion[one.pair] / one.propensity for one in known]
-        rewards = [float(one.reward or 0.0) for one in known]
-        size = len(drawn)
-        ips.append(sum(w * r for w, r in zip(seed_weights, rewards, strict=True)) / size)
-        corrections = (
-            w * (r - model[index[one.pair]]) for w, r, one in zip(seed_weights, rewards, known, strict=True)
-        )
-        robust.append((direct + sum(corrections)) / size)
-        logged.append(sum(rewards) / len(rewards))
-        weight_sums.append(sum(seed_weights) / size)
-        weights += seed_weights
-        for one, reward in zip(known, rewards, strict=True):
-            totals[index[one.pair]] += reward
-            numbers[index[one.pair]] += 1
-        policy.observe(
-            [Outcome(o.pair, r, o.selected, o.propensity) for o, r in zip(known, rewards, strict=True)]
-        )
-    if not weights:
+        known = [_checked(candidate, pairs) for candidate in drawn if candidate.reward is not None]
+        logs.draws += len(drawn)
+        logs.missing += len(drawn) - len(known)
+        if known:
+            logs.add_seed(known, len(drawn), policy.inclusion(len(drawn), number, ()))
+            policy.observe([Outcome(c.pair, c.reward or 0.0, c.selected, c.propensity) for c in known])
+    if not logs.weights:
         raise BadInput("candidates: expected drawn candidates with rewards, got none")
-    effective = sum(weights) ** 2 / sum(w * w for w in weights) if any(weights) else 0.0
-    return OffPolicy(
-        policy=config.policy.value,
-        seeds=len(ips),
-        draws=draws,
-        missing=missing,
-        logged=_mean("the run itself", np.array(logged)),
-        estimates=(
-            _mean("inverse propensity", np.array(ips)),
-            _ratio("self-normalised", np.array(ips), np.array(weight_sums)),
-            _mean("doubly robust", np.array(robust)),
-        ),
-        effective_draws=effective,
-        warning=_warning(effective, len(weights)),
-    )
+    return logs.result(config.policy.value)
+
+
+def _checked(candidate: Candidate, pairs: Sequence[str]) -> Candidate:
+    if candidate.pair not in pairs or not 0 < candidate.propensity <= 1:
+        raise BadInput(
+            f"seed {candidate.seed_id}: expected a pair of the config with a propensity above 0, "
+            f"got {candidate.pair} with {candidate.propensity}"
+        )
+    return candidate
+
+
+class _Logs:
+    """The terms of all estimates, one per seed; weights one per draw."""
+
+    def __init__(self, pairs: Sequence[str]) -> None:
+        self._pairs = pairs
+        self._index = {pair: index for index, pair in enumerate(pairs)}
+        # The reward model: sum and number of each pair's rewards so far.
+        self._totals, self._numbers = np.zeros(len(pairs)), np.zeros(len(pairs))
+        self._logged: list[float] = []
+        self._ips: list[float] = []
+        self._robust: list[float] = []
+        self._weight_sums: list[float] = []
+        self.weights: list[float] = []
+        self.draws = self.missing = 0
+
+    def add_seed(self, known: Sequence[Candidate], drawn: int, inclusion: Mapping[str, float]) -> None:
+        """`known`: the seed's candidates with a reward, of `drawn`; `inclusion`: the other policy's
+        probability of each pair."""
+        model = self._reward_model()
+        indices = [self._index[candidate.pair] for candidate in known]
+        rewards = [float(candidate.reward or 0.0) for candidate in known]
+        weights = [inclusion[candidate.pair] / candidate.propensity for candidate in known]
+        direct = float(np.array([inclusion[pair] for pair in self._pairs]) @ model)
+        corrections = (w * (r - model[i]) for w, r, i in zip(weights, rewards, indices, strict=True))
+        self._ips.append(sum(w * r for w, r in zip(weights, rewards, strict=True)) / drawn)
+        self._robust.append((direct + sum(corrections)) / drawn)
+        self._logged.append(sum(rewards) / len(rewards))
+        self._weight_sums.append(sum(weights) / drawn)
+        self.weights += weights
+        for index, reward in zip(indices, rewards, strict=True):
+            self._totals[index] += reward
+            self._numbers[index] += 1
+
+    def result(self, policy: str) -> OffPolicy:
+        weights, ips = self.weights, np.array(self._ips)
+        effective = sum(weights) ** 2 / sum(w * w for w in weights) if any(weights) else 0.0
+        return OffPolicy(
+            policy=policy,
+            seeds=len(self._ips),
+            draws=self.draws,
+            missing=self.missing,
+            logged=_mean("the run itself", np.array(self._logged)),
+            estimates=(
+                _mean("inverse propensity", ips),
+                _ratio("self-normalised", ips, np.array(self._weight_sums)),
+                _mean("doubly robust", np.array(self._robust)),
+            ),
+            effective_draws=effective,
+            warning=_warning(effective, len(weights)),
+        )
+
+    def _reward_model(self) -> FloatArray:
+        """Each pair's mean reward so far; a pair without observations gets the mean of the others."""
+        mean = float(self._totals.sum() / self._numbers.sum()) if self._numbers.any() else 0.0
+        return np.where(self._numbers > 0, self._totals / np.maximum(self._numbers, 1), mean)
 
 
 def _mean(name: str, values: FloatArray) -> MeanReward:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -92,12 +93,20 @@ def test_a_run_of_base_pairs_only_draws_and_commits(policy: PolicyName) -> None:
     ]
 
 
-def test_a_seed_keeps_its_draw_until_it_is_committed() -> None:
-    evolution = Evolution(default(), PAIRS, 10)
-    first = evolution.draw("s", ())
-    for number in range(30):
-        evolution.commit([candidate("d+x", f"other{number}", win=1.0)])
-    assert evolution.draw("s", [Neighbour("d+x", 1.0, 1.0)]) == first
+def test_the_policy_learns_with_the_neighbours_of_the_candidates_draw() -> None:
+    known, unknown = Evolution(default(), PAIRS, 10), Evolution(default(), PAIRS, 10)
+    near = [{"pair": "d+x", "reward": 1.0, "similarity": 0.9}]
+    known.commit([candidate("d+x", recalled=near), candidate("a+x", recalled=near)])
+    unknown.commit([candidate("d+x"), candidate("a+x")])
+    assert known.policy.state() != unknown.policy.state()
+
+
+def test_the_state_of_the_version_before_is_restored_without_its_copy_of_the_draws() -> None:
+    evolution, again = Evolution(default(), PAIRS, 10), Evolution(default(), PAIRS, 10)
+    evolution.commit([candidate("d+x"), candidate("a+x")])
+    before = {"pending": {"t": [["base+x", 1.0], ["d+x", 0.5]]}, "recalled": {"t": [["d+x", 1.0, 0.9]]}}
+    again.restore(evolution.state() | before)
+    assert again.state() == evolution.state()
 
 
 def test_the_default_reward_is_win_times_the_rank_of_the_gap() -> None:
@@ -185,7 +194,7 @@ def test_a_misaligned_mark_from_another_configs_run_is_cleared() -> None:
     assert Evolution(paper(), PAIRS, 10).commit(ours) is ours[0]
 
 
-def made(seed_id: str, drawn: list[Draw], root: int) -> list[Candidate]:
+def made(seed_id: str, drawn: list[Draw], recalled: list[Neighbour], root: int) -> list[Candidate]:
     """Candidates of a draw with scores and verdicts: random, but the same for the same seed."""
     ours = []
     for one in drawn:
@@ -200,7 +209,7 @@ def made(seed_id: str, drawn: list[Draw], root: int) -> list[Candidate]:
             "misaligned": {"gap": 0.7},
         }[str(kind)]
         fields = {"gap": float(rng.normal(0.1, 0.1)), "win": float(rng.random())} | more
-        ours.append(candidate(one.pair, seed_id, **fields))
+        ours.append(candidate(one.pair, seed_id, recalled=[asdict(near) for near in recalled], **fields))
     return ours
 
 
@@ -209,13 +218,22 @@ def recalled_for(seed_id: str, root: int) -> list[Neighbour]:
     return [Neighbour(str(pair), float(rng.random()), float(rng.random())) for pair in rng.choice(PAIRS, 3)]
 
 
-def run(evolution: Evolution, first: int, last: int, window: int, total: int, root: int) -> list[dict]:
-    """Commit seeds first..last-1 in order, each drawn `window` commits earlier."""
-    rows = []
+def run(
+    evolution: Evolution,
+    first: int,
+    last: int,
+    window: int,
+    total: int,
+    root: int,
+    draws: dict[str, list[Draw]] | None = None,
+) -> list[dict]:
+    """Commit seeds first..last-1 in order, each drawn `window` commits earlier. `draws`: those so far."""
+    rows, draws = [], {} if draws is None else draws
     for number in range(first, last):
-        for ahead in range(number, min(number + window, total)):
-            evolution.draw(f"s{ahead}", recalled_for(f"s{ahead}", root))
-        ours = made(f"s{number}", evolution.draw(f"s{number}", ()), root)
+        for seed in (f"s{ahead}" for ahead in range(number, min(number + window, total))):
+            if seed not in draws:
+                draws[seed] = evolution.draw(seed, recalled_for(seed, root))
+        ours = made(f"s{number}", draws[f"s{number}"], recalled_for(f"s{number}", root), root)
         evolution.commit(ours)
         rows += [as_row(one) for one in ours]
     return rows
@@ -234,10 +252,11 @@ def test_a_restored_run_equals_an_undisturbed_one(policy, difficulty, window, st
     config.run.seed = root
     undisturbed, before = Evolution(config, PAIRS, 14), Evolution(config, PAIRS, 14)
     expected = run(undisturbed, 0, 14, window, 14, root)
-    rows = run(before, 0, stop, window, 14, root)
+    draws: dict[str, list[Draw]] = {}
+    rows = run(before, 0, stop, window, 14, root, draws)
     restored = Evolution(config, PAIRS, 14)
     restored.restore(json.loads(json.dumps(before.state())))
-    rows += run(restored, stop, 14, window, 14, root)
+    rows += run(restored, stop, 14, window, 14, root, draws)
     assert rows == expected
     assert restored.state() == undisturbed.state()
     assert restored.pair_stats() == undisturbed.pair_stats()
