@@ -17,7 +17,6 @@ from actors.logs import configure_logs
 from staragents.base.records import stable_id
 from staragents.config import MemoryConfig
 from staragents.evolution.policy import Neighbour
-from staragents.memory.bank import MemoryBank
 from staragents.memory.memory import Memory
 from staragents.memory.reuse import winners
 
@@ -55,6 +54,9 @@ class MemoryActor:
 
         Winners of `pairs` in earlier runs (`config.reuse`) are loaded into the bank.
         """
+        # The driver imports this module to start the actor; qdrant-client is a fifth of its import time.
+        from staragents.memory.bank import MemoryBank
+
         configure_logs()
         self.config = config
         self._model_path = model_path

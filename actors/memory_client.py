@@ -6,10 +6,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from ray.exceptions import ActorUnavailableError, RayTaskError
 
+from actors.memory import Commit
 from actors.metrics import RunMetrics
 from actors.progress import Progress
 from actors.reasons import reason_of
@@ -18,9 +19,6 @@ from staragents.base.errors import StarAgentsError
 from staragents.base.records import Candidate, Seed
 from staragents.config import Config
 from staragents.evolution.policy import Neighbour
-
-if TYPE_CHECKING:  # imports qdrant-client, a quarter of a coordinator's start time
-    from actors.memory import Commit
 
 logger = logging.getLogger(__name__)
 

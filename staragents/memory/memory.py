@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qdrant_client import models
 
 from staragents.evolution.policy import Neighbour
+
+if TYPE_CHECKING:
+    from qdrant_client import models
 
 Vector = NDArray[np.float32]
 
@@ -33,6 +35,8 @@ class Memory:
 
     def point(self, run: str, novelty: float) -> models.PointStruct:
         """A full bank keeps the points of largest `worth` = reward x novelty and evicts redundant ones."""
+        from qdrant_client import models
+
         return models.PointStruct(
             id=self.point_id,
             vector=self.vector.tolist(),

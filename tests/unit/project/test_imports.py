@@ -57,7 +57,8 @@ def test_torch_is_imported_only_where_models_are_scored_or_converted() -> None:
     assert not wrong
 
 
-def test_a_coordinator_starts_without_importing_the_memory_bank() -> None:
-    """A resume after a kill waits for these imports."""
-    code = "import sys, actors.coordinator_actor; sys.exit('qdrant_client' in sys.modules)"
+@pytest.mark.parametrize("module", ["actors.coordinator_actor", "cluster.driver.optimise"])
+def test_coordinator_and_driver_start_without_importing_qdrant(module: str) -> None:
+    """Every run waits for these imports, and a resume after a kill does again."""
+    code = f"import sys, {module}; sys.exit('qdrant_client' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
