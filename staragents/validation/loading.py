@@ -141,12 +141,13 @@ def added_entries(old: dict[str, Any], new: dict[str, Any]) -> list[Key] | None:
 
 def _addition(key: Key, before: dict[Key, Any], after: dict[Key, Any]) -> Key | None:
     """The new entry of an extensible setting to which a differing key belongs; the setting itself if it is a
-    list with new items. None if something changed or was removed."""
+    list with new items. None if something changed or was removed, as pairs are by a list where none was."""
     extensible = next((n for n in range(1, len(key) + 1) if Mark.extensible in marks(key[:n])), None)
     if extensible is None:
         return None
     if extensible == len(key):
-        return key if set(before.get(key) or ()) < set(after.get(key) or ()) else None
+        items, more = before.get(key), after.get(key)
+        return key if items is not None and more is not None and set(items) < set(more) else None
     entry = key[: extensible + 1]
     return None if any(old[: len(entry)] == entry for old in before) else entry
 

@@ -139,3 +139,9 @@ def test_listed_pairs_may_be_extended() -> None:
     other.agents.pairs = ["keep+direct", "more+direct"]
     assert additions(as_dict(config), as_dict(other)) == ["agents.pairs"]
     assert additions(as_dict(other), as_dict(config)) is None
+
+
+def test_a_first_list_of_pairs_removes_those_that_it_lacks() -> None:
+    config, other = make_config(), make_config()
+    other.agents.pairs = ["keep+direct"]
+    assert additions(as_dict(config), as_dict(other)) is None
