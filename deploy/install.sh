@@ -44,6 +44,9 @@ UV_DEFAULT_INDEX=${UV_DEFAULT_INDEX:-${PIP_INDEX_URL:-$(from_pip index-url)}}
 [ -n "$UV_FIND_LINKS" ] && export UV_FIND_LINKS || unset UV_FIND_LINKS
 [ -n "$UV_DEFAULT_INDEX" ] && export UV_DEFAULT_INDEX || unset UV_DEFAULT_INDEX
 
+# Where Python may not write bytecode, every process of a run would compile thousands of modules again.
+[ -z "${PYTHONDONTWRITEBYTECODE:-}" ] || export UV_COMPILE_BYTECODE=1
+
 install() {
     .venv/bin/uv pip install --quiet --python .venv/bin/python \
         --constraint constraints.txt --override overrides.txt --editable ".[$extras]" "$@"
