@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 DRAIN_S = 600.0
 # How soon a pool scaled to zero removes its last replica.
 TO_ZERO_S = 1.0
-POLL_S = 0.2
+POLL_S = 0.5
 # Autoscaling parameters of Serve. Downscaling is slow, because a replica takes minutes to load.
 FOLLOWING: dict[str, Any] = {
     "upscale_delay_s": 30.0,
@@ -77,9 +77,11 @@ def running_generators(
             finished = True
         finally:
             for app in apps.values():
-                # Drained replicas free their engines in order. After an interrupt, don't wait: nobody reads
-                # the answers.
-                quietly(serve.delete, app, finished)
+                quietly(serve.delete, app, False)
+            # Drained replicas free their engines in order, all pools at once. After an interrupt, don't wait:
+            # nobody reads the answers.
+            for app in apps.values() if finished else ():
+                quietly(serve.delete, app)
             # Only on a cluster: a local Ray and its Serve end with the command.
             if ray_address() and not _others_are_served():
                 quietly(serve.shutdown)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import psutil
 import ray
@@ -20,6 +21,8 @@ ACCELERATOR_GIB = {
     "AMD-Instinct-MI300X-OAM": 192, "AMD-Instinct-MI325X-OAM": 256,
 }  # fmt: skip
 
+GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+"""Devices of the drivers of NVIDIA, AMD and WSL."""
 UNLIMITED = 1_000_000
 
 
@@ -124,13 +127,21 @@ class Capacity:
 
 def of_this_machine(demand: Demand) -> Capacity:
     """CPUs are logical: on a small machine, pools share its cores."""
+    sizes = _gpu_sizes()
+    cpus = max(float(os.cpu_count() or 1), demand.cpus)
+    node = Node(cpus, float(len(sizes)), float(psutil.virtual_memory().total), min(sizes, default=None))
+    return Capacity("this machine", (node,))
+
+
+def _gpu_sizes() -> list[float]:
+    """Bytes of memory of each GPU of this machine."""
+    # torch takes seconds to import, so not where no driver is loaded.
+    if not any(Path(device).exists() for device in GPU_DEVICES):
+        return []
     import torch
 
-    cards = torch.cuda.device_count()
-    sizes = [float(torch.cuda.get_device_properties(card).total_memory) for card in range(cards)]
-    cpus = max(float(os.cpu_count() or 1), demand.cpus)
-    node = Node(cpus, float(cards), float(psutil.virtual_memory().total), min(sizes, default=None))
-    return Capacity("this machine", (node,))
+    cards = range(torch.cuda.device_count())
+    return [float(torch.cuda.get_device_properties(card).total_memory) for card in cards]
 
 
 def of_the_cluster() -> Capacity:
