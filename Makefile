@@ -1,4 +1,4 @@
-.PHONY: demo test lint docs clean install models
+.PHONY: demo test test-fast lint docs clean install models
 
 VENV := .venv/bin
 READY := .venv/.ready
@@ -11,6 +11,10 @@ demo: models
 # in order, because the long ones come first. Spinning threads would take the other worker's core.
 test: models
 	OMP_WAIT_POLICY=PASSIVE $(VENV)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=25
+
+# Neither Ray nor models: for the time between two edits.
+test-fast: $(READY)
+	OMP_WAIT_POLICY=PASSIVE $(VENV)/pytest tests/unit -n 2 --dist loadfile -q -m "not slow"
 
 lint: $(READY)
 	$(VENV)/ruff check .

@@ -228,6 +228,7 @@ def test_every_export_and_its_recipes_are_read_as_they_were_written(
         assert [line for line in comments if OBEYED.search(line)] == []
 
 
+@pytest.mark.slow
 def test_commands_print_no_terminal_controls(attacked: Attacked, tmp_path: Path) -> None:
     rows = [seed for seed in RunDirectory(attacked.folder).seeds() if seed]
     config = tmp_path / "config.yaml"

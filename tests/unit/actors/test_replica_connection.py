@@ -66,6 +66,7 @@ async def slow_server(answer_s: float) -> AsyncIterator[tuple[Network, grpc.aio.
         await server.stop(None)
 
 
+@pytest.mark.slow
 @pytest.mark.asyncio
 async def test_a_request_that_takes_many_pings_is_answered() -> None:
     async with slow_server(12 * PINGS_S) as (_, call):

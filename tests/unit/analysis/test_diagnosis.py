@@ -78,6 +78,7 @@ def test_the_diagnosis_finds_exactly_what_was_planted(run_writer: Callable[..., 
     assert all("memory." in finding for finding in said)
 
 
+@pytest.mark.slow
 def test_a_pair_that_is_better_everywhere_stands_out_nowhere(run_writer: Callable[..., Path]) -> None:
     """Twenty runs without a planted effect: Holm keeps the chance of any finding in a run below 5 %."""
     marked = 0

@@ -57,6 +57,7 @@ def test_means_are_over_all_seeds_and_differences_are_paired() -> None:
     assert difference.high - difference.low < 0.1 * (worse.win.high - worse.win.low)
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_truth_about_as_often_as_they_claim() -> None:
     rng = np.random.default_rng(0)
     hits = 0

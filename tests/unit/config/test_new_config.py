@@ -81,6 +81,7 @@ def test_an_answer_without_a_suggestion_is_required(tmp_path: Path) -> None:
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(texts, texts, texts, texts, st.sampled_from(list(Engine)))
 def test_no_answer_breaks_the_file(seeds: str, writer: str, target: str, url: str, engine: Engine) -> None:

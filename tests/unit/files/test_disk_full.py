@@ -40,6 +40,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("limit", "full"),
     [(21_000, "a shard"), (200_000, "the report, when all seeds are done")],

@@ -15,6 +15,7 @@ LONGEST_S = 10.0
 """CPU time, because the machine may be busy."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TARGETS)
 def test_no_input_raises_or_hangs(name: str) -> None:
     check, strategies = TARGETS[name]

@@ -121,6 +121,7 @@ def test_same_run_gives_the_same_report(run_writer: Callable[..., Path]) -> None
     assert write_report(folder).read_bytes() == first
 
 
+@pytest.mark.slow
 def test_hostile_texts_are_shown_and_not_interpreted(run_writer: Callable[..., Path], tmp_path: Path) -> None:
     folder = run_writer(seeds=12, text=PAYLOAD, pairs=PAIRS)
     cell = {"domain": PAYLOAD, "candidates": 3, "reward": 0.5, "half_width_90": 0.1, "stands_out": True}

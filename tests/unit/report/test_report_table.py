@@ -321,6 +321,7 @@ def test_a_candidate_is_shown_beside_its_seed(tab: Browser, run_writer: Callable
     assert tab.until(f"{COUNT}.startsWith('3 of') && {COUNT}") == "3 of 90 candidates"
 
 
+@pytest.mark.slow
 @needs_browser
 def test_hostile_texts_are_shown_unchanged_and_nothing_runs(
     tab: Browser, run_writer: Callable[..., Path], tmp_path: Path

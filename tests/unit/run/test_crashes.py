@@ -116,6 +116,7 @@ def in_memory() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+@pytest.mark.slow
 def test_a_kill_before_any_write_costs_and_changes_nothing(in_memory: Path) -> None:
     commands = Commands.read()
     code, (steps, unsynced, whole) = in_a_fork(lambda: steps_of(commands, in_memory / "undisturbed"))
