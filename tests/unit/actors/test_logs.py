@@ -54,7 +54,7 @@ def test_the_command_decides_how_much_an_actor_logs(
     monkeypatch.setenv("STARAGENTS_VERBOSE", variable)
     configure_logs()
     assert logging.getLogger("actors.coordinator").getEffectiveLevel() == level
-    assert logging.getLogger("httpx").getEffectiveLevel() == logging.WARNING
+    assert logging.getLogger("some.library").getEffectiveLevel() == logging.WARNING
 
 
 def test_verbose_is_inherited_through_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
