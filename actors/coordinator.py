@@ -21,7 +21,8 @@ from actors.seed_worker import Worker, WorkState
 from staragents.base.errors import RunFailed
 from staragents.base.records import Candidate, Seed
 from staragents.config import Config
-from staragents.data.seed_file import SeedFile, SeedScan
+from staragents.data.seed_file import SeedFile
+from staragents.data.seed_scan import SeedScan
 from staragents.evolution.evolution import Evolution
 from staragents.evolution.policy import Draw, Neighbour, recalled_by
 from staragents.run.ledger import Ledger

@@ -14,7 +14,7 @@ from actors.request_queue import Answer, ChangeRequest, Request, RequestQueue, S
 from actors.seed_worker_actor import Pools, SeedWorkerActor
 from actors.seed_workers import SeedWorkers
 from staragents.config import Config
-from staragents.data.seed_file import SeedScan
+from staragents.data.seed_scan import SeedScan
 
 
 def coordinator_name(run_name: str) -> str:

@@ -39,7 +39,8 @@ from cluster.driver.optimise import optimise
 from staragents.base.generation import Generation, GenerationRequest
 from staragents.base.records import Candidate, Seed
 from staragents.config import Config, SeedsConfig
-from staragents.data.seed_file import SeedFile, SeedScan
+from staragents.data.seed_file import SeedFile
+from staragents.data.seed_scan import SeedScan
 from staragents.evolution.policy import Draw, Neighbour
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import load_config

@@ -14,7 +14,7 @@ from staragents.validation.loading import load_config
 
 if TYPE_CHECKING:
     from staragents.base.records import Seed
-    from staragents.data.seed_file import SeedScan
+    from staragents.data.seed_scan import SeedScan
 
 SHOWN_CHARACTERS = 100
 REASONS_SHOWN = 10

@@ -24,7 +24,8 @@ from staragents.comparison.comparison import Comparison, rows_of, seeds_ifd, war
 from staragents.comparison.measured import Measured, chosen_candidates, measured
 from staragents.comparison.variant import Variant
 from staragents.config import Config
-from staragents.data.seed_file import SeedFile, SeedScan
+from staragents.data.seed_file import SeedFile
+from staragents.data.seed_scan import SeedScan
 from staragents.report.comparison_page import page_of
 from staragents.run.work import finish, work_of
 from staragents.run_directory.run_directory import RunDirectory

@@ -13,9 +13,9 @@ from cluster.session.demand import demand_of
 from staragents.base.errors import BadInput
 from staragents.config import Config
 from staragents.config.marks import Mark
-from staragents.config.tree import different, leaves, marks
+from staragents.config.tree import as_dict, different, leaves, marks
 from staragents.run_directory.run_directory import RunDirectory
-from staragents.validation.loading import added_entries, as_dict, changed_keys, with_overrides
+from staragents.validation.loading import added_entries, changed_keys, with_overrides
 
 
 class LiveConfig:

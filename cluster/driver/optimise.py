@@ -30,7 +30,8 @@ from staragents.agents.agents import history_notes
 from staragents.base.environment import ray_address
 from staragents.base.errors import RunFailed, StarAgentsError
 from staragents.config import Config
-from staragents.data.seed_file import SeedFile, SeedScan
+from staragents.data.seed_file import SeedFile
+from staragents.data.seed_scan import SeedScan
 from staragents.models.packaged_models import resolve_model
 from staragents.run.work import Left, Work, finish, work_of
 from staragents.run_directory.run_directory import RunDirectory

@@ -23,7 +23,7 @@ from cluster.pools.scorers import scorer_name, start_scorer
 from cluster.session.demand import demand_of
 from cluster.terminal.stop_signals import restore_sigterm
 from staragents.config import Config
-from staragents.data.seed_file import SeedScan
+from staragents.data.seed_scan import SeedScan
 from staragents.models.packaged_models import resolve_model
 from staragents.run_directory.run_directory import RunDirectory
 

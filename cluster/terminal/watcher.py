@@ -18,7 +18,7 @@ from rich.text import Text
 from cluster.terminal.console import safe_console
 from cluster.terminal.stop_signals import draining
 from staragents.config.prices import amount
-from staragents.data.seed_file import SeedScan
+from staragents.data.seed_scan import SeedScan
 
 LINE_EVERY_S = 30.0
 PANEL_EVERY_S = 1.0

@@ -12,8 +12,8 @@ from typing import Any
 from staragents.base.errors import BadInput
 from staragents.config import Config
 from staragents.config.marks import Mark
-from staragents.config.tree import leaves, marks
-from staragents.validation.loading import as_dict, load_config
+from staragents.config.tree import as_dict, leaves, marks
+from staragents.validation.loading import load_config
 from staragents.validation.merging import nearest
 
 ABLATIONS = Path(__file__).parents[2] / "configs" / "ablations"

@@ -16,8 +16,6 @@ from staragents.data.seed_row import SeedRow, digest_of, parse_row
 from staragents.data.seed_scan import SeedScan, SeedTally
 from staragents.data.seen import Seen
 
-__all__ = ["SeedFile", "SeedScan"]
-
 
 class SeedFile:
     """The seeds of a dataset. The same content and settings give the same seeds in the same order.

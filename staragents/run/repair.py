@@ -9,7 +9,8 @@ from pathlib import Path
 
 from staragents.base.errors import BadInput
 from staragents.config import Config
-from staragents.data.seed_file import SeedFile, SeedScan
+from staragents.data.seed_file import SeedFile
+from staragents.data.seed_scan import SeedScan
 from staragents.files.atomic_file import sync_folder
 from staragents.memory.local_bank import bank_damage
 from staragents.run.inspection import inspect

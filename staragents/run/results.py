@@ -12,7 +12,8 @@ from staragents.analysis.one_pass import one_pass
 from staragents.analysis.saved_run import SavedRun
 from staragents.analysis.summary import RunTally
 from staragents.config import Config
-from staragents.data.seed_file import SeedFile, SeedScan
+from staragents.data.seed_file import SeedFile
+from staragents.data.seed_scan import SeedScan
 from staragents.report.chart_data import ChartData
 from staragents.report.dataset_card import write_card
 from staragents.report.report import write_page

@@ -8,7 +8,7 @@ from typing import Any
 
 from staragents.base.errors import BadInput, RunFailed
 from staragents.config import Config
-from staragents.data.seed_file import SeedScan
+from staragents.data.seed_scan import SeedScan
 from staragents.run.inspection import check_whole
 from staragents.run.results import result_settings, write_results
 from staragents.run.stopping import stopped_before

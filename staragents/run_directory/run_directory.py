@@ -19,7 +19,8 @@ from staragents.base.candidate_schema import candidates_table
 from staragents.base.errors import BadInput
 from staragents.base.records import Candidate, stable_id
 from staragents.config import Config
-from staragents.data.seed_file import SeedScan
+from staragents.config.tree import as_dict
+from staragents.data.seed_scan import SeedScan
 from staragents.files.atomic_file import TEMPORARY, replacing, write_text
 from staragents.run_directory.damage import Damage, damaged
 from staragents.run_directory.file_facts import facts_of
@@ -37,7 +38,7 @@ from staragents.run_directory.run_state import RunState, Shard, first_state
 from staragents.run_directory.salvage import FOLDER as SALVAGE
 from staragents.run_directory.sealed_json import Unreadable, damage_of, read_sealed, write_sealed
 from staragents.run_directory.shard_file import read_candidates
-from staragents.validation.loading import additions, as_dict, changed_keys, fingerprint, to_yaml
+from staragents.validation.loading import additions, changed_keys, fingerprint, to_yaml
 
 SHARDS = "part-*.parquet"
 SIDELINED = "damaged"

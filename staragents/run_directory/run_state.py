@@ -6,9 +6,10 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 from staragents.agents.agents import prompt_hashes
 from staragents.config import Config
-from staragents.data.seed_file import SeedScan
+from staragents.config.tree import as_dict
+from staragents.data.seed_scan import SeedScan
 from staragents.run_directory.file_facts import FileFacts
-from staragents.validation.loading import as_dict, fingerprint
+from staragents.validation.loading import fingerprint
 
 Format = Literal[1]
 """Increment it when the meaning of a key changes."""

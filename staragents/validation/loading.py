@@ -29,8 +29,6 @@ from staragents.validation.merging import (
 )
 from staragents.validation.yaml_problem import yaml_problem
 
-__all__ = ["as_dict", "changed_keys", "fingerprint", "from_yaml", "load_config", "to_yaml"]
-
 
 def load_config(path: str | Path, overrides: Sequence[str] = (), above: Path | None = None) -> Config:
     """Merge a YAML file, the files it `extends`, `a.b=c` overrides and a file `above` all; check the result.

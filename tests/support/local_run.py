@@ -17,7 +17,8 @@ from actors.seed_worker import SeedWorker, Worker
 from staragents.base.generation import Generation, GenerationRequest
 from staragents.base.messages import Conversation
 from staragents.config import Config
-from staragents.data.seed_file import SeedFile, SeedScan
+from staragents.data.seed_file import SeedFile
+from staragents.data.seed_scan import SeedScan
 from staragents.run.work import finish, work_of
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.scoring.fake_ifd_model import FakeIfdModel

@@ -10,12 +10,12 @@ from staragents.analysis.one_pass import one_pass
 from staragents.analysis.summary import RunTally
 from staragents.base.records import Candidate
 from staragents.config import Config
+from staragents.config.tree import as_dict
 from staragents.run_directory.file_facts import facts_of
 from staragents.run_directory.manifest import EXTRA, MANIFEST, RESULTS, STATE
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_state import RunState, Shard
 from staragents.run_directory.sealed_json import write_sealed
-from staragents.validation.loading import as_dict
 
 
 def summarise(seeds: Iterable[list[Candidate]], run: dict[str, Any]) -> dict[str, Any]:

@@ -16,8 +16,9 @@ from staragents.comparison.comparison import Comparison, rows_of, seeds_ifd, war
 from staragents.comparison.measured import Measured, chosen_candidates, measured
 from staragents.comparison.variant import FULL, Variant, load_variants, shipped_ablations
 from staragents.config import Config, EvolutionConfig, JudgeConfig, MemoryConfig, RewardConfig
+from staragents.config.tree import as_dict
 from staragents.report.comparison_page import page_of
-from staragents.validation.loading import as_dict, load_config
+from staragents.validation.loading import load_config
 from tests.support.local_run import decided, local_handles, local_run
 from tests.support.paths import FAKE
 from tests.support.recorded_config import planted_rows, recorded_config

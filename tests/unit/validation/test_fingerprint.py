@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from staragents.config import AgentConfig, AgentsConfig, Config, ModelConfig, PolicyName
+from staragents.config.tree import as_dict
 from staragents.validation.loading import (
     additions,
-    as_dict,
     changed_keys,
     fingerprint,
     from_yaml,
