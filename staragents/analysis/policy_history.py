@@ -25,17 +25,9 @@ class PolicyHistory:
         self.seeds += 1
         if self.policy is None:
             return
-        rewarded = [candidate for candidate in candidates if candidate.reward is not None]
-        for candidate in rewarded:
-            self._cost.add(candidate.tokens, candidate.seconds)
         outcomes = [
-            Outcome(
-                candidate.pair,
-                self._cost.value(candidate.reward or 0.0, candidate.tokens, candidate.seconds),
-                candidate.selected,
-                candidate.propensity,
-            )
-            for candidate in rewarded
+            Outcome(candidate.pair, value, candidate.selected, candidate.propensity)
+            for candidate, value in self._cost.learned(candidates)
             if not candidate.base
         ]
         if outcomes:

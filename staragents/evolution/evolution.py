@@ -58,12 +58,8 @@ class Evolution:
         chosen = choose(candidates, self._config.reward)
         if chosen is not None:
             chosen.selected = True
-        rewarded = [candidate for candidate in candidates if candidate.reward is not None]
-        for candidate in rewarded:
-            self._cost.add(candidate.tokens, candidate.seconds)
         outcomes = []
-        for candidate in rewarded:
-            value = self._cost.value(candidate.reward or 0.0, candidate.tokens, candidate.seconds)
+        for candidate, value in self._cost.learned(candidates):
             if candidate.base:
                 self._base_rewards.add(candidate.pair, value)
             else:

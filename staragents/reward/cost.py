@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+from staragents.base.records import Candidate
 from staragents.config import Cost
 
 
@@ -36,6 +38,14 @@ class CostScale:
             return reward
         relative = self._cost(tokens, seconds) * self._count / self._total if self._total else 1.0
         return reward / (1.0 + relative)
+
+    def learned(self, candidates: Iterable[Candidate]) -> list[tuple[Candidate, float]]:
+        """Every candidate of a seed that has a reward, with the value that the policy learns. All of them are
+        included in the mean cost before the first is valued."""
+        rewarded = [candidate for candidate in candidates if candidate.reward is not None]
+        for candidate in rewarded:
+            self.add(candidate.tokens, candidate.seconds)
+        return [(c, self.value(c.reward or 0.0, c.tokens, c.seconds)) for c in rewarded]
 
     def state(self) -> dict[str, Any]:
         """Sums that shards can add."""
