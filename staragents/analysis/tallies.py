@@ -87,7 +87,6 @@ class PairTally:
 class JudgeTally:
     """The judge checks of method.md: position bias, agreement and length bias."""
 
-    tried: int = 0
     unreadable: int = 0
     win: Mean = field(default_factory=Mean)
     accepted_win: Mean = field(default_factory=Mean)
@@ -99,10 +98,8 @@ class JudgeTally:
     def add(self, candidate: Candidate) -> None:
         win = candidate.judge_win
         if win is None:
-            self.tried += candidate.unreadable
             self.unreadable += candidate.unreadable
             return
-        self.tried += 1
         self.win.add(win)
         self.agreement.add(candidate.judge_agreement)
         if candidate.selected:
@@ -115,10 +112,11 @@ class JudgeTally:
 
     def summary(self) -> dict[str, Any]:
         first, second = self.first.value, self.second.value
+        tried = self.win.count + self.unreadable
         return {
-            "tried": self.tried,
+            "tried": tried,
             "judged": self.win.count,
-            "invalid": ratio(self.unreadable, self.tried),
+            "invalid": ratio(self.unreadable, tried),
             "win": rounded(self.win.value),
             "win_accepted": rounded(self.accepted_win.value),
             "win_first": rounded(first),
