@@ -6,7 +6,6 @@ import asyncio
 import dataclasses
 import hashlib
 import json
-import time
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -14,8 +13,8 @@ from pathlib import Path
 from actors.common_judge import CommonJudge
 from actors.generator_client import connect
 from actors.seed_worker_actor import Pools
-from cluster.driver.optimise import Outcome, carry_out, prepare_models
-from cluster.pools.pools import running_memory, running_pools
+from cluster.driver.optimise import Outcome, carry_out, loaded_pools
+from cluster.pools.pools import running_memory
 from cluster.session.demand import demand_of
 from cluster.session.ray_session import ray_session
 from cluster.terminal.watcher import Watcher
@@ -80,14 +79,11 @@ class Comparing:
             self._watcher.say(f"{self._folder} already holds this comparison")
             return known
         with ray_session(demand_of(self._config)):
-            prepare_models([variant.config for variant in self._variants], self._watcher)
-            self._watcher.say("loading models (a vLLM engine takes about a minute on a CPU)")
             shared = dataclasses.replace(
                 self._config, memory=dataclasses.replace(self._config.memory, enabled=False)
             )
-            started = time.monotonic()
-            with running_pools(shared, RunDirectory(self._folder).name) as pools:
-                self._watcher.say(f"models loaded in {time.monotonic() - started:.0f} s")
+            users = [variant.config for variant in self._variants]
+            with loaded_pools(shared, RunDirectory(self._folder).name, users, self._watcher) as pools:
                 budget = self._run_all(scan, pools)
                 self._watcher.say("judging the chosen candidates")
                 variants = asyncio.run(self._measure(scan, pools))

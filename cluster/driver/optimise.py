@@ -7,7 +7,8 @@ import logging
 import os
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,11 +91,7 @@ def _with_models(work: Work, session: str, watcher: Watcher) -> Outcome:
         run.create(config, work.scan)
         if ray_address():
             watcher.say(f"the run's name on this cluster is {run.name}: staragents status {run.name}")
-        prepare_models([config], watcher)
-        watcher.say("loading models (a vLLM engine takes about a minute on a CPU)")
-        started = time.monotonic()
-        with running_pools(config, run.name) as pools:
-            watcher.say(f"models loaded in {time.monotonic() - started:.0f} s")
+        with loaded_pools(config, run.name, [config], watcher) as pools:
             return carry_out(work, session, pools, watcher)
 
 
@@ -168,7 +165,19 @@ def _await_restart(coordinator: Any) -> None:
             return  # it won't be restarted; the next call raises the reason
 
 
-def prepare_models(configs: Sequence[Config], watcher: Watcher) -> None:
+@contextmanager
+def loaded_pools(config: Config, run_name: str, users: Sequence[Config], watcher: Watcher) -> Iterator[Pools]:
+    """`running_pools`, announced to the user, with the packaged models of all configs in `users` converted
+    first."""
+    _convert_models(users, watcher)
+    watcher.say("loading models (a vLLM engine takes about a minute on a CPU)")
+    started = time.monotonic()
+    with running_pools(config, run_name) as pools:
+        watcher.say(f"models loaded in {time.monotonic() - started:.0f} s")
+        yield pools
+
+
+def _convert_models(configs: Sequence[Config], watcher: Watcher) -> None:
     """Convert packaged models first, so that no pool waits for them."""
     names: set[str] = set()
     for config in configs:
