@@ -11,8 +11,7 @@ import numpy as np
 from cluster.terminal.terminal import say, say_json
 from staragents.base.errors import BadInput
 from staragents.config import Config, PolicyName
-from staragents.validation.merging import merge, read_overrides, typed
-from staragents.validation.value_checks import out_of_bounds
+from staragents.validation.plain_overrides import plain_overrides
 
 if TYPE_CHECKING:
     from staragents.replay.replay import Replayed
@@ -129,11 +128,7 @@ def settings(overrides: tuple[str, ...], policy: str | None) -> Config:
     for override in overrides:
         if not override.startswith(("evolution.", "memory.")):
             problems.append(f"{override}: expected evolution.KEY=VALUE or memory.KEY=VALUE")
-    tree = read_overrides([*overrides, *([f"evolution.policy={policy}"] if policy else [])], problems)
-    config = typed(merge({}, tree), problems)
-    problems += out_of_bounds(config)
-    if problems:
-        raise BadInput(problems)
+    config, _ = plain_overrides([*overrides, *([f"evolution.policy={policy}"] if policy else [])], problems)
     return config
 
 

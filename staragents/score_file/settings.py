@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
-from staragents.base.errors import BadInput
 from staragents.config import (
     ColumnsConfig,
     Convention,
@@ -22,8 +21,8 @@ from staragents.config import (
 )
 from staragents.models.packaged_models import resolve_model
 from staragents.score_file.selection import Selection
-from staragents.validation.merging import Tree, read_overrides, typed
-from staragents.validation.value_checks import out_of_bounds
+from staragents.validation.merging import Tree
+from staragents.validation.plain_overrides import plain_overrides
 
 
 @dataclass(frozen=True)
@@ -159,11 +158,7 @@ def with_overrides(scoring: ScoringConfig, overrides: Sequence[str]) -> ScoringC
     problems = [
         f"{text.partition('=')[0]}: expected scoring.KEY=VALUE" for text in overrides if not _is_scoring(text)
     ]
-    tree = read_overrides([text for text in overrides if _is_scoring(text)], problems)
-    given = typed(tree, problems)
-    problems += out_of_bounds(given)
-    if problems:
-        raise BadInput(problems)
+    given, tree = plain_overrides([text for text in overrides if _is_scoring(text)], problems)
     changed: ScoringConfig = _changed(scoring, given.scoring, tree["scoring"])
     return changed
 

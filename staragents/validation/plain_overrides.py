@@ -1,0 +1,24 @@
+"""Overrides of the default config, for commands that take settings but no config file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from staragents.base.errors import BadInput
+from staragents.config import Config
+from staragents.validation.merging import Tree, read_overrides, typed
+from staragents.validation.value_checks import out_of_bounds
+
+
+def plain_overrides(overrides: Sequence[str], problems: list[str]) -> tuple[Config, Tree]:
+    """The default config with `a.b=c` overrides, and the overrides alone. Only types and ranges are checked,
+    as no other section need be complete.
+
+    Raises BadInput with `problems` and those of the overrides.
+    """
+    tree = read_overrides(overrides, problems)
+    config = typed(tree, problems)
+    problems += out_of_bounds(config)
+    if problems:
+        raise BadInput(problems)
+    return config, tree
