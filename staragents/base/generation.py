@@ -15,12 +15,14 @@ _LOGPROBS = (-1e308, 0.01)
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """Sampling parameters. `max_tokens` counts new tokens; temperature 0 is greedy."""
+    """Sampling parameters. `max_tokens` counts new tokens of the answer; a model that thinks may use
+    `thinking_tokens` more. Temperature 0 is greedy."""
 
     temperature: float = 0.7
     top_p: float = 0.95
     max_tokens: int = 512
     stop: tuple[str, ...] = ()
+    thinking_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +59,23 @@ class TokenLogprobs:
 class Generation:
     """An engine's output. `seconds` is the time the request spent in the engine.
 
-    `text` is made storable on construction.
+    `text` is the answer without what the model thought before it, which is `reasoning`; both are made
+    storable on construction. `tokens_out` counts all generated tokens, `reasoning_tokens` those of the
+    reasoning, and `logprobs` begin with the answer.
     """
 
     text: str
-    finish_reason: Literal["stop", "length"]
+    finish_reason: Literal["stop", "length", "content_filter"]
     tokens_in: int
     tokens_out: int
     seconds: float
     logprobs: tuple[TokenLogprobs, ...] = ()
+    reasoning: str = ""
+    reasoning_tokens: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", storable(self.text))
+        object.__setattr__(self, "reasoning", storable(self.reasoning))
 
 
 class Engine(Protocol):

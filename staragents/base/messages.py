@@ -14,9 +14,18 @@ class Message:
 
     role: Role
     content: str
+    reasoning_content: str | None = None
+    """What the assistant thought before `content`: the name that chat templates and trainers use."""
+    input: str | None = None
+    """Of a user turn: the end of `content`, if the row had it in a column of its own. Scoring templates place
+    it by themselves; everything else reads `content`."""
 
     def as_dict(self) -> dict[str, str]:
-        return {"role": self.role, "content": self.content}
+        """`role`, `content`, and `reasoning_content` if there is any."""
+        turn: dict[str, str] = {"role": self.role, "content": self.content}
+        return (
+            turn if self.reasoning_content is None else turn | {"reasoning_content": self.reasoning_content}
+        )
 
 
 Conversation = tuple[Message, ...]
@@ -34,7 +43,10 @@ def last_exchange(messages: Conversation) -> tuple[str, str]:
 
 def conversation(rows: list[dict[str, str]]) -> Conversation:
     """Messages from `[{"role": ..., "content": ...}]`, which must already be validated."""
-    return tuple(Message(row["role"], row["content"]) for row in rows)  # type: ignore[arg-type]
+    return tuple(
+        Message(row["role"], row["content"], row.get("reasoning_content"))  # type: ignore[arg-type]
+        for row in rows
+    )
 
 
 def as_dicts(messages: Conversation) -> list[dict[str, str]]:

@@ -6,7 +6,7 @@ from staragents.config.evolution import Credit, EvolutionConfig, PolicyName
 from staragents.config.filters import FilterAction, FiltersConfig
 from staragents.config.judge import Baseline, Compare, JudgeConfig, Verdicts
 from staragents.config.memory import MemoryConfig, Quantization
-from staragents.config.models import Dtype, EngineKind, FakeConfig, ModelConfig
+from staragents.config.models import Dtype, EngineKind, FakeConfig, ModelConfig, Reasoning
 from staragents.config.output import OutputConfig, Resume
 from staragents.config.reward import Composite, Cost, Difficulty, Fallback, RewardConfig
 from staragents.config.run import RunConfig
@@ -46,6 +46,7 @@ __all__ = [
     "OutputConfig",
     "PolicyName",
     "Quantization",
+    "Reasoning",
     "Resume",
     "RewardConfig",
     "RowFormat",

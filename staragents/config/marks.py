@@ -22,6 +22,9 @@ class Mark(Enum):
     extensible = auto()
     """Entries may be added when a run resumes and while it is running. What was learned about the existing
     ones stays."""
+    added = auto()
+    """Added after runs had been saved without it. Its default means what those runs did, so the default is
+    not part of a run's fingerprint."""
     shared = auto()
     """The same in all variants of a comparison, which otherwise could not share models and generations."""
 

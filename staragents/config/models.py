@@ -16,6 +16,12 @@ class EngineKind(StrEnum):
     fake = "fake"
 
 
+class Reasoning(StrEnum):
+    auto = "auto"
+    on = "on"
+    off = "off"
+
+
 class Dtype(StrEnum):
     auto = "auto"
     float32 = "float32"
@@ -87,6 +93,15 @@ class ModelConfig:
     """Price of a GPU of this pool per hour. Only min_replicas are counted; replicas added later are not."""
     chat: bool = True
     """False for a base model without a chat template: agents send it raw text."""
+    reasoning: Annotated[Reasoning, Mark.added] = Reasoning.auto
+    """Whether the model thinks before it answers. auto leaves it to the model's chat template; on and off ask
+    for it by the template's own switch. What the model thinks is never part of an instruction or answer."""
+    thinking_tokens: Annotated[int, ZERO_OR_MORE, Mark.added] = 2048
+    """Maximum new tokens that a model that thinks may use beside the max_tokens of its agents and judge."""
+    chat_template_kwargs: Annotated[dict[str, Any], Mark.added] = field(default_factory=dict)
+    """Further variables of the model's chat template, such as {reasoning_effort: low}."""
+    extra_body: Annotated[dict[str, Any], Mark.added] = field(default_factory=dict)
+    """For openai: further fields of every request, passed to the server unchanged."""
     fake: FakeConfig = field(default_factory=FakeConfig)
 
     @property

@@ -62,6 +62,16 @@ def entry_kind(hint: Any) -> Any | None:
     return arguments[1] if typing.get_origin(hint) is dict and is_dataclass(arguments[1]) else None
 
 
+def default(key: Key) -> Any:
+    """The default of a setting as a JSON value; `...` if it has none, as an entry of a mapping."""
+    kind: Any = Config
+    for name in key[:-1]:
+        kind = entry_kind(kind) or declared(kind)[name].hint
+        if not is_dataclass(kind) and entry_kind(kind) is None:
+            return ...
+    return getattr(kind(), key[-1], ...) if isinstance(kind, type) else ...
+
+
 def marks(key: Key) -> tuple[Any, ...]:
     """The marks of a setting, after those of the sections that contain it.
 

@@ -15,7 +15,7 @@ from staragents.base.errors import BadInput
 from staragents.base.redaction import redacted
 from staragents.config import Config
 from staragents.config.marks import Mark
-from staragents.config.tree import Key, as_dict, different, escaped, leaves, marks
+from staragents.config.tree import Key, as_dict, default, different, escaped, leaves, marks
 from staragents.validation.checks import check_config
 from staragents.validation.merging import (
     UNREADABLE,
@@ -151,4 +151,11 @@ def _addition(key: Key, before: dict[Key, Any], after: dict[Key, Any]) -> Key | 
 
 
 def _decisive(tree: dict[str, Any]) -> dict[Key, Any]:
-    return {key: value for key, value in leaves(tree) if not {Mark.on_resume, Mark.live} & {*marks(key)}}
+    return {key: value for key, value in leaves(tree) if _is_decisive(key, value)}
+
+
+def _is_decisive(key: Key, value: Any) -> bool:
+    found = {*marks(key)}
+    if Mark.added in found and value == default(key):
+        return False
+    return not {Mark.on_resume, Mark.live} & found

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from staragents.config import AgentConfig, AgentsConfig, Config, ModelConfig, PolicyName
+from staragents.config import AgentConfig, AgentsConfig, Config, ModelConfig, PolicyName, Reasoning
 from staragents.config.tree import as_dict
 from staragents.validation.loading import (
     additions,
@@ -112,6 +112,19 @@ def test_runs_of_earlier_versions_resume(file: Path) -> None:
     config = typed(read_file(file, problems), problems)
     assert not problems
     assert fingerprint(config)[:16] == FINGERPRINTS[str(file.relative_to(CONFIGS).with_suffix(""))]
+
+
+def test_a_setting_of_a_later_version_ties_a_run_only_when_it_is_set() -> None:
+    config, other = make_config(), make_config()
+    saved = json.loads(json.dumps(as_dict(config)))
+    for model in saved["models"].values():
+        del model["reasoning"], model["thinking_tokens"]
+    assert changed_keys(saved, as_dict(config)) == []
+    other.models["writer"].reasoning = Reasoning.on
+    other.models["writer"].chat_template_kwargs = {"reasoning_effort": "low"}
+    assert fingerprint(other) != fingerprint(config)
+    changed = changed_keys(saved, as_dict(other))
+    assert changed == ["models.writer.reasoning", "models.writer.chat_template_kwargs.reasoning_effort"]
 
 
 def test_agents_and_models_may_be_added_and_are_named() -> None:
