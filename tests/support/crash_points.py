@@ -17,11 +17,12 @@ AUDITED = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "sql
 
 
 class CrashPoints:
-    """Counts every open for writing, rename, unlink, mkdir, fsync and write of the memory bank in `folder`,
-    and kills this process with SIGKILL before the step with number `kill_before`, counted from 0.
+    """Counts every open for writing, rename, unlink, mkdir and write of the memory bank in `folder`, and
+    kills this process with SIGKILL before the step with number `kill_before`, counted from 0.
 
     The file being written is cut in half, as a kill during a write would leave it. A kill after a step is
-    a kill before the next one. Only one per process, because audit hooks can't be removed.
+    a kill before the next one. A sync is no step: to other processes, the files are the same before and after
+    it. Only one per process, because audit hooks can't be removed.
     """
 
     def __init__(self, folder: Path, kill_before: int | None) -> None:
@@ -33,10 +34,10 @@ class CrashPoints:
         self._synced: set[tuple[int, int]] = set()
         self._looking = False
         sys.addaudithook(self._audit)
-        os.fsync = self._before("fsync", os.fsync, self._sync)  # type: ignore[assignment]
+        os.fsync = self._noted(os.fsync)
         for name in ("persist", "delete"):
             method = getattr(CollectionPersistence, name)
-            setattr(CollectionPersistence, name, self._before(f"bank {name}", method, lambda *_: None))
+            setattr(CollectionPersistence, name, self._counted(f"bank {name}", method))
 
     def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         if self._looking or not (event == "open" or event in AUDITED):
@@ -50,18 +51,20 @@ class CrashPoints:
             self.unsynced.append(path)
         self._step(f"{event} {path.removeprefix(self._folder)}")
 
-    def _before(self, name: str, call: Callable[..., Any], note: Callable[..., None]) -> Callable[..., Any]:
+    def _counted(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(*arguments: Any) -> Any:
             self._step(name)
-            answer = call(*arguments)
-            note(*arguments)
-            return answer
+            return call(*arguments)
 
         return wrapped
 
-    def _sync(self, descriptor: int) -> None:
-        status = os.fstat(descriptor)
-        self._synced.add((status.st_dev, status.st_ino))
+    def _noted(self, sync: Callable[[int], None]) -> Callable[[Any], None]:
+        def wrapped(descriptor: int) -> None:
+            sync(descriptor)
+            status = os.fstat(descriptor)
+            self._synced.add((status.st_dev, status.st_ino))
+
+        return wrapped
 
     def _is_synced(self, path: str) -> bool:
         status = os.stat(path)

@@ -51,13 +51,15 @@ class Commands:
             load_config("configs/fake.yaml", [*OVERRIDES, *CHANGED]),
         )
 
-    def run(self, folder: Path) -> None:
-        config, changed = (
-            replace(config, output=replace(config.output, dir=str(folder)))
-            for config in (self.config, self.changed)
-        )
-        asyncio.run(drained_run(config, DRAINED_AFTER))
-        asyncio.run(local_run(changed))
+    def start(self, folder: Path) -> None:
+        asyncio.run(drained_run(_into(self.config, folder), DRAINED_AFTER))
+
+    def finish(self, folder: Path) -> None:
+        asyncio.run(local_run(_into(self.changed, folder)))
+
+
+def _into(config: Config, folder: Path) -> Config:
+    return replace(config, output=replace(config.output, dir=str(folder)))
 
 
 def in_a_fork(work: Callable[[], Any]) -> tuple[int, Any]:
@@ -91,19 +93,27 @@ def outcome(folder: Path) -> dict[str, Any]:
     }
 
 
-def steps_of(commands: Commands, folder: Path) -> tuple[list[str], list[str], dict[str, Any]]:
+def undisturbed(
+    commands: Commands, folder: Path, drained: Path
+) -> tuple[list[str], list[str], int, dict[str, Any]]:
+    """The steps of all commands, files renamed unsynced, the number of steps of the first command, and the
+    outcome. `drained` becomes a copy of the folder after the first command."""
     points = CrashPoints(folder, None)
-    commands.run(folder)
-    return points.steps, points.unsynced, outcome(folder)
+    commands.start(folder)
+    first = len(points.steps)
+    shutil.copytree(folder, drained)
+    commands.finish(folder)
+    return points.steps, points.unsynced, first, outcome(folder)
 
 
-def killed(commands: Commands, folder: Path, step: int) -> None:
+def killed(command: Callable[[Path], None], folder: Path, step: int) -> None:
     CrashPoints(folder, step)
-    commands.run(folder)
+    command(folder)
 
 
 def resumed(commands: Commands, folder: Path) -> dict[str, Any]:
-    commands.run(folder)
+    commands.start(folder)
+    commands.finish(folder)
     return outcome(folder)
 
 
@@ -119,15 +129,21 @@ def in_memory() -> Iterator[Path]:
 @pytest.mark.slow
 def test_a_kill_before_any_write_costs_and_changes_nothing(in_memory: Path) -> None:
     commands = Commands.read()
-    code, (steps, unsynced, whole) = in_a_fork(lambda: steps_of(commands, in_memory / "undisturbed"))
+    folder, drained = in_memory / "run", in_memory / "drained"
+    code, found = in_a_fork(lambda: undisturbed(commands, folder, drained))
     assert code == 0
+    steps, unsynced, first, whole = found
     assert unsynced == [], "a loss of power would leave these names without content"
     assert len(whole["candidates"]) == 9
     survived, wrong = [], []
     for step in range(len(steps)):
-        folder = in_memory / "run"
-        shutil.rmtree(folder, ignore_errors=True)
-        code, _ = in_a_fork(partial(killed, commands, folder, step))
+        shutil.rmtree(folder)
+        if step < first:
+            work = partial(killed, commands.start, folder, step)
+        else:
+            shutil.copytree(drained, folder)
+            work = partial(killed, commands.finish, folder, step - first)
+        code, _ = in_a_fork(work)
         assert code in (-signal.SIGKILL, 0), f"before {steps[step]}"
         if code == 0:
             survived.append(step)
