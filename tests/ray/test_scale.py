@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from staragents.run_directory.run_directory import RunDirectory
@@ -15,6 +17,7 @@ from staragents.validation.loading import load_config
 from tests.support.local_run import decided, local_run
 
 FAKE = "configs/fake.yaml"
+SEEDS = 40
 
 
 def cursor(run_dir: Path) -> int:
@@ -24,7 +27,7 @@ def cursor(run_dir: Path) -> int:
 
 def overrides(run_dir: Path, latency_s: float) -> list[str]:
     return [
-        f"output.dir={run_dir}", "seeds.limit=40", "run.admitted_seeds=4", "run.checkpoint_s=0.3",
+        f"output.dir={run_dir}", f"seeds.limit={SEEDS}", "run.admitted_seeds=4", "run.checkpoint_s=0.3",
         "models.writer.max_num_seqs=4", "models.writer.max_replicas=1", "scoring.batch_tokens=64",
         f"models.writer.fake.latency_s={latency_s}",
     ]  # fmt: skip
@@ -34,6 +37,19 @@ def status(ask: Callable[..., tuple[int, str]], run_dir: Path) -> dict[str, Any]
     code, output = ask("status", str(run_dir), "--json")
     assert code == 0, output
     return json.loads(output)
+
+
+def scorers(job: Any) -> list[psutil.Process]:
+    return [process for process in job.processes() if "ray::Scorer" in " ".join(process.cmdline())]
+
+
+@contextlib.contextmanager
+def suspended(processes: list[psutil.Process]) -> Iterator[None]:
+    for process in processes:
+        process.suspend()
+    yield
+    for process in processes:
+        process.resume()
 
 
 @pytest.fixture
@@ -51,20 +67,17 @@ def test_pools_are_resized_and_paused_during_a_run_and_the_dataset_is_the_same(
 ) -> None:
     undisturbed, run_dir = tmp_path / "undisturbed", tmp_path / "scaled"
     asyncio.run(local_run(load_config(FAKE, overrides(undisturbed, 0.0))))
-    job = start("run", FAKE, *overrides(run_dir, 2.0))
+    job = start("run", FAKE, *overrides(run_dir, 0.5))
     wait_until(lambda: cursor(run_dir) >= 2, "the first seeds", 300)
 
     # Frozen scorers let rows pile up as slow ones would.
-    scorers = [process for process in job.processes() if "ray::Scorer" in " ".join(process.cmdline())]
-    assert len(scorers) == 2
-    for process in scorers:
-        process.suspend()
-    assert ask("scale", str(run_dir), "target", "1:2") == (0, "scoring.target: 1:2\n")
-    wait_until(lambda: status(ask, run_dir)["scorers"]["target"] == 2, "another scorer")
-    for process in scorers:
-        process.resume()
+    frozen = scorers(job)
+    assert len(frozen) == 2
+    with suspended(frozen):
+        assert ask("scale", str(run_dir), "target", "1:2") == (0, "scoring.target: 1:2\n")
+        wait_until(lambda: status(ask, run_dir)["scorers"]["target"] == 2, "another scorer")
+        assert ask("scale", str(run_dir), "writer", "0") == (0, "models.writer: 0\n")
 
-    assert ask("scale", str(run_dir), "writer", "0") == (0, "models.writer: 0\n")
     paused_at = cursor(run_dir)
     assert ask("scale", str(run_dir), "target", "3") == (0, "scoring.target: 3\n")
 
@@ -74,13 +87,14 @@ def test_pools_are_resized_and_paused_during_a_run_and_the_dataset_is_the_same(
     assert paused["pools"]["scoring.target"] == {"min": 3, "max": 3}
     assert paused["scorers"] == {"target": 3, "larger": 1}
     # Seeds in flight when the pool was paused may still be committed, nothing beyond them.
-    assert paused["seeds"] <= paused_at + 4 < 40
+    assert paused["seeds"] <= paused_at + 4 < SEEDS
 
+    assert ask("scale", str(run_dir), "target", "1") == (0, "scoring.target: 1\n")
     assert ask("scale", str(run_dir), "models.writer", "3") == (0, "models.writer: 3\n")
     before = cursor(run_dir)
     wait_until(lambda: cursor(run_dir) > before + 3, "work after the pause", 300)
-    assert ask("scale", str(run_dir), "writer", "1")[0] == 0
-    assert ask("scale", str(run_dir), "target", "1")[0] == 0
+    with suspended(scorers(job)):  # so that the run can't end meanwhile
+        assert ask("scale", str(run_dir), "writer", "1") == (0, "models.writer: 1\n")
     code, output = job.wait()
     assert code == 0, output
     assert "models.writer now has 3 replicas" in output
@@ -91,4 +105,4 @@ def test_pools_are_resized_and_paused_during_a_run_and_the_dataset_is_the_same(
 
     code, output = ask("status", str(run_dir))
     assert code == 0
-    assert output.startswith("finished | seeds 40/40 | candidates ")
+    assert output.startswith(f"finished | seeds {SEEDS}/{SEEDS} | candidates ")
