@@ -13,7 +13,7 @@ from ray.exceptions import ActorUnavailableError, RayTaskError
 from actors.memory import Commit
 from actors.metrics import RunMetrics
 from actors.progress import Progress
-from actors.reasons import reason_of
+from actors.reasons import own_cause, reason_of
 from actors.restarts import restart_polls
 from staragents.base.errors import StarAgentsError
 from staragents.base.records import Candidate, Seed
@@ -95,9 +95,7 @@ class MemoryClient:
                 async with asyncio.timeout(GRACE_S + self._settings.timeout_s):
                     return await call()
             except RayTaskError as error:
-                if isinstance(error.cause, StarAgentsError):
-                    raise error.cause from None
-                raise
+                raise own_cause(error) or error from None
             except ActorUnavailableError as error:
                 unavailable = error
         raise unavailable

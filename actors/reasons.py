@@ -9,10 +9,10 @@ from ray.exceptions import RayTaskError
 from staragents.base import errors
 from staragents.base.errors import StarAgentsError
 from staragents.base.redaction import redacted
+from staragents.text.printable import without_colours
 
 LONGEST_REASON = 500
 
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _FRAME = re.compile(r'\s+File "')
 _TYPE = re.compile(r"(?:\w+\.)*(\w+)(?=:|$)")
 _OURS = {name for name, kind in vars(errors).items() if isinstance(kind, type)}
@@ -22,16 +22,21 @@ _OURS = {name for name, kind in vars(errors).items() if isinstance(kind, type)}
 def reason_of(error: BaseException) -> str:
     """The reason in an error of a call of Ray: the message of our own cause, else the end of the actor's
     traceback, else Ray's message."""
-    cause = getattr(error, "cause", None)
-    if isinstance(cause, StarAgentsError):
+    if (cause := own_cause(error)) is not None:
         return _short(str(cause))
     text = error.traceback_str if isinstance(error, RayTaskError) else str(error)
     return last_error(text) or type(error).__name__
 
 
+def own_cause(error: BaseException) -> StarAgentsError | None:
+    """The exception of ours that an actor raised, if `error` is Ray's report of one."""
+    cause = getattr(error, "cause", None)
+    return cause if isinstance(cause, StarAgentsError) else None
+
+
 def last_error(text: str) -> str:
     """The exception at the end of the last traceback in `text`, or all of `text` if it has none."""
-    lines = _COLOUR.sub("", text).splitlines()
+    lines = without_colours(text).splitlines()
     frames = [number for number, line in enumerate(lines) if _FRAME.match(line)]
     if not frames:
         # Ray lists the ids of a dead actor, each on a line that begins with a tab.
@@ -50,5 +55,5 @@ def last_error(text: str) -> str:
 
 
 def _short(text: str) -> str:
-    line = redacted(" ".join(_COLOUR.sub("", text).split()))
+    line = redacted(" ".join(without_colours(text).split()))
     return line if len(line) <= LONGEST_REASON else f"{line[:LONGEST_REASON]}..."

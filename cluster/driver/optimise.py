@@ -19,6 +19,7 @@ from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutErro
 from actors.clean_up import kill_named
 from actors.coordinator_actor import coordinator_name
 from actors.ray_internals import ready
+from actors.reasons import own_cause
 from actors.seed_worker_actor import Pools, running_workers
 from cluster.driver.live_config import LiveConfig
 from cluster.driver.running_job import announced
@@ -29,7 +30,7 @@ from cluster.session.ray_session import ray_session
 from cluster.terminal.watcher import Watcher
 from staragents.agents.agents import history_notes
 from staragents.base.environment import ray_address
-from staragents.base.errors import RunFailed, StarAgentsError
+from staragents.base.errors import RunFailed
 from staragents.config import Config
 from staragents.data.seed_file import SeedFile
 from staragents.data.seed_scan import SeedScan
@@ -147,8 +148,8 @@ def _follow(run: RunDirectory, coordinator: Any, live: LiveConfig, watcher: Watc
             if watcher.draining or live.changed:
                 coordinator.drain.remote()
         except RayTaskError as error:
-            if isinstance(error.cause, StarAgentsError):
-                raise error.cause from None
+            if (cause := own_cause(error)) is not None:
+                raise cause from None
             raise RunFailed(f"the coordinator failed: {error.cause!r}") from error
 
 

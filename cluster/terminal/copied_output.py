@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import TextIO
 
-from staragents.text.printable import printable
-
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+from staragents.text.printable import printable, without_colours
 
 
 class CopiedOutput(io.TextIOBase):
@@ -20,7 +17,7 @@ class CopiedOutput(io.TextIOBase):
         self._stream = stream
 
     def write(self, text: str) -> int:
-        self._stream.write(printable(_COLOUR.sub("", text)))
+        self._stream.write(printable(without_colours(text)))
         return len(text)
 
     def flush(self) -> None:

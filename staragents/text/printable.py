@@ -27,10 +27,17 @@ _UNFIT = re.compile(
     "|".join((f"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff{_BREAKS}{_BIDI}{_INVISIBLE}]", *_JOINERS))
 )
 
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
 
 def printable(text: str) -> str:
     """Replace characters that a terminal or browser would interpret. The length stays the same."""
     return _UNFIT.sub(_picture, text)
+
+
+def without_colours(text: str) -> str:
+    """The text without the colour codes of a terminal."""
+    return _COLOUR.sub("", text)
 
 
 def one_line(text: str) -> str:
