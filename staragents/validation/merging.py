@@ -183,7 +183,7 @@ class ConfigBuilder:
         try:
             if value == "???":  # OmegaConf's marker for a missing value
                 raise ValueError
-            section.merge_with({name: value})
+            section.merge_with({name: _meant_value(value, hint)})
         except (OmegaConfBaseException, ValueError):
             self._problem(key, f"expected {type_name(hint)}, got {shown(value, name)}")
             section[name] = default
@@ -217,6 +217,14 @@ class ConfigBuilder:
     def _problem(self, key: Key, what: str) -> None:
         name = " ".join(".".join(key).split())[:LONGEST_SHOWN]
         self._problems.append(f"{name}: {what}")
+
+
+def _meant_value(value: Any, hint: Any) -> Any:
+    """YAML reads an unquoted on or off as true or false: the name, if the setting is an enum with it."""
+    if isinstance(value, bool) and isinstance(hint, type) and issubclass(hint, Enum):
+        name = "on" if value else "off"
+        return name if name in hint.__members__ else value
+    return value
 
 
 def _meant(name: str, prefix: str, known: Iterable[str]) -> str | None:

@@ -259,3 +259,16 @@ def test_a_long_chain_of_references_is_refused_quickly(tmp_path: Path) -> None:
         load_config(tmp_path / "c.yaml")
     with pytest.raises(BadInput, match="expected a value in YAML"):
         load_config(Path("configs/fake.yaml"), ["seeds.path=" + "${" * 3000])
+
+
+def test_an_unquoted_on_or_off_is_the_name_and_not_a_truth_value(folder: Path) -> None:
+    (folder / "plain.yaml").write_text(
+        VALID.replace("writer: {kind: fake}", "writer: {kind: fake, reasoning: off}")
+        + "filters: {near_duplicates: off}\n"
+    )
+    config = load_config("plain.yaml", ["models[qwen2.5].reasoning=on", "filters.duplicates=off"])
+    assert [model.reasoning for model in config.models.values()] == ["off", "on"]
+    assert (config.filters.near_duplicates, config.filters.duplicates) == ("off", "off")
+    assert from_yaml(to_yaml(config)) == config
+    with pytest.raises(BadInput, match=r"filters.duplicates: expected one of off, flag, drop, got True"):
+        load_config("plain.yaml", ["filters.duplicates=on"])
