@@ -40,12 +40,12 @@ SUGGESTED = {
         "packaged:gemma-3-270m",
     ),
     Engine.gpu: Models(
-        "Qwen/Qwen2.5-7B-Instruct",
-        "meta-llama/Llama-3.1-8B-Instruct",
-        "Qwen/Qwen2.5-0.5B",
-        "Qwen/Qwen2.5-1.5B",
+        "Qwen/Qwen3-4B-Instruct-2507",
+        "openai/gpt-oss-20b",
+        "Qwen/Qwen3-0.6B-Base",
+        "Qwen/Qwen3-1.7B-Base",
     ),
-    Engine.api: Models("", "", "Qwen/Qwen2.5-0.5B", "Qwen/Qwen2.5-1.5B"),
+    Engine.api: Models("", "", "Qwen/Qwen3-0.6B-Base", "Qwen/Qwen3-1.7B-Base"),
 }
 
 

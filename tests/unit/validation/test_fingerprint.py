@@ -34,9 +34,10 @@ FINGERPRINTS = {
     "ablations/uniform": "685acf12067b8c39",
     "demo": "9b948b3a6a725b3b",
     "fake": "ddb39dc923b2c906",
-    "laptop": "09760c9e6f5e3f8a",
-    "node8": "caaf8b948cc7e333",
+    "laptop": "783bae8867243b69",
+    "node8": "13988297b293a019",
     "paper": "8d4fa50b0e4939a0",
+    "paper-node8": "caaf8b948cc7e333",
 }
 """Of the shipped configs. If a change of the code alters one, runs made with that config can't be resumed. A
 change of the config itself may alter its own."""

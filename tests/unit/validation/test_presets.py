@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,12 @@ from staragents.config import (
     PolicyName,
     Verdicts,
 )
+from staragents.config.new_config import SUGGESTED
 from staragents.validation.loading import from_yaml, load_config, to_yaml
 from tests.support.paths import ROOT
 
 CONFIGS = ROOT / "configs"
-PRESETS = ("demo", "fake", "laptop", "node8", "paper")
+PRESETS = ("demo", "fake", "laptop", "node8", "paper", "paper-node8")
 
 
 def preset(name: str, output: Path) -> Config:
@@ -46,11 +48,50 @@ def test_a_preset_has_no_problem(name: str, tmp_path: Path) -> None:
     assert config.agents.base_pairs
 
 
-def test_the_node_preset_fits_on_eight_gpus(tmp_path: Path) -> None:
-    config = preset("node8", tmp_path)
+@pytest.mark.parametrize("name", ["node8", "paper-node8"])
+def test_a_node_preset_fits_on_eight_gpus(name: str, tmp_path: Path) -> None:
+    config = preset(name, tmp_path)
     scorers = sum(s.replicas * s.num_gpus for s in (config.scoring.target, config.scoring.larger))
     assert scorers + sum(model.max_replicas * model.num_gpus for model in config.models.values()) <= 8
     assert all(model.num_gpus > 0 for model in config.models.values())
+
+
+ARCHITECTURES = {
+    "allenai/Olmo-3-7B-Instruct": "Olmo3ForCausalLM",
+    "allenai/Olmo-3-7B-Think": "Olmo3ForCausalLM",
+    "google/gemma-2-9b-it": "Gemma2ForCausalLM",
+    "google/gemma-4-26B-A4B-it": "Gemma4ForConditionalGeneration",
+    "HuggingFaceTB/SmolLM3-3B": "SmolLM3ForCausalLM",
+    "meta-llama/Llama-3.1-8B-Instruct": "LlamaForCausalLM",
+    "microsoft/Phi-3.5-mini-instruct": "Phi3ForCausalLM",
+    "microsoft/phi-4": "Phi3ForCausalLM",
+    "mistralai/Mistral-7B-Instruct-v0.3": "MistralForCausalLM",
+    "openai/gpt-oss-20b": "GptOssForCausalLM",
+    "openai/gpt-oss-120b": "GptOssForCausalLM",
+    "Qwen/Qwen2.5-14B-Instruct": "Qwen2ForCausalLM",
+    "Qwen/Qwen3-1.7B": "Qwen3ForCausalLM",
+    "Qwen/Qwen3-4B-Instruct-2507": "Qwen3ForCausalLM",
+    "Qwen/Qwen3-30B-A3B-Instruct-2507": "Qwen3MoeForCausalLM",
+    "zai-org/glm-4-9b-chat-hf": "GlmForCausalLM",
+}
+"""`architectures` in the config.json of every generating model that a preset or `init` suggests."""
+
+
+def suggested(tmp_path: Path) -> set[str]:
+    named = {m.model for name in PRESETS for m in preset(name, tmp_path).models.values() if m.kind == "vllm"}
+    named |= {model for one in SUGGESTED.values() for model in (one.writer, one.judge)}
+    return {model for model in named if model and not model.startswith("packaged:")}
+
+
+def test_the_installed_vllm_knows_every_suggested_model(tmp_path: Path) -> None:
+    spec = importlib.util.find_spec("vllm")
+    if spec is None or spec.origin is None:
+        pytest.skip("vllm is not installed")
+    # Its text, as importing it takes 15 s.
+    registry = Path(spec.origin).parent / "model_executor" / "models" / "registry.py"
+    known = registry.read_text(encoding="utf-8")
+    assert suggested(tmp_path) == ARCHITECTURES.keys()
+    assert [name for name in ARCHITECTURES.values() if f'"{name}"' not in known] == []
 
 
 def test_the_fake_preset_names_no_real_model(tmp_path: Path) -> None:
