@@ -144,7 +144,7 @@ def _follow(run: RunDirectory, coordinator: Any, live: LiveConfig, watcher: Watc
             if deaths == COORDINATOR_TRIES:
                 raise RunFailed(f"the coordinator died {deaths} times at seed {saved}: {error}") from error
             watcher.say("the coordinator died; resuming from its last checkpoint")
-            _await_restart(coordinator)
+            await_restart(coordinator)
             if watcher.draining or live.changed:
                 coordinator.drain.remote()
         except RayTaskError as error:
@@ -153,7 +153,7 @@ def _follow(run: RunDirectory, coordinator: Any, live: LiveConfig, watcher: Watc
             raise RunFailed(f"the coordinator failed: {error.cause!r}") from error
 
 
-def _await_restart(coordinator: Any) -> None:
+def await_restart(coordinator: Any) -> None:
     """Calls fail immediately while an actor restarts, which would use up all attempts (ray#25457)."""
     deadline = time.monotonic() + RESTART_S
     while time.monotonic() < deadline:

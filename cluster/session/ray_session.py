@@ -98,7 +98,7 @@ def join(address: str, copy_output: bool = False) -> None:
     Raises RunFailed if the cluster does not answer or its Ray version differs.
     """
     try:
-        _probe(address)
+        probe(address)
         ray.init(
             address=address,
             namespace=NAMESPACE,
@@ -112,7 +112,7 @@ def join(address: str, copy_output: bool = False) -> None:
         raise RunFailed(f"RAY_ADDRESS: expected a Ray that answers at {address}: {reason}") from error
 
 
-def _probe(address: str) -> None:
+def probe(address: str) -> None:
     """Check, without the token, that a Ray head answers: Ray itself retries a wrong address for minutes.
     Raises OSError."""
     if address == "auto":

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 PREFIX = "packaged:"
 INSTALL = "pip install 'staragents[demo]'"
-# Part of a converted folder's name. Increment it when the output of `_convert` changes.
+# Part of a converted folder's name. Increment it when the output of `convert` changes.
 CONVERSION = 1
 # `org/name` or a bare name, but not a path such as ./model or /data/model.
 HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
@@ -196,7 +196,7 @@ def _convert_once(packaged: PackagedModel) -> None:
                 for file in _files(packaged):
                     with file.open("rb") as stream:
                         shutil.copyfileobj(stream, joined, 1 << 20)
-            _convert(gguf, work / "model")
+            convert(gguf, work / "model")
             (work / "model" / "SOURCE.txt").write_text(
                 f"{packaged.source}\nLicence: {packaged.licence}\n"
                 f"Changed: dequantised to float32 safetensors by staragents\nSha256: {packaged.sha256}\n"
@@ -206,7 +206,7 @@ def _convert_once(packaged: PackagedModel) -> None:
             shutil.rmtree(work, ignore_errors=True)
 
 
-def _convert(gguf: Path, folder: Path) -> None:
+def convert(gguf: Path, folder: Path) -> None:
     """Convert a GGUF file to a float32 safetensors folder with tokenizer, chat template and generation
     config."""
     import torch

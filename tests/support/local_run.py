@@ -67,7 +67,12 @@ async def local_handles(config: Config) -> dict[str, LocalHandle]:
     return handles
 
 
-def local_worker(config: Config, handles: Mapping[str, Handle], **client: Any) -> SeedWorker:
+def local_worker(
+    config: Config,
+    handles: Mapping[str, Handle],
+    scorer: Callable[[str], LocalScorer] = LocalScorer,
+    **client: Any,
+) -> SeedWorker:
     return SeedWorker(
         config,
         GeneratorClient(
@@ -76,8 +81,8 @@ def local_worker(config: Config, handles: Mapping[str, Handle], **client: Any) -
             config.run.attempts,
             **client,
         ),
-        LocalScorer("target"),  # type: ignore[arg-type]
-        LocalScorer("larger"),  # type: ignore[arg-type]
+        scorer("target"),  # type: ignore[arg-type]
+        scorer("larger"),  # type: ignore[arg-type]
         True,
         kept=config.run.admitted_seeds if config.run.workers else 0,
     )
@@ -127,6 +132,16 @@ async def _work(
     finally:
         if memory is not None:
             await memory.close()
+
+
+async def statuses_of(coordinator: Coordinator, seen: list[dict[str, Any]]) -> None:
+    """Append the status after every commit, until cancelled or the event loop ends."""
+    seeds = coordinator.progress.seeds
+    while True:
+        if coordinator.progress.seeds != seeds:
+            seeds = coordinator.progress.seeds
+            seen.append(await coordinator.status())
+        await asyncio.sleep(0)
 
 
 async def drained_run(

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from actors.coordinator import Coordinator
 from actors.recent_rates import RecentRates
 from cluster.terminal.watcher import eta, line
 from staragents.validation.loading import load_config
-from tests.support.local_run import drained_run, local_run
+from tests.support.local_run import drained_run, local_run, statuses_of
 from tests.support.paths import FAKE
 
 
@@ -63,16 +63,7 @@ async def test_a_resumed_run_shows_the_rates_of_this_session(tmp_path: Path) -> 
     await drained_run(config, 30)
     seen: list[dict[str, Any]] = []
 
-    def watch(coordinator: Coordinator) -> None:
-        save = coordinator._save
-
-        async def saved() -> None:
-            await save()
-            seen.append(await coordinator.status())
-
-        coordinator._save = saved  # type: ignore[method-assign]
-
-    await local_run(config, watch)
+    await local_run(config, lambda coordinator: asyncio.ensure_future(statuses_of(coordinator, seen)))
     status = seen[-1]
     assert status["seeds"] == 40
     assert status["seeds_per_s"] <= 10, "the 30 seeds before are not counted"

@@ -99,12 +99,8 @@ async def recorded_run(folder: Path, row: dict[str, Any], *overrides: str) -> Se
     config = load_config(FAKE, [f"seeds.path={seeds}", f"output.dir={folder / 'run'}", *overrides])
     seen = Seen()
 
-    def watch(coordinator: Any) -> None:
-        pipeline: Any = coordinator.worker._pipeline
-        pipeline._target, pipeline._larger = (RecordingScorer(role, seen) for role in ("target", "larger"))
-
     pools = {name: RecordingHandle(pool, seen) for name, pool in (await local_handles(config)).items()}
-    await local_run(config, watch, pools)
+    await local_run(config, handles=pools, scorer=lambda role: RecordingScorer(role, seen))
     return seen
 
 

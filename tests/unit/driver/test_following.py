@@ -37,7 +37,7 @@ class DyingAt:
 
 @pytest.fixture(autouse=True)
 def _immediate_restarts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(optimise, "_await_restart", lambda coordinator: None)
+    monkeypatch.setattr(optimise, "await_restart", lambda coordinator: None)
 
 
 def follow(run: DyingAt, changed: bool = False, drains: list[int] | None = None) -> optimise.Outcome:

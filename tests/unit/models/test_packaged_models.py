@@ -58,7 +58,7 @@ def conversion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Conversion:
         ),
     )
     conversion = Conversion()
-    monkeypatch.setattr(packaged_models, "_convert", conversion)
+    monkeypatch.setattr(packaged_models, "convert", conversion)
     return conversion
 
 

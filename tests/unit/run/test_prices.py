@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from staragents.run.forecast import Rates, forecast
 from staragents.run.ledger import Ledger
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import fingerprint, load_config
-from tests.support.local_run import decided, local_run
+from tests.support.local_run import decided, local_run, statuses_of
 from tests.support.paths import ROOT
 
 PRICED = (
@@ -132,16 +133,10 @@ async def test_models_that_were_not_measured_have_no_known_price(tmp_path: Path)
 async def test_the_ledger_is_live_and_in_every_output(tmp_path: Path) -> None:
     seen: list[dict[str, Any]] = []
 
-    def watch(coordinator: Any) -> None:
-        commit = coordinator._commit
-
-        async def committed(*arguments: Any) -> None:
-            await commit(*arguments)
-            seen.append(await coordinator.status())
-
-        coordinator._commit = committed
-
-    summary = await local_run(config(tmp_path, "seeds.limit=6", "run.budget=50", *PRICED), watch)
+    summary = await local_run(
+        config(tmp_path, "seeds.limit=6", "run.admitted_seeds=1", "run.budget=50", *PRICED),
+        lambda coordinator: asyncio.ensure_future(statuses_of(coordinator, seen)),
+    )
     spent = [status["ledger"]["money"] for status in seen]
     assert len(spent) == 6
     assert 0 < spent[0] < spent[-1]

@@ -15,7 +15,7 @@ from staragents.base.errors import BadInput
 from staragents.config import Config, RunConfig
 from staragents.run.stopping import StopRules, stopped_before
 from staragents.validation.loading import load_config
-from tests.support.local_run import decided, local_run, state
+from tests.support.local_run import decided, drained_run, local_run, state
 from tests.support.paths import ROOT
 
 
@@ -116,18 +116,7 @@ async def test_an_interrupted_run_ends_at_the_same_seed(
     tmp_path: Path, after: int, rules: tuple[str, ...]
 ) -> None:
     await local_run(config(tmp_path / "undisturbed", *rules))
-
-    def drain(coordinator: Any) -> None:
-        commit = coordinator._commit
-
-        async def committed(*arguments: Any) -> None:
-            await commit(*arguments)
-            if coordinator._cursor == after:
-                await coordinator.drain()
-
-        coordinator._commit = committed
-
-    summary = await local_run(config(tmp_path / "drained", *rules), drain)
+    summary = await drained_run(config(tmp_path / "drained", *rules), after)
     assert summary["funnel"]["finished"] < len({row["seed_id"] for row in decided(tmp_path / "undisturbed")})
     assert summary["run"]["stopped"] is None
     await local_run(config(tmp_path / "drained", *rules))

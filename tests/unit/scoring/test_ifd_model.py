@@ -1,6 +1,7 @@
 """IfdModel on tiny random models with a tokenizer trained on the spot: no packages, no network."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from staragents.config import Convention, Template
 from staragents.scoring.ifd import Score, Status
 from staragents.scoring.ifd_model import IfdModel
 from staragents.scoring.model_loading import Loading
+from staragents.scoring.span_cache import SpanCache
 from tests.support.tiny_models import TEXTS, naive_nlls, rows, save_tokenizer
 
 SIZES: dict[str, Any] = {
@@ -119,13 +121,19 @@ def test_no_rows_are_no_scores(tiny: str) -> None:
     assert IfdModel(tiny, threads=1).score([]) == []
 
 
-def test_equal_sequences_are_run_once(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = IfdModel(tiny, threads=1)
-    seen = []
-    run = model._batch_nlls
-    monkeypatch.setattr(model, "_batch_nlls", lambda spans: seen.extend(spans) or run(spans))
+class CountingCache(SpanCache):
+    computed = 0
+
+    def put(self, nlls: Mapping[bytes, float]) -> None:
+        self.computed += len(nlls)
+        super().put(nlls)
+
+
+def test_equal_sequences_are_run_once(tiny: str) -> None:
+    cache = CountingCache()
+    model = IfdModel(tiny, threads=1, cache=cache)
     model.score(rows([("One?", "The answer."), ("One?", "The answer."), ("Two?", "The answer.")]))
-    assert len(seen) == 3
+    assert cache.computed == 3
 
 
 def test_a_text_longer_than_the_tokenizers_limit_is_scored(tiny: str) -> None:

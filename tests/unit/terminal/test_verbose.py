@@ -41,7 +41,7 @@ def test_a_job_on_a_cluster_tells_its_actors(
     copied: bool, environment: dict[str, Any] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[dict[str, Any]] = []
-    monkeypatch.setattr(ray_session, "_probe", lambda address: None)
+    monkeypatch.setattr(ray_session, "probe", lambda address: None)
     monkeypatch.setattr(ray_session.ray, "init", lambda **named: asked.append(named))
     ray_session.join("10.0.0.5:6379", copy_output=copied)
     assert (asked[0]["log_to_driver"], asked[0]["runtime_env"]) == (copied, environment)
