@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Role = Literal["system", "user", "assistant", "tool"]
+
+_JOINT = "\n\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +18,24 @@ class Message:
     content: str
     reasoning_content: str | None = None
     """What the assistant thought before `content`: the name that chat templates and trainers use."""
-    input: str | None = None
+    input: str | None = field(default=None, compare=False)
     """Of a user turn: the end of `content`, if the row had it in a column of its own. Scoring templates place
-    it by themselves; everything else reads `content`."""
+    it by themselves; everything else reads `content`, so turns that differ only in this are equal."""
+
+    @classmethod
+    def with_input(cls, instruction: str, given: str) -> Message:
+        """A user turn of two columns. `content` joins them by an empty line, and lacks blank input."""
+        if not given:
+            return cls("user", instruction)
+        content = instruction if given.isspace() else f"{instruction}{_JOINT}{given}"
+        return cls("user", content, input=given)
+
+    @property
+    def instruction(self) -> str:
+        """`content` without its input."""
+        if not self.input or self.input.isspace():
+            return self.content
+        return self.content.removesuffix(f"{_JOINT}{self.input}")
 
     def as_dict(self) -> dict[str, str]:
         """`role`, `content`, and `reasoning_content` if there is any."""
@@ -34,6 +51,12 @@ Conversation = tuple[Message, ...]
 def with_exchange(context: Conversation, instruction: str, response: str) -> Conversation:
     """`context` followed by a user turn and an assistant turn."""
     return (*context, Message("user", instruction), Message("assistant", response))
+
+
+def with_inputs(messages: Conversation, known: Conversation) -> Conversation:
+    """`messages` in which each turn that equals one of `known` has its input."""
+    inputs = {turn: turn for turn in known if turn.input}
+    return tuple(inputs.get(turn, turn) for turn in messages) if inputs else messages
 
 
 def last_exchange(messages: Conversation) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from staragents.base.errors import BadInput, RunFailed
+from staragents.config import Template
 from staragents.data.readers.data_files import DataFiles
 from staragents.data.readers.row_messages import RowReader
 from staragents.files.atomic_file import replacing
@@ -154,6 +155,7 @@ class ScoreJob:
                 for option, path in weights.items()
             },
             **self._settings.decides_scores(),
+            **_input_rule(found, self._settings.scoring.template),
         }
 
     def _files(self, data: DataFiles) -> list[list[Any]]:
@@ -241,7 +243,12 @@ class ScoreJob:
         return self._output.with_name(self._output.name + suffix)
 
 
+def _input_rule(found: Scan, template: Template) -> dict[str, str]:
+    """Earlier versions joined instruction and input by an empty line before scoring: not the same scores."""
+    return {"inputs": "apart"} if found.with_input and template is not Template.chat else {}
+
+
 def _changed(before: dict[str, Any], now: dict[str, Any]) -> str:
-    names = {"version": "the format", "rows": "DATA"}
+    names = {"version": "the format", "rows": "DATA", "inputs": "how rows with an input are scored"}
     different = [names.get(k, k) for k in {**before, **now} if before.get(k) != now.get(k)]
     return ", ".join(dict.fromkeys(different))
