@@ -7,11 +7,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from staragents.base.messages import Conversation, Message, as_dicts
+from staragents.base.messages import REASONING, Conversation, Message, as_dicts
 from staragents.base.records import Candidate
 
-CONVERSATION_TYPE = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
-"""The Arrow type of a conversation."""
+PLAIN_CONVERSATION_TYPE = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+"""The Arrow type of a conversation without reasoning, as earlier versions wrote all of them."""
+CONVERSATION_TYPE = pa.list_(pa.struct([*PLAIN_CONVERSATION_TYPE.value_type, (REASONING, pa.string())]))
+"""The Arrow type of a conversation. The reasoning of most turns is null."""
 _NEIGHBOURS = pa.list_(
     pa.struct([("pair", pa.string()), ("reward", pa.float64()), ("similarity", pa.float64())])
 )
@@ -84,10 +86,10 @@ def candidates_table(candidates: list[Candidate]) -> pa.Table:
 
 
 def candidates_of(batch: pa.RecordBatch) -> list[Candidate]:
-    """The candidates in rows with CANDIDATE_SCHEMA."""
+    """The candidates in rows with CANDIDATE_SCHEMA, or with conversations of PLAIN_CONVERSATION_TYPE."""
     columns = {
         name: _conversations(column)
-        if column.type == CONVERSATION_TYPE
+        if column.type in (CONVERSATION_TYPE, PLAIN_CONVERSATION_TYPE)
         else column.to_pylist(maps_as_pydicts="strict")
         for name, column in zip(batch.schema.names, batch.columns, strict=True)
     }
@@ -99,6 +101,5 @@ def candidates_of(batch: pa.RecordBatch) -> list[Candidate]:
 def _conversations(column: pa.ListArray) -> list[Conversation]:
     """As `messages.conversation` on each row, in a fifth of the time: Arrow converts nested values slowly."""
     turns = column.flatten()
-    roles, contents = (turns.field(name).to_pylist() for name in ("role", "content"))
-    messages = map(Message, roles, contents)
+    messages = map(Message, *(turns.field(field.name).to_pylist() for field in turns.type))
     return [tuple(islice(messages, length)) for length in column.value_lengths().to_pylist()]

@@ -7,6 +7,8 @@ from typing import Literal
 
 Role = Literal["system", "user", "assistant", "tool"]
 
+REASONING = "reasoning_content"
+"""The key of a turn's reasoning, as chat templates and trainers read it."""
 _JOINT = "\n\n"
 
 
@@ -21,6 +23,11 @@ class Message:
     input: str | None = field(default=None, compare=False)
     """Of a user turn: the end of `content`, if the row had it in a column of its own. Scoring templates place
     it by themselves; everything else reads `content`, so turns that differ only in this are equal."""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Everything that a model trained on this turn may read: reasoning, if there is any, and content."""
+        return (self.content,) if self.reasoning_content is None else (self.reasoning_content, self.content)
 
     @classmethod
     def with_input(cls, instruction: str, given: str) -> Message:
@@ -40,9 +47,7 @@ class Message:
     def as_dict(self) -> dict[str, str]:
         """`role`, `content`, and `reasoning_content` if there is any."""
         turn: dict[str, str] = {"role": self.role, "content": self.content}
-        return (
-            turn if self.reasoning_content is None else turn | {"reasoning_content": self.reasoning_content}
-        )
+        return turn if self.reasoning_content is None else turn | {REASONING: self.reasoning_content}
 
 
 Conversation = tuple[Message, ...]
@@ -67,7 +72,7 @@ def last_exchange(messages: Conversation) -> tuple[str, str]:
 def conversation(rows: list[dict[str, str]]) -> Conversation:
     """Messages from `[{"role": ..., "content": ...}]`, which must already be validated."""
     return tuple(
-        Message(row["role"], row["content"], row.get("reasoning_content"))  # type: ignore[arg-type]
+        Message(row["role"], row["content"], row.get(REASONING))  # type: ignore[arg-type]
         for row in rows
     )
 
