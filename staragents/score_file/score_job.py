@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from staragents.base.errors import BadInput, RunFailed
-from staragents.config import Template
+from staragents.config import ScoredReasoning, Template
 from staragents.data.readers.data_files import DataFiles
 from staragents.data.readers.row_messages import RowReader
 from staragents.files.atomic_file import replacing
@@ -30,6 +30,13 @@ from staragents.scoring.identity import model_identity
 STDIN = "-"
 # Increment it when a part's columns or their meaning change.
 VERSION = 1
+
+
+_REASONING = {
+    ScoredReasoning.ignore: "which is not scored",
+    ScoredReasoning.context: "after which they are scored",
+    ScoredReasoning.both: "which is scored with them",
+}
 
 
 class Watch(Protocol):
@@ -82,6 +89,7 @@ class ScoreJob:
                 self._watch.say(f"{self._output.name} is already finished")
                 return summary
             self._report_bad(found)
+            self._report_reasoning(found)
             self._watch.say(f"loading {' and '.join(self._settings.models.values())}")
             # Before anything is written, so that a model that fails to load leaves no files.
             with self._open(paths, self._settings) as scorers:
@@ -216,6 +224,13 @@ class ScoreJob:
             self._watch.say(f"{found.bad} bad rows are omitted, see {self._beside('.quarantine.jsonl')}:")
             for problem in found.problems:
                 self._watch.say(f"  {problem}")
+
+    def _report_reasoning(self, found: Scan) -> None:
+        if found.with_reasoning:
+            use = self._settings.scoring.reasoning
+            self._watch.say(
+                f"{found.with_reasoning} answers have reasoning, {_REASONING[use]} (--reasoning {use})"
+            )
 
     def _quarantine(self) -> Iterator[str]:
         for part in self._parts.tables():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from staragents.base.errors import BadInput, RunFailed
+from staragents.config import ScoredReasoning
+from staragents.data.readers.row_messages import RowReader
 from staragents.score_file import parts, score_job
 from staragents.score_file.loading import load
 from staragents.score_file.selection import Selection
@@ -220,6 +223,27 @@ def test_a_second_command_with_the_same_cache_runs_nothing(
         job(data, tmp_path / "again.jsonl", load, **options)
     assert read(tmp_path / "s.jsonl") == read(tmp_path / "again.jsonl")
     assert read(tmp_path / "s.jsonl")[0]["target_ifd"]
+
+
+def test_reasoning_is_counted_and_its_use_ties_the_scores(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch, out = Silent(), tmp_path / "s.parquet"
+    summary = job(data, out, watch=watch)
+    assert not [line for line in watch.lines if "reasoning" in line]
+    assert not any("reasoning" in name for name in summary["command"]), "as in earlier versions"
+    with pytest.raises(BadInput, match=r"changed: --reasoning\)"):
+        job(data, out, reasoning=ScoredReasoning.both)
+
+    read_plainly = RowReader.read
+
+    def thinking(self: RowReader, value: Any) -> Any:
+        format_, (*before, last) = read_plainly(self, value)
+        return format_, (*before, replace(last, reasoning_content="Because."))
+
+    monkeypatch.setattr(RowReader, "read", thinking)
+    job(data, tmp_path / "t.parquet", watch=watch, overrides=("scoring.reasoning=context",))
+    assert "60 answers have reasoning, after which they are scored (--reasoning context)" in watch.lines
 
 
 def test_scores_of_joined_inputs_are_another_commands(
