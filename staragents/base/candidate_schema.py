@@ -74,6 +74,22 @@ CANDIDATE_SCHEMA = pa.schema(
 )
 
 
+def is_candidate_schema(schema: pa.Schema) -> bool:
+    """Whether `candidates_of` reads files with it: of this version, or of one without reasoning."""
+    return schema.equals(CANDIDATE_SCHEMA) or schema.equals(without_reasoning(CANDIDATE_SCHEMA))
+
+
+def without_reasoning(schema: pa.Schema) -> pa.Schema:
+    """The schema of files in which no turn has reasoning: trainers need not handle a null in every turn."""
+    return pa.schema([pa.field(field.name, _without_reasoning(field.type)) for field in schema])
+
+
+def _without_reasoning(kind: pa.DataType) -> pa.DataType:
+    if not (pa.types.is_list(kind) and pa.types.is_struct(kind.value_type)):
+        return kind
+    return pa.list_(pa.struct([field for field in kind.value_type if field.name != REASONING]))
+
+
 def candidates_table(candidates: list[Candidate]) -> pa.Table:
     """Arrow table with CANDIDATE_SCHEMA, one row per candidate, in the given order."""
     rows: list[dict[str, Any]] = []

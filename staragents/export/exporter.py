@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from staragents.analysis.saved_run import SavedRun
+from staragents.base.candidate_schema import without_reasoning
 from staragents.base.errors import BadInput, RunFailed
-from staragents.data.formats.format import CantCarry, has_reasoning, without_reasoning
+from staragents.data.formats.format import CantCarry, has_reasoning
 from staragents.data.formats.known import FORMATS
 from staragents.export.samples import Samples
 from staragents.export.split_file import SplitFile, check_output

@@ -35,17 +35,6 @@ class Format(Generic[Sample]):
     """Whether rows have reasoning in a field of its own that trainers of the format read."""
 
 
-def without_reasoning(schema: pa.Schema) -> pa.Schema:
-    """The schema of files in which no turn has reasoning: trainers need not handle a null in every turn."""
-    return pa.schema([pa.field(field.name, _without_reasoning(field.type)) for field in schema])
-
-
-def _without_reasoning(kind: pa.DataType) -> pa.DataType:
-    if not (pa.types.is_list(kind) and pa.types.is_struct(kind.value_type)):
-        return kind
-    return pa.list_(pa.struct([field for field in kind.value_type if field.name != REASONING]))
-
-
 def has_reasoning(row: Row) -> bool:
     """Whether a turn of the row has reasoning."""
     turns = (turn for value in row.values() if isinstance(value, list) for turn in value)

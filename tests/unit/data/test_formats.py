@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from staragents.base.candidate_schema import without_reasoning
 from staragents.base.messages import Conversation, Message, conversation
 from staragents.data.formats import alpaca, prompt_completion, sharegpt
 from staragents.data.formats.dpo import DPO, Preference
-from staragents.data.formats.format import CantCarry, Format, Row, has_reasoning, without_reasoning
+from staragents.data.formats.format import CantCarry, Format, Row, has_reasoning
 from staragents.data.formats.known import FORMATS
 from staragents.data.formats.kto import KTO, Opinion
 from staragents.data.formats.openai_messages import MESSAGES

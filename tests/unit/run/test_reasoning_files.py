@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 from datasets import load_dataset
 
+from cluster.driver.results import Result
 from cluster.job import cli
 from staragents.analysis.saved_run import SavedRun
 from staragents.base.candidate_schema import (
@@ -32,6 +33,7 @@ from staragents.export.recipes import write_recipes
 from staragents.report.dataset_card import write_card
 from staragents.report.report import write_report
 from staragents.run.dataset import writing_dataset
+from staragents.run.repair import repair
 from staragents.run_directory.file_facts import facts_of
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import load_config
@@ -200,6 +202,19 @@ async def test_a_run_of_an_earlier_version_resumes_and_its_results_are_read(tmp_
     config = load_config(FAKE, [f"output.dir={folder}", "seeds.limit=8", "run.checkpoint_s=0"])
     await drained_run(config, 4)
     run = RunDirectory(folder)
+    as_earlier(run)
+    summary = await local_run(config)
+    assert summary["funnel"]["finished"] == 8
+    assert Result(folder, summary).candidates.num_rows == summary["funnel"]["drawn"]
+    exported = export(SavedRun.open(folder), "kto", tmp_path / "kto.parquet")
+    assert exported.files["train"][1] > 0
+    (folder / "state.json").unlink()
+    repaired = repair(run, config)
+    assert repaired.kept == repaired.seeds == 8
+
+
+def as_earlier(run: RunDirectory) -> None:
+    """The run's files as a version without reasoning wrote them."""
     state = run.state()
     assert state is not None
     for shard in state["shards"]:
@@ -207,7 +222,3 @@ async def test_a_run_of_an_earlier_version_resumes_and_its_results_are_read(tmp_
         pq.write_table(earlier(pq.read_table(path)), path)
         shard.update(facts_of(path, shard["rows"]))  # type: ignore[typeddict-item]
     run.write_state(state)
-    summary = await local_run(config)
-    assert summary["funnel"]["finished"] == 8
-    exported = export(SavedRun.open(folder), "kto", tmp_path / "kto.parquet")
-    assert exported.files["train"][1] > 0
