@@ -89,9 +89,10 @@ class ScoreSettings:
             larger=self._model(
                 self.larger or "", self.larger_adapter, self.larger_replicas or self.replicas, larger_gpus
             ),
-            template=self.template,
-            convention=self.convention,
-            reasoning=self.reasoning,
+            # From Python, these may be plain strings.
+            template=Template(self.template),
+            convention=Convention(self.convention),
+            reasoning=ScoredReasoning(self.reasoning),
             max_length=self.max_length,
             batch_tokens=self.batch_tokens,
             min_answer_tokens=self.min_tokens,
