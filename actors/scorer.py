@@ -7,20 +7,22 @@ import logging
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 from typing import Any
 
 import pyarrow as pa
 
 from actors.logs import configure_logs
-from staragents.base.candidate_schema import CONVERSATION_TYPE
-from staragents.base.messages import Conversation, as_dicts, conversation
+from staragents.base.messages import Conversation, Message
 from staragents.config import ScorerModelConfig, ScoringConfig
 from staragents.scoring.ifd import Score, ScoreRow, Status
 from staragents.scoring.open_model import RowModel, open_model
 
 logger = logging.getLogger(__name__)
 
-ROW_SCHEMA = pa.schema([("messages", CONVERSATION_TYPE)])
+_TURN = tuple(field.name for field in fields(Message))
+ROW_SCHEMA = pa.schema([("messages", pa.list_(pa.struct([(name, pa.string()) for name in _TURN])))])
+"""Conversations with everything that a scoring template may place by itself."""
 
 
 class Scorer:
@@ -54,8 +56,7 @@ class Scorer:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._score, pack)
 
     def _score(self, pack: bytes) -> bytes:
-        rows = [ScoreRow(conversation(messages)) for messages in _table(pack).column("messages").to_pylist()]
-        return pack_scores(self._loaded().score(rows))
+        return pack_scores(self._loaded().score([ScoreRow(messages) for messages in unpack_rows(pack)]))
 
 
 def scorer_environment(model: ScorerModelConfig) -> dict[str, str]:
@@ -75,7 +76,15 @@ def scorer_environment(model: ScorerModelConfig) -> dict[str, str]:
 
 def pack_rows(conversations: Sequence[Conversation]) -> bytes:
     """Rows of ROW_SCHEMA as an Arrow stream."""
-    return _bytes(pa.Table.from_pylist([{"messages": as_dicts(c)} for c in conversations], schema=ROW_SCHEMA))
+    rows = [
+        {"messages": [{name: getattr(turn, name) for name in _TURN} for turn in turns]}
+        for turns in conversations
+    ]
+    return _bytes(pa.Table.from_pylist(rows, schema=ROW_SCHEMA))
+
+
+def unpack_rows(pack: bytes) -> list[Conversation]:
+    return [tuple(Message(**turn) for turn in turns) for turns in _table(pack).column("messages").to_pylist()]
 
 
 def pack_scores(scores: list[Score]) -> bytes:

@@ -88,7 +88,7 @@ class ScorerPool:
 
     async def score(self, messages: Conversation) -> tuple[Score, float]:
         """The score of the last turn and its share of the scorer's seconds. Raises EngineError."""
-        characters = sum(len(message.content) for message in messages)
+        characters = sum(len(text) for message in messages for text in message.texts)
         row = _Row(messages, characters, asyncio.get_running_loop().create_future())
         self._waiting.append(row)
         self._send_soon()

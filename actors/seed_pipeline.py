@@ -14,7 +14,7 @@ from staragents.agents.language import SeedLanguages, load_identifier
 from staragents.agents.rejects import answer_problem, rewrite_problem
 from staragents.base.errors import EngineError
 from staragents.base.generation import Generation, GenerationRequest
-from staragents.base.messages import Conversation, with_exchange
+from staragents.base.messages import Conversation, with_exchange, with_inputs
 from staragents.base.records import Candidate, Seed, Stage
 from staragents.base.redaction import redacted
 from staragents.config import Baseline, Compare, Config
@@ -138,9 +138,11 @@ class SeedPipeline:
         return rewritten
 
     async def _score(self, candidate: Candidate) -> None:
+        # A kept instruction is scored with the same prompt as the seed's.
+        messages = with_inputs(candidate.messages, candidate.seed_messages)
         try:
             (target, t_seconds), (larger, l_seconds) = await asyncio.gather(
-                self._target.score(candidate.messages), self._larger.score(candidate.messages)
+                self._target.score(messages), self._larger.score(messages)
             )
         except Exception as error:
             _fail(candidate, Stage.score, "scorer", error)

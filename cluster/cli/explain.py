@@ -116,6 +116,8 @@ def _exchange(messages: Conversation) -> Text:
     instruction, response = last_exchange(messages)
     text.append(instruction, style="italic")
     text.append("\n\n")
+    if reasoning := messages[-1].reasoning_content:
+        text.append(f"reasoning: {reasoning}\n\n", style="dim")
     text.append(response)
     return text
 

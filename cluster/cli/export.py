@@ -108,6 +108,13 @@ def show(exported: Exported) -> None:
         say(f"skipped    {exported.skipped:,} rows that {exported.format} can't represent")
     if exported.filtered:
         say(f"skipped    {exported.filtered:,} sides of verdicts that the run's filters drop")
+    if exported.reasoning:
+        say(f"reasoning  {exported.reasoning:,} rows have it in reasoning_content of their turns")
+    if exported.reasoning_dropped:
+        say(
+            f"note: {exported.format} has no field for reasoning: {exported.reasoning_dropped:,} rows are "
+            "without theirs; --format messages keeps it"
+        )
     for recipe in exported.recipes:
         say(f"config     {recipe}")
     if exported.fake:

@@ -14,7 +14,15 @@ from rich.table import Table
 from cluster.terminal.console import safe_console
 from cluster.terminal.terminal import say_json
 from staragents.base.errors import BadInput
-from staragents.config import ColumnsConfig, Convention, RowFormat, ScoringConfig, Template, WeightBits
+from staragents.config import (
+    ColumnsConfig,
+    Convention,
+    RowFormat,
+    ScoredReasoning,
+    ScoringConfig,
+    Template,
+    WeightBits,
+)
 from staragents.files.standard_streams import outlive_readers
 from staragents.score_file.selection import SORT_COLUMNS, Selection
 
@@ -47,6 +55,13 @@ SHOWN_BINS = 16
     default=ScoringConfig.convention,
     show_default=True,
     help="superfiltering reproduces that paper's tables; its values are not comparable with the others.",
+)
+@click.option(
+    "--reasoning",
+    type=click.Choice(ScoredReasoning),
+    default=ScoringConfig.reasoning,
+    show_default=True,
+    help="Of answers with reasoning: score them without it, after it (context), or score both as one text.",
 )
 @click.option(
     "--max-length",

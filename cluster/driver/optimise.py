@@ -35,6 +35,7 @@ from staragents.config import Config
 from staragents.data.seed_file import SeedFile
 from staragents.data.seed_scan import SeedScan
 from staragents.models.packaged_models import resolve_model
+from staragents.run.scoring_rules import rule_notes
 from staragents.run.work import Left, Work, finish, work_of
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import fingerprint
@@ -86,6 +87,8 @@ def _with_models(work: Work, session: str, watcher: Watcher) -> Outcome:
     if work.scan.with_system or work.scan.multi_turn:
         for note in history_notes(config):
             watcher.say(note)
+    for note in rule_notes(config, run):
+        watcher.say(note)
     if added := run.additions(config):
         watcher.say(f"new since the last start of this run: {', '.join(added)}")
     with ray_session(demand_of(config)):

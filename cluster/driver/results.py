@@ -72,7 +72,9 @@ class Result:
 
     @property
     def candidates(self) -> pa.Table:
-        return pa.concat_tables(pq.read_table(shard) for shard in RunDirectory(self.path).shards())
+        tables = [pq.read_table(shard) for shard in RunDirectory(self.path).shards()]
+        # Shards of a version without reasoning get its null.
+        return pa.concat_tables(tables, promote_options="permissive")
 
     @property
     def report(self) -> Path:

@@ -7,11 +7,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from staragents.base.messages import Conversation, Message, as_dicts
+from staragents.base.messages import REASONING, Conversation, Message, as_dicts
 from staragents.base.records import Candidate
 
-CONVERSATION_TYPE = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
-"""The Arrow type of a conversation."""
+PLAIN_CONVERSATION_TYPE = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+"""The Arrow type of a conversation without reasoning, as earlier versions wrote all of them."""
+CONVERSATION_TYPE = pa.list_(pa.struct([*PLAIN_CONVERSATION_TYPE.value_type, (REASONING, pa.string())]))
+"""The Arrow type of a conversation. The reasoning of most turns is null."""
 _NEIGHBOURS = pa.list_(
     pa.struct([("pair", pa.string()), ("reward", pa.float64()), ("similarity", pa.float64())])
 )
@@ -72,6 +74,22 @@ CANDIDATE_SCHEMA = pa.schema(
 )
 
 
+def is_candidate_schema(schema: pa.Schema) -> bool:
+    """Whether `candidates_of` reads files with it: of this version, or of one without reasoning."""
+    return schema.equals(CANDIDATE_SCHEMA) or schema.equals(without_reasoning(CANDIDATE_SCHEMA))
+
+
+def without_reasoning(schema: pa.Schema) -> pa.Schema:
+    """The schema of files in which no turn has reasoning: trainers need not handle a null in every turn."""
+    return pa.schema([pa.field(field.name, _without_reasoning(field.type)) for field in schema])
+
+
+def _without_reasoning(kind: pa.DataType) -> pa.DataType:
+    if not (pa.types.is_list(kind) and pa.types.is_struct(kind.value_type)):
+        return kind
+    return pa.list_(pa.struct([field for field in kind.value_type if field.name != REASONING]))
+
+
 def candidates_table(candidates: list[Candidate]) -> pa.Table:
     """Arrow table with CANDIDATE_SCHEMA, one row per candidate, in the given order."""
     rows: list[dict[str, Any]] = []
@@ -84,10 +102,10 @@ def candidates_table(candidates: list[Candidate]) -> pa.Table:
 
 
 def candidates_of(batch: pa.RecordBatch) -> list[Candidate]:
-    """The candidates in rows with CANDIDATE_SCHEMA."""
+    """The candidates in rows with CANDIDATE_SCHEMA, or with conversations of PLAIN_CONVERSATION_TYPE."""
     columns = {
         name: _conversations(column)
-        if column.type == CONVERSATION_TYPE
+        if column.type in (CONVERSATION_TYPE, PLAIN_CONVERSATION_TYPE)
         else column.to_pylist(maps_as_pydicts="strict")
         for name, column in zip(batch.schema.names, batch.columns, strict=True)
     }
@@ -99,6 +117,5 @@ def candidates_of(batch: pa.RecordBatch) -> list[Candidate]:
 def _conversations(column: pa.ListArray) -> list[Conversation]:
     """As `messages.conversation` on each row, in a fifth of the time: Arrow converts nested values slowly."""
     turns = column.flatten()
-    roles, contents = (turns.field(name).to_pylist() for name in ("role", "content"))
-    messages = map(Message, roles, contents)
+    messages = map(Message, *(turns.field(field.name).to_pylist() for field in turns.type))
     return [tuple(islice(messages, length)) for length in column.value_lengths().to_pylist()]

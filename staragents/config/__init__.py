@@ -13,6 +13,7 @@ from staragents.config.run import RunConfig
 from staragents.config.scoring import (
     Convention,
     Execution,
+    ScoredReasoning,
     ScorerModelConfig,
     ScoringConfig,
     Template,
@@ -51,6 +52,7 @@ __all__ = [
     "RewardConfig",
     "RowFormat",
     "RunConfig",
+    "ScoredReasoning",
     "ScorerModelConfig",
     "ScoringConfig",
     "SeedsConfig",

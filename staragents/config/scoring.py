@@ -21,6 +21,12 @@ class Convention(StrEnum):
     superfiltering = "superfiltering"
 
 
+class ScoredReasoning(StrEnum):
+    ignore = "ignore"
+    context = "context"
+    both = "both"
+
+
 class Execution(StrEnum):
     auto = "auto"
     packed = "packed"
@@ -76,6 +82,9 @@ class ScoringConfig:
     """Prompt template for scoring; a chat template on a base model pushes every IFD above 1."""
     convention: Convention = Convention.exact
     """exact scores the same answer tokens in both passes; superfiltering reproduces published tables."""
+    reasoning: Annotated[ScoredReasoning, Mark.added] = ScoredReasoning.ignore
+    """Of an answer with reasoning: ignore scores the answer as if there were none; context scores it after
+    its reasoning, which counts as part of the prompt; both scores reasoning and answer as one text."""
     execution: Execution = Execution.auto
     """packed concatenates many sequences in one row without padding; auto uses it if the model supports
     it."""

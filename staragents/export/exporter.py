@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from staragents.analysis.saved_run import SavedRun
+from staragents.base.candidate_schema import without_reasoning
 from staragents.base.errors import BadInput, RunFailed
-from staragents.data.formats.format import CantCarry
+from staragents.data.formats.format import CantCarry, has_reasoning
 from staragents.data.formats.known import FORMATS
 from staragents.export.samples import Samples
 from staragents.export.split_file import SplitFile, check_output
@@ -16,12 +17,18 @@ from staragents.export.split_file import SplitFile, check_output
 
 @dataclass(slots=True)
 class Exported:
-    """The result of an export. `files` maps each split to path and rows, train first."""
+    """The result of an export. `files` maps each split to path and rows, train first.
+
+    Of the rows, `reasoning` have reasoning in a field of its own, and `reasoning_dropped` lost theirs, as the
+    format has no such field.
+    """
 
     format: str
     files: dict[str, tuple[Path, int]]
     skipped: int = 0
     filtered: int = 0
+    reasoning: int = 0
+    reasoning_dropped: int = 0
     fake: list[str] = field(default_factory=list)
     recipes: list[Path] = field(default_factory=list)
 
@@ -39,6 +46,8 @@ class Exported:
             "files": {split: {"path": str(path), "rows": rows} for split, (path, rows) in self.files.items()},
             "skipped": self.skipped,
             "filtered": self.filtered,
+            "reasoning": self.reasoning,
+            "reasoning_dropped": self.reasoning_dropped,
             "fake": self.fake,
             "recipes": [str(path) for path in self.recipes],
         }
@@ -59,8 +68,9 @@ def export(
         )
     target = FORMATS[format_name]
     samples = Samples(run, format_name)
-    skipped = 0
-    with SplitFile(output, target.schema, validation) as file:
+    skipped = reasoning = dropped = 0
+    schema = target.schema if samples.has_reasoning else without_reasoning(target.schema)
+    with SplitFile(output, schema, validation) as file:
         for sampled in samples:
             try:
                 row = target.to_row(sampled.sample)
@@ -73,10 +83,16 @@ def export(
                 skipped += 1
                 continue
             file.add(sampled.seed_id, row)
+            if target.keeps_reasoning:
+                reasoning += has_reasoning(row)
+            else:
+                dropped += any(turn.reasoning_content for turn in sampled.sample)
         if not file.has_train:
             raise RunFailed(_nothing(format_name, skipped, samples.filtered))
         files = file.publish()
-    return Exported(format_name, files, skipped, samples.filtered, list(run.summary["fake"]))
+    return Exported(
+        format_name, files, skipped, samples.filtered, reasoning, dropped, list(run.summary["fake"])
+    )
 
 
 def _nothing(format_name: str, skipped: int, filtered: int) -> str:

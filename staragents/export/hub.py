@@ -90,6 +90,10 @@ def _contents(exported: Exported, files: dict[str, Path]) -> Contents:
     columns = ", ".join(f"`{name}`" for name in FORMATS[exported.format].schema.names)
     rows = ", ".join(f"{count:,} in `{split}`" for split, (_, count) in exported.files.items())
     fields = f"Format `{exported.format}`, columns {columns}. Rows: {rows}."
+    if exported.reasoning:
+        fields += f" {exported.reasoning:,} rows have reasoning in `reasoning_content` of their turns."
+    if exported.reasoning_dropped:
+        fields += f" The reasoning of {exported.reasoning_dropped:,} rows is left out."
     total = sum(count for _, count in exported.files.values())
     return Contents([{"config_name": "default", "data_files": splits}], fields, total)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from staragents.base.messages import REASONING
 from staragents.config import Config
 from staragents.export.exporter import Exported
 from staragents.models.packaged_models import ALIASES, HUB_ID, PACKAGED
@@ -119,8 +120,30 @@ def _trl(exported: Exported, model: str) -> Recipe | None:
         "output_dir": _output(exported, "trl"),
     }
     validation = "trl's command accepts no second file; the validation rows are for your own evaluation."
-    notes = (template, *([validation] * (exported.validation is not None)))
+    notes = (
+        template,
+        *([validation] * (exported.validation is not None)),
+        *_reasoning_notes(exported, model),
+    )
     return Recipe("trl", f"trl {verb} --config {{path}}", settings, notes)
+
+
+def _reasoning_notes(exported: Exported, model: str) -> tuple[str, ...]:
+    """TRL hands every key of a turn to the chat template."""
+    if not exported.reasoning:
+        return ()
+    note = (
+        f"{exported.reasoning:,} rows have reasoning_content, which counts only if the model's chat template "
+        "reads that key, as those of Qwen3 and GLM-4.5 do."
+    )
+    if thinking_key(model) == REASONING:
+        return (note,)
+    return (f"{note} That of {model} reads {thinking_key(model)}: rename the key in the file first.",)
+
+
+def thinking_key(model: str) -> str:
+    """The key of a turn from which the chat template of `model` takes reasoning, guessed from its name."""
+    return "thinking" if "gpt-oss" in model.lower() else REASONING
 
 
 AXOLOTL_ROLES = {"system": ["system"], "user": ["human"], "assistant": ["gpt"], "tool": ["tool"]}
@@ -157,6 +180,8 @@ def _axolotl(exported: Exported, model: str) -> Recipe | None:
         return None
     is_chat = exported.format in ("messages", "sharegpt", "dpo")
 
+    kind = {**kind, **_axolotl_thinking(exported, model)}
+
     def dataset(path: Path) -> dict[str, Any]:
         return {"path": str(path), "ds_type": _builder(path), "split": "train", **kind}
 
@@ -181,7 +206,29 @@ def _axolotl(exported: Exported, model: str) -> Recipe | None:
         "bf16": "auto",
         "output_dir": _output(exported, "axolotl"),
     }
-    return Recipe("axolotl", "axolotl train {path}", settings)
+    return Recipe("axolotl", "axolotl train {path}", settings, _axolotl_notes(exported))
+
+
+def _axolotl_thinking(exported: Exported, model: str) -> dict[str, Any]:
+    """Where the turn's reasoning is and where the chat template expects it, if a row has any."""
+    key = thinking_key(model)
+    if not exported.reasoning:
+        return {}
+    if exported.format == "messages":
+        return {"field_thinking": REASONING, "template_thinking_key": key}
+    if exported.format == "sharegpt":
+        return {"message_property_mappings": {"role": "from", "content": "value", key: REASONING}}
+    return {}
+
+
+def _axolotl_notes(exported: Exported) -> tuple[str, ...]:
+    if not exported.reasoning:
+        return ()
+    if exported.format == "dpo":
+        return (
+            "Axolotl's DPO reads role and content of a turn only: pairs are trained on without reasoning.",
+        )
+    return ("Reasoning counts only if the model's chat template reads it, as those of Qwen3 and GLM-4.5 do.",)
 
 
 CHAT_TAGS = {
@@ -242,7 +289,12 @@ def _llamafactory(exported: Exported, model: str) -> Recipe | None:
         "output_dir": _output(exported, "llamafactory"),
     }
     note = "The template is guessed from the model's name: check it in LLaMA-Factory's list of models."
-    return Recipe("llamafactory", "llamafactory-cli train {path}", settings, (note,))
+    ignored = (
+        f"LLaMA-Factory reads no reasoning_content: {exported.reasoning:,} answers are trained on without "
+        "their reasoning."
+    )
+    notes = (note, *([ignored] * (exported.reasoning > 0)))
+    return Recipe("llamafactory", "llamafactory-cli train {path}", settings, notes)
 
 
 def llamafactory_template(model: str) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
 from staragents.analysis.saved_run import SavedRun
 from staragents.base.errors import BadInput
-from staragents.base.messages import conversation
+from staragents.base.messages import REASONING, conversation
 from staragents.export.verdicts import Decided, decided, opinions, preferences
 from staragents.filters.row_filters import RowFilters
 
@@ -46,11 +47,33 @@ class Samples:
         """Number of verdict sides dropped so far."""
         return self._filters.filtered.total() if self._filters else 0
 
+    @property
+    def has_reasoning(self) -> bool:
+        """Whether any turn of the files has reasoning. Reads only their metadata."""
+        if self._made_of is None:
+            return _has_reasoning(self._run.folder.path / "dataset.parquet")
+        return any(map(_has_reasoning, self._run.folder.shards()))
+
     def __iter__(self) -> Iterator[Sampled]:
         """Raises BadInput if the run wrote no dataset."""
         if self._made_of is None or self._filters is None:
             return _from_dataset(self._run)
         return _from_verdicts(self._run, self._made_of, self._filters)
+
+
+def _has_reasoning(path: Path) -> bool:
+    try:
+        file = pq.read_metadata(path)
+    except (OSError, ValueError):
+        return False  # reported when it is read
+    columns = (
+        file.row_group(g).column(c) for g in range(file.num_row_groups) for c in range(file.num_columns)
+    )
+    return any(
+        column.statistics is None or column.statistics.num_values > 0
+        for column in columns
+        if column.path_in_schema.endswith(f".{REASONING}")
+    )
 
 
 def _from_dataset(run: SavedRun) -> Iterator[Sampled]:

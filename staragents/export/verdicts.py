@@ -44,9 +44,17 @@ def preferences(verdicts: list[Decided]) -> Iterator[Preference]:
     seen = set()
     for verdict in verdicts:
         prompt, (chosen, rejected) = verdict.winner[:-1], (verdict.winner[-1], verdict.loser[-1])
-        if prompt == verdict.loser[:-1] and (prompt, chosen, rejected) not in seen:
+        if prompt != verdict.loser[:-1] or chosen.content == rejected.content:
+            continue
+        if (prompt, chosen, rejected) not in seen:
             seen.add((prompt, chosen, rejected))
-            yield Preference(prompt, chosen.content, rejected.content)
+            yield Preference(
+                prompt,
+                chosen.content,
+                rejected.content,
+                chosen.reasoning_content,
+                rejected.reasoning_content,
+            )
 
 
 def opinions(verdicts: list[Decided]) -> Iterator[Opinion]:

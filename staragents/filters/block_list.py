@@ -27,8 +27,15 @@ class BlockList:
 
     def __call__(self, messages: Conversation) -> str | None:
         for message in messages:
-            found = words(message.content)
-            for length in self._lengths:
-                if any(tuple(found[i : i + length]) in self._phrases for i in range(len(found) - length + 1)):
+            for text in message.texts:
+                length = self._listed(words(text))
+                if length:
                     return f"a listed {'word' if length == 1 else 'phrase'} in a turn of the {message.role}"
         return None
+
+    def _listed(self, found: list[str]) -> int:
+        """The number of words of a listed phrase in a text; 0 if there is none."""
+        for length in self._lengths:
+            if any(tuple(found[i : i + length]) in self._phrases for i in range(len(found) - length + 1)):
+                return length
+        return 0

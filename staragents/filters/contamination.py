@@ -41,8 +41,7 @@ class Contamination:
                 )
 
     def __call__(self, messages: Conversation) -> str | None:
-        for message in messages:
-            found = words(message.content)
+        for found in (words(text) for message in messages for text in message.texts):
             location = self._whole.get(" ".join(found)) or next(
                 (self._grams[gram] for gram in _grams(found, self._ngram) if gram in self._grams), None
             )

@@ -29,7 +29,7 @@ _FICTION = re.compile(r"555[-. ]?01\d\d$")
 
 def personal_data(messages: Conversation) -> str | None:
     """The kinds of personal data in the conversation, never the data itself."""
-    kinds = dict.fromkeys(kind for message in messages for kind in _kinds(message.content))
+    kinds = dict.fromkeys(kind for turn in messages for text in turn.texts for kind in _kinds(text))
     return ", ".join(kinds) or None
 
 

@@ -8,5 +8,6 @@ from staragents.text.secret_patterns import SECRET_PATTERNS
 
 def secrets(messages: Conversation) -> str | None:
     """The kinds of secrets in the conversation, never the secrets themselves."""
-    kinds = [k for k, pattern in SECRET_PATTERNS.items() if any(pattern.search(m.content) for m in messages)]
+    texts = [text for message in messages for text in message.texts]
+    kinds = [k for k, pattern in SECRET_PATTERNS.items() if any(pattern.search(t) for t in texts)]
     return ", ".join(kinds) or None

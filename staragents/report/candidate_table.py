@@ -163,12 +163,14 @@ class CandidateTable:
 def _texts(candidates: list[Candidate]) -> bytes | None:
     """The seed's conversation and the candidates' replacements of its last exchange."""
     seed = candidates[0].seed_messages
-    texts = {
+    texts: dict[str, Any] = {
         "context": [[_cut(message.role), _cut(message.content)] for message in seed[:-2]],
         "seed": _exchange(seed),
+        **_reasoning(seed),
         "candidates": [
             {
                 "exchange": _exchange(candidate.messages) if candidate.messages else None,
+                **_reasoning(candidate.messages),
                 "rejected": _cut(candidate.rejected_text or ""),
                 "judge": _cut(candidate.judge_reason or ""),
             }
@@ -181,6 +183,11 @@ def _texts(candidates: list[Candidate]) -> bytes | None:
 
 def _exchange(messages: Conversation) -> list[str]:
     return [_cut(text) for text in last_exchange(messages)]
+
+
+def _reasoning(messages: Conversation) -> dict[str, str]:
+    reasoning = messages[-1].reasoning_content if messages else None
+    return {"reasoning": _cut(reasoning)} if reasoning else {}
 
 
 def _cut(text: str) -> str:

@@ -75,7 +75,8 @@ class Contents:
 
 
 FIELDS = (
-    "`dataset.parquet` and `dataset.jsonl` contain one row per seed: `messages` (the conversation), `source` "
+    "`dataset.parquet` and `dataset.jsonl` contain one row per seed: `messages` (the conversation; "
+    "`reasoning_content` of a turn is what its model thought before it answered), `source` "
     "(`candidate` or `seed`), `pair`, `reward`, `judge_win`, `target_ifd`, `larger_ifd`, the ids, `flags` "
     "(findings of filters). `filtered.parquet` contains the rows that filters dropped.\n"
     "`candidates/` contains every candidate with its scores and its propensity, the probability that its "

@@ -27,12 +27,13 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A seed and a pair's candidate for it. `outcome` is accepted, lost or rejected."""
+    """A seed and a pair's candidate for it, each as instruction, response and the reasoning of the response.
+    `outcome` is accepted, lost or rejected."""
 
     outcome: str
     row: Candidate
-    seed: tuple[Text, Text]
-    candidate: tuple[Text, Text] | None
+    seed: tuple[Text, Text, Text | None]
+    candidate: tuple[Text, Text, Text | None] | None
     rejected_text: Text | None
     earlier_turns: int
 
@@ -90,6 +91,7 @@ def _example(outcome: str, candidate: Candidate) -> Example:
     )
 
 
-def _texts(messages: Conversation) -> tuple[Text, Text]:
+def _texts(messages: Conversation) -> tuple[Text, Text, Text | None]:
     instruction, response = last_exchange(messages)
-    return Text.of(instruction), Text.of(response)
+    reasoning = messages[-1].reasoning_content
+    return Text.of(instruction), Text.of(response), Text.of(reasoning) if reasoning else None

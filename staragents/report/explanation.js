@@ -28,7 +28,7 @@ const explanation = (function () {
     ];
     if (!texts) return [...parts, element("p", `${measured.start} ... (full texts are not included in this page)`)];
     if (texts.context.length) parts.push(earlierTurns(texts.context));
-    return [...parts, comparison(texts.seed, own, marksChanges)];
+    return [...parts, comparison(texts, own, marksChanges)];
   }
 
   function scores(measured, seed, candidate, judgeSays) {
@@ -60,12 +60,14 @@ const explanation = (function () {
   }
 
   // Both texts side by side; words that occur in only one of them are marked.
-  function comparison(seed, candidate, marksChanges) {
+  function comparison(texts, candidate, marksChanges) {
     const made = element("div", undefined, "sides");
     const left = element("div", undefined, "side"), right = element("div", undefined, "side");
     left.append(element("h4", "Seed"));
     right.append(element("h4", candidate.exchange ? "Candidate" : "Rejected text"));
-    seed.forEach((text, n) => {
+    texts.seed.forEach((text, n) => {
+      if (n === 1 && texts.reasoning) left.append(reasoning(texts.reasoning));
+      if (n === 1 && candidate.reasoning) right.append(reasoning(candidate.reasoning));
       const kind = n === 0 ? "text instruction" : "text";
       const other = candidate.exchange ? candidate.exchange[n] : null;
       const [before, after] = marksChanges && other !== null
@@ -75,6 +77,12 @@ const explanation = (function () {
     });
     if (!candidate.exchange) right.append(element("div", candidate.rejected || "No text was kept.", "text"));
     made.append(left, right);
+    return made;
+  }
+
+  function reasoning(text) {
+    const made = element("details");
+    made.append(element("summary", "Reasoning"), element("div", text, "text"));
     return made;
   }
 

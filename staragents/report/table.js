@@ -52,7 +52,8 @@ const candidateTable = (function () {
     const found = [facts.seed.id, candidate.id, candidate.why, pairOf(row), outcomeOf(row), index.start[row]];
     if (texts) {
       const own = texts.candidates[row - firstOf[seedOf[row]]];
-      found.push(...texts.seed, ...(own.exchange || []), own.rejected, own.judge, ...texts.context.flat());
+      found.push(...texts.seed, ...(own.exchange || []), texts.reasoning || "", own.reasoning || "",
+        own.rejected, own.judge, ...texts.context.flat());
     }
     return found.join("\n").toLowerCase();
   }

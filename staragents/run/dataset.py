@@ -40,8 +40,9 @@ FILTERED_SCHEMA = pa.schema([*DATASET_SCHEMA, ("filter", pa.string()), ("detail"
 class Written:
     """Counts of dataset rows.
 
-    Of the `rows`, `rewritten` contain a candidate and `seed_instead` a seed whose candidate a filter dropped.
-    `filtered_out` seeds have no row, as filters dropped every choice. Filter counts are by filter name.
+    Of the `rows`, `rewritten` contain a candidate, `seed_instead` a seed whose candidate a filter dropped,
+    `reasoning` the reasoning of an answer. `filtered_out` seeds have no row, as filters dropped every choice.
+    Filter counts are by filter name.
     """
 
     rows: int = 0
@@ -50,6 +51,7 @@ class Written:
     flagged: dict[str, int] = field(default_factory=dict)
     seed_instead: int = 0
     filtered_out: int = 0
+    reasoning: int = 0
 
 
 @contextmanager
@@ -100,15 +102,15 @@ class DatasetWriter:
         """Add the choices that the filters drop, then the first one that they keep, if any."""
         choices = _choices(candidates, self._fallback)
         for index, (candidate, source) in enumerate(choices):
-            finding = self._filters.look(
-                candidate.messages if source == "candidate" else candidate.seed_messages
-            )
+            messages = candidate.messages if source == "candidate" else candidate.seed_messages
+            finding = self._filters.look(messages)
             row = {**_row(candidate, source), "flags": finding.flags}
             if finding.dropped_by is None:
                 self._rows.add(row)
                 self._lines.add(row)
                 self._written.rewritten += source == "candidate"
                 self._written.seed_instead += index
+                self._written.reasoning += any(turn.reasoning_content for turn in messages)
                 return
             self._dropped.add({**row, "filter": finding.dropped_by, "detail": finding.detail})
         self._written.filtered_out += bool(choices)

@@ -42,6 +42,9 @@ class RunState(TypedDict):
     ledger: NotRequired[dict[str, Any]]
     seconds: NotRequired[float]
     """Running time, including earlier sessions."""
+    inputs: NotRequired[Literal["apart"]]
+    """How rows with an input in a column of its own are scored. Runs of earlier versions lack it: they joined
+    it to the instruction by an empty line."""
     facts: NotRequired[dict[str, Any]]
     """Facts for the summary that are not in the candidates."""
 
@@ -55,6 +58,7 @@ def first_state(config: Config, scan: SeedScan) -> RunState:
         seeds=scan.seeds,
         prompts=prompt_hashes(config),
         config=as_dict(config),
+        inputs="apart",
         cursor=0,
         shards=[],
     )
@@ -62,7 +66,7 @@ def first_state(config: Config, scan: SeedScan) -> RunState:
 
 def started_anew(state: RunState) -> RunState:
     """The same run without committed seeds: finished ones are committed again from their files."""
-    return RunState(
+    anew = RunState(
         format=FORMAT,
         fingerprint=state["fingerprint"],
         seeds_sha256=state["seeds_sha256"],
@@ -72,3 +76,4 @@ def started_anew(state: RunState) -> RunState:
         cursor=0,
         shards=[],
     )
+    return RunState(**anew, inputs=state["inputs"]) if "inputs" in state else anew

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from staragents.base.candidate_schema import CANDIDATE_SCHEMA
+from staragents.base.candidate_schema import is_candidate_schema
 from staragents.base.records import Candidate, Status
 from staragents.files.atomic_file import sync_folder
 from staragents.run_directory.damage import Damage
@@ -72,7 +72,7 @@ def unreadable(folder: Path, path: Path) -> Damage | None:
     """Damage to a candidate file without a known checksum, found by reading all of it."""
     try:
         with pq.ParquetFile(path) as file:
-            if not file.schema_arrow.equals(CANDIDATE_SCHEMA):
+            if not is_candidate_schema(file.schema_arrow):
                 return Damage(str(path.relative_to(folder)), "not a candidate file of this version")
             for _ in file.iter_batches():
                 pass

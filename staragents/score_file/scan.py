@@ -18,19 +18,22 @@ from staragents.scoring.ifd import ScoreRow
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """`rows` counts all rows, `bad` those that can't be scored; `sha256` covers the conversations in
+    """`rows` counts all rows, `bad` those that can't be scored, `with_input` those with an input in a column
+    of its own, `with_reasoning` those whose answer has reasoning; `sha256` covers the conversations in
     order."""
 
     rows: int
     bad: int
     sha256: str
     problems: tuple[str, ...]
+    with_input: int = 0
+    with_reasoning: int = 0
 
 
 def scan(data: DataFiles, reader: RowReader, strict: bool) -> Scan:
     """Read all rows once. Raises BadInput if a file is unreadable, if no row can be scored or, with `strict`,
     if any row can't."""
-    rows = 0
+    rows = with_input = with_reasoning = 0
     bad = BadRows()
     digest = hashlib.sha256()
     for block in data.blocks():
@@ -41,11 +44,13 @@ def scan(data: DataFiles, reader: RowReader, strict: bool) -> Scan:
                 bad.add(block.file, row)
                 digest.update(b"bad\n")
             else:
+                with_input += any(turn.input for turn in row.messages)
+                with_reasoning += bool(row.messages[-1].reasoning_content)
                 digest.update(json.dumps(as_dicts(row.messages)).encode() + b"\n")
     bad.check(data.path, rows - bad.count, strict, "row to score")
     if not rows:
         raise BadInput(f"{data.path}: expected rows, got none")
-    return Scan(rows, bad.count, digest.hexdigest(), tuple(bad.problems))
+    return Scan(rows, bad.count, digest.hexdigest(), tuple(bad.problems), with_input, with_reasoning)
 
 
 def score_row(raw: RawRow | BadRow, file: str, reader: RowReader) -> ScoreRow | str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from staragents.base.errors import BadInput, RunFailed
+from staragents.config import ScoredReasoning, Template
 from staragents.data.readers.data_files import DataFiles
 from staragents.data.readers.row_messages import RowReader
 from staragents.files.atomic_file import replacing
@@ -29,6 +30,13 @@ from staragents.scoring.identity import model_identity
 STDIN = "-"
 # Increment it when a part's columns or their meaning change.
 VERSION = 1
+
+
+_REASONING = {
+    ScoredReasoning.ignore: "which is not scored",
+    ScoredReasoning.context: "after which they are scored",
+    ScoredReasoning.both: "which is scored with them",
+}
 
 
 class Watch(Protocol):
@@ -81,6 +89,7 @@ class ScoreJob:
                 self._watch.say(f"{self._output.name} is already finished")
                 return summary
             self._report_bad(found)
+            self._report_reasoning(found)
             self._watch.say(f"loading {' and '.join(self._settings.models.values())}")
             # Before anything is written, so that a model that fails to load leaves no files.
             with self._open(paths, self._settings) as scorers:
@@ -154,6 +163,7 @@ class ScoreJob:
                 for option, path in weights.items()
             },
             **self._settings.decides_scores(),
+            **_input_rule(found, self._settings.scoring.template),
         }
 
     def _files(self, data: DataFiles) -> list[list[Any]]:
@@ -215,6 +225,13 @@ class ScoreJob:
             for problem in found.problems:
                 self._watch.say(f"  {problem}")
 
+    def _report_reasoning(self, found: Scan) -> None:
+        if found.with_reasoning:
+            use = self._settings.scoring.reasoning
+            self._watch.say(
+                f"{found.with_reasoning} answers have reasoning, {_REASONING[use]} (--reasoning {use})"
+            )
+
     def _quarantine(self) -> Iterator[str]:
         for part in self._parts.tables():
             for problem in part[PROBLEM].drop_null().to_pylist():
@@ -241,7 +258,12 @@ class ScoreJob:
         return self._output.with_name(self._output.name + suffix)
 
 
+def _input_rule(found: Scan, template: Template) -> dict[str, str]:
+    """Earlier versions joined instruction and input by an empty line before scoring: not the same scores."""
+    return {"inputs": "apart"} if found.with_input and template is not Template.chat else {}
+
+
 def _changed(before: dict[str, Any], now: dict[str, Any]) -> str:
-    names = {"version": "the format", "rows": "DATA"}
+    names = {"version": "the format", "rows": "DATA", "inputs": "how rows with an input are scored"}
     different = [names.get(k, k) for k in {**before, **now} if before.get(k) != now.get(k)]
     return ", ".join(dict.fromkeys(different))

@@ -14,6 +14,7 @@ from staragents.config import (
     Convention,
     Dtype,
     RowFormat,
+    ScoredReasoning,
     ScorerModelConfig,
     ScoringConfig,
     Template,
@@ -35,6 +36,7 @@ class ScoreSettings:
     larger: str | None = None
     template: Template = ScoringConfig.template
     convention: Convention = ScoringConfig.convention
+    reasoning: ScoredReasoning = ScoringConfig.reasoning
     max_length: int = ScoringConfig.max_length
     min_tokens: int = ScoringConfig.min_answer_tokens
     batch_tokens: int = ScoringConfig.batch_tokens
@@ -87,8 +89,10 @@ class ScoreSettings:
             larger=self._model(
                 self.larger or "", self.larger_adapter, self.larger_replicas or self.replicas, larger_gpus
             ),
-            template=self.template,
-            convention=self.convention,
+            # From Python, these may be plain strings.
+            template=Template(self.template),
+            convention=Convention(self.convention),
+            reasoning=ScoredReasoning(self.reasoning),
             max_length=self.max_length,
             batch_tokens=self.batch_tokens,
             min_answer_tokens=self.min_tokens,
@@ -130,9 +134,13 @@ class ScoreSettings:
         scoring, target = self._named, self._named.target
         shared = {"dtype": target.dtype, "quantization": target.quantization, "device_map": target.device_map}
         larger = {name: getattr(scoring.larger, name) for name in shared} if scoring.larger.model else {}
+        # Named only where it differs, as commands of earlier versions ignored reasoning.
+        uses = scoring.reasoning is not ScoringConfig.reasoning
         return {
             "--template": scoring.template.value,
             "--convention": scoring.convention.value,
+            # Only where it differs, as commands of earlier versions ignored reasoning, too.
+            **({"--reasoning": scoring.reasoning.value} if uses else {}),
             "--max-length": scoring.max_length,
             "--min-tokens": scoring.min_answer_tokens,
             "--dtype": target.dtype,

@@ -52,7 +52,7 @@ class Windows:
         for row in islice(self._rows, self._size):
             window.append(row)
             if isinstance(row, ScoreRow):
-                characters += sum(len(message.content) for message in row.messages)
+                characters += sum(len(text) for message in row.messages for text in message.texts)
             if characters > WINDOW_CHARACTERS:
                 break
         return window

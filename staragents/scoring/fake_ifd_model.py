@@ -13,7 +13,7 @@ class FakeIfdModel:
     """Same interface as IfdModel; equal rows get equal, plausible scores.
 
     IFDs lie in 0.3..1.1. Both roles share the difficulty of a row; the larger model's IFD is lower by 0.05
-    on average.
+    on average. Reasoning is ignored.
     """
 
     tokenizer_id = "fake"

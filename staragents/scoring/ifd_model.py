@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from staragents.base.errors import BadInput, EngineError
-from staragents.config import Convention, Execution, Template
+from staragents.config import Convention, Execution, ScoredReasoning, Template
 from staragents.scoring.conventions import Passes, Span, exact, superfiltering
 from staragents.scoring.identity import model_identity
 from staragents.scoring.ifd import Score, ScoreRow, Status
@@ -23,8 +23,8 @@ from staragents.scoring.losses import token_nlls
 from staragents.scoring.model_loading import Loading, load
 from staragents.scoring.packed_body import PackedBackbone
 from staragents.scoring.padded_body import PaddedBackbone
+from staragents.scoring.row_texts import row_texts
 from staragents.scoring.span_cache import SpanCache
-from staragents.scoring.templates import prompt_text
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +51,7 @@ class IfdModel:
         threads: int = 1,
         template: Template = Template.plain,
         convention: Convention = Convention.exact,
+        reasoning: ScoredReasoning = ScoredReasoning.ignore,
         execution: Execution = Execution.auto,
         max_length: int = 2048,
         batch_tokens: int = 8192,
@@ -71,6 +72,7 @@ class IfdModel:
         self._backbone = self._execution(model, execution, path)
         self._template = template
         self._convention = convention
+        self._reasoning = reasoning
         self._max_length = min(max_length, getattr(config, "max_position_embeddings", None) or max_length)
         on_cpu = model.device.type == "cpu"
         self._batch_tokens = min(batch_tokens, _CPU_BATCH_TOKENS) if on_cpu else batch_tokens
@@ -101,24 +103,27 @@ class IfdModel:
         windows = [rows[start : start + _WINDOW] for start in range(0, len(rows), _WINDOW)]
         scores: list[Score] = []
         with ThreadPoolExecutor(1, thread_name_prefix="tokenise") as ahead:
-            for window, passes in zip(windows, ahead.map(self._passes, windows), strict=True):
-                scores += self._window_scores(window, passes)
+            for texts, passes in ahead.map(self._passes, windows):
+                scores += self._window_scores(texts, passes)
         return scores
 
-    def _window_scores(self, rows: Sequence[ScoreRow], passes: list[Passes]) -> list[Score]:
+    def _window_scores(self, scored: list[str], passes: list[Passes]) -> list[Score]:
         # Equal sequences are computed once: repeated rows, the direct pass of repeated answers, and both
         # passes of a row without a prompt, whose IFD is therefore exactly 1.
         spans = list(dict.fromkeys(s for p in passes for s in (p.cond, p.direct) if s is not None))
         self._check_ids(spans)
         nlls = self._span_nlls(spans)
-        return [
-            self._row_score(p, row.messages[-1].content, nlls) for row, p in zip(rows, passes, strict=True)
-        ]
+        return [self._row_score(p, text, nlls) for text, p in zip(scored, passes, strict=True)]
 
-    def _passes(self, rows: Sequence[ScoreRow]) -> list[Passes]:
-        prompts = [prompt_text(row.messages[:-1], self._template, self._tokenizer) for row in rows]
+    def _passes(self, rows: Sequence[ScoreRow]) -> tuple[list[str], list[Passes]]:
+        """The scored text and the passes of each row."""
+        texts = [row_texts(row.messages, self._template, self._reasoning, self._tokenizer) for row in rows]
+        scored = [text.scored for text in texts]
         # A blank answer has tokens but counts as empty.
-        answers = [row.messages[-1].content if row.messages[-1].content.strip() else "" for row in rows]
+        answers = [text if text.strip() else "" for text in scored]
+        return scored, self._spans([text.prompt for text in texts], answers)
+
+    def _spans(self, prompts: list[str], answers: list[str]) -> list[Passes]:
         prompt_ids, answer_ids = self._tokenize(prompts), self._tokenize(answers)
         if self._convention is Convention.superfiltering:
             whole_ids = self._tokenize([p + a for p, a in zip(prompts, answers, strict=True)])

@@ -42,6 +42,7 @@ def open_model(
         threads=max(1, round(model.num_cpus)),
         template=scoring.template,
         convention=scoring.convention,
+        reasoning=scoring.reasoning,
         execution=scoring.execution,
         max_length=scoring.max_length,
         batch_tokens=scoring.batch_tokens,

@@ -1,4 +1,4 @@
-"""`alpaca`: instruction, input and output; one question and its answer."""
+"""`alpaca`: instruction, input and output; one question and its answer, without reasoning."""
 
 from __future__ import annotations
 
@@ -15,4 +15,4 @@ def to_row(messages: Conversation) -> Row:
 
 
 _SCHEMA = pa.schema([(name, pa.string()) for name in ("instruction", "input", "output")])
-ALPACA = Format("alpaca", _SCHEMA, to_row)
+ALPACA = Format("alpaca", _SCHEMA, to_row, keeps_reasoning=False)

@@ -1,4 +1,4 @@
-"""`dpo`: a prompt and two answers, as TRL and Axolotl read them."""
+"""`dpo`: a prompt and two answers, each with its `reasoning_content`, as TRL and Axolotl read them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from staragents.base.candidate_schema import CONVERSATION_TYPE
-from staragents.base.messages import Conversation, as_dicts
+from staragents.base.messages import Conversation, Message, as_dicts
 from staragents.data.formats.format import CantCarry, Format, Row
 
 
@@ -18,6 +18,8 @@ class Preference:
     prompt: Conversation
     chosen: str
     rejected: str
+    chosen_reasoning: str | None = None
+    rejected_reasoning: str | None = None
 
 
 def to_row(preference: Preference) -> Row:
@@ -25,8 +27,8 @@ def to_row(preference: Preference) -> Row:
         raise CantCarry("rejected", "expected a text that differs from chosen, got the same")
     return {
         "prompt": as_dicts(preference.prompt),
-        "chosen": [{"role": "assistant", "content": preference.chosen}],
-        "rejected": [{"role": "assistant", "content": preference.rejected}],
+        "chosen": [Message("assistant", preference.chosen, preference.chosen_reasoning).as_dict()],
+        "rejected": [Message("assistant", preference.rejected, preference.rejected_reasoning).as_dict()],
     }
 
 

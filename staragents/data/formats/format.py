@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import pyarrow as pa
 
-from staragents.base.messages import Conversation
+from staragents.base.messages import REASONING, Conversation
 
 Row = dict[str, Any]
 Sample = TypeVar("Sample")
@@ -25,12 +25,20 @@ class CantCarry(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Format(Generic[Sample]):
-    """No sample that `to_row` accepts loses anything: it can be restored from its row."""
+    """No sample that `to_row` accepts loses anything but its reasoning: it can be restored from its row."""
 
     name: str
     schema: pa.Schema
     to_row: Callable[[Sample], Row]
     """Raises CantCarry."""
+    keeps_reasoning: bool = True
+    """Whether rows have reasoning in a field of its own that trainers of the format read."""
+
+
+def has_reasoning(row: Row) -> bool:
+    """Whether a turn of the row has reasoning."""
+    turns = (turn for value in row.values() if isinstance(value, list) for turn in value)
+    return any(turn.get(REASONING) is not None for turn in turns)
 
 
 def one_exchange(messages: Conversation) -> tuple[str, str]:
@@ -48,10 +56,9 @@ def one_exchange(messages: Conversation) -> tuple[str, str]:
     return messages[0].content, messages[1].content
 
 
-def answered(messages: Conversation) -> tuple[Conversation, str]:
-    """The turns before the last one, and its text. Raises CantCarry if the last turn is not the
-    assistant's."""
+def answered(messages: Conversation) -> Conversation:
+    """The turns before the last one. Raises CantCarry if that is not the assistant's."""
     if not messages or messages[-1].role != "assistant":
         got = messages[-1].role if messages else "no turn"
         raise CantCarry(f"messages[{max(0, len(messages) - 1)}].role", f"expected assistant, got {got}")
-    return messages[:-1], messages[-1].content
+    return messages[:-1]

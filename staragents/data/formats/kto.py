@@ -1,4 +1,4 @@
-"""`kto`: a prompt, an answer and a label."""
+"""`kto`: a prompt, an answer with its `reasoning_content`, and a label."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Opinion:
 
 
 def to_row(opinion: Opinion) -> Row:
-    prompt, answer = answered(opinion.messages)
+    prompt = answered(opinion.messages)
     return {
         "prompt": as_dicts(prompt),
-        "completion": [{"role": "assistant", "content": answer}],
+        "completion": [opinion.messages[-1].as_dict()],
         "label": opinion.desirable,
     }
 

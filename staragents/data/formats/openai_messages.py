@@ -1,4 +1,4 @@
-"""`messages`: the chat format of OpenAI, TRL and most trainers."""
+"""`messages`: the chat format of OpenAI, TRL and most trainers, with `reasoning_content`."""
 
 from __future__ import annotations
 

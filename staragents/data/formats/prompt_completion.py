@@ -1,4 +1,4 @@
-"""`prompt-completion`: two texts."""
+"""`prompt-completion`: two texts, without reasoning."""
 
 from __future__ import annotations
 
@@ -14,4 +14,4 @@ def to_row(messages: Conversation) -> Row:
 
 
 _SCHEMA = pa.schema([("prompt", pa.string()), ("completion", pa.string())])
-PROMPT_COMPLETION = Format("prompt-completion", _SCHEMA, to_row)
+PROMPT_COMPLETION = Format("prompt-completion", _SCHEMA, to_row, keeps_reasoning=False)

@@ -158,11 +158,8 @@ class RowReader:
             return self._listed(value, pair)
         instruction = texts.text(asked, pair.instruction)
         response = texts.text(answered, pair.response)
-        if pair.input is not None:
-            given = texts.optional(value[pair.input], pair.input)
-            if given and not given.isspace():
-                instruction = f"{instruction}\n\n{given}"
-        last = (Message("user", instruction), Message("assistant", response))
+        given = texts.optional(value[pair.input], pair.input) if pair.input is not None else ""
+        last = (Message.with_input(instruction, given), Message("assistant", response))
         if pair.history is None and pair.system is None and TOOLS not in value:
             return last
         return self._prefaced(value, pair.system, (*self._history(value, pair.history), *last))

@@ -9,13 +9,23 @@ import pytest
 from ray.exceptions import ActorDiedError, ActorUnavailableError, RayActorError
 
 from actors import scorer_pool
-from actors.scorer import Scorer
+from actors.scorer import Scorer, pack_rows, unpack_rows
 from actors.scorer_pool import ScorerPool
 from staragents.base.errors import EngineError
 from staragents.base.messages import Conversation, Message
 from staragents.config import ScorerModelConfig, ScoringConfig
 from staragents.scoring.fake_ifd_model import FakeIfdModel
 from staragents.scoring.ifd import ScoreRow
+
+
+def test_a_pack_keeps_every_field_of_a_turn() -> None:
+    rows = [
+        (Message.with_input("Translate.", "Moin."), Message("assistant", "Hi.", "A greeting.")),
+        (Message("system", "Be brief."), Message("user", "Hi"), Message("assistant", "Hello")),
+    ]
+    unpacked = unpack_rows(pack_rows(rows))
+    assert unpacked == rows
+    assert unpacked[0][0].input == "Moin."
 
 
 class Call:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -352,3 +353,25 @@ def test_a_config_with_unusable_filters_is_refused_before_the_run(tmp_path: Path
         )
     for key in ("filters.evaluation[0]", "filters.ngram", "filters.pii"):
         assert any(line.startswith(key) for line in told.value.problems), told.value.problems
+
+
+@pytest.mark.parametrize(
+    ("settings", "thought", "found"),
+    [
+        ({"pii": FilterAction.drop}, "Write to jane.doe+x@mail.example-corp.de.", "pii"),
+        ({"secrets": FilterAction.drop}, "The key is AKIAIOSFODNN7EXAMPLQ here.", "secrets"),
+        ({"blocked": FilterAction.drop}, "He is a damned fool.", "blocked"),
+        ({"contamination": FilterAction.drop}, LONG, "contamination"),
+        ({"length": FilterAction.drop, "min_words": 8}, "One two three four five six seven eight.", "length"),
+        ({"repetition": FilterAction.drop}, "and on " * 200, None),
+    ],
+)
+def test_what_must_not_reach_a_model_is_found_in_reasoning(
+    tmp_path: Path, settings: dict[str, object], thought: str, found: str | None
+) -> None:
+    (tmp_path / "blocked.txt").write_text("damned fool\n")
+    (tmp_path / "eval.jsonl").write_text(json.dumps({"question": LONG}) + "\n")
+    more = {"block_list": str(tmp_path / "blocked.txt"), "evaluation": [str(tmp_path / "eval.jsonl")]}
+    filters = RowFilters(only(**settings, **more))
+    question, answer = talk("It moves heat.")
+    assert filters.look((question, replace(answer, reasoning_content=thought))).dropped_by == found

@@ -5,6 +5,7 @@ import gzip
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -319,6 +320,29 @@ def test_a_candidate_is_shown_beside_its_seed(tab: Browser, run_writer: Callable
     tab.until("!document.querySelector('#details ins')")
     tab.click("#details-seed")
     assert tab.until(f"{COUNT}.startsWith('3 of') && {COUNT}") == "3 of 90 candidates"
+
+
+@needs_browser
+def test_reasoning_is_folded_before_its_answer_and_found(
+    tab: Browser, run_writer: Callable[..., Path]
+) -> None:
+    def think(seed: list[Candidate]) -> None:
+        for candidate in seed:
+            if seed[0].seed_row == 3 and candidate.messages:
+                question, answer = candidate.messages
+                candidate.messages = (question, replace(answer, reasoning_content=f"Zyklotron. {PAYLOAD}"))
+
+    folder = run_writer(seeds=6, edit=think)
+    (thinking,) = (seed for seed in RunDirectory(folder).seeds() if seed[0].seed_row == 3)
+    usable(tab, write_report(folder))
+    assert search(tab, "zyklotron") == f"{sum(row.written for row in thinking)} of 18 candidates"
+    tab.click("#table-rows .grid-row")
+    details(tab)
+    folded = "document.querySelector('#details .side details')"
+    assert tab.evaluate(f"{folded}.open") is False
+    assert tab.evaluate(f"{folded}.firstChild.textContent") == "Reasoning"
+    assert tab.evaluate(f"{folded}.lastChild.textContent") == f"Zyklotron. {SHOWN}"
+    assert tab.evaluate("window.ran") is None
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,16 @@ def test_a_setting_of_a_later_version_ties_a_run_only_when_it_is_set() -> None:
     assert fingerprint(other) != fingerprint(config)
     changed = changed_keys(saved, as_dict(other))
     assert changed == ["models.writer.reasoning", "models.writer.chat_template_kwargs.reasoning_effort"]
+
+
+def test_a_run_scored_without_reasoning_before_there_was_the_setting() -> None:
+    config, other = make_config(), make_config()
+    saved = json.loads(json.dumps(as_dict(config)))
+    del saved["scoring"]["reasoning"]
+    assert changed_keys(saved, as_dict(config)) == []
+    other.scoring = replace(other.scoring, reasoning=type(other.scoring.reasoning)("both"))
+    assert fingerprint(other) != fingerprint(config)
+    assert changed_keys(saved, as_dict(other)) == ["scoring.reasoning"]
 
 
 def test_agents_and_models_may_be_added_and_are_named() -> None:
