@@ -23,6 +23,8 @@ def answer_message(texts: Texts, value: Any, field: str, reasoning: str = "") ->
     if not isinstance(value, str):
         return Message("assistant", texts.text(value, field), reasoning or None)
     said = spoken(value)
+    if not reasoning and said.reasoning is None and not said.is_cut:
+        return Message("assistant", texts.text(said.content, field))
     if said.is_cut:
         raise InvalidRow(field, "expected an answer after the thought", "a thought without an end")
     thought = united((reasoning, said.reasoning or ""))

@@ -65,6 +65,7 @@ PAIRS = {
 """Column names of instruction and response in each format that has both."""
 
 
+_THOUGHTS = frozenset((*REASONED, *REASONINGS))
 PAIR_NAMES = frozenset(
     (*INSTRUCTIONS, *PROMPTS, *RESPONSES, *INPUTS, *HISTORIES, *SYSTEMS, *ARTICLES, *CHOICES, DEFINITION)
 ).union(FURTHER_RESPONSES, SPEAKERS, REASONED, REASONED.values(), REASONINGS)
@@ -118,6 +119,8 @@ def reasoning_columns(
     name, else those known."""
     if named.reasoning is not None:
         return (present("reasoning", row, named.reasoning, setting),) if named.reasoning else ()
+    if _THOUGHTS.isdisjoint(row):
+        return ()
     own = tuple(thought for thought, answer in REASONED.items() if answer == response and thought in row)
     return own or tuple(name for name in REASONINGS if name in row and name != response)
 

@@ -93,8 +93,8 @@ class RowConversation:
         messages = conversation_of(turns, column, self._texts, rewritable=self._rewritable)
         if messages[-1].reasoning_content is None:
             columns = reasoning_columns(value, None, self._named, self._setting)
-            thought = self._thought(value, columns) if columns else ""
-            messages = (*messages[:-1], replace(messages[-1], reasoning_content=thought or None))
+            if columns and (thought := self._thought(value, columns)):
+                messages = (*messages[:-1], replace(messages[-1], reasoning_content=thought))
         system = next((name for name in SYSTEMS if value.get(name) is not None), None)
         return self._prefaced(value, self._named.system or system, messages)
 

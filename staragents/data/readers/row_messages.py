@@ -170,6 +170,8 @@ class RowReader:
         lists = {}
         for name in (*TURNS, INSTANCES, self.named.messages):
             cell = value.get(name)  # type: ignore[arg-type]
+            if cell is None or isinstance(cell, list):
+                continue
             found = parsed_list(cell) if isinstance(cell, str) else _rows_of_columns(cell)
             if name is not None and found is not None:
                 lists[name] = found

@@ -25,6 +25,7 @@ _OPEN = re.compile(
 )
 _END = r"(?:</think>|\[/THINK\]|◁/think▷)"
 _LONE_END = re.compile(rf"(?:(?<=\n)|\A)[ \t]*{_END}|{_END}(?=[ \t]*(?:\n|\Z))", re.IGNORECASE)
+_BEGINNINGS = ("<", "[", "◁", "a", "H")
 _LATER_START = re.compile(r"^[ \t]*<think>", re.IGNORECASE | re.MULTILINE)
 _LATER_END = re.compile(r"</think>[ \t]*\n?", re.IGNORECASE)
 _SPACE = re.compile(r"\s*")
@@ -60,8 +61,9 @@ def spoken(text: str) -> Spoken:
     line, as of models whose template writes the opening tag. `<think>` further on counts if it begins a line
     outside a code block. A text without a thought stays as it is, to the character.
     """
-    if not ("<" in text or "[" in text or "◁" in text or text.lstrip().startswith(("analysis", "Here"))):
-        return Spoken(text)
+    begins = text[:1] in _BEGINNINGS or text[:1].isspace()
+    if not begins and "/think" not in text and "/THINK" not in text and "/Think" not in text:
+        return Spoken(text)  # nearly every text
     if text.lstrip().startswith(("<|channel|>", "<|start|>assistant")):
         return _channels(text)
     if whole := _CHANNELS_AS_WORDS.fullmatch(text) or _SENTENCES.fullmatch(text):

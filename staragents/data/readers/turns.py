@@ -175,9 +175,10 @@ def _parts(turn: Any, field: str, index: int, texts: Texts) -> list[_Part]:
     if isinstance(turn, str):
         # Plain strings alternate between user and assistant.
         return [_Part(("user", "assistant")[index % 2], turn, field, field)]
-    if isinstance(turn, dict) and _role(turn) is None:
-        turn = {plain(name) if isinstance(name, str) else name: value for name, value in turn.items()}
     role = _role(turn)
+    if isinstance(turn, dict) and role is None:
+        turn = {plain(name) if isinstance(name, str) else name: value for name, value in turn.items()}
+        role = _role(turn)
     if isinstance(turn, dict) and role is None:
         for asked, answered in PAIR_KEYS:
             if asked in turn and answered in turn:
@@ -185,11 +186,14 @@ def _parts(turn: Any, field: str, index: int, texts: Texts) -> list[_Part]:
     column = _content_column(turn) if isinstance(turn, dict) and role is not None else None
     if column is None:
         raise InvalidRow(field, "expected an object with role and content")
-    content, thought = _content(turn.get(column), f"{field}.{column}")
+    content, thought = turn.get(column), ""
+    if isinstance(content, list):
+        content, thought = _joined(content, f"{field}.{column}")
     name = role.strip().lower() if isinstance(role, str) else shown(role)
     reasoning = ""
     if ROLES.get(name) == "assistant" or name in TOOL_ROLES:
-        reasoning = united((_reasoning(turn, field, texts), thought))
+        reasoning = _reasoning(turn, field, texts)
+        reasoning = united((reasoning, thought)) if thought else reasoning
     if calls := turn.get("tool_calls"):
         call = json.dumps(calls, ensure_ascii=False, default=str)
         text = f"{content}\n\n{call}" if isinstance(content, str) and content else call
@@ -212,7 +216,8 @@ def _pair_parts(
 
 
 def _reasoning(turn: dict[str, Any], field: str, texts: Texts) -> str:
-    return united(reasoning_text(texts, turn.get(name), f"{field}.{name}") for name in REASONING_KEYS)
+    names = [name for name in REASONING_KEYS if turn.get(name)]
+    return united(reasoning_text(texts, turn[name], f"{field}.{name}") for name in names) if names else ""
 
 
 def _content_column(turn: dict[str, Any]) -> str | None:
@@ -226,16 +231,17 @@ def _content_column(turn: dict[str, Any]) -> str | None:
 def _role(turn: Any) -> Any:
     if not isinstance(turn, dict):
         return None
-    return next((turn[name] for name in ROLE_KEYS if turn.get(name) is not None), None)
+    for name in ROLE_KEYS:
+        if (role := turn.get(name)) is not None:
+            return role
+    return None
 
 
-def _content(value: Any, field: str) -> tuple[Any, str]:
+def _joined(parts: list[Any], field: str) -> tuple[str, str]:
     """OpenAI content that comes in parts, joined, and the thoughts among them. Only text parts and thoughts
     are supported."""
-    if not isinstance(value, list):
-        return value, ""
     texts, thoughts = [], []
-    for part in value:
+    for part in parts:
         kind = part.get("type") if isinstance(part, dict) else part
         if isinstance(part, dict) and kind in THOUGHT_PARTS:
             thoughts.append(part_text(part))
