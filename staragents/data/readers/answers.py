@@ -10,7 +10,7 @@ from staragents.data.readers.raw_row import InvalidRow, shown
 from staragents.data.readers.texts import Texts
 from staragents.data.readers.thinking import spoken
 
-REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
+REASONING_KEYS = ("reasoning_content", "reasoning", "thinking", "think")
 """Of a message."""
 SWITCHES = frozenset(("on", "off", "true", "false", "yes", "no", "none", "low", "medium", "high", "auto"))
 """Values of a column `reasoning` that says how a model was asked to think, not what it thought."""

@@ -23,15 +23,31 @@ _SKIPPED = frozenset((tokenize.NEWLINE, tokenize.NL, tokenize.INDENT, tokenize.D
 
 def parsed_list(text: str) -> list[Any] | None:
     """The list of objects, texts or lists that a text spells, or None if it spells anything else."""
-    if text.lstrip()[:1] != "[":
+    start = text.lstrip()[:1]
+    if start not in ("[", '"'):
         return None
     try:
         value = json.loads(text)
+        if isinstance(value, str):
+            value = json.loads(value)  # written twice
     except (ValueError, RecursionError):
+        if start != "[":
+            return None
         value = _literal(text) if len(text) <= LONGEST_LITERAL else None
     if not isinstance(value, list) or not value:
         return None
     return value if any(all(isinstance(one, kind) for one in value) for kind in (dict, str, list)) else None
+
+
+def parsed_objects(cells: list[Any]) -> list[Any] | None:
+    """The objects that a list of JSON texts spells, or None if it holds anything else."""
+    if not cells or not all(isinstance(text, str) and text.lstrip().startswith("{") for text in cells):
+        return None
+    try:
+        values = [json.loads(text) for text in cells]
+    except (ValueError, RecursionError):
+        return None
+    return values if all(isinstance(value, dict) for value in values) else None
 
 
 def _literal(text: str) -> Any:

@@ -19,7 +19,12 @@ _WORDS = {
     "chosen": True,
     "rejected": False,
 }
-_NUMBERS = {"1": True, "1.0": True, "0": False, "0.0": False, "-1": False, "-1.0": False}
+_DOUBTFUL = {
+    **dict.fromkeys(("1", "1.0", "good", "yes", "positive"), True),
+    **dict.fromkeys(("0", "0.0", "-1", "-1.0", "bad", "no", "negative"), False),
+}
+"""These count in columns that are nothing but labels. In `label`, 0 and `bad` may be a class or not."""
+_UNCLEAR = ("0", "0.0", "-1", "-1.0", "bad")
 
 
 def labels_in(names: Any, named: str | None) -> tuple[str, ...]:
@@ -34,10 +39,10 @@ def check_label(value: Any, name: str, is_named: bool, setting: str) -> None:
     word = str(value).strip().lower() if isinstance(value, str | int | float) else ""
     wanted = _WORDS.get(word) if name != "chosen" or isinstance(value, bool) else None
     how = setting.format("label")
-    if wanted is None and word in _NUMBERS:
+    if wanted is None and word in _DOUBTFUL:
         if is_named or name not in _ONLY_TRUTH:
-            wanted = _NUMBERS[word]
-        elif name == "label" and not _NUMBERS[word]:
+            wanted = _DOUBTFUL[word]
+        elif name == "label" and word in _UNCLEAR:
             hint = f": set {how} to its name if that means an unwanted answer, and to nothing if not"
             raise InvalidRow(name, "expected a label of true or false", shown(value), hint)
     if wanted is False:

@@ -45,6 +45,7 @@ REASONINGS = (
     "thinking",
     "thinking_content",
     "thinking_trajectories",
+    "think",
     "thought",
     "complex_cot",
     "cot",

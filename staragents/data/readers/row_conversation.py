@@ -58,7 +58,10 @@ class RowConversation:
             return [cell]
         if not isinstance(cell, str) or column not in WHOLE_TEXTS:
             return cell
-        turns = parsed_list(cell) if cell[:1] == "[" else transcript(cell)
+        if cell[:1] in ("[", "{"):
+            turns = parsed_list(cell if cell[:1] == "[" else f"[{cell}]")
+        else:
+            turns = transcript(cell, is_loose=column == "chosen")
         return turns if turns and all(role_of(turn) is not None for turn in turns) else cell
 
     def _thought(self, value: dict[str, Any], columns: tuple[str, ...]) -> str:

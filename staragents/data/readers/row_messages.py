@@ -8,7 +8,7 @@ from typing import Any
 
 from staragents.base.messages import Conversation
 from staragents.config import ColumnsConfig, RowFormat
-from staragents.data.readers.cell_values import parsed_list
+from staragents.data.readers.cell_values import parsed_list, parsed_objects
 from staragents.data.readers.column_names import ColumnNames, respelled
 from staragents.data.readers.labels import LABELS, check_label, labels_in
 from staragents.data.readers.message_tree import best_path
@@ -35,7 +35,16 @@ from staragents.data.readers.turns import (
     role_of,
 )
 
-TURNS = ("messages", "conversations", "conversation", "dialogue", "dialog", "turns", "trajectory")
+TURNS = (
+    "messages",
+    "conversations",
+    "conversation",
+    "dialogue",
+    "dialog",
+    "turns",
+    "trajectory",
+    "interactions",
+)
 TURN_FORMATS = (RowFormat.messages, RowFormat.sharegpt)
 QUESTIONS_ALONE = "turns"
 """May hold the questions of a benchmark: texts in it alternate only if the user says so."""
@@ -97,6 +106,8 @@ class RowReader:
 
     def read(self, value: Any) -> tuple[RowFormat, Conversation]:
         """The detected format and a conversation that ends with the assistant's turn. Raises InvalidRow."""
+        if isinstance(value, list) and value and all(role_of(turn) is not None for turn in value):
+            value = {TURNS[0]: value}  # A row may be the list of turns itself.
         if not isinstance(value, dict):
             raise InvalidRow(WHOLE_ROW, "expected an object with columns", shown(value))
         names = tuple(value)
@@ -170,9 +181,12 @@ class RowReader:
         lists = {}
         for name in (*TURNS, INSTANCES, self.named.messages):
             cell = value.get(name)  # type: ignore[arg-type]
-            if cell is None or isinstance(cell, list):
-                continue
-            found = parsed_list(cell) if isinstance(cell, str) else _rows_of_columns(cell)
+            if isinstance(cell, str):
+                found = parsed_list(cell)
+            elif isinstance(cell, list):
+                found = parsed_objects(cell)
+            else:
+                found = _rows_of_columns(cell) if isinstance(cell, dict) else None
             if name is not None and found is not None:
                 lists[name] = found
         return {**value, **lists} if lists else value
@@ -288,9 +302,9 @@ def _may_be_turn(one: Any) -> bool:
     return isinstance(one, str) or role_of(one) is not None
 
 
-def _rows_of_columns(cell: Any) -> list[dict[str, Any]] | None:
+def _rows_of_columns(cell: dict[str, Any]) -> list[dict[str, Any]] | None:
     """A list of turns that is stored as a list of roles and one of texts, else None."""
-    if not isinstance(cell, dict) or len(cell) < 2 or not all(isinstance(v, list) for v in cell.values()):
+    if len(cell) < 2 or not all(isinstance(v, list) for v in cell.values()):
         return None
     lengths = {len(column) for column in cell.values()}
     return (

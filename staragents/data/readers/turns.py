@@ -49,6 +49,8 @@ TOOL_ROLES: dict[str, Role] = {
 }
 """Tool turns: calls count as assistant turns, results as user turns."""
 
+THOUGHT_ROLES = ("reasoning", "thinking", "think", "thought", "analysis")
+"""Turns of what the assistant thought before its next turn."""
 ROLE_KEYS = ("role", "from", "speaker", "sender")
 CONTENTS = ("content", "value", "text", "message", "utterance")
 PAIR_KEYS = (
@@ -58,6 +60,7 @@ PAIR_KEYS = (
     ("user", "assistant"),
     ("question", "answer"),
     ("query", "response"),
+    ("query", "answer"),
     ("prompt", "response"),
     ("prompt", "completion"),
     ("instruction", "output"),
@@ -86,6 +89,8 @@ def conversation_of(turns: Any, column: str, texts: Texts, *, rewritable: bool) 
         for part in _parts(turn, f"{column}[{index}]", index, texts):
             said.add(part, is_first=index == 0)
     last = f"{column}[{len(turns) - 1}]"
+    if said.thoughts:
+        raise InvalidRow(last, "expected an answer after the thought", "nothing")
     if said.last_role != "assistant":
         raise InvalidRow(f"{last}.role", "expected the last message from assistant")
     if rewritable and said.ends_with_tool:
@@ -112,6 +117,8 @@ class _Said:
 
     def __init__(self, texts: Texts) -> None:
         self.messages: list[Message] = []
+        self.thoughts: list[str] = []
+        """What the assistant thought since its last message."""
         self._from_tool: list[bool] = []
         self._texts = texts
 
@@ -130,6 +137,9 @@ class _Said:
 
     def add(self, part: _Part, is_first: bool) -> None:
         """Raises InvalidRow if it is not this speaker's turn."""
+        if part.role in THOUGHT_ROLES:
+            self.thoughts.append(reasoning_text(self._texts, part.value, part.field))
+            return
         is_tool = part.role in TOOL_ROLES
         speaker = TOOL_ROLES[part.role] if is_tool else ROLES.get(part.role)
         if speaker == "system" and is_first:
@@ -147,7 +157,9 @@ class _Said:
 
     def _message(self, part: _Part, speaker: Role | None) -> Message:
         if speaker == "assistant":
-            return answer_message(self._texts, part.value, part.field, part.reasoning)
+            thought = united((*self.thoughts, part.reasoning)) if self.thoughts else part.reasoning
+            self.thoughts = []
+            return answer_message(self._texts, part.value, part.field, thought)
         return Message("user", self._texts.text(part.value, part.field))
 
     def _is_continued_by(self, role: Role | None, is_tool: bool) -> bool:
@@ -191,6 +203,8 @@ def _parts(turn: Any, field: str, index: int, texts: Texts) -> list[_Part]:
         content, thought = _joined(content, f"{field}.{column}")
     name = role.strip().lower() if isinstance(role, str) else shown(role)
     reasoning = ""
+    if ROLES.get(name) == "assistant" and turn.get("channel") in THOUGHT_ROLES:
+        name = "analysis"
     if ROLES.get(name) == "assistant" or name in TOOL_ROLES:
         reasoning = _reasoning(turn, field, texts)
         reasoning = united((reasoning, thought)) if thought else reasoning

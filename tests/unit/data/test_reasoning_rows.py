@@ -112,6 +112,12 @@ def test_a_thought_without_an_answer_is_a_bad_row() -> None:
     assert messages[-1] == Message("assistant", "", T)
 
 
+def test_a_turn_of_a_thought_alone_is_no_answer() -> None:
+    turns = [USER, {"role": "reasoning", "content": T}]
+    with pytest.raises(InvalidRow, match=r"messages\[1\]: expected an answer after the thought, got nothing"):
+        RowReader().read({"messages": turns})
+
+
 @pytest.mark.parametrize("thought", ["<think>\n\n</think>\n\n", "</think>\n\n", "<think></think>"])
 def test_an_empty_thought_is_none(thought: str) -> None:
     _, messages = RowReader().read({"instruction": Q, "output": f"{thought}{A}"})
@@ -169,6 +175,18 @@ ROWS: dict[str, dict[str, Any]] = {
         "final": A,
         "messages": [{**USER, "thinking": None}, {"role": "assistant", "content": A, "thinking": T}],
     },
+    "turns of reasoning": {
+        "messages": [USER, {"role": "reasoning", "content": T}, {"role": "assistant", "content": A}]
+    },
+    "turns of channels": {
+        "messages": [
+            USER,
+            {"role": "assistant", "channel": "analysis", "content": T},
+            {"role": "assistant", "channel": "final", "content": A},
+        ]
+    },
+    "columns of user, reasoning and assistant": {"user": Q, "reasoning": T, "assistant": A, "template": "x"},
+    "interactions": {"interactions": [{"query": Q, "think": T, "answer": A}]},
     "kto": {"prompt": Q, "completion": TEXTS["think"], "label": True},
     "chosen": {"chosen": [USER, {"role": "assistant", "content": TEXTS["think"]}], "rejected": []},
 }

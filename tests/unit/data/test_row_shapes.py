@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from staragents.config import ColumnsConfig
+from staragents.base.messages import Message
+from staragents.config import ColumnsConfig, SeedsConfig
 from staragents.data.readers.raw_row import InvalidRow
 from staragents.data.readers.row_messages import RowReader
+from staragents.data.seed_file import SeedFile
 
 Q, A, B = "Name a colour.", "Blue.", "Red."
 SAID = (("user", Q), ("assistant", A))
@@ -93,6 +98,14 @@ SHAPES: dict[str, tuple[dict[str, Any], tuple[tuple[str, str], ...]]] = {
         {"chosen": f"\n\nHuman: Hello.\n\nAssistant: Hi.\n\nHuman: {Q}\n\nAssistant: {A}", "rejected": "No."},
         (*EARLIER, *SAID),
     ),
+    "chosen transcript with single lines": (
+        {"chosen": f"User: Hello.\nAssistant: Hi.\nUser: {Q}\nAssistant: {A}", "rejected": "No."},
+        (*EARLIER, *SAID),
+    ),
+    "chosen transcript of guanaco": ({"chosen": f"### Human: {Q}\n### Assistant: {A}"}, SAID),
+    "messages as JSON written twice": ({"messages": json.dumps(json.dumps(CHAT))}, SAID),
+    "messages as JSON, each a text": ({"messages": [json.dumps(turn) for turn in CHAT]}, SAID),
+    "interactions": ({"interactions": [{"query": Q, "answer": A}]}, SAID),
     "prompt as a transcript": (
         {"prompt": f"\n\nHuman: Hello.\n\nAssistant: Hi.\n\nHuman: {Q}\n\nAssistant:", "chosen": f" {A}"},
         (*EARLIER, ("user", Q), ("assistant", f" {A}")),
@@ -109,6 +122,7 @@ SHAPES: dict[str, tuple[dict[str, Any], tuple[tuple[str, str], ...]]] = {
             *SAID,
         ),
     ),
+    "chosen message as text": ({"prompt": Q, "chosen": repr(ANSWER), "rejected": repr(OTHER)}, SAID),
     "messages and a chosen text": ({"messages": [USER], "chosen": A, "rejected": B}, SAID),
     "messages and a chosen conversation": ({"messages": [USER], "chosen": CHAT, "rejected": []}, SAID),
     "swift preference": ({"messages": CHAT, "rejected_response": B}, SAID),
@@ -161,6 +175,18 @@ def read(row: dict[str, Any], **columns: str) -> tuple[tuple[str, str], ...]:
 def test_a_shape_has_its_meaning(name: str) -> None:
     row, conversation = SHAPES[name]
     assert read(row) == conversation
+
+
+def test_a_row_may_be_a_list_of_turns() -> None:
+    reader = RowReader(rewritable=True)
+    assert [
+        turn.content for turn in reader.read([{"from": "human", "value": Q}, {"from": "gpt", "value": A}])[1]
+    ] == [
+        Q,
+        A,
+    ]
+    with pytest.raises(InvalidRow, match="row: expected an object with columns, got a list of 2"):
+        reader.read([{"role": "user", "content": Q}, {"text": A}])
 
 
 def test_rows_of_all_shapes_may_be_mixed() -> None:
@@ -327,3 +353,14 @@ def test_named_columns_may_have_any_case() -> None:
 def test_turns_of_texts_alternate_if_the_user_says_so() -> None:
     assert read({"turns": [Q, A]}, messages="turns") == SAID
     assert read({"turns": [Q, Q], "prompt": Q, "completion": A}) == SAID
+
+
+def test_a_typed_file_keeps_the_columns_that_decide_in_any_spelling(tmp_path: Path) -> None:
+    rows = [
+        {"Instruction": Q, "OUTPUT": A, "Label": True, "Thinking": "Sky.", "blob": b"x"},
+        {"Instruction": "Name another.", "OUTPUT": B, "Label": False, "Thinking": None, "blob": b"x"},
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "rows.parquet")
+    file = SeedFile(SeedsConfig(path=str(tmp_path)))
+    assert file.scan().reasons == {"Label: expected a wanted answer": 1}
+    assert [seed.messages for seed in file.seeds()] == [(Message("user", Q), Message("assistant", A, "Sky."))]
