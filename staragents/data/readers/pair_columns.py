@@ -12,18 +12,18 @@ from staragents.data.readers.raw_row import InvalidRow, shown, shown_columns
 
 QUESTIONS = ("question", "query", "problem")
 INSTRUCTIONS = ("instruction", *QUESTIONS)
-PROMPTS = ("prompt", "inputs", "input")
+PROMPTS = ("prompt", "inputs", "input", "text_input")
 """Used as the instruction only without one of the above; next to one they repeat it or contain more text."""
 RESPONSES = ("output", "response", "answer", "completion", "solution", "target", "targets", "chosen")
 INPUTS = ("input", "context")
 HISTORIES = ("history",)
-SYSTEMS = ("system", "system_prompt")
+SYSTEMS = ("system", "system_prompt", "system_message", "system_instruction", "systeminstruction")
 ARTICLES = ("article", "passage")
 """What a question is about, in rows without one of INPUTS."""
 CHOICES = ("choices", "options")
-FURTHER_RESPONSES = ("assistant", "gpt", "generation", "generated_solution")
+FURTHER_RESPONSES = ("assistant", "gpt", "generation", "generated_solution", "preferred_output")
 """Used only in a row without one of RESPONSES."""
-REJECTED = ("rejected", "rejected_response", "rejected_messages")
+REJECTED = ("rejected", "rejected_response", "rejected_messages", "non_preferred_output")
 SPEAKERS = ("user", "human")
 ANSWERERS = ("assistant", "gpt")
 """Of instruction and response in rows with one of each."""

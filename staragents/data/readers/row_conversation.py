@@ -14,7 +14,7 @@ from staragents.data.readers.pair_columns import SYSTEMS, PairColumns, present, 
 from staragents.data.readers.raw_row import InvalidRow, shown
 from staragents.data.readers.texts import Texts
 from staragents.data.readers.transcripts import transcript
-from staragents.data.readers.turns import conversation_of, role_of
+from staragents.data.readers.turns import conversation_of, joined, messages_in, role_of
 
 NEXT_TURNS = ("chosen", "response", "output", "completion", "answer")
 """Columns of the answer to a list of turns that ends with the user's."""
@@ -54,8 +54,8 @@ class RowConversation:
     def as_turns(self, value: dict[str, Any], column: str) -> Any:
         """The column's value, or the turns that it holds as one message or as text."""
         cell = value.get(column)
-        if isinstance(cell, dict) and role_of(cell) is not None:
-            return [cell]
+        if isinstance(cell, dict):
+            return messages_in(cell) or cell
         if not isinstance(cell, str) or column not in WHOLE_TEXTS:
             return cell
         if cell[:1] in ("[", "{"):
@@ -107,7 +107,10 @@ class RowConversation:
         if messages[0].role == "system":
             text, messages = messages[0].content, messages[1:]
         elif column is not None:
-            text = self._texts.optional(value.get(column), column)
+            # Merged datasets have the columns of both, with one set null.
+            others = SYSTEMS if column in SYSTEMS else ()
+            column = next((name for name in (column, *others) if value.get(name) is not None), column)
+            text = self._system(value.get(column), column)
         tools = value.get(TOOLS)
         if isinstance(tools, list | dict) and tools:
             tools = json.dumps(tools, ensure_ascii=False, default=str)
@@ -115,6 +118,14 @@ class RowConversation:
             tools = self._texts.optional(tools, TOOLS)
             text = f"{text}\n\nTools:\n{tools}" if text else f"Tools:\n{tools}"
         return (Message("system", text), *messages) if text.strip() else messages
+
+    def _system(self, cell: Any, column: str) -> str:
+        """A system prompt: text, or a message or the parts of one."""
+        if isinstance(cell, dict):
+            cell = cell.get("parts") or cell.get("content")
+        if isinstance(cell, list) and all(isinstance(part, dict) for part in cell):
+            cell = joined(cell, column)[0]
+        return self._texts.optional(cell, column)
 
     def _history(self, value: dict[str, Any], column: str | None) -> Conversation:
         history = value[column] if column is not None else None

@@ -44,6 +44,7 @@ TURNS = (
     "turns",
     "trajectory",
     "interactions",
+    "contents",
 )
 TURN_FORMATS = (RowFormat.messages, RowFormat.sharegpt)
 QUESTIONS_ALONE = "turns"

@@ -52,7 +52,7 @@ TOOL_ROLES: dict[str, Role] = {
 THOUGHT_ROLES = ("reasoning", "thinking", "think", "thought", "analysis")
 """Turns of what the assistant thought before its next turn."""
 ROLE_KEYS = ("role", "from", "speaker", "sender")
-CONTENTS = ("content", "value", "text", "message", "utterance")
+CONTENTS = ("content", "value", "text", "message", "utterance", "parts")
 PAIR_KEYS = (
     ("input", "output"),
     ("human", "assistant"),
@@ -77,6 +77,18 @@ def role_of(turn: Any) -> Role | None:
     role = _role(turn)
     known = ROLES | TOOL_ROLES
     return known.get(role.strip().lower()) if isinstance(role, str) else None
+
+
+def messages_in(cell: dict[str, Any]) -> list[Any] | None:
+    """The messages of an object that is one, holds a list of them, or is a server's reply; else None."""
+    if role_of(cell) is not None:
+        return [cell]
+    if isinstance(cell.get("messages"), list):
+        return list(cell["messages"])
+    choices = cell.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    message = first.get("message") if isinstance(first, dict) else None
+    return [message] if isinstance(message, dict) else None
 
 
 def conversation_of(turns: Any, column: str, texts: Texts, *, rewritable: bool) -> Conversation:
@@ -200,7 +212,7 @@ def _parts(turn: Any, field: str, index: int, texts: Texts) -> list[_Part]:
         raise InvalidRow(field, "expected an object with role and content")
     content, thought = turn.get(column), ""
     if isinstance(content, list):
-        content, thought = _joined(content, f"{field}.{column}")
+        content, thought = joined(content, f"{field}.{column}")
     name = role.strip().lower() if isinstance(role, str) else shown(role)
     reasoning = ""
     if ROLES.get(name) == "assistant" and turn.get("channel") in THOUGHT_ROLES:
@@ -251,7 +263,7 @@ def _role(turn: Any) -> Any:
     return None
 
 
-def _joined(parts: list[Any], field: str) -> tuple[str, str]:
+def joined(parts: list[Any], field: str) -> tuple[str, str]:
     """OpenAI content that comes in parts, joined, and the thoughts among them. Only text parts and thoughts
     are supported."""
     texts, thoughts = [], []

@@ -39,6 +39,10 @@ SHAPES: dict[str, tuple[dict[str, Any], tuple[tuple[str, str], ...]]] = {
         {"Messages": [{"Role": "User", "Content": Q}, {"Role": "Assistant", "Content": A}]},
         SAID,
     ),
+    "two columns of system prompts": (
+        {"system": None, "system_prompt": "Be brief.", "question": Q, "answer": A},
+        (("system", "Be brief."), *SAID),
+    ),
     "columns of user and assistant": ({"user": Q, "assistant": A}, SAID),
     "columns of human and gpt": ({"Human": Q, "GPT": A, "id": 3}, SAID),
     "two columns with the same answer": ({"instruction": Q, "output": A, "response": f"{A}\n"}, SAID),
@@ -106,6 +110,33 @@ SHAPES: dict[str, tuple[dict[str, Any], tuple[tuple[str, str], ...]]] = {
     "messages as JSON written twice": ({"messages": json.dumps(json.dumps(CHAT))}, SAID),
     "messages as JSON, each a text": ({"messages": [json.dumps(turn) for turn in CHAT]}, SAID),
     "interactions": ({"interactions": [{"query": Q, "answer": A}]}, SAID),
+    "preference of openai": (
+        {
+            "input": {"messages": [USER], "tools": []},
+            "preferred_output": [ANSWER],
+            "non_preferred_output": [],
+        },
+        SAID,
+    ),
+    "a log of requests": ({"messages": [USER], "response": {"choices": [{"message": ANSWER}]}}, SAID),
+    "gemini": (
+        {
+            "systemInstruction": {"role": "system", "parts": [{"text": "Be brief."}]},
+            "contents": [{"role": "user", "parts": [{"text": Q}]}, {"role": "model", "parts": [{"text": A}]}],
+        },
+        (("system", "Be brief."), *SAID),
+    ),
+    "nova": (
+        {
+            "system": [{"text": "Be brief."}],
+            "messages": [
+                {"role": "user", "content": [{"text": Q}]},
+                {"role": "assistant", "content": [{"text": A}]},
+            ],
+        },
+        (("system", "Be brief."), *SAID),
+    ),
+    "input and output of gemini": ({"text_input": Q, "output": A}, SAID),
     "prompt as a transcript": (
         {"prompt": f"\n\nHuman: Hello.\n\nAssistant: Hi.\n\nHuman: {Q}\n\nAssistant:", "chosen": f" {A}"},
         (*EARLIER, ("user", Q), ("assistant", f" {A}")),

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from staragents.base.errors import BadInput
 from staragents.config import SeedsConfig
-from staragents.data.readers.pair_columns import INSTRUCTIONS, PROMPTS, RESPONSES
 from staragents.data.seed_file import SeedFile
 from tests.support.paths import SHARED
 
@@ -162,8 +161,10 @@ def test_alike_bad_rows_are_one_line_with_their_number(seeds_path: Path) -> None
 
 
 def test_strict_lists_the_first_twenty_kinds_of_bad_rows(seeds_path: Path) -> None:
-    bad = [{"instruction": "a", name: 5} for name in RESPONSES if name != "chosen"]
-    bad += [{name: 5, "output": "b"} for name in (*INSTRUCTIONS, *PROMPTS)]
+    responses = ("output", "response", "answer", "completion", "solution", "target", "targets")
+    instructions = ("instruction", "question", "query", "problem", "prompt", "inputs", "input")
+    bad = [{"instruction": "a", name: 5} for name in responses]
+    bad += [{name: 5, "output": "b"} for name in instructions]
     bad += [row(1, **{name: 5}) for name in ("input", "context", "system", "system_prompt", "history")]
     bad += [{"messages": 5}, {"messages": [5]}, {"messages": [5, 5]}, *[{}] * 3, 5, []]
     lines = problems(seeds_path, jsonl(row(1), *bad), strict=True)
