@@ -21,9 +21,17 @@ SYSTEMS = ("system", "system_prompt", "system_message", "system_instruction", "s
 ARTICLES = ("article", "passage")
 """What a question is about, in rows without one of INPUTS."""
 CHOICES = ("choices", "options")
-FURTHER_RESPONSES = ("assistant", "gpt", "generation", "generated_solution", "preferred_output")
+FURTHER_RESPONSES = (
+    "assistant",
+    "gpt",
+    "generation",
+    "generated_solution",
+    "preferred_output",
+    "chosen_response",
+    "response_chosen",
+)
 """Used only in a row without one of RESPONSES."""
-REJECTED = ("rejected", "rejected_response", "rejected_messages", "non_preferred_output")
+REJECTED = ("rejected", "rejected_response", "rejected_messages", "response_rejected", "non_preferred_output")
 SPEAKERS = ("user", "human")
 ANSWERERS = ("assistant", "gpt")
 """Of instruction and response in rows with one of each."""

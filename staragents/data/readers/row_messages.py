@@ -132,14 +132,17 @@ class RowReader:
         return shape
 
     def _read(self, value: dict[str, Any], shape: _Shape) -> tuple[RowFormat, Conversation]:
-        for name in shape.labels:
-            present("label", value, name, self._setting)
-            check_label(value[name], name, self.named.label is not None, self._setting)
         pair = shape.pair
         # A prompt may also be a message tree.
         if pair is None or isinstance(value[pair.instruction], dict):
-            return self._any(value)
-        return pair.format, self._build.exchange(value, pair)
+            found, messages = self._any(value)
+        else:
+            found, messages = pair.format, self._build.exchange(value, pair)
+        # Last, as a row that is no exchange at all has a class, not a label.
+        for name in shape.labels:
+            present("label", value, name, self._setting)
+            check_label(value[name], name, self.named.label is not None, self._setting)
+        return found, messages
 
     def _cacheable_pair(self, value: dict[str, Any]) -> PairColumns | None:
         """The columns if they are the same for every row with these column names, else None."""

@@ -145,6 +145,7 @@ SHAPES: dict[str, tuple[dict[str, Any], tuple[tuple[str, str], ...]]] = {
         {"prompt": Q, "chosen": f"\n\nHuman: {Q}\n\nAssistant: {A}", "rejected": "..."},
         SAID,
     ),
+    "chosen response": ({"instruction": Q, "chosen_response": A, "rejected_response": B}, SAID),
     "chosen message": ({"prompt": Q, "chosen": ANSWER, "rejected": OTHER}, SAID),
     "messages and a chosen message": (
         {"messages": [*GREETING, USER], "chosen": ANSWER, "rejected": OTHER},
