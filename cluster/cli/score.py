@@ -26,7 +26,10 @@ from staragents.config import (
 from staragents.files.standard_streams import outlive_readers
 from staragents.score_file.selection import SORT_COLUMNS, Selection
 
-COLUMN_KEYS = tuple(field.name for field in fields(ColumnsConfig))
+COLUMN_KEYS = tuple(field.name for field in fields(ColumnsConfig) if field.name != "conversation")
+"""Not `conversation`: the output has a row for each row of the input."""
+NO_COLUMN_KEYS = ("reasoning", "label")
+"""May have an empty name, for no column."""
 ON_RAY = ("replicas", "larger_replicas", "gpus", "larger_gpus", "cpus")
 SCORERS_ON_RAY = ("replicas", "num_gpus", "num_cpus", "resources")
 """The same in the words of `scoring.target` and `scoring.larger`."""
@@ -261,7 +264,7 @@ def parse_columns(text: str | None) -> ColumnsConfig:
     named = {}
     for pair in text.split(","):
         key, equals, column = (part.strip() for part in pair.partition("="))
-        if key not in COLUMN_KEYS or not equals or not column:
+        if key not in COLUMN_KEYS or not equals or not (column or key in NO_COLUMN_KEYS):
             raise BadInput(
                 f"--columns: expected KEY=COLUMN with a key of {', '.join(COLUMN_KEYS)}, got {pair!r}"
             )

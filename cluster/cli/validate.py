@@ -49,6 +49,8 @@ def validate(config: str, overrides: tuple[str, ...], as_json: bool) -> None:
             "formats": scan.formats,
             "with_system": scan.with_system,
             "multi_turn": scan.multi_turn,
+            "with_reasoning": scan.with_reasoning,
+            "with_images": scan.with_images,
             "reasons": scan.reasons,
             "problems": scan.problems,
             "sample": [{"row": seed.row, "messages": as_dicts(seed.messages)} for seed in scan.sample],
@@ -73,6 +75,10 @@ def seed_lines(path: str, scan: SeedScan) -> list[str]:
     lines.append(f"formats: {', '.join(f'{count} {name}' for name, count in scan.formats.items())}")
     if scan.with_system or scan.multi_turn:
         lines.append(f"{scan.multi_turn} with earlier turns, {scan.with_system} with a system prompt")
+    if scan.with_reasoning:
+        lines.append(f"{scan.with_reasoning} with reasoning before an answer")
+    if scan.with_images:
+        lines.append(f"{scan.with_images} with a place for an image, video or audio, which no agent sees")
     if len(scan.formats) > 1:
         lines.append("  rows of several formats; set seeds.format to use only one")
     if scan.bad_rows:
@@ -81,7 +87,7 @@ def seed_lines(path: str, scan: SeedScan) -> list[str]:
         lines += [f"  {count} x {reason}" for reason, count in reasons[:REASONS_SHOWN]]
         if (more := len(reasons) - REASONS_SHOWN) > 0:
             lines.append(f"  and {more} more reasons")
-        lines.append("the first of them:")
+        lines.append("the first of each kind:")
         lines += [f"  {problem}" for problem in scan.problems]
     lines.append("the first seeds:")
     for seed in scan.sample:

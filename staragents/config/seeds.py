@@ -39,6 +39,13 @@ class ColumnsConfig:
     """Earlier exchanges: a list of [question, answer]."""
     system: str | None = None
     """The system prompt."""
+    reasoning: Annotated[str | None, Mark.added] = None
+    """What was thought before the response. An empty name means that no column holds it."""
+    label: Annotated[str | None, Mark.added] = None
+    """Whether the response is wanted, as in data for KTO: rows where it is false or 0 are left out. An empty
+    name means that no column says so."""
+    conversation: Annotated[str | None, Mark.added] = None
+    """The conversation's id, if each row is one message: consecutive rows with the same id are one seed."""
 
 
 @dataclass

@@ -13,21 +13,29 @@ OTHER_REASONS = "other reasons"
 
 
 class BadRows:
-    """`problems` are the first PROBLEMS_SHOWN as file:row:field: message; `reasons` counts rows by kind of
-    problem."""
+    """`reasons` counts rows by kind of problem."""
 
     def __init__(self) -> None:
         self.count = 0
-        self.problems: list[str] = []
         self.reasons: Counter[str] = Counter()
+        self._first: dict[str, str] = {}
+
+    @property
+    def problems(self) -> list[str]:
+        """The first problem of each kind as file:row:field: message, with the number of rows like it; at most
+        PROBLEMS_SHOWN kinds."""
+        return [
+            line if self.reasons[kind] == 1 else f"{line} ({self.reasons[kind]} rows like this)"
+            for kind, line in self._first.items()
+        ]
 
     def add(self, file: str, bad: BadRow) -> None:
         self.count += 1
         kind = bad.problem.kind
         known = kind in self.reasons or len(self.reasons) < REASONS_KEPT
         self.reasons[kind if known else OTHER_REASONS] += 1
-        if len(self.problems) < PROBLEMS_SHOWN:
-            self.problems.append(bad.located(file))
+        if len(self._first) < PROBLEMS_SHOWN and kind not in self._first:
+            self._first[kind] = bad.located(file)
 
     def check(self, name: str, good: int, strict: bool, wanted: str) -> None:
         """Raises BadInput with all shown problems if there are bad rows and no `good` row, which is called
@@ -35,8 +43,8 @@ class BadRows:
         if not self.count or (good and not strict):
             return
         problems = list(self.problems)
-        if self.count > len(problems):
-            problems.append(f"{name}: and {self.count - len(problems)} more bad rows")
+        if more := self.count - sum(self.reasons[kind] for kind in self._first):
+            problems.append(f"{name}: and {more} more bad rows")
         if not good:
             problems.append(f"{name}: expected at least one {wanted}, got {self.count} bad ones")
         raise BadInput(problems)

@@ -8,6 +8,7 @@ from typing import Any
 from staragents.base.errors import BadInput
 from staragents.base.records import Seed
 from staragents.config import SeedsConfig
+from staragents.data.grouped_messages import GroupedMessages
 from staragents.data.readers.data_files import Block, DataFiles
 from staragents.data.readers.raw_row import BadRow, RawRow
 from staragents.data.readers.row_messages import RowReader
@@ -15,6 +16,8 @@ from staragents.data.seed_path import SETTING, seed_path
 from staragents.data.seed_row import SeedRow, digest_of, parse_row
 from staragents.data.seed_scan import SeedScan, SeedTally
 from staragents.data.seen import Seen
+
+COLUMNS = "seeds.columns"
 
 
 class SeedFile:
@@ -74,12 +77,18 @@ class SeedFile:
                 if isinstance(raw, RawRow) and isinstance(raw.value, dict) and column in raw.value:
                     yield before + raw.row, raw.value[column]
 
+    def _blocks(self) -> Iterator[tuple[int, Block]]:
+        """The blocks of conversations, each with the number of rows in earlier files."""
+        blocks = _numbered(self._files)
+        column = self._config.columns.conversation
+        return GroupedMessages(column, f"{COLUMNS}.conversation").blocks(blocks) if column else blocks
+
     def _rows(self) -> Iterator[tuple[str, int, SeedRow | BadRow]]:
         """Each row with its file and the number of rows in earlier files, up to the last seed that
         `seeds.limit` allows."""
         seeds = 0
         with Seen() as seen:
-            for before, block in _numbered(self._files):
+            for before, block in self._blocks():
                 rows = [parse_row(raw, self._reader) for raw in block.rows]
                 _mark_repeated([row for row in rows if isinstance(row, SeedRow)], seen)
                 for row in rows:

@@ -11,13 +11,16 @@ from staragents.data.bad_rows import BadRows
 from staragents.data.seed_row import SeedRow
 
 SAMPLE_SEEDS = 3
+PLACES = ("<image>", "<video>", "<audio>")
+"""Where trainers put what a text is about."""
 
 
 @dataclass(frozen=True, slots=True)
 class SeedScan:
     """The result of one pass over the files, up to `seeds.limit`. `sha256` covers the conversations in order.
     `formats` counts seeds and `reasons` bad rows, most frequent first. `with_system` and `multi_turn` count
-    seeds with a system prompt and seeds with turns before the last exchange."""
+    seeds with a system prompt and seeds with turns before the last exchange, `with_reasoning` seeds that have
+    what the assistant thought before an answer, `with_images` seeds whose text has a place for one."""
 
     seeds: int
     bad_rows: int
@@ -29,6 +32,8 @@ class SeedScan:
     reasons: dict[str, int]
     with_system: int
     multi_turn: int
+    with_reasoning: int
+    with_images: int
 
 
 class SeedTally:
@@ -43,6 +48,8 @@ class SeedTally:
         self._formats: Counter[str] = Counter()
         self._with_system = 0
         self._multi_turn = 0
+        self._with_reasoning = 0
+        self._with_images = 0
 
     def add(self, row: SeedRow, before: int) -> None:
         """A valid row; earlier files have `before` rows."""
@@ -55,6 +62,8 @@ class SeedTally:
         has_system = row.messages[0].role == "system"
         self._with_system += has_system
         self._multi_turn += len(row.messages) > 2 + has_system
+        self._with_reasoning += any(turn.reasoning_content is not None for turn in row.messages)
+        self._with_images += any(place in turn.content for turn in row.messages for place in PLACES)
         if len(self._sample) < SAMPLE_SEEDS:
             self._sample.append(row.seed(before))
 
@@ -70,4 +79,6 @@ class SeedTally:
             dict(self.bad.reasons.most_common()),
             self._with_system,
             self._multi_turn,
+            self._with_reasoning,
+            self._with_images,
         )

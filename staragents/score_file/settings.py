@@ -20,10 +20,16 @@ from staragents.config import (
     Template,
     WeightBits,
 )
+from staragents.config.marks import Mark
+from staragents.config.tree import declared
 from staragents.models.packaged_models import resolve_model
 from staragents.score_file.selection import Selection
 from staragents.validation.merging import Tree
 from staragents.validation.plain_overrides import plain_overrides
+
+ADDED_COLUMNS = frozenset(
+    name for name, field_ in declared(ColumnsConfig).items() if Mark.added in field_.marks
+)
 
 
 @dataclass(frozen=True)
@@ -156,7 +162,12 @@ class ScoreSettings:
         return {
             "--limit": self.limit,
             "--format": self.format.value,
-            "--columns": asdict(self.columns),
+            # Outputs of earlier versions lack the columns that these didn't know.
+            "--columns": {
+                name: column
+                for name, column in asdict(self.columns).items()
+                if column is not None or name not in ADDED_COLUMNS
+            },
             **self.selection.facts(),
         }
 

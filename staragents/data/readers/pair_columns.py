@@ -8,16 +8,59 @@ from dataclasses import dataclass
 from typing import Any
 
 from staragents.config import ColumnsConfig, RowFormat
-from staragents.data.readers.raw_row import InvalidRow, shown_columns
+from staragents.data.readers.raw_row import InvalidRow, shown, shown_columns
 
 QUESTIONS = ("question", "query", "problem")
 INSTRUCTIONS = ("instruction", *QUESTIONS)
-PROMPTS = ("prompt", "inputs", "input")
+PROMPTS = ("prompt", "inputs", "input", "text_input")
 """Used as the instruction only without one of the above; next to one they repeat it or contain more text."""
 RESPONSES = ("output", "response", "answer", "completion", "solution", "target", "targets", "chosen")
 INPUTS = ("input", "context")
 HISTORIES = ("history",)
-SYSTEMS = ("system", "system_prompt")
+SYSTEMS = ("system", "system_prompt", "system_message", "system_instruction", "systeminstruction")
+ARTICLES = ("article", "passage")
+"""What a question is about, in rows without one of INPUTS."""
+CHOICES = ("choices", "options")
+FURTHER_RESPONSES = (
+    "assistant",
+    "gpt",
+    "generation",
+    "generated_solution",
+    "preferred_output",
+    "chosen_response",
+    "response_chosen",
+)
+"""Used only in a row without one of RESPONSES."""
+REJECTED = ("rejected", "rejected_response", "rejected_messages", "response_rejected", "non_preferred_output")
+SPEAKERS = ("user", "human")
+ANSWERERS = ("assistant", "gpt")
+"""Of instruction and response in rows with one of each."""
+DEFINITION = "definition"
+"""The instruction of a task whose `inputs` are an example."""
+REASONED = {
+    "thinking_trajectories": "attempt",
+    "deepseek_thinking_trajectory": "deepseek_attempt",
+    "gemini_thinking_trajectory": "gemini_attempt",
+    "deepseek_reasoning": "deepseek_solution",
+    "reasoning_content": "content",
+}
+"""Columns of a thought, each with that of the answer it led to, which is the response of a row with both."""
+REASONINGS = (
+    "reasoning_content",
+    "reasoning",
+    "reasoning_trace",
+    "response_reasoning",
+    "thinking",
+    "thinking_content",
+    "thinking_trajectories",
+    "think",
+    "thought",
+    "complex_cot",
+    "cot",
+    "chain_of_thought",
+    "deepseek_reasoning",
+)
+"""Columns of a thought that led to the row's response, whatever that is."""
 
 ANY = ((*INSTRUCTIONS, *PROMPTS), RESPONSES)
 PAIRS = {
@@ -31,9 +74,16 @@ PAIRS = {
 """Column names of instruction and response in each format that has both."""
 
 
+_THOUGHTS = frozenset((*REASONED, *REASONINGS))
+PAIR_NAMES = frozenset(
+    (*INSTRUCTIONS, *PROMPTS, *RESPONSES, *INPUTS, *HISTORIES, *SYSTEMS, *ARTICLES, *CHOICES, DEFINITION)
+).union(FURTHER_RESPONSES, SPEAKERS, REASONED, REASONED.values(), REASONINGS)
+"""All columns that an exchange may use."""
+
+
 @dataclass(frozen=True, slots=True)
 class PairColumns:
-    """The columns of an exchange and its context."""
+    """The columns of an exchange and its context. `reasonings` may hold the thought before the response."""
 
     format: RowFormat
     instruction: str
@@ -41,15 +91,22 @@ class PairColumns:
     response: str
     history: str | None
     system: str | None
+    reasonings: tuple[str, ...] = ()
 
 
 def pair_columns(row: dict[str, Any], wanted: RowFormat, named: ColumnsConfig, setting: str) -> PairColumns:
     """Find the columns. Raises InvalidRow, which names the `setting` to use, if there is no or more than one
-    choice."""
+    choice, or if the row's choices would be lost."""
     asks, answers = PAIRS.get(wanted, ANY)
-    instruction = _one("instruction", row, asks, named.instruction, setting)
-    response = _one("response", row, answers, named.response, setting)
+    instruction = _instruction(row, asks, named.instruction, setting)
+    response = _response(row, answers, named.response, setting)
     inputs = [name for name in INPUTS if name in row and name not in (instruction, response)]
+    if not inputs and instruction == DEFINITION:
+        inputs = [name for name in PROMPTS if name in row]
+    if not inputs and instruction in QUESTIONS:
+        inputs = [name for name in ARTICLES if name in row]
+    if not (named.instruction and named.response):
+        _check_choices(row, instruction, setting)
     history = _optional("history", row, HISTORIES, named.history, setting)
     if wanted is RowFormat.history and history is None:
         raise InvalidRow("history", "expected the column history", shown_columns(row))
@@ -60,6 +117,31 @@ def pair_columns(row: dict[str, Any], wanted: RowFormat, named: ColumnsConfig, s
         response,
         history,
         _optional("system", row, SYSTEMS, named.system, setting),
+        reasoning_columns(row, response, named, setting),
+    )
+
+
+def reasoning_columns(
+    row: dict[str, Any], response: str | None, named: ColumnsConfig, setting: str
+) -> tuple[str, ...]:
+    """The columns that may hold the thought before a response: the one that the user named, none for an empty
+    name, else those known."""
+    if named.reasoning is not None:
+        return (present("reasoning", row, named.reasoning, setting),) if named.reasoning else ()
+    if _THOUGHTS.isdisjoint(row):
+        return ()
+    own = tuple(thought for thought, answer in REASONED.items() if answer == response and thought in row)
+    return own or tuple(name for name in REASONINGS if name in row and name != response)
+
+
+def depends_on_values(row: dict[str, Any], named: ColumnsConfig) -> bool:
+    """Whether the choice of columns may differ in the next row with the same columns."""
+    asks = [name for name in row if name in INSTRUCTIONS]
+    answers = [name for name in row if name in RESPONSES or name in FURTHER_RESPONSES]
+    return (
+        (len(asks) > 1 and not named.instruction)
+        or (len(answers) > 1 and not named.response)
+        or any(name in row for name in (*CHOICES, *REASONED))
     )
 
 
@@ -69,33 +151,89 @@ def _format(instruction: str, response: str, history: str | None) -> RowFormat:
     for format_, (asks, answers) in PAIRS.items():
         if instruction in asks and response in answers:
             return format_
+    if instruction in (*PROMPTS, *SPEAKERS, DEFINITION):
+        return RowFormat.prompt_completion
     return RowFormat.question_answer
 
 
-def _one(part: str, row: dict[str, Any], names: Collection[str], named: str | None, setting: str) -> str:
+def _instruction(row: dict[str, Any], names: Collection[str], named: str | None, setting: str) -> str:
     if named is not None:
-        return present(part, row, named, setting)
+        return present("instruction", row, named, setting)
     found = [name for name in names if name in row]
-    if part == "instruction" and any(name in INSTRUCTIONS for name in found):
-        found = [name for name in found if name in INSTRUCTIONS]
-    elif part == "instruction":
-        found = found[:1]
-    if len(found) > 1:
-        # Merged datasets have the columns of both, with one set null.
-        found = [name for name in found if row[name] is not None] or found
-    if len(found) == 1:
-        return found[0]
+    if asks := [name for name in found if name in INSTRUCTIONS]:
+        return _one("instruction", row, asks, setting)
     if found:
-        raise InvalidRow(
-            found[0],
-            f"{', '.join(found)} could each be the {part}",
-            hint=f": set {setting.format(part)}; the columns are {shown_columns(row)}",
-        )
+        return DEFINITION if row.get(DEFINITION) is not None else found[0]
+    speakers = [name for name in SPEAKERS if name in row]
+    if len(speakers) == 1 and any(name in row for name in ANSWERERS) and "prompt" in names:
+        return speakers[0]
+    raise _unknown("instruction", row, names, setting)
+
+
+def _response(row: dict[str, Any], names: Collection[str], named: str | None, setting: str) -> str:
+    if named is not None:
+        return present("response", row, named, setting)
+    # `chosen` may also be a label.
+    found = [name for name in names if name in row and not isinstance(row[name], bool)]
+    # A format with one name for the response has no other.
+    if len(names) > 1:
+        led_to = [answer for thought, answer in REASONED.items() if row.get(thought) and row.get(answer)]
+        found = [name for name in led_to if name != "content"] or found
+        found = found or [name for name in FURTHER_RESPONSES if name in row] or led_to
+    if found:
+        return _one("response", row, found, setting)
+    raise _unknown("response", row, names, setting)
+
+
+def _one(part: str, row: dict[str, Any], found: list[str], setting: str) -> str:
+    """The only one of several columns that has a value, or the first if all values are the same."""
+    # Merged datasets have the columns of both, with one set null or empty.
+    filled = [name for name in found if not _is_blank(row[name])] or found
+    values = [row[name].strip() if isinstance(row[name], str) else row[name] for name in filled]
+    if all(value == values[0] for value in values[1:]):
+        return filled[0]
+    raise InvalidRow(
+        filled[0],
+        f"{', '.join(filled)} could each be the {part}",
+        hint=f": set {setting.format(part)}; the columns are {shown_columns(row)}",
+    )
+
+
+def _is_blank(value: Any) -> bool:
+    return value is None or value != value or (isinstance(value, str) and not value.strip())
+
+
+def _check_choices(row: dict[str, Any], instruction: str, setting: str) -> None:
+    """Raises InvalidRow if the row has choices that its question does not contain."""
+    for name in CHOICES:
+        choices = row.get(name)
+        texts = [text for text in _texts(choices) if text.strip()]
+        asked = row[instruction]
+        if texts and isinstance(asked, str) and not all(text in asked for text in texts):
+            hint = f": add them to the question, or set {setting.format('instruction')} and "
+            raise InvalidRow(
+                name,
+                "expected a question that contains its choices",
+                shown(choices),
+                f"{hint}{setting.format('response')} to go without",
+            )
+
+
+def _texts(choices: Any) -> list[str]:
+    if isinstance(choices, dict):
+        choices = choices.get("text", list(choices.values()))
+    return [text for text in choices if isinstance(text, str)] if isinstance(choices, list) else []
+
+
+def _unknown(part: str, row: dict[str, Any], names: Collection[str], setting: str) -> InvalidRow:
+    """The error of a row in which no column is known."""
     if {"parent_id", "text", "role"} <= row.keys():
-        raise InvalidRow(
+        return InvalidRow(
             "row", "expected a whole conversation", "one message", ": use the file with whole trees"
         )
-    raise InvalidRow(
+    if part == "response" and any(not _is_blank(row.get(name)) for name in REJECTED):
+        return InvalidRow("row", "expected an answer to learn from", "only a rejected one")
+    return InvalidRow(
         next(iter(names)) if part == "instruction" else "response",
         f"expected the columns of a known format or your names in {setting.format('instruction')} and "
         f"{setting.format('response')} (or {setting.format('messages')})",

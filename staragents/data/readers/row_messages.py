@@ -2,40 +2,72 @@
 
 from __future__ import annotations
 
-import json
+import re
+from dataclasses import dataclass
 from typing import Any
 
-from staragents.base.messages import Conversation, Message
+from staragents.base.messages import Conversation
 from staragents.config import ColumnsConfig, RowFormat
+from staragents.data.readers.cell_values import parsed_list, parsed_objects
+from staragents.data.readers.column_names import ColumnNames, respelled
+from staragents.data.readers.labels import LABELS, check_label, labels_in
 from staragents.data.readers.message_tree import best_path
+from staragents.data.readers.one_message import message_columns
 from staragents.data.readers.pair_columns import (
-    HISTORIES,
-    INPUTS,
     INSTRUCTIONS,
+    PAIR_NAMES,
     PROMPTS,
+    REJECTED,
     RESPONSES,
-    SYSTEMS,
     PairColumns,
+    depends_on_values,
     pair_columns,
     present,
 )
+from staragents.data.readers.preferences import SIDES, WINNER, winning_column
 from staragents.data.readers.raw_row import InvalidRow, shown, shown_columns
+from staragents.data.readers.row_conversation import INSTANCES, TOOLS, RowConversation
 from staragents.data.readers.texts import Texts
-from staragents.data.readers.turns import conversation_of, is_sharegpt
+from staragents.data.readers.turns import (
+    CONTENTS,
+    ROLE_KEYS,
+    is_sharegpt,
+    role_of,
+)
 
-TURNS = ("messages", "conversations", "conversation", "dialogue", "dialog", "turns")
+TURNS = (
+    "messages",
+    "conversations",
+    "conversation",
+    "dialogue",
+    "dialog",
+    "turns",
+    "trajectory",
+    "interactions",
+    "contents",
+)
 TURN_FORMATS = (RowFormat.messages, RowFormat.sharegpt)
+QUESTIONS_ALONE = "turns"
+"""May hold the questions of a benchmark: texts in it alternate only if the user says so."""
 TREE = "prompt"
 REPLIES = "replies"
 WHOLE_ROW = "row"
-INSTANCES = "instances"
-TOOLS = "tools"
 MESSAGE_OF_TREE = ("role", REPLIES, "text", "parent_id")
-KNOWN_COLUMNS = frozenset(
-    (INSTANCES, TOOLS, *INSTRUCTIONS, *PROMPTS, *RESPONSES, *INPUTS, *HISTORIES, *SYSTEMS, *TURNS)
-).union(MESSAGE_OF_TREE)
+KNOWN_COLUMNS = PAIR_NAMES.union(
+    (INSTANCES, TOOLS, *TURNS, *MESSAGE_OF_TREE, *LABELS, *REJECTED, *ROLE_KEYS, *CONTENTS, *SIDES.values()),
+    (WINNER,),
+)
 """All columns that a conversation may use."""
 MOST_SHAPES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What rows with the same columns share. Without `pair`, their format depends on their values."""
+
+    respelled: dict[str, str]
+    labels: tuple[str, ...]
+    pair: PairColumns | None
 
 
 class RowReader:
@@ -57,72 +89,135 @@ class RowReader:
         self._texts = Texts(max_chars, may_be_blank)
         self._format = format
         self._rewritable = rewritable
+        self._build = RowConversation(self._texts, self.named, setting, rewritable)
         self._setting = setting
-        self._pairs: dict[tuple[str, ...], PairColumns | None] = {}
+        self._shapes: dict[tuple[str, ...], _Shape] = {}
 
     @property
     def columns(self) -> frozenset[str]:
-        """All columns that a conversation may use."""
+        """All columns that a conversation may use, in any spelling."""
+        return ColumnNames(KNOWN_COLUMNS | self._own)
+
+    @property
+    def _own(self) -> set[str]:
+        """The names that the user gave."""
         named = self.named
         mine = (named.instruction, named.input, named.response, named.messages, named.history, named.system)
-        return KNOWN_COLUMNS | {name for name in mine if name is not None}
+        return {name for name in (*mine, named.reasoning, named.label, named.conversation) if name}
 
     def read(self, value: Any) -> tuple[RowFormat, Conversation]:
         """The detected format and a conversation that ends with the assistant's turn. Raises InvalidRow."""
+        if isinstance(value, list) and value and all(role_of(turn) is not None for turn in value):
+            value = {TURNS[0]: value}  # A row may be the list of turns itself.
         if not isinstance(value, dict):
             raise InvalidRow(WHOLE_ROW, "expected an object with columns", shown(value))
         names = tuple(value)
-        if names not in self._pairs:
-            if len(self._pairs) >= MOST_SHAPES:
-                self._pairs.clear()
-            self._pairs[names] = self._cacheable_pair(value)
-        pair = self._pairs[names]
+        shape = self._shapes.get(names) or self._shape(names, value)
+        if not shape.respelled:
+            return self._read(value, shape)
+        try:
+            return self._read(_respelled(value, shape), shape)
+        except InvalidRow as error:
+            raise _with_spelling(error, shape) from None
+
+    def _shape(self, names: tuple[str, ...], value: dict[str, Any]) -> _Shape:
+        own = self._own
+        other = respelled([name for name in names if name not in own], KNOWN_COLUMNS)
+        shape = _Shape(other, (), None)
+        value = _respelled(value, shape)
+        shape = _Shape(other, labels_in(value, self.named.label), self._cacheable_pair(value))
+        if len(self._shapes) >= MOST_SHAPES:
+            self._shapes.clear()
+        self._shapes[names] = shape
+        return shape
+
+    def _read(self, value: dict[str, Any], shape: _Shape) -> tuple[RowFormat, Conversation]:
+        pair = shape.pair
         # A prompt may also be a message tree.
         if pair is None or isinstance(value[pair.instruction], dict):
-            return self._any(value)
-        return pair.format, self._exchange(value, pair)
+            found, messages = self._any(value)
+        else:
+            found, messages = pair.format, self._build.exchange(value, pair)
+        # Last, as a row that is no exchange at all has a class, not a label.
+        for name in shape.labels:
+            present("label", value, name, self._setting)
+            check_label(value[name], name, self.named.label is not None, self._setting)
+        return found, messages
 
     def _cacheable_pair(self, value: dict[str, Any]) -> PairColumns | None:
         """The columns if they are the same for every row with these column names, else None."""
         if self.named.messages or self._format in TURN_FORMATS or self._format is RowFormat.tree:
             return None
-        if any(name in value for name in (*TURNS, INSTANCES, REPLIES)) or self._has_alternatives(value):
+        if any(name in value for name in (*TURNS, INSTANCES, REPLIES, WINNER)):
+            return None
+        if depends_on_values(value, self.named):
             return None
         try:
             return pair_columns(value, self._format, self.named, self._setting)
         except InvalidRow:
             return None
 
-    def _has_alternatives(self, value: dict[str, Any]) -> bool:
-        """Whether several columns could be the instruction or the response: the one that is not null is."""
-        asks = [name for name in value if name in INSTRUCTIONS]
-        answers = [name for name in value if name in RESPONSES]
-        return (len(asks) > 1 and not self.named.instruction) or (
-            len(answers) > 1 and not self.named.response
-        )
-
     def _any(self, value: dict[str, Any]) -> tuple[RowFormat, Conversation]:
         """A row in any format: a list of turns, a pair of columns, a message tree or instances."""
+        value = self._with_lists(value)
         if (column := self._turns_column(value)) is not None:
-            return self._format_of_turns(value[column]), self._turns(value, value[column], column)
+            return self._turns_of(value, column)
+        if self._is_whole_choice(value):
+            return RowFormat.preference, self._build.turns(
+                value, self._build.as_turns(value, "chosen"), "chosen"
+            )
         if self._is_pair():
             return self._pair(value)
         if (column := _tree_column(value)) is not None:
             path = best_path(value if column == WHOLE_ROW else value[column], column)
-            return RowFormat.tree, self._turns(value, path, column)
+            return RowFormat.tree, self._build.turns(value, path, column)
         if self._format is not RowFormat.tree and isinstance(value.get(INSTANCES), list):
-            return RowFormat.self_instruct, self._instances(value)
+            return RowFormat.self_instruct, self._build.instances(value)
         if self._format is RowFormat.auto:
+            self._check_is_more_than_a_message(value)
             return self._pair(value)
         name = "prompt with replies" if self._format is RowFormat.tree else INSTANCES
         expected = f"expected {name}, as the format is {self._format}"
         raise InvalidRow(WHOLE_ROW, expected, shown_columns(value))
+
+    def _with_lists(self, value: dict[str, Any]) -> dict[str, Any]:
+        """The row with lists where a cell holds them as text, or as columns of roles and texts."""
+        lists = {}
+        for name in (*TURNS, INSTANCES, self.named.messages):
+            cell = value.get(name)  # type: ignore[arg-type]
+            if isinstance(cell, str):
+                found = parsed_list(cell)
+            elif isinstance(cell, list):
+                found = parsed_objects(cell)
+            else:
+                found = _rows_of_columns(cell) if isinstance(cell, dict) else None
+            if name is not None and found is not None:
+                lists[name] = found
+        return {**value, **lists} if lists else value
+
+    def _check_is_more_than_a_message(self, value: dict[str, Any]) -> None:
+        others = (*TURNS, INSTANCES, REPLIES, "parent_id", *INSTRUCTIONS, *PROMPTS, *RESPONSES)
+        if message_columns(value, others) is not None:
+            hint = ": join the rows of a conversation to a list of messages"
+            if self._rewritable:
+                name = self._setting.format("conversation")
+                hint = f": set {name} to the column that is the same for all messages of a conversation"
+            raise InvalidRow(WHOLE_ROW, "expected a whole conversation", "one message", hint)
 
     def _is_pair(self) -> bool:
         """Whether the settings leave no other format than two columns."""
         if self.named.instruction or self.named.response:
             return True
         return self._format not in (RowFormat.auto, RowFormat.tree, RowFormat.self_instruct)
+
+    def _is_whole_choice(self, value: dict[str, Any]) -> bool:
+        """Whether `chosen` holds the question too, and no other column does."""
+        if self.named.instruction or self._format not in (RowFormat.auto, RowFormat.preference):
+            return False
+        if any(value.get(name) is not None for name in (*INSTRUCTIONS, *PROMPTS)):
+            return False
+        chosen = self._build.as_turns(value, "chosen")
+        return isinstance(chosen, list) and bool(chosen) and role_of(chosen[0]) in ("user", "system")
 
     def _format_of_turns(self, turns: Any) -> RowFormat:
         if self._format is not RowFormat.auto:
@@ -138,98 +233,49 @@ class RowReader:
             return None
         if self._format in TURN_FORMATS:
             name = next((name for name in TURNS if value.get(name) is not None), None)
+            name = name or winning_column(value)
             if name is None:
                 raise InvalidRow("messages", f"expected {' or '.join(TURNS[:2])}", shown_columns(value))
             return name
         if self._format is not RowFormat.auto:
             return None
-        # `turns` and similar columns may contain other data: only a list counts.
-        lists = (name for name in TURNS if isinstance(value.get(name), list))
-        return next(lists, "messages" if value.get("messages") is not None else None)
+        # `turns` and similar columns may contain other data: only a list counts, or a text that begins so.
+        for name in TURNS:
+            cell = value.get(name)
+            if isinstance(cell, list) or (isinstance(cell, str) and cell.lstrip().startswith("[{")):
+                return name
+        return winning_column(value) or ("messages" if value.get("messages") is not None else None)
+
+    def _turns_of(self, value: dict[str, Any], column: str) -> tuple[RowFormat, Conversation]:
+        turns = value[column]
+        is_named = self.named.messages is not None
+        if column == QUESTIONS_ALONE and not is_named and turns and all(isinstance(t, str) for t in turns):
+            if any(name in value for name in RESPONSES):
+                return self._pair(value)
+            name = self._setting.format("messages")
+            hint = f": set {name} to {column} if they are of user and assistant in turn"
+            raise InvalidRow(column, "expected turns that name their speaker", f"{len(turns)} texts", hint)
+        return self._format_of_turns(turns), self._build.turns(
+            value, self._build.answered(value, turns), column
+        )
 
     def _pair(self, value: dict[str, Any]) -> tuple[RowFormat, Conversation]:
-        pair = pair_columns(value, self._format, self.named, self._setting)
-        return pair.format, self._exchange(value, pair)
-
-    def _exchange(self, value: dict[str, Any], pair: PairColumns) -> Conversation:
-        texts = self._texts
-        asked, answered = value[pair.instruction], value[pair.response]
-        if isinstance(asked, list) or isinstance(answered, list):
-            return self._listed(value, pair)
-        instruction = texts.text(asked, pair.instruction)
-        response = texts.text(answered, pair.response)
-        given = texts.optional(value[pair.input], pair.input) if pair.input is not None else ""
-        last = (Message.with_input(instruction, given), Message("assistant", response))
-        if pair.history is None and pair.system is None and TOOLS not in value:
-            return last
-        return self._prefaced(value, pair.system, (*self._history(value, pair.history), *last))
-
-    def _listed(self, value: dict[str, Any], pair: PairColumns) -> Conversation:
-        """Prompt and completion as lists of turns; a chosen answer may repeat the prompt."""
-        asked, answered = value[pair.instruction], value[pair.response]
-        before = asked if isinstance(asked, list) else [{"role": "user", "content": asked}]
-        after = answered if isinstance(answered, list) else [{"role": "assistant", "content": answered}]
-        for turns, column in ((before, pair.instruction), (after, pair.response)):
-            if not all(isinstance(turn, dict) for turn in turns):
-                raise InvalidRow(column, "expected text or a list of messages", shown(turns))
-        whole = bool(after) and after[0].get("role") in ("user", "system")
-        return self._turns(value, after if whole else [*before, *after], pair.response)
-
-    def _turns(self, value: dict[str, Any], turns: Any, column: str) -> Conversation:
-        messages = conversation_of(turns, column, self._texts, rewritable=self._rewritable)
-        system = next((name for name in SYSTEMS if value.get(name) is not None), None)
-        return self._prefaced(value, self.named.system or system, messages)
-
-    def _prefaced(self, value: dict[str, Any], column: str | None, messages: Conversation) -> Conversation:
-        """Prepend a system turn: the conversation's own or the column's text, plus the tools."""
-        text = ""
-        if messages[0].role == "system":
-            text, messages = messages[0].content, messages[1:]
-        elif column is not None:
-            text = self._texts.optional(value.get(column), column)
-        tools = value.get(TOOLS)
-        if isinstance(tools, list | dict) and tools:
-            tools = json.dumps(tools, ensure_ascii=False, default=str)
-        if isinstance(tools, str) and tools.strip() not in ("", "[]", "null"):
-            tools = self._texts.optional(tools, TOOLS)
-            text = f"{text}\n\nTools:\n{tools}" if text else f"Tools:\n{tools}"
-        return (Message("system", text), *messages) if text.strip() else messages
-
-    def _history(self, value: dict[str, Any], column: str | None) -> Conversation:
-        history = value[column] if column is not None else None
-        if not history:
-            return ()
-        if not isinstance(history, list):
-            raise InvalidRow(str(column), "expected a list of exchanges", shown(history))
-        messages: list[Message] = []
-        for index, exchange in enumerate(history):
-            field = f"{column}[{index}]"
-            if isinstance(exchange, dict):
-                return conversation_of(history, str(column), self._texts, rewritable=False)
-            if not isinstance(exchange, list) or len(exchange) != 2:
-                raise InvalidRow(field, "expected a question and an answer", shown(exchange))
-            for role, position in (("user", 0), ("assistant", 1)):
-                text = self._texts.text(exchange[position], f"{field}[{position}]")
-                messages.append(Message(role, text))  # type: ignore[arg-type]
-        return tuple(messages)
-
-    def _instances(self, value: dict[str, Any]) -> Conversation:
-        """The first instance with an answer."""
-        instances = [one for one in value[INSTANCES] if isinstance(one, dict)]
-        if not instances:
-            raise InvalidRow(INSTANCES, "expected instances with an output", shown(value[INSTANCES]))
-        one = next((found for found in instances if found.get("output")), instances[0])
-        row = {name: one.get(name) for name in ("input", "output")}
-        row["instruction"] = value.get("instruction")
         try:
-            return self._exchange(row, _INSTANCE)
+            pair = pair_columns(value, self._format, self.named, self._setting)
         except InvalidRow as error:
-            problem = error.problem
-            field = problem.field if problem.field == "instruction" else f"{INSTANCES}.{problem.field}"
-            raise InvalidRow(field, problem.reason, problem.got, problem.hint) from None
+            raise self._with_hint(error, value) from None
+        return pair.format, self._build.exchange(value, pair)
 
-
-_INSTANCE = PairColumns(RowFormat.self_instruct, "instruction", "input", "output", None, None)
+    def _with_hint(self, error: InvalidRow, value: dict[str, Any]) -> InvalidRow:
+        """The error of unknown columns, with the name of one that may be a conversation."""
+        problem = error.problem
+        if problem.hint or not problem.reason.startswith("expected the columns"):
+            return error
+        for name, cell in value.items():
+            if isinstance(cell, list) and len(cell) > 1 and all(_may_be_turn(one) for one in cell):
+                hint = f"; is {shown(name)} a conversation? then set {self._setting.format('messages')} to it"
+                return InvalidRow(problem.field, problem.reason, problem.got, hint)
+        return error
 
 
 def _tree_column(value: dict[str, Any]) -> str | None:
@@ -238,3 +284,35 @@ def _tree_column(value: dict[str, Any]) -> str | None:
     if isinstance(prompt, dict) and (REPLIES in prompt or REPLIES in value):
         return TREE
     return WHOLE_ROW if REPLIES in value and not isinstance(prompt, dict) else None
+
+
+def _respelled(value: dict[str, Any], shape: _Shape) -> dict[str, Any]:
+    other = shape.respelled
+    return {other.get(name, name): cell for name, cell in value.items()} if other else value
+
+
+def _with_spelling(error: InvalidRow, shape: _Shape) -> InvalidRow:
+    """The error with the column's name as the file has it."""
+    problem = error.problem
+    root, rest = re.fullmatch(r"([^.\[]*)(.*)", problem.field, re.DOTALL).groups()  # type: ignore[union-attr]
+    spelled = {known: name for name, known in shape.respelled.items()}.get(root)
+    if spelled is None:
+        return error
+    field = ascii(spelled).strip("'")
+    return InvalidRow(f"{field}{rest}", problem.reason, problem.got, problem.hint)
+
+
+def _may_be_turn(one: Any) -> bool:
+    return isinstance(one, str) or role_of(one) is not None
+
+
+def _rows_of_columns(cell: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """A list of turns that is stored as a list of roles and one of texts, else None."""
+    if len(cell) < 2 or not all(isinstance(v, list) for v in cell.values()):
+        return None
+    lengths = {len(column) for column in cell.values()}
+    return (
+        [dict(zip(cell, turn, strict=True)) for turn in zip(*cell.values(), strict=True)]
+        if (len(lengths) == 1)
+        else None
+    )

@@ -194,3 +194,40 @@ async def test_a_real_dataset_runs_with_no_option_but_its_path(tmp_path: Path, p
     out = tmp_path / "run"
     await local_run(load_config(CONFIG, [f"seeds.path={path}", "seeds.limit=8", f"output.dir={out}"]))
     assert len(list(RunDirectory(out).seeds())) == 8
+
+
+def test_thoughts_and_places_for_images_are_counted(validate, tmp_path: Path) -> None:
+    thought = {"instruction": "What is 2 + 2?", "output": "<think>Two and two.</think>It is 4."}
+    image = {"instruction": "<image>What is this?", "output": "A heron."}
+    cut = {"instruction": "What is 3 + 3?", "output": "<think>Three and"}
+    path = written(tmp_path / "s.jsonl", ALPACA, thought, image, cut)
+    code, said = validate(path)
+    assert code == 0
+    assert "3 seeds, 1 bad rows" in said
+    assert "1 with reasoning before an answer\n" in said
+    assert "1 with a place for an image, video or audio, which no agent sees\n" in said
+    assert "  1 x output: expected an answer after the thought\n" in said
+    assert "    response:    It is 4.\n" in said
+    facts = json.loads(validate(path, "--json")[1])
+    assert (facts["with_reasoning"], facts["with_images"]) == (1, 1)
+    assert facts["sample"][1]["messages"][1] == {
+        "role": "assistant",
+        "content": "It is 4.",
+        "reasoning_content": "Two and two.",
+    }
+
+
+def test_a_file_of_single_messages_is_one_line_that_names_the_setting(validate, tmp_path: Path) -> None:
+    rows = [{"chat": n // 2, "role": ("user", "assistant")[n % 2], "content": f"text {n}"} for n in range(40)]
+    path = written(tmp_path / "s.jsonl", *rows)
+    code, said = validate(path)
+    assert code == 2
+    assert said.count("expected a whole conversation, got one message") == 1
+    assert "set seeds.columns.conversation to the column" in said
+    assert "(40 rows like this)" in said
+    code, said = validate(path, "seeds.columns.conversation=chat")
+    assert code == 0
+    assert "20 seeds, 0 bad rows, 0 duplicates" in said
+    code, said = validate(path, "seeds.columns.conversation=chats")
+    assert code == 2
+    assert "chats: expected the column that seeds.columns.conversation names" in said

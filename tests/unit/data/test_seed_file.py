@@ -145,17 +145,31 @@ def test_an_empty_file_has_no_rows(seeds_path: Path, content: bytes) -> None:
 
 def test_a_file_without_a_good_row_shows_why(seeds_path: Path) -> None:
     lines = problems(seeds_path, b"not json\n" * 25)
-    assert lines[0] == f"{seeds_path}:1:row: not JSON: Expecting value at character 1"
-    assert lines[20:] == [
-        f"{seeds_path}: and 5 more bad rows",
+    assert lines == [
+        f"{seeds_path}:1:row: not JSON: Expecting value at character 1 (25 rows like this)",
         f"{seeds_path}: expected at least one usable row, got 25 bad ones",
     ]
 
 
-def test_strict_lists_the_first_twenty_bad_rows(seeds_path: Path) -> None:
-    lines = problems(seeds_path, jsonl(row(1), *[b"oops\n"] * 23), strict=True)
+def test_alike_bad_rows_are_one_line_with_their_number(seeds_path: Path) -> None:
+    content = jsonl(row(1), row(2, output=5), b"oops\n", row(3, input=[]), b"no\n", row(4, output=6.5))
+    assert problems(seeds_path, content, strict=True) == [
+        f"{seeds_path}:2:output: expected text, got 5 (2 rows like this)",
+        f"{seeds_path}:3:row: not JSON: Expecting value at character 1 (2 rows like this)",
+        f"{seeds_path}:4:input: expected text, got a list of 0",
+    ]
+
+
+def test_strict_lists_the_first_twenty_kinds_of_bad_rows(seeds_path: Path) -> None:
+    responses = ("output", "response", "answer", "completion", "solution", "target", "targets")
+    instructions = ("instruction", "question", "query", "problem", "prompt", "inputs", "input")
+    bad = [{"instruction": "a", name: 5} for name in responses]
+    bad += [{name: 5, "output": "b"} for name in instructions]
+    bad += [row(1, **{name: 5}) for name in ("input", "context", "system", "system_prompt", "history")]
+    bad += [{"messages": 5}, {"messages": [5]}, {"messages": [5, 5]}, *[{}] * 3, 5, []]
+    lines = problems(seeds_path, jsonl(row(1), *bad), strict=True)
     assert len(lines) == 21
-    assert lines[-1].endswith("and 3 more bad rows")
+    assert lines[-1] == f"{seeds_path}: and 2 more bad rows"
 
 
 def test_a_broken_array_names_the_line(seeds_path: Path) -> None:

@@ -1,0 +1,181 @@
+"""Builds the conversation of a row whose columns are known."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from staragents.base.messages import Conversation, Message
+from staragents.config import ColumnsConfig, RowFormat
+from staragents.data.readers.answers import answer_message, reasoning_text
+from staragents.data.readers.cell_values import parsed_list
+from staragents.data.readers.pair_columns import SYSTEMS, PairColumns, present, reasoning_columns
+from staragents.data.readers.raw_row import InvalidRow, shown
+from staragents.data.readers.texts import Texts
+from staragents.data.readers.transcripts import transcript
+from staragents.data.readers.turns import conversation_of, joined, messages_in, role_of
+
+NEXT_TURNS = ("chosen", "response", "output", "completion", "answer")
+"""Columns of the answer to a list of turns that ends with the user's."""
+WHOLE_TEXTS = ("prompt", "chosen", "completion")
+"""Columns whose text may be several turns."""
+INSTANCES = "instances"
+TOOLS = "tools"
+
+
+class RowConversation:
+    """From a row and the names of its columns to a conversation. Each method raises InvalidRow."""
+
+    def __init__(self, texts: Texts, named: ColumnsConfig, setting: str, rewritable: bool) -> None:
+        """`setting` is the setting for a column name; `rewritable` as for RowReader."""
+        self._texts = texts
+        self._named = named
+        self._setting = setting
+        self._rewritable = rewritable
+
+    def exchange(self, value: dict[str, Any], pair: PairColumns) -> Conversation:
+        texts = self._texts
+        asked, answered = self.as_turns(value, pair.instruction), self.as_turns(value, pair.response)
+        if isinstance(asked, list) or isinstance(answered, list):
+            return self._listed(value, pair, asked, answered)
+        instruction = texts.text(asked, pair.instruction)
+        thought = self._thought(value, pair.reasonings) if pair.reasonings else ""
+        answer = answer_message(texts, answered, pair.response, thought)
+        given = texts.optional(value[pair.input], pair.input) if pair.input is not None else ""
+        last = (Message.with_input(instruction, given), answer)
+        if pair.history is None and pair.system is None and TOOLS not in value:
+            return last
+        return self._prefaced(value, pair.system, (*self._history(value, pair.history), *last))
+
+    def as_turns(self, value: dict[str, Any], column: str) -> Any:
+        """The column's value, or the turns that it holds as one message or as text."""
+        cell = value.get(column)
+        if isinstance(cell, dict):
+            return messages_in(cell) or cell
+        if not isinstance(cell, str) or column not in WHOLE_TEXTS:
+            return cell
+        if cell[:1] in ("[", "{"):
+            turns = parsed_list(cell if cell[:1] == "[" else f"[{cell}]")
+        else:
+            turns = transcript(cell, is_loose=column == "chosen")
+        return turns if turns and all(role_of(turn) is not None for turn in turns) else cell
+
+    def _thought(self, value: dict[str, Any], columns: tuple[str, ...]) -> str:
+        """The text of the only one of these columns that has one. Raises InvalidRow for several."""
+        setting = self._setting.format("reasoning")
+        try:
+            found = {name: reasoning_text(self._texts, value.get(name), name) for name in columns}
+        except InvalidRow as error:
+            problem = error.problem
+            hint = f": set {setting} to another column, or to nothing"
+            raise InvalidRow(problem.field, problem.reason, problem.got, hint) from None
+        thoughts = {text: name for name, text in found.items() if text.strip()}
+        if len(thoughts) > 1:
+            names = list(thoughts.values())
+            hint = f": set {setting} to one, or to nothing"
+            raise InvalidRow(names[0], f"{', '.join(names)} could each be the reasoning", hint=hint)
+        return next(iter(thoughts), "")
+
+    def _listed(self, value: dict[str, Any], pair: PairColumns, asked: Any, answered: Any) -> Conversation:
+        """Prompt and completion as lists of turns; a chosen answer may repeat the prompt."""
+        before = asked if isinstance(asked, list) else [{"role": "user", "content": asked}]
+        after = answered if isinstance(answered, list) else [{"role": "assistant", "content": answered}]
+        for turns, column in ((before, pair.instruction), (after, pair.response)):
+            if not all(isinstance(turn, dict) for turn in turns):
+                raise InvalidRow(column, "expected text or a list of messages", shown(turns))
+        if before and role_of(before[-1]) == "assistant" and before[-1].get("content") == "":
+            before = before[:-1]  # A prompt as text ends with the name of the speaker to come.
+        whole = bool(after) and role_of(after[0]) in ("user", "system")
+        return self.turns(value, after if whole else [*before, *after], pair.response)
+
+    def turns(self, value: dict[str, Any], turns: Any, column: str) -> Conversation:
+        messages = conversation_of(turns, column, self._texts, rewritable=self._rewritable)
+        if messages[-1].reasoning_content is None:
+            columns = reasoning_columns(value, None, self._named, self._setting)
+            if columns and (thought := self._thought(value, columns)):
+                messages = (*messages[:-1], replace(messages[-1], reasoning_content=thought))
+        system = next((name for name in SYSTEMS if value.get(name) is not None), None)
+        return self._prefaced(value, self._named.system or system, messages)
+
+    def _prefaced(self, value: dict[str, Any], column: str | None, messages: Conversation) -> Conversation:
+        """Prepend a system turn: the conversation's own or the column's text, plus the tools."""
+        text = ""
+        if messages[0].role == "system":
+            text, messages = messages[0].content, messages[1:]
+        elif column is not None:
+            # Merged datasets have the columns of both, with one set null.
+            others = SYSTEMS if column in SYSTEMS else ()
+            column = next((name for name in (column, *others) if value.get(name) is not None), column)
+            text = self._system(value.get(column), column)
+        tools = value.get(TOOLS)
+        if isinstance(tools, list | dict) and tools:
+            tools = json.dumps(tools, ensure_ascii=False, default=str)
+        if isinstance(tools, str) and tools.strip() not in ("", "[]", "null"):
+            tools = self._texts.optional(tools, TOOLS)
+            text = f"{text}\n\nTools:\n{tools}" if text else f"Tools:\n{tools}"
+        return (Message("system", text), *messages) if text.strip() else messages
+
+    def _system(self, cell: Any, column: str) -> str:
+        """A system prompt: text, or a message or the parts of one."""
+        if isinstance(cell, dict):
+            cell = cell.get("parts") or cell.get("content")
+        if isinstance(cell, list) and all(isinstance(part, dict) for part in cell):
+            cell = joined(cell, column)[0]
+        return self._texts.optional(cell, column)
+
+    def _history(self, value: dict[str, Any], column: str | None) -> Conversation:
+        history = value[column] if column is not None else None
+        if isinstance(history, str):
+            history = parsed_list(history) or history.strip()
+        if not history or history == "[]":
+            return ()
+        if not isinstance(history, list):
+            raise InvalidRow(str(column), "expected a list of exchanges", shown(history))
+        messages: list[Message] = []
+        for index, exchange in enumerate(history):
+            field = f"{column}[{index}]"
+            if isinstance(exchange, dict):
+                return conversation_of(history, str(column), self._texts, rewritable=False)
+            if not isinstance(exchange, list) or len(exchange) != 2:
+                raise InvalidRow(field, "expected a question and an answer", shown(exchange))
+            messages.append(Message("user", self._texts.text(exchange[0], f"{field}[0]")))
+            messages.append(answer_message(self._texts, exchange[1], f"{field}[1]"))
+        return tuple(messages)
+
+    def instances(self, value: dict[str, Any]) -> Conversation:
+        """The first instance with an answer."""
+        instances = [one for one in value[INSTANCES] if isinstance(one, dict)]
+        if not instances:
+            raise InvalidRow(INSTANCES, "expected instances with an output", shown(value[INSTANCES]))
+        one = next((found for found in instances if found.get("output")), instances[0])
+        row = {name: one.get(name) for name in ("input", "output")}
+        row["instruction"] = value.get("instruction")
+        try:
+            return self.exchange(row, _INSTANCE)
+        except InvalidRow as error:
+            problem = error.problem
+            field = problem.field if problem.field == "instruction" else f"{INSTANCES}.{problem.field}"
+            raise InvalidRow(field, problem.reason, problem.got, problem.hint) from None
+
+    def answered(self, value: dict[str, Any], turns: Any) -> Any:
+        """The turns with the answer that another column has, if they end with the user's."""
+        if not isinstance(turns, list) or not turns or role_of(turns[-1]) != "user":
+            return turns
+        names = [self._named.response] if self._named.response else [n for n in NEXT_TURNS if value.get(n)]
+        if len(names) > 1 and any(value[name] != value[names[0]] for name in names[1:]):
+            raise InvalidRow(
+                names[0],
+                f"{', '.join(names)} could each be the response",
+                hint=f": set {self._setting.format('response')}",
+            )
+        if not names:
+            return turns
+        answer = self.as_turns(value, present("response", value, names[0], self._setting))
+        if isinstance(answer, list):
+            is_whole = bool(answer) and role_of(answer[0]) in ("user", "system")
+            return answer if is_whole else [*turns, *answer]
+        return [*turns, {"role": "assistant", "content": answer}]
+
+
+_INSTANCE = PairColumns(RowFormat.self_instruct, "instruction", "input", "output", None, None)
