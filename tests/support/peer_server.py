@@ -40,6 +40,8 @@ class Peer:
 
     def __init__(self) -> None:
         self.reply: Reply = lambda _: web.json_response(chat_body())
+        self.models: Any = None
+        """The body of /models, if there is one."""
         self.asked: list[dict[str, Any]] = []
         self.paths: list[str] = []
         self.authorization: list[str | None] = []
@@ -52,6 +54,8 @@ class Peer:
         return str(self.server.make_url("/v1"))
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
+        if request.method == "GET":
+            return web.json_response(self.models, status=200 if self.models else 404)
         self.asked.append(await request.json())
         self.paths.append(request.path)
         self.authorization.append(request.headers.get("Authorization"))
