@@ -129,7 +129,7 @@ class Start:
                 other = await self._unless_page(probe, found)
                 if not _is_elsewhere(other):
                     self._reachable = True
-                    self._engine.note("is used, as no API answers at base_url")
+                    self._engine.note(f"is reached at {client.address}, as no API answers at base_url")
                     answer = other
                     break
             else:
