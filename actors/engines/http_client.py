@@ -10,7 +10,8 @@ from typing import Any
 
 import httpx2
 
-from actors.engines.server_address import base_path, is_loopback
+from actors.engines.server_address import base_path
+from staragents.base.loopback import is_loopback
 
 # What every Python can decompress, in steps of at most 1 MiB. No lists of codings: a body compressed twice
 # can keep the decoders busy for minutes before they return the first byte.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import time
 from collections.abc import Mapping
@@ -97,7 +98,8 @@ class RateLimits:
         full = [
             window.until
             for name, window in self._windows.items()
-            if window.left < (tokens if "token" in name else 1)
+            # A request above the whole limit waits for a full window only.
+            if window.left < min(tokens if "token" in name else 1, window.limit or math.inf)
         ]
         return max(self._not_before, min(max(full, default=0.0), give_up_at)) - now
 

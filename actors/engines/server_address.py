@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
 
 # Paths of the API that users copy along with the address.
 _ENDPOINT = re.compile(r"/(?:chat/completions|completions|responses|models|embeddings)/*$")
@@ -21,15 +20,3 @@ def other_paths(path: str) -> list[str]:
     if _VERSION.search(path):
         return []
     return [other for other in dict.fromkeys((f"{path}/v1", "/v1", "")) if other != path]
-
-
-def is_loopback(host: str) -> bool:
-    """Whether requests to `host` stay on this machine."""
-    name = host.strip("[]").rstrip(".").lower()
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        address = ip_address(name)
-    except ValueError:
-        return False
-    return address.is_loopback or address.is_unspecified

@@ -110,11 +110,17 @@ def _qdrant(config: Config) -> tuple[bool | None, str]:
     from qdrant_client import QdrantClient
 
     from staragents.base.environment import secret
+    from staragents.base.loopback import is_on_loopback
 
     settings = config.memory
     key = secret(settings.api_key_env) if settings.api_key_env else None
     try:
-        client = QdrantClient(url=settings.url, api_key=key, timeout=max(1, round(settings.timeout_s)))
+        client = QdrantClient(
+            url=settings.url,
+            api_key=key,
+            timeout=max(1, round(settings.timeout_s)),
+            trust_env=not is_on_loopback(settings.url or ""),
+        )
         return True, f"{settings.url}, {len(client.get_collections().collections)} collections"
     except Exception as error:
         reason = type(error).__name__

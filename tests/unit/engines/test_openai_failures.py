@@ -142,3 +142,43 @@ async def test_odd_retry_after_values_are_bounded(
     line = str(await failure(engine, deadline_s=600.0))
     assert pause in line
     assert ("pausing" in line) is bool(pause)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"code": "content_filter", "message": "The response was filtered"},
+        {"message": "Content Exists Risk", "type": "invalid_request_error"},
+    ],
+)
+async def test_a_filtered_prompt_is_a_generation_and_no_failure(
+    peer: Peer, engine: OpenAIEngine, error: dict[str, str]
+) -> None:
+    """It is rejected with a reason of its own, and never asked again."""
+    peer.reply = lambda _: web.json_response({"error": error}, status=400)
+    answer = await engine.generate(request())
+    assert (answer.text, answer.finish_reason, answer.tokens_out) == ("", "content_filter", 0)
+    assert len(peer.asked) == 1
+
+
+@pytest.mark.parametrize("reason", ["content_filter", "SAFETY", "refusal", "content_filter: violence"])
+async def test_a_filtered_answer_keeps_what_was_written(
+    peer: Peer, engine: OpenAIEngine, reason: str
+) -> None:
+    peer.reply = lambda _: web.json_response(chat_body(finish_reason=reason))
+    answer = await engine.generate(request())
+    assert (answer.text, answer.finish_reason) == ("The Loire.", "content_filter")
+
+
+async def test_a_request_refused_for_its_text_asks_the_probes_again_a_few_times_only(
+    peer: Peer, engine: OpenAIEngine
+) -> None:
+    await engine.start()
+    peer.reply = lambda _: (
+        web.json_response(chat_body())
+        if peer.asked[-1]["max_tokens"] == 1
+        else web.json_response({"error": {"message": "I do not like it."}}, status=400)
+    )
+    for _ in range(6):
+        assert not (await failure(engine)).retryable
+    assert len(peer.asked) == 1 + 6 + 3

@@ -8,8 +8,8 @@ from aiohttp import web
 from actors.engines import openai_engine
 from actors.engines.http_client import HttpClient
 from actors.engines.openai_engine import OpenAIEngine
-from actors.engines.server_address import is_loopback
 from staragents.base.errors import EngineDead
+from staragents.base.loopback import is_loopback, is_on_loopback
 from staragents.config import EngineKind, ModelConfig
 from tests.support.peer_server import KEY, Peer, chat_body, config, failure
 
@@ -134,6 +134,7 @@ async def test_no_proxy_comes_between_us_and_this_machine(
 )
 def test_what_loopback_is(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
+    assert is_on_loopback(f"http://{host}:8000/v1") is expected
 
 
 async def test_azure_gets_its_own_key_header() -> None:

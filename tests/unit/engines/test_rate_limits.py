@@ -84,6 +84,17 @@ async def test_tokens_are_limited_too() -> None:
         await asyncio.wait_for(limits.turn(60, 60.0), 0.05)
 
 
+async def test_a_request_above_the_whole_limit_needs_a_full_window_only() -> None:
+    limits = RateLimits()
+    headers = {
+        "x-ratelimit-remaining-tokens": "50",
+        "x-ratelimit-limit-tokens": "50",
+        "x-ratelimit-reset-tokens": "60s",
+    }
+    limits.observe(headers, await limits.turn(80, 60.0))
+    await asyncio.wait_for(limits.turn(80, 60.0), 5.0)
+
+
 async def test_a_long_wait_is_cut_short() -> None:
     """A daily limit must not make every request time out: the server's refusal says more."""
     limits = RateLimits()
