@@ -16,9 +16,7 @@ from staragents.base.loopback import is_loopback
 # What every Python can decompress, in steps of at most 1 MiB. No lists of codings: a body compressed twice
 # can keep the decoders busy for minutes before they return the first byte.
 CODINGS = ("", "identity", "gzip", "deflate")
-# An event repeats ids and names for every token.
 EVENT_STREAM = "text/event-stream"
-STREAM_FACTOR = 4
 # Azure reads a key only from its own header, unless it is a token of its directory.
 KEY_HEADER = {".azure.com": "api-key", ".azure-api.net": "api-key"}
 
@@ -81,24 +79,26 @@ class HttpClient:
         """Without user, password and query."""
         return f"{self._url.scheme}://{self._url.netloc.decode()}{self.path}"
 
-    async def post(self, path: str, content: dict[str, Any], limit: int) -> Reply:
-        """Reads at most `limit` bytes, counted after decompression.
+    async def post(self, path: str, content: dict[str, Any], limit: int, of_events: int = 0) -> Reply:
+        """Reads at most `limit` bytes, of a stream of events `of_events`, counted after decompression.
 
         Raises BadAnswer if a successful answer is longer or has an unsupported compression, httpx2.HTTPError
         if the answer is incomplete.
         """
-        return await self._send("POST", path, limit, content)
+        return await self._send("POST", path, limit, content, of_events)
 
     async def get(self, path: str, limit: int) -> Reply:
         """As `post`."""
         return await self._send("GET", path, limit, None)
 
-    async def _send(self, method: str, path: str, limit: int, content: dict[str, Any] | None) -> Reply:
+    async def _send(
+        self, method: str, path: str, limit: int, content: dict[str, Any] | None, of_events: int = 0
+    ) -> Reply:
         url = self._url.copy_with(path=f"{self.path}/{path}")
         body = bytearray()
         async with self._client.stream(method, url, json=content) as response:
             if response.headers.get("content-type", "").startswith(EVENT_STREAM):
-                limit *= STREAM_FACTOR
+                limit = max(limit, of_events)
             try:
                 await self._read(response, body, limit)
             except (BadAnswer, httpx2.HTTPError):

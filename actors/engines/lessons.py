@@ -121,7 +121,7 @@ def _step(name: str, found: Capabilities, body: Body, refusal: Refusal) -> Capab
     taken = not _NOT_TAKEN.search(said)
     numbers = [int(n) for n in _NUMBER.findall(said)]
     if name == "limit" and taken:
-        asked = next(body[field] for field in LIMITS if field in body)
+        asked = next((body[field] for field in LIMITS if isinstance(body.get(field), int)), 0)
         larger, smaller = [n for n in numbers if n > asked], [n for n in numbers if 0 < n < asked]
         if larger and _AT_LEAST.search(said):
             return replace(found, least_tokens=min(larger))

@@ -18,6 +18,7 @@ from staragents.base.generation import Generation, GenerationRequest
 # an entry of log-probabilities has a token, its number and its bytes. The rest is ids and settings.
 BYTES_PER_TOKEN = 256
 BYTES_AROUND = 64 * 1024
+BYTES_PER_EVENT = 1024
 # More than any model's context holds, so a larger count must be wrong.
 MOST_TOKENS = 10_000_000
 # The usual estimate if the server reports no count.
@@ -61,13 +62,13 @@ def most_bytes(request: GenerationRequest) -> int:
     return BYTES_AROUND + _most_tokens(request) * entries * BYTES_PER_TOKEN
 
 
-def read_generation(reply: Reply, request: GenerationRequest, seconds: float, note: Note) -> Generation:
-    """The generation in a successful reply. Raises BadAnswer ("expected X, got Y")."""
-    return generation_of(parsed(reply), request, seconds, note)
+def most_bytes_of_events(request: GenerationRequest) -> int:
+    """As `most_bytes`, of an answer in events, each with ids and names of its own."""
+    return most_bytes(request) + _most_tokens(request) * BYTES_PER_EVENT
 
 
 def generation_of(content: Any, request: GenerationRequest, seconds: float, note: Note) -> Generation:
-    """The generation in the parsed body of a successful reply. Raises BadAnswer."""
+    """The generation in the parsed body of a successful reply. Raises BadAnswer ("expected X, got Y")."""
     chat = request.messages is not None
     usage = content.get("usage") if isinstance(content, dict) else None
     usage = usage if isinstance(usage, dict) else {}

@@ -15,12 +15,12 @@ import httpx2
 from actors.engines.capabilities import Capabilities
 from actors.engines.http_client import HttpClient, Reply
 from actors.engines.lessons import lesson, room_left
-from actors.engines.openai_answers import generation_of, most_bytes, parsed, tokens_of
+from actors.engines.openai_answers import generation_of, most_bytes, most_bytes_of_events, tokens_of
 from actors.engines.openai_request import LIMITS, question
 from actors.engines.openai_start import Start
 from actors.engines.rate_limits import RateLimits
 from actors.engines.refusal_errors import kind_of, line_of
-from actors.engines.refusals import PASSING, Refusal, refusal_in
+from actors.engines.refusals import PASSING, Refusal, content_of
 from actors.engines.retry_after import retry_after
 from staragents.base.environment import secret
 from staragents.base.errors import EngineDead, EngineError
@@ -159,12 +159,12 @@ class OpenAIEngine:
         longest_s = min(LONGEST_PAUSE_S, request.deadline_s / 2)
         ticket = await self._limits.turn(tokens_of(request) + asked, longest_s)
         sent = time.monotonic()
-        reply = await self.client.post(path, body, most_bytes(request))
+        reply = await self.client.post(path, body, most_bytes(request), most_bytes_of_events(request))
         seconds = time.monotonic() - sent
         self._limits.observe(reply.headers, ticket)
-        refusal = refusal_in(reply)
-        if refusal is None:
-            answer = generation_of(parsed(reply), request, seconds, self.note)
+        refusal = content_of(reply)
+        if not isinstance(refusal, Refusal):
+            answer = generation_of(refusal, request, seconds, self.note)
             return self._finished(answer, request, found), body
         if refusal.is_cut_off:
             return Generation("", "length", tokens_of(request), asked, seconds, reasoning_tokens=asked), body
@@ -239,7 +239,7 @@ class OpenAIEngine:
         return f"{self.client.address}: {self.short(text, LONGEST_LINE)}"
 
     def short(self, text: str, longest: int = LONGEST_REASON) -> str:
-        return printable(" ".join(self.client.redact(text).split()))[:longest]
+        return printable(" ".join(redacted(self.client.redact(text)).split()))[:longest]
 
     def note(self, text: str) -> None:
         """Log it once."""

@@ -112,17 +112,18 @@ class Refusal:
         return float(found["amount"]) * _SECONDS[found["unit"]] if found else 0.0
 
 
-def refusal_in(reply: Reply) -> Refusal | None:
-    """The refusal in a reply, also in one with a status of success; None if it may hold an answer."""
+def content_of(reply: Reply) -> Any:
+    """The parsed body of a reply that may hold an answer, else its Refusal, also if it comes with a status of
+    success. Raises BadAnswer if a reply with such a status can't be read."""
     try:
         content = parsed(reply)
     except BadAnswer:
         if reply.succeeded:
-            return None
+            raise
         text = reply.body.decode("utf-8", "replace").strip()
         return _refusal(reply, reply.status, {}, text or "nothing more")
     if reply.succeeded and not _reports_error(content):
-        return None
+        return content
     content = content[0] if isinstance(content, list) and content else content
     content = content if isinstance(content, dict) else {"message": content}
     error = content.get("error")

@@ -10,8 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.engines.http_client import Reply
-from actors.engines.refusals import Refusal, refusal_in
+from actors.engines.http_client import BadAnswer, Reply
+from actors.engines.openai_answers import generation_of
+from actors.engines.refusals import Refusal, content_of
+from staragents.base.generation import GenerationRequest, Sampling
+from staragents.base.messages import Message
 from tests.support.server_modes import honest
 
 NO_QUOTA = [
@@ -64,8 +67,8 @@ TOO_LONG = [
 
 def refusal(status: int, error: Any) -> Refusal:
     reply = Reply(status, httpx2.Headers(), json.dumps({"error": error}).encode())
-    found = refusal_in(reply)
-    assert found is not None
+    found = content_of(reply)
+    assert isinstance(found, Refusal)
     return found
 
 
@@ -127,20 +130,54 @@ def test_a_wait_is_read_from_the_text(text: str, seconds: float) -> None:
     ],
 )
 def test_errors_with_a_status_of_success_are_refusals(body: Any, status: int, said: str) -> None:
-    found = refusal_in(Reply(200, httpx2.Headers(), json.dumps(body).encode()))
-    assert found is not None
+    found = content_of(Reply(200, httpx2.Headers(), json.dumps(body).encode()))
+    assert isinstance(found, Refusal)
     assert (found.status, found.said) == (status, said)
 
 
 @pytest.mark.parametrize("more", [{}, {"error": None}, {"message": "fake"}])
 def test_an_answer_is_no_refusal(more: dict[str, Any]) -> None:
-    assert refusal_in(Reply(200, httpx2.Headers(), json.dumps({**honest({}), **more}).encode())) is None
+    answer = {**honest({}), **more}
+    assert content_of(Reply(200, httpx2.Headers(), json.dumps(answer).encode())) == answer
 
 
-@given(st.binary(max_size=300), st.sampled_from([200, 204, 302, 400, 404, 429, 500]))
-def test_any_body_is_read_without_an_exception(body: bytes, status: int) -> None:
-    found = refusal_in(Reply(status, httpx2.Headers(), body))
-    assert found is not None or status < 300
-    if found is not None:
+NAMES = (
+    "choices",
+    "error",
+    "message",
+    "delta",
+    "content",
+    "text",
+    "type",
+    "usage",
+    "logprobs",
+    "detail",
+    "code",
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(NAMES),
+    lambda part: st.lists(part, max_size=3) | st.dictionaries(st.sampled_from(NAMES), part, max_size=4),
+    max_leaves=20,
+)
+REQUEST = GenerationRequest("r", Sampling(), seed=0, messages=(Message("user", "Hi."),))
+
+
+@given(
+    st.binary(max_size=200)
+    | JSON.map(lambda value: json.dumps(value).encode())
+    | st.lists(JSON, max_size=4).map(lambda v: "\n".join(f"data: {json.dumps(e)}" for e in v).encode()),
+    st.sampled_from([200, 204, 302, 400, 404, 429, 500]),
+)
+def test_any_body_is_a_refusal_an_answer_or_a_bad_answer(body: bytes, status: int) -> None:
+    try:
+        found = content_of(Reply(status, httpx2.Headers(), body))
+        if not isinstance(found, Refusal):
+            found = generation_of(found, REQUEST, 0.0, lambda text: None)
+    except BadAnswer:
+        assert status < 300
+        return
+    if isinstance(found, Refusal):
         assert found.wait_s >= 0
-        assert not (found.is_filtered and found.is_about_quota and found.is_too_long)
+        assert found.said.isascii() or found.said
+    else:
+        assert 0 <= found.reasoning_tokens <= found.tokens_out
