@@ -26,6 +26,7 @@ FORMS: dict[str, tuple[str, ...]] = {
     "thinking": (
         "",
         "reasoning is switched by reasoning_effort",
+        "reasoning_effort is low, as the server can't switch reasoning off",
         "reasoning is switched by thinking.type",
         "no switch for reasoning is sent",
     ),

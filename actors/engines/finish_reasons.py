@@ -32,12 +32,13 @@ _FINISHED: dict[str, FinishReason] = {
 }  # fmt: skip
 
 
-def finish_reason(value: str | None, tokens_out: int, most_tokens: int) -> FinishReason:
-    """The reason in our words. Raises BadAnswer if the server broke off or says something unknown."""
+def finish_reason(value: str | None, tokens_out: int, asked: int) -> FinishReason:
+    """The reason in our words; `asked`: the limit of new tokens. Raises BadAnswer if the server broke off or
+    says something unknown."""
     word = re.sub(r"[^a-z]", "", (value or "").rpartition(".")[2].lower())
     if value is None or not value.strip() or word in ("none", "null"):
         # Some servers don't say why they stop.
-        return "length" if tokens_out >= most_tokens else "stop"
+        return "length" if tokens_out >= asked else "stop"
     if word.startswith("contentfilter"):  # some append what was found
         return "content_filter"
     if word in _FINISHED:

@@ -67,8 +67,11 @@ def most_bytes_of_events(request: GenerationRequest) -> int:
     return most_bytes(request) + _most_tokens(request) * BYTES_PER_EVENT
 
 
-def generation_of(content: Any, request: GenerationRequest, seconds: float, note: Note) -> Generation:
-    """The generation in the parsed body of a successful reply. Raises BadAnswer ("expected X, got Y")."""
+def generation_of(
+    content: Any, request: GenerationRequest, asked: int, seconds: float, note: Note
+) -> Generation:
+    """The generation in the parsed body of a successful reply, for at most `asked` new tokens. Raises
+    BadAnswer ("expected X, got Y")."""
     chat = request.messages is not None
     usage = content.get("usage") if isinstance(content, dict) else None
     usage = usage if isinstance(usage, dict) else {}
@@ -88,7 +91,7 @@ def generation_of(content: Any, request: GenerationRequest, seconds: float, note
     tokens_out = _count(usage.get("completion_tokens"), len(logprobs) or _estimate(reasoning + text), note)
     return Generation(
         text=text,
-        finish_reason=finish_reason(choice.finish_reason, tokens_out, _most_tokens(request)),
+        finish_reason=finish_reason(choice.finish_reason, tokens_out, asked),
         tokens_in=tokens_in,
         tokens_out=tokens_out,
         seconds=seconds,

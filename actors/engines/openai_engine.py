@@ -164,7 +164,7 @@ class OpenAIEngine:
         self._limits.observe(reply.headers, ticket)
         refusal = content_of(reply)
         if not isinstance(refusal, Refusal):
-            answer = generation_of(refusal, request, seconds, self.note)
+            answer = generation_of(refusal, request, asked, seconds, self.note)
             return self._finished(answer, request, found), body
         if refusal.is_cut_off:
             return Generation("", "length", tokens_of(request), asked, seconds, reasoning_tokens=asked), body

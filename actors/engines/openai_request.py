@@ -14,17 +14,19 @@ OURS = ("model", "messages", "prompt", "stream", "n")
 """Fields that `extra_body` can't replace."""
 LEAST_TEMPERATURE, MOST_TEMPERATURE = 0.01, 1.0
 SWITCHES: dict[Reasoning, tuple[dict[str, Any], ...]] = {
-    Reasoning.auto: ({},) * 4,
+    Reasoning.auto: ({},) * 5,
     # Templates ignore variables that they don't have: Qwen, GLM and others read the first, DeepSeek and
     # Granite the second.
     Reasoning.off: (
         {"chat_template_kwargs": {"enable_thinking": False, "thinking": False}},
         {"reasoning_effort": "none"},
+        {"reasoning_effort": "low"},
         {"thinking": {"type": "disabled"}},
         {},
     ),
     Reasoning.on: (
         {"chat_template_kwargs": {"enable_thinking": True, "thinking": True}},
+        {"reasoning_effort": "medium"},
         {"reasoning_effort": "medium"},
         {"thinking": {"type": "enabled"}},
         {},

@@ -43,7 +43,6 @@ class Start:
     def __init__(self, engine: OpenAIEngine, probes: tuple[GenerationRequest, ...]) -> None:
         self._engine = engine
         self._probes = probes or (hello(engine.config),)
-        self._has_roles = bool(probes)
         self._started = False
         self._checks = 0
         self._checking = asyncio.Lock()
@@ -79,7 +78,7 @@ class Start:
     def _limited(self, probe: GenerationRequest, attempt: int) -> GenerationRequest:
         """The probe with few tokens: that of a role would write a whole answer, and think before it."""
         most = PROBE_TOKENS[min(attempt, len(PROBE_TOKENS) - 1)]
-        tokens = min(probe.sampling.max_tokens, most) if self._has_roles or not attempt else most
+        tokens = most if attempt else min(probe.sampling.max_tokens, most)
         sampling = replace(probe.sampling, max_tokens=tokens, thinking_tokens=0)
         return replace(probe, sampling=sampling, deadline_s=PROBE_DEADLINE_S)
 

@@ -201,6 +201,18 @@ MODES = {
         settings=OFF,
         has={"reasoning_effort": "none"},
     ),
+    "reasoning_effort without none (OpenAI)": Mode(
+        all_of(
+            forbids("chat_template_kwargs", "thinking"),
+            unless(
+                lambda body: body.get("reasoning_effort") != "none", "Unsupported value: 'reasoning_effort'"
+            ),
+            thinking("reasoning", lambda body: True),
+        ),
+        ("reasoning_effort is low", "reasoning=off, but the model thinks"),
+        settings=OFF,
+        has={"reasoning_effort": "low"},
+    ),
     "reasoning off by thinking.type, others ignored": Mode(
         thinking("reasoning_content", lambda body: body.get("thinking") != {"type": "disabled"}),
         ("reasoning is switched by thinking.type",),

@@ -53,6 +53,17 @@ async def test_a_budget_is_asked_for_only_where_the_model_thinks(peer: Peer, eng
     assert [body["max_tokens"] for body in peer.asked] == [64, 64, 1064]
 
 
+@pytest.mark.parametrize("tokens", [63, 64])
+async def test_an_answer_without_a_reason_to_end_is_cut_off_if_it_has_all_tokens(
+    peer: Peer, engine: OpenAIEngine, tokens: int
+) -> None:
+    """Of those that were asked for, without the budget of a model that thinks."""
+    usage = {"prompt_tokens": 7, "completion_tokens": tokens}
+    peer.reply = lambda _: web.json_response({**chat_body(finish_reason=None), "usage": usage})
+    answer = await engine.generate(request(sampling=BUDGET))
+    assert answer.finish_reason == ("length" if tokens == 64 else "stop")
+
+
 async def test_a_first_thought_that_was_cut_off_is_asked_for_again(peer: Peer, engine: OpenAIEngine) -> None:
     def reply(_: web.Request) -> web.Response:
         enough = peer.asked[-1]["max_tokens"] > 64

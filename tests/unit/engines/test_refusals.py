@@ -172,7 +172,7 @@ def test_any_body_is_a_refusal_an_answer_or_a_bad_answer(body: bytes, status: in
     try:
         found = content_of(Reply(status, httpx2.Headers(), body))
         if not isinstance(found, Refusal):
-            found = generation_of(found, REQUEST, 0.0, lambda text: None)
+            found = generation_of(found, REQUEST, 512, 0.0, lambda text: None)
     except BadAnswer:
         assert status < 300
         return
