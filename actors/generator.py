@@ -32,9 +32,12 @@ class Failure:
 class Generator:
     """Undecorated: `cluster.pools.generators` makes it a Serve deployment, tests call it directly."""
 
-    def __init__(self, config: ModelConfig, model_path: str) -> None:
+    def __init__(
+        self, config: ModelConfig, model_path: str, probes: tuple[GenerationRequest, ...] = ()
+    ) -> None:
+        """`probes`: requests of the model's roles, with which a server is tried at start."""
         self.config = config
-        self.engine = make_engine(config, model_path)
+        self.engine = make_engine(config, model_path, probes)
         self._slots = asyncio.Semaphore(config.max_ongoing)
         self._exiting = False
         self._running = 0
@@ -48,6 +51,10 @@ class Generator:
             "%s engine ready in %.1f s: %s",
             self.config.kind.value, time.monotonic() - started, self.config.model,
         )  # fmt: skip
+
+    async def remarks(self) -> list[str]:
+        """What the engine found out about its server, for the user; empty for engines without a server."""
+        return list(getattr(self.engine, "remarks", ()))
 
     async def generate(self, request: GenerationRequest) -> Generation | Failure:
         """Answer one request, or return why it failed."""

@@ -19,8 +19,10 @@ PING_TIMEOUT_S = 15.0
 
 
 def client_options() -> Options:
-    """Options of a gRPC channel that notices a lost peer."""
+    """Options of a gRPC channel that notices a lost peer, and that HTTP_PROXY does not lead out of the
+    cluster."""
     return [
+        ("grpc.enable_http_proxy", 0),
         ("grpc.keepalive_time_ms", round(1000 * PING_S)),
         ("grpc.keepalive_timeout_ms", round(1000 * PING_TIMEOUT_S)),
         # Its default of a minute wins over the line above (grpc 1.85).

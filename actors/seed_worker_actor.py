@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,8 @@ class Pools:
     larger: list[str]
     same_tokenizer: bool
     memory: str | None
+    servers: dict[str, list[str]] = field(default_factory=dict)
+    """By model on a server: what the server does not take, and what is done instead."""
 
 
 class SeedWorkerActor(SeedWorker):

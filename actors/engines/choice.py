@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from staragents.base.generation import Engine
+from staragents.base.generation import Engine, GenerationRequest
 from staragents.config import EngineKind, ModelConfig
 
 
-def make_engine(config: ModelConfig, model_path: str) -> Engine:
-    """Imports only the engine that is used: importing vllm takes 12-20 s."""
+def make_engine(config: ModelConfig, model_path: str, probes: tuple[GenerationRequest, ...] = ()) -> Engine:
+    """Imports only the engine that is used: importing vllm takes 12-20 s. `probes`: requests of the model's
+    roles, with which a server is tried at start."""
     match config.kind:
         case EngineKind.vllm:
             from actors.engines.vllm_engine import VllmEngine
@@ -16,7 +17,7 @@ def make_engine(config: ModelConfig, model_path: str) -> Engine:
         case EngineKind.openai:
             from actors.engines.openai_engine import OpenAIEngine
 
-            return OpenAIEngine(config)
+            return OpenAIEngine(config, probes)
         case EngineKind.recorded:
             from actors.engines.recorded_engine import RecordedEngine
 

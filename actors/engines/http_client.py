@@ -1,4 +1,4 @@
-"""POST requests to an untrusted server, with a limit on the size of its answer."""
+"""Requests to an untrusted server, with a limit on the size of its answer."""
 
 from __future__ import annotations
 
@@ -10,9 +10,15 @@ from typing import Any
 
 import httpx2
 
+from actors.engines.server_address import base_path
+from staragents.base.loopback import is_loopback
+
 # What every Python can decompress, in steps of at most 1 MiB. No lists of codings: a body compressed twice
 # can keep the decoders busy for minutes before they return the first byte.
 CODINGS = ("", "identity", "gzip", "deflate")
+EVENT_STREAM = "text/event-stream"
+# Azure reads a key only from its own header, unless it is a token of its directory.
+KEY_HEADER = {".azure.com": "api-key", ".azure-api.net": "api-key"}
 
 
 class BadAnswer(ValueError):
@@ -39,31 +45,60 @@ class HttpClient:
         address = httpx2.URL(url)
         self._secrets = [secret for secret in (key, address.password) if secret]
         # Keep user and password out of the address, which the library logs.
-        self._url = address.copy_with(username=None, password=None)
-        self.address = f"{address.scheme}://{self._url.netloc.decode()}{address.path}".rstrip("/")
-        """Without user, password and query."""
+        self._url = address.copy_with(username=None, password=None, path=base_path(address.path) or "/")
         headers = {"Accept-Encoding": "identity"}
         if key:
             headers["Authorization"] = f"Bearer {key}"
+            headers |= {name: key for host, name in KEY_HEADER.items() if address.host.endswith(host)}
+        loopback = is_loopback(address.host)
+        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=connections)
         self._client = httpx2.AsyncClient(
             auth=(address.username, address.password) if address.userinfo else None,
             headers=headers,
             # No cookies: a server could fill memory with them, and requests must not affect each other.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             timeout=None,
-            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=connections),
+            # A transport of our own ignores proxies: none may come between us and this machine, whatever
+            # NO_PROXY says.
+            transport=httpx2.AsyncHTTPTransport(limits=limits) if loopback else None,
+            limits=limits,
             follow_redirects=False,
         )
 
-    async def post(self, path: str, content: dict[str, Any], limit: int) -> Reply:
-        """Reads at most `limit` bytes, counted after decompression.
+    @property
+    def path(self) -> str:
+        """The path that all requests begin with, without a slash at its end."""
+        return self._url.path.rstrip("/")
+
+    @path.setter
+    def path(self, path: str) -> None:
+        self._url = self._url.copy_with(path=path or "/")
+
+    @property
+    def address(self) -> str:
+        """Without user, password and query."""
+        return f"{self._url.scheme}://{self._url.netloc.decode()}{self.path}"
+
+    async def post(self, path: str, content: dict[str, Any], limit: int, of_events: int = 0) -> Reply:
+        """Reads at most `limit` bytes, of a stream of events `of_events`, counted after decompression.
 
         Raises BadAnswer if a successful answer is longer or has an unsupported compression, httpx2.HTTPError
         if the answer is incomplete.
         """
-        url = self._url.copy_with(path=f"{self._url.path.rstrip('/')}/{path}")
+        return await self._send("POST", path, limit, content, of_events)
+
+    async def get(self, path: str, limit: int) -> Reply:
+        """As `post`."""
+        return await self._send("GET", path, limit, None)
+
+    async def _send(
+        self, method: str, path: str, limit: int, content: dict[str, Any] | None, of_events: int = 0
+    ) -> Reply:
+        url = self._url.copy_with(path=f"{self.path}/{path}")
         body = bytearray()
-        async with self._client.stream("POST", url, json=content) as response:
+        async with self._client.stream(method, url, json=content) as response:
+            if response.headers.get("content-type", "").startswith(EVENT_STREAM):
+                limit = max(limit, of_events)
             try:
                 await self._read(response, body, limit)
             except (BadAnswer, httpx2.HTTPError):

@@ -4,44 +4,39 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any
 
 import msgspec
 
+from actors.engines.event_stream import is_event_stream, joined_events
+from actors.engines.finish_reasons import finish_reason
 from actors.engines.http_client import BadAnswer, Reply
-from staragents.base.generation import Generation, GenerationRequest, TokenLogprobs
+from actors.engines.openai_logprobs import Note, of_answer, read_logprobs
+from staragents.base.generation import Generation, GenerationRequest
 
 # Well-behaved servers stay far below: no tokenizer's average token comes near 256 bytes, escaped or not, and
 # an entry of log-probabilities has a token, its number and its bytes. The rest is ids and settings.
 BYTES_PER_TOKEN = 256
 BYTES_AROUND = 64 * 1024
+BYTES_PER_EVENT = 1024
 # More than any model's context holds, so a larger count must be wrong.
 MOST_TOKENS = 10_000_000
 # The usual estimate if the server reports no count.
 BYTES_PER_COUNTED_TOKEN = 4
 
-Note = Callable[[str], None]
-"""Receives a remark about the server for the user; the same text each time."""
-
-
-class ContentFiltered(Exception):
-    """The server's filter stopped the answer."""
-
 
 class ChatMessage(msgspec.Struct):
-    content: str | None = None
+    content: Any = None
     refusal: str | None = None
+    reasoning_content: Any = None
+    reasoning: Any = None
+    thinking: Any = None
 
 
 class ChatChoice(msgspec.Struct):
     message: ChatMessage
     finish_reason: str | None = None
     logprobs: Any = None
-
-    @property
-    def text(self) -> str:
-        return self.message.content or self.message.refusal or ""
 
 
 class ChatAnswer(msgspec.Struct):
@@ -60,72 +55,59 @@ class TextAnswer(msgspec.Struct):
     usage: Any = None
 
 
-class ChatToken(msgspec.Struct):
-    token: str
-    logprob: Any = None
-    top_logprobs: list[ChatToken] | None = None
-
-
-class ChatLogprobs(msgspec.Struct):
-    content: list[ChatToken] | None = None
-
-    def tokens(self) -> tuple[TokenLogprobs, ...]:
-        return tuple(
-            TokenLogprobs(t.token, {o.token: o.logprob for o in (t, *(t.top_logprobs or ()))})
-            for t in self.content or ()
-        )
-
-
-class TextLogprobs(msgspec.Struct):
-    tokens_: list[str] = msgspec.field(name="tokens", default_factory=list)
-    token_logprobs: list[Any] = []
-    top_logprobs: list[dict[str, Any] | None] | None = None
-
-    def tokens(self) -> tuple[TokenLogprobs, ...]:
-        tops = self.top_logprobs or [None] * len(self.tokens_)
-        return tuple(
-            TokenLogprobs(token, {token: chosen, **(top or {})})
-            for token, chosen, top in zip(self.tokens_, self.token_logprobs, tops, strict=True)
-        )
-
-
 def most_bytes(request: GenerationRequest) -> int:
-    """Size limit of an answer's body, in bytes: BYTES_PER_TOKEN for each token and each alternative."""
+    """Size limit of an answer's body, in bytes: BYTES_PER_TOKEN for each token, of the reasoning too, and
+    each alternative."""
     entries = 1 + (1 + request.top_logprobs if request.top_logprobs else 0)
-    return BYTES_AROUND + request.sampling.max_tokens * entries * BYTES_PER_TOKEN
+    return BYTES_AROUND + _most_tokens(request) * entries * BYTES_PER_TOKEN
 
 
-def read_generation(reply: Reply, request: GenerationRequest, seconds: float, note: Note) -> Generation:
-    """The generation in a successful reply. Raises BadAnswer ("expected X, got Y") or ContentFiltered."""
+def most_bytes_of_events(request: GenerationRequest) -> int:
+    """As `most_bytes`, of an answer in events, each with ids and names of its own."""
+    return most_bytes(request) + _most_tokens(request) * BYTES_PER_EVENT
+
+
+def generation_of(
+    content: Any, request: GenerationRequest, asked: int, seconds: float, note: Note
+) -> Generation:
+    """The generation in the parsed body of a successful reply, for at most `asked` new tokens. Raises
+    BadAnswer ("expected X, got Y")."""
     chat = request.messages is not None
-    content = parsed(reply)
+    usage = content.get("usage") if isinstance(content, dict) else None
+    usage = usage if isinstance(usage, dict) else {}
+    tokens_in = _count(usage.get("prompt_tokens"), tokens_of(request), note)
+    if _is_cut_off(content, usage):
+        thought = _counted_reasoning(usage)
+        tokens = max(thought, _count(usage.get("completion_tokens"), thought, note))
+        return Generation("", "length", tokens_in, tokens, seconds, reasoning_tokens=thought)
     answer: ChatAnswer | TextAnswer
     try:
         answer = msgspec.convert(content, ChatAnswer) if chat else msgspec.convert(content, TextAnswer)
     except ValueError as error:  # includes msgspec.ValidationError
         raise BadAnswer(f"not an answer of the API: {error}") from None
     choice = answer.choices[0]
-    if choice.finish_reason == "content_filter":
-        raise ContentFiltered
-    if choice.finish_reason not in ("stop", "length"):
-        raise BadAnswer(f"expected finish_reason stop or length, got {choice.finish_reason!r}")
-    logprobs = _logprobs(choice.logprobs, chat, note)
-    usage = answer.usage if isinstance(answer.usage, dict) else {}
+    text, reasoning = _texts(choice)
+    logprobs = read_logprobs(choice.logprobs, chat, note)
+    tokens_out = _count(usage.get("completion_tokens"), len(logprobs) or _estimate(reasoning + text), note)
     return Generation(
-        text=choice.text,
-        finish_reason=cast(Literal["stop", "length"], choice.finish_reason),
-        tokens_in=_count(usage.get("prompt_tokens"), _estimate(_prompt(request)), note),
-        tokens_out=_count(usage.get("completion_tokens"), len(logprobs) or _estimate(choice.text), note),
+        text=text,
+        finish_reason=finish_reason(choice.finish_reason, tokens_out, asked),
+        tokens_in=tokens_in,
+        tokens_out=tokens_out,
         seconds=seconds,
-        logprobs=logprobs,
+        logprobs=of_answer(logprobs, text) if reasoning else logprobs,
+        reasoning=reasoning,
+        reasoning_tokens=_reasoning_tokens(usage, reasoning, text, tokens_out),
     )
 
 
 def parsed(reply: Reply) -> Any:
-    """Parse the body as JSON, whatever its Content-Type. Raises BadAnswer."""
+    """Parse the body as JSON or as events with JSON, whatever its Content-Type. Raises BadAnswer."""
     if not reply.body.strip():
         raise BadAnswer("expected JSON, got an empty body")
     try:
+        if is_event_stream(reply.body) and (events := joined_events(reply.body)) is not None:
+            return events
         # Not msgspec: some servers write NaN for numbers that we don't need.
         return json.loads(reply.body)
     except RecursionError:
@@ -136,16 +118,78 @@ def parsed(reply: Reply) -> Any:
         raise BadAnswer(f"expected JSON in UTF-8, got {start!r} ({kind}): {error}") from None
 
 
-def _logprobs(value: Any, chat: bool, note: Note) -> tuple[TokenLogprobs, ...]:
-    """Log-probabilities of every token; empty if missing or unreadable."""
-    if value is None:
-        return ()
-    try:
-        shape: type[ChatLogprobs] | type[TextLogprobs] = ChatLogprobs if chat else TextLogprobs
-        return msgspec.convert(value, shape).tokens()
-    except ValueError:
-        note("returns unreadable log-probabilities; verdicts use only the label")
-        return ()
+def _most_tokens(request: GenerationRequest) -> int:
+    return request.sampling.max_tokens + request.sampling.thinking_tokens
+
+
+def _is_cut_off(content: Any, usage: dict[str, Any]) -> bool:
+    """Whether there is no choice because reasoning used all tokens."""
+    no_choice = isinstance(content, dict) and content.get("choices", 0) == []
+    return no_choice and _counted_reasoning(usage) > 0
+
+
+def _texts(choice: ChatChoice | TextChoice) -> tuple[str, str]:
+    """Text and reasoning."""
+    if isinstance(choice, TextChoice):
+        return choice.text, ""
+    message = choice.message
+    text, thought = _parts(message.content)
+    given = (message.reasoning_content, message.reasoning, message.thinking)
+    reasoning = next((value for value in map(_joined, given) if value), thought)
+    return text or message.refusal or "", reasoning
+
+
+def _joined(value: Any) -> str:
+    """A text, or the texts of a list of parts; anything else is none."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return "".join(_joined(part.get("text") if isinstance(part, dict) else part) for part in value)
+    return ""
+
+
+def _parts(content: Any) -> tuple[str, str]:
+    """Text and reasoning of a message's content, which is a text or a list of parts. Raises BadAnswer."""
+    if content is None or isinstance(content, str):
+        return content or "", ""
+    text, thought, is_known = "", "", isinstance(content, list)
+    for part in content if is_known else ():
+        if isinstance(part, dict) and isinstance(part.get("text"), str):
+            text, thought = (
+                (text, thought + part["text"]) if _is_thought(part) else (text + part["text"], thought)
+            )
+        elif isinstance(part, dict) and _is_thought(part):
+            thought += _joined(part.get("thinking") or part.get("reasoning") or part.get("summary"))
+        else:
+            is_known = False
+    if not is_known:
+        raise BadAnswer(
+            f"expected a text or parts with texts at `$.choices[0].message.content`, got {str(content)[:80]}"
+        )
+    return text, thought
+
+
+def _is_thought(part: dict[str, Any]) -> bool:
+    return part.get("type") in ("thinking", "reasoning", "reasoning_text", "thought", "summary_text")
+
+
+def _reasoning_tokens(usage: dict[str, Any], reasoning: str, text: str, tokens_out: int) -> int:
+    """As counted by the server, at most `tokens_out`; estimated from the texts if it doesn't count them."""
+    if counted := _counted_reasoning(usage):
+        return min(counted, tokens_out)
+    if not reasoning:
+        return 0
+    share = len(reasoning) / (len(reasoning) + len(text))
+    return min(tokens_out, max(1, round(tokens_out * share)))
+
+
+def _counted_reasoning(usage: dict[str, Any]) -> int:
+    """Reasoning tokens by the server's own count; 0 if it has none."""
+    details = usage.get("completion_tokens_details")
+    counted = details.get("reasoning_tokens") if isinstance(details, dict) else usage.get("reasoning_tokens")
+    if isinstance(counted, bool) or not isinstance(counted, int):
+        return 0
+    return counted if 0 < counted <= MOST_TOKENS else 0
 
 
 def _count(value: Any, estimate: int, note: Note) -> int:
@@ -156,6 +200,11 @@ def _count(value: Any, estimate: int, note: Note) -> int:
         return value
     note("returns no usable token counts (usage); they are estimated from the texts")
     return estimate
+
+
+def tokens_of(request: GenerationRequest) -> int:
+    """Estimate of the prompt's tokens."""
+    return _estimate(_prompt(request))
 
 
 def _estimate(text: str) -> int:

@@ -5,64 +5,71 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import time
+from dataclasses import replace
 from typing import Any
 
 import httpx2
 
-from actors.engines.http_client import BadAnswer, HttpClient, Reply
-from actors.engines.openai_answers import ContentFiltered, most_bytes, parsed, read_generation
+from actors.engines.capabilities import Capabilities
+from actors.engines.http_client import HttpClient, Reply
+from actors.engines.lessons import lesson, room_left
+from actors.engines.openai_answers import generation_of, most_bytes, most_bytes_of_events, tokens_of
+from actors.engines.openai_request import LIMITS, question
+from actors.engines.openai_start import Start
+from actors.engines.rate_limits import RateLimits
+from actors.engines.refusal_errors import kind_of, line_of
+from actors.engines.refusals import PASSING, Refusal, content_of
 from actors.engines.retry_after import retry_after
 from staragents.base.environment import secret
-from staragents.base.errors import EngineDead, EngineError, PromptTooLong
-from staragents.base.generation import Generation, GenerationRequest, Sampling
-from staragents.base.messages import Message, as_dicts
+from staragents.base.errors import EngineDead, EngineError
+from staragents.base.generation import Generation, GenerationRequest
 from staragents.base.redaction import redacted
-from staragents.config import ModelConfig
+from staragents.config import ModelConfig, Reasoning
 from staragents.text.printable import printable
 
 logger = logging.getLogger(__name__)
 
 PROBES = 3
-PROBE_DEADLINE_S = 60.0
 PROBE_PAUSE_S = 2.0
 # A server that asks for a longer pause is treated as unavailable.
 LONGEST_PAUSE_S = 60.0
 LONGEST_LINE = 300
+LONGEST_REASON = 160
+# More than there are forms to step through.
+MOST_TRIES = 24
+# Of new tokens. In a context with less room the prompt is called too long.
+LEAST_ROOM = 16
 CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 PROXIES = "ALL_PROXY, HTTPS_PROXY or HTTP_PROXY"
-TOO_LONG = ("context length", "context_length", "context size", "maximum model length", "too many tokens")
-# The client errors (4xx) that a retry may resolve; the others mean that the request itself is wrong. Errors
-# about key and model are included: a gateway that returns them occasionally must not fail rows, and if they
-# persist, the rate of failed candidates ends the run.
-PASSING = (401, 403, 404, 408, 409, 421, 423, 425, 429)
-MOVED = (301, 308)
-
-
-class RequestRefused(EngineError):
-    """The server rejects this request, and would reject a retry."""
-
-    retryable = False
 
 
 class OpenAIEngine:
-    """Does not retry: the coordinator does.
+    """Does not retry: the coordinator does. It only asks again in another form, after a refusal that names a
+    part of the request which the server does not take.
 
     Server messages in errors and logs never contain the key, which some servers echo.
     """
 
     kind = "openai"
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, probes: tuple[GenerationRequest, ...] = ()) -> None:
+        """`probes`: requests of the model's roles, with which `start` finds out what the server takes."""
         self.config = config
         # Keys read from files end with a newline, which is invalid in a header.
         key = (secret(config.api_key_env) or "").strip() if config.api_key_env else ""
         self._has_key = bool(key)
         self._key_fits = key.isascii() and key.isprintable()
-        self._client = self._opened(key if key and self._key_fits else None)
-        self._address = self._client.address
-        self._not_before = 0.0
-        self._noted: set[str] = set()
+        self.client = self._opened(key if key and self._key_fits else None)
+        # OpenAI's newer models reject the old name, many other servers don't know the new one.
+        self.found = Capabilities(limit=int("//api.openai.com" in self.client.address))
+        """What the server takes, as known so far."""
+        self.reasons: dict[str, str] = {}
+        """The server's words about each capability that it lacks."""
+        self._limits = RateLimits()
+        self._start = Start(self, probes)
+        self._noted: list[str] = []
 
     def _opened(self, key: str | None) -> HttpClient:
         """Open the client; reads the variables for proxies and certificates. Raises EngineDead."""
@@ -76,21 +83,16 @@ class OpenAIEngine:
             raise EngineDead(f"can't use the proxy of {PROXIES}: {redacted(str(error))}") from None
 
     async def start(self) -> None:
-        """Generate one token. Raises EngineDead if the server is unreachable or rejects the request."""
+        """Ask every probe and find the form in which the server takes it. Raises EngineDead if the server is
+        unreachable or takes none."""
         if not self._key_fits:
             name = self.config.api_key_env
             raise EngineDead(f"{name}: expected a key of printable ASCII characters, got other characters")
-        hello: dict[str, Any] = (
-            {"messages": (Message("user", "Hello"),)} if self.config.chat else {"prompt": "Hello"}
-        )
-        probe = GenerationRequest(
-            "probe", Sampling(temperature=0.0, max_tokens=1), seed=0, deadline_s=PROBE_DEADLINE_S, **hello
-        )
         for attempt in range(PROBES):
             if attempt:
                 await asyncio.sleep(PROBE_PAUSE_S * attempt)
             try:
-                await self.generate(probe)
+                await self._start.find(attempt)
                 return
             except EngineError as error:
                 problem = str(error)
@@ -98,79 +100,132 @@ class OpenAIEngine:
                     break
         raise EngineDead(f"{self.config.model} did not answer a probe: {problem}")
 
+    @property
+    def remarks(self) -> list[str]:
+        """What the server does not take and what is done instead, a line each."""
+        return [*self.found.remarks(self.reasons), *self._noted]
+
     async def generate(self, request: GenerationRequest) -> Generation:
         """Answer one request within its timeout.
 
         Raises PromptTooLong or EngineError, not retryable if the server calls the request invalid. Never
         raises EngineDead: another replica would ask the same server.
         """
-        started = time.monotonic()
         try:
             async with asyncio.timeout(request.deadline_s):
-                await asyncio.sleep(max(0.0, self._not_before - started))
-                sent = time.monotonic()
-                path, body = self._question(request)
-                reply = await self._client.post(path, body, most_bytes(request))
-            if not reply.succeeded:
-                raise self._status_error(reply, request.deadline_s)
-            return read_generation(reply, request, time.monotonic() - sent, self._note)
+                return await self._answered(request)
         except TimeoutError:
-            raise EngineError(f"{self._address}: no answer within {request.deadline_s:g} s") from None
-        # `from None`, here and above: the text of the cause may contain the key.
+            raise EngineError(f"{self.client.address}: no answer within {request.deadline_s:g} s") from None
+        # `from None`, here and below: the text of the cause may contain the key.
         except httpx2.HTTPError as error:
             name = type(error).__name__
-            raise EngineError(self._line(f"no answer: {name}: {error}" if str(error) else name)) from None
-        except ContentFiltered:
-            raise RequestRefused(f"{self._address}: the server's content filter stopped the answer") from None
+            raise EngineError(self.line(f"no answer: {name}: {error}" if str(error) else name)) from None
         except ValueError as error:  # BadAnswer, or a prompt that can't be encoded
-            raise EngineError(self._line(str(error))) from None
+            raise EngineError(self.line(str(error))) from None
 
-    def _question(self, request: GenerationRequest) -> tuple[str, dict[str, Any]]:
-        """Path and body of the request."""
-        sampling = request.sampling
-        body: dict[str, Any] = {
-            "model": self.config.model,
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            "seed": request.seed,
-        }
-        if sampling.stop:
-            body["stop"] = list(sampling.stop)
-        if request.json_schema:
-            # For raw prompts this is not in OpenAI's API, but vLLM supports it.
-            schema = {"name": "answer", "schema": request.json_schema, "strict": True}
-            body["response_format"] = {"type": "json_schema", "json_schema": schema}
-        if request.messages is None:
-            if request.top_logprobs:
-                body["logprobs"] = request.top_logprobs
-            return "completions", body | {"max_tokens": sampling.max_tokens, "prompt": request.prompt or ""}
-        if request.top_logprobs:
-            body |= {"logprobs": True, "top_logprobs": request.top_logprobs}
-        # OpenAI's newer models reject the old name, many other servers don't know the new one.
-        limit = "max_completion_tokens" if "//api.openai.com" in self._address else "max_tokens"
-        return "chat/completions", body | {limit: sampling.max_tokens, "messages": as_dicts(request.messages)}
+    async def _answered(self, request: GenerationRequest) -> Generation:
+        found, room, checked = self.found, None, False
+        reasons: dict[str, str] = {}
+        answer, body = await self.once(request, found)
+        for _ in range(MOST_TRIES):
+            if isinstance(answer, Generation):
+                if not found.thinks and (answer.reasoning or answer.reasoning_tokens):
+                    found = replace(found, thinks=True)
+                    if not answer.text and request.sampling.thinking_tokens:
+                        # Again, with a budget for thinking.
+                        answer, body = await self.once(request, found, room)
+                        continue
+                self.adopt(found, reasons)
+                return answer
+            if answer.is_too_long and room is None and (room := _room(answer, body)):
+                pass  # the same form with fewer new tokens
+            elif (learnt := self.learn(request, found, answer, body)) is not None:
+                found, changed = learnt
+                reasons |= dict.fromkeys(changed, self.short(answer.said))
+            elif not checked and _may_have_changed(answer) and await self._start.check_again():
+                found, checked = self.found, True
+            else:
+                raise self.error_of(answer)
+            answer, body = await self.once(request, found, room)
+        raise EngineError(self.line(f"no answer after {MOST_TRIES} forms of the request"))
 
-    def _status_error(self, reply: Reply, deadline_s: float) -> EngineError:
-        status, said = reply.status, _said(reply)
-        if 300 <= status < 400:
-            to = reply.headers.get("location", "nowhere")
-            line = f"expected an answer, got a redirect ({status}) to {to}, which is not followed (base_url)"
-            return (RequestRefused if status in MOVED else EngineError)(self._line(line))
-        if status in (429, 503):
-            # Leave waiting requests half of their timeout: one such answer must not fail them all.
-            pause = min(LONGEST_PAUSE_S, deadline_s / 2, retry_after(reply.headers, time.time()))
-            self._not_before = max(self._not_before, time.monotonic() + pause)
-            said = f"pausing {pause:g} s: {said}" if pause else said
-        if status in (400, 413, 422) and any(words in _text(reply).lower() for words in TOO_LONG):
-            return PromptTooLong(self._line(said))
-        meaning = {
-            401: f"the server rejects {self._key_name}: ",
-            403: f"the server rejects {self._key_name}: ",
-            404: f"the server does not serve {self.config.model!r}: ",
-            429: "the server wants fewer requests, ",
-        }.get(status, "")
-        wrong = 400 <= status < 500 and status not in PASSING
-        return (RequestRefused if wrong else EngineError)(self._line(f"status {status}: {meaning}{said}"))
+    async def once(
+        self, request: GenerationRequest, found: Capabilities, room: int | None = None
+    ) -> tuple[Generation | Refusal, dict[str, Any]]:
+        """The answer to the request in one form, and the body that was sent. Raises BadAnswer and
+        httpx2.HTTPError."""
+        path, body = question(self.config, request, found, room)
+        asked = _asked(body) or request.sampling.max_tokens
+        longest_s = min(LONGEST_PAUSE_S, request.deadline_s / 2)
+        ticket = await self._limits.turn(tokens_of(request) + asked, longest_s)
+        sent = time.monotonic()
+        reply = await self.client.post(path, body, most_bytes(request), most_bytes_of_events(request))
+        seconds = time.monotonic() - sent
+        self._limits.observe(reply.headers, ticket)
+        refusal = content_of(reply)
+        if not isinstance(refusal, Refusal):
+            answer = generation_of(refusal, request, asked, seconds, self.note)
+            return self._finished(answer, request, found), body
+        if refusal.is_cut_off:
+            return Generation("", "length", tokens_of(request), asked, seconds, reasoning_tokens=asked), body
+        if refusal.is_filtered and not refusal.is_about_quota:
+            return Generation("", "content_filter", tokens_of(request), 0, seconds), body
+        return self._paused(refusal, reply, longest_s), body
+
+    def learn(
+        self, request: GenerationRequest, found: Capabilities, refusal: Refusal, body: dict[str, Any]
+    ) -> tuple[Capabilities, list[str]] | None:
+        """The form to send next, and the capabilities that changed. None if the refusal does not help."""
+        if not refusal.rejects_request or refusal.is_about_quota or self._setting(refusal):
+            return None
+        return lesson(found, body, refusal, lambda form: question(self.config, request, form)[1])
+
+    def adopt(self, found: Capabilities, reasons: dict[str, str]) -> None:
+        """Use what an answer has confirmed for all later requests; log what is new."""
+        before = set(self.found.remarks({}))
+        self.found = self.found.joined(found)
+        self.reasons = reasons | self.reasons
+        for plain, line in zip(self.found.remarks({}), self.found.remarks(self.reasons), strict=True):
+            if plain not in before:
+                logger.warning("%s: %s", self.client.address, line)
+
+    def _finished(self, answer: Generation, request: GenerationRequest, found: Capabilities) -> Generation:
+        """With what the server left to us."""
+        is_off = self.config.reasoning is Reasoning.off
+        if is_off and answer.reasoning and not answer.text and answer.finish_reason == "stop":
+            # A reasoning parser that waits for an end tag, which the model does not write when it is off.
+            self.note("returns answers as reasoning although reasoning is off; they are used as answers")
+            answer = replace(answer, text=answer.reasoning, reasoning="", reasoning_tokens=0)
+        ends = [at for stop in request.sampling.stop if (at := answer.text.find(stop)) >= 0]
+        if found.stop and ends:
+            answer = replace(answer, text=answer.text[: min(ends)], finish_reason="stop")
+        if request.top_logprobs and not found.logprobs and answer.text and not answer.logprobs:
+            self.note("returns no log-probabilities; verdicts use only the label")
+        return answer
+
+    def _paused(self, refusal: Refusal, reply: Reply, longest_s: float) -> Refusal:
+        """The refusal, with the pause that it demands begun."""
+        if refusal.status not in (429, 503) or refusal.is_about_quota:
+            return refusal
+        # Leave waiting requests half of their timeout: one such answer must not fail them all.
+        pause_s = min(longest_s, retry_after(reply.headers, time.time()) or refusal.wait_s)
+        self._limits.pause(pause_s)
+        return replace(refusal, pause_s=pause_s)
+
+    def error_of(self, refusal: Refusal, more: str = "") -> EngineError:
+        """The error for a refused request; `more` is added to its line."""
+        line = line_of(refusal, self.config.model, self._key_name, self._setting(refusal))
+        return kind_of(refusal)(self.line(line) + more)
+
+    def _setting(self, refusal: Refusal) -> str:
+        """The setting that put a field into the request which the refusal names."""
+        named = f"{refusal.parameter} {refusal.said}"
+        for setting in ("extra_body", "chat_template_kwargs"):
+            for name in getattr(self.config, setting):
+                if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", named):
+                    return f"{setting}.{name}"
+        whole = self.config.chat_template_kwargs and "chat_template_kwargs" in named
+        return "chat_template_kwargs" if whole else ""
 
     @property
     def _key_name(self) -> str:
@@ -179,35 +234,37 @@ class OpenAIEngine:
             return "a request without a key (api_key_env is not set)"
         return f"the key in {name}" if self._has_key else f"a request without a key ({name} is not set)"
 
-    def _line(self, text: str) -> str:
+    def line(self, text: str) -> str:
         """The server's untrusted text as one printable line of limited length, without our key."""
-        text = printable(" ".join(self._client.redact(text).split()))
-        return f"{self._address}: {text[:LONGEST_LINE]}"
+        return f"{self.client.address}: {self.short(text, LONGEST_LINE)}"
 
-    def _note(self, text: str) -> None:
+    def short(self, text: str, longest: int = LONGEST_REASON) -> str:
+        return printable(" ".join(redacted(self.client.redact(text)).split()))[:longest]
+
+    def note(self, text: str) -> None:
         """Log it once."""
         if text not in self._noted:
-            self._noted.add(text)
-            logger.warning("%s %s", self._address, text)
+            self._noted.append(text)
+            logger.warning("%s %s", self.client.address, text)
 
     async def check(self) -> None:
         """An unavailable server fails its requests one by one; replacing this replica would not help."""
 
     async def stop(self) -> None:
-        await self._client.close()
+        await self.client.close()
 
 
-def _text(reply: Reply) -> str:
-    return reply.body.decode("utf-8", "replace")
+def _asked(body: dict[str, Any]) -> int:
+    """The limit of new tokens in a request; 0 if it has none."""
+    return next((body[name] for name in LIMITS if isinstance(body.get(name), int)), 0)
 
 
-def _said(reply: Reply) -> str:
-    """The message in an error's body, or the whole body if none is found."""
-    try:
-        content = parsed(reply)
-    except BadAnswer:
-        return _text(reply).strip() or "nothing more"
-    error = content.get("error", content) if isinstance(content, dict) else content
-    if isinstance(error, dict):
-        error = error.get("message") or error.get("detail") or error
-    return str(error)
+def _room(refusal: Refusal, body: dict[str, Any]) -> int | None:
+    room = room_left(refusal, _asked(body))
+    return room if room is not None and room >= LEAST_ROOM else None
+
+
+def _may_have_changed(refusal: Refusal) -> bool:
+    """Whether the server may no longer take what it took at the start."""
+    is_client_error = 400 <= refusal.status < 500 and refusal.status not in PASSING
+    return is_client_error and not refusal.is_too_long and not refusal.is_about_quota

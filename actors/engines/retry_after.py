@@ -1,4 +1,4 @@
-"""The Retry-After header of a busy server."""
+"""The Retry-After headers of a busy server."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from email.utils import parsedate_to_datetime
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float:
-    """Seconds that the server asks us to wait, given as seconds or as a date; 0 if missing or invalid. Can be
-    infinite. `now` is in seconds since the epoch."""
+    """Seconds that the server asks us to wait, given as seconds or as a date, or as milliseconds in the
+    header of OpenAI and Azure; 0 if missing or invalid. Can be infinite. `now` is in seconds since the
+    epoch."""
+    milliseconds = headers.get("retry-after-ms", "")
+    if milliseconds.isdecimal():
+        return float(milliseconds) / 1000
     value = headers.get("retry-after", "")
     try:
         seconds = float(value)

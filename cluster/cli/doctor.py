@@ -39,7 +39,7 @@ class Finding:
 @click.argument("overrides", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def doctor(config: str | None, overrides: tuple[str, ...], as_json: bool) -> int:
-    """Check the machine and the needs of a config. Loads no model.
+    """Check the machine and the needs of a config. Loads no model; asks each server for a few tokens.
 
     \b
     Examples:
@@ -82,7 +82,8 @@ def machine() -> Iterator[Finding]:
 
 
 def needs(config: Config) -> Iterator[Finding]:
-    """The config's models, demand, memory bank and output."""
+    """The config's models, servers, demand, memory bank and output."""
+    from cluster.cli.server_check import server_findings
     from cluster.session.capacity import of_this_machine
     from cluster.session.demand import demand_of
     from staragents.models.packaged_models import check_model
@@ -94,6 +95,8 @@ def needs(config: Config) -> Iterator[Finding]:
     for name in sorted(names):
         problem = check_model(name)
         yield Finding(f"model {name}", problem is None, problem or "found, or a hub id")
+    for what, answers, found in server_findings(config):
+        yield Finding(what, answers, found)
     demand = demand_of(config)
     problems = [] if ray_address() else list(of_this_machine(demand).problems(demand))
     yield Finding("demand", not problems, "; ".join(problems) or demand.explain())
@@ -107,11 +110,17 @@ def _qdrant(config: Config) -> tuple[bool | None, str]:
     from qdrant_client import QdrantClient
 
     from staragents.base.environment import secret
+    from staragents.base.loopback import is_on_loopback
 
     settings = config.memory
     key = secret(settings.api_key_env) if settings.api_key_env else None
     try:
-        client = QdrantClient(url=settings.url, api_key=key, timeout=max(1, round(settings.timeout_s)))
+        client = QdrantClient(
+            url=settings.url,
+            api_key=key,
+            timeout=max(1, round(settings.timeout_s)),
+            trust_env=not is_on_loopback(settings.url or ""),
+        )
         return True, f"{settings.url}, {len(client.get_collections().collections)} collections"
     except Exception as error:
         reason = type(error).__name__

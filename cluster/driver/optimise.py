@@ -123,7 +123,9 @@ def _coordinate(
     live.changed = False
     config, pools, scan = live.config, live.pools, work.scan
     with running_workers(config, pools, cache) as workers:
-        coordinator = start_coordinator(config, scan, pools, workers, _facts(config, scan), session, cache)
+        coordinator = start_coordinator(
+            config, scan, pools, workers, _facts(config, scan, pools), session, cache
+        )
         try:
             scaling.attend(coordinator)
             return _follow(work.run, coordinator, live, watcher)
@@ -178,6 +180,9 @@ def loaded_pools(config: Config, run_name: str, users: Sequence[Config], watcher
     started = time.monotonic()
     with running_pools(config, run_name) as pools:
         watcher.say(f"models loaded in {time.monotonic() - started:.0f} s")
+        for name, lines in pools.servers.items():
+            for line in lines:
+                watcher.say(f"models.{name}: {line}")
         yield pools
 
 
@@ -195,7 +200,7 @@ def _convert_models(configs: Sequence[Config], watcher: Watcher) -> None:
             resolve_model(name)
 
 
-def _facts(config: Config, scan: SeedScan) -> dict[str, Any]:
+def _facts(config: Config, scan: SeedScan, pools: Pools) -> dict[str, Any]:
     """Facts for summary.json that only the driver knows."""
     scoring, memory = config.scoring, config.memory
     parts = {"target": _kind(scoring.target.model, "ifd"), "larger": _kind(scoring.larger.model, "ifd")}
@@ -205,6 +210,7 @@ def _facts(config: Config, scan: SeedScan) -> dict[str, Any]:
         "engines": {name: model.kind.value for name, model in config.models.items()},
         "parts": parts,
         "models": {name: model.model for name, model in config.models.items()},
+        **({"servers": pools.servers} if pools.servers else {}),
         "scorers": {"target": scoring.target.model, "larger": scoring.larger.model},
         "embedder": memory.embedder if memory.enabled else None,
         "memory_enabled": memory.enabled,

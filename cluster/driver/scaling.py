@@ -22,6 +22,7 @@ from cluster.pools.scorer_load import ScorerLoad
 from cluster.pools.scorers import scorer_name, start_scorer
 from cluster.session.capacity import check_room
 from cluster.session.demand import demand_of
+from staragents.agents.probes import probes_of
 from staragents.base.errors import RunFailed, StarAgentsError
 
 logger = logging.getLogger(__name__)
@@ -126,7 +127,8 @@ class Scaling:
         if high == 0:
             ray.get(self._coordinator.resized.remote(key, low, high))
         pools, model = self._live.pools, self._live.config.models[name]
-        resize_generator(pools.generators[name], name, model, low, high)
+        probes = probes_of(self._live.config, name)
+        resize_generator(pools.generators[name], name, model, low, high, probes)
         ray.get(self._coordinator.resized.remote(key, low, high))
 
     def _follow_load(self) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
 from ray import serve
+from ray.exceptions import RayError
 from ray.serve.config import AutoscalingConfig
+from ray.serve.exceptions import RayServeException
 from ray.serve.schema import ApplicationStatus, ApplicationStatusOverview, LoggingConfig
 
 from actors.clean_up import quietly
@@ -20,8 +22,10 @@ from actors.orphan_cleanup import guarded
 from actors.ray_internals import with_version
 from actors.reasons import last_error
 from cluster.session.demand import replica_bundles
+from staragents.agents.probes import probes_of
 from staragents.base.environment import ray_address
 from staragents.base.errors import RunFailed
+from staragents.base.generation import GenerationRequest
 from staragents.config import Config, EngineKind, ModelConfig
 from staragents.models.packaged_models import resolve_model
 
@@ -32,6 +36,7 @@ DRAIN_S = 600.0
 # How soon a pool scaled to zero removes its last replica.
 TO_ZERO_S = 1.0
 POLL_S = 0.5
+REMARKS_S = 10.0
 # Autoscaling parameters of Serve. Downscaling is slow, because a replica takes minutes to load.
 FOLLOWING: dict[str, Any] = {
     "upscale_delay_s": 30.0,
@@ -65,7 +70,9 @@ def running_generators(
             serve.start(proxy_location="Disabled", logging_config=QUIET)
             targets = [
                 serve.RunTarget(
-                    target=_application(name, model, model.min_replicas, model.max_replicas),
+                    target=_application(
+                        name, model, model.min_replicas, model.max_replicas, probes_of(config, name)
+                    ),
                     name=app,
                     route_prefix=None,
                 )
@@ -87,13 +94,27 @@ def running_generators(
                 quietly(serve.shutdown)
 
 
-def resize_generator(app: str, name: str, model: ModelConfig, low: int, high: int) -> None:
+def server_remarks(config: Config, apps: dict[str, str]) -> dict[str, list[str]]:
+    """By model on a server: what its running replica found that the server does not take. A replica that does
+    not tell in time has nothing to say: the run does not depend on it."""
+    found = {}
+    for name, app in apps.items():
+        if config.models[name].kind is EngineKind.openai:
+            replica = serve.get_app_handle(app).options(method_name="remarks")
+            with suppress(RayError, RayServeException, TimeoutError):
+                found[name] = list(replica.remote().result(timeout_s=REMARKS_S))
+    return {name: lines for name, lines in found.items() if lines}
+
+
+def resize_generator(
+    app: str, name: str, model: ModelConfig, low: int, high: int, probes: tuple[GenerationRequest, ...] = ()
+) -> None:
     """Resize a running pool to `low`..`high` replicas; removed replicas finish their requests first.
 
     Returns when at least `low` are running. Raises RunFailed with the reason if that fails.
     """
     # The replicas were built with the sizes in the config; only Serve's settings may differ from it.
-    resized = _application(name, model, low, high)
+    resized = _application(name, model, low, high, probes)
     try:
         serve.run(resized, name=app, route_prefix=None)
     except RuntimeError as error:
@@ -122,7 +143,9 @@ def _is_warning(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.WARNING
 
 
-def _application(name: str, model: ModelConfig, low: int, high: int) -> serve.Application:
+def _application(
+    name: str, model: ModelConfig, low: int, high: int, probes: tuple[GenerationRequest, ...]
+) -> serve.Application:
     options: dict[str, Any] = {
         "num_cpus": 0.0,
         "num_gpus": model.num_gpus,
@@ -160,7 +183,7 @@ def _application(name: str, model: ModelConfig, low: int, high: int) -> serve.Ap
         logging_config=QUIET,
         **group,
     )(GeneratorReplica)
-    return cast(serve.Application, with_version(deployed, "1").bind(model, path))
+    return cast(serve.Application, with_version(deployed, "1").bind(model, path, probes))
 
 
 def _reason(status: ApplicationStatusOverview) -> str:

@@ -17,7 +17,7 @@ from actors.coordinator_actor import CoordinatorActor, coordinator_name
 from actors.memory import MemoryActor
 from actors.seed_worker_actor import SAME_LOOP, Pools
 from actors.starting import start_actor, started
-from cluster.pools.generators import running_generators
+from cluster.pools.generators import running_generators, server_remarks
 from cluster.pools.prewarm import nodes_requested
 from cluster.pools.scorers import scorer_name, start_scorer
 from cluster.session.demand import demand_of
@@ -65,6 +65,7 @@ def running_pools(config: Config, run_name: str) -> Iterator[Pools]:
                 scorers["larger"],
                 len(tokenizers) == 1,
                 memory.ready() if memory else None,
+                server_remarks(config, generators),
             )
             nodes.close()
             for role, names in scorers.items():

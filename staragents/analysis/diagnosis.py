@@ -88,6 +88,8 @@ def _findings(run: SavedRun, numbers: dict[str, Any]) -> Iterator[str]:
             f"verdicts take {share:.0%} of the total processing time: try judge.reason=false, a smaller "
             "judge.max_reason_chars or a smaller judge"
         )
+    for name, lines in run.summary["run"].get("servers", {}).items():
+        yield from (f"models.{name}: {line}" for line in lines)
     if numbers["domains"]:
         yield from domains.findings(numbers["domains"], run.config.memory.enabled)
 

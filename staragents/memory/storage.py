@@ -13,6 +13,7 @@ from qdrant_client.http.exceptions import UnexpectedResponse
 
 from staragents.base.environment import secret
 from staragents.base.errors import BadInput, RunFailed
+from staragents.base.loopback import is_on_loopback
 from staragents.config import MemoryConfig, Quantization
 from staragents.text.printable import one_line
 
@@ -40,6 +41,8 @@ async def connect(config: MemoryConfig, path: str) -> AsyncQdrantClient:
             timeout=math.ceil(config.timeout_s),
             # The check would call the server from the constructor, without our timeout.
             check_compatibility=False,
+            # Without the proxies of the environment, which may not reach this machine.
+            trust_env=not is_on_loopback(config.url),
         )
     if path == ":memory:":
         return AsyncQdrantClient(location=":memory:")

@@ -20,7 +20,7 @@ from actors.engines.openai_engine import OpenAIEngine
 from staragents.base.errors import EngineDead, PromptTooLong
 from staragents.base.generation import GenerationRequest, Sampling
 from staragents.base.messages import Message
-from staragents.config import EngineKind, ModelConfig
+from staragents.config import EngineKind, ModelConfig, Reasoning
 from staragents.models.packaged_models import check_model, resolve_model
 
 pytest.importorskip("vllm")
@@ -107,8 +107,8 @@ async def engine(server: str) -> AsyncIterator[OpenAIEngine]:
 
 
 def chat(text: str, **more: object) -> GenerationRequest:
-    sampling = Sampling(temperature=0.0, max_tokens=120)
-    return GenerationRequest("r-0", sampling, 0, messages=(Message("user", text),), **more)  # type: ignore[arg-type]
+    values = {"sampling": Sampling(temperature=0.0, max_tokens=120), "messages": (Message("user", text),)}
+    return GenerationRequest("r-0", seed=0, **{**values, **more})  # type: ignore[arg-type]
 
 
 async def test_chat_answers_and_counts_tokens(engine: OpenAIEngine) -> None:
@@ -117,6 +117,33 @@ async def test_chat_answers_and_counts_tokens(engine: OpenAIEngine) -> None:
     assert generation.finish_reason == "stop"
     assert 10 < generation.tokens_in < 60
     assert 1 < generation.tokens_out < 120
+
+
+async def test_vllm_takes_the_requests_of_all_roles_as_they_are(server: str) -> None:
+    """Also those for whom the address is incomplete, and a model that is told not to think."""
+    system = Message("system", "Be brief.")
+    agent = chat("Name a river.", messages=(system, Message("user", "Name a river.")))
+    judge = chat("Reply in JSON.", json_schema=VERDICT, top_logprobs=20)
+    config = ModelConfig(
+        kind=EngineKind.openai,
+        model="smollm2",
+        base_url=server.removesuffix("/v1"),
+        reasoning=Reasoning.off,
+    )
+    engine = OpenAIEngine(config, (agent, judge))
+    await engine.start()
+    assert engine.remarks == [f"is reached at {server}, as no API answers at base_url"]
+    assert not engine.found.thinks
+    assert (await engine.generate(agent)).text
+    assert (await engine.generate(judge)).logprobs
+    await engine.stop()
+
+
+async def test_new_tokens_beyond_the_context_become_those_that_fit(engine: OpenAIEngine) -> None:
+    """The server's context has 1,024 tokens."""
+    sampling = Sampling(temperature=0.0, max_tokens=5000)
+    generation = await engine.generate(chat("What is the capital of France?", sampling=sampling))
+    assert "Paris" in generation.text
 
 
 async def test_a_raw_prompt_is_continued_with_logprobs(engine: OpenAIEngine) -> None:

@@ -15,6 +15,7 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from actors.engines.openai_start import PROBE_TOKENS
 from actors.metrics import METRICS
 from staragents.run_directory.run_directory import RunDirectory
 from tests.ray.conftest import KEY, KEY_NAME
@@ -30,11 +31,11 @@ def dashboard_metrics() -> set[str]:
 
 
 class Hostile(BaseHTTPRequestHandler):
-    """A server that answers a greeting, then repeats the received key in its errors, as some do."""
+    """A server that answers probes, then repeats the received key in its errors, as some do."""
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        greeted = asked["max_tokens"] == 1
+        greeted = asked["max_tokens"] <= PROBE_TOKENS[0]
         choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Hello"}}
         answer = {"id": "1", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice]}
         error = {"error": {"message": f"Incorrect API key: {self.headers['Authorization']}"}}

@@ -21,6 +21,7 @@ from typing import Any
 import psutil
 import pytest
 
+from actors.engines.openai_start import PROBE_TOKENS
 from staragents.run_directory.run_directory import RunDirectory
 
 FAKE = "configs/fake.yaml"
@@ -30,11 +31,11 @@ SECRETS = (JUDGE_KEY, MEMORY_KEY, PASSWORD, TOKEN)
 
 
 class Repeating(BaseHTTPRequestHandler):
-    """Repeats its key in every error; answers a judge's first request, so that its pool starts."""
+    """Repeats its key in every error; answers the probe of a judge, so that its pool starts."""
 
     def answer(self) -> None:
         asked = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        if b'"max_tokens":1,' in asked.replace(b" ", b"") or b'"max_tokens":1}' in asked.replace(b" ", b""):
+        if json.loads(asked or b"{}").get("max_tokens", 99) <= PROBE_TOKENS[0]:
             choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Hi"}}
             self.reply(200, {"id": "1", "object": "chat.completion", "created": 0, "model": "m",
                              "choices": [choice]})  # fmt: skip

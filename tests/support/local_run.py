@@ -14,6 +14,7 @@ from actors.generator import Failure, Generator
 from actors.generator_client import GeneratorClient, Handle
 from actors.memory import MemoryActor
 from actors.seed_worker import SeedWorker, Worker
+from staragents.agents.probes import probes_of
 from staragents.base.generation import Generation, GenerationRequest
 from staragents.base.messages import Conversation
 from staragents.config import Config
@@ -61,7 +62,7 @@ class LocalActor:
 async def local_handles(config: Config) -> dict[str, LocalHandle]:
     handles = {}
     for name, model in config.models.items():
-        generator = Generator(model, "")
+        generator = Generator(model, "", probes_of(config, name))
         await generator.start()
         handles[name] = LocalHandle(generator)
     return handles

@@ -294,16 +294,14 @@ ODDITIES = {
     "logprobs as texts": Oddity("numbers", logprob("-0.5"), None),
     "logprobs of another shape": Oddity("numbers", choice(logprobs={"content": [1, "a"]}), None),
     "logprobs as a number": Oddity("numbers", choice(logprobs=7), None),
-    "finish_reason null": Oddity("finish reason", choice(finish_reason=None), "stop or length, got None"),
+    "finish_reason null": Oddity("finish reason", choice(finish_reason=None), None),
     "finish_reason tool_calls": Oddity(
         "finish reason", choice(finish_reason="tool_calls"), "got 'tool_calls'"
     ),
-    "finish_reason content_filter": Oddity(
-        "finish reason", choice(finish_reason="content_filter"), "content filter", False
-    ),
+    "finish_reason content_filter": Oddity("finish reason", choice(finish_reason="content_filter"), None),
     "finish_reason unknown": Oddity("finish reason", choice(finish_reason="bored"), "got 'bored'"),
     "finish_reason as a number": Oddity("finish reason", choice(finish_reason=1), API),
-    "no finish_reason": Oddity("finish reason", without("choices", 0, "finish_reason"), "got None"),
+    "no finish_reason": Oddity("finish reason", without("choices", 0, "finish_reason"), None),
     "no choices": Oddity("fields", without("choices"), "missing required field `choices`"),
     "empty choices": Oddity("fields", edited(lambda a: a.update(choices=[])), "length >= 1 - at `$.choices`"),
     "choices null": Oddity("fields", edited(lambda a: a.update(choices=None)), "`$.choices`"),
@@ -321,7 +319,7 @@ ODDITIES = {
         "fields", edited(lambda a: a.update(x={"y": [1, None]}, choices=a["choices"] * 2)), None
     ),
     "an error with status 200": Oddity(
-        "fields", sends(http(b'{"error": {"message": "no"}}')), "field `choices`"
+        "fields", sends(http(b'{"error": {"message": "no"}}')), "status 200: no"
     ),
     "redirect to itself": Oddity("redirect", redirect("/v1/chat/completions"), "redirect (307) to /v1"),
     "redirect to another host": Oddity(

@@ -74,6 +74,18 @@ async def test_a_request_that_takes_many_pings_is_answered() -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_proxy_of_the_environment_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
+) -> None:
+    """Requests would wait for their deadline, as Python's gRPC sends them through any HTTP proxy."""
+    for name in ("http_proxy", "https_proxy", "grpc_proxy", "no_proxy", "no_grpc_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{unused_tcp_port}")
+    async with slow_server(0.0) as (_, call):
+        assert await call(b"", timeout=10.0) == b"done"
+
+
+@pytest.mark.asyncio
 async def test_a_request_to_a_silent_node_fails_soon_and_can_be_sent_again() -> None:
     async with slow_server(3600) as (network, call):
         request = asyncio.ensure_future(_code(call))

@@ -1,0 +1,220 @@
+"""Finds out at start, with the real requests of a model's roles, what its server takes."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+
+from actors.engines.capabilities import FORMS, PLAINEST, Capabilities
+from actors.engines.http_client import BadAnswer
+from actors.engines.openai_request import precedence, question
+from actors.engines.refusals import Refusal
+from actors.engines.server_address import other_paths
+from actors.engines.server_models import served_models
+from staragents.base.errors import EngineError
+from staragents.base.generation import Generation, GenerationRequest, Sampling
+from staragents.base.messages import Message
+from staragents.config import ModelConfig, Reasoning
+
+if TYPE_CHECKING:
+    from actors.engines.openai_engine import OpenAIEngine
+
+PROBE_DEADLINE_S = 60.0
+PROBE_TOKENS = (16, 256, 1024)
+"""Maximum new tokens of a probe, by attempt: enough for minimum limits and to see whether a model thinks."""
+MOST_CHECKS = 3
+MODELS_SHOWN = 6
+MOST_TRIES = 24
+# A model that thinks and whose server does not take that out of its answers.
+_OPENS_THOUGHT = re.compile(
+    r"\s*(?:<(?P<tag>(?:seed:)?(?:think|thinking|thought|reason|reasoning))>(?!\s*</(?P=tag)>)|\[THINK\]|<\|channel)"
+)
+
+
+class Start:
+    """Sends each probe in the form that the server takes, learning from its refusals; if they name nothing,
+    by leaving out everything and adding one capability after the other."""
+
+    def __init__(self, engine: OpenAIEngine, probes: tuple[GenerationRequest, ...]) -> None:
+        self._engine = engine
+        self._probes = probes or (hello(engine.config),)
+        self._started = False
+        self._checks = 0
+        self._checking = asyncio.Lock()
+        self._reachable = False
+        self._is_switched = False
+
+    async def find(self, attempt: int = 0) -> None:
+        """Ask all probes. Raises EngineError."""
+        for line in precedence(self._engine.config):
+            self._engine.note(line)
+        for probe in self._probes:
+            await self._guarded(self._limited(probe, attempt))
+        self._started = True
+
+    async def check_again(self) -> bool:
+        """Ask all probes again, after an unexplained refusal during the run. Whether the server takes
+        something in another form than before. At most MOST_CHECKS times, as a request may be refused for its
+        text."""
+        before = self._engine.found
+        async with self._checking:
+            if self._engine.found != before:
+                return True
+            if not self._started or self._checks >= MOST_CHECKS:
+                return False
+            self._checks += 1
+            try:
+                for probe in self._probes:
+                    await self._guarded(self._limited(probe, 0))
+            except EngineError:
+                return False
+        return self._engine.found != before
+
+    def _limited(self, probe: GenerationRequest, attempt: int) -> GenerationRequest:
+        """The probe with few tokens: that of a role would write a whole answer, and think before it."""
+        most = PROBE_TOKENS[min(attempt, len(PROBE_TOKENS) - 1)]
+        tokens = most if attempt else min(probe.sampling.max_tokens, most)
+        sampling = replace(probe.sampling, max_tokens=tokens, thinking_tokens=0)
+        return replace(probe, sampling=sampling, deadline_s=PROBE_DEADLINE_S)
+
+    async def _guarded(self, probe: GenerationRequest) -> None:
+        """`_ask` with the errors of `OpenAIEngine.generate`."""
+        engine = self._engine
+        try:
+            async with asyncio.timeout(probe.deadline_s):
+                await self._ask(probe)
+        except TimeoutError:
+            raise EngineError(f"{engine.client.address}: no answer within {probe.deadline_s:g} s") from None
+        except httpx2.HTTPError as error:
+            name = type(error).__name__
+            raise EngineError(engine.line(f"no answer: {name}: {error}" if str(error) else name)) from None
+        except ValueError as error:
+            raise EngineError(engine.line(str(error))) from None
+
+    async def _ask(self, probe: GenerationRequest) -> None:
+        engine = self._engine
+        found, reasons = engine.found, dict[str, str]()
+        answer = await self._reached(probe, found)
+        for _ in range(MOST_TRIES):
+            if isinstance(answer, Generation):
+                engine.adopt(await self._switched(probe, found, answer), reasons)
+                return
+            learnt = engine.learn(probe, found, answer, question(engine.config, probe, found)[1])
+            if learnt is None:
+                said = engine.short(answer.said)
+                found, answer = await self._eliminated(probe, answer)
+                reasons |= {name: said for name in FORMS if found.form(name) != engine.found.form(name)}
+                continue
+            found, changed = learnt
+            reasons |= dict.fromkeys(changed, engine.short(answer.said))
+            answer, _ = await engine.once(probe, found)
+        raise EngineError(engine.line(f"no answer after {MOST_TRIES} forms of the request"))
+
+    async def _reached(self, probe: GenerationRequest, found: Capabilities) -> Generation | Refusal:
+        """The first answer. If `base_url` is not the address of the API, it is looked for where servers have
+        it."""
+        client = self._engine.client
+        answer = await self._unless_page(probe, found)
+        if self._reachable or not _is_elsewhere(answer):
+            self._reachable = True
+        else:
+            given = client.path
+            for client.path in other_paths(given):
+                other = await self._unless_page(probe, found)
+                if not _is_elsewhere(other):
+                    self._reachable = True
+                    self._engine.note(f"is reached at {client.address}, as no API answers at base_url")
+                    answer = other
+                    break
+            else:
+                client.path = given
+        if isinstance(answer, BadAnswer):
+            raise BadAnswer(f"{answer} (base_url)") from None
+        return answer
+
+    async def _unless_page(
+        self, probe: GenerationRequest, found: Capabilities
+    ) -> Generation | Refusal | BadAnswer:
+        try:
+            return (await self._engine.once(probe, found))[0]
+        except BadAnswer as error:
+            return error
+
+    async def _eliminated(
+        self, probe: GenerationRequest, refusal: Refusal
+    ) -> tuple[Capabilities, Generation]:
+        """What the server takes, found without its help: the plainest form, and whatever it takes beside it.
+        Raises the error of `refusal` if it does not take even that."""
+        engine, first = self._engine, self._engine.found
+        client_error = refusal.rejects_request and (refusal.status < 500 or refusal.status == 501)
+        if not client_error or refusal.is_wrong_address or refusal.is_about_quota or refusal.is_too_long:
+            raise await self._error(refusal)
+        for limit in range(first.limit, len(FORMS["limit"])):
+            found = PLAINEST.with_form("limit", limit)
+            answer, _ = await engine.once(probe, found)
+            if isinstance(answer, Generation):
+                break
+        else:
+            raise await self._error(refusal)
+        for name in FORMS:
+            for form in range(first.form(name), found.form(name)):
+                tried = found.with_form(name, form)
+                if question(engine.config, probe, tried) == question(engine.config, probe, found):
+                    found = tried  # this request does not tell
+                    break
+                other, _ = await engine.once(probe, tried)
+                if isinstance(other, Generation):
+                    found, answer = tried, other
+                    break
+        return found, answer
+
+    async def _switched(
+        self, probe: GenerationRequest, found: Capabilities, answer: Generation
+    ) -> Capabilities:
+        """With the switch for reasoning that has an effect: servers ignore fields that they don't know."""
+        engine, wanted = self._engine, self._engine.config.reasoning
+        if wanted is Reasoning.auto or probe.messages is None or self._is_switched:
+            return replace(found, thinks=found.thinks or _thinks(answer))
+        self._is_switched = True
+        tried = found
+        while _thinks(answer) is not (wanted is Reasoning.on) and tried.thinking + 2 < len(FORMS["thinking"]):
+            tried = tried.with_form("thinking", tried.thinking + 1)
+            other, _ = await engine.once(probe, tried)
+            if isinstance(other, Generation) and _thinks(other) is (wanted is Reasoning.on):
+                return replace(tried, thinks=_thinks(other))
+        if _thinks(answer) is not (wanted is Reasoning.on):
+            shown = "its answers show no reasoning" if wanted is Reasoning.on else "the model thinks"
+            engine.note(f"has no switch for reasoning that works: reasoning={wanted.value}, but {shown}")
+        return replace(found, thinks=_thinks(answer))
+
+    async def _error(self, refusal: Refusal) -> EngineError:
+        """The error of the refusal; if the server does not list the model, with those that it lists."""
+        engine, listed = self._engine, ""
+        name = engine.config.model
+        if refusal.status in (400, 404, 422):
+            names = list(await served_models(engine.client))
+            if names and name not in names:
+                near = get_close_matches(name, names, MODELS_SHOWN, cutoff=0.3)
+                shown = [*near, *(other for other in names if other not in near)][:MODELS_SHOWN]
+                more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+                listed = f"; the server lists {engine.short(', '.join(shown))}{more}"
+        return engine.error_of(refusal, listed)
+
+
+def hello(config: ModelConfig) -> GenerationRequest:
+    """A request of one token, for a model without a role."""
+    text: dict[str, Any] = {"messages": (Message("user", "Hello"),)} if config.chat else {"prompt": "Hello"}
+    return GenerationRequest("probe", Sampling(temperature=0.0, max_tokens=1), seed=0, **text)
+
+
+def _is_elsewhere(answer: Generation | Refusal | BadAnswer) -> bool:
+    return isinstance(answer, BadAnswer) or (isinstance(answer, Refusal) and answer.is_wrong_address)
+
+
+def _thinks(answer: Generation) -> bool:
+    return bool(answer.reasoning or answer.reasoning_tokens or _OPENS_THOUGHT.match(answer.text))

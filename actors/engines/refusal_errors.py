@@ -1,0 +1,46 @@
+"""From a refusal to the error of one request, with what the user can do about it."""
+
+from __future__ import annotations
+
+from actors.engines.refusals import PASSING, Refusal
+from staragents.base.errors import EngineError, PromptTooLong
+
+MOVED = (301, 308)
+
+
+class RequestRefused(EngineError):
+    """The server rejects this request, and would reject a retry."""
+
+    retryable = False
+
+
+def kind_of(refusal: Refusal) -> type[EngineError]:
+    """The class of its error: whether a retry may help, and whether the prompt is to blame."""
+    status = refusal.status
+    if refusal.is_about_quota:
+        return RequestRefused
+    if 300 <= status < 400:
+        return RequestRefused if status in MOVED else EngineError
+    if refusal.is_too_long:
+        return PromptTooLong
+    return RequestRefused if 400 <= status < 500 and status not in PASSING else EngineError
+
+
+def line_of(refusal: Refusal, model: str, key: str, setting: str) -> str:
+    """`key` describes the key that was sent, `setting` names the setting whose field is refused, if any."""
+    status, said = refusal.status, refusal.said
+    if 300 <= status < 400:
+        to = refusal.location
+        return f"expected an answer, got a redirect ({status}) to {to}, which is not followed (base_url)"
+    said = f"pausing {refusal.pause_s:g} s: {said}" if refusal.pause_s else said
+    if kind_of(refusal) is PromptTooLong:
+        return said
+    meaning = {
+        401: f"the server rejects {key}: ",
+        403: f"the server rejects {key}: ",
+        404: f"the server does not serve {model!r}: ",
+        429: "the server wants fewer requests, ",
+    }.get(status, "")
+    if refusal.is_about_quota:
+        meaning = f"no quota or credit is left for {key}: "
+    return f"status {status}: {meaning}{said}{f' ({setting})' if setting else ''}"

@@ -1,0 +1,100 @@
+"""Servers that refuse something: what is found at start, what is sent afterwards, what the user reads."""
+
+from __future__ import annotations
+
+import pytest
+
+from actors import generator_client
+from actors.engines import openai_engine
+from actors.engines.openai_engine import OpenAIEngine
+from staragents.base.generation import GenerationRequest, Sampling
+from staragents.base.messages import Message
+from staragents.run_directory.run_directory import RunDirectory
+from staragents.validation.loading import load_config
+from tests.support.local_run import local_run
+from tests.support.paths import FAKE
+from tests.support.peer_server import Peer, config
+from tests.support.server_mode_table import MODES, serve
+from tests.support.server_modes import TEXT, VERDICT
+
+PROBES = (
+    GenerationRequest(
+        "p",
+        Sampling(0.2, 0.95, 512, ("END",)),
+        seed=3,
+        messages=(Message("system", "Be brief."), Message("user", "Name a river.")),
+    ),
+    GenerationRequest(
+        "j",
+        Sampling(0.0, 1.0, 264),
+        seed=4,
+        messages=(Message("system", "Compare A and B."), Message("user", "Reply in JSON.")),
+        json_schema={"type": "object", "properties": {"reason": {"type": "string", "maxLength": 200}}},
+        top_logprobs=20,
+    ),
+)
+
+
+@pytest.mark.parametrize("name", MODES)
+async def test_what_a_server_refuses_is_found_at_start_and_said(
+    name: str, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openai_engine, "PROBE_PAUSE_S", 0.0)
+    mode = MODES[name]
+    engine = OpenAIEngine(config(serve(peer, name), **mode.settings), PROBES)
+    await engine.start()
+    asked = len(peer.asked)
+    answers = [await engine.generate(probe) for probe in PROBES]
+    assert len(peer.asked) == asked + 2, "after the start, every request is taken at once"
+    assert [answer.text for answer in answers] == [TEXT, VERDICT]
+    sent = peer.asked[-1]
+    assert not set(mode.lacks) & {*sent, *peer.asked[-2]}
+    assert {field: sent.get(field) for field in mode.has} == mode.has
+    remarks = " | ".join(engine.remarks)
+    for part in mode.says:
+        assert part in remarks
+    if not mode.says:
+        assert remarks == ""
+    await engine.stop()
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, mode in MODES.items() if mode.path == "/v1" and not mode.settings]
+)
+async def test_what_a_server_no_longer_takes_is_learnt_during_the_run(name: str, peer: Peer) -> None:
+    engine = OpenAIEngine(config(serve(peer, "takes everything")), PROBES)
+    await engine.start()
+    serve(peer, name)
+    for _ in range(2):
+        answers = [await engine.generate(probe) for probe in PROBES]
+        assert [answer.text for answer in answers] == [TEXT, VERDICT]
+    assert not set(MODES[name].lacks) & set(peer.asked[-1])
+    await engine.stop()
+
+
+@pytest.mark.parametrize("name", MODES)
+async def test_a_run_on_any_of_them_fails_no_candidate(
+    name: str, peer: Peer, tmp_path: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generator_client, "backoff", lambda request_id, attempt: 0.0)
+    url = serve(peer, name)
+    server = [
+        f"models.{model}.{setting}"
+        for model in ("writer", "judge")
+        for setting in ("kind=openai", "model=m", f"base_url={url}")
+    ]
+    settings = [f'models.writer.{key}="{value}"' for key, value in MODES[name].settings.items()]
+    run = [
+        f"output.dir={tmp_path}/run",
+        "seeds.limit=3",
+        "memory.enabled=false",
+        "agents.keep_language=false",
+    ]
+    summary = await local_run(load_config(FAKE, [*server, *settings, *run]))
+    assert summary["run"]["finished"]
+    candidates = [one for seed in RunDirectory(f"{tmp_path}/run").seeds() for one in seed]
+    assert candidates
+    assert [one.error_message for one in candidates if one.failed] == []
+    written = [one for one in candidates if one.written]
+    assert written
+    assert all(one.judge_win is not None for one in written if one.messages != one.seed_messages)
