@@ -56,6 +56,9 @@ class Verdict:
     reason: str
 
 
+STILL_THINKING = "the judge was still thinking at its token limit"
+"""Begins the message about a verdict that never came."""
+
 TIE = Verdict(0.5, True, 0.5, 0.5, "both texts are the same")
 """The verdict on identical texts, without a judge call."""
 
@@ -100,8 +103,7 @@ def judge_requests(
         requests.append(
             GenerationRequest(
                 request_id=f"{candidate_id}-judge-{order}-{attempt}",
-                # Room for the reason at one token per character and for the surrounding JSON.
-                sampling=Sampling(temperature=0.0, top_p=1.0, max_tokens=config.max_reason_chars + 64),
+                sampling=_sampling(config, model),
                 seed=stable_seed(str(run_seed), candidate_id, "judge", order, str(attempt)),
                 messages=prompt.turns if model.chat else None,
                 prompt=None if model.chat else prompt.raw,
@@ -111,6 +113,16 @@ def judge_requests(
             )
         )
     return requests
+
+
+def _sampling(config: JudgeConfig, model: ModelConfig) -> Sampling:
+    """Greedy, with room for the reason at one token per character and for the surrounding JSON."""
+    return Sampling(
+        temperature=0.0,
+        top_p=1.0,
+        max_tokens=config.max_reason_chars + 64,
+        thinking_tokens=model.thinking_budget,
+    )
 
 
 @cache

@@ -20,6 +20,8 @@ REASONS = {
     "empty": "it is empty",
     "damaged": "it contains a broken character (U+FFFD)",
     "cut_off": "it was truncated at max_tokens",
+    "thought_cut_off": "the model was still thinking at its token limit and had answered nothing",
+    "content_filter": "the server's content filter stopped it",
     "refusal": "it is a refusal",
     "prompt_leak": "it repeats the agent's own prompt",
     "echo": "it repeats the instruction",
@@ -47,6 +49,8 @@ def rewrite_problem(
     may change the language. With `continues`, the instruction follows the whole seed instead of replacing a
     turn.
     """
+    if reason := _unfinished(generation):
+        return reason
     if not any(character.isalnum() for character in rewritten):
         return "empty"
     if generation.finish_reason == "length":
@@ -86,6 +90,8 @@ def answer_problem(
     `languages` are those of the seed, or None if answers may change the language. A refusal, loop, echo or
     broken character is allowed if the seed's own response has it, as some data teaches that.
     """
+    if reason := _unfinished(generation):
+        return reason
     if not answer.strip():
         return "empty"
     if generation.finish_reason == "length":
@@ -103,6 +109,19 @@ def answer_problem(
     if languages is not None and languages.strays_in_answer(answer):
         return "other_language"
     return None
+
+
+def _unfinished(generation: Generation) -> str | None:
+    """Why a model that began to write wrote no answer."""
+    if generation.finish_reason == "content_filter":
+        return "content_filter"
+    return "thought_cut_off" if thought_cut_off(generation) else None
+
+
+def thought_cut_off(generation: Generation) -> bool:
+    """Whether the token limit ended the thought, so that there is no answer."""
+    thought = generation.reasoning_tokens > 0 or bool(generation.reasoning.strip())
+    return generation.finish_reason == "length" and thought and not generation.text.strip()
 
 
 def is_refusal(text: str) -> bool:
