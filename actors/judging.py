@@ -33,6 +33,8 @@ class Unreadable:
             return cls(f"{judge.STILL_THINKING}: {_shown(answer.reasoning)}")
         if answer.finish_reason == "content_filter":
             return cls(f"the server's content filter stopped the verdict: {_shown(answer.text)}")
+        if not answer.text.strip() and answer.reasoning.strip():
+            return cls(f"the judge answered nothing after its thought: {_shown(answer.reasoning)}")
         return cls(f"no verdict in the judge's answer: {_shown(answer.text)}")
 
 

@@ -35,10 +35,12 @@ _TOKEN = re.compile(
 )
 _FIRST = re.compile(rf"\s*(?P<tag>{_OPENING})")
 _LAST = re.compile(rf"(?:{_OPENING}|{re.escape(harmony.ANALYSIS)})\s*\Z")
+_CLOSED = re.compile(rf"(?:{_CLOSING})\s*\Z")
 _TAIL = 100
-"""Longest end of a prompt in which an opening tag is looked for."""
+"""Longest end of a prompt in which a tag is looked for."""
 
 _THOUGHT_PROCESS = re.compile(r"\s*Here(?:'s| is) my thought process:")
+_MARKUP = re.compile(rf"{_OPENING}|<\|channel\|>|my thought process")
 _RESPONSE = re.compile(r"Here(?:'s| is) my response:")
 _WRAPPERS = re.compile(r"\s*<(?P<name>answer|response|solution|final_answer)>", re.IGNORECASE)
 _MARKED = {"<|begin_of_solution|>": "<|end_of_solution|>", "<|START_RESPONSE|>": "<|END_RESPONSE|>"}
@@ -73,6 +75,16 @@ def opening_tag(prompt: str) -> str:
     """The tag at the end of a rendered prompt that makes the model begin within a thought, or nothing."""
     found = _LAST.search(prompt[-_TAIL:])
     return found[0].strip() if found else ""
+
+
+def closes_thought(prompt: str) -> bool:
+    """Whether the end of a rendered prompt closes a thought, so that the model answers at once."""
+    return _CLOSED.search(prompt[-_TAIL:]) is not None
+
+
+def mentions_thoughts(template: str) -> bool:
+    """Whether a chat template contains the markup of thoughts."""
+    return _MARKUP.search(template) is not None
 
 
 def split_thinking(text: str, opened: str = "", truncated: bool = False) -> Thinking:
