@@ -169,13 +169,15 @@ class VllmEngine:
         thinks = request.messages is not None and thinking.mode.thinks
         schema = request.json_schema if not thinks or thinking.may_have_schema(prompt_ids) else None
         more = thinking.tokens if thinks else 0
+        # Leave room for the answer where the context is short.
+        most = min(more, max(0, room - sampling.max_tokens))
         return SamplingParams(
             temperature=sampling.temperature,
             top_p=sampling.top_p,
             max_tokens=min(sampling.max_tokens + more, room),
             # A stop string could end a thought.
             stop=list(sampling.stop) or None if not thinks else None,
-            thinking_token_budget=thinking.tokens if thinks and thinking.limits_thoughts else None,
+            thinking_token_budget=most if thinks and thinking.limits_thoughts else None,
             # They may mark a thought.
             skip_special_tokens=not thinks,
             # A greedy request needs no seed, and a seed would cost it a generator of its own.

@@ -180,6 +180,7 @@ class ConfigBuilder:
         if problem := check_resolvers(key, value):
             self._problem(key, problem)
             return
+        value = _as_word(value, hint)
         try:
             if value == "???":  # OmegaConf's marker for a missing value
                 raise ValueError
@@ -217,6 +218,14 @@ class ConfigBuilder:
     def _problem(self, key: Key, what: str) -> None:
         name = " ".join(".".join(key).split())[:LONGEST_SHOWN]
         self._problems.append(f"{name}: {what}")
+
+
+def _as_word(value: Any, hint: Any) -> Any:
+    """`on` and `off` without quotes are true and false in YAML 1.1; where they are words, take them so."""
+    if isinstance(value, bool) and isinstance(hint, type) and issubclass(hint, Enum):
+        word = "on" if value else "off"
+        return word if word in {member.value for member in hint} else value
+    return value
 
 
 def _meant(name: str, prefix: str, known: Iterable[str]) -> str | None:
