@@ -15,7 +15,7 @@ from typing import Any, Literal, cast
 from staragents.agents.agents import history_text
 from staragents.agents.prompt_templates import PROMPTS, PromptTemplate, read_prompt
 from staragents.base.generation import Generation, GenerationRequest, Sampling, TokenLogprobs
-from staragents.base.messages import Conversation, as_dicts
+from staragents.base.messages import Conversation
 from staragents.base.records import stable_seed
 from staragents.config import JudgeConfig, ModelConfig, Verdicts
 from staragents.text.storable import storable
@@ -149,7 +149,10 @@ def _schema(config: JudgeConfig) -> dict[str, Any]:
 def _fence(candidate: Conversation, baseline: Conversation, question: str) -> str:
     """A 128-bit delimiter that no fenced text can contain: it is a hash of all texts, so inserting it into
     one changes it. It is the same for both orders and in repeated runs."""
-    texts = sorted(json.dumps(as_dicts(conversation)) for conversation in (candidate, baseline))
+    texts = sorted(
+        json.dumps([{"role": turn.role, "content": turn.content} for turn in conversation])
+        for conversation in (candidate, baseline)
+    )
     digest = blake2b(json.dumps([question, *texts]).encode(), digest_size=16).digest()
     return "data" + b32encode(digest).decode().rstrip("=").lower()
 
