@@ -15,12 +15,14 @@ from staragents.agents.prompt_templates import load_prompt, shipped_prompts
 from staragents.base.generation import Generation
 from staragents.base.records import MISALIGNED
 from staragents.text.storable import REPLACEMENT
+from staragents.text.thinking import shows_thought
 
 REASONS = {
     "empty": "it is empty",
     "damaged": "it contains a broken character (U+FFFD)",
     "cut_off": "it was truncated at max_tokens",
     "thought_cut_off": "the model was still thinking at its token limit and had answered nothing",
+    "thought_leak": "it contains a thought in tags",
     "content_filter": "the server's content filter stopped it",
     "refusal": "it is a refusal",
     "prompt_leak": "it repeats the agent's own prompt",
@@ -55,6 +57,8 @@ def rewrite_problem(
         return "empty"
     if generation.finish_reason == "length":
         return "cut_off"
+    if shows_thought(rewritten) and not shows_thought(seed_instruction):
+        return "thought_leak"
     if REPLACEMENT in rewritten and REPLACEMENT not in seed_instruction:
         return "damaged"
     if is_refusal(rewritten):
@@ -96,6 +100,8 @@ def answer_problem(
         return "empty"
     if generation.finish_reason == "length":
         return "cut_off"
+    if shows_thought(answer) and not shows_thought(seed_response) and not shows_thought(instruction):
+        return "thought_leak"
     if REPLACEMENT in answer and REPLACEMENT not in instruction + seed_response:
         return "damaged"
     if is_refusal(answer) and not is_refusal(seed_response):

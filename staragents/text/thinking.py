@@ -87,6 +87,11 @@ def mentions_thoughts(template: str) -> bool:
     return _MARKUP.search(template) is not None
 
 
+def shows_thought(text: str) -> bool:
+    """Whether a tag of a thought stands on a line of its own outside code, as when a model thinks again."""
+    return any(not is_quoted and _is_a_line(text, *found.span()) for found, is_quoted in _tags(text, 0))
+
+
 def split_thinking(text: str, opened: str = "", truncated: bool = False) -> Thinking:
     """Split a generated text. `opened`: the `opening_tag` of its prompt. `truncated`: whether it ended at a
     token limit, which tells a cut-off thought from an answer where a family has no tags. Never raises."""
@@ -191,6 +196,10 @@ def _tags(text: str, start: int) -> Iterator[tuple[re.Match[str], bool]]:
             yield from ((tag, True) for tag in _IN_CODE.finditer(text, *found.span()))
         else:
             yield found, in_fence or _is_quoted(text, *found.span())
+
+
+def _is_a_line(text: str, start: int, end: int) -> bool:
+    return text[max(0, start - 1) : start] in ("", "\n") and text[end : end + 1] in ("", "\n")
 
 
 def _is_quoted(text: str, start: int, end: int) -> bool:

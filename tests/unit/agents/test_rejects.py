@@ -321,3 +321,11 @@ def test_a_text_that_was_never_finished_has_its_own_reason(generation: Generatio
     assert rewrite_problem(SEED, text, generation) == reason
     assert answer_problem(SEED, text, generation, RESPONSE) == reason
     assert reason in REASONS
+
+
+def test_a_thought_between_two_answers_is_rejected_unless_the_seed_has_one() -> None:
+    again = "Monday: soup.\n<think>\nAnother dish?\n</think>\nTuesday: pasta."
+    assert of_answer(again) == of_rewrite(f"Plan a dinner menu.\n{again}") == "thought_leak"
+    assert of_answer(again, seed_response=again) is None
+    assert of_answer(f"```\n{again}\n```") is None
+    assert of_answer("Monday: soup. It has a <think> tag, and a </think> tag.") is None
