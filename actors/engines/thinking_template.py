@@ -82,7 +82,9 @@ def thinking_mode(tokenizer: Any, config: ModelConfig) -> ThinkingMode:
     if switch is None and not flag:
         _check_switch(config, can_think, opened)
     thinks = can_think and _thinks(tokenizer, config, source, names, rendered, bool(switch or flag))
-    return ThinkingMode(variables, thinks or "reasoning_parser" in config.engine_args, flag, opened)
+    if "reasoning_parser" in config.engine_args and asked is not Reasoning.off:
+        thinks = thinks or not closes_thought(rendered)
+    return ThinkingMode(variables, thinks, flag, opened)
 
 
 def _source(tokenizer: Any) -> str:

@@ -67,9 +67,10 @@ class VllmThinking:
 
     def request(self, is_chat: bool) -> dict[str, Any]:
         """Arguments of `AsyncLLM.generate`."""
-        if not self._parser:
+        if not self._parser and not self._named:
             return {}
         if not (is_chat and self.mode.thinks):
+            # Otherwise vLLM would wait for the end of a thought before it applies a schema.
             return {"reasoning_ended": True}
         return {"reasoning_parser_kwargs": {"chat_template_kwargs": dict(self.mode.variables)}}
 

@@ -79,9 +79,10 @@ def line(status: dict[str, Any]) -> str:
     """The status in one line, for logs."""
     rate = sum(status["tokens_per_s"].values())
     stopping = " | stopping" if status["draining"] else ""
+    unreadable = f" ({status['unreadable']} unreadable)" if status.get("unreadable") else ""
     return (
         f"seeds {status['seeds']}/{status['total_seeds']} | candidates {status['drawn']} "
-        f"generated {status['generated']} scored {status['scored']} judged {status['judged']} "
+        f"generated {status['generated']} scored {status['scored']} judged {status['judged']}{unreadable} "
         f"accepted {status['accepted']} rejected {status['rejected']} failed {status['failed']} | "
         f"{rate:.0f} tok/s | {spent(status['ledger'])} | ETA {eta(status)}{stopping}"
     )

@@ -131,6 +131,9 @@ def test_a_parser_is_found_for_the_tokenizer_and_a_model_without_thoughts_gets_n
     assert VllmThinking(tokenizer, config_of(folder, reasoning=Reasoning.off), "qwen3").engine_args == {}
     named = config_of(folder, engine_args={"reasoning_parser": "olmo3"})
     assert VllmThinking(tokenizer, named, "llama").engine_args == {}  # the user's own
+    quiet = config_of(folder, engine_args={"reasoning_parser": "olmo3"}, reasoning=Reasoning.off)
+    assert VllmThinking(tokenizer, quiet, "llama").request(True) == {"reasoning_ended": True}
+    assert VllmThinking(tokenizer, quiet, "llama").may_have_schema([1, 2])
     plain = VllmThinking(AutoTokenizer.from_pretrained(smollm2), ModelConfig(model=smollm2), "llama")
     assert (plain.engine_args, plain.tokens, plain.request(True)) == ({}, 0, {})
     assert model_type(smollm2) == "llama"
