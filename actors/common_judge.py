@@ -9,6 +9,7 @@ from itertools import islice
 
 from actors.generator_client import GeneratorClient
 from actors.judging import verdict_on
+from staragents.agents.judge import Verdict
 from staragents.base.errors import EngineError
 from staragents.base.generation import Generation, GenerationRequest
 from staragents.base.records import Candidate
@@ -53,7 +54,7 @@ class CommonJudge:
             self._config,
             self._ask,
         )
-        return None if verdict is None else verdict.win
+        return verdict.win if isinstance(verdict, Verdict) else None
 
     async def _ask(self, model: str, request: GenerationRequest) -> Generation | None:
         try:

@@ -27,6 +27,7 @@ from staragents.evolution.evolution import Evolution
 from staragents.evolution.policy import Draw, Neighbour, recalled_by
 from staragents.run.ledger import Ledger
 from staragents.run.results import write_results
+from staragents.run.silent_judge import silence
 from staragents.run.stopping import StopRules
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_lock import writer_lock
@@ -92,6 +93,7 @@ class Coordinator:
         self._draining = False
         self._cursor = self._resumed_at = 0
         self._failures: deque[bool] = deque(maxlen=FAILURE_WINDOW)
+        self._unreadable_before = 0
         self._rates = RecentRates()
         self._seconds_before = 0.0
         self._started = time.monotonic()
@@ -159,6 +161,9 @@ class Coordinator:
             self._seconds_before = state["seconds"]
             self._evolution.restore(state["evolution"])
             self.progress.restore(state["progress"])
+            # A run that a silent judge ended may try as often again: its server may be another one now.
+            if self._silence():
+                self._unreadable_before = self.progress.unreadable
             self._stopping.restore(state["stopping"])
             self._ledger.restore(state["ledger"])
         await self._memory.rewind(self._cursor)
@@ -273,6 +278,8 @@ class Coordinator:
 
     def _failure_reason(self) -> str:
         """Why the run must fail, or an empty string."""
+        if silent := self._silence():
+            return silent
         failed, seen = sum(self._failures), len(self._failures)
         if seen < FAILURE_MINIMUM or failed <= self.config.run.max_error_rate * seen:
             return ""
@@ -280,6 +287,12 @@ class Coordinator:
             f"{failed} of the last {seen} candidates failed (run.max_error_rate="
             f"{self.config.run.max_error_rate:g}); last error: {self.progress.last_error}"
         )
+
+    def _silence(self) -> str:
+        """Why the run must end for want of verdicts, or an empty string."""
+        found = self.progress
+        unreadable = found.unreadable - self._unreadable_before
+        return silence(self.config, self._scan.seeds, found.verdicts, unreadable, found.first_unreadable)
 
     async def _measure(self) -> None:
         """Measure rates and the lag of the event loop, this actor's bottleneck; export them periodically."""

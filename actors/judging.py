@@ -4,14 +4,38 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from staragents.agents import judge
+from staragents.agents.rejects import thought_cut_off
 from staragents.base.generation import Generation, GenerationRequest
 from staragents.base.messages import Conversation
+from staragents.base.redaction import redacted
 from staragents.config import Config, JudgeConfig
+from staragents.text.printable import one_line
 
 Ask = Callable[[str, GenerationRequest], Awaitable[Generation | None]]
 """Takes model and request; returns None if the request failed."""
+
+SHOWN = 160
+"""Characters of an unreadable answer that are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """The judge answered, but without a readable verdict. `message` says why and shows its answer."""
+
+    message: str
+
+    @classmethod
+    def of(cls, answer: Generation) -> Unreadable:
+        if thought_cut_off(answer):
+            return cls(f"{judge.STILL_THINKING}: {_shown(answer.reasoning)}")
+        if answer.finish_reason == "content_filter":
+            return cls(f"the server's content filter stopped the verdict: {_shown(answer.text)}")
+        if not answer.text.strip() and answer.reasoning.strip():
+            return cls(f"the judge answered nothing after its thought: {_shown(answer.reasoning)}")
+        return cls(f"no verdict in the judge's answer: {_shown(answer.text)}")
 
 
 async def verdict_on(
@@ -21,13 +45,14 @@ async def verdict_on(
     settings: JudgeConfig,
     config: Config,
     ask: Ask,
-) -> judge.Verdict | None:
-    """The verdict of `settings.model` in all orders; None if it stays unreadable or a request failed.
+) -> judge.Verdict | Unreadable | None:
+    """The verdict of `settings.model` in all orders; None if a request failed.
 
     A candidate identical to the baseline is a tie; the judge is not asked.
     """
     if judge.is_identical(candidate, baseline):
         return judge.TIE
+    unreadable: Unreadable | None = None
     for attempt in range(1 + settings.retries):
         requests = judge.judge_requests(
             settings,
@@ -40,9 +65,18 @@ async def verdict_on(
             config.run.seed,
         )
         answers = await asyncio.gather(*(ask(settings.model, request) for request in requests))
-        if any(answer is None for answer in answers):
+        known = [answer for answer in answers if answer is not None]
+        if len(known) < len(answers):
             return None
-        verdict = judge.combine([judge.parse_verdict(a, settings) for a in answers if a], settings)
+        read = [judge.parse_verdict(answer, settings) for answer in known]
+        verdict = judge.combine(read, settings)
         if verdict is not None:
             return verdict
-    return None
+        unreadable = unreadable or Unreadable.of(known[read.index(None)])
+    return unreadable
+
+
+def _shown(text: str) -> str:
+    """The beginning of a model's text as one line, without secrets."""
+    line = one_line(redacted(text[: 4 * SHOWN]))
+    return f"{line[:SHOWN]}..." if len(line) > SHOWN else line or "nothing"

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from actors.generator_client import ModelCounters
-from staragents.base.records import Candidate
+from staragents.base.records import Candidate, Stage
 from staragents.evolution.policy import PairStats
 
 
@@ -27,6 +27,10 @@ class Progress:
     remembered: int = 0
     memory_failures: int = 0
     last_error: str = ""
+    verdicts: int = 0
+    """Candidates with a readable verdict of the judge; `judged` includes those that needed none."""
+    unreadable: int = 0
+    first_unreadable: str = ""
 
     def commit(self, candidates: list[Candidate], chosen: Candidate | None, hit: bool) -> None:
         self.seeds += 1
@@ -38,6 +42,10 @@ class Progress:
             self.scored += candidate.scored
             self.judged += candidate.judge_win is not None
             self.rejected += candidate.rejected
+            self.verdicts += candidate.judge_win is not None and Stage.judge in candidate.tokens_by_stage()
+            if candidate.unreadable:
+                self.unreadable += 1
+                self.first_unreadable = self.first_unreadable or candidate.error_message or ""
             if candidate.failed:
                 self.failed += 1
                 self.last_error = f"{candidate.last_stage}: {candidate.error_message}"

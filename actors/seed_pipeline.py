@@ -8,10 +8,10 @@ from dataclasses import asdict
 from functools import partial
 from typing import Protocol
 
-from actors.judging import verdict_on
+from actors.judging import Unreadable, verdict_on
 from staragents.agents.agents import AgentPair, candidate_id, pairs_from_config
 from staragents.agents.language import SeedLanguages, load_identifier
-from staragents.agents.rejects import answer_problem, rewrite_problem
+from staragents.agents.rejects import answer_problem, rewrite_problem, thought_cut_off
 from staragents.base.errors import EngineError
 from staragents.base.generation import Generation, GenerationRequest
 from staragents.base.messages import Conversation, with_exchange, with_inputs
@@ -116,9 +116,9 @@ class SeedPipeline:
         answer = agent.clean(generation.text)
         reason = answer_problem(instruction, answer, generation, seed.response, languages)
         if reason:
-            candidate.reject(Stage.answer, reason, answer)
+            candidate.reject(Stage.answer, reason, answer or generation.reasoning)
             return
-        candidate.messages = with_exchange(context, instruction, answer)
+        candidate.messages = agent.exchange(context, instruction, generation)
 
     async def _rewrite(
         self, pair: AgentPair, seed: Seed, languages: SeedLanguages | None, candidate: Candidate
@@ -133,7 +133,7 @@ class SeedPipeline:
         rewritten = agent.clean(generation.text)
         reason = rewrite_problem(seed.instruction, rewritten, generation, languages, agent.continues)
         if reason:
-            candidate.reject(Stage.rewrite, reason, rewritten)
+            candidate.reject(Stage.rewrite, reason, rewritten or generation.reasoning)
             return None
         return rewritten
 
@@ -171,6 +171,9 @@ class SeedPipeline:
         verdict = await verdict_on(
             candidate.candidate_id, candidate.messages, baseline, self.config.judge, self.config, ask
         )
+        if isinstance(verdict, Unreadable):
+            candidate.error_class, candidate.error_message = Unreadable.__name__, verdict.message
+            return
         if verdict is None:
             return
         candidate.judge_win, candidate.judge_agreement = verdict.win, verdict.agreement
@@ -208,6 +211,10 @@ class SeedPipeline:
         generation = await self._ask(candidate, Stage.baseline, agent.name, agent.model, request)
         if generation is None:
             return None
+        if thought_cut_off(generation):
+            error = EngineError("no answer to compare with: the model was still thinking at its token limit")
+            _fail(candidate, Stage.baseline, agent.name, error)
+            return None
         return with_exchange(context, instruction, agent.clean(generation.text))
 
     async def _ask(
@@ -220,7 +227,7 @@ class SeedPipeline:
             _fail(candidate, stage, agent, error)
             return None
         _add(candidate.stage_seconds, stage.value, generation.seconds)
-        candidate.spend(stage, generation.tokens_in, generation.tokens_out)
+        candidate.spend(stage, generation.tokens_in, generation.tokens_out, generation.reasoning_tokens)
         return generation
 
     @property

@@ -8,12 +8,14 @@ import math
 import random
 import re
 import time
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
 from staragents.base.errors import EngineError
 from staragents.base.generation import Generation, GenerationRequest, TokenLogprobs
-from staragents.config import ModelConfig
+from staragents.config import ModelConfig, Reasoning
+from staragents.text.thinking import split_thinking
 
 SYLLABLES = ("ba", "do", "fi", "ku", "la", "me", "no", "pi", "ra", "su", "te", "vo")
 WORDS = tuple(a + b + c for a in SYLLABLES for b in SYLLABLES for c in SYLLABLES)
@@ -35,6 +37,8 @@ class FakeEngine:
 
     def __init__(self, config: ModelConfig) -> None:
         self.config = config.fake
+        self._thinks = config.fake.thinks and config.reasoning is not Reasoning.off
+        self._thinking_tokens = config.thinking_tokens
 
     async def start(self) -> None:
         """Nothing to load."""
@@ -55,20 +59,43 @@ class FakeEngine:
         if random.Random(_number(request.request_id)).random() < self.config.failure_rate:
             raise EngineError(f"fake failure of request {request.request_id}")
         tokens_in = prompt.count(" ") + 1
+        answer = self._answer(request, rng, refusal < self.config.refusal_rate, tokens_in)
+        if self._thinks and request.messages is not None:
+            answer = self._after_a_thought(answer, random.Random(_number(f"{request.seed}\nthink\n{prompt}")))
+        return replace(answer, seconds=time.perf_counter() - started)
+
+    @staticmethod
+    def _answer(request: GenerationRequest, rng: random.Random, refusal: bool, tokens_in: int) -> Generation:
         if request.json_schema and "verdict" in request.json_schema.get("properties", {}):
             logprobs = _verdict(request.json_schema["properties"], rng)
             text = "".join(token.text for token in logprobs)
-            seconds = time.perf_counter() - started
             shown = logprobs if request.top_logprobs else ()
-            return Generation(text, "stop", tokens_in, len(logprobs), seconds, shown)
-        words = REFUSAL.split() if refusal < self.config.refusal_rate else _words(rng)
+            return Generation(text, "stop", tokens_in, len(logprobs), 0.0, shown)
+        words = REFUSAL.split() if refusal else _words(rng)
         kept = words[: request.sampling.max_tokens]
         return Generation(
             text=" ".join(kept),
             finish_reason="stop" if kept == words else "length",
             tokens_in=tokens_in,
             tokens_out=len(kept),
-            seconds=time.perf_counter() - started,
+            seconds=0.0,
+        )
+
+    def _after_a_thought(self, answer: Generation, rng: random.Random) -> Generation:
+        """The same answer behind a thought in tags, which is split from it as a real model's is."""
+        words = [MARK, *rng.choices(WORDS, k=rng.randint(20, 60))]
+        kept = words[: self._thinking_tokens]
+        if kept != words:
+            split = split_thinking(f"<think>\n{' '.join(kept)}", truncated=True)
+            answer = replace(answer, finish_reason="length", tokens_out=0, logprobs=())
+        else:
+            split = split_thinking(f"<think>\n{' '.join(words)}\n</think>\n\n{answer.text}")
+        return replace(
+            answer,
+            text=split.answer,
+            reasoning=split.reasoning,
+            reasoning_tokens=len(kept),
+            tokens_out=answer.tokens_out + len(kept),
         )
 
     @staticmethod

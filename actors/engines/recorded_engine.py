@@ -11,6 +11,7 @@ from staragents.base.errors import BadInput, EngineDead, EngineError
 from staragents.base.generation import Generation, GenerationRequest, TokenLogprobs
 from staragents.config import ModelConfig
 from staragents.replay.recorded_answers import RecordedAnswers
+from staragents.text.thinking import split_thinking
 
 # How staragents/agents/prompts/judge.j2 shows each side; must match its fences.
 _SIDE = re.compile(r"<(data\w*) ([AB])>\n\s*Instruction: (.*?)\nResponse: (.*?)\n</\1>", re.DOTALL)
@@ -69,7 +70,20 @@ class RecordedEngine:
                 f"no answer of {self.config.model} is recorded for {prompt[:60]!r}; the prompt must be only "
                 "the instruction, as in `direct`"
             )
-        return Generation(text, "stop", words, text.count(" ") + 1, 0.0)
+        tokens_out = text.count(" ") + 1
+        split = split_thinking(text)
+        if not split.found:
+            return Generation(text, "stop", words, tokens_out, 0.0)
+        thought = tokens_out - split.answer.count(" ") - bool(split.answer)
+        return Generation(
+            split.answer,
+            "length" if split.cut_off else "stop",
+            words,
+            tokens_out,
+            0.0,
+            reasoning=split.reasoning,
+            reasoning_tokens=max(0, thought),
+        )
 
     def _a_wins(self, prompt: str) -> float:
         """Probability that A is preferred; one side must be a recorded answer, the other the reference."""

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from actors.engines.vllm_thinking import VllmThinking, model_type
 from staragents.base.errors import EngineDead, EngineError, PromptTooLong
 from staragents.base.generation import Generation, GenerationRequest, Sampling, TokenLogprobs
 from staragents.base.messages import as_dicts
@@ -17,7 +18,7 @@ from staragents.base.system_turn import chat_turns
 from staragents.config import ModelConfig
 
 if TYPE_CHECKING:
-    from vllm import RequestOutput, SamplingParams
+    from vllm import CompletionOutput, RequestOutput, SamplingParams
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ class VllmEngine:
     async def start(self) -> None:
         """Load the model and generate one token. Raises EngineDead with vLLM's reason if that fails."""
         from transformers import AutoTokenizer
+        from vllm.config import StructuredOutputsConfig
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.exceptions import VLLMValidationError
         from vllm.v1.engine.async_llm import AsyncLLM
@@ -43,13 +45,19 @@ class VllmEngine:
         self._fatal: type[Exception] = EngineDeadError
         self._invalid: tuple[type[Exception], ...] = (VLLMValidationError, ValueError)
         self._tokenizer = AutoTokenizer.from_pretrained(self.model_path)
+        self._thinking = VllmThinking(self._tokenizer, self.config, model_type(self.model_path))
         arguments = self._engine_args()
         logger.info("starting vLLM with %s", arguments)
+        if isinstance(given := arguments["structured_outputs_config"], dict):
+            # AsyncEngineArgs sets the reasoning parser on it before it converts it (vllm 0.32).
+            arguments["structured_outputs_config"] = StructuredOutputsConfig(**given)
         try:
             self._engine = AsyncLLM.from_engine_args(
                 AsyncEngineArgs(**arguments), stat_loggers=_stat_loggers()
             )
             self._context = self._engine.model_config.max_model_len
+            reasoning = self._engine.vllm_config.reasoning_config
+            self._thinking.limits_thoughts = reasoning is not None and reasoning.enabled
             await self.generate(
                 GenerationRequest("probe", Sampling(temperature=0.0, max_tokens=1), seed=0, prompt="Hello")
             )
@@ -76,6 +84,7 @@ class VllmEngine:
             # Small judges otherwise spend their token budget on line breaks between JSON keys.
             **(self._cpu_args() if not gpus else {}),
             "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
+            **self._thinking.engine_args,
             **config.engine_args,
         }
 
@@ -112,8 +121,9 @@ class VllmEngine:
                 output = await self._last(
                     self._engine.generate(
                         TokensPrompt(prompt_token_ids=prompt_ids),
-                        self._sampling(request, room),
+                        self._sampling(request, prompt_ids, room),
                         request.request_id,
+                        **self._thinking.request(request.messages is not None),
                     )
                 )
         except TimeoutError:
@@ -122,7 +132,7 @@ class VllmEngine:
             raise EngineDead(f"the vLLM engine of {self.config.model} died: {error}") from error
         except self._invalid as error:
             raise EngineError(f"vLLM rejected the request: {error}") from error
-        return self._generation(output, len(prompt_ids), time.monotonic() - started)
+        return self._generation(request, output, len(prompt_ids), time.monotonic() - started)
 
     async def _last(self, outputs: Any) -> RequestOutput:
         final: RequestOutput | None = None
@@ -140,25 +150,36 @@ class VllmEngine:
                 f"{self.config.model} has no chat template: set models.*.chat=false and give its agents "
                 "a raw prompt such as few_shot"
             )
-        messages = chat_turns(request.messages, self._tokenizer)
+        messages = self._thinking.mode.flagged(chat_turns(request.messages, self._tokenizer))
         return list(
             self._tokenizer.apply_chat_template(
-                as_dicts(messages), add_generation_prompt=True, tokenize=True, return_dict=False
+                as_dicts(messages),
+                add_generation_prompt=True,
+                tokenize=True,
+                return_dict=False,
+                **self._thinking.mode.variables,
             )
         )
 
-    @staticmethod
-    def _sampling(request: GenerationRequest, room: int) -> SamplingParams:
+    def _sampling(self, request: GenerationRequest, prompt_ids: list[int], room: int) -> SamplingParams:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
 
-        sampling = request.sampling
-        schema = request.json_schema
+        sampling, thinking = request.sampling, self._thinking
+        thinks = request.messages is not None and thinking.mode.thinks
+        schema = request.json_schema if not thinks or thinking.may_have_schema(prompt_ids) else None
+        more = thinking.tokens if thinks else 0
+        # Leave room for the answer where the context is short.
+        most = min(more, max(0, room - sampling.max_tokens))
         return SamplingParams(
             temperature=sampling.temperature,
             top_p=sampling.top_p,
-            max_tokens=min(sampling.max_tokens, room),
-            stop=list(sampling.stop) or None,
+            max_tokens=min(sampling.max_tokens + more, room),
+            # A stop string could end a thought.
+            stop=list(sampling.stop) or None if not thinks else None,
+            thinking_token_budget=most if thinks and thinking.limits_thoughts else None,
+            # They may mark a thought.
+            skip_special_tokens=not thinks,
             # A greedy request needs no seed, and a seed would cost it a generator of its own.
             seed=request.seed if sampling.temperature > 0 else None,
             logprobs=request.top_logprobs or None,
@@ -166,26 +187,23 @@ class VllmEngine:
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
 
-    def _generation(self, output: RequestOutput, tokens_in: int, seconds: float) -> Generation:
+    def _generation(
+        self, request: GenerationRequest, output: RequestOutput, tokens_in: int, seconds: float
+    ) -> Generation:
         answer = output.outputs[0]
         if answer.finish_reason not in ("stop", "length"):
             raise EngineError(f"vLLM ended a request with {answer.finish_reason!r}")
-        logprobs = tuple(
-            TokenLogprobs(
-                text=options[token].decoded_token or "",
-                top={entry.decoded_token or "": entry.logprob for entry in options.values()},
-            )
-            for token, options in zip(answer.token_ids, answer.logprobs or (), strict=False)
-            if options
-        )
-        return Generation(
+        generation = Generation(
             text=answer.text,
             finish_reason=answer.finish_reason,  # type: ignore[arg-type]
             tokens_in=tokens_in,
             tokens_out=len(answer.token_ids),
             seconds=seconds,
-            logprobs=logprobs,
+            logprobs=_logprobs(answer),
         )
+        if request.messages is None:
+            return generation
+        return self._thinking.answered(generation, answer.token_ids, request.sampling)
 
     async def check(self) -> None:
         try:
@@ -196,6 +214,17 @@ class VllmEngine:
     async def stop(self) -> None:
         if hasattr(self, "_engine"):
             self._engine.shutdown()
+
+
+def _logprobs(answer: CompletionOutput) -> tuple[TokenLogprobs, ...]:
+    return tuple(
+        TokenLogprobs(
+            text=options[token].decoded_token or "",
+            top={entry.decoded_token or "": entry.logprob for entry in options.values()},
+        )
+        for token, options in zip(answer.token_ids, answer.logprobs or (), strict=False)
+        if options
+    )
 
 
 def _stat_loggers() -> list[Any] | None:

@@ -79,9 +79,10 @@ def line(status: dict[str, Any]) -> str:
     """The status in one line, for logs."""
     rate = sum(status["tokens_per_s"].values())
     stopping = " | stopping" if status["draining"] else ""
+    unreadable = f" ({status['unreadable']} unreadable)" if status.get("unreadable") else ""
     return (
         f"seeds {status['seeds']}/{status['total_seeds']} | candidates {status['drawn']} "
-        f"generated {status['generated']} scored {status['scored']} judged {status['judged']} "
+        f"generated {status['generated']} scored {status['scored']} judged {status['judged']}{unreadable} "
         f"accepted {status['accepted']} rejected {status['rejected']} failed {status['failed']} | "
         f"{rate:.0f} tok/s | {spent(status['ledger'])} | ETA {eta(status)}{stopping}"
     )
@@ -91,7 +92,8 @@ def spent(ledger: dict[str, Any]) -> str:
     """Tokens and cost of the committed seeds, including earlier sessions of the run."""
     models = ledger["models"].values()
     read, written = (sum(model[key] for model in models) for key in ("tokens_in", "tokens_out"))
-    found = [f"{read:,} tokens in, {written:,} out"]
+    thought = sum(model.get("reasoning_tokens", 0) for model in models)
+    found = [f"{read:,} tokens in, {written:,} out{f' ({thought:,} of them thought)' if thought else ''}"]
     if ledger["gpu_hours"]:
         found.append(f"{ledger['gpu_hours']:.2f} GPU-hours")
     if ledger["money"] is not None:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 from staragents.agents.prompt_templates import Prompt, PromptTemplate, load_prompt, prompt_path
 from staragents.base.errors import BadInput
-from staragents.base.generation import GenerationRequest, Sampling
+from staragents.base.generation import Generation, GenerationRequest, Sampling
 from staragents.base.messages import Conversation, Message
 from staragents.base.records import Seed, stable_id, stable_seed
-from staragents.config import AgentConfig, Config
+from staragents.config import AgentConfig, Config, KeptReasoning, ModelConfig
 from staragents.files.user_files import read_bytes
 from staragents.text.untrusted_text import as_part, as_turn
 
@@ -67,6 +67,8 @@ class ResponseAgent:
     template: PromptTemplate
     sampling: Sampling
     chat: bool = True
+    keeps_reasoning: bool = False
+    """Whether what the model thought is kept beside its answer."""
 
     def answer_request(
         self, context: Conversation, instruction: str, candidate_id: str, run_seed: int, deadline_s: float
@@ -79,6 +81,12 @@ class ResponseAgent:
     def clean(self, text: str) -> str:
         """The answer without surrounding white space. Labels, quotes and fences may be part of the answer."""
         return text.strip()
+
+    def exchange(self, context: Conversation, instruction: str, generation: Generation) -> Conversation:
+        """The conversation with the instruction and its answer, and the answer's reasoning if it is kept."""
+        thought = generation.reasoning.strip() if self.keeps_reasoning else ""
+        answer = Message("assistant", self.clean(generation.text), thought or None)
+        return (*context, Message("user", instruction), answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +118,15 @@ def agents_from_config(config: Config) -> Agents:
         if agent.prompt == KEEP:
             instruction[name] = InstructionAgent(name, "", None, _sampling(agent))
         elif template := agent_template("instruction", name, agent, config, problems):
-            chat = config.models[agent.model].chat
-            instruction[name] = InstructionAgent(name, agent.model, template, _sampling(agent), chat)
+            model = config.models[agent.model]
+            sampling = _sampling(agent, model)
+            instruction[name] = InstructionAgent(name, agent.model, template, sampling, model.chat)
     for name, agent in config.agents.response.items():
         if template := agent_template("response", name, agent, config, problems):
-            chat = config.models[agent.model].chat
-            response[name] = ResponseAgent(name, agent.model, template, _sampling(agent), chat)
+            model = config.models[agent.model]
+            keeps = agent.reasoning is KeptReasoning.keep
+            sampling = _sampling(agent, model)
+            response[name] = ResponseAgent(name, agent.model, template, sampling, model.chat, keeps)
     if problems:
         raise BadInput(problems)
     return Agents(instruction, response)
@@ -235,8 +246,9 @@ def _unquoted(text: str, commented: bool) -> str:
     return text
 
 
-def _sampling(agent: AgentConfig) -> Sampling:
-    return Sampling(agent.temperature, agent.top_p, agent.max_tokens, tuple(agent.stop))
+def _sampling(agent: AgentConfig, model: ModelConfig | None = None) -> Sampling:
+    thinking = model.thinking_budget if model is not None else 0
+    return Sampling(agent.temperature, agent.top_p, agent.max_tokens, tuple(agent.stop), thinking)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from staragents.config import ModelConfig
 _BUSY_S = 60.0
 _NOT_IN_KEY = ("request_id", "deadline_s")
 """Request fields that do not affect the text."""
+_LATER_IN_TURNS = ("reasoning_content", "input")
 
 
 class GenerationCache:
@@ -71,12 +72,23 @@ class GenerationCache:
 
     def _key(self, model: str, request: GenerationRequest) -> bytes:
         asked = {name: value for name, value in asdict(request).items() if name not in _NOT_IN_KEY}
+        # The budget is one of the model's settings. Fields of later versions keep the keys of earlier ones.
+        asked["sampling"].pop("thinking_tokens")
+        for turn in asked["messages"] or ():
+            for name in _LATER_IN_TURNS:
+                if turn[name] is None:
+                    del turn[name]
         text = json.dumps([self._models[model], asked], sort_keys=True)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 def _identity(model: ModelConfig) -> dict[str, Any]:
     """The model settings that determine its texts; pool sizes and speed do not."""
+    default = ModelConfig()
+    later = ("reasoning", "thinking_tokens", "chat_template_kwargs", "extra_body")
+    changed = {name: getattr(model, name) for name in later if getattr(model, name) != getattr(default, name)}
+    if model.fake.thinks:
+        changed["thinks"] = True
     return {
         "kind": model.kind.value,
         "model": model.model,
@@ -86,4 +98,5 @@ def _identity(model: ModelConfig) -> dict[str, Any]:
         "engine_args": model.engine_args,
         "chat": model.chat,
         "refusal_rate": model.fake.refusal_rate,
+        **changed,
     }

@@ -15,7 +15,7 @@ from typing import Any, Literal, cast
 from staragents.agents.agents import history_text
 from staragents.agents.prompt_templates import PROMPTS, PromptTemplate, read_prompt
 from staragents.base.generation import Generation, GenerationRequest, Sampling, TokenLogprobs
-from staragents.base.messages import Conversation, as_dicts
+from staragents.base.messages import Conversation
 from staragents.base.records import stable_seed
 from staragents.config import JudgeConfig, ModelConfig, Verdicts
 from staragents.text.storable import storable
@@ -55,6 +55,9 @@ class Verdict:
     win_second: float | None
     reason: str
 
+
+STILL_THINKING = "the judge was still thinking at its token limit"
+"""Begins the message about a verdict that never came."""
 
 TIE = Verdict(0.5, True, 0.5, 0.5, "both texts are the same")
 """The verdict on identical texts, without a judge call."""
@@ -100,8 +103,7 @@ def judge_requests(
         requests.append(
             GenerationRequest(
                 request_id=f"{candidate_id}-judge-{order}-{attempt}",
-                # Room for the reason at one token per character and for the surrounding JSON.
-                sampling=Sampling(temperature=0.0, top_p=1.0, max_tokens=config.max_reason_chars + 64),
+                sampling=_sampling(config, model),
                 seed=stable_seed(str(run_seed), candidate_id, "judge", order, str(attempt)),
                 messages=prompt.turns if model.chat else None,
                 prompt=None if model.chat else prompt.raw,
@@ -111,6 +113,16 @@ def judge_requests(
             )
         )
     return requests
+
+
+def _sampling(config: JudgeConfig, model: ModelConfig) -> Sampling:
+    """Greedy, with room for the reason at one token per character and for the surrounding JSON."""
+    return Sampling(
+        temperature=0.0,
+        top_p=1.0,
+        max_tokens=config.max_reason_chars + 64,
+        thinking_tokens=model.thinking_budget,
+    )
 
 
 @cache
@@ -137,7 +149,10 @@ def _schema(config: JudgeConfig) -> dict[str, Any]:
 def _fence(candidate: Conversation, baseline: Conversation, question: str) -> str:
     """A 128-bit delimiter that no fenced text can contain: it is a hash of all texts, so inserting it into
     one changes it. It is the same for both orders and in repeated runs."""
-    texts = sorted(json.dumps(as_dicts(conversation)) for conversation in (candidate, baseline))
+    texts = sorted(
+        json.dumps([{"role": turn.role, "content": turn.content} for turn in conversation])
+        for conversation in (candidate, baseline)
+    )
     digest = blake2b(json.dumps([question, *texts]).encode(), digest_size=16).digest()
     return "data" + b32encode(digest).decode().rstrip("=").lower()
 

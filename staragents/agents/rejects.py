@@ -15,11 +15,15 @@ from staragents.agents.prompt_templates import load_prompt, shipped_prompts
 from staragents.base.generation import Generation
 from staragents.base.records import MISALIGNED
 from staragents.text.storable import REPLACEMENT
+from staragents.text.thinking import shows_thought
 
 REASONS = {
     "empty": "it is empty",
     "damaged": "it contains a broken character (U+FFFD)",
     "cut_off": "it was truncated at max_tokens",
+    "thought_cut_off": "the model was still thinking at its token limit and had answered nothing",
+    "thought_leak": "it contains a thought in tags",
+    "content_filter": "the server's content filter stopped it",
     "refusal": "it is a refusal",
     "prompt_leak": "it repeats the agent's own prompt",
     "echo": "it repeats the instruction",
@@ -47,10 +51,14 @@ def rewrite_problem(
     may change the language. With `continues`, the instruction follows the whole seed instead of replacing a
     turn.
     """
+    if reason := _unfinished(generation):
+        return reason
     if not any(character.isalnum() for character in rewritten):
         return "empty"
     if generation.finish_reason == "length":
         return "cut_off"
+    if shows_thought(rewritten) and not shows_thought(seed_instruction):
+        return "thought_leak"
     if REPLACEMENT in rewritten and REPLACEMENT not in seed_instruction:
         return "damaged"
     if is_refusal(rewritten):
@@ -86,10 +94,14 @@ def answer_problem(
     `languages` are those of the seed, or None if answers may change the language. A refusal, loop, echo or
     broken character is allowed if the seed's own response has it, as some data teaches that.
     """
+    if reason := _unfinished(generation):
+        return reason
     if not answer.strip():
         return "empty"
     if generation.finish_reason == "length":
         return "cut_off"
+    if shows_thought(answer) and not shows_thought(seed_response) and not shows_thought(instruction):
+        return "thought_leak"
     if REPLACEMENT in answer and REPLACEMENT not in instruction + seed_response:
         return "damaged"
     if is_refusal(answer) and not is_refusal(seed_response):
@@ -103,6 +115,19 @@ def answer_problem(
     if languages is not None and languages.strays_in_answer(answer):
         return "other_language"
     return None
+
+
+def _unfinished(generation: Generation) -> str | None:
+    """Why a model that began to write wrote no answer."""
+    if generation.finish_reason == "content_filter":
+        return "content_filter"
+    return "thought_cut_off" if thought_cut_off(generation) else None
+
+
+def thought_cut_off(generation: Generation) -> bool:
+    """Whether the token limit ended the thought, so that there is no answer."""
+    thought = generation.reasoning_tokens > 0 or bool(generation.reasoning.strip())
+    return generation.finish_reason == "length" and thought and not generation.text.strip()
 
 
 def is_refusal(text: str) -> bool:

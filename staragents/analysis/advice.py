@@ -12,6 +12,8 @@ MIN_OBSERVATIONS = 10
 REMEDIES = {
     "cut_off": "a larger agents.*.max_tokens or a prompt that asks for less",
     "other_language": "models that know the seeds' language, or agents.keep_language=false",
+    "thought_cut_off": "a larger models.*.thinking_tokens or models.*.reasoning=off",
+    "content_filter": "another server or model, or seeds without the content that it stops",
     "refusal": "another model, or seeds without the content it declines",
 }
 """For reject reasons that a lower temperature or a stronger model is unlikely to fix."""
@@ -21,9 +23,10 @@ def warnings_for(summary: dict[str, Any]) -> list[str]:
     """The warnings of a summary (see `staragents.analysis.summary`), most severe first."""
     return [
         *_about_engines(summary),
-        *_about_yield(summary["funnel"]),
+        *_about_yield(summary["funnel"], summary["judge"]),
+        *_about_thoughts(summary),
         *_about_ifd(summary["ifd"]),
-        *_about_judge(summary["judge"]),
+        *_about_judge(summary["judge"], summary["run"]),
         *_about_pairs(summary),
         *_about_memory(summary["memory"], summary["run"]),
     ]
@@ -37,7 +40,7 @@ def _about_engines(summary: dict[str, Any]) -> Iterator[str]:
         )
 
 
-def _about_yield(funnel: dict[str, Any]) -> Iterator[str]:
+def _about_yield(funnel: dict[str, Any], judge: dict[str, Any]) -> Iterator[str]:
     drawn = funnel["drawn"]
     if drawn < MIN_OBSERVATIONS:
         return
@@ -55,11 +58,32 @@ def _about_yield(funnel: dict[str, Any]) -> Iterator[str]:
             f"{rejected / drawn:.0%} of the candidates were rejected, most often for {reason}: try "
             f"{REMEDIES.get(rejected_by(reason)[1], 'a lower temperature or a stronger model')}"
         )
-    if funnel["accepted"] == 0:
+    if funnel["accepted"] == 0 and judge["tried"] and not judge["judged"]:
+        yield "no candidate was accepted, so the dataset equals the seeds: the judge gave no readable verdict"
+    elif funnel["accepted"] == 0:
         yield (
             "no candidate was accepted, so the dataset equals the seeds: look at the examples, or "
             "try stronger models or reward.require_win=false"
         )
+
+
+def _about_thoughts(summary: dict[str, Any]) -> Iterator[str]:
+    drawn, agents = summary["funnel"]["drawn"], summary.get("thoughts_cut_off", {})
+    by_model: dict[str, list[str]] = {}
+    for agent in agents:
+        by_model.setdefault(_model_of(agent, summary["run"]), []).append(agent)
+    for model, of_model in by_model.items():
+        count = sum(agents[agent] for agent in of_model)
+        if drawn >= MIN_OBSERVATIONS and count > 0.05 * drawn:
+            yield (
+                f"{count / drawn:.0%} of the candidates were rejected because the thought was cut off "
+                f"({', '.join(of_model)}): try a larger models.{model}.thinking_tokens or "
+                f"models.{model}.reasoning=off"
+            )
+
+
+def _model_of(agent: str, run: dict[str, Any]) -> str:
+    return run.get("models_of", {}).get(agent, "*")
 
 
 def _about_ifd(ifd: dict[str, Any]) -> Iterator[str]:
@@ -86,12 +110,10 @@ def _about_ifd(ifd: dict[str, Any]) -> Iterator[str]:
         )
 
 
-def _about_judge(judge: dict[str, Any]) -> Iterator[str]:
+def _about_judge(judge: dict[str, Any], run: dict[str, Any]) -> Iterator[str]:
     if judge["tried"] >= MIN_OBSERVATIONS and judge["invalid"] > 0.05:
-        yield (
-            f"{judge['invalid']:.0%} of the judge's verdicts were unreadable: try judge.reason=false, "
-            "a larger judge.retries or a stronger judge"
-        )
+        advice = unreadable_advice(judge, run)
+        yield f"{judge['invalid']:.0%} of the judge's verdicts were unreadable: {advice}"
     if judge["judged"] < MIN_OBSERVATIONS:
         return
     bias = judge["position_bias"]
@@ -113,6 +135,16 @@ def _about_judge(judge: dict[str, Any]) -> Iterator[str]:
             f"the judge prefers longer responses (correlation {correlation:.2f}): try a smaller max_tokens "
             "of the response agents, or another judge"
         )
+
+
+def unreadable_advice(judge: dict[str, Any], run: dict[str, Any]) -> str:
+    """What to try against unreadable verdicts, and the first of them. `judge` and `run` of a summary."""
+    remedy = "judge.reason=false, a larger judge.retries or a stronger judge"
+    if 2 * judge.get("still_thinking", 0) > judge.get("unreadable", 0):
+        model = _model_of("judge", run)
+        remedy = f"a larger models.{model}.thinking_tokens or models.{model}.reasoning=off"
+    first = judge.get("first_unreadable")
+    return f"try {remedy}{f' (the first: {first})' if first else ''}"
 
 
 def _about_pairs(summary: dict[str, Any]) -> Iterator[str]:

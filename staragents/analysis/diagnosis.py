@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staragents.analysis import certainty, domains, memory_tally
+from staragents.analysis.advice import unreadable_advice
 from staragents.analysis.certainty import Certainty
 from staragents.analysis.domains import Sampled
 from staragents.analysis.memory_tally import MemoryTally
@@ -26,6 +27,8 @@ Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 MAX_SEEDS = 4_000
 # Share of the run's seconds above which the cost of verdicts is reported.
 MAX_JUDGE_SHARE = 0.6
+# Share of the generated tokens above which the cost of thoughts is reported.
+MAX_THOUGHT_SHARE = 0.8
 
 
 class Evidence:
@@ -90,8 +93,28 @@ def _findings(run: SavedRun, numbers: dict[str, Any]) -> Iterator[str]:
         )
     for name, lines in run.summary["run"].get("servers", {}).items():
         yield from (f"models.{name}: {line}" for line in lines)
+    yield from _about_thoughts(numbers["cost"])
+    yield from _about_verdicts(run.summary)
     if numbers["domains"]:
         yield from domains.findings(numbers["domains"], run.config.memory.enabled)
+
+
+def _about_verdicts(summary: dict[str, Any]) -> Iterator[str]:
+    """Unreadable verdicts that are too few for a warning of the summary."""
+    judge = summary["judge"]
+    count = judge.get("unreadable", 0)
+    if count and not any("verdicts were unreadable" in warning for warning in summary["warnings"]):
+        advice = unreadable_advice(judge, summary["run"])
+        yield f"{count} of {judge['tried']} verdicts were unreadable: {advice}"
+
+
+def _about_thoughts(cost: dict[str, Any]) -> Iterator[str]:
+    share = cost.get("share_of_thoughts", 0.0)
+    if share > MAX_THOUGHT_SHARE:
+        yield (
+            f"thoughts are {share:.0%} of the generated tokens: try models.*.reasoning=off where agents or "
+            "the judge do well without them"
+        )
 
 
 def _sampled(candidates: list[Candidate]) -> Sampled:
@@ -117,7 +140,10 @@ def _cost(summary: dict[str, Any]) -> dict[str, Any]:
     stages = summary["cost"]["stages"]
     seconds = sum(stage["seconds"] for stage in stages.values())
     accepted = summary["funnel"]["accepted"]
+    thought = summary["cost"].get("reasoning_tokens", 0)
+    share = {"share_of_thoughts": round(thought / summary["cost"]["tokens_out"], 4)} if thought else {}
     return {
+        **share,
         "tokens_per_accepted": summary["cost"]["tokens_per_accepted"],
         "seconds_per_accepted": rounded(seconds / accepted) if accepted else None,
         "share_of_seconds": {

@@ -9,7 +9,7 @@ from typing import Any
 from staragents.analysis.advice import warnings_for
 from staragents.analysis.memory_tally import MemoryTally
 from staragents.analysis.tallies import CostTally, IfdTally, JudgeTally, PairTally, ratio
-from staragents.base.records import Candidate
+from staragents.base.records import Candidate, Stage, rejected_by
 
 
 @dataclass(slots=True)
@@ -19,6 +19,8 @@ class RunTally:
     counts: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
+    thoughts_cut_off: Counter[str] = field(default_factory=Counter)
+    """By section and name of the agent, such as `response.careful`."""
     cost: CostTally = field(default_factory=CostTally)
     pairs: defaultdict[str, PairTally] = field(default_factory=lambda: defaultdict(PairTally))
     judge: JudgeTally = field(default_factory=JudgeTally)
@@ -42,10 +44,19 @@ class RunTally:
             self.failed[candidate.last_stage] += 1
         elif candidate.rejected:
             self.rejected[candidate.reject_reason or ""] += 1
+            self._add_cut_off(candidate)
         self.cost.add(candidate)
         self.pairs[candidate.pair].add(candidate)
         self.judge.add(candidate)
         self.ifd.add(candidate)
+
+    def _add_cut_off(self, candidate: Candidate) -> None:
+        stage, rule = rejected_by(candidate.reject_reason or "")
+        if rule == "thought_cut_off":
+            of_rewrite = f"instruction.{candidate.instruction_agent}"
+            self.thoughts_cut_off[
+                of_rewrite if stage is Stage.rewrite else f"response.{candidate.response_agent}"
+            ] += 1
 
     def summary(self, run: dict[str, Any]) -> dict[str, Any]:
         """The JSON-able summary.
@@ -53,7 +64,7 @@ class RunTally:
         `run` contains facts that are not in the candidates; it is stored unchanged under the key `run`. Keys,
         all optional: `engines` {generator model: kind}, `parts` {judge, target, larger, embedder: kind},
         `seeds`, `bad_rows`, `duplicates`, `fallback` (reward.fallback), `dataset` (`dataset.Written`),
-        `memory_enabled`, `wall_seconds`.
+        `memory_enabled`, `wall_seconds`, `models_of` {agent or judge: its model}.
         """
         keeps_seed = run.get("fallback", "seed") == "seed"
         without = self.counts["without_winner"]
@@ -87,6 +98,7 @@ class RunTally:
             "cost": {
                 "tokens_in": self.cost.tokens_in.total(),
                 "tokens_out": self.cost.tokens_out.total(),
+                **({"reasoning_tokens": thought} if (thought := self.cost.thought.total()) else {}),
                 "seconds": round(sum(self.cost.seconds.values()), 3),
                 "wall_seconds": wall,
                 "tokens_out_per_second": ratio(self.cost.tokens_out.total(), wall or 0),
@@ -99,5 +111,7 @@ class RunTally:
             "memory": self.memory.summary(bool(run.get("memory_enabled", False))),
             "run": run,
         }
+        if self.thoughts_cut_off:
+            summary["thoughts_cut_off"] = dict(self.thoughts_cut_off.most_common())
         summary["warnings"] = warnings_for(summary)
         return summary

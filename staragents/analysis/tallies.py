@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
+from staragents.agents.judge import STILL_THINKING
 from staragents.base.records import Candidate, Stage
 from staragents.base.statistics import Line, Mean
 
@@ -21,9 +22,12 @@ class CostTally:
 
     tokens_in: Counter[str] = field(default_factory=Counter)
     tokens_out: Counter[str] = field(default_factory=Counter)
+    thought: Counter[str] = field(default_factory=Counter)
+    """Part of `tokens_out`."""
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     def add(self, candidate: Candidate) -> None:
+        self.thought.update(candidate.thought_by_stage())
         for stage, (tokens_in, tokens_out) in candidate.tokens_by_stage().items():
             self.tokens_in[stage] += tokens_in
             self.tokens_out[stage] += tokens_out
@@ -40,6 +44,7 @@ class CostTally:
             stage: {
                 "tokens_in": self.tokens_in[stage],
                 "tokens_out": self.tokens_out[stage],
+                **({"reasoning_tokens": self.thought[stage]} if self.thought[stage] else {}),
                 "seconds": round(self.seconds.get(stage, 0.0), 3),
             }
             for stage in (*STAGES, *sorted(seen))
@@ -88,6 +93,8 @@ class JudgeTally:
     """The judge checks of method.md: position bias, agreement and length bias."""
 
     unreadable: int = 0
+    still_thinking: int = 0
+    first_unreadable: str | None = None
     win: Mean = field(default_factory=Mean)
     accepted_win: Mean = field(default_factory=Mean)
     first: Mean = field(default_factory=Mean)
@@ -98,7 +105,8 @@ class JudgeTally:
     def add(self, candidate: Candidate) -> None:
         win = candidate.judge_win
         if win is None:
-            self.unreadable += candidate.unreadable
+            if candidate.unreadable:
+                self._add_unreadable(candidate.error_message)
             return
         self.win.add(win)
         self.agreement.add(candidate.judge_agreement)
@@ -109,6 +117,11 @@ class JudgeTally:
             self.second.add(candidate.judge_win_second)
         before, after = len(candidate.seed_messages[-1].content), len(candidate.messages[-1].content)
         self.length.add(math.log((after + 1) / (before + 1)), win)
+
+    def _add_unreadable(self, message: str | None) -> None:
+        self.unreadable += 1
+        self.still_thinking += (message or "").startswith(STILL_THINKING)
+        self.first_unreadable = self.first_unreadable or message
 
     def summary(self) -> dict[str, Any]:
         first, second = self.first.value, self.second.value
@@ -128,6 +141,17 @@ class JudgeTally:
             "length_correlation": rounded(self.length.correlation),
             # The linear counterpart of AlpacaEval's length-controlled win rate (arXiv 2404.04475).
             "win_at_equal_length": rounded(self.length.at_zero),
+            **self._unreadable(),
+        }
+
+    def _unreadable(self) -> dict[str, Any]:
+        """Unreadable verdicts, those of them for which the judge was still thinking, and the first one."""
+        if not self.unreadable:
+            return {}
+        return {
+            "unreadable": self.unreadable,
+            "still_thinking": self.still_thinking,
+            "first_unreadable": self.first_unreadable,
         }
 
 

@@ -177,7 +177,7 @@ class Candidate:
 
     @property
     def unreadable(self) -> bool:
-        """Whether the judge answered without a readable verdict."""
+        """Whether the judge answered without a readable verdict. `error_message` then shows its answer."""
         return (
             self.judge_win is None
             and Stage.judge in self.tokens_by_stage()
@@ -189,10 +189,12 @@ class Candidate:
         self.reject_reason = f"{_OF_REWRITE}{rule}" if stage is Stage.rewrite else rule
         self.rejected_text = text
 
-    def spend(self, stage: Stage, tokens_in: int, tokens_out: int) -> None:
-        """Add the tokens of one request."""
+    def spend(self, stage: Stage, tokens_in: int, tokens_out: int, reasoning: int = 0) -> None:
+        """Add the tokens of one request. `reasoning`: those of `tokens_out` that were thought."""
         self.stage_tokens = self.stage_tokens or {}
-        for way, tokens in (("in", tokens_in), ("out", tokens_out)):
+        for way, tokens in (("in", tokens_in), ("out", tokens_out), ("reasoning", reasoning)):
+            if way == "reasoning" and not tokens:
+                continue
             key = f"{stage}.{way}"
             self.stage_tokens[key] = self.stage_tokens.get(key, 0) + tokens
         self.tokens_in += tokens_in
@@ -203,6 +205,11 @@ class Candidate:
         tokens = self.stage_tokens or {}
         stages = dict.fromkeys(key.rpartition(".")[0] for key in tokens)
         return {stage: (tokens.get(f"{stage}.in", 0), tokens.get(f"{stage}.out", 0)) for stage in stages}
+
+    def thought_by_stage(self) -> dict[str, int]:
+        """Thinking tokens of every stage that had any; part of its generated tokens."""
+        tokens = self.stage_tokens or {}
+        return {key.removesuffix(".reasoning"): n for key, n in tokens.items() if key.endswith(".reasoning")}
 
     @property
     def written(self) -> bool:

@@ -1,6 +1,6 @@
 """Every setting, one dataclass per section. `staragents.validation.loading.load_config` builds them."""
 
-from staragents.config.agents import AgentConfig, AgentsConfig
+from staragents.config.agents import AgentConfig, AgentsConfig, KeptReasoning
 from staragents.config.config import Config
 from staragents.config.evolution import Credit, EvolutionConfig, PolicyName
 from staragents.config.filters import FilterAction, FiltersConfig
@@ -42,6 +42,7 @@ __all__ = [
     "FilterAction",
     "FiltersConfig",
     "JudgeConfig",
+    "KeptReasoning",
     "MemoryConfig",
     "ModelConfig",
     "OutputConfig",

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Annotated
 
 from staragents.config.marks import ONE_OR_MORE, POSITIVE_SHARE, ZERO_OR_MORE, Location, Mark
+
+
+class KeptReasoning(StrEnum):
+    drop = "drop"
+    keep = "keep"
 
 
 @dataclass
@@ -24,6 +30,9 @@ class AgentConfig:
     """Maximum new tokens. An output that reaches the limit is truncated and therefore rejected."""
     stop: list[str] = field(default_factory=list)
     """Stop strings."""
+    reasoning: Annotated[KeptReasoning, Mark.added] = KeptReasoning.drop
+    """For response agents: keep what the model thought before its answer, as `reasoning_content` of the
+    answer's turn, or drop it. It is never part of the content, and the judge never sees it."""
 
 
 @dataclass

@@ -39,6 +39,8 @@ class FakeConfig:
     """Fraction of requests that fail, chosen by the request's hash, so that a retry may succeed."""
     refusal_rate: Annotated[float, SHARE] = 0.0
     """Fraction of answers that are refusals."""
+    thinks: Annotated[bool, Mark.added] = False
+    """Write a thought of 20 to 60 words in <think> tags before every answer and verdict."""
 
 
 @dataclass
@@ -103,6 +105,11 @@ class ModelConfig:
     extra_body: Annotated[dict[str, Any], Mark.added] = field(default_factory=dict)
     """For openai: further fields of every request, passed to the server unchanged."""
     fake: FakeConfig = field(default_factory=FakeConfig)
+
+    @property
+    def thinking_budget(self) -> int:
+        """Maximum tokens of a thought: 0 for a base model, and if the model is asked not to think."""
+        return self.thinking_tokens if self.chat and self.reasoning is not Reasoning.off else 0
 
     @property
     def max_ongoing(self) -> int:

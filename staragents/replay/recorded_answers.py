@@ -11,6 +11,7 @@ from typing import Any
 from staragents.base.errors import BadInput
 from staragents.data.readers.content import opened
 from staragents.text.storable import storable
+from staragents.text.thinking import split_thinking
 from staragents.text.untrusted_text import as_evidence
 
 MAX_PROBLEMS = 20
@@ -75,10 +76,15 @@ class RecordedAnswers:
         for agent, text in responses.items():
             self._texts[key, agent] = text
             if agent in wins:
-                self._wins[key, _plain(text)] = float(wins[agent])
+                self._wins |= dict.fromkeys(((key, shown) for shown in _shown(text)), float(wins[agent]))
         if isinstance(row.get("reference"), str):
-            self._references.add((key, _plain(row["reference"])))
+            self._references |= {(key, shown) for shown in _shown(row["reference"])}
         return []
+
+
+def _shown(text: str) -> set[str]:
+    """The text as a judge may see it: as recorded, or without a thought before it."""
+    return {_plain(text), _plain(split_thinking(text).answer)}
 
 
 def _plain(text: str) -> str:

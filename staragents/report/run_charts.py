@@ -76,10 +76,14 @@ def losses_chart(funnel: dict[str, Any], limit: int = 10) -> Chart:
 
 def tokens_chart(stages: dict[str, dict[str, float]]) -> Chart:
     names = list(stages)
+    thought = [stages[name].get("reasoning_tokens", 0) for name in names]
+    written = [stages[name]["tokens_out"] - part for name, part in zip(names, thought, strict=True)]
     traces = [
         _stage_bars("read by the model", names, [stages[name]["tokens_in"] for name in names], MUTED),
-        _stage_bars("written", names, [stages[name]["tokens_out"] for name in names], ACCENT),
+        _stage_bars("written", names, written, ACCENT),
     ]
+    if any(thought):
+        traces.insert(1, _stage_bars("thought", names, thought, SECOND))
     return Chart(
         name="tokens",
         title="Tokens by stage",

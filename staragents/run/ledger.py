@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -23,6 +24,7 @@ class Ledger:
         base = config.agents.base_pairs[:1]
         self._baseline = config.agents.response[config.factors[base[0]][1]].model if base else ""
         self._tokens: dict[str, list[int]] = {name: [0, 0] for name in config.models}
+        self._thought: Counter[str] = Counter()
 
     def add(self, candidates: Iterable[Candidate]) -> None:
         for candidate in candidates:
@@ -30,6 +32,8 @@ class Ledger:
                 counts = self._tokens[self._model(candidate, stage)]
                 counts[0] += tokens_in
                 counts[1] += tokens_out
+            for stage, tokens in candidate.thought_by_stage().items():
+                self._thought[self._model(candidate, stage)] += tokens
 
     def bill(self, seconds: float) -> Bill:
         """The total cost after `seconds` of running time."""
@@ -40,7 +44,7 @@ class Ledger:
         """For status, summary and report. Without prices, `money` is None."""
         return {
             "models": {
-                name: {"tokens_in": counts[0], "tokens_out": counts[1]}
+                name: {"tokens_in": counts[0], "tokens_out": counts[1], **self._thoughts(name)}
                 for name, counts in self._tokens.items()
             },
             "gpu_hours": round(self.prices.gpus * seconds / 3600, 4),
@@ -49,10 +53,15 @@ class Ledger:
         }
 
     def state(self) -> dict[str, Any]:
-        return {name: list(counts) for name, counts in self._tokens.items()}
+        """Tokens in, out and, if there were any, thought (part of those out), by model."""
+        return {name: [*counts, *self._thoughts(name).values()] for name, counts in self._tokens.items()}
 
     def restore(self, state: dict[str, Any]) -> None:
-        self._tokens |= {name: list(counts) for name, counts in state.items()}
+        self._tokens |= {name: list(counts[:2]) for name, counts in state.items()}
+        self._thought.update({name: counts[2] for name, counts in state.items() if len(counts) > 2})
+
+    def _thoughts(self, model: str) -> dict[str, int]:
+        return {"reasoning_tokens": self._thought[model]} if self._thought[model] else {}
 
     def _model(self, candidate: Candidate, stage: str) -> str:
         if stage == Stage.rewrite:

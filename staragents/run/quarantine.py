@@ -1,4 +1,4 @@
-"""Writes the quarantine: bad seed rows, and candidates that failed or were rejected."""
+"""Writes the quarantine: bad seed rows, and candidates that failed, were rejected or got no verdict."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from staragents.data.row_file import RowFile
 from staragents.data.seed_file import SeedFile
 from staragents.run_directory.run_directory import RunDirectory
 
+UNREADABLE = "Unreadable"
 QUARANTINE_SCHEMA = pa.schema(
     [
         ("kind", pa.string()),
@@ -42,7 +43,8 @@ def writing_quarantine(run: RunDirectory, seeds: SeedFile) -> Iterator[Quarantin
 
 
 class Quarantine:
-    """One row for every bad seed row and every failed or rejected candidate."""
+    """One row for every bad seed row, and every candidate that failed, was rejected or got no readable
+    verdict."""
 
     def __init__(self, file: RowFile) -> None:
         self._file = file
@@ -68,7 +70,7 @@ class Quarantine:
 
     def add_seed(self, candidates: list[Candidate]) -> None:
         for candidate in candidates:
-            if candidate.failed or candidate.rejected:
+            if candidate.failed or candidate.rejected or candidate.unreadable:
                 self._file.add(
                     {
                         "kind": "candidate",
@@ -86,6 +88,13 @@ def _problem(candidate: Candidate) -> dict[str, str | None]:
             "agent": candidate.failed_agent,
             "error_class": candidate.error_class,
             "message": candidate.error_message,
+        }
+    if not candidate.rejected:
+        return {
+            "stage": Stage.judge,
+            "agent": "judge",
+            "error_class": candidate.error_class or UNREADABLE,
+            "message": candidate.error_message or "the judge's verdict was unreadable",
         }
     return {
         "stage": Stage.score if candidate.status is Status.misaligned else "check",

@@ -63,6 +63,7 @@ def write_results(run: RunDirectory, config: Config, scan: SeedScan) -> dict[str
             "dataset": asdict(dataset.written),
             "filters": asdict(config.filters),
             "quarantined": quarantine.rows,
+            **({"models_of": _models_of(config)} if tally.thoughts_cut_off or tally.judge.unreadable else {}),
         }
     )
     run.write_json("summary.json", summary)
@@ -81,6 +82,14 @@ def write_results(run: RunDirectory, config: Config, scan: SeedScan) -> dict[str
         # All salvaged candidates are committed by now.
         shutil.rmtree(run.path / SALVAGE, ignore_errors=True)
     return summary
+
+
+def _models_of(config: Config) -> dict[str, str]:
+    """The model of the judge and of every agent, which findings name."""
+    found = {"judge": config.judge.model}
+    for section, agents in (("instruction", config.agents.instruction), ("response", config.agents.response)):
+        found |= {f"{section}.{name}": agent.model for name, agent in agents.items()}
+    return found
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from staragents.agents.agents import KEEP, agent_template
 from staragents.agents.prompt_templates import shipped_prompts
-from staragents.config import AgentConfig, Config, EngineKind
+from staragents.config import AgentConfig, Config, EngineKind, KeptReasoning
 from staragents.validation.merging import shown
 from staragents.validation.value_checks import check_known, check_names, did_you_mean
 
@@ -21,11 +21,21 @@ def check_agents(config: Config) -> Iterator[str]:
             key = f"{section}.{name}"
             if "" in agent.stop:
                 yield f"{key}.stop: expected non-empty strings, got an empty one"
+            yield from _reasoning(f"{key}.reasoning", role, agent, config)
             if role == "instruction" and agent.prompt == KEEP:
                 continue
             yield from check_known(f"{key}.model", agent.model, "models", config.models)
             yield from _prompt(role, name, agent, config)
             yield from _room(f"{key}.max_tokens", agent, config)
+
+
+def _reasoning(key: str, role: str, agent: AgentConfig, config: Config) -> Iterator[str]:
+    if agent.reasoning is KeptReasoning.drop:
+        return
+    if role == "instruction":
+        yield f"{key}: expected drop, as a rewrite never carries thoughts, got keep"
+    elif (model := config.models.get(agent.model)) and not model.chat:
+        yield f"{key}: expected drop, as models.{agent.model}.chat is false, got keep"
 
 
 def _prompt(role: str, name: str, agent: AgentConfig, config: Config) -> Iterator[str]:

@@ -17,6 +17,7 @@ from staragents.filters.row_filters import RowFilters
 from staragents.validation.agent_checks import check_agents, check_pairs
 from staragents.validation.merging import shown
 from staragents.validation.secret_checks import check_secrets
+from staragents.validation.thinking_checks import check_thinking
 from staragents.validation.value_checks import (
     NAME,
     check_gpus,
@@ -63,6 +64,7 @@ def _models(config: Config) -> Iterator[str]:
     yield from check_names("models", config.models)
     for name, model in config.models.items():
         key = f"models.{name}"
+        yield from check_thinking(key, model)
         if model.kind is EngineKind.vllm:
             yield from check_model_name(f"{key}.model", model.model)
             yield from check_gpus(f"{key}.num_gpus", model.num_gpus)

@@ -180,10 +180,11 @@ class ConfigBuilder:
         if problem := check_resolvers(key, value):
             self._problem(key, problem)
             return
+        value = _as_word(value, hint)
         try:
             if value == "???":  # OmegaConf's marker for a missing value
                 raise ValueError
-            section.merge_with({name: _meant_value(value, hint)})
+            section.merge_with({name: value})
         except (OmegaConfBaseException, ValueError):
             self._problem(key, f"expected {type_name(hint)}, got {shown(value, name)}")
             section[name] = default
@@ -219,11 +220,11 @@ class ConfigBuilder:
         self._problems.append(f"{name}: {what}")
 
 
-def _meant_value(value: Any, hint: Any) -> Any:
-    """YAML reads an unquoted on or off as true or false: the name, if the setting is an enum with it."""
+def _as_word(value: Any, hint: Any) -> Any:
+    """`on` and `off` without quotes are true and false in YAML 1.1; where they are words, take them so."""
     if isinstance(value, bool) and isinstance(hint, type) and issubclass(hint, Enum):
-        name = "on" if value else "off"
-        return name if name in hint.__members__ else value
+        word = "on" if value else "off"
+        return word if word in {member.value for member in hint} else value
     return value
 
 

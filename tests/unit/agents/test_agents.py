@@ -17,9 +17,10 @@ from staragents.agents.agents import (
     pairs_from_config,
 )
 from staragents.base.errors import BadInput
+from staragents.base.generation import Generation
 from staragents.base.messages import Message
 from staragents.base.records import Seed
-from staragents.config import AgentConfig, AgentsConfig, Config, ModelConfig
+from staragents.config import AgentConfig, AgentsConfig, Config, KeptReasoning, ModelConfig, Reasoning
 
 SYSTEM, QUESTION, REPLY = (
     Message("system", "Be kind."),
@@ -251,3 +252,33 @@ def test_an_instruction_that_only_looks_wrapped_is_left_alone(text: str) -> None
 def test_an_answer_keeps_its_fence_and_quotes(agents: Agents) -> None:
     assert agents.response["plain"].clean("\n```python\nx = 1\n```\n") == "```python\nx = 1\n```"
     assert agents.response["plain"].clean(' "Yes." ') == '"Yes."'
+
+
+def test_a_thought_is_dropped_or_kept_beside_the_answer() -> None:
+    generation = Generation(" Quincy. ", "stop", 5, 9, 0.1, reasoning="\nA name.\n", reasoning_tokens=4)
+    keeping = replace(make_config().agents.response["plain"], reasoning=KeptReasoning.keep)
+    for response, thought in ((make_config().agents.response["plain"], None), (keeping, "A name.")):
+        agent = agents_from_config(make_config(response={"plain": response})).response["plain"]
+        exchange = agent.exchange((SYSTEM,), "Name one.", generation)
+        answer = Message("assistant", "Quincy.", reasoning_content=thought)
+        assert exchange == (SYSTEM, Message("user", "Name one."), answer)
+    silent = replace(generation, reasoning="")
+    kept = agents_from_config(make_config(response={"plain": keeping})).response["plain"]
+    assert kept.exchange((), "Name one.", silent)[-1].reasoning_content is None
+
+
+def test_prompts_carry_no_thoughts_of_earlier_turns(agents: Agents) -> None:
+    thoughtful = Message("assistant", "Hello!", "They greet me.")
+    seed = Seed("s3", 2, (SYSTEM, QUESTION, thoughtful, *LAST))
+    rewrite = agents.instruction["deeper"].rewrite_request(seed, "c", 0, 60.0)
+    for response in ("plain", "shots"):
+        answer = agents.response[response].answer_request(seed.context, "Name two.", "c", 0, 60.0)
+        assert "They greet me." not in str((rewrite, answer))
+
+
+def test_a_model_that_may_think_has_a_budget_for_it() -> None:
+    config = make_config()
+    assert agents_from_config(config).response["plain"].sampling.thinking_tokens == 2048
+    assert agents_from_config(config).response["shots"].sampling.thinking_tokens == 0  # a base model
+    config.models["chatty"].reasoning = Reasoning.off
+    assert agents_from_config(config).response["plain"].sampling.thinking_tokens == 0

@@ -11,7 +11,7 @@ from staragents.agents.generation_cache import GenerationCache
 from staragents.base.errors import BadInput
 from staragents.base.generation import Generation, GenerationRequest, Sampling, TokenLogprobs
 from staragents.base.messages import Message
-from staragents.config import EngineKind, ModelConfig
+from staragents.config import EngineKind, ModelConfig, Reasoning
 from staragents.validation.loading import load_config
 from tests.support.local_run import decided, local_handles, local_run
 from tests.support.paths import ROOT
@@ -83,3 +83,21 @@ async def test_runs_that_share_a_cache_generate_only_new_requests(tmp_path: Path
     # A rewrite unless the instruction is kept, an answer, and two verdicts on each that passed the checks.
     assert handles["writer"].requests == sum(2 - (row["instruction_agent"] == "keep") for row in new)
     assert handles["judge"].requests == sum(2 * (row["judge_win"] is not None) for row in new)
+
+
+def test_thoughts_are_cached_and_their_settings_are_part_of_the_model(tmp_path: Path) -> None:
+    cache = GenerationCache(tmp_path / "g.sqlite", MODELS)
+    thought = replace(ANSWER, reasoning="A colour.", reasoning_tokens=3)
+    cache.put("a", REQUEST, thought)
+    assert cache.get("a", REQUEST) == thought
+    for change in ({"reasoning": Reasoning.off}, {"thinking_tokens": 9}, {"chat_template_kwargs": {"a": 1}}):
+        other = {"a": ModelConfig(model="org/a", **change)}  # type: ignore[arg-type]
+        assert GenerationCache(tmp_path / "g.sqlite", other).get("a", REQUEST) is None
+
+
+def test_generations_that_were_cached_before_models_could_think_are_found(tmp_path: Path) -> None:
+    """The key of a request as an earlier version computed it."""
+    cache = GenerationCache(tmp_path / "g.sqlite", MODELS)
+    thinking = replace(REQUEST, sampling=Sampling(thinking_tokens=2048))
+    assert cache._key("a", REQUEST) == cache._key("a", thinking)
+    assert cache._key("a", REQUEST).hex().startswith("7e676b58f07680ef")

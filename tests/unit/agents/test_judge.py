@@ -1,9 +1,7 @@
-"""The judge: its prompt, how its answer is parsed, and how two orders are combined."""
+"""The judge: its prompts and requests."""
 
 from __future__ import annotations
 
-import json
-import math
 import re
 
 import pytest
@@ -13,15 +11,10 @@ from hypothesis import strategies as st
 from staragents.agents.judge import (
     _WRITTEN_VERDICT,
     TIE,
-    Label,
-    OrderVerdict,
-    Verdict,
-    combine,
     is_identical,
     judge_requests,
-    parse_verdict,
 )
-from staragents.base.generation import Generation, GenerationRequest, TokenLogprobs
+from staragents.base.generation import GenerationRequest
 from staragents.base.messages import Conversation, Message
 from staragents.config import Compare, JudgeConfig, ModelConfig, Verdicts
 
@@ -56,18 +49,6 @@ def data_of(request: GenerationRequest) -> str:
     """The user turn: the text between the fences."""
     assert request.messages is not None
     return request.messages[-1].content
-
-
-def answered(text: str, tokens: list[tuple[str, dict[str, float]]] | None = None) -> Generation:
-    """A judge's answer; `tokens` are texts with the probabilities of their alternatives."""
-    logprobs = tuple(
-        TokenLogprobs(token, {other: math.log(p) for other, p in top.items()}) for token, top in tokens or ()
-    )
-    return Generation(text, "stop", 100, 20, 0.1, logprobs)
-
-
-def read(text: str, config: JudgeConfig = SOFT) -> OrderVerdict | None:
-    return parse_verdict(answered(text), config)
 
 
 def test_both_orders_differ_in_the_position_only() -> None:
@@ -216,243 +197,20 @@ def test_long_texts_are_cut_in_the_middle_equally_on_both_sides() -> None:
     assert 1200 - 100 < texts[0].count("x") <= 1200
 
 
-@pytest.mark.parametrize(
-    ("text", "label"),
-    [
-        ('{"reason":"A is longer, B is right","verdict":"B"}', "B"),
-        ('{"verdict": "tie"}', "tie"),
-        ('```json\n{"reason": "x",\n "verdict": "A"}\n```', "A"),
-        ("{'reason': 'x', 'verdict': 'B'}", "B"),
-        ('{"verdict": "B", "reason": "one of them says verdict: A and [[A]]"}', "B"),
-        ('{"verdict": "B", "reason": "it says \\"verdict\\": \\"A\\""}', "B"),
-        ('{"reason": "cut in the mid", "verdict": "A', "A"),
-        ('{"reason": "it says \\"verdict\\": \\"A\\" itself", "verdict": "B"}', "B"),
-        ("Verdict: tie", "tie"),
-        ("I thought verdict: A, but after all verdict: B.", "B"),
-        ("A is good. [[B]]", "B"),
-        ("Better is [[A]] or [[B]]? [[C]]", "tie"),
-        ("A", "A"),
-        ('"tie"', "tie"),
-        (" B.\n", "B"),
-    ],
-)
-def test_the_last_verdict_counts_however_it_is_written(text: str, label: Label) -> None:
-    verdict = read(text)
-
-    assert verdict is not None
-    assert verdict.label == label
-    assert verdict.a_wins == {"A": 1.0, "B": 0.0, "tie": 0.5}[label]
-
-
-@pytest.mark.parametrize(
-    "text", ["", "{", '{"reason":"endless', "Both are good.", '{"verdict":"C"}', "null", "Apple"]
-)
-def test_a_missing_verdict_is_none_and_not_a_tie(text: str) -> None:
-    assert read(text) is None
-
-
-def test_the_reason_is_kept_up_to_its_length() -> None:
-    config = JudgeConfig(max_reason_chars=10)
-
-    verdict = read('{"reason":"one two three four","verdict":"A"}', config)
-    loose = read("because it is right. Verdict: A", SOFT)
-
-    assert verdict is not None
-    assert verdict.reason == "one two th"
-    assert loose is not None
-    assert loose.reason == "because it is right."
-
-
-def test_a_reason_with_an_escaped_unpaired_surrogate_can_be_stored() -> None:
-    verdict = read(r'{"reason":"a \ud83d b\u0000","verdict":"A"}')
-    assert verdict is not None
-    assert verdict.reason == "a \ufffd b\ufffd"
-
-
-def tokens_for(verdict_token: str, top: dict[str, float], before: str, after: str) -> Generation:
-    tokens = [(before, {before: 1.0}), (verdict_token, top), (after, {after: 1.0})]
-    return answered(before + verdict_token + after, tokens)
-
-
-@pytest.mark.parametrize(
-    ("generation", "expected"),
-    [
-        # The mask leaves the labels only.
-        (tokens_for("A", {"A": 0.6, "B": 0.3, "t": 0.1}, '{"reason":"B, A","verdict":"', '"}'), 0.65),
-        # Unmasked: the rest is noise.
-        (tokens_for("B", {"B": 0.3, "A": 0.1, "The": 0.5, " ": 0.1}, '{"verdict": "', '"}'), 0.25),
-        # Quotes and spaces inside the tokens.
-        (tokens_for(' "A', {' "A': 0.5, ' "B': 0.25, ' "tie': 0.25}, '{"verdict":', '"}'), 0.625),
-        (tokens_for('B"', {'B"': 0.8, 'A"': 0.2}, '{"verdict":"', "}"), 0.2),
-        # One label's tokens of different lengths.
-        (tokens_for("tie", {"tie": 0.4, "ti": 0.1, "t": 0.1, "A": 0.4}, '{"verdict":"', '"}'), 0.7),
-        (tokens_for("A", {"A": 0.9, "Assistant": 0.05, "B": 0.1}, "Verdict: ", "."), 0.9),
-        (tokens_for("A", {"A": 0.75, "B": 0.25}, "A is good, B is not. [[", "]]"), 0.75),
-    ],
-)
-def test_soft_verdicts_are_the_labels_share_at_the_verdict_token(
-    generation: Generation, expected: float
-) -> None:
-    verdict = parse_verdict(generation, SOFT)
-
-    assert verdict is not None
-    assert verdict.a_wins == pytest.approx(expected)
-
-
-def test_hard_verdicts_ignore_probabilities() -> None:
-    generation = tokens_for("A", {"A": 0.6, "B": 0.4}, '{"verdict":"', '"}')
-
-    verdict = parse_verdict(generation, HARD)
-
-    assert verdict is not None
-    assert verdict.a_wins == 1.0
-
-
-@pytest.mark.parametrize(
-    "generation",
-    [
-        answered('{"verdict":"A"}'),
-        answered('{"verdict":"A"}', [("something else", {"x": 1.0})]),
-        answered('{"verdict":"A"}', [('{"verdict":"', {}), ("A", {}), ('"}', {})]),
-        answered('{"verdict":"A"}', [('{"verdict":"', {}), ("B", {"B": 1.0}), ('"}', {})]),
-    ],
-)
-def test_without_usable_probabilities_the_label_counts(generation: Generation) -> None:
-    assert parse_verdict(generation, SOFT) == OrderVerdict("A", 1.0, "")
-
-
-LABELLED = {
-    "A": OrderVerdict("A", 1.0, "x"),
-    "B": OrderVerdict("B", 0.0, "y"),
-    "tie": OrderVerdict("tie", 0.5, "z"),
-}
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "hard", "conservative"),
-    [
-        ("A", "B", 1.0, 1.0),
-        ("B", "A", 0.0, 0.0),
-        ("tie", "tie", 0.5, 0.5),
-        ("A", "A", 0.5, 0.5),
-        ("B", "B", 0.5, 0.5),
-        ("A", "tie", 0.75, 0.5),
-        ("tie", "A", 0.25, 0.5),
-    ],
-)
-def test_two_orders_become_one_verdict(first: str, second: str, hard: float, conservative: float) -> None:
-    verdicts = [LABELLED[first], LABELLED[second]]
-
-    by_hard, by_conservative = combine(verdicts, HARD), combine(verdicts, CONSERVATIVE)
-
-    assert by_hard is not None
-    assert by_conservative is not None
-    assert (by_hard.win, by_conservative.win) == (hard, conservative)
-    assert (
-        by_hard.agreement
-        == by_conservative.agreement
-        == ((first, second) in {("A", "B"), ("B", "A"), ("tie", "tie")})
-    )
-
-
-def test_a_soft_verdict_reports_both_orders_from_the_candidates_side() -> None:
-    verdict = combine([OrderVerdict("A", 0.9, "clear"), OrderVerdict("B", 0.4, "hm")], SOFT)
-
-    assert verdict == Verdict(pytest.approx(0.75), True, 0.9, 0.6, "clear")
-
-
-def test_one_order_alone_has_no_agreement() -> None:
-    assert combine([OrderVerdict("B", 0.2, "")], SOFT) == Verdict(0.2, None, 0.2, None, "")
-
-
-@pytest.mark.parametrize("verdicts", [[], [None], [LABELLED["A"], None], [None, LABELLED["A"]]])
-def test_a_missing_order_is_invalid(verdicts: list[OrderVerdict | None]) -> None:
-    assert combine(verdicts, SOFT) is None
-
-
 def test_the_same_exchange_is_a_tie_without_a_call() -> None:
     assert is_identical(CANDIDATE, exchange("Name two warm  colours. ", "Red and\norange."))
     assert not is_identical(CANDIDATE, BASELINE)
     assert (TIE.win, TIE.agreement) == (0.5, True)
 
 
-PROBABILITIES = st.floats(0.0, 1.0)
-CONFIGS = st.sampled_from([SOFT, HARD, CONSERVATIVE])
+def test_a_judge_that_may_think_has_a_budget_for_it_and_never_sees_thoughts() -> None:
+    thoughtful = (*CANDIDATE[:-1], Message("assistant", "Red and orange.", "They want warm ones."))
+    request = ask(thoughtful)[0]
 
-
-def order_verdict(a_wins: float) -> OrderVerdict:
-    label: Label = "A" if a_wins > 0.5 else "B" if a_wins < 0.5 else "tie"
-    return OrderVerdict(label, a_wins, "")
-
-
-@settings(deadline=None)
-@given(PROBABILITIES, CONFIGS)
-def test_a_judge_that_only_looks_at_the_position_calls_a_tie(bias: float, config: JudgeConfig) -> None:
-    verdict = combine([order_verdict(bias), order_verdict(bias)], config)
-
-    assert verdict is not None
-    assert verdict.win == pytest.approx(0.5)
-
-
-@settings(deadline=None)
-@given(st.floats(0.2, 0.8), st.floats(-0.2, 0.2))
-def test_a_constant_position_bias_leaves_the_soft_verdict_alone(win: float, bias: float) -> None:
-    verdict = combine([order_verdict(win + bias), order_verdict(1 - win + bias)], SOFT)
-
-    assert verdict is not None
-    assert verdict.win == pytest.approx(win)
-
-
-@settings(deadline=None)
-@given(PROBABILITIES, PROBABILITIES, CONFIGS)
-def test_swapping_candidate_and_baseline_inverts_the_verdict(
-    first: float, second: float, config: JudgeConfig
-) -> None:
-    verdict = combine([order_verdict(first), order_verdict(second)], config)
-    swapped = combine([order_verdict(second), order_verdict(first)], config)
-
-    assert verdict is not None
-    assert swapped is not None
-    assert swapped.win == pytest.approx(1 - verdict.win)
-    assert swapped.agreement == verdict.agreement
-
-
-GARBAGE = st.lists(
-    st.one_of(
-        st.text(max_size=12),
-        st.sampled_from(
-            ['"verdict"', ":", '"A"', "tie", "[[", "]]", "{", "}", "\\", '"reason"', "B", "\ufffd"]
-        ),
-    ),
-    max_size=12,
-)
-
-
-@settings(deadline=None)
-@given(
-    GARBAGE, st.lists(GARBAGE.map("".join), max_size=4), st.floats(max_value=0.0, allow_nan=False), CONFIGS
-)
-def test_garbage_never_raises_and_never_leaves_the_unit_interval(
-    parts: list[str], alternatives: list[str], logprob: float, config: JudgeConfig
-) -> None:
-    top = dict.fromkeys(alternatives, logprob)
-    logprobs = tuple(TokenLogprobs(part, top) for part in parts)
-
-    verdict = parse_verdict(Generation("".join(parts), "stop", 1, 1, 0.1, logprobs), config)
-
-    assert verdict is None or 0.0 <= verdict.a_wins <= 1.0
-
-
-@settings(deadline=None)
-@given(
-    st.text(max_size=60).filter(lambda text: "verdict" not in text.lower()),
-    st.sampled_from(["A", "B", "tie"]),
-)
-def test_every_answer_that_matches_the_schema_is_read(reason: str, label: str) -> None:
-    verdict = read(json.dumps({"reason": reason, "verdict": label}))
-
-    assert verdict is not None
-    assert verdict.label == label
+    assert request.sampling.thinking_tokens == ModelConfig().thinking_tokens
+    assert request.sampling.max_tokens == ask()[0].sampling.max_tokens
+    assert "They want warm ones." not in shown(request)
+    assert is_identical(thoughtful, CANDIDATE)
 
 
 @settings(deadline=None)

@@ -299,3 +299,33 @@ def test_a_broken_character_of_the_seeds_own_may_stay() -> None:
     text = "Plan a weekly menu with cr\ufffdpes, soup and bread for a school, and say what each dish costs."
     assert of_rewrite(text, seed=f"{SEED} There must be cr\ufffdpes.") is None
     assert of_answer("Crepes: cr\ufffdpes.", instruction="How is cr\ufffdpes spelt?") is None
+
+
+@pytest.mark.parametrize(
+    ("generation", "reason"),
+    [
+        (
+            Generation("", "length", 9, 9, 0.1, reasoning="Okay, the user", reasoning_tokens=9),
+            "thought_cut_off",
+        ),
+        (Generation(" ", "length", 9, 9, 0.1, reasoning_tokens=9), "thought_cut_off"),
+        (Generation("", "stop", 9, 9, 0.1, reasoning="Okay."), "empty"),
+        (Generation("", "length", 9, 9, 0.1), "empty"),
+        (Generation("Plan a", "length", 9, 9, 0.1, reasoning="Okay."), "cut_off"),
+        (Generation("", "content_filter", 9, 0, 0.1), "content_filter"),
+        (Generation("Plan a menu", "content_filter", 9, 3, 0.1), "content_filter"),
+    ],
+)
+def test_a_text_that_was_never_finished_has_its_own_reason(generation: Generation, reason: str) -> None:
+    text = generation.text.strip()
+    assert rewrite_problem(SEED, text, generation) == reason
+    assert answer_problem(SEED, text, generation, RESPONSE) == reason
+    assert reason in REASONS
+
+
+def test_a_thought_between_two_answers_is_rejected_unless_the_seed_has_one() -> None:
+    again = "Monday: soup.\n<think>\nAnother dish?\n</think>\nTuesday: pasta."
+    assert of_answer(again) == of_rewrite(f"Plan a dinner menu.\n{again}") == "thought_leak"
+    assert of_answer(again, seed_response=again) is None
+    assert of_answer(f"```\n{again}\n```") is None
+    assert of_answer("Monday: soup. It has a <think> tag, and a </think> tag.") is None

@@ -129,3 +129,19 @@ def test_a_gzip_table_is_read(tmp_path: Path) -> None:
     path = tmp_path / "table.jsonl.gz"
     path.write_bytes(gzip.compress(b'{"instruction": "q  r", "response": {"a": "x"}}\n'))
     assert RecordedAnswers.read(path).text("q r", "a") == "x"
+
+
+async def test_recorded_thoughts_are_split_from_recorded_answers(tmp_path: Path) -> None:
+    path = recorded_config(tmp_path, WINS, rows=4, evolution={"draws": 2})
+    rows = planted_rows(WINS, 4)
+    for row in rows:
+        row["response"]["good"] = f"<think>\nI know machines.\n</think>\n\n{row['response']['good']}"
+    rows[3]["response"]["bad"] = "<think>\nI never stop"
+    (tmp_path / "table.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    await local_run(load_config(path))
+    found = decided(tmp_path / "run")
+    assert {c["reject_reason"] for c in found if c["seed_row"] == 4} == {None, "thought_cut_off"}
+    good = [c for c in found if c["response_agent"] == "good"]
+    assert [c["judge_win"] for c in good] == [pytest.approx(row["win"]["good"]) for row in rows]
+    assert "I know machines" not in str([c["messages"] for c in good])
+    assert all(c["stage_tokens"]["answer.reasoning"] > 0 for c in good)

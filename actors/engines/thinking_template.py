@@ -1,0 +1,189 @@
+"""How a chat template turns thinking on and off, read from the template itself."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import Environment, TemplateError, meta, nodes
+
+from staragents.base.errors import EngineDead
+from staragents.base.messages import Conversation, Message
+from staragents.config import ModelConfig, Reasoning
+from staragents.text.thinking import closes_thought, mentions_thoughts, opening_tag
+
+logger = logging.getLogger(__name__)
+
+SWITCHES: tuple[tuple[str, Any, Any], ...] = (
+    ("enable_thinking", True, False),  # Qwen 3, GLM 4.5, Hunyuan, SmolLM 3, Nemotron 3 ...
+    ("thinking", True, False),  # DeepSeek 3.1, Granite 3.2, Kimi K2
+    ("enable_reasoning", True, False),
+    ("thinking_mode", "on", "off"),
+    ("reasoning_effort", "high", "none"),  # Mistral; gpt-oss has no "none"
+    ("thinking_budget", None, 0),  # Seed-OSS
+)
+"""Variables of chat templates with their values for on and off. None leaves the variable unset."""
+
+_EFFORT = "reasoning_effort"
+_LEAST_EFFORT = "low"
+# Flags that some templates, and models without a variable, read from the last user turn.
+_FLAGS = (("/think", "/no_think"), ("/think", "/nothink"))
+_PROBE = [{"role": "user", "content": "Hi."}]
+_GIVEN = frozenset(
+    {"messages", "tools", "documents", "add_generation_prompt", "bos_token", "eos_token", "pad_token",
+     "unk_token", "raise_exception", "strftime_now", "namespace", "range", "loop", "tojson",
+     "continue_final_message"}
+)  # fmt: skip
+"""Variables that the tokenizer or Jinja sets."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThinkingMode:
+    """`variables` go to the chat template, `flag` to the end of the last user turn. `thinks`: whether the
+    model may think before it answers. `opened`: the tag with which the template begins its thought."""
+
+    variables: Mapping[str, Any]
+    thinks: bool = False
+    flag: str = ""
+    opened: str = ""
+
+    def flagged(self, messages: Conversation) -> Conversation:
+        """The turns with the flag, if there is one."""
+        if not self.flag or not messages or messages[-1].role != "user":
+            return messages
+        return (*messages[:-1], Message("user", f"{messages[-1].content} {self.flag}"))
+
+
+def thinking_mode(tokenizer: Any, config: ModelConfig) -> ThinkingMode:
+    """What `reasoning` and `chat_template_kwargs` mean for this tokenizer's chat template.
+
+    Raises EngineDead with one line if the template can't do what they ask for.
+    """
+    source = _source(tokenizer)
+    if not source or not config.chat:
+        return ThinkingMode({})
+    names = _variables(source)
+    _check_names(config, names)
+    asked = config.reasoning
+    switch = {} if asked is Reasoning.auto else _switch(source, names, asked is Reasoning.on)
+    flag = "" if switch or asked is Reasoning.auto else _flag(source, asked is Reasoning.on)
+    variables = {**(switch or {}), **config.chat_template_kwargs}
+    rendered = _rendered(tokenizer, variables)
+    if rendered is None:
+        raise EngineDead(
+            f"the chat template of {config.model} can't be rendered with {variables}: see "
+            "chat_template_kwargs and reasoning"
+        )
+    opened = opening_tag(rendered)
+    can_think = bool(opened) or mentions_thoughts(source)
+    if switch is None and not flag:
+        _check_switch(config, can_think, opened)
+    thinks = can_think and _thinks(tokenizer, config, source, names, rendered, bool(switch or flag))
+    if "reasoning_parser" in config.engine_args and asked is not Reasoning.off:
+        thinks = thinks or not closes_thought(rendered)
+    return ThinkingMode(variables, thinks, flag, opened)
+
+
+def _source(tokenizer: Any) -> str:
+    template = getattr(tokenizer, "chat_template", None)
+    if isinstance(template, dict):
+        template = template.get("default", "")
+    return template or ""
+
+
+def _variables(source: str) -> frozenset[str] | None:
+    """Variables that the template reads; None if it can't be parsed."""
+    environment = Environment(
+        extensions=["jinja2.ext.loopcontrols", "jinja2.ext.do"], autoescape=True, trim_blocks=True
+    )
+    # Marks the assistant's tokens for training, an extension of transformers.
+    parsable = re.sub(r"{%-?\s*(?:end)?generation\s*-?%}", "", source)
+    try:
+        tree: nodes.Template = environment.parse(parsable)
+        return frozenset(meta.find_undeclared_variables(tree)) - _GIVEN
+    except (TemplateError, RecursionError):
+        return None
+
+
+def _check_names(config: ModelConfig, names: frozenset[str] | None) -> None:
+    if names is None:
+        return
+    for name in config.chat_template_kwargs:
+        if name not in names:
+            known = ", ".join(sorted(names)) or "none"
+            raise EngineDead(
+                f"chat_template_kwargs.{name}: expected a variable of the chat template of {config.model} "
+                f"({known}), got {name}"
+            )
+
+
+def _switch(source: str, names: frozenset[str] | None, on: bool) -> dict[str, Any] | None:
+    """The variable that turns thinking on or off; None if the template has none."""
+    for name, value_on, value_off in SWITCHES:
+        if name not in names if names is not None else not re.search(rf"\b{name}\b", source):
+            continue
+        if name == _EFFORT and not re.search(r"['\"]none['\"]", source):
+            # It thinks in any case: its own effort, or the least.
+            return {} if on else {name: _LEAST_EFFORT}
+        value = value_on if on else value_off
+        return {} if value is None else {name: value}
+    return None
+
+
+def _flag(source: str, on: bool) -> str:
+    return next((pair[0 if on else 1] for pair in _FLAGS if pair[1] in source), "")
+
+
+def _check_switch(config: ModelConfig, can_think: bool, opened: str) -> None:
+    """Raises EngineDead if `reasoning` asks for what the model can't do."""
+    if config.reasoning is Reasoning.off and opened:
+        raise EngineDead(
+            f"reasoning: expected auto or on, as the chat template of {config.model} always begins a thought "
+            f"({opened}) and has no variable to turn it off, got off"
+        )
+    if config.reasoning is Reasoning.on and not can_think:
+        raise EngineDead(
+            f"reasoning: expected auto or off, as the chat template of {config.model} knows no thoughts, "
+            "got on"
+        )
+
+
+def _thinks(
+    tokenizer: Any,
+    config: ModelConfig,
+    source: str,
+    names: frozenset[str] | None,
+    rendered: str,
+    is_switched: bool,
+) -> bool:
+    off = _switch(source, names, on=False) or {}
+    always = off.get(_EFFORT) == _LEAST_EFFORT
+    if config.reasoning is Reasoning.off:
+        if always:
+            logger.warning("%s always thinks: reasoning=off asks for its least effort", config.model)
+        elif not is_switched:
+            logger.warning("the chat template of %s has no variable for reasoning=off", config.model)
+        return always or not is_switched
+    if opening_tag(rendered):
+        return True
+    if closes_thought(rendered):
+        return False
+    if config.reasoning is Reasoning.on or not off or always:
+        return True
+    # Off by default: the same prompt as with the switch off, and another one with it on.
+    on = _switch(source, names, on=True) or {}
+    with_off, with_on = (_rendered(tokenizer, {**config.chat_template_kwargs, **way}) for way in (off, on))
+    return not (rendered == with_off != with_on)
+
+
+def _rendered(tokenizer: Any, variables: Mapping[str, Any]) -> str | None:
+    """The prompt of a short turn; None if the template raises."""
+    try:
+        return str(
+            tokenizer.apply_chat_template(_PROBE, tokenize=False, add_generation_prompt=True, **variables)
+        )
+    except Exception:  # a template can raise anything
+        return None

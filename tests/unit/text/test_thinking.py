@@ -1,0 +1,167 @@
+"""Thoughts are split from answers for every family's markup; a tag that an answer quotes is no thought."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from staragents.text.thinking import opening_tag, split_thinking
+
+HARMONY = "<|channel|>analysis<|message|>{}<|end|><|start|>assistant<|channel|>final<|message|>{}"
+SHAPES = {
+    "Qwen3, GLM, Magistral": "<think>\n{}\n</think>\n\n{}",
+    "DeepSeek R1: the prompt opened it": "{}\n</think>\n\n{}",
+    "without line breaks": "<think>{}</think>{}",
+    "EXAONE": "<thought>\n{}\n</thought>\n\n{}",
+    "thinking": "<thinking>{}</thinking>\n{}",
+    "reasoning": "<reasoning>{}</reasoning>{}",
+    "reason": "<reason>{}</reason>{}",
+    "upper case": "<THINK>{}</THINK>{}",
+    "Seed-OSS": "<seed:think>{}</seed:think>{}",
+    "MiniMax M3": "<mm:think>{}</mm:think>{}",
+    "Mistral": "[THINK]{}[/THINK]{}",
+    "Kimi-VL": "\u25c1think\u25b7{}\u25c1/think\u25b7{}",
+    "Sky-T1": "<|begin_of_thought|>{}<|end_of_thought|><|begin_of_solution|>{}<|end_of_solution|>",
+    "Command A": "<|START_THINKING|>{}<|END_THINKING|><|START_RESPONSE|>{}<|END_RESPONSE|>",
+    "Gemma 4": "<|channel>thought\n{}<channel|>{}",
+    "gpt-oss": HARMONY,
+    "gpt-oss, last message ended": HARMONY + "<|return|>",
+    "gpt-oss with a role": "<|start|>assistant" + HARMONY,
+    "gpt-oss without special tokens": "analysis{}assistantfinal{}",
+    "Granite 3.2": "Here is my thought process: {} Here is my response: {}",
+    "Granite, quantised": "Here's my thought process:\n{}\nHere's my response:\n{}",
+    "Hunyuan": "<think>\n{}\n</think>\n<answer>\n{}\n</answer>",
+    "Ernie": "{}\n</think>\n\n<response>\n{}\n</response>\n",
+    "closed twice": "<think>\n{}\n</think>\n\n</think>\n\n{}",
+    "opened twice": "<think>\n<think>{}</think>{}",
+}
+ANSWERS = (
+    "Blue.",
+    "A model writes `<think>` first and `</think>` last.",
+    "```xml\n<think>\nsteps\n</think>\n```\nThis is how R1 answers.",
+    "The <think> tag opens a thought and the </think> tag closes it.",
+    "The closing tag </think> ends a thought.",
+    "It ends with \"</think>\", not with '</thought>'.",
+    "Say (</think>) to stop.",
+    "I thought about <b>this</b>; <answer>42</answer> is markup.",
+    "Here is my thought process: first, I count.",
+    "An analysis of the final channel.",
+    "",
+)
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+def test_a_thought_is_split_from_its_answer(shape: str) -> None:
+    split = split_thinking(shape.format("We compare colours.", "Blue."))
+    assert (split.reasoning, split.answer.rstrip()) == ("We compare colours.", "Blue.")
+    assert split.found
+    assert not split.cut_off
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_an_answer_that_writes_about_tags_stays_as_it_is(answer: str) -> None:
+    assert split_thinking(answer).answer == answer
+    assert not split_thinking(answer).found
+    after_thought = split_thinking(f"<think>\nThey ask about tags.\n</think>\n\n{answer}")
+    assert after_thought.answer == answer
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<think>\nOkay, the user", "<thought>First", "[THINK]So", "<|channel|>analysis<|message|>We need",
+        "analysisWe need to", "<|channel>thought\nFirst", "<|START_THINKING|>I", "<seed:think>Got it",
+        "<think>a</think><think>b", "<|channel|>analysis<|message|>We<|end|><|start|>assistant",
+    ],
+)  # fmt: skip
+def test_a_thought_that_never_ends_has_no_answer(text: str) -> None:
+    split = split_thinking(text)
+    assert split.cut_off
+    assert split.answer == ""
+    assert split.reasoning
+
+
+def test_only_a_token_limit_tells_a_cut_off_thought_of_granite() -> None:
+    text = "Here is my thought process: first, I"
+    assert split_thinking(text, truncated=True).cut_off
+    assert split_thinking(text).answer == text
+
+
+@pytest.mark.parametrize("empty", ["<think>\n\n</think>\n\n", "<think></think>", "\n</think>\n\n"])
+def test_an_empty_thought_is_removed(empty: str) -> None:
+    split = split_thinking(f"{empty}Blue.")
+    assert (split.reasoning, split.answer, split.found) == ("", "Blue.", True)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "tag"),
+    [
+        ("<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n<think>\n", "<think>"),
+        ("<\uff5cAssistant\uff5c><think>", "<think>"),
+        ("[INST]Hi[/INST][THINK]", "[THINK]"),
+        ("<|start|>assistant<|channel|>analysis<|message|>", "<|channel|>analysis<|message|>"),
+        ("<|im_start|>assistant\n<think>\n\n</think>\n\n", ""),
+        ("<|im_start|>assistant\n", ""),
+        ("", ""),
+    ],
+)
+def test_the_end_of_a_prompt_tells_that_a_thought_is_open(prompt: str, tag: str) -> None:
+    assert opening_tag(prompt) == tag
+
+
+def test_a_thought_opened_by_the_prompt_is_cut_off_without_its_closing_tag() -> None:
+    assert split_thinking("Okay, a colour", "<think>").cut_off
+    split = split_thinking("They mention the <think> tag.\n</think>\n\nBlue.", "<think>")
+    assert (split.reasoning, split.answer) == ("They mention the <think> tag.", "Blue.")
+    split = split_thinking(
+        "We<|end|><|start|>assistant<|channel|>final<|message|>Blue.", opening_tag("a" + HARMONY[:30])
+    )
+    assert (split.reasoning, split.answer) == ("We", "Blue.")
+
+
+def test_a_quoted_closing_tag_does_not_end_a_thought() -> None:
+    text = "<think>\nI write `</think>` in a fence:\n```\n</think>\n```\nDone.\n</think>\nBlue."
+    assert split_thinking(text).answer == "Blue."
+    unclosed = "<think>\n```py\nx = 1\n</think>\nBlue."
+    assert split_thinking(unclosed).answer == "Blue."
+
+
+_PIECES = st.lists(
+    st.sampled_from(
+        ["<think>", "</think>", "[THINK]", "[/THINK]", "<|channel|>", "analysis", "final", "<|message|>",
+         "<|end|>", "<answer>", "</answer>", "```\n", "`", "\n", " ", "word", "Here is my thought process:",
+         "Here is my response:", "<|channel>thought", "<channel|>", "assistantfinal"]
+    )
+    | st.text(max_size=5),
+    max_size=30,
+).map("".join)  # fmt: skip
+
+
+@given(_PIECES)
+def test_no_text_is_lost_or_raises(text: str) -> None:
+    split = split_thinking(text)
+    kept = re.findall("word", split.reasoning + split.answer)
+    assert len(kept) == text.count("word")
+    assert 0 <= split.start <= len(text)
+    if not split.found:
+        assert split.answer == text
+
+
+@given(_PIECES)
+def test_the_answer_begins_where_it_says(text: str) -> None:
+    split = split_thinking(text)
+    assert text[split.start :].startswith(split.answer[:1])
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["<think>", "</think>", "<think>```</think>", "`", "<think>\n```\n</think>\n", "<|channel|>", "\n", " ",
+     "`</think>`", " </think> tag", "x</think>", "<|channel|>final<|message|>", "<answer>"],
+)  # fmt: skip
+def test_hostile_text_takes_linear_time(piece: str) -> None:
+    """Quadratic time would exceed pytest's timeout."""
+    split_thinking(piece * 20_000)
+    split_thinking("<think>" + piece * 20_000)
