@@ -95,6 +95,10 @@ SHOWN_BINS = 16
     "--columns", metavar="KEY=COLUMN,...", help=f"Your names for {', '.join(COLUMN_KEYS)}, if they differ."
 )
 @click.option(
+    "--encoding",
+    help="Of text files, such as cp1252, gbk or utf-16. [default: UTF-8, or guessed if they are not]",
+)
+@click.option(
     "--sort-by", type=click.Choice(list(SORT_COLUMNS)), help="Highest first; rows without a value last."
 )
 @click.option(

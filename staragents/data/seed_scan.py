@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from staragents.base.records import Seed
@@ -29,6 +30,8 @@ class SeedScan:
     reasons: dict[str, int]
     with_system: int
     multi_turn: int
+    notes: tuple[str, ...] = ()
+    """How files were read that could be read in several ways."""
 
 
 class SeedTally:
@@ -58,7 +61,7 @@ class SeedTally:
         if len(self._sample) < SAMPLE_SEEDS:
             self._sample.append(row.seed(before))
 
-    def result(self) -> SeedScan:
+    def result(self, notes: Iterable[str] = ()) -> SeedScan:
         return SeedScan(
             self.seeds,
             self.bad.count,
@@ -70,4 +73,5 @@ class SeedTally:
             dict(self.bad.reasons.most_common()),
             self._with_system,
             self._multi_turn,
+            tuple(notes),
         )

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from staragents.base.errors import BadInput, RunFailed
 from staragents.data.readers.data_files import DataFiles
+from staragents.data.readers.encodings import encoding_problem
 from staragents.data.readers.row_messages import RowReader
 from staragents.files.atomic_file import replacing
 from staragents.score_file.loading import resolve
@@ -71,6 +72,8 @@ class ScoreJob:
         saved.
         """
         check_output(self._output)
+        if problem := encoding_problem(self._settings.encoding):
+            raise BadInput(f"--encoding: {problem}")
         weights = {option: resolve(option, name) for option, name in self._settings.weights.items()}
         paths = {role: weights[role] for role in self._settings.models}
         with self._data() as data:
@@ -80,6 +83,8 @@ class ScoreJob:
             if (summary := self._finished(scoring, command)) is not None:
                 self._watch.say(f"{self._output.name} is already finished")
                 return summary
+            for note in data.notes.lines():
+                self._watch.say(f"note: {note}")
             self._report_bad(found)
             self._watch.say(f"loading {' and '.join(self._settings.models.values())}")
             # Before anything is written, so that a model that fails to load leaves no files.
@@ -192,7 +197,7 @@ class ScoreJob:
     def _data(self) -> Iterator[DataFiles]:
         settings = self._settings
         if settings.data != STDIN:
-            data = DataFiles(settings.data, self._reader.columns, settings.limit)
+            data = DataFiles(settings.data, self._reader.columns, settings.limit, encoding=settings.encoding)
             if self._output in (file.path.absolute() for file in data.files if file.path):
                 raise BadInput(f"-o: expected a file that is not in DATA, got {settings.output}")
             yield data
@@ -203,7 +208,7 @@ class ScoreJob:
             self._output.parent.mkdir(parents=True, exist_ok=True)
             with copy.open("wb") as file:
                 shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)
-            yield DataFiles(copy, self._reader.columns, settings.limit)
+            yield DataFiles(copy, self._reader.columns, settings.limit, encoding=settings.encoding)
         except OSError as error:
             raise BadInput(f"-o: can't write to {self._output.parent}: {error.strerror}") from error
         finally:

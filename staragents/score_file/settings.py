@@ -47,6 +47,8 @@ class ScoreSettings:
     limit: int | None = None
     format: RowFormat = RowFormat.auto
     columns: ColumnsConfig = field(default_factory=ColumnsConfig)
+    encoding: str | None = None
+    """Encoding of text files; None: UTF-8, or guessed where it is not."""
     selection: Selection = field(default_factory=Selection)
     strict: bool = False
     overwrite: bool = False
@@ -149,6 +151,8 @@ class ScoreSettings:
             "--limit": self.limit,
             "--format": self.format.value,
             "--columns": asdict(self.columns),
+            # Absent from the outputs of earlier versions.
+            **({"--encoding": self.encoding} if self.encoding else {}),
             **self.selection.facts(),
         }
 

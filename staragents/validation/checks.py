@@ -10,6 +10,7 @@ from typing import Any
 from staragents.base.errors import BadInput
 from staragents.config import Baseline, Config, EngineKind, Fallback, FilterAction
 from staragents.config.prices import Prices
+from staragents.data.readers.encodings import encoding_problem
 from staragents.data.seed_path import seed_path
 from staragents.files.folders import folder_problem
 from staragents.filters import near_duplicates
@@ -57,6 +58,8 @@ def _seeds(config: Config) -> Iterator[str]:
         seed_path(config.seeds.path)
     except BadInput as error:
         yield from error.problems
+    if problem := encoding_problem(config.seeds.encoding):
+        yield f"seeds.encoding: {problem}"
 
 
 def _models(config: Config) -> Iterator[str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 
 from staragents.base.errors import BadInput
 from staragents.data.readers.csv_rows import csv_rows
+from staragents.data.readers.data_files import DataFiles
 from staragents.data.readers.raw_row import BadRow, Problem, RawRow
 
 AB = {"instruction": "a, b?", "output": "c"}
@@ -72,3 +74,10 @@ def test_a_file_without_rows_has_none(text: str) -> None:
 def test_a_name_that_occurs_twice_is_one_line() -> None:
     with pytest.raises(BadInput, match=r"rows\.csv:2: expected unique columns, got 'a' twice"):
         read("\na, a,\n1,2,\n")
+
+
+@pytest.mark.parametrize("head", [b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"])
+def test_a_workbook_that_is_named_csv_is_one_line(tmp_path: Path, head: bytes) -> None:
+    (tmp_path / "rows.csv").write_bytes(head + bytes(99))
+    with pytest.raises(BadInput, match=r"rows\.csv: expected CSV, got an Excel workbook; export it as CSV"):
+        list(DataFiles(tmp_path / "rows.csv", ()).blocks())
