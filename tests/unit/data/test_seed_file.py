@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from staragents.base.errors import BadInput
 from staragents.config import SeedsConfig
+from staragents.data.bad_rows import BadRows
+from staragents.data.readers.raw_row import BadRow, Problem
 from staragents.data.seed_file import SeedFile
 from tests.support.paths import SHARED
 
@@ -145,17 +147,33 @@ def test_an_empty_file_has_no_rows(seeds_path: Path, content: bytes) -> None:
 
 def test_a_file_without_a_good_row_shows_why(seeds_path: Path) -> None:
     lines = problems(seeds_path, b"not json\n" * 25)
-    assert lines[0] == f"{seeds_path}:1:row: not JSON: Expecting value at character 1"
-    assert lines[20:] == [
-        f"{seeds_path}: and 5 more bad rows",
+    assert lines == [
+        f"{seeds_path}:1:row: not JSON: Expecting value at character 1; and 24 more rows like it",
         f"{seeds_path}: expected at least one usable row, got 25 bad ones",
     ]
 
 
-def test_strict_lists_the_first_twenty_bad_rows(seeds_path: Path) -> None:
-    lines = problems(seeds_path, jsonl(row(1), *[b"oops\n"] * 23), strict=True)
-    assert len(lines) == 21
-    assert lines[-1].endswith("and 3 more bad rows")
+def test_strict_lists_one_row_of_each_kind(seeds_path: Path) -> None:
+    bad = [line for number in range(23) for line in (b"oops\n", jsonl({"messages": number}))]
+    assert [
+        line.partition("; and ")[2] for line in problems(seeds_path, jsonl(row(1), *bad), strict=True)
+    ] == [
+        "22 more rows like it",
+        "22 more rows like it",
+    ]
+
+
+def test_an_error_shows_twenty_kinds_and_counts_the_rest() -> None:
+    bad = BadRows()
+    for number in range(25):
+        for kind in range(number + 1, 26):
+            bad.add("a.jsonl", BadRow(number, Problem(f"c{kind}", "expected text")))
+    with pytest.raises(BadInput) as caught:
+        bad.check("a.jsonl", 0, False, "usable row")
+    lines = caught.value.problems
+    assert len(lines) == 22
+    assert lines[:2] == ["a.jsonl:0:c1: expected text", "a.jsonl:0:c2: expected text; and 1 more row like it"]
+    assert lines[20] == f"a.jsonl: and {sum(range(21, 26))} more bad rows"
 
 
 def test_a_broken_array_names_the_line(seeds_path: Path) -> None:
