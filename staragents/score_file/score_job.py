@@ -141,6 +141,9 @@ class ScoreJob:
             with self._replacing(self._output) as temporary:
                 sort = settings.selection.sort_by is not None
                 summary["rows_written"] = scored.write(temporary, indices, sort)
+                if scored.encoded:
+                    columns = ", ".join(scored.encoded)
+                    self._watch.say(f"note: {self._output.name} has the bytes of {columns} in base64")
                 summary["seconds"] = round(time.monotonic() - started, 3)
                 self._write_beside(".quarantine.jsonl", self._quarantine() if found.bad else None)
                 # The summary first: while the parts exist, a resumed command writes output and summary
