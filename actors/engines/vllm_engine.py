@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from vllm import RequestOutput, SamplingParams
 
 logger = logging.getLogger(__name__)
+
+LONGEST_SOCKET_FOLDER = 65
+"""The name of one of vLLM's sockets takes another 37 characters."""
 
 
 class VllmEngine:
@@ -224,6 +228,9 @@ def vllm_environment(config: ModelConfig, local_model: bool) -> dict[str, str]:
         "VLLM_NO_USAGE_STATS": "1",
         "VLLM_LOGGING_LEVEL": os.environ.get("VLLM_LOGGING_LEVEL", "WARNING"),
     }
+    if len(tempfile.gettempdir()) > LONGEST_SOCKET_FOLDER:
+        # Its sockets are there, and their paths may have 107 characters.
+        variables["VLLM_RPC_BASE_PATH"] = "/tmp"
     if local_model:
         variables["HF_HUB_OFFLINE"] = "1"
     if not config.num_gpus:

@@ -17,9 +17,11 @@ from staragents.filters import near_duplicates
 from staragents.filters.row_filters import RowFilters
 from staragents.validation.agent_checks import check_agents, check_pairs
 from staragents.validation.merging import shown
+from staragents.validation.network_checks import check_network
 from staragents.validation.secret_checks import check_secrets
 from staragents.validation.value_checks import (
     NAME,
+    check_context,
     check_gpus,
     check_key_variable,
     check_known,
@@ -48,6 +50,7 @@ def check_config(config: Config) -> list[str]:
         *_memory(config),
         *_filters(config),
         *_run(config),
+        *check_network(config),
         *_output(config),
     ]
     return list(dict.fromkeys(lines))
@@ -68,6 +71,7 @@ def _models(config: Config) -> Iterator[str]:
         key = f"models.{name}"
         if model.kind is EngineKind.vllm:
             yield from check_model_name(f"{key}.model", model.model)
+            yield from check_context(f"{key}.max_model_len", model)
             yield from check_gpus(f"{key}.num_gpus", model.num_gpus)
             if not model.num_gpus and not model.num_cpus:
                 yield f"{key}.num_cpus: expected more than 0 without a GPU, got 0"

@@ -1,0 +1,68 @@
+"""Checks the variables for proxies and certificates. A wrong one would fail later in a process of Ray, which
+hides the reason."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from staragents.base.redaction import redacted
+from staragents.config import Config, EngineKind
+
+PROXIES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "all_proxy", "https_proxy", "http_proxy")
+CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+def check_network(config: Config) -> Iterator[str]:
+    """The problems of the variables, if the config has a server on another machine."""
+    if any(not _is_near(address) for address in _addresses(config)):
+        yield from network_problems()
+
+
+def network_problems() -> Iterator[str]:
+    """A line `VARIABLE: expected ..., got ...` for each one that no request could work with."""
+    import httpx2
+
+    for name in PROXIES:
+        proxy = os.environ.get(name, "").strip()
+        if not proxy:
+            continue
+        try:
+            httpx2.Client(proxy=proxy if "://" in proxy else f"http://{proxy}", trust_env=False).close()
+        except ImportError:
+            yield (
+                f"{name}: expected the proxy's http address, or the package socksio for {redacted(proxy)}: "
+                "pip install socksio"
+            )
+        except (ValueError, TypeError, httpx2.InvalidURL) as error:
+            wanted = "expected the address of a proxy such as http://10.0.0.5:3128"
+            yield f"{name}: {wanted}, got {redacted(proxy)}: {redacted(str(error))}"
+    try:
+        # Reads the certificates only.
+        httpx2.create_ssl_context()
+    except OSError as error:  # does not name the file
+        given = [f"{name}={os.environ[name]}" for name in CERTIFICATES if name in os.environ]
+        if given:
+            name, _, path = given[0].partition("=")
+            yield f"{name}: expected a file of certificates, got {path}: {error.strerror or error}"
+        else:
+            yield f"SSL_CERT_FILE: expected a file of certificates, as the system's fail: {error}"
+
+
+def _addresses(config: Config) -> Iterator[str]:
+    for model in config.models.values():
+        if model.kind is EngineKind.openai and model.base_url:
+            yield model.base_url
+    if config.memory.enabled and config.memory.url:
+        yield config.memory.url
+
+
+def _is_near(address: str) -> bool:
+    """Whether the address is on this machine."""
+    try:
+        host = urlsplit(address).hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
