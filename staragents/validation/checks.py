@@ -70,8 +70,8 @@ def _models(config: Config) -> Iterator[str]:
     for name, model in config.models.items():
         key = f"models.{name}"
         if model.kind is EngineKind.vllm:
-            yield from check_model_name(f"{key}.model", model.model)
-            yield from check_context(f"{key}.max_model_len", model)
+            unknown = list(check_model_name(f"{key}.model", model.model))
+            yield from unknown or check_context(f"{key}.max_model_len", model)
             yield from check_gpus(f"{key}.num_gpus", model.num_gpus)
             if not model.num_gpus and not model.num_cpus:
                 yield f"{key}.num_cpus: expected more than 0 without a GPU, got 0"
