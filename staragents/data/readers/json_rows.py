@@ -64,20 +64,28 @@ def _document(
 
     `first` is the next line. Of JSONL, at most one more line is read.
     """
-    if first.endswith(b"\n") or len(first) < MAX_ROW_BYTES:
-        whole = _is_whole(first)
-        if whole is False or (whole and (not _is_utf8(first) or _has_more(content))):
+    whole_line = first.endswith(b"\n") or len(first) < MAX_ROW_BYTES
+    if whole_line:
+        is_value = _is_whole(first)
+        if is_value is False or (is_value and (not _is_utf8(first) or _has_more(content))):
             return None
     data = content.block(MAX_ROW_BYTES)
     content.put_back(data)
-    if len(data) == MAX_ROW_BYTES:
-        return _large_document(content, name, told) if _has_list(data) else None
+    large = len(data) == MAX_ROW_BYTES
     try:
-        value, end = _value(text := data.decode().lstrip())
-    except (ValueError, RecursionError):
+        # The end of a part may cut a character.
+        value, end = _value(text := data.decode("utf-8", "ignore" if large else "strict").lstrip())
+    except (ValueError, RecursionError) as error:
+        if large and _has_list(data):
+            return _large_document(content, name, told)
+        if not whole_line or _second_line_is_json(data):
+            return None
+        if large:
+            most = f"at most {MAX_ROW_BYTES >> 20} MiB in an object without a list of rows"
+            raise BadInput(f"{name}: expected {most}, got more") from error
         # Reading it again raises BadInput with the place of the problem.
-        return None if _second_line_is_json(data) else _values(content, name)
-    if text[end:].strip():
+        return _values(content, name)
+    if large or text[end:].strip():
         return _values(content, name)
     found = rows_of(value, columns, name)
     if found is None:

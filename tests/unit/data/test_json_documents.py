@@ -16,6 +16,7 @@ from staragents.data.readers.row_messages import KNOWN_COLUMNS
 
 ROWS = [{"instruction": f"Say {n}.", "output": f"It is {n}."} for n in range(5)]
 OTHERS = [{"instruction": f"Ask {n}.", "output": f"It was {n}."} for n in range(2)]
+MANY = [{"instruction": f"Say {n}.", "output": "Yes."} for n in range(200)]
 TURNS = [{"role": "user", "content": "Say 1."}, {"role": "assistant", "content": "One."}]
 SHAREGPT = [{"from": "human", "value": "Say 1."}, {"from": "gpt", "value": "One."}]
 
@@ -183,3 +184,19 @@ def test_a_large_object_with_two_lists_is_one_line(tmp_path: Path) -> None:
         pytest.raises(BadInput, match=r"rows\.json: expected one list of rows, got a, b"),
     ):
         read(tmp_path / "rows.json", {"a": ROWS * 40, "b": ROWS})
+
+
+def test_a_large_object_in_another_form_is_one_line(tmp_path: Path) -> None:
+    with (
+        patch("staragents.data.readers.json_rows.MAX_ROW_BYTES", 500),
+        pytest.raises(
+            BadInput, match=r"rows\.json: expected at most 0 MiB in an object without a list of rows"
+        ),
+    ):
+        read(tmp_path / "rows.json", by_label(MANY), indent=1)
+
+
+def test_many_objects_on_several_lines_each_are_streamed(tmp_path: Path) -> None:
+    text = "\n".join(json.dumps(row, indent=2) for row in ROWS * 40)
+    with patch("staragents.data.readers.json_rows.MAX_ROW_BYTES", 500):
+        assert read(tmp_path / "rows.jsonl", text) == (ROWS * 40, [])
