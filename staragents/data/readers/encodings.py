@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import re
 import tempfile
-from collections import Counter
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -66,10 +65,15 @@ _WEST = frozenset(
 _ISO = {"cp1250": "iso8859_2"}
 # Accented letters and typographic characters of Western text, in cp1252.
 _WESTERN = frozenset(
-    "àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿßœðþÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝŒÐÞšžŠŽ"
+    "àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿßœðþÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝŒÐÞ"
     "\u2013\u2014\u2018\u2019\u201c\u201d\u201e\u2026\u2022\u20ac\u2122«»°·§©®£½¼¾\u00d7±²³µ¿¡ªº\xa0\xad"
 )
-_PLAUSIBLE = 0.9
+_WESTERN_ENCODINGS = ("cp1252", "mac_roman", "cp850")
+_CAPITAL_WITHIN = re.compile("[a-zß-ÿ][À-ÞŒ]")
+_WITHIN = re.compile(
+    "[^\\W\\d_][\u201a\u201e\u2026\u2020\u2021\u2030\u2039\u00a4\u00a6\u00ac\u00b6\u00b9\u00b3][^\\W\\d_]"
+)
+_PLAUSIBLE, _SURE = 0.9, 0.8
 
 
 def encoding_problem(name: str | None) -> str | None:
@@ -114,8 +118,9 @@ def guessed(sample: bytes) -> str | None:
     if invalid < FEWEST_BYTES:
         return None
     lines = b"\n".join(line for line in sample.splitlines() if not line.isascii())[:SAMPLE_BYTES]
-    # Up to a byte that is a character of its own in every encoding, as the end may cut one.
-    lines = lines[: 1 + max(map(lines.rfind, (b" ", b'"', b",", b"\n"))) or len(lines)]
+    if len(sample) > SAMPLE_BYTES:
+        # Up to a byte that is a character of its own in every encoding, as the end may cut one.
+        lines = lines[: 1 + max(map(lines.rfind, (b" ", b'"', b",", b"\n"))) or len(lines)]
     runs = _HIGH.findall(lines)
     high = sum(map(len, runs))
     in_runs = sum(len(run) for run in runs if len(run) > 1)
@@ -142,16 +147,24 @@ def _of_script(lines: bytes, high: int) -> str | None:
 
 def _of_latin(lines: bytes) -> str | None:
     # The language shows even with the wrong accents.
-    language, _ = _languages().classify(lines.decode("cp1252", "replace"))
+    language, probability = _languages().classify(lines.decode("cp1252", "replace"))
     for encoding, languages in _LATIN.items():
-        if language in languages:
-            return _more_letters(lines, encoding, _ISO.get(encoding, encoding))
+        if language in languages and probability >= _SURE:
+            found = _more_letters(lines, encoding, _ISO.get(encoding, encoding))
+            if found is not None:
+                return found
+    return next((encoding for encoding in _WESTERN_ENCODINGS if _is_western(lines, encoding)), None)
+
+
+def _is_western(lines: bytes, encoding: str) -> bool:
+    """Whether most characters are those of Western text, with no capitals within words."""
     try:
-        text = Counter(character for character in lines.decode("cp1252") if character > "\x7f")
+        text = lines.decode(encoding)
     except UnicodeDecodeError:
-        return None
-    western = sum(count for character, count in text.items() if character in _WESTERN)
-    return "cp1252" if western >= _PLAUSIBLE * text.total() else None
+        return False
+    high = [character for character in text if character > "\x7f"]
+    usual = sum(character in _WESTERN for character in high) - len(_CAPITAL_WITHIN.findall(text))
+    return usual >= _PLAUSIBLE * len(high)
 
 
 @cache
@@ -160,7 +173,7 @@ def _languages() -> LanguageIdentifier:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     try:
-        identifier = LanguageIdentifier.from_model_file(MODEL_FILE)
+        identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     except OSError as error:
         # The library unpacks its model into a temporary file.
         where = f"can't unpack the language model in {tempfile.gettempdir()}"
@@ -178,7 +191,7 @@ def _more_letters(lines: bytes, *encodings: str) -> str | None:
 
     best = max(encodings, key=letters)
     try:
-        lines.decode(best)
+        text = lines.decode(best)
     except UnicodeDecodeError:
         return None
-    return best
+    return None if _WITHIN.search(text) else best

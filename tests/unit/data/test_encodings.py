@@ -30,6 +30,8 @@ TEXTS = {
     "cp1256": "كيف أحافظ على الريحان حيا على الشرفة؟ امنحه شمس الصباح.",
     "cp874": "จะเลี้ยงโหระพาบนระเบียงให้รอดได้อย่างไร ให้แดดเช้าและรดน้ำ",
     "cp1252": "Comment garder le basilic en vie ? Arrosez-le quand la terre est sèche, dès l'été.",
+    "mac_roman": "Comment garder le basilic en vie ? Arrosez-le quand la terre est sèche, dès l'été.",
+    "cp850": "Comment garder le basilic en vie ? Arrosez-le quand la terre est sèche, dès l'été.",
     "cp1250": "Jak utrzymać bazylię przy życiu? Daj jej poranne słońce, są śliczne kwiaty. Żółć.",
     "iso8859_2": "Jak utrzymać bazylię przy życiu? Daj jej poranne słońce, są śliczne kwiaty. Żółć.",
     "cp1254": "Fesleğeni balkonda nasıl canlı tutarım? Sabah güneşi verin, toprak kuruyunca sulayın.",
