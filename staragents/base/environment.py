@@ -75,6 +75,11 @@ def hub_token() -> str | None:
     return secret("HF_TOKEN")
 
 
+def hub_address() -> str:
+    """`HF_ENDPOINT`: the address of the model hub. Default: that of Hugging Face."""
+    return os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+
+
 @functools.lru_cache(maxsize=4096)
 def names_secret(name: str) -> bool:
     """Whether the name of a variable, URL parameter or mapping key indicates a secret."""

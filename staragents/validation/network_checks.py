@@ -6,8 +6,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from ipaddress import ip_address
+from pathlib import Path
 from urllib.parse import urlsplit
 
+from staragents.base.environment import hub_address
 from staragents.base.redaction import redacted
 from staragents.config import Config, EngineKind
 
@@ -57,6 +59,26 @@ def _addresses(config: Config) -> Iterator[str]:
             yield model.base_url
     if config.memory.enabled and config.memory.url:
         yield config.memory.url
+    if any(map(_is_on_the_hub, _models(config))):
+        yield hub_address()
+
+
+def _models(config: Config) -> Iterator[str]:
+    yield from (model.model for model in config.models.values() if model.kind is EngineKind.vllm)
+    yield from (scorer.model for scorer in (config.scoring.target, config.scoring.larger))
+    if config.memory.enabled:
+        yield config.memory.embedder
+
+
+def _is_on_the_hub(model: str) -> bool:
+    """Whether a model has to be downloaded."""
+    from staragents.models.model_size import find_file
+    from staragents.models.packaged_models import ALIASES, PACKAGED, check_model
+
+    if model in ("", "fake") or model in PACKAGED or model in ALIASES or check_model(model):
+        return False
+    path = Path(model).expanduser()
+    return not path.exists() and find_file(model, "config.json") is None
 
 
 def _is_near(address: str) -> bool:
