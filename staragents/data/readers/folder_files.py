@@ -4,6 +4,7 @@ splits."""
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatch
@@ -43,6 +44,17 @@ def chosen_files(names: Iterable[str], read: Read, folder: str, setting: str, no
         return card
     kept = [name for name in _listed(names, read) if not _is_description(name)]
     return _training(kept, folder, setting, notes)
+
+
+def note_mixture(names: Sequence[str], pattern: str, notes: Notes) -> None:
+    """Say that a pattern, which is read as given, means training and held-out files."""
+    if not names:
+        return
+    # Folders above all of them say nothing about the difference.
+    above = os.path.commonpath([os.path.dirname(name) for name in names])
+    held_out = [name for name in names if _split_of_file(os.path.relpath(name, above)) in HELD_OUT]
+    if held_out and len(held_out) < len(names):
+        notes.add(pattern, f"also means {_and(held_out)}, named like held-out data")
 
 
 def _is_description(name: str) -> bool:

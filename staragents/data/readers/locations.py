@@ -11,7 +11,7 @@ from typing import Any
 from staragents.base.errors import BadInput
 from staragents.base.redaction import redacted, url_secret
 from staragents.data.readers.content import DataFile, local_file
-from staragents.data.readers.folder_files import chosen_files
+from staragents.data.readers.folder_files import chosen_files, note_mixture
 from staragents.data.readers.notes import Notes
 from staragents.files.user_files import MOST_TEXT_BYTES, open_file
 
@@ -83,6 +83,7 @@ def _local(path: str, setting: str, notes: Notes) -> list[DataFile]:
         relative = location.relative_to(location.anchor)
         # Unlike glob.glob, Path.glob follows no symbolic links for **, so it can't loop.
         found = sorted(file for file in Path(location.anchor).glob(str(relative)) if file.is_file())
+        note_mixture([str(file) for file in found], path, notes)
         return _some([local_file(file, str(file)) for file in found], path, setting)
     problem = "no such file"
     if location.is_symlink():
@@ -125,6 +126,7 @@ def _behind_url(url: str, setting: str, notes: Notes) -> list[DataFile]:
             found = [root]
         elif _MAGIC.search(root):
             found = sorted(path for path in system.glob(root) if system.isfile(path))
+            note_mixture(found, redacted(url), notes)
         else:
             every = system.find(root)
             found = _wanted(every)

@@ -155,6 +155,18 @@ def test_the_hub_cache_means_its_newest_snapshot(tmp_path: Path) -> None:
     assert chosen(tmp_path)[0] == ["snapshots/new/train.jsonl"]
 
 
+def test_a_pattern_is_read_as_given_and_a_mixture_is_said(tmp_path: Path) -> None:
+    tree(tmp_path, "train.jsonl", "test.jsonl", "more.csv")
+    notes = Notes()
+    pattern = f"{tmp_path}/*.jsonl"
+    assert len(data_files(pattern, "seeds.path", notes)) == 2
+    assert notes.lines() == [f"{pattern}: also means {tmp_path}/test.jsonl, named like held-out data"]
+    for alone in ("train.*", "te*.jsonl", "more.*"):
+        notes = Notes()
+        data_files(f"{tmp_path}/{alone}", "seeds.path", notes)
+        assert notes.lines() == []
+
+
 def test_a_folder_behind_a_url_follows_the_same_rules() -> None:
     memory = fsspec.filesystem("memory")
     memory.store.clear()
