@@ -6,21 +6,27 @@ import asyncio
 import logging
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actors.engines.vllm_thinking import VllmThinking, model_type
+from staragents.base.environment import cache_dir
 from staragents.base.errors import EngineDead, EngineError, PromptTooLong
 from staragents.base.generation import Generation, GenerationRequest, Sampling, TokenLogprobs
 from staragents.base.messages import as_dicts
 from staragents.base.system_turn import chat_turns
 from staragents.config import ModelConfig
+from staragents.files.folders import folder_problem
 
 if TYPE_CHECKING:
     from vllm import CompletionOutput, RequestOutput, SamplingParams
 
 logger = logging.getLogger(__name__)
+
+LONGEST_SOCKET_FOLDER = 65
+"""The name of one of vLLM's sockets takes another 37 characters."""
 
 
 class VllmEngine:
@@ -253,6 +259,13 @@ def vllm_environment(config: ModelConfig, local_model: bool) -> dict[str, str]:
         "VLLM_NO_USAGE_STATS": "1",
         "VLLM_LOGGING_LEVEL": os.environ.get("VLLM_LOGGING_LEVEL", "WARNING"),
     }
+    if len(tempfile.gettempdir()) > LONGEST_SOCKET_FOLDER:
+        # Its sockets are there, and their paths may have 107 characters.
+        variables["VLLM_RPC_BASE_PATH"] = "/tmp"
+    if folder_problem(os.path.expanduser("~/.cache")):
+        folders = {"VLLM_CACHE_ROOT": "vllm", "TRITON_CACHE_DIR": "triton"}
+        unset = {name: folder for name, folder in folders.items() if name not in os.environ}
+        variables |= {name: str(cache_dir() / folder) for name, folder in unset.items()}
     if local_model:
         variables["HF_HUB_OFFLINE"] = "1"
     if not config.num_gpus:

@@ -66,7 +66,7 @@ class ChaosJob:
     def cursor(self) -> int:
         """Seeds committed and saved. Reads the state again only if the file has changed."""
         try:
-            status = (self.run.path / "state.json").stat()
+            status = (self.run.path / "run_state.json").stat()
         except FileNotFoundError:
             return 0
         if status.st_mtime_ns != self._seen[0]:

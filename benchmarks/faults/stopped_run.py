@@ -26,7 +26,7 @@ def shard_damaged(scene: Scene) -> Struck | None:
 
 
 def state_damaged(scene: Scene) -> Struck | None:
-    return _refused_until_repaired(scene, lambda run, rng: run.path / "state.json", _harm_state)
+    return _refused_until_repaired(scene, lambda run, rng: run.path / "run_state.json", _harm_state)
 
 
 def _refused_until_repaired(

@@ -20,6 +20,7 @@ from staragents.base.environment import cache_dir, ray_address
 from staragents.config import Config, EngineKind
 from staragents.files.folders import existing, folder_problem
 from staragents.validation.loading import load_config
+from staragents.validation.network_checks import network_problems
 
 ROOM_GIB = 5.0
 """Converted demo models take 1.6 GiB, a run of a few thousand seeds well under 1 GiB."""
@@ -75,9 +76,13 @@ def machine() -> Iterator[Finding]:
     yield Finding("cpus", None, str(os.cpu_count()))
     cache = cache_dir()
     problem = folder_problem(cache)
-    yield Finding("model cache", problem is None, problem or str(cache))
+    yield Finding(
+        "model cache", problem is None, f"{problem}; set STARAGENTS_CACHE" if problem else str(cache)
+    )
     free = shutil.disk_usage(existing(cache)).free / 2**30
     yield Finding("disk", free > ROOM_GIB, f"{free:.0f} GiB free on the cache's disk, expected {ROOM_GIB:g}")
+    network = list(network_problems())
+    yield Finding("proxies", not network, "; ".join(network) or "usable, with the certificates")
     yield Finding("ray cluster", None, ray_address() or "none at RAY_ADDRESS: a run starts a local one")
 
 

@@ -33,6 +33,7 @@ NO_COLUMN_KEYS = ("reasoning", "label")
 ON_RAY = ("replicas", "larger_replicas", "gpus", "larger_gpus", "cpus")
 SCORERS_ON_RAY = ("replicas", "num_gpus", "num_cpus", "resources")
 """The same in the words of `scoring.target` and `scoring.larger`."""
+BAR_WIDTH = 50
 SHOWN_BINS = 16
 """Each 0.1 wide; one more bin takes the rest."""
 
@@ -111,6 +112,10 @@ SHOWN_BINS = 16
 )
 @click.option(
     "--columns", metavar="KEY=COLUMN,...", help=f"Your names for {', '.join(COLUMN_KEYS)}, if they differ."
+)
+@click.option(
+    "--encoding",
+    help="Of text files, such as cp1252, gbk or utf-16. [default: UTF-8, or guessed if they are not]",
 )
 @click.option(
     "--sort-by", type=click.Choice(list(SORT_COLUMNS)), help="Highest first; rows without a value last."
@@ -302,7 +307,10 @@ def draw(console: Console, title: str, spread: dict[str, Any]) -> None:
     for index in range(min(used), max(used) + 1):
         low = f"{index / 10:.1f}" if index < SHOWN_BINS else f"{index / 10:.1f}+"
         colour = "yellow" if index >= 10 else "cyan"
-        table.add_row(low, Bar(max(bins), 0, bins[index], width=50, color=colour), f"{bins[index]:,}")
+        bar: Bar | str = Bar(max(bins), 0, bins[index], width=BAR_WIDTH, color=colour)
+        if console.options.ascii_only:
+            bar = "#" * round(BAR_WIDTH * bins[index] / max(bins))
+        table.add_row(low, bar, f"{bins[index]:,}")
     console.print(
         f"{title}: median {spread['median']:.2f}, 80 % between {spread['p10']:.2f} and {spread['p90']:.2f}",
         markup=False,

@@ -53,6 +53,7 @@ def validate(config: str, overrides: tuple[str, ...], as_json: bool) -> None:
             "with_images": scan.with_images,
             "reasons": scan.reasons,
             "problems": scan.problems,
+            "notes": scan.notes,
             "sample": [{"row": seed.row, "messages": as_dicts(seed.messages)} for seed in scan.sample],
             "pairs": settings.pairs,
             "candidates": candidates,
@@ -72,6 +73,7 @@ def validate(config: str, overrides: tuple[str, ...], as_json: bool) -> None:
 def seed_lines(path: str, scan: SeedScan) -> list[str]:
     """What was found in the seeds, one item per line."""
     lines = [f"{path}: {scan.seeds} seeds, {scan.bad_rows} bad rows, {scan.duplicates} duplicates"]
+    lines += [f"note: {note}" for note in scan.notes]
     lines.append(f"formats: {', '.join(f'{count} {name}' for name, count in scan.formats.items())}")
     if scan.with_system or scan.multi_turn:
         lines.append(f"{scan.multi_turn} with earlier turns, {scan.with_system} with a system prompt")

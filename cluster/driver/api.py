@@ -15,6 +15,7 @@ from cluster.terminal.console import safe_console
 from staragents.base.errors import BadInput
 from staragents.config.new_config import SUGGESTED, Answers, Engine
 from staragents.files.atomic_file import replacing
+from staragents.score_file.input_columns import json_text
 from staragents.validation.loading import config_of
 from staragents.validation.merging import Tree, merge, parse_yaml, read_file, read_overrides
 
@@ -103,7 +104,7 @@ def _file_of(dataset: Any, output: Path) -> str:
     file.parent.mkdir(parents=True, exist_ok=True)
     with replacing(file) as temporary, temporary.open("w", encoding="utf-8") as lines:
         for row in _rows(dataset):
-            lines.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+            lines.write(json_text(row) + "\n")
     return str(file)
 
 

@@ -72,7 +72,7 @@ def ray_session(demand: Demand) -> Iterator[None]:
 def _start(demand: Demand, folder: Path) -> None:
     """Start a Ray that others can't reach: on loopback, with a token, sockets and logs in `folder`. Raises
     RunFailed."""
-    keep_token_private()
+    keep_token_private(folder.parent / "auth_token")
     stay_on_loopback()
     for name, value in LOCAL_PACE.items():
         os.environ.setdefault(name, value)

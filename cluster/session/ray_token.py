@@ -5,17 +5,32 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+from pathlib import Path
 
-from staragents.base.environment import ray_token_path
+from staragents.base.environment import RAY_TOKEN_PATH, ray_token_path
 from staragents.base.errors import RunFailed
 
 
-def keep_token_private() -> None:
+def keep_token_private(spare: Path | None = None) -> None:
     """Create the token of a local Ray, or remove others' permissions from an existing one: Ray itself leaves
-    it world-readable. Raises RunFailed if the file belongs to another user."""
+    it world-readable.
+
+    If the home folder can't be written to, the token is in `spare`, which only this user can reach, for this
+    process and its children. Raises RunFailed if the file belongs to another user.
+    """
     if os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_MODE", "token").lower() != "token":
         return
     path = ray_token_path()
+    try:
+        _keep(path)
+    except OSError as error:
+        if spare is None or os.environ.get(RAY_TOKEN_PATH) or os.path.lexists(path):
+            raise RunFailed(f"{path}: can't keep Ray's token private: {error.strerror}") from error
+        os.environ[RAY_TOKEN_PATH] = str(spare)
+        keep_token_private()
+
+
+def _keep(path: Path) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
@@ -33,5 +48,3 @@ def keep_token_private() -> None:
             os.close(file)
     except FileExistsError:
         return  # created by another of our processes at the same time
-    except OSError as error:
-        raise RunFailed(f"{path}: can't keep Ray's token private: {error.strerror}") from error

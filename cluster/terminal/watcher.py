@@ -42,6 +42,8 @@ class Watcher:
         resumed = f", {done} already done" if done else ""
         spoilt = f", {scan.bad_rows} bad rows go to quarantine" if scan.bad_rows else ""
         doubled = f", {scan.duplicates} duplicates dropped" if scan.duplicates else ""
+        for note in scan.notes:
+            self.say(f"note: {note}")
         self.say(f"{scan.seeds} seeds{resumed}{spoilt}{doubled}")
 
     def follow(self, coordinator: Any, running: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 VERBOSE = "STARAGENTS_VERBOSE"
+RAY_TOKEN_PATH = "RAY_AUTH_TOKEN_PATH"
 
 SECRET_WORDS = {
     "accesskey", "apikey", "authkey", "authorization", "bearer", "cookie", "credential", "credentials", "key",
@@ -55,6 +56,12 @@ def set_verbose() -> None:
     os.environ[VERBOSE] = "1"
 
 
+def allows_long_contexts() -> bool:
+    """`VLLM_ALLOW_LONG_MAX_MODEL_LEN`: 1 lets vLLM exceed the context that a model's config allows.
+    Default: 0."""
+    return os.environ.get("VLLM_ALLOW_LONG_MAX_MODEL_LEN", "0") not in ("", "0")
+
+
 def secret(name: str) -> str | None:
     """The API key in the variable that a config field `*_env` names. Values read here are always redacted
     (`staragents.base.redaction`), whatever the variable's name."""
@@ -66,6 +73,11 @@ def secret(name: str) -> str | None:
 def hub_token() -> str | None:
     """`HF_TOKEN`: a Hugging Face hub token with write access."""
     return secret("HF_TOKEN")
+
+
+def hub_address() -> str:
+    """`HF_ENDPOINT`: the address of the model hub. Default: that of Hugging Face."""
+    return os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
 
 
 @functools.lru_cache(maxsize=4096)
@@ -90,7 +102,7 @@ def secret_values() -> dict[str, str]:
 
 def ray_token_path() -> Path:
     """`RAY_AUTH_TOKEN_PATH`: the file with the cluster's Ray token. Default: `~/.ray/auth_token`."""
-    return Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or os.path.expanduser("~/.ray/auth_token"))
+    return Path(os.environ.get(RAY_TOKEN_PATH) or os.path.expanduser("~/.ray/auth_token"))
 
 
 def _ray_token() -> str | None:

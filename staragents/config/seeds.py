@@ -60,6 +60,9 @@ class SeedsConfig:
     """auto detects the format of each row from its columns; any other value accepts only that format."""
     columns: ColumnsConfig = field(default_factory=ColumnsConfig)
     """Your column names. They take precedence over detection."""
+    encoding: Annotated[str | None, Mark.added] = None
+    """Encoding of text files, such as cp1252, gbk or utf-16. Unset: UTF-8; a file that is not UTF-8 is read
+    in the encoding that its bytes suggest, which `validate` and `run` name. utf-8 turns the guess off."""
     limit: Annotated[int | None, ONE_OR_MORE] = None
     """Take only this many usable rows from the start. Unset: all."""
     strict: Annotated[bool, Mark.on_resume] = False

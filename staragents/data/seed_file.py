@@ -38,6 +38,7 @@ class SeedFile:
             self._reader.columns,
             setting=SETTING,
             max_unpacked_bytes=int(config.max_unpacked_gib * (1 << 30)),
+            encoding=config.encoding,
         )
 
     def scan(self) -> SeedScan:
@@ -54,7 +55,7 @@ class SeedFile:
         tally.bad.check(self._config.path, tally.seeds, self._config.strict, "usable row")
         if not tally.seeds:
             raise BadInput(f"{self._config.path}: expected rows, got an empty file")
-        return tally.result()
+        return tally.result(self._files.notes.lines())
 
     def seeds(self, start: int = 0) -> Iterator[Seed]:
         """The seeds in order, skipping the first `start`."""
@@ -71,7 +72,7 @@ class SeedFile:
 
     def values(self, column: str) -> Iterator[tuple[int, Any]]:
         """The row number and raw value of every row that has the column."""
-        files = DataFiles(self._files.path, {column}, setting=SETTING)
+        files = DataFiles(self._files.path, {column}, setting=SETTING, encoding=self._config.encoding)
         for before, block in _numbered(files):
             for raw in block.rows:
                 if isinstance(raw, RawRow) and isinstance(raw.value, dict) and column in raw.value:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from staragents.base.records import Seed
@@ -34,6 +35,8 @@ class SeedScan:
     multi_turn: int
     with_reasoning: int
     with_images: int
+    notes: tuple[str, ...] = ()
+    """How files were read that could be read in several ways."""
 
 
 class SeedTally:
@@ -67,7 +70,7 @@ class SeedTally:
         if len(self._sample) < SAMPLE_SEEDS:
             self._sample.append(row.seed(before))
 
-    def result(self) -> SeedScan:
+    def result(self, notes: Iterable[str] = ()) -> SeedScan:
         return SeedScan(
             self.seeds,
             self.bad.count,
@@ -81,4 +84,5 @@ class SeedTally:
             self._multi_turn,
             self._with_reasoning,
             self._with_images,
+            tuple(notes),
         )

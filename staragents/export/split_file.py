@@ -34,6 +34,8 @@ def is_validation(seed_id: str, share: float) -> bool:
 class SplitFile:
     """Writes rows to `F.jsonl` or, for a share of the seeds, to `F.validation.jsonl`; likewise for Parquet.
 
+    The other part of `train.jsonl` is `validation.jsonl`.
+
     Files without rows are not written. Files get their final names in `publish`; after an error none remains.
     """
 
@@ -87,4 +89,9 @@ class SplitFile:
         return self._open.enter_context(RowFile(temporary, self._schema, path.suffix))
 
     def _named(self, split: str) -> Path:
-        return self._path if split == "train" else self._path.with_suffix(f".{split}{self._path.suffix}")
+        if split == "train":
+            return self._path
+        # `datasets` would count train.validation.jsonl to both splits, and reads these two names as meant.
+        if self._path.stem == "train":
+            return self._path.with_stem(split)
+        return self._path.with_suffix(f".{split}{self._path.suffix}")

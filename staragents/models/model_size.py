@@ -44,7 +44,7 @@ def size_of(model: str) -> ModelSize | None:
 
     None if it is unknown without loading or downloading something.
     """
-    config_file = _find(model, "config.json")
+    config_file = find_file(model, "config.json")
     if config_file is None:
         return None
     try:
@@ -67,12 +67,12 @@ def size_of(model: str) -> ModelSize | None:
 
 
 def _weight_files(model: str) -> Iterator[Path]:
-    index = _find(model, INDEX)
+    index = find_file(model, INDEX)
     names = ["model.safetensors"]
     if index is not None:
         names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
     for name in names:
-        file = _find(model, name)
+        file = find_file(model, name)
         if file is None:
             raise FileNotFoundError(name)
         yield file
@@ -87,7 +87,8 @@ def _header(file: Path) -> dict[str, Any]:
         return json.loads(stream.read(length))
 
 
-def _find(model: str, name: str) -> Path | None:
+def find_file(model: str, name: str) -> Path | None:
+    """A file of a model by its name in a config, if it is on disk."""
     model = ALIASES.get(model, model)
     folder = PACKAGED[model].converted_folder if model in PACKAGED else Path(model).expanduser()
     if model in PACKAGED or folder.is_dir():

@@ -11,6 +11,7 @@ from staragents.run_directory.manifest import (
     Manifest,
     is_of_state,
     result_damage,
+    state_file,
 )
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_state import RunState
@@ -27,10 +28,11 @@ def check_whole(run: RunDirectory, deep: bool = True) -> None:
 def inspect(run: RunDirectory, deep: bool = True) -> list[Damage]:
     """All damage, in dependency order of the files. `deep` reads all files; otherwise only small files are
     read. Sizes are always compared."""
+    path = state_file(run.path)
     try:
-        state = read_sealed(run.path / STATE, RunState)
+        state = read_sealed(path, RunState)
     except Unreadable as error:
-        return [damage_of(STATE, error), *_unnamed(run, None, deep)]
+        return [damage_of(path.name, error), *_unnamed(run, None, deep)]
     found = _unnamed(run, state, deep)
     if state is None:
         left = run.unnamed_shards()

@@ -16,7 +16,13 @@ from staragents.memory.local_bank import bank_damage
 from staragents.run.inspection import inspect
 from staragents.run.results import write_results
 from staragents.run_directory.damage import Damage
-from staragents.run_directory.manifest import STATE, is_of_state, read_manifest, remove_manifest
+from staragents.run_directory.manifest import (
+    STATE,
+    is_of_state,
+    read_manifest,
+    remove_manifest,
+    state_file,
+)
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_state import RunState, first_state, started_anew
 from staragents.run_directory.salvage import seed_ids
@@ -43,7 +49,7 @@ class Repair:
 
 def repair(run: RunDirectory, config: Config | None = None) -> Repair:
     """Repair a run directory that this command holds. `config` is the run's config, needed only if both
-    state.json and config.yaml are unreadable.
+    run_state.json and config.yaml are unreadable.
 
     Good candidates stay, and the next run commits them again without a model. Raises BadInput if the config
     is unknown or its seeds can't be read.
@@ -92,7 +98,7 @@ def _saved_config(run: RunDirectory, state: RunState | None, damage: Sequence[Da
 def _state(run: RunDirectory) -> RunState | None:
     """None if it is damaged or missing."""
     try:
-        return read_sealed(run.path / STATE, RunState)
+        return read_sealed(state_file(run.path), RunState)
     except Unreadable:
         return None
 

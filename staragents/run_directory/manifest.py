@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
@@ -12,7 +13,9 @@ from staragents.run_directory.file_facts import FileFacts, facts_of, mismatch
 from staragents.run_directory.sealed_json import Unreadable, damage_of, read_sealed, write_sealed
 
 MANIFEST = "manifest.json"
-STATE = "state.json"
+STATE = "run_state.json"
+EARLIER_STATE = "state.json"
+"""The name up to version 0.1.0. `datasets` refuses to load a folder with such a file."""
 Format = Literal[1]
 """Increment it when the meaning of a key changes."""
 FORMAT: Format = 1
@@ -37,6 +40,12 @@ class Manifest(TypedDict):
     files: dict[str, FileFacts]
 
 
+def state_file(folder: Path) -> Path:
+    """The state of a run, under its earlier name if an earlier version wrote it last."""
+    state, earlier = folder / STATE, folder / EARLIER_STATE
+    return earlier if os.path.lexists(earlier) and not os.path.lexists(state) else state
+
+
 def read_manifest(folder: Path) -> Manifest | None:
     """The manifest, or None if the results are missing or incomplete. Raises Damaged."""
     try:
@@ -54,7 +63,7 @@ def write_manifest(folder: Path, seeds: int, settings: dict[str, Any], shards: d
     """Mark the results as complete, after the last one is written. `shards` are the state's, by relative
     path. Raises OSError."""
     files = dict(shards)
-    for name in (STATE, *RESULTS, *EXTRA):
+    for name in (state_file(folder).name, *RESULTS, *EXTRA):
         path = folder / name
         if name not in EXTRA or path.exists():
             files[name] = facts_of(path, _rows(path))
@@ -63,7 +72,9 @@ def write_manifest(folder: Path, seeds: int, settings: dict[str, Any], shards: d
 
 def is_of_state(manifest: Manifest, folder: Path) -> bool:
     """Whether the results belong to the newest checkpoint and not to an earlier stop."""
-    return mismatch(folder / STATE, manifest["files"][STATE], deep=True) is None
+    state = state_file(folder)
+    facts = manifest["files"].get(state.name)
+    return facts is not None and mismatch(state, facts, deep=True) is None
 
 
 def result_damage(manifest: Manifest, folder: Path, deep: bool) -> list[Damage]:

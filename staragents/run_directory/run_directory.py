@@ -25,6 +25,7 @@ from staragents.files.atomic_file import TEMPORARY, replacing, write_text
 from staragents.run_directory.damage import Damage, damaged
 from staragents.run_directory.file_facts import facts_of
 from staragents.run_directory.manifest import (
+    EARLIER_STATE,
     EXTRA,
     MANIFEST,
     RESULTS,
@@ -32,6 +33,7 @@ from staragents.run_directory.manifest import (
     read_manifest,
     remove_manifest,
     result_damage,
+    state_file,
 )
 from staragents.run_directory.run_lock import LOCK, OWNER, WRITER, command_lock
 from staragents.run_directory.run_state import RunState, Shard, first_state
@@ -54,7 +56,7 @@ BEGUN = {
     SIDELINED,
     "export",
 }
-"""Names that may exist before state.json."""
+"""Names that may exist before the state."""
 
 
 class RunDirectory:
@@ -93,7 +95,7 @@ class RunDirectory:
         except OSError as error:
             raise BadInput(f"output.dir: expected a folder, {self.path}: {error.strerror}") from error
         strangers = [name for name in present if name not in BEGUN and not fnmatch(name, TEMPORARY)]
-        if strangers and STATE not in present and not self.unnamed_shards():
+        if strangers and not {STATE, EARLIER_STATE} & set(present) and not self.unnamed_shards():
             raise BadInput(
                 f"output.dir: {self.path} is neither empty nor a run directory (it contains {strangers[0]!r})"
             )
@@ -155,7 +157,7 @@ class RunDirectory:
         Raises BadInput if the folder can't be written to.
         """
         try:
-            for name in (MANIFEST, STATE, *RESULTS, *EXTRA):
+            for name in (MANIFEST, EARLIER_STATE, STATE, *RESULTS, *EXTRA):
                 (self.path / name).unlink(missing_ok=True)
             for folder in (self.candidates, self.path / SALVAGE, self.memory, self.sidelined):
                 if folder.is_dir():
@@ -168,10 +170,11 @@ class RunDirectory:
     def state(self) -> RunState | None:
         """The newest checkpoint, or None before the run begins. Raises Damaged if it is damaged, or missing
         from a folder with candidates."""
+        path = state_file(self.path)
         try:
-            state = read_sealed(self.path / STATE, RunState)
+            state = read_sealed(path, RunState)
         except Unreadable as error:
-            raise damaged(self.path, [damage_of(STATE, error)]) from error
+            raise damaged(self.path, [damage_of(path.name, error)]) from error
         if state is None and (left := self.unnamed_shards()):
             raise damaged(self.path, [Damage(STATE, f"missing, with {len(left)} candidate files present")])
         return state
@@ -179,6 +182,7 @@ class RunDirectory:
     def write_state(self, state: RunState) -> None:
         """Raises OSError."""
         write_sealed(self.path / STATE, dict(state))
+        (self.path / EARLIER_STATE).unlink(missing_ok=True)
 
     def summary(self) -> dict[str, Any] | None:
         """The summary of the last results, or None. Raises Damaged."""

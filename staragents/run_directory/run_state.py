@@ -1,4 +1,4 @@
-"""state.json: the state for resuming a run, saved with every checkpoint."""
+"""run_state.json: the state for resuming a run, saved with every checkpoint."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -115,20 +116,34 @@ def _values(block: Block, name: str) -> list[Any]:
 
 
 def json_text(value: Any) -> str:
-    """Portable JSON: dates as strings, no NaN, unpaired surrogates escaped."""
+    """Portable JSON: dates as strings, bytes in base64, no NaN, unpaired surrogates escaped."""
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=str)
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=_as_text)
         text.encode()
         return text
     except UnicodeEncodeError:
-        return json.dumps(value, default=str)
+        return json.dumps(value, default=_as_text)
     except ValueError:
-        return json.dumps(_without_nan(value), default=str)
+        return json.dumps(_without_nan(value), default=_as_text)
+
+
+def _as_text(value: Any) -> str:
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
+
+
+def holds_bytes(kind: pa.DataType) -> bool:
+    """Whether the type contains bytes, such as those of images, which JSON can't represent."""
+    if pa.types.is_struct(kind):
+        return any(holds_bytes(field.type) for field in kind)
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        return holds_bytes(kind.value_type)
+    binary = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
+    return any(is_kind(kind) for is_kind in binary)
 
 
 def _without_nan(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_nan(inner) for key, inner in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_without_nan(inner) for inner in value]
     return None if isinstance(value, float) and not abs(value) < float("inf") else value

@@ -17,7 +17,7 @@ from staragents.base.errors import BadInput
 from staragents.data.readers.data_files import Block, DataFiles
 from staragents.data.readers.raw_row import RawRow
 from staragents.files.folders import folder_problem
-from staragents.score_file.input_columns import InputColumns, Unconvertible, json_text
+from staragents.score_file.input_columns import InputColumns, Unconvertible, holds_bytes, json_text
 from staragents.score_file.parts import Parts
 from staragents.score_file.score_table import PROBLEM, score_schema
 from staragents.score_file.selection import LEFT_OUT
@@ -46,6 +46,8 @@ class ScoredFile:
         self._data = data
         self._parts = parts
         self._scores = score_schema(roles)
+        self.encoded: dict[str, None] = {}
+        """Columns with bytes, which JSONL has in base64."""
 
     def write(self, temporary: Path, indices: np.ndarray | None, sort: bool) -> int:
         """Write all valid rows, or those with an output index, in the order of the input or, if `sort`, of
@@ -78,6 +80,9 @@ class ScoredFile:
         def rendered(block: Block, scores: pa.Table) -> pa.Table:
             rows = [r.value for r in block.rows if isinstance(r, RawRow)]
             values = rows if block.table is None else block.table.to_pylist()
+            if block.table is not None:
+                types = {field.name: field.type for field in block.table.schema}
+                self.encoded |= dict.fromkeys(name for name, kind in types.items() if holds_bytes(kind))
             added = scores.to_pylist()
             lines = [json_text({**row, **more}) for row, more in zip(values, added, strict=True)]
             return pa.table({_LINE: pa.array(lines, pa.large_string())})

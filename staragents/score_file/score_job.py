@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from staragents.base.errors import BadInput, RunFailed
 from staragents.config import ScoredReasoning, Template
 from staragents.data.readers.data_files import DataFiles
+from staragents.data.readers.encodings import encoding_problem
 from staragents.data.readers.row_messages import RowReader
 from staragents.files.atomic_file import replacing
 from staragents.score_file.loading import resolve
@@ -79,6 +80,8 @@ class ScoreJob:
         saved.
         """
         check_output(self._output)
+        if problem := encoding_problem(self._settings.encoding):
+            raise BadInput(f"--encoding: {problem}")
         weights = {option: resolve(option, name) for option, name in self._settings.weights.items()}
         paths = {role: weights[role] for role in self._settings.models}
         with self._data() as data:
@@ -88,6 +91,8 @@ class ScoreJob:
             if (summary := self._finished(scoring, command)) is not None:
                 self._watch.say(f"{self._output.name} is already finished")
                 return summary
+            for note in data.notes.lines():
+                self._watch.say(f"note: {note}")
             self._report_bad(found)
             self._report_reasoning(found)
             self._watch.say(f"loading {' and '.join(self._settings.models.values())}")
@@ -145,6 +150,9 @@ class ScoreJob:
             with self._replacing(self._output) as temporary:
                 sort = settings.selection.sort_by is not None
                 summary["rows_written"] = scored.write(temporary, indices, sort)
+                if scored.encoded:
+                    columns = ", ".join(scored.encoded)
+                    self._watch.say(f"note: {self._output.name} has the bytes of {columns} in base64")
                 summary["seconds"] = round(time.monotonic() - started, 3)
                 self._write_beside(".quarantine.jsonl", self._quarantine() if found.bad else None)
                 # The summary first: while the parts exist, a resumed command writes output and summary
@@ -202,7 +210,7 @@ class ScoreJob:
     def _data(self) -> Iterator[DataFiles]:
         settings = self._settings
         if settings.data != STDIN:
-            data = DataFiles(settings.data, self._reader.columns, settings.limit)
+            data = DataFiles(settings.data, self._reader.columns, settings.limit, encoding=settings.encoding)
             if self._output in (file.path.absolute() for file in data.files if file.path):
                 raise BadInput(f"-o: expected a file that is not in DATA, got {settings.output}")
             yield data
@@ -213,7 +221,7 @@ class ScoreJob:
             self._output.parent.mkdir(parents=True, exist_ok=True)
             with copy.open("wb") as file:
                 shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)
-            yield DataFiles(copy, self._reader.columns, settings.limit)
+            yield DataFiles(copy, self._reader.columns, settings.limit, encoding=settings.encoding)
         except OSError as error:
             raise BadInput(f"-o: can't write to {self._output.parent}: {error.strerror}") from error
         finally:

@@ -55,6 +55,8 @@ class ScoreSettings:
     limit: int | None = None
     format: RowFormat = RowFormat.auto
     columns: ColumnsConfig = field(default_factory=ColumnsConfig)
+    encoding: str | None = None
+    """Encoding of text files; None: UTF-8, or guessed where it is not."""
     selection: Selection = field(default_factory=Selection)
     strict: bool = False
     overwrite: bool = False
@@ -168,6 +170,8 @@ class ScoreSettings:
                 for name, column in asdict(self.columns).items()
                 if column is not None or name not in ADDED_COLUMNS
             },
+            # Absent from the outputs of earlier versions.
+            **({"--encoding": self.encoding} if self.encoding else {}),
             **self.selection.facts(),
         }
 

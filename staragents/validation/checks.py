@@ -10,16 +10,19 @@ from typing import Any
 from staragents.base.errors import BadInput
 from staragents.config import Baseline, Config, EngineKind, Fallback, FilterAction
 from staragents.config.prices import Prices
+from staragents.data.readers.encodings import encoding_problem
 from staragents.data.seed_path import seed_path
 from staragents.files.folders import folder_problem
 from staragents.filters import near_duplicates
 from staragents.filters.row_filters import RowFilters
 from staragents.validation.agent_checks import check_agents, check_pairs
 from staragents.validation.merging import shown
+from staragents.validation.network_checks import check_network
 from staragents.validation.secret_checks import check_secrets
 from staragents.validation.thinking_checks import check_thinking
 from staragents.validation.value_checks import (
     NAME,
+    check_context,
     check_gpus,
     check_key_variable,
     check_known,
@@ -48,6 +51,7 @@ def check_config(config: Config) -> list[str]:
         *_memory(config),
         *_filters(config),
         *_run(config),
+        *check_network(config),
         *_output(config),
     ]
     return list(dict.fromkeys(lines))
@@ -58,6 +62,8 @@ def _seeds(config: Config) -> Iterator[str]:
         seed_path(config.seeds.path)
     except BadInput as error:
         yield from error.problems
+    if problem := encoding_problem(config.seeds.encoding):
+        yield f"seeds.encoding: {problem}"
 
 
 def _models(config: Config) -> Iterator[str]:
@@ -66,7 +72,8 @@ def _models(config: Config) -> Iterator[str]:
         key = f"models.{name}"
         yield from check_thinking(key, model)
         if model.kind is EngineKind.vllm:
-            yield from check_model_name(f"{key}.model", model.model)
+            unknown = list(check_model_name(f"{key}.model", model.model))
+            yield from unknown or check_context(f"{key}.max_model_len", model)
             yield from check_gpus(f"{key}.num_gpus", model.num_gpus)
             if not model.num_gpus and not model.num_cpus:
                 yield f"{key}.num_cpus: expected more than 0 without a GPU, got 0"

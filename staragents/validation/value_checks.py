@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
 
-from staragents.base.environment import secret
+from staragents.base.environment import allows_long_contexts, secret
 from staragents.base.redaction import url_secret
-from staragents.config import Config
+from staragents.config import Config, ModelConfig
 from staragents.config.marks import Range
 from staragents.config.tree import as_dict, leaves, marks
 from staragents.validation.merging import nearest, shown
@@ -38,6 +38,18 @@ def check_model_name(key: str, model: str, *, may_be_fake: bool = False) -> Iter
         yield f"{key}: expected a hub id, a folder or packaged:..., got nothing"
     elif problem := check_model(model):
         yield f"{key}: {problem}"
+
+
+def check_context(key: str, model: ModelConfig) -> Iterator[str]:
+    """vLLM refuses a longer context than the model's own config.json allows, minutes after the start."""
+    from staragents.models.context_length import longest_context
+
+    if allows_long_contexts() or "hf_overrides" in model.engine_args:
+        return
+    longest = longest_context(model.model)
+    if longest is not None and model.max_model_len > longest[0]:
+        limit = f"at most {longest[0]}, the {longest[1]} in the config.json of {model.model}"
+        yield f"{key}: expected {limit}, got {model.max_model_len}"
 
 
 def check_known(key: str, name: str, section: str, known: Iterable[str]) -> Iterator[str]:

@@ -23,7 +23,7 @@ CONTRACT = {
     "dataset.parquet",
     "dataset.jsonl",
     "quarantine.parquet",
-    "state.json",
+    "run_state.json",
     "summary.json",
     "report.html",
     "README.md",
@@ -158,16 +158,16 @@ def test_a_run_with_broken_engines_stops_with_the_reason(tmp_path: Path, start: 
 
 
 def test_another_config_does_not_touch_a_finished_run(disturbed: Path, start: Callable[..., Any]) -> None:
-    before = (disturbed / "state.json").read_bytes()
+    before = (disturbed / "run_state.json").read_bytes()
     code, output = start("run", FAKE, *overrides(disturbed, *SLOW, "run.seed=5")).wait()
     assert code == 2, output
     assert "run.seed" in output
-    assert (disturbed / "state.json").read_bytes() == before
+    assert (disturbed / "run_state.json").read_bytes() == before
 
 
 def test_a_finished_run_is_not_run_again(disturbed: Path, start: Callable[..., Any]) -> None:
-    before = (disturbed / "state.json").stat().st_mtime_ns
+    before = (disturbed / "run_state.json").stat().st_mtime_ns
     code, output = start("run", FAKE, *overrides(disturbed, *SLOW)).wait()
     assert code == 0, output
     assert "already finished" in output
-    assert (disturbed / "state.json").stat().st_mtime_ns == before
+    assert (disturbed / "run_state.json").stat().st_mtime_ns == before

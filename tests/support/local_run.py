@@ -177,4 +177,4 @@ def decided(run_dir: str | Path) -> list[dict[str, Any]]:
 
 
 def state(run_dir: str | Path) -> dict[str, Any]:
-    return json.loads((Path(run_dir) / "state.json").read_text())
+    return json.loads((Path(run_dir) / "run_state.json").read_text())

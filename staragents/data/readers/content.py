@@ -49,13 +49,16 @@ class Content:
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self._started = False
+        self._back = io.BytesIO()
 
     def line(self, limit: int = -1) -> bytes:
         """The next line with its newline, up to `limit` bytes; empty at the end.
 
         Only newlines end a line. A byte order mark is removed.
         """
-        line = self._stream.readline(limit)
+        line = self._back.readline(limit)
+        if not line.endswith(b"\n") and len(line) != limit:
+            line += self._stream.readline(limit - len(line) if limit >= 0 else limit)
         if self._started:
             return line
         self._started = True
@@ -73,7 +76,12 @@ class Content:
 
     def block(self, size: int) -> bytes:
         """The next `size` bytes, fewer only at the end."""
-        return self._stream.read(size)
+        data = self._back.read(size)
+        return data + self._stream.read(size - len(data)) if len(data) < size else data
+
+    def put_back(self, data: bytes) -> None:
+        """Let `data`, which was read last, be read again."""
+        self._back = io.BytesIO(data + self._back.read())
 
 
 class Unpacked(io.RawIOBase):

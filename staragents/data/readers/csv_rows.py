@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from io import TextIOWrapper
 from itertools import chain
@@ -13,33 +14,49 @@ from staragents.data.readers.raw_row import BadRow, Problem, RawRow
 
 # Otherwise an unclosed quote would read the rest of the file into one field.
 MAX_FIELD_CHARACTERS = 1 << 26
-SEPARATORS = ",\t;"
+SEPARATORS = ",\t;|"
+WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+"""The first bytes of Excel's own formats."""
+
+_EXCEL = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
+_QUOTED = re.compile(r'"[^"]*"')
 
 
 def csv_rows(stream: IO[bytes], name: str) -> Iterator[RawRow | BadRow]:
     """Rows as dicts by column name; `row` is the line on which the row starts. The separator is the comma,
-    tab or semicolon, whichever is most frequent in the header.
+    tab, semicolon or bar, whichever is most frequent in the header, or the one that a first line `sep=;`
+    names.
 
-    Raises BadInput if a column occurs twice or a quote is never closed.
+    A column without a name is called `Unnamed: INDEX`, as pandas does, and omitted where it is empty. Rows
+    without any value are skipped; values that are missing at the end of a row are empty. Raises BadInput if
+    a column occurs twice or a quote is never closed.
     """
     csv.field_size_limit(MAX_FIELD_CHARACTERS)
     # Surrogates limit a bad byte to its row.
     text = TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
     line = 1
     try:
-        first = text.readline(MAX_FIELD_CHARACTERS)
-        reader = csv.reader(chain([first], text), delimiter=_separator(first))
+        first, skipped = _first_line(text)
+        named = _EXCEL.fullmatch(first)
+        if named:
+            first, more = _first_line(text)
+            skipped += more
+        separator = named[1] if named else _separator(first)
+        spaced = f"{separator} " in _QUOTED.sub("", first)
+        reader = csv.reader(chain([first], text), delimiter=separator, skipinitialspace=spaced)
         header = next(reader, None) if first else None
         if header is None:
             return
-        if len(set(header)) < len(header):
-            twice = next(column for column in header if header.count(column) > 1)
-            raise BadInput(f"{name}:1: expected unique columns, got {twice!a} twice")
-        line = reader.line_num + 1
+        header = [column.strip() for column in header]
+        named_columns = [column for column in header if column]
+        if len(set(named_columns)) < len(named_columns):
+            twice = next(column for column in named_columns if named_columns.count(column) > 1)
+            raise BadInput(f"{name}:{skipped}: expected unique columns, got {twice!a} twice")
+        line = skipped + reader.line_num
         for fields in reader:
-            if fields:
+            if any(fields):
                 yield _row(header, fields, line)
-            line = reader.line_num + 1
+            line = skipped + reader.line_num
     except csv.Error as error:
         raise BadInput(f"{name}:{line}: not CSV: {error} (is a quote never closed?)") from error
     finally:
@@ -47,19 +64,38 @@ def csv_rows(stream: IO[bytes], name: str) -> Iterator[RawRow | BadRow]:
         text.detach()
 
 
+def _first_line(text: TextIOWrapper) -> tuple[str, int]:
+    """The next line with a value, empty at the end, and the number of lines read."""
+    read = 0
+    while line := text.readline(MAX_FIELD_CHARACTERS):
+        read += 1
+        if line.strip(f"{SEPARATORS} \r\n"):
+            break
+    return line, read
+
+
 def _separator(header: str) -> str:
-    return max(SEPARATORS, key=header.count)
+    return max(SEPARATORS, key=_QUOTED.sub("", header).count)
 
 
 def _row(header: list[str], fields: list[str], line: int) -> RawRow | BadRow:
-    if len(fields) != len(header):
+    # Spreadsheets end rows with separators of empty columns.
+    while len(fields) > len(header) and not fields[-1]:
+        fields.pop()
+    if len(fields) > len(header):
         expected = f"expected {len(header)} fields as in the header"
         return BadRow(line, Problem("row", expected, str(len(fields))))
+    fields += [""] * (len(header) - len(fields))
+    values = {
+        column or f"Unnamed: {index}": value
+        for index, (column, value) in enumerate(zip(header, fields, strict=True))
+        if column or value
+    }
     try:
         "".join(fields).encode()
     except UnicodeEncodeError:
-        for column, value in zip(header, fields, strict=True):
+        for column, value in values.items():
             if byte := next((ord(c) - 0xDC00 for c in value if "\udc80" <= c <= "\udcff"), None):
                 field = ascii(column).strip("'")
                 return BadRow(line, Problem(field, "expected UTF-8", f"the byte {byte:#04x}"))
-    return RawRow(line, dict(zip(header, fields, strict=True)))
+    return RawRow(line, values)

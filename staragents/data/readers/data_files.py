@@ -14,22 +14,25 @@ import pyarrow as pa
 from staragents.base.errors import BadInput
 from staragents.data.readers.arrow_rows import MAGICS, arrow_tables, table_rows
 from staragents.data.readers.content import (
+    BLOCK_BYTES,
     BYTE_ORDER_MARK,
     MAX_UNPACKED_BYTES,
     Content,
     DataFile,
     opened_bytes,
 )
-from staragents.data.readers.csv_rows import csv_rows
+from staragents.data.readers.csv_rows import WORKBOOKS, csv_rows
 from staragents.data.readers.json_rows import json_rows
 from staragents.data.readers.locations import data_files, suffix_of
+from staragents.data.readers.notes import Notes
 from staragents.data.readers.raw_row import BadRow, RawRow
+from staragents.data.readers.utf8_stream import Utf8Stream
 
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 CSV_SUFFIXES = (".csv", ".tsv")
-UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 BLOCK_ROWS = 1000
 HEAD_BYTES = 1 << 16
+SEEDS_ENCODING = "seeds.encoding"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +55,18 @@ class DataFiles:
         limit: int | None = None,
         setting: str = "DATA",
         max_unpacked_bytes: int = MAX_UNPACKED_BYTES,
+        encoding: str | None = None,
     ) -> None:
         """`columns` are the columns that a conversation may use: only these are read from Parquet. `limit` is
-        a number of rows, bad rows included; `setting` names the source of `path` in messages. Raises BadInput
-        if there are no such files."""
+        a number of rows, bad rows included; `setting` names the source of `path` in messages. `encoding` is
+        that of text files; None: UTF-8, or guessed where it is not. Raises BadInput if there are no such
+        files."""
         self.path = str(path)
-        self.files = data_files(self.path, setting)
+        self.notes = Notes()
+        """What a user should know about how the files were read; complete after `blocks`."""
+        self.files = data_files(self.path, setting, self.notes)
+        self._encoding = encoding
+        self._encoding_setting = SEEDS_ENCODING if setting.startswith("seeds.") else "--encoding"
         self._columns = columns
         self._limit = limit
         self._max_unpacked = max_unpacked_bytes
@@ -84,19 +93,26 @@ class DataFiles:
                     yield Block(file.name, table_rows(table, self._columns, first), table)
                     first += table.num_rows
                 return
-            rows = _text_rows(stream, head, file.name)
+            if head.startswith(WORKBOOKS) and suffix_of(file.name) in CSV_SUFFIXES:
+                raise BadInput(f"{file.name}: expected CSV, got an Excel workbook; export it as CSV")
+            rows = self._text_rows(stream, file.name)
             while block := list(islice(rows, BLOCK_ROWS)):
                 yield Block(file.name, block)
 
+    def _text_rows(self, stream: BufferedReader, name: str) -> Iterator[RawRow | BadRow]:
+        """Detect the format by content, but CSV and JSON also by suffix, as CSV can begin with anything."""
 
-def _text_rows(stream: BufferedReader, head: bytes, name: str) -> Iterator[RawRow | BadRow]:
-    """Detect the format by content, but CSV and JSON also by suffix, as CSV can begin with anything."""
-    suffix = suffix_of(name)
-    if head.startswith(UTF_16):
-        raise BadInput(f"{name}:1: expected UTF-8, got the byte order mark of UTF-16")
-    if suffix in CSV_SUFFIXES:
-        return csv_rows(stream, name)
-    text = head.removeprefix(BYTE_ORDER_MARK).lstrip()
-    if not text or text[:1] in b"[{" or suffix in JSON_SUFFIXES:
-        return json_rows(Content(stream), name)
-    raise BadInput(f"{name}: expected JSONL, JSON, CSV (named .csv), Parquet or Arrow, got something else")
+        def told(line: str) -> None:
+            self.notes.add(name, line)
+
+        raw = Utf8Stream(stream, name, self._encoding, told, self._encoding_setting)
+        stream = BufferedReader(raw, BLOCK_BYTES)
+        suffix = suffix_of(name)
+        if suffix in CSV_SUFFIXES:
+            return csv_rows(stream, name)
+        text = stream.peek(HEAD_BYTES).removeprefix(BYTE_ORDER_MARK).lstrip()
+        if not text or text[:1] in b"[{" or suffix in JSON_SUFFIXES:
+            return json_rows(Content(stream), name, self._columns, told)
+        raise BadInput(
+            f"{name}: expected JSONL, JSON, CSV (named .csv), Parquet or Arrow, got something else"
+        )

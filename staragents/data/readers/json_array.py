@@ -1,4 +1,4 @@
-"""Decodes a JSON array of any size element by element."""
+"""Decodes JSON of any size element by element: an array, the first list of an object, or several values."""
 
 from __future__ import annotations
 
@@ -36,21 +36,48 @@ class JsonArray:
     def rows(self) -> Iterator[RawRow]:
         """Raises BadInput with file, line and column for invalid JSON, with file and line for invalid
         UTF-8."""
+        yield from self._list()
+        if self._next():
+            raise self._broken("Extra data", self._at)
+
+    def values(self) -> Iterator[RawRow]:
+        """Values one after another, each on any number of lines. Raises BadInput like `rows`."""
+        number = 0
+        while self._next():
+            number += 1
+            yield RawRow(number, self._element())
+
+    def below_object(self) -> Iterator[tuple[str, Iterator[RawRow]]]:
+        """The lists of an object by their fields, in order; read one before the next. Other values are
+        skipped. Raises BadInput like `rows`."""
+        self._expect("{")
+        while self._next() != "}":
+            field = self._element()
+            self._expect(":")
+            if self._next() == "[":
+                yield str(field), self._list()
+            else:
+                self._element()
+            if self._next() != "}":
+                self._expect(",")
+        self._at += 1
+        if self._next():
+            raise self._broken("Extra data", self._at)
+
+    def _list(self) -> Iterator[RawRow]:
         self._expect("[")
         number = 0
         if self._next() == "]":
             self._at += 1
-        else:
-            while True:
-                number += 1
-                yield RawRow(number, self._element())
-                if self._next() == "]":
-                    self._at += 1
-                    break
-                self._expect(",")
-                self._next()
-        if self._next():
-            raise self._broken("Extra data", self._at)
+            return
+        while True:
+            number += 1
+            yield RawRow(number, self._element())
+            if self._next() == "]":
+                self._at += 1
+                return
+            self._expect(",")
+            self._next()
 
     def _element(self) -> Any:
         while True:

@@ -1,25 +1,36 @@
-"""Streams JSON rows from JSONL or one array, detected by the first character."""
+"""Streams JSON rows from JSONL, one array or one object, detected by the beginning."""
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
 import msgspec
 
+from staragents.base.errors import BadInput
 from staragents.data.readers.content import BLOCK_BYTES, MAX_ROW_BYTES, Content
 from staragents.data.readers.json_array import JsonArray
+from staragents.data.readers.json_document import looks_like_rows, rows_of, undecided
 from staragents.data.readers.raw_row import BadRow, Problem, RawRow
+from staragents.data.readers.splits import HELD_OUT, split_of
 
 _fast = msgspec.json.Decoder().decode
+_value = json.JSONDecoder().raw_decode
 
 
-def json_rows(content: Content, name: str) -> Iterator[RawRow | BadRow]:
+def json_rows(
+    content: Content,
+    name: str,
+    columns: Collection[str] = (),
+    told: Callable[[str], None] = lambda line: None,
+) -> Iterator[RawRow | BadRow]:
     """The rows in order. Row numbers are line numbers in JSONL and element numbers in an array, from 1.
 
     An invalid line becomes a BadRow. An invalid array raises BadInput, as the remaining elements can't be
-    separated; `name` is the file's name in that message.
+    separated; `name` is the file's name in that message. A file that is one object may hold the rows below
+    it: `columns` are those of a conversation, and `told` receives a line about where the rows were found.
     """
     number = 0
     # An array may be a single line of any length, so check its start before reading a whole line.
@@ -32,12 +43,139 @@ def json_rows(content: Content, name: str) -> Iterator[RawRow | BadRow]:
             return
         if not head.endswith(b"\n"):
             head += content.line(MAX_ROW_BYTES)
-        yield _row(content, head, number)
+        content.put_back(head)
+        number -= 1
+        if head.lstrip().startswith(b"{") and (rows := _document(content, head, name, columns, told)):
+            for row in rows:
+                # A lone object is its own row, on the line where it begins.
+                yield replace(row, row=row.row or number + 1)
+            return
         break
     while line := content.line(MAX_ROW_BYTES):
         number += 1
         if not line.isspace():
             yield _row(content, line, number)
+
+
+def _document(
+    content: Content, first: bytes, name: str, columns: Collection[str], told: Callable[[str], None]
+) -> Iterator[RawRow | BadRow] | None:
+    """The rows of a file that is one object, or several on more than one line each; None for JSONL.
+
+    `first` is the next line. Of JSONL, at most one more line is read.
+    """
+    whole_line = first.endswith(b"\n") or len(first) < MAX_ROW_BYTES
+    if whole_line:
+        is_value = _is_whole(first)
+        if is_value is False or (is_value and (not _is_utf8(first) or _has_more(content))):
+            return None
+    data = content.block(MAX_ROW_BYTES)
+    content.put_back(data)
+    large = len(data) == MAX_ROW_BYTES
+    try:
+        # The end of a part may cut a character.
+        value, end = _value(text := data.decode("utf-8", "ignore" if large else "strict").lstrip())
+    except (ValueError, RecursionError) as error:
+        if large and _has_list(data):
+            return _large_document(content, name, told)
+        if not whole_line or _second_line_is_json(data):
+            return None
+        if large:
+            most = f"at most {MAX_ROW_BYTES >> 20} MiB in an object without a list of rows"
+            raise BadInput(f"{name}: expected {most}, got more") from error
+        # Reading it again raises BadInput with the place of the problem.
+        return _values(content, name)
+    if large or text[end:].strip():
+        return _values(content, name)
+    found = rows_of(value, columns, name)
+    if found is None:
+        return iter([RawRow(0, value)])
+    told(f"rows are read from {found.place}")
+    return (RawRow(number, row) for number, row in enumerate(found.rows, 1))
+
+
+def _values(content: Content, name: str) -> Iterator[RawRow]:
+    return JsonArray(content, content.block(BLOCK_BYTES), name, 1).values()
+
+
+def _large_document(content: Content, name: str, told: Callable[[str], None]) -> Iterator[RawRow | BadRow]:
+    """The rows of an object that is too large for memory: its first list of rows that is not held-out data.
+    Raises BadInput if there is none, or a second one."""
+    taken = ""
+    for field, rows in JsonArray(content, content.block(BLOCK_BYTES), name, 1).below_object():
+        first = next(rows, None)
+        if first is not None and looks_like_rows([first.value]) and split_of(field) not in HELD_OUT:
+            if taken:
+                raise undecided(name, "list of rows", [taken, field])
+            taken = field
+            told(f"rows are read from the field {field}")
+            yield first
+            yield from rows
+        for _ in rows:
+            pass
+    if not taken:
+        raise BadInput(f"{name}: expected an object with a list of rows to learn from, got none")
+
+
+def _has_list(data: bytes) -> bool:
+    """Whether a truncated object holds a list of rows at its top level."""
+    try:
+        content = Content(io.BytesIO(data))
+        for _, rows in JsonArray(content, content.block(BLOCK_BYTES), "", 1).below_object():
+            if (first := next(rows, None)) is not None and looks_like_rows([first.value]):
+                return True
+            for _ in rows:
+                pass
+    except BadInput:
+        pass
+    return False
+
+
+def _has_more(content: Content) -> bool:
+    """Whether the next line is followed by another that is not blank."""
+    lines = [content.line(MAX_ROW_BYTES)]
+    while line := content.line(BLOCK_BYTES):
+        lines.append(line)
+        if not line.isspace():
+            break
+    content.put_back(b"".join(lines))
+    return bool(line)
+
+
+def _second_line_is_json(data: bytes) -> bool:
+    lines = (line for line in data.splitlines() if not line.isspace())
+    next(lines)
+    return _is_json(next(lines, b""))
+
+
+def _is_whole(line: bytes) -> bool | None:
+    """Whether a line is one JSON value, with no regard to bytes that are not UTF-8; None if JSON on several
+    lines may begin with it."""
+    text = line.decode("utf-8", "replace").strip()
+    try:
+        _, end = _value(text)
+    except json.JSONDecodeError as error:
+        # A text can't contain a line break.
+        return False if error.pos < len(text) or error.msg.startswith("Unterminated") else None
+    except (ValueError, RecursionError):
+        return False
+    return bool(end == len(text))
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        _fast(line)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return not isinstance(_decode_slowly(line, 0), BadRow)
+    return True
 
 
 def _row(content: Content, line: bytes, number: int) -> RawRow | BadRow:

@@ -11,6 +11,9 @@ from typing import Any
 from staragents.base.errors import BadInput
 from staragents.base.redaction import redacted, url_secret
 from staragents.data.readers.content import DataFile, local_file
+from staragents.data.readers.folder_files import chosen_files, note_mixture
+from staragents.data.readers.notes import Notes
+from staragents.files.user_files import MOST_TEXT_BYTES, open_file
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".arrow", ".feather")
 PACKED_SUFFIXES = (".gz", ".zst", ".bz2")
@@ -24,17 +27,18 @@ FSSPEC = "fsspec's own configuration (~/.config/fsspec/*.json or FSSPEC_* variab
 """Where to put the credentials for a URL that fsspec opens."""
 
 
-def data_files(path: str, setting: str) -> list[DataFile]:
+def data_files(path: str, setting: str, notes: Notes | None = None) -> list[DataFile]:
     """The files, sorted by name. Raises BadInput with a message that begins with `setting` if there are none.
 
-    A folder stands for the files below it with a known data suffix, except hidden ones and folders behind
-    symbolic links.
+    A folder stands for the files below it with a known data suffix, except hidden ones, folders behind
+    symbolic links, and what `chosen_files` leaves out, which `notes` receives.
     """
+    notes = notes or Notes()
     _check_secrets(path, setting)
     try:
         if path.startswith(_HUB):
             return _of_hub(path, setting)
-        return _behind_url(path, setting) if is_url(path) else _local(path, setting)
+        return _behind_url(path, setting, notes) if is_url(path) else _local(path, setting, notes)
     except (OSError, ValueError, RuntimeError) as error:
         # The name is too long, contains a null byte, or is ~user of an unknown user.
         raise BadInput(f"{setting}: expected {EXPECTED}, got {path}: {error}") from error
@@ -63,17 +67,23 @@ def suffix_of(name: str) -> str:
     return (path.with_suffix("") if path.suffix in PACKED_SUFFIXES else path).suffix
 
 
-def _local(path: str, setting: str) -> list[DataFile]:
+def _local(path: str, setting: str, notes: Notes) -> list[DataFile]:
     location = Path(path).expanduser()
     if location.is_file():
         return [local_file(location, path)]
     if location.is_dir():
-        files = _wanted(str(found) for found in _below(location))
+        location = _snapshot(location)
+        names = _wanted(found.relative_to(location).as_posix() for found in _below(location))
+        names = chosen_files(
+            names, lambda name: read_bytes_of(location / name), str(location), setting, notes
+        )
+        files = sorted(str(location / name) for name in names)
         return _some([local_file(Path(found), found) for found in files], path, setting)
     if not location.exists() and _MAGIC.search(path):
         relative = location.relative_to(location.anchor)
         # Unlike glob.glob, Path.glob follows no symbolic links for **, so it can't loop.
         found = sorted(file for file in Path(location.anchor).glob(str(relative)) if file.is_file())
+        note_mixture([str(file) for file in found], path, notes)
         return _some([local_file(file, str(file)) for file in found], path, setting)
     problem = "no such file"
     if location.is_symlink():
@@ -81,6 +91,22 @@ def _local(path: str, setting: str) -> list[DataFile]:
     elif location.exists():
         problem = "something that is not a file"
     raise BadInput(f"{setting}: expected {EXPECTED}, got {problem}: {path}")
+
+
+def read_bytes_of(file: Path) -> bytes:
+    """The beginning of a small file. Raises OSError."""
+    with open_file(file) as stream:
+        return stream.read(MOST_TEXT_BYTES)
+
+
+def _snapshot(folder: Path) -> Path:
+    """The newest files of a dataset in the hub's cache, which keeps all versions side by side."""
+    try:
+        revision = (folder / "refs" / "main").read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return folder
+    newest = folder / "snapshots" / revision
+    return newest if revision and newest.is_dir() else folder
 
 
 def _below(folder: Path) -> Iterable[Path]:
@@ -91,7 +117,7 @@ def _below(folder: Path) -> Iterable[Path]:
                 yield file
 
 
-def _behind_url(url: str, setting: str) -> list[DataFile]:
+def _behind_url(url: str, setting: str, notes: Notes) -> list[DataFile]:
     import fsspec
 
     try:
@@ -100,8 +126,21 @@ def _behind_url(url: str, setting: str) -> list[DataFile]:
             found = [root]
         elif _MAGIC.search(root):
             found = sorted(path for path in system.glob(root) if system.isfile(path))
+            note_mixture(found, redacted(url), notes)
         else:
-            found = _wanted(system.find(root))
+            every = system.find(root)
+            found = _wanted(every)
+            below = {path.removeprefix(root).lstrip("/"): path for path in found}
+            shown = redacted(url)
+
+            def read(name: str) -> bytes:
+                if (path := f"{root.rstrip('/')}/{name}") not in every:
+                    raise FileNotFoundError(path)
+                return bytes(system.cat_file(path, end=MOST_TEXT_BYTES))
+
+            found = sorted(below[name] for name in chosen_files(below, read, shown, setting, notes))
+    except BadInput:
+        raise
     except ImportError as error:
         raise BadInput(f"{setting}: {url} needs another package: {error}") from error
     # Every file system has its own error types, and these calls raise no others.

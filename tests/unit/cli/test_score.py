@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -190,3 +191,19 @@ def test_scoring_on_one_machine_does_not_import_ray(tmp_path: Path, data: Path) 
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("encoding", "mark"), [("ascii", "#"), ("latin-1", "#"), ("utf-8", "\u2588")])
+def test_a_histogram_is_drawn_with_what_the_terminal_has(
+    data: Path, tmp_path: Path, encoding: str, mark: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "staragents", "score", data, "--target", "fake", "-o", tmp_path / "s.jsonl"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        timeout=120,
+    )
+    assert done.returncode == 0
+    assert mark * 50 in done.stdout.decode(encoding)
+    assert b"\\u" not in done.stdout

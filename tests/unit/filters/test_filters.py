@@ -288,7 +288,7 @@ def test_filters_change_the_dataset_but_no_decision(tmp_path: Path) -> None:
     asyncio.run(local_run(config_of(plain)))
     summary = asyncio.run(local_run(config_of(strict, "filters.length=drop", "filters.max_words=20")))
     assert decided(plain) == decided(strict)
-    state = [json.loads((folder / "state.json").read_text()) for folder in (plain, strict)]
+    state = [json.loads((folder / "run_state.json").read_text()) for folder in (plain, strict)]
     assert state[0]["evolution"] == state[1]["evolution"]
     funnel = summary["funnel"]
     dropped = pq.read_table(strict / "filtered.parquet").to_pylist()

@@ -123,12 +123,12 @@ def test_a_damaged_state_is_one_line_and_nothing_is_written(
     damage: Callable[[Path], Any], whole: Path, tmp_path: Path
 ) -> None:
     run = copy_of(whole, tmp_path)
-    damage(run / "state.json")
+    damage(run / "run_state.json")
     before = files_of(run)
     with pytest.raises(Damaged) as told:
         asyncio.run(local_run(config_for(run)))
     (line,) = told.value.problems
-    assert line.startswith(f"{run}/state.json: ")
+    assert line.startswith(f"{run}/run_state.json: ")
     assert line.endswith(f"staragents repair {run}")
     assert files_of(run) == before
 
@@ -140,7 +140,7 @@ def test_a_lost_state_is_rebuilt_from_the_candidates(
 ) -> None:
     run = copy_of(request.getfixturevalue(kind), tmp_path)
     seeds = {row["seed_id"] for row in decided(run)}
-    STATE_DAMAGE[damage](run / "state.json")
+    STATE_DAMAGE[damage](run / "run_state.json")
     done = repaired(run)
     assert done.restarted
     assert done.kept == len(seeds)
@@ -257,7 +257,7 @@ def test_a_run_with_an_older_state_adopts_the_newer_candidates(
 ) -> None:
     run = copy_of(stopped, tmp_path)
     asyncio.run(local_run(config_for(run)))
-    shutil.copy(stopped / "state.json", run / "state.json")
+    shutil.copy(stopped / "run_state.json", run / "run_state.json")
     handles = counted(config_for(run))
     asyncio.run(local_run(config_for(run), handles=handles))
     assert decided(run) == decided(whole)
@@ -336,7 +336,7 @@ def test_repair_reports_what_it_found_and_a_dry_run_changes_nothing(whole: Path,
 
 def test_repair_asks_for_a_config_that_is_lost_too(whole: Path, tmp_path: Path) -> None:
     run = copy_of(whole, tmp_path)
-    (run / "state.json").write_text("{")
+    (run / "run_state.json").write_text("{")
     (run / "config.yaml").write_text("\x00")
     with pytest.raises(BadInput, match=r"pass the config that the run was started with: staragents repair"):
         repaired(run)

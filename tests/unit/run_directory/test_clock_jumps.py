@@ -47,4 +47,4 @@ def test_jumps_of_a_day_back_and_forth_change_neither_the_run_nor_its_times(
     assert 0 < summary["run"]["wall_seconds"] <= time.monotonic() - began
     assert summary["run"]["stopped"] is None
     assert decided(tmp_path / "jumping") == decided(tmp_path / "steady")
-    assert json.loads((tmp_path / "jumping" / "state.json").read_text())["cursor"] == 20
+    assert json.loads((tmp_path / "jumping" / "run_state.json").read_text())["cursor"] == 20

@@ -11,6 +11,7 @@ import pytest
 
 from cluster.session.private_folder import private_folder
 from cluster.session.ray_token import keep_token_private
+from staragents.base.environment import secret_values
 from staragents.base.errors import RunFailed
 
 
@@ -117,3 +118,16 @@ def test_no_token_is_created_if_ray_uses_none(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     keep_token_private()
     assert not (tmp_path / "token").exists()
+
+
+def test_without_a_writable_home_the_token_is_in_the_private_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", "")  # restored, although the code sets it
+    monkeypatch.setenv("HOME", "/proc")
+    with pytest.raises(RunFailed, match=r"/proc/\.ray/auth_token: can't keep Ray's token private"):
+        keep_token_private()
+    keep_token_private(tmp_path / "auth_token")
+    assert os.environ["RAY_AUTH_TOKEN_PATH"] == str(tmp_path / "auth_token")
+    assert mode(tmp_path / "auth_token") == 0o600
+    assert (tmp_path / "auth_token").read_text() in secret_values()
