@@ -18,7 +18,6 @@ from staragents.data.seed_file import SeedFile
 from tests.support.paths import SHARED
 
 OWN = Path(__file__).parent / "cases"
-OTHERS = pytest.mark.xfail(strict=False, reason="how files are opened and cut into rows: another change")
 
 Turns = tuple[tuple[str, str], ...]
 QUESTIONS = (
@@ -57,7 +56,6 @@ class Case:
     left_out: dict[str, int] = field(default_factory=dict)
     error: str = ""
     columns: ColumnsConfig = field(default_factory=ColumnsConfig)
-    another_room: bool = False
 
 
 LABEL = "{}: expected a wanted answer"
@@ -89,20 +87,19 @@ CASES: dict[str, Case] = {
         tuple((pair[0], ("assistant", LONGER[0][1])) for pair in PAIRS),
         columns=ColumnsConfig(messages="turns"),
     ),
-    "d01_saved": Case(PAIRS, another_room=True),
-    "d02_saved_dict": Case(PAIRS[:4], another_room=True),
-    "d04_excel.csv": Case(PAIRS, another_room=True),
-    "d04_min.csv": Case(((("user", "a?"), ("assistant", "b c d e f g.")),), another_room=True),
-    "d07_field_lines.json": Case(PAIRS, another_room=True),
-    "d07_field_one_line.json": Case(PAIRS, another_room=True),
-    "d07_pandas.json": Case(PAIRS, another_room=True),
-    "d07_splits.json": Case(PAIRS[:4], another_room=True),
+    "d01_saved": Case(PAIRS),
+    "d02_saved_dict": Case(PAIRS[:4]),
+    "d04_excel.csv": Case(PAIRS),
+    "d04_min.csv": Case(((("user", "a?"), ("assistant", "b c d e f g.")),)),
+    "d07_field_lines.json": Case(PAIRS),
+    "d07_field_one_line.json": Case(PAIRS),
+    "d07_pandas.json": Case(PAIRS),
+    "d07_splits.json": Case(PAIRS[:4]),
     "d16_cp1252.csv": Case(
         tuple(
             (("user", f"{asked} – café style"), ("assistant", f"{said} It’s easy."))
             for asked, said in zip(QUESTIONS, ANSWERS, strict=True)
         ),
-        another_room=True,
     ),
     "d16_gbk.json": Case(
         (
@@ -112,7 +109,6 @@ CASES: dict[str, Case] = {
             ),
             (("user", "木勺有什么用？"), ("assistant", "可以搅汤，也可以试油温。")),
         ),
-        another_room=True,
     ),
     "d24_images.parquet": Case(
         tuple((("user", f"<image>{asked}"), pair[1]) for asked, pair in zip(QUESTIONS, PAIRS, strict=True))
@@ -121,9 +117,7 @@ CASES: dict[str, Case] = {
 """By the file's name, with a word after it if there is more than one case of a file."""
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[OTHERS] if case.another_room else []) for name, case in CASES.items()]
-)
+@pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("folder", [OWN, SHARED / "cases"], ids=["own", "shared"])
 def test_a_reported_shape_has_its_meaning_or_one_line(folder: Path, name: str) -> None:
     case, path = CASES[name], folder / name.split()[0]
