@@ -16,7 +16,12 @@ from staragents.data.readers.row_messages import RowReader
 from tests.support.paths import ROOT
 
 PAGE = (ROOT / "docs/data.md").read_text(encoding="utf-8")
-EXAMPLES = [cells for cells in re.findall(r"^\| `([{\[].*[}\]])` \| (.+) \|$", PAGE, re.MULTILINE)]
+# Those of whole files have dots.
+EXAMPLES = [
+    cells
+    for cells in re.findall(r"^\| `([{\[].*[}\]])` \| (.+) \|$", PAGE, re.MULTILINE)
+    if "..." not in cells[0]
+]
 
 
 def test_the_page_has_examples() -> None:

@@ -16,9 +16,13 @@ from tests.support.local_run import decided, local_run
 from tests.support.paths import ROOT
 
 WALL_CLOCKS = {("time", "time"), ("time", "time_ns"), ("datetime", "now"), ("datetime", "utcnow")}
-# The first shows users since when a run directory is in use; nothing is computed from it. The second reads
+# The first shows users since when a run directory is in use; nothing is computed from it. The others read
 # dates of servers, whose pauses are bounded.
-SHOWN = {"staragents/run_directory/run_lock.py", "actors/engines/openai_engine.py"}
+SHOWN = {
+    "staragents/run_directory/run_lock.py",
+    "actors/engines/openai_engine.py",
+    "actors/engines/rate_limits.py",
+}
 
 
 def test_only_displayed_times_read_the_wall_clock() -> None:

@@ -18,7 +18,7 @@ from staragents.score_file.score_job import ScoreJob
 from staragents.score_file.settings import ScoreSettings
 from staragents.scoring.fake_ifd_model import FakeIfdModel
 from tests.support.paths import ROOT
-from tests.unit.score_file.test_score_job import Silent
+from tests.support.score_jobs import Silent
 
 CASES = ROOT / "tests/unit/data/cases"
 
