@@ -43,7 +43,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("limit", "full"),
-    [(21_000, "a shard"), (200_000, "the report, when all seeds are done")],
+    [(22_000, "a shard"), (200_000, "the report, when all seeds are done")],
 )
 def test_a_full_disk_ends_a_run_with_one_line_and_it_resumes_with_room(
     undisturbed: Path, tmp_path: Path, limit: int, full: str
@@ -63,7 +63,7 @@ def test_a_full_disk_ends_a_run_with_one_line_and_it_resumes_with_room(
     part = decided(path)
     assert part == whole[: len(part)]
     assert part
-    assert (len(part) == len(whole)) == (limit > 21_000), full
+    assert (len(part) == len(whole)) == (limit > 22_000), full
 
     asyncio.run(local_run(load_config("configs/fake.yaml", arguments)))
     assert decided(path) == whole
