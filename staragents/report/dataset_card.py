@@ -79,8 +79,9 @@ FIELDS = (
     "`reasoning_content` of a turn is what its model thought before it answered), `source` "
     "(`candidate` or `seed`), `pair`, `reward`, `judge_win`, `target_ifd`, `larger_ifd`, the ids, `flags` "
     "(findings of filters). `filtered.parquet` contains the rows that filters dropped.\n"
-    "`candidates/` contains every candidate with its scores and its propensity, the probability that its "
-    "pair was drawn. `quarantine.parquet` contains bad rows and candidates that failed or were rejected."
+    "`candidates/*.parquet` (for pandas, polars or pyarrow) contain every candidate with its scores and its "
+    "propensity, the probability that its pair was drawn. `quarantine.parquet` contains bad rows and "
+    "candidates that failed or were rejected."
 )
 
 
@@ -90,11 +91,9 @@ def write_card(run: SavedRun | str | Path) -> Path:
     Raises BadInput if the folder is not a run directory with a summary.
     """
     run = SavedRun.of(run)
-    # Otherwise the hub would read all Parquet files in the folder as one dataset.
-    configs = [
-        {"config_name": "default", "data_files": "dataset.parquet"},
-        {"config_name": "candidates", "data_files": "candidates/*.parquet"},
-    ]
+    # Otherwise the hub would read all Parquet files in the folder as one dataset. Candidates are no config:
+    # `datasets` has no type for their maps.
+    configs = [{"config_name": "default", "data_files": "dataset.parquet"}]
     contents = Contents(configs, FIELDS, run.summary["funnel"]["rows"], report=True)
     run.folder.write("README.md", card_text(run, contents))
     return run.folder.path / "README.md"
