@@ -142,6 +142,7 @@ async def test_after_an_oddity_the_next_request_is_answered(monkeypatch: pytest.
             assert (await engine.generate(request(verdict=False))).text.startswith("[fake]")
 
 
+@pytest.mark.slow
 async def test_a_run_finishes_with_every_seed_and_a_reason_for_every_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -72,6 +72,7 @@ async def test_what_a_server_no_longer_takes_is_learnt_during_the_run(name: str,
     await engine.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODES)
 async def test_a_run_on_any_of_them_fails_no_candidate(
     name: str, peer: Peer, tmp_path: object, monkeypatch: pytest.MonkeyPatch

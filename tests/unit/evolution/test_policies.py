@@ -193,6 +193,7 @@ def test_what_is_learnt_does_not_depend_on_the_order_results_arrive_in(name, his
     assert one.draw(2, 3, ()) == other.draw(2, 3, ())
 
 
+@pytest.mark.slow
 def test_the_state_of_fifty_by_fifty_pairs_stays_below_a_megabyte() -> None:
     factors = {
         f"rewriter-{j}+responder-{k}": (f"rewriter-{j}", f"responder-{k}")

@@ -26,6 +26,8 @@ from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import load_config
 from tests.support.local_run import LocalHandle, decided, drained_run, local_handles, local_run
 
+pytestmark = pytest.mark.slow
+
 OVERRIDES = [
     "seeds.limit=16", "run.admitted_seeds=3", "run.checkpoint_s=0", "memory.warmup=0",
     "memory.min_similarity=0.2",
