@@ -31,6 +31,7 @@ class ChatMessage(msgspec.Struct):
     reasoning_content: Any = None
     reasoning: Any = None
     thinking: Any = None
+    reasoning_details: Any = None
 
 
 class ChatChoice(msgspec.Struct):
@@ -131,7 +132,12 @@ def _texts(choice: ChatChoice | TextChoice) -> tuple[str, str]:
         return choice.text, ""
     message = choice.message
     text, thought = _parts(message.content)
-    given = (message.reasoning_content, message.reasoning, message.thinking)
+    given = (
+        message.reasoning_content,
+        message.reasoning,
+        message.thinking,
+        message.reasoning_details,
+    )
     reasoning = next((value for value in map(_joined, given) if value), thought)
     return text or message.refusal or "", reasoning
 
@@ -141,7 +147,10 @@ def _joined(value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, list):
-        return "".join(_joined(part.get("text") if isinstance(part, dict) else part) for part in value)
+        texts = (
+            part.get("text") or part.get("summary") if isinstance(part, dict) else part for part in value
+        )
+        return "".join(map(_joined, texts))
     return ""
 
 

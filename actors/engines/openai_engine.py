@@ -200,10 +200,13 @@ class OpenAIEngine:
     def _finished(self, answer: Generation, request: GenerationRequest, found: Capabilities) -> Generation:
         """With what the server left to us."""
         is_off = self.config.reasoning is Reasoning.off
-        if is_off and answer.reasoning and not answer.text and answer.finish_reason == "stop":
-            # A reasoning parser that waits for an end tag, which the model does not write when it is off.
-            self.note("returns answers as reasoning although reasoning is off; they are used as answers")
-            answer = replace(answer, text=answer.reasoning, reasoning="", reasoning_tokens=0)
+        if answer.reasoning and not answer.text and answer.finish_reason == "stop":
+            # A reasoning parser that waits for an end tag, which a model does not write if it does not think.
+            if is_off:
+                self.note("returns answers as reasoning although reasoning is off; they are used as answers")
+                answer = replace(answer, text=answer.reasoning, reasoning="", reasoning_tokens=0)
+            else:
+                self.note("returns reasoning without an answer; if these are answers, set reasoning=off")
         self._unopened = self._unopened or (request.messages is not None and is_unopened(answer.text))
         answer = apart(answer, request, self._unopened and not is_off)
         ends = [at for stop in request.sampling.stop if (at := answer.text.find(stop)) >= 0]

@@ -175,3 +175,20 @@ async def test_an_unclosed_thought_is_no_answer_if_reasoning_is_off(peer: Peer) 
     writes(peer, f"<think>{THOUGHT}", 50)
     assert (await engine.generate(request())).text == ""
     await engine.stop()
+
+
+async def test_reasoning_in_details_is_read(peer: Peer, engine: OpenAIEngine) -> None:
+    details = [{"type": "reasoning.text", "text": THOUGHT}, {"type": "reasoning.summary", "summary": "!"}]
+    writes(peer, ANSWER, 50, reasoning_details=details)
+    answer = await engine.generate(request())
+    assert (answer.text, answer.reasoning) == (ANSWER, f"{THOUGHT}!")
+
+
+async def test_answers_that_come_as_reasoning_are_named_with_the_setting(
+    peer: Peer, engine: OpenAIEngine
+) -> None:
+    peer.reply = lambda _: web.json_response(
+        chat_body(message={"content": None, "reasoning_content": ANSWER})
+    )
+    assert (await engine.generate(request())).text == ""
+    assert "set reasoning=off" in engine.remarks[0]
