@@ -13,7 +13,6 @@ from actors.engines.finish_reasons import finish_reason
 from actors.engines.http_client import BadAnswer, Reply
 from actors.engines.openai_logprobs import Note, of_answer, read_logprobs
 from staragents.base.generation import Generation, GenerationRequest
-from staragents.text.thinking import split_thinking
 
 # Well-behaved servers stay far below: no tokenizer's average token comes near 256 bytes, escaped or not, and
 # an entry of log-probabilities has a token, its number and its bytes. The rest is ids and settings.
@@ -32,6 +31,7 @@ class ChatMessage(msgspec.Struct):
     reasoning_content: Any = None
     reasoning: Any = None
     thinking: Any = None
+    reasoning_details: Any = None
 
 
 class ChatChoice(msgspec.Struct):
@@ -76,10 +76,12 @@ def generation_of(
     chat = request.messages is not None
     usage = content.get("usage") if isinstance(content, dict) else None
     usage = usage if isinstance(usage, dict) else {}
+    beside = _beside(usage, asked)
     tokens_in = _count(usage.get("prompt_tokens"), tokens_of(request), note)
-    if _is_cut_off(content, usage):
-        thought = _counted_reasoning(usage)
-        tokens = max(thought, _count(usage.get("completion_tokens"), thought, note))
+    thought = _counted_reasoning(usage) or beside
+    if thought and isinstance(content, dict) and content.get("choices", 0) == []:
+        # Reasoning used all tokens.
+        tokens = max(thought, _count(usage.get("completion_tokens"), thought, note) + beside)
         return Generation("", "length", tokens_in, tokens, seconds, reasoning_tokens=thought)
     answer: ChatAnswer | TextAnswer
     try:
@@ -90,19 +92,16 @@ def generation_of(
     text, reasoning = _texts(choice)
     logprobs = read_logprobs(choice.logprobs, chat, note)
     tokens_out = _count(usage.get("completion_tokens"), len(logprobs) or _estimate(reasoning + text), note)
-    finish = finish_reason(choice.finish_reason, tokens_out, asked)
-    if chat and not reasoning:
-        split = split_thinking(text, truncated=finish == "length")
-        text, reasoning = split.answer, split.reasoning
+    tokens_out += beside
     return Generation(
         text=text,
-        finish_reason=finish,
+        finish_reason=finish_reason(choice.finish_reason, tokens_out, asked),
         tokens_in=tokens_in,
         tokens_out=tokens_out,
         seconds=seconds,
         logprobs=of_answer(logprobs, text) if reasoning else logprobs,
         reasoning=reasoning,
-        reasoning_tokens=_reasoning_tokens(usage, reasoning, text, tokens_out),
+        reasoning_tokens=_reasoning_tokens(thought, reasoning, text, tokens_out),
     )
 
 
@@ -127,19 +126,18 @@ def _most_tokens(request: GenerationRequest) -> int:
     return request.sampling.max_tokens + request.sampling.thinking_tokens
 
 
-def _is_cut_off(content: Any, usage: dict[str, Any]) -> bool:
-    """Whether there is no choice because reasoning used all tokens."""
-    no_choice = isinstance(content, dict) and content.get("choices", 0) == []
-    return no_choice and _counted_reasoning(usage) > 0
-
-
 def _texts(choice: ChatChoice | TextChoice) -> tuple[str, str]:
     """Text and reasoning."""
     if isinstance(choice, TextChoice):
         return choice.text, ""
     message = choice.message
     text, thought = _parts(message.content)
-    given = (message.reasoning_content, message.reasoning, message.thinking)
+    given = (
+        message.reasoning_content,
+        message.reasoning,
+        message.thinking,
+        message.reasoning_details,
+    )
     reasoning = next((value for value in map(_joined, given) if value), thought)
     return text or message.refusal or "", reasoning
 
@@ -149,7 +147,10 @@ def _joined(value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, list):
-        return "".join(_joined(part.get("text") if isinstance(part, dict) else part) for part in value)
+        texts = (
+            part.get("text") or part.get("summary") if isinstance(part, dict) else part for part in value
+        )
+        return "".join(map(_joined, texts))
     return ""
 
 
@@ -178,9 +179,9 @@ def _is_thought(part: dict[str, Any]) -> bool:
     return part.get("type") in ("thinking", "reasoning", "reasoning_text", "thought", "summary_text")
 
 
-def _reasoning_tokens(usage: dict[str, Any], reasoning: str, text: str, tokens_out: int) -> int:
+def _reasoning_tokens(counted: int, reasoning: str, text: str, tokens_out: int) -> int:
     """As counted by the server, at most `tokens_out`; estimated from the texts if it doesn't count them."""
-    if counted := _counted_reasoning(usage):
+    if counted:
         return min(counted, tokens_out)
     if not reasoning:
         return 0
@@ -192,9 +193,25 @@ def _counted_reasoning(usage: dict[str, Any]) -> int:
     """Reasoning tokens by the server's own count; 0 if it has none."""
     details = usage.get("completion_tokens_details")
     counted = details.get("reasoning_tokens") if isinstance(details, dict) else usage.get("reasoning_tokens")
-    if isinstance(counted, bool) or not isinstance(counted, int):
+    return _whole(counted) or 0
+
+
+def _beside(usage: dict[str, Any], asked: int) -> int:
+    """Generated tokens that only the total contains: Gemini and xAI leave reasoning out of
+    completion_tokens."""
+    total, prompt, completion = (
+        _whole(usage.get(name)) for name in ("total_tokens", "prompt_tokens", "completion_tokens")
+    )
+    if total is None or prompt is None or completion is None:
         return 0
-    return counted if 0 < counted <= MOST_TOKENS else 0
+    beside = total - prompt - completion
+    return beside if 0 < beside <= asked else 0
+
+
+def _whole(value: Any) -> int | None:
+    """A count that may be true."""
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_whole and 0 <= value <= MOST_TOKENS else None
 
 
 def _count(value: Any, estimate: int, note: Note) -> int:

@@ -18,6 +18,7 @@ from actors.engines.lessons import lesson, room_left
 from actors.engines.openai_answers import generation_of, most_bytes, most_bytes_of_events, tokens_of
 from actors.engines.openai_request import LIMITS, question
 from actors.engines.openai_start import Start
+from actors.engines.openai_thinking import apart, is_unopened
 from actors.engines.rate_limits import RateLimits
 from actors.engines.refusal_errors import kind_of, line_of
 from actors.engines.refusals import PASSING, Refusal, content_of
@@ -67,6 +68,8 @@ class OpenAIEngine:
         """What the server takes, as known so far."""
         self.reasons: dict[str, str] = {}
         """The server's words about each capability that it lacks."""
+        self._unopened = False
+        """Whether thoughts begin without a tag in the text."""
         self._limits = RateLimits()
         self._start = Start(self, probes)
         self._noted: list[str] = []
@@ -131,10 +134,15 @@ class OpenAIEngine:
             if isinstance(answer, Generation):
                 if not found.thinks and (answer.reasoning or answer.reasoning_tokens):
                     found = replace(found, thinks=True)
-                    if not answer.text and request.sampling.thinking_tokens:
-                        # Again, with a budget for thinking.
+                    is_whole = answer.text and answer.finish_reason != "length"
+                    if not is_whole and request.sampling.thinking_tokens:
+                        # Again, with a budget for thinking and without stop strings.
                         answer, body = await self.once(request, found, room)
                         continue
+                elif not found.thinks and await self._start.hides_thought(request, answer, room):
+                    found = replace(found, thinks=True)
+                    answer, body = await self.once(request, found, room)
+                    continue
                 self.adopt(found, reasons)
                 return answer
             if answer.is_too_long and room is None and (room := _room(answer, body)):
@@ -192,12 +200,17 @@ class OpenAIEngine:
     def _finished(self, answer: Generation, request: GenerationRequest, found: Capabilities) -> Generation:
         """With what the server left to us."""
         is_off = self.config.reasoning is Reasoning.off
-        if is_off and answer.reasoning and not answer.text and answer.finish_reason == "stop":
-            # A reasoning parser that waits for an end tag, which the model does not write when it is off.
-            self.note("returns answers as reasoning although reasoning is off; they are used as answers")
-            answer = replace(answer, text=answer.reasoning, reasoning="", reasoning_tokens=0)
+        if answer.reasoning and not answer.text and answer.finish_reason == "stop":
+            # A reasoning parser that waits for an end tag, which a model does not write if it does not think.
+            if is_off:
+                self.note("returns answers as reasoning although reasoning is off; they are used as answers")
+                answer = replace(answer, text=answer.reasoning, reasoning="", reasoning_tokens=0)
+            else:
+                self.note("returns reasoning without an answer; if these are answers, set reasoning=off")
+        self._unopened = self._unopened or (request.messages is not None and is_unopened(answer.text))
+        answer = apart(answer, request, self._unopened and not is_off)
         ends = [at for stop in request.sampling.stop if (at := answer.text.find(stop)) >= 0]
-        if found.stop and ends:
+        if ends:
             answer = replace(answer, text=answer.text[: min(ends)], finish_reason="stop")
         if request.top_logprobs and not found.logprobs and answer.text and not answer.logprobs:
             self.note("returns no log-probabilities; verdicts use only the label")

@@ -41,7 +41,8 @@ def question(
     config: ModelConfig, request: GenerationRequest, found: Capabilities, room: int | None = None
 ) -> tuple[str, dict[str, Any]]:
     """Path and body of the request. `room`: new tokens that the model's context has room for, if known."""
-    body = {"model": config.model, **_sampling(request, found)}
+    thinks = _thinks(config, request, found)
+    body = {"model": config.model, **_sampling(request, found, thinks)}
     if request.json_schema and (form := _response_format(request.json_schema, found.schema)):
         # For raw prompts this is not in OpenAI's API, but vLLM supports it.
         body["response_format"] = form
@@ -51,7 +52,7 @@ def question(
     if most:
         body |= {"logprobs": True, "top_logprobs": most} if chat else {"logprobs": most}
     if found.limit < len(LIMITS):
-        body[LIMITS[found.limit] if chat else LIMITS[0]] = _limit(config, request, found, room)
+        body[LIMITS[found.limit] if chat else LIMITS[0]] = _limit(request, found, thinks, room)
     extra = {name: value for name, value in config.extra_body.items() if name not in OURS}
     if any(name in extra for name in LIMITS):
         body = {name: value for name, value in body.items() if name not in LIMITS}
@@ -78,7 +79,11 @@ def precedence(config: ModelConfig) -> list[str]:
     return lines
 
 
-def _sampling(request: GenerationRequest, found: Capabilities) -> dict[str, Any]:
+def _thinks(config: ModelConfig, request: GenerationRequest, found: Capabilities) -> bool:
+    return request.messages is not None and (found.thinks or config.reasoning is Reasoning.on)
+
+
+def _sampling(request: GenerationRequest, found: Capabilities, thinks: bool) -> dict[str, Any]:
     sampling = request.sampling
     body: dict[str, Any] = {}
     if found.temperature == 0:
@@ -89,15 +94,15 @@ def _sampling(request: GenerationRequest, found: Capabilities) -> dict[str, Any]
         body["top_p"] = sampling.top_p
     if not found.seed:
         body["seed"] = request.seed
-    if sampling.stop and not found.stop:
+    # A server may stop at one within the thought.
+    if sampling.stop and not found.stop and not thinks:
         body["stop"] = list(sampling.stop)
     return body
 
 
-def _limit(config: ModelConfig, request: GenerationRequest, found: Capabilities, room: int | None) -> int:
+def _limit(request: GenerationRequest, found: Capabilities, thinks: bool, room: int | None) -> int:
     """New tokens: those of the answer, and those of the reasoning for a model that thinks."""
     sampling = request.sampling
-    thinks = request.messages is not None and (found.thinks or config.reasoning is Reasoning.on)
     tokens = sampling.max_tokens + (sampling.thinking_tokens if thinks else 0)
     tokens = min(n for n in (tokens, found.most_tokens or tokens, room or tokens))
     return max(tokens, found.least_tokens)

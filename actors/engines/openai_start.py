@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -28,12 +27,10 @@ PROBE_DEADLINE_S = 60.0
 PROBE_TOKENS = (16, 256, 1024)
 """Maximum new tokens of a probe, by attempt: enough for minimum limits and to see whether a model thinks."""
 MOST_CHECKS = 3
+MOST_LOOKS = 2
+"""Cut-off answers that are asked for again to see whether they are thoughts."""
 MODELS_SHOWN = 6
 MOST_TRIES = 24
-# A model that thinks and whose server does not take that out of its answers.
-_OPENS_THOUGHT = re.compile(
-    r"\s*(?:<(?P<tag>(?:seed:)?(?:think|thinking|thought|reason|reasoning))>(?!\s*</(?P=tag)>)|\[THINK\]|<\|channel)"
-)
 
 
 class Start:
@@ -46,6 +43,8 @@ class Start:
         self._started = False
         self._checks = 0
         self._checking = asyncio.Lock()
+        self._looks = 0
+        self._looking = asyncio.Lock()
         self._reachable = False
         self._is_switched = False
 
@@ -74,6 +73,27 @@ class Start:
             except EngineError:
                 return False
         return self._engine.found != before
+
+    async def hides_thought(self, request: GenerationRequest, answer: Generation, room: int | None) -> bool:
+        """Whether a cut-off answer is the beginning of a thought whose opening tag is in the prompt. Only its
+        closing tag tells, so the first such requests are sent again with the budget of a thought."""
+        engine, sampling = self._engine, request.sampling
+        is_off = engine.config.reasoning is Reasoning.off or request.messages is None
+        if answer.finish_reason != "length" or not answer.text or not sampling.thinking_tokens or is_off:
+            return False
+        async with self._looking:
+            if engine.found.thinks or self._looks >= MOST_LOOKS:
+                return engine.found.thinks
+            self._looks += 1
+            found = replace(engine.found, thinks=True)
+            try:
+                longer, _ = await engine.once(request, found, room)
+            except (BadAnswer, httpx2.HTTPError):
+                return False
+            if not isinstance(longer, Generation) or not _thinks(longer):
+                return False
+            engine.adopt(found, {})
+            return True
 
     def _limited(self, probe: GenerationRequest, attempt: int) -> GenerationRequest:
         """The probe with few tokens: that of a role would write a whole answer, and think before it."""
@@ -181,6 +201,11 @@ class Start:
         if wanted is Reasoning.auto or probe.messages is None or self._is_switched:
             return replace(found, thinks=found.thinks or _thinks(answer))
         self._is_switched = True
+        if wanted is Reasoning.on and answer.finish_reason == "length" and not _thinks(answer):
+            # A thought whose opening tag is part of the prompt shows only at its end.
+            longer = replace(probe, sampling=replace(probe.sampling, max_tokens=PROBE_TOKENS[-1]))
+            whole, _ = await engine.once(longer, found)
+            answer = whole if isinstance(whole, Generation) else answer
         tried = found
         while _thinks(answer) is not (wanted is Reasoning.on) and tried.thinking + 2 < len(FORMS["thinking"]):
             tried = tried.with_form("thinking", tried.thinking + 1)
@@ -217,4 +242,4 @@ def _is_elsewhere(answer: Generation | Refusal | BadAnswer) -> bool:
 
 
 def _thinks(answer: Generation) -> bool:
-    return bool(answer.reasoning or answer.reasoning_tokens or _OPENS_THOUGHT.match(answer.text))
+    return bool(answer.reasoning or answer.reasoning_tokens)
