@@ -208,7 +208,7 @@ async def test_a_run_of_an_earlier_version_resumes_and_its_results_are_read(tmp_
     assert Result(folder, summary).candidates.num_rows == summary["funnel"]["drawn"]
     exported = export(SavedRun.open(folder), "kto", tmp_path / "kto.parquet")
     assert exported.files["train"][1] > 0
-    (folder / "state.json").unlink()
+    (folder / "run_state.json").unlink()
     repaired = repair(run, config)
     assert repaired.kept == repaired.seeds == 8
 
