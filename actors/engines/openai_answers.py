@@ -13,6 +13,7 @@ from actors.engines.finish_reasons import finish_reason
 from actors.engines.http_client import BadAnswer, Reply
 from actors.engines.openai_logprobs import Note, of_answer, read_logprobs
 from staragents.base.generation import Generation, GenerationRequest
+from staragents.text.thinking import Thinking, split_thinking
 
 # Well-behaved servers stay far below: no tokenizer's average token comes near 256 bytes, escaped or not, and
 # an entry of log-probabilities has a token, its number and its bytes. The rest is ids and settings.
@@ -89,15 +90,19 @@ def generation_of(
     text, reasoning = _texts(choice)
     logprobs = read_logprobs(choice.logprobs, chat, note)
     tokens_out = _count(usage.get("completion_tokens"), len(logprobs) or _estimate(reasoning + text), note)
+    finish = finish_reason(choice.finish_reason, tokens_out, asked)
+    # Of servers that leave it to their clients to tell a thought from its answer.
+    split = split_thinking(text, truncated=finish == "length") if chat else Thinking("", text)
+    thoughts = reasoning + text[: split.start]
     return Generation(
-        text=text,
-        finish_reason=finish_reason(choice.finish_reason, tokens_out, asked),
+        text=split.answer,
+        finish_reason=finish,
         tokens_in=tokens_in,
         tokens_out=tokens_out,
         seconds=seconds,
-        logprobs=of_answer(logprobs, text) if reasoning else logprobs,
-        reasoning=reasoning,
-        reasoning_tokens=_reasoning_tokens(usage, reasoning, text, tokens_out),
+        logprobs=of_answer(logprobs, split.answer) if thoughts else logprobs,
+        reasoning="\n\n".join(filter(None, (reasoning, split.reasoning))),
+        reasoning_tokens=_reasoning_tokens(usage, thoughts, split.answer, tokens_out),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -30,10 +29,6 @@ PROBE_TOKENS = (16, 256, 1024)
 MOST_CHECKS = 3
 MODELS_SHOWN = 6
 MOST_TRIES = 24
-# A model that thinks and whose server does not take that out of its answers.
-_OPENS_THOUGHT = re.compile(
-    r"\s*(?:<(?P<tag>(?:seed:)?(?:think|thinking|thought|reason|reasoning))>(?!\s*</(?P=tag)>)|\[THINK\]|<\|channel)"
-)
 
 
 class Start:
@@ -217,4 +212,4 @@ def _is_elsewhere(answer: Generation | Refusal | BadAnswer) -> bool:
 
 
 def _thinks(answer: Generation) -> bool:
-    return bool(answer.reasoning or answer.reasoning_tokens or _OPENS_THOUGHT.match(answer.text))
+    return bool(answer.reasoning or answer.reasoning_tokens)
