@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -191,3 +192,49 @@ async def test_content_without_text_is_an_error(peer: Peer, engine: OpenAIEngine
     thinks(peer, content=content)
     with pytest.raises(EngineError, match=r"message\.content"):
         await engine.generate(request())
+
+
+TAGGED = {
+    "tags": "<think>\n[fake] I think.\n</think>\n\nThe Loire.",
+    "a tag that the prompt opened": "[fake] I think.\n</think>\n\nThe Loire.",
+    "channels": (
+        "<|channel|>analysis<|message|>[fake] I think.<|end|>"
+        "<|start|>assistant<|channel|>final<|message|>The Loire."
+    ),
+    "sentences": "Here is my thought process: [fake] I think. Here is my response: The Loire.",
+}
+
+
+@pytest.mark.parametrize("text", TAGGED.values(), ids=TAGGED)
+async def test_reasoning_that_a_server_leaves_in_the_content_is_apart(
+    peer: Peer, engine: OpenAIEngine, text: str
+) -> None:
+    logprobs = {"content": [{"token": part, "logprob": -0.1} for part in (text[:-10], text[-10:])]}
+    peer.reply = lambda _: web.json_response(chat_body(message={"content": text}, logprobs=logprobs))
+    answer = await engine.generate(request(top_logprobs=1))
+    assert (answer.text, answer.reasoning) == ("The Loire.", "[fake] I think.")
+    assert 0 < answer.reasoning_tokens <= answer.tokens_out
+    assert [token.text for token in answer.logprobs] == ["The Loire."]
+    assert engine.found.thinks
+
+
+async def test_reasoning_in_the_content_that_is_cut_off_is_asked_for_again_with_a_budget(
+    peer: Peer, engine: OpenAIEngine
+) -> None:
+    def reply(_: web.Request) -> web.Response:
+        enough = peer.asked[-1]["max_tokens"] > 64
+        content = f"<think>\n[fake] I think.{' </think> The Loire.' * enough}"
+        return web.json_response(
+            chat_body(message={"content": content}, finish_reason="stop" if enough else "length")
+        )
+
+    peer.reply = reply
+    assert (await engine.generate(request(sampling=BUDGET))).text == "The Loire."
+    assert [body["max_tokens"] for body in peer.asked] == [64, 1064]
+
+
+async def test_a_raw_prompt_has_no_thought(peer: Peer, engine: OpenAIEngine) -> None:
+    text = TAGGED["tags"]
+    peer.reply = lambda _: web.json_response({"choices": [{"text": text, "finish_reason": "stop"}]})
+    raw = replace(request(), messages=None, prompt="The longest river is")
+    assert (await engine.generate(raw)).text == text
