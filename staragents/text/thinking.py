@@ -1,57 +1,30 @@
-"""Splits what a model thought from what it answered, by the markup that models write into their text.
+"""Splits what a model thought from what it answered, by the markup in a text: a model's, or that of a row.
 
-Only markup at the start of a text is a thought: an answer may explain, quote or write `<think>` later.
+A thought is at the start of a text: an answer may explain, quote or write `<think>` later. If a `<think>`
+begins a later line outside code, rows of data are split there too (`later`), while the answer of an agent is
+rejected (`shows_thought`): the text before it may be part of the thought.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from staragents.text import harmony
+from staragents.text import thought_marks as marks
 
-# `<think>`, `<seed:think>`, `<mm:think>`, `<ifm|think_fast>`, `<think:opensource>`, `<longcat_think>` ...
-_NAME = r"(?:[a-z]{1,20}[:_|])?(?:think(?:ing)?|thoughts?|reason(?:ing)?)(?:_fast(?:er)?|:[a-z0-9]{1,40})?"
-_PAIRS = {
-    "[THINK]": "[/THINK]",
-    "\u25c1think\u25b7": "\u25c1/think\u25b7",
-    "<|begin_of_thought|>": "<|end_of_thought|>",
-    "<|START_THINKING|>": "<|END_THINKING|>",
-    "<|inner_prefix|>": "<|inner_suffix|>",
-    "<|channel>thought": "<channel|>",
-    "<|plamo:begin_think:plamo|>": "<|plamo:end_think:plamo|>",
-    "<|open|>think<|sep|>": "<|close|>think<|sep|>",
-}
-"""Opening and closing markup of families that don't use `<name>` and `</name>`."""
-
-_OPENING = "|".join((rf"<(?i:{_NAME})>", *map(re.escape, _PAIRS)))
-_CLOSING = "|".join((rf"</(?i:{_NAME})>", *map(re.escape, _PAIRS.values())))
-# Counts are bounded and alternatives begin differently, so the time is linear in the text.
-_TAG = rf"(?P<opening>{_OPENING})|(?P<closing>{_CLOSING})"
-_IN_CODE = re.compile(_TAG)
-_TOKEN = re.compile(
-    rf"(?P<fence>^[ \t]{{0,3}}(?:`{{3,}}|~{{3,}}))|(?P<code>`[^`\n]{{1,200}}`)|{_TAG}", re.MULTILINE
-)
-_FIRST = re.compile(rf"\s*(?P<tag>{_OPENING})")
-_LAST = re.compile(rf"(?:{_OPENING}|{re.escape(harmony.ANALYSIS)})\s*\Z")
-_CLOSED = re.compile(rf"(?:{_CLOSING})\s*\Z")
+_FIRST = re.compile(rf"\s*(?P<tag>{marks.OPENING})")
+_LAST = re.compile(rf"(?:{marks.OPENING}|{re.escape(harmony.ANALYSIS)})\s*\Z")
+_CLOSED = re.compile(rf"(?:{marks.CLOSING})\s*\Z")
 _TAIL = 100
 """Longest end of a prompt in which a tag is looked for."""
+_BEGINNINGS = frozenset("<[\u25c1aH")
+"""First characters of everything that begins a thought."""
 
 _THOUGHT_PROCESS = re.compile(r"\s*Here(?:'s| is) my thought process:")
-_MARKUP = re.compile(rf"{_OPENING}|<\|channel\|>|my thought process")
+_MARKUP = re.compile(rf"{marks.OPENING}|<\|channel\|>|my thought process")
 _RESPONSE = re.compile(r"Here(?:'s| is) my response:")
-_WRAPPERS = re.compile(r"\s*<(?P<name>answer|response|solution|final_answer)>", re.IGNORECASE)
-_MARKED = {"<|begin_of_solution|>": "<|end_of_solution|>", "<|START_RESPONSE|>": "<|END_RESPONSE|>"}
-"""Special tokens around an answer, which no ordinary text contains."""
-
-# A text may quote a closing tag instead of using it: "the </think> tag", "(</think>)".
-_QUOTES = dict(zip("\"'(\u2018\u201c\u00ab", "\"')\u2019\u201d\u00bb", strict=True))
-_QUOTED_BEFORE = re.compile(r"\b(?:the|an?|and|or|with|by|tags?|tokens?)[ ]\Z", re.IGNORECASE)
-_QUOTED_AFTER = re.compile(r"[ ](?:tags?|tokens?|markers?|elements?)\b", re.IGNORECASE)
-_AROUND = 12
-"""Characters on each side of a tag that tell whether it is quoted."""
+_END_OF_LINE = re.compile(r"[ \t]*\n?")
 _BLOCKS = 64
 """Most blocks of thought at the start of one text; bounds the time for hostile text."""
 
@@ -88,17 +61,38 @@ def mentions_thoughts(template: str) -> bool:
 
 
 def shows_thought(text: str) -> bool:
-    """Whether a tag of a thought stands on a line of its own outside code, as when a model thinks again."""
-    return any(not is_quoted and _is_a_line(text, *found.span()) for found, is_quoted in _tags(text, 0))
+    """Whether a model thinks again in its answer: a tag of a thought stands on a line of its own, or a whole
+    `<think>` begins a line, outside code."""
+    return any(
+        not is_quoted and marks.is_a_line(text, *found.span()) for found, is_quoted in marks.tags(text, 0)
+    ) or (marks.has_closing(text) and bool(_without_later(text)[1]))
 
 
-def split_thinking(text: str, opened: str = "", truncated: bool = False) -> Thinking:
-    """Split a generated text. `opened`: the `opening_tag` of its prompt. `truncated`: whether it ended at a
-    token limit, which tells a cut-off thought from an answer where a family has no tags. Never raises."""
+def split_thinking(text: str, opened: str = "", truncated: bool = False, later: bool = False) -> Thinking:
+    """Split a text. Never raises.
+
+    `opened`: the `opening_tag` of its prompt. `truncated`: whether it ended at a token limit, which tells a
+    cut-off thought from an answer where a family has no tags. `later`: take out thoughts further on, too.
+    """
+    closes = marks.has_closing(text)
+    split = _leading(text, opened, truncated, closes)
+    if not (later and closes) or split.cut_off:
+        return split
+    answer, thoughts = _without_later(split.answer)
+    if not thoughts:
+        return split
+    return replace(split, reasoning=_joined([split.reasoning, *thoughts]), answer=answer, found=True)
+
+
+def _leading(text: str, opened: str, truncated: bool, closes: bool) -> Thinking:
     whole = opened + text
-    split = _harmony(whole) or _thought_process(whole, truncated) or _tagged(whole) or _tail_only(whole)
-    if split is None and whole.lstrip().startswith(tuple(_MARKED)):
-        split = _unwrapped(whole, 0, [], whole)
+    split = None
+    if whole[:1] in _BEGINNINGS or whole[:1].isspace():
+        split = _harmony(whole) or _thought_process(whole, truncated) or _tagged(whole)
+        if split is None and whole.lstrip().startswith(tuple(marks.MARKED)):
+            split = _unwrapped(whole, 0, [], whole)
+    if split is None and closes:
+        split = _tail_only(whole)
     if split is None:
         return Thinking("", text)
     return Thinking(split.reasoning, split.answer, max(0, split.start - len(opened)), True, split.cut_off)
@@ -130,21 +124,25 @@ def _tagged(text: str) -> Thinking | None:
     thoughts: list[str] = []
     position, closing = 0, ""
     for _ in range(_BLOCKS):
-        begin = _FIRST.match(text, position)
-        if begin is None:
+        if box := marks.BOX.match(text, position):
+            end = _box_end(text, box.end())
+            begin, closing = box.end(), ""
+        elif tag := _FIRST.match(text, position):
+            while (again := _FIRST.match(text, tag.end())) and again["tag"] == tag["tag"]:
+                tag = again
+            begin, named = tag.end(), marks.closing_of(tag["tag"])
+            end = _end(text, begin, named)
+            if end is None and marks.is_spoken_of(text, begin):
+                break
+            closing = named
+        else:
             break
-        while (again := _FIRST.match(text, begin.end())) and again["tag"] == begin["tag"]:
-            begin = again
-        closing = _closing_of(begin["tag"])
-        end = _end(text, begin.end(), closing)
+        thought = text[begin : end[0] if end else len(text)]
+        thoughts.append(marks.without_quotation(thought) if box else thought)
         if end is None:
-            thoughts.append(text[begin.end() :])
             return Thinking(_joined(thoughts), "", len(text), cut_off=True)
-        thoughts.append(text[begin.end() : end[0]])
         position = end[1]
-    if not thoughts:
-        return None
-    return _after(text, position, thoughts, closing)
+    return _after(text, position, thoughts, closing) if thoughts else None
 
 
 def _tail_only(text: str) -> Thinking | None:
@@ -156,18 +154,27 @@ def _tail_only(text: str) -> Thinking | None:
 
 
 def _after(text: str, position: int, thoughts: list[str], closing: str) -> Thinking:
-    """The answer at `position`, or behind the closing tag if it comes again: twice, or quoted before."""
-    while (again := _unopened(text, position, closing)) is not None:
-        thoughts.append(text[position : again[0]])
+    """The answer at `position`, or behind the closing tag if it comes again: twice, or quoted before. A
+    closing tag at the very end ends an answer, not a thought."""
+    while closing and (again := _unopened(text, position, closing)) is not None:
+        before = text[position : again[0]]
+        if before.strip() and not text[again[1] :].strip():
+            return _unwrapped(text, position, thoughts, before)
+        thoughts.append(before)
         position = again[1]
     return _unwrapped(text, position, thoughts, text[position:])
+
+
+def _box_end(text: str, start: int) -> tuple[int, int] | None:
+    end = text.find(marks.BOX_END, start)
+    return (end, end + len(marks.BOX_END)) if end >= 0 else None
 
 
 def _end(text: str, start: int, closing: str) -> tuple[int, int] | None:
     """Span of the first closing tag, if possible of one that is not quoted."""
     quoted: tuple[int, int] | None = None
-    for found, is_quoted in _tags(text, start):
-        if found.lastgroup == "closing" and _same(found[0], closing):
+    for found, is_quoted in marks.tags(text, start):
+        if found.lastgroup == "closing" and marks.same(found[0], closing):
             if not is_quoted:
                 return found.span()
             quoted = quoted or found.span()
@@ -176,45 +183,34 @@ def _end(text: str, start: int, closing: str) -> tuple[int, int] | None:
 
 def _unopened(text: str, start: int, closing: str) -> tuple[int, int] | None:
     """Span of the first closing tag (of any family without `closing`) that no opening tag precedes."""
-    for found, is_quoted in _tags(text, start):
+    for found, is_quoted in marks.tags(text, start):
         if is_quoted:
             continue
         if found.lastgroup == "opening":
             return None
-        if not closing or _same(found[0], closing):
+        if not closing or marks.same(found[0], closing):
             return found.span()
     return None
 
 
-def _tags(text: str, start: int) -> Iterator[tuple[re.Match[str], bool]]:
-    """Tags of thoughts, each with whether it is quoted, by code or by words."""
-    in_fence = False
-    for found in _TOKEN.finditer(text, start):
-        if found.lastgroup == "fence":
-            in_fence = not in_fence
-        elif found.lastgroup == "code":
-            yield from ((tag, True) for tag in _IN_CODE.finditer(text, *found.span()))
-        else:
-            yield found, in_fence or _is_quoted(text, *found.span())
-
-
-def _is_a_line(text: str, start: int, end: int) -> bool:
-    return text[max(0, start - 1) : start] in ("", "\n") and text[end : end + 1] in ("", "\n")
-
-
-def _is_quoted(text: str, start: int, end: int) -> bool:
-    before, after = text[max(0, start - _AROUND) : start], text[end : end + _AROUND]
-    if before and _QUOTES.get(before[-1]) == after[:1]:
-        return True
-    return bool(_QUOTED_BEFORE.search(before) or _QUOTED_AFTER.match(after))
-
-
-def _closing_of(opening: str) -> str:
-    return _PAIRS.get(opening) or f"</{opening[1:]}"
-
-
-def _same(one: str, other: str) -> bool:
-    return one.casefold() == other.casefold()
+def _without_later(text: str) -> tuple[str, list[str]]:
+    """The text without each `<think>` that begins a line and has an end, and these thoughts."""
+    thoughts: list[str] = []
+    kept: list[str] = []
+    begin: re.Match[str] | None = None
+    position = 0
+    for found, is_quoted in marks.tags(text, 0):
+        if is_quoted:
+            continue
+        if begin is None:
+            if marks.same(found[0], "<think>") and marks.begins_line(text, found.start()):
+                begin = found
+        elif marks.same(found[0], "</think>"):
+            kept.append(text[position : begin.start()])
+            thoughts.append(text[begin.end() : found.start()])
+            position = _END_OF_LINE.match(text, found.end()).end()  # type: ignore[union-attr]
+            begin = None
+    return "".join([*kept, text[position:]]), thoughts
 
 
 def _joined(thoughts: list[str]) -> str:
@@ -222,19 +218,20 @@ def _joined(thoughts: list[str]) -> str:
 
 
 def _unwrapped(text: str, position: int, thoughts: list[str], answer: str) -> Thinking:
-    """The answer without `<answer>` or the like around it. `position`: where it begins in the text."""
-    marked = next((mark for mark in _MARKED if answer.lstrip().startswith(mark)), None)
-    wrapper = _WRAPPERS.match(answer)
+    """The answer without `<answer>` or the like around all of it, or before it if that never ends.
+    `position`: where the answer begins in the text."""
+    marked = next((mark for mark in marks.MARKED if answer.lstrip().startswith(mark)), None)
+    wrapper = marks.WRAPPERS.match(answer)
+    begin, inside = 0, answer
     if marked is not None:
-        begin, closing = answer.index(marked) + len(marked), _MARKED[marked]
+        begin, closing = answer.index(marked) + len(marked), marks.MARKED[marked]
+        before, found, after = answer[begin:].rpartition(closing)
+        inside = before.rstrip() + after if found else answer[begin:]
     elif wrapper is not None:
-        begin, closing = wrapper.end(), f"</{wrapper['name']}>"
-    else:
-        begin, closing = 0, ""
-    inside = answer[begin:]
-    if closing:
-        before, found, after = inside.rpartition(closing)
-        inside = before.rstrip() + after if found else inside
+        body, closing = answer[wrapper.end() :], f"</{wrapper['name']}>"
+        before, found, after = body.rpartition(closing)
+        if not after.strip() or not found:
+            begin, inside = wrapper.end(), before.rstrip() if found else body
     stripped = inside.lstrip()
     start = position + begin + len(inside) - len(stripped)
     return Thinking(_joined(thoughts), stripped, min(start, len(text)))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from staragents.text.thinking import opening_tag, split_thinking
+from staragents.text.thinking import opening_tag, shows_thought, split_thinking
 
 HARMONY = "<|channel|>analysis<|message|>{}<|end|><|start|>assistant<|channel|>final<|message|>{}"
 SHAPES = {
@@ -35,6 +35,14 @@ SHAPES = {
     "Granite, quantised": "Here's my thought process:\n{}\nHere's my response:\n{}",
     "Hunyuan": "<think>\n{}\n</think>\n<answer>\n{}\n</answer>",
     "Ernie": "{}\n</think>\n\n<response>\n{}\n</response>\n",
+    "MedGemma": "<unused94>thought\n{}<unused95>{}",
+    "Open WebUI": (
+        '<details type="reasoning" done="true">\n<summary>Thought for 3 s</summary>\n> {}\n</details>\n{}'
+    ),
+    "a tag with attributes": '<think lang="en">{}</think>{}',
+    "an answer in <output>": "<thinking>{}</thinking>\n\n<output>\n{}\n</output>",
+    "an answer that its stop string ended": "<think>{}</think>\n<answer>{}",
+    "closed after the answer": "<think>{}</think>\n{}\n</think>",
     "closed twice": "<think>\n{}\n</think>\n\n</think>\n\n{}",
     "opened twice": "<think>\n<think>{}</think>{}",
 }
@@ -49,6 +57,14 @@ ANSWERS = (
     "I thought about <b>this</b>; <answer>42</answer> is markup.",
     "Here is my thought process: first, I count.",
     "An analysis of the final channel.",
+    "analysis(data) draws the plot.",
+    "analysisResults = model.fit()",
+    "Put </think> at the end of your plan, then go on.",
+    "<think> tags surround what a model thinks.",
+    "<think about it> and answer.",
+    "<|channel|> is a token of gpt-oss.",
+    "<output>42</output> is what it prints.",
+    "<details>\nThe long story.\n</details>",
     "",
 )
 
@@ -67,6 +83,36 @@ def test_an_answer_that_writes_about_tags_stays_as_it_is(answer: str) -> None:
     assert not split_thinking(answer).found
     after_thought = split_thinking(f"<think>\nThey ask about tags.\n</think>\n\n{answer}")
     assert after_thought.answer == answer
+
+
+def test_an_answer_that_is_markup_keeps_it() -> None:
+    answer = "<response>ok</response> is the whole body."
+    assert split_thinking(f"<think>Short.</think>\n{answer}").answer == answer
+
+
+def test_messages_of_one_channel_are_paragraphs() -> None:
+    final = "<|end|><|start|>assistant<|channel|>final<|message|>"
+    split = split_thinking(f"{HARMONY.format('We compare.', 'Blue.')}{final}Or green.<|return|>")
+    assert split.answer == "Blue.\n\nOr green."
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "reasoning"),
+    [
+        ("Sure.\n<think>Two.</think>\nFour.", "Sure.\nFour.", "Two."),
+        ("<think>One.</think>Sure.\n  <think>\nTwo.\n</think>\nFour.", "Sure.\n  Four.", "One.\n\nTwo."),
+        ("Sure.\n<think>Two.\nFour.", None, ""),
+        ("Sure, <think>Two.</think> Four.", None, ""),
+        ("```\n<think>\nTwo.\n</think>\n```\nFour.", None, ""),
+    ],
+)
+def test_a_later_thought_is_taken_out_of_rows_and_shown_in_answers(
+    text: str, answer: str | None, reasoning: str
+) -> None:
+    split = split_thinking(text, later=True)
+    assert (split.answer, split.reasoning) == (answer or text, reasoning)
+    assert shows_thought(text) == (answer is not None)
+    assert "<think>" in split_thinking(text).answer
 
 
 @pytest.mark.parametrize(
@@ -142,12 +188,13 @@ _PIECES = st.lists(
 
 @given(_PIECES)
 def test_no_text_is_lost_or_raises(text: str) -> None:
-    split = split_thinking(text)
-    kept = re.findall("word", split.reasoning + split.answer)
-    assert len(kept) == text.count("word")
-    assert 0 <= split.start <= len(text)
-    if not split.found:
-        assert split.answer == text
+    for later in (False, True):
+        split = split_thinking(text, later=later)
+        kept = re.findall("word", split.reasoning + split.answer)
+        assert len(kept) == text.count("word")
+        assert 0 <= split.start <= len(text)
+        if not split.found:
+            assert split.answer == text
 
 
 @given(_PIECES)
@@ -159,9 +206,13 @@ def test_the_answer_begins_where_it_says(text: str) -> None:
 @pytest.mark.parametrize(
     "piece",
     ["<think>", "</think>", "<think>```</think>", "`", "<think>\n```\n</think>\n", "<|channel|>", "\n", " ",
-     "`</think>`", " </think> tag", "x</think>", "<|channel|>final<|message|>", "<answer>"],
+     "`</think>`", " </think> tag", "x</think>", "<|channel|>final<|message|>", "<answer>", "\n<think>a",
+     '<details type="reasoning">', '<details type="reasoning"></details>', "<think a=", "<think>a</think>\n",
+     "</"],
 )  # fmt: skip
 def test_hostile_text_takes_linear_time(piece: str) -> None:
     """Quadratic time would exceed pytest's timeout."""
-    split_thinking(piece * 20_000)
-    split_thinking("<think>" + piece * 20_000)
+    for later in (False, True):
+        split_thinking(piece * 20_000, later=later)
+        split_thinking("<think>" + piece * 20_000, later=later)
+    shows_thought(piece * 20_000)
