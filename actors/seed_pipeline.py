@@ -10,6 +10,7 @@ from typing import Protocol
 
 from actors.judging import Unreadable, verdict_on
 from staragents.agents.agents import AgentPair, candidate_id, pairs_from_config
+from staragents.agents.kept_reasoning import keeps_reasoning
 from staragents.agents.language import SeedLanguages, load_identifier
 from staragents.agents.rejects import answer_problem, rewrite_problem, thought_cut_off
 from staragents.base.errors import EngineError
@@ -39,6 +40,7 @@ class SeedPipeline:
     ) -> None:
         self.config = config
         self._pairs = pairs_from_config(config)
+        self._keeps_reasoning = keeps_reasoning(config)
         self._generate = generate
         self._target = target
         self._larger = larger
@@ -50,6 +52,8 @@ class SeedPipeline:
         self, seed: Seed, draws: Sequence[Draw], neighbours: Sequence[Neighbour]
     ) -> list[Candidate]:
         """All candidates of the seed, in the order of the draws."""
+        if not self._keeps_reasoning:
+            seed = seed.without_reasoning
         candidates = [self._candidate(seed, drawn, neighbours) for drawn in draws]
         seed_scores = asyncio.gather(
             self._target.score(seed.messages), self._larger.score(seed.messages), return_exceptions=True

@@ -9,6 +9,7 @@ import click
 
 from cluster.terminal.terminal import say, say_json
 from staragents.agents.agents import history_notes
+from staragents.agents.kept_reasoning import reasoning_notes
 from staragents.base.messages import as_dicts
 from staragents.validation.loading import load_config
 
@@ -62,6 +63,7 @@ def validate(config: str, overrides: tuple[str, ...], as_json: bool) -> None:
         say_json(facts)
         return
     notes = history_notes(settings) if scan.with_system or scan.multi_turn else []
+    notes += reasoning_notes(settings, scan.with_reasoning)
     for line in [*seed_lines(settings.seeds.path, scan), *notes]:
         say(line)
     say(f"{len(settings.pairs)} pairs: {', '.join(settings.pairs)}")

@@ -29,6 +29,7 @@ from cluster.session.demand import demand_of
 from cluster.session.ray_session import ray_session
 from cluster.terminal.watcher import Watcher
 from staragents.agents.agents import history_notes
+from staragents.agents.kept_reasoning import reasoning_notes
 from staragents.base.environment import ray_address
 from staragents.base.errors import RunFailed
 from staragents.config import Config
@@ -87,6 +88,8 @@ def _with_models(work: Work, session: str, watcher: Watcher) -> Outcome:
     if work.scan.with_system or work.scan.multi_turn:
         for note in history_notes(config):
             watcher.say(note)
+    for note in reasoning_notes(config, work.scan.with_reasoning):
+        watcher.say(note)
     for note in rule_notes(config, run):
         watcher.say(note)
     if added := run.additions(config):

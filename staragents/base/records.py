@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -78,6 +78,11 @@ class Seed:
     def context(self) -> Conversation:
         """The system prompt and the turns before the last user turn."""
         return self.messages[:-2]
+
+    @property
+    def without_reasoning(self) -> Seed:
+        """The same seed, by its id, whose answers have no reasoning."""
+        return replace(self, messages=tuple(replace(turn, reasoning_content=None) for turn in self.messages))
 
 
 @dataclass(slots=True)

@@ -32,7 +32,8 @@ class AgentConfig:
     """Stop strings."""
     reasoning: Annotated[KeptReasoning, Mark.added] = KeptReasoning.drop
     """For response agents: keep what the model thought before its answer, as `reasoning_content` of the
-    answer's turn, or drop it. It is never part of the content, and the judge never sees it."""
+    answer's turn, or drop it. It is never part of the content, and no agent or judge sees it. The reasoning
+    of seeds is kept if an agent of any pair keeps its own."""
 
 
 @dataclass

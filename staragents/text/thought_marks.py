@@ -57,6 +57,8 @@ _AROUND = 12
 
 def has_closing(text: str) -> bool:
     """Whether a closing tag stands anywhere: much faster than to look for all markup."""
+    if "<" not in text and "[" not in text and "\u25c1" not in text:
+        return False
     if "</" in text:
         lowered = text.lower()
         if any(name in lowered for name in _NAMES) and _NAMED_CLOSING.search(text):
