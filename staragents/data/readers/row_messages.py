@@ -52,9 +52,11 @@ QUESTIONS_ALONE = "turns"
 TREE = "prompt"
 REPLIES = "replies"
 WHOLE_ROW = "row"
+SERVER_ROW = "row_idx"
+"""Beside a row as the hub's dataset viewer serves it."""
 MESSAGE_OF_TREE = ("role", REPLIES, "text", "parent_id")
 KNOWN_COLUMNS = PAIR_NAMES.union(
-    (INSTANCES, TOOLS, *TURNS, *MESSAGE_OF_TREE, *LABELS, *REJECTED, *ROLE_KEYS, *CONTENTS, *SIDES.values()),
+    (INSTANCES, *TOOLS, *TURNS, *MESSAGE_OF_TREE, *LABELS, *REJECTED, *ROLE_KEYS, *CONTENTS, *SIDES.values()),
     (WINNER,),
 )
 """All columns that a conversation may use."""
@@ -109,8 +111,12 @@ class RowReader:
         """The detected format and a conversation that ends with the assistant's turn. Raises InvalidRow."""
         if isinstance(value, list) and value and all(role_of(turn) is not None for turn in value):
             value = {TURNS[0]: value}  # A row may be the list of turns itself.
+        elif isinstance(value, str) and (whole := parsed_objects([value])):
+            value = whole[0]  # JSON written twice.
         if not isinstance(value, dict):
             raise InvalidRow(WHOLE_ROW, "expected an object with columns", shown(value))
+        if SERVER_ROW in value and isinstance(value.get("row"), dict):
+            value = value["row"]
         names = tuple(value)
         shape = self._shapes.get(names) or self._shape(names, value)
         if not shape.respelled:
@@ -232,7 +238,8 @@ class RowReader:
         if self.named.instruction or self.named.response:
             return None
         if self._format in TURN_FORMATS:
-            name = next((name for name in TURNS if value.get(name) is not None), None)
+            name = next((name for name in TURNS if value.get(name)), None)
+            name = name or next((name for name in TURNS if value.get(name) is not None), None)
             name = name or winning_column(value)
             if name is None:
                 raise InvalidRow("messages", f"expected {' or '.join(TURNS[:2])}", shown_columns(value))
@@ -242,9 +249,18 @@ class RowReader:
         # `turns` and similar columns may contain other data: only a list counts, or a text that begins so.
         for name in TURNS:
             cell = value.get(name)
-            if isinstance(cell, list) or (isinstance(cell, str) and cell.lstrip().startswith("[{")):
+            if (isinstance(cell, list) and cell) or (
+                isinstance(cell, str) and cell.lstrip().startswith("[{")
+            ):
                 return name
-        return winning_column(value) or ("messages" if value.get("messages") is not None else None)
+        if (name := winning_column(value)) is not None:
+            return name
+        # Merged datasets have the columns of both, with one empty.
+        others = any(value.get(name) for name in (*INSTRUCTIONS, *PROMPTS, "chosen"))
+        empty = next((name for name in TURNS if value.get(name) == []), None)
+        if value.get("messages") or (not others and empty is None and value.get("messages") is not None):
+            return "messages"
+        return None if others else empty
 
     def _turns_of(self, value: dict[str, Any], column: str) -> tuple[RowFormat, Conversation]:
         turns = value[column]
@@ -271,8 +287,10 @@ class RowReader:
         problem = error.problem
         if problem.hint or not problem.reason.startswith("expected the columns"):
             return error
+        is_asked = any(name in value for name in (*INSTRUCTIONS, *PROMPTS))
         for name, cell in value.items():
-            if isinstance(cell, list) and len(cell) > 1 and all(_may_be_turn(one) for one in cell):
+            are_turns = isinstance(cell, list) and len(cell) > 1 and all(_may_be_turn(one) for one in cell)
+            if are_turns and (role_of(cell[0]) is not None or not is_asked):
                 hint = f"; is {shown(name)} a conversation? then set {self._setting.format('messages')} to it"
                 return InvalidRow(problem.field, problem.reason, problem.got, hint)
         return error

@@ -58,6 +58,8 @@ PAIR_KEYS = (
     ("human", "assistant"),
     ("human", "gpt"),
     ("user", "assistant"),
+    ("human", "bot"),
+    ("user", "bot"),
     ("question", "answer"),
     ("query", "response"),
     ("query", "answer"),
@@ -207,6 +209,10 @@ def _parts(turn: Any, field: str, index: int, texts: Texts) -> list[_Part]:
         for asked, answered in PAIR_KEYS:
             if asked in turn and answered in turn:
                 return _pair_parts(turn, (asked, answered), field, index, texts)
+        if turn.get("type") == "reasoning":
+            return [_Part("reasoning", part_text(turn), field, field)]
+        turn = _with_role(turn)
+        role = _role(turn)
     column = _content_column(turn) if isinstance(turn, dict) and role is not None else None
     if column is None:
         raise InvalidRow(field, "expected an object with role and content")
@@ -220,11 +226,21 @@ def _parts(turn: Any, field: str, index: int, texts: Texts) -> list[_Part]:
     if ROLES.get(name) == "assistant" or name in TOOL_ROLES:
         reasoning = _reasoning(turn, field, texts)
         reasoning = united((reasoning, thought)) if thought else reasoning
-    if calls := turn.get("tool_calls"):
+    if calls := turn.get("tool_calls") or turn.get("function_call"):
         call = json.dumps(calls, ensure_ascii=False, default=str)
         text = f"{content}\n\n{call}" if isinstance(content, str) and content else call
         return [_Part("tool_call", text, field, field, reasoning, role)]
     return [_Part(name, content, f"{field}.{column}", field, reasoning, role)]
+
+
+def _with_role(turn: dict[str, Any]) -> dict[str, Any]:
+    """A turn whose role is its `type`, as of LangChain, or the name of its only key."""
+    kind = turn.get("type")
+    if isinstance(kind, str) and kind.lower() in ROLES:
+        data = turn.get("data")
+        return {**(data if isinstance(data, dict) else turn), "role": kind}
+    (name, content), *more = turn.items() or [("", None)]
+    return {"role": name, "content": content} if name in ROLES and not more else turn
 
 
 def _pair_parts(
@@ -251,7 +267,11 @@ def _content_column(turn: dict[str, Any]) -> str | None:
     for name in CONTENTS:
         if turn.get(name) is not None:
             return name
-    return "content" if turn.get("tool_calls") or "content" in turn or "value" in turn else None
+    return (
+        "content"
+        if turn.get("tool_calls") or turn.get("function_call") or "content" in turn or "value" in turn
+        else None
+    )
 
 
 def _role(turn: Any) -> Any:
