@@ -8,7 +8,7 @@ from typing import Any
 from staragents.base.messages import Message
 from staragents.data.readers.raw_row import InvalidRow, shown
 from staragents.data.readers.texts import Texts
-from staragents.data.readers.thinking import spoken
+from staragents.data.readers.thinking import may_think, spoken
 
 REASONING_KEYS = ("reasoning_content", "reasoning", "thinking", "think")
 """Of a message."""
@@ -22,6 +22,8 @@ def answer_message(texts: Texts, value: Any, field: str, reasoning: str = "") ->
     the row had in a place of its own. Raises InvalidRow, also if the thought has no end."""
     if not isinstance(value, str):
         return Message("assistant", texts.text(value, field), reasoning or None)
+    if not reasoning and not may_think(value):
+        return Message("assistant", texts.text(value, field))
     said = spoken(value)
     if not reasoning and said.reasoning is None and not said.is_cut:
         return Message("assistant", texts.text(said.content, field))

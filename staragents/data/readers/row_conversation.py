@@ -24,6 +24,7 @@ OPEN_ENDS = ("Assistant:", "Assistant: ", "Assistant:\n")
 """Ends of an instruction that holds the earlier turns, too."""
 INSTANCES = "instances"
 TOOLS = ("tools", "functions")
+_TOOLS = frozenset(TOOLS)
 
 
 class RowConversation:
@@ -48,7 +49,7 @@ class RowConversation:
         answer = answer_message(texts, answered, pair.response, thought)
         given = texts.optional(value[pair.input], pair.input) if pair.input is not None else ""
         last = (Message.with_input(instruction, given), answer)
-        if pair.history is None and pair.system is None and not any(name in value for name in TOOLS):
+        if pair.history is None and pair.system is None and _TOOLS.isdisjoint(value):
             return last
         return self._prefaced(value, pair.system, (*self._history(value, pair.history), *last))
 
@@ -60,7 +61,7 @@ class RowConversation:
         if not isinstance(cell, str):
             return cell
         is_open = cell.endswith(OPEN_ENDS) and not value.get("input")
-        if column not in WHOLE_TEXTS and not is_open:
+        if not is_open and column not in WHOLE_TEXTS:
             return cell
         if cell[:1] in ("[", "{"):
             turns = parsed_list(cell if cell[:1] == "[" else f"[{cell}]")

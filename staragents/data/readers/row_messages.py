@@ -93,6 +93,7 @@ class RowReader:
         self._rewritable = rewritable
         self._build = RowConversation(self._texts, self.named, setting, rewritable)
         self._setting = setting
+        self._list_columns = frozenset(filter(None, (*TURNS, INSTANCES, self.named.messages)))
         self._shapes: dict[tuple[str, ...], _Shape] = {}
 
     @property
@@ -109,12 +110,8 @@ class RowReader:
 
     def read(self, value: Any) -> tuple[RowFormat, Conversation]:
         """The detected format and a conversation that ends with the assistant's turn. Raises InvalidRow."""
-        if isinstance(value, list) and value and all(role_of(turn) is not None for turn in value):
-            value = {TURNS[0]: value}  # A row may be the list of turns itself.
-        elif isinstance(value, str) and (whole := parsed_objects([value])):
-            value = whole[0]  # JSON written twice.
         if not isinstance(value, dict):
-            raise InvalidRow(WHOLE_ROW, "expected an object with columns", shown(value))
+            value = _as_object(value)
         if SERVER_ROW in value and isinstance(value.get("row"), dict):
             value = value["row"]
         names = tuple(value)
@@ -188,16 +185,16 @@ class RowReader:
 
     def _with_lists(self, value: dict[str, Any]) -> dict[str, Any]:
         """The row with lists where a cell holds them as text, or as columns of roles and texts."""
-        lists = {}
-        for name in (*TURNS, INSTANCES, self.named.messages):
-            cell = value.get(name)  # type: ignore[arg-type]
+        lists: dict[str, list[Any]] = {}
+        for name in self._list_columns.intersection(value):
+            cell = value[name]
             if isinstance(cell, str):
                 found = parsed_list(cell)
             elif isinstance(cell, list):
                 found = parsed_objects(cell)
             else:
                 found = _rows_of_columns(cell) if isinstance(cell, dict) else None
-            if name is not None and found is not None:
+            if found is not None:
                 lists[name] = found
         return {**value, **lists} if lists else value
 
@@ -294,6 +291,15 @@ class RowReader:
                 hint = f"; is {shown(name)} a conversation? then set {self._setting.format('messages')} to it"
                 return InvalidRow(problem.field, problem.reason, problem.got, hint)
         return error
+
+
+def _as_object(value: Any) -> dict[str, Any]:
+    """A row that is a list of turns, or an object as JSON. Raises InvalidRow for anything else."""
+    if isinstance(value, list) and value and all(role_of(turn) is not None for turn in value):
+        return {TURNS[0]: value}
+    if isinstance(value, str) and (whole := parsed_objects([value])):
+        return dict(whole[0])
+    raise InvalidRow(WHOLE_ROW, "expected an object with columns", shown(value))
 
 
 def _tree_column(value: dict[str, Any]) -> str | None:

@@ -25,7 +25,7 @@ _OPEN = re.compile(
 )
 _END = r"(?:</think>|\[/THINK\]|◁/think▷)"
 _LONE_END = re.compile(rf"(?:(?<=\n)|\A)[ \t]*{_END}|{_END}(?=[ \t]*(?:\n|\Z))", re.IGNORECASE)
-_BEGINNINGS = ("<", "[", "◁", "a", "H")
+_BEGINNINGS = ("<", "[", "◁", "analysis", "Here")
 _LATER_START = re.compile(r"^[ \t]*<think>", re.IGNORECASE | re.MULTILINE)
 _LATER_END = re.compile(r"</think>[ \t]*\n?", re.IGNORECASE)
 _SPACE = re.compile(r"\s*")
@@ -54,6 +54,13 @@ class Spoken:
     is_cut: bool = False
 
 
+def may_think(text: str) -> bool:
+    """False for nearly every text without a thought."""
+    if text.startswith(_BEGINNINGS) or text[:1].isspace():
+        return True
+    return "/" in text and ("/think" in text or "/THINK" in text or "/Think" in text)
+
+
 def spoken(text: str) -> Spoken:
     """Split an assistant's text.
 
@@ -61,9 +68,8 @@ def spoken(text: str) -> Spoken:
     line, as of models whose template writes the opening tag. `<think>` further on counts if it begins a line
     outside a code block. A text without a thought stays as it is, to the character.
     """
-    begins = text[:1] in _BEGINNINGS or text[:1].isspace()
-    if not begins and "/think" not in text and "/THINK" not in text and "/Think" not in text:
-        return Spoken(text)  # nearly every text
+    if not may_think(text):
+        return Spoken(text)
     if text.lstrip().startswith(("<|channel|>", "<|start|>assistant")):
         return _channels(text)
     if whole := _CHANNELS_AS_WORDS.fullmatch(text) or _SENTENCES.fullmatch(text):
@@ -84,7 +90,7 @@ def spoken(text: str) -> Spoken:
         while (after := _SPACE.match(lowered, start)) and lowered.startswith(end, after.end()):
             start = after.end() + len(end)
         opened = _OPEN.match(text, start)
-    if not thoughts and (ended := _lone_end(text)):
+    if not thoughts and "/think" in text.lower() and (ended := _lone_end(text)):
         thoughts.append(text[: ended.start()])
         start = ended.end()
     rest = _without_later(text[start:], thoughts)
@@ -114,6 +120,8 @@ def _lone_end(text: str) -> re.Match[str] | None:
 
 def _without_later(text: str, thoughts: list[str]) -> str:
     """The text without the thoughts that begin a line in it, which are appended to `thoughts`."""
+    if "<think>" not in text and "<think>" not in text.lower():
+        return text
     kept: list[str] = []
     start = 0
     while opened := _LATER_START.search(text, start):

@@ -53,6 +53,7 @@ THOUGHT_ROLES = ("reasoning", "thinking", "think", "thought", "analysis")
 """Turns of what the assistant thought before its next turn."""
 ROLE_KEYS = ("role", "from", "speaker", "sender")
 CONTENTS = ("content", "value", "text", "message", "utterance", "parts")
+PLAIN_TURNS = (("role", "content"), ("from", "value"))
 PAIR_KEYS = (
     ("input", "output"),
     ("human", "assistant"),
@@ -109,12 +110,12 @@ def conversation_of(turns: Any, column: str, texts: Texts, *, rewritable: bool) 
         raise InvalidRow(f"{last}.role", "expected the last message from assistant")
     if rewritable and said.ends_with_tool:
         raise InvalidRow(last, "expected a last exchange without a tool", "one with a tool")
-    if isinstance(turns[-1], dict):
+    if isinstance(turns[-1], dict) and len(turns[-1]) > 2:
         check_turn(turns[-1], last)
     return tuple(said.messages)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Part:
     """One speaker's part of a turn. `whole` is the field of the turn, `named` the role as it stands there."""
 
@@ -201,6 +202,12 @@ def _parts(turn: Any, field: str, index: int, texts: Texts) -> list[_Part]:
     if isinstance(turn, str):
         # Plain strings alternate between user and assistant.
         return [_Part(("user", "assistant")[index % 2], turn, field, field)]
+    if isinstance(turn, dict) and len(turn) == 2:
+        # Nearly every turn: nothing to look for but these.
+        for named, column in PLAIN_TURNS:
+            role, content = turn.get(named), turn.get(column)
+            if isinstance(role, str) and isinstance(content, str):
+                return [_Part(role.strip().lower(), content, f"{field}.{column}", field, "", role)]
     role = _role(turn)
     if isinstance(turn, dict) and role is None:
         turn = {plain(name) if isinstance(name, str) else name: value for name, value in turn.items()}
@@ -213,12 +220,12 @@ def _parts(turn: Any, field: str, index: int, texts: Texts) -> list[_Part]:
             return [_Part("reasoning", part_text(turn), field, field)]
         turn = _with_role(turn)
         role = _role(turn)
-    column = _content_column(turn) if isinstance(turn, dict) and role is not None else None
-    if column is None:
+    text_column = _content_column(turn) if isinstance(turn, dict) and role is not None else None
+    if text_column is None:
         raise InvalidRow(field, "expected an object with role and content")
-    content, thought = turn.get(column), ""
+    content, thought = turn.get(text_column), ""
     if isinstance(content, list):
-        content, thought = joined(content, f"{field}.{column}")
+        content, thought = joined(content, f"{field}.{text_column}")
     name = role.strip().lower() if isinstance(role, str) else shown(role)
     reasoning = ""
     if ROLES.get(name) == "assistant" and turn.get("channel") in THOUGHT_ROLES:
@@ -230,7 +237,7 @@ def _parts(turn: Any, field: str, index: int, texts: Texts) -> list[_Part]:
         call = json.dumps(calls, ensure_ascii=False, default=str)
         text = f"{content}\n\n{call}" if isinstance(content, str) and content else call
         return [_Part("tool_call", text, field, field, reasoning, role)]
-    return [_Part(name, content, f"{field}.{column}", field, reasoning, role)]
+    return [_Part(name, content, f"{field}.{text_column}", field, reasoning, role)]
 
 
 def _with_role(turn: dict[str, Any]) -> dict[str, Any]:
