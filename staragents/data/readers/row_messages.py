@@ -27,6 +27,7 @@ from staragents.data.readers.pair_columns import (
 from staragents.data.readers.preferences import SIDES, WINNER, winning_column
 from staragents.data.readers.raw_row import InvalidRow, shown, shown_columns
 from staragents.data.readers.row_conversation import INSTANCES, TOOLS, RowConversation
+from staragents.data.readers.row_objects import row_object
 from staragents.data.readers.texts import Texts
 from staragents.data.readers.turns import (
     CONTENTS,
@@ -111,7 +112,10 @@ class RowReader:
     def read(self, value: Any) -> tuple[RowFormat, Conversation]:
         """The detected format and a conversation that ends with the assistant's turn. Raises InvalidRow."""
         if not isinstance(value, dict):
-            value = _as_object(value)
+            found = row_object(value)
+            if found is None:
+                raise InvalidRow(WHOLE_ROW, "expected an object with columns", shown(value))
+            value = found
         if SERVER_ROW in value and isinstance(value.get("row"), dict):
             value = value["row"]
         names = tuple(value)
@@ -291,15 +295,6 @@ class RowReader:
                 hint = f"; is {shown(name)} a conversation? then set {self._setting.format('messages')} to it"
                 return InvalidRow(problem.field, problem.reason, problem.got, hint)
         return error
-
-
-def _as_object(value: Any) -> dict[str, Any]:
-    """A row that is a list of turns, or an object as JSON. Raises InvalidRow for anything else."""
-    if isinstance(value, list) and value and all(role_of(turn) is not None for turn in value):
-        return {TURNS[0]: value}
-    if isinstance(value, str) and (whole := parsed_objects([value])):
-        return dict(whole[0])
-    raise InvalidRow(WHOLE_ROW, "expected an object with columns", shown(value))
 
 
 def _tree_column(value: dict[str, Any]) -> str | None:
