@@ -65,5 +65,6 @@ def check_turn(turn: dict[str, Any], field: str) -> None:
     """Raises InvalidRow if a trainer would skip the turn."""
     for name in TRAINING_MARKS:
         value = turn.get(name)
-        if value is False or (value == 0 and isinstance(value, int | float)):
+        off = value.strip().lower() in ("0", "0.0", "false") if isinstance(value, str) else value == 0
+        if off:
             raise InvalidRow(f"{field}.{name}", "expected an answer to learn from", shown(value))

@@ -101,6 +101,10 @@ LINES: dict[str, tuple[dict[str, Any], str]] = {
         )
         for mark in ("training", "train_on_turn", "trainable", "loss_mask", "loss_scale")
     },
+    "a weight as text": (
+        {"messages": [USER, {**ANSWER, "weight": "0"}]},
+        "messages[1].weight: expected an answer to learn from, got '0'",
+    ),
     "a wrong answer": (
         {"problem": Q, "generated_solution": B, "is_correct": False},
         "is_correct: expected a wanted answer, got False",
