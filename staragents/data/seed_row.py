@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from staragents.base.messages import Conversation, Message, as_dicts
+from staragents.base.messages import Conversation, as_dicts
 from staragents.base.records import Seed, stable_id
 from staragents.config import RowFormat
 from staragents.data.readers.raw_row import BadRow, InvalidRow, RawRow
@@ -33,13 +33,19 @@ class SeedRow:
 def digest_of(messages: Conversation) -> bytes:
     """16 bytes that depend only on the conversation, not on the columns that it came from."""
     # With lengths, so that a text cannot imitate a turn boundary.
-    parts = "".join([f"{turn.role}{len(turn.content)}:{turn.content}{_thought(turn)}" for turn in messages])
+    parts = "".join(
+        [
+            f"{turn.role}{len(turn.content)}:{turn.content}"
+            if turn.reasoning_content is None
+            else f"{turn.role}{len(turn.content)}:{turn.content}{_thought(turn.reasoning_content)}"
+            for turn in messages
+        ]
+    )
     return hashlib.blake2b(parts.encode(), digest_size=DIGEST_BYTES).digest()
 
 
-def _thought(turn: Message) -> str:
-    thought = turn.reasoning_content
-    return "" if thought is None else f"thought{len(thought)}:{thought}"
+def _thought(thought: str) -> str:
+    return f"thought{len(thought)}:{thought}"
 
 
 def parse_row(raw: RawRow | BadRow, reader: RowReader) -> SeedRow | BadRow:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from staragents.data.bad_rows import BadRows
 from staragents.data.seed_row import SeedRow
 
 SAMPLE_SEEDS = 3
-PLACES = ("<image>", "<video>", "<audio>")
+_PLACE = re.compile("<(?:image|video|audio)>")
 """Where trainers put what a text is about."""
 
 
@@ -65,8 +66,12 @@ class SeedTally:
         has_system = row.messages[0].role == "system"
         self._with_system += has_system
         self._multi_turn += len(row.messages) > 2 + has_system
-        self._with_reasoning += any(turn.reasoning_content is not None for turn in row.messages)
-        self._with_images += any(place in turn.content for turn in row.messages for place in PLACES)
+        has_reasoning = has_place = False
+        for turn in row.messages:
+            has_reasoning |= turn.reasoning_content is not None
+            has_place |= "<" in turn.content and _PLACE.search(turn.content) is not None
+        self._with_reasoning += has_reasoning
+        self._with_images += has_place
         if len(self._sample) < SAMPLE_SEEDS:
             self._sample.append(row.seed(before))
 

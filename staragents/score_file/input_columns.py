@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from staragents.data.readers.data_files import Block
 from staragents.data.readers.raw_row import RawRow
+from staragents.data.readers.row_objects import row_object
 
 TEXT = {b"staragents": b"json"}
 """Metadata of a column that is stored as JSON text because no single type fits its values."""
@@ -106,7 +107,7 @@ def _field(name: str, kind: pa.DataType | None) -> pa.Field:
 
 
 def _dicts(block: Block) -> list[Mapping[str, Any]]:
-    return [row.value for row in block.rows if isinstance(row, RawRow) and isinstance(row.value, dict)]
+    return [row_object(row.value) or {} for row in block.rows if isinstance(row, RawRow)]
 
 
 def _values(block: Block, name: str) -> list[Any]:

@@ -59,6 +59,17 @@ def reasoning_text(texts: Texts, value: Any, field: str) -> str:
     return texts.optional(said.reasoning if said.reasoning and not said.content else value, field).strip()
 
 
+def only_text(cell: Any) -> Any:
+    """The text of a list with one text, or the same one several times, as of annotators; else `cell`."""
+    texts = cell.get("text") if isinstance(cell, dict) else cell
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        return cell
+    different = {text.strip(): text for text in reversed(texts)}
+    if isinstance(cell, dict) and not texts:
+        return ""
+    return next(iter(different.values())) if len(different) == 1 else texts
+
+
 def part_text(part: dict[str, Any]) -> str:
     """The text of a part of a message's content, or of the parts in it."""
     for name in ("text", "thinking", "reasoning", "summary", "content"):

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from staragents.base.errors import BadInput
 from staragents.data.readers.content import BLOCK_BYTES
+from staragents.data.readers.pair_columns import CHOICE_LETTERS
 from staragents.data.readers.raw_row import BadRow, Problem, RawRow
 
 PARQUET_MAGIC = b"PAR1"
@@ -65,19 +66,33 @@ def _seekable(stream: IO[bytes]) -> Iterator[IO[bytes]]:
 def table_rows(table: pa.Table, columns: Collection[str], first: int) -> list[RawRow | BadRow]:
     """The table's rows with these columns, or with all if it has none of them; row numbers start at
     `first`."""
-    present = [name for name in table.column_names if name in columns] or table.column_names
-    table = table.select(present)
+    if any(name in columns for name in table.column_names):
+        letters = {letter for letters in CHOICE_LETTERS for letter in letters}
+        table = table.select([name for name in table.column_names if name in columns or name in letters])
+    table = _with_texts(table)
     try:
-        return [RawRow(first + index, value) for index, value in enumerate(table.to_pylist())]
-    except (pa.ArrowException, ValueError, OverflowError):
+        rows = table.to_pylist(maps_as_pydicts="strict")
+        return [RawRow(first + index, value) for index, value in enumerate(rows)]
+    except (pa.ArrowException, ValueError, OverflowError, KeyError):
         return [_row(table.slice(index, 1), first + index) for index in range(table.num_rows)]
+
+
+def _with_texts(table: pa.Table) -> pa.Table:
+    """The table with text instead of bytes: not all writers say that their bytes are text."""
+    for index, column in enumerate(table.schema):
+        if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+            try:
+                table = table.set_column(index, column.name, table[index].cast(pa.large_string()))
+            except pa.ArrowInvalid:
+                continue  # Not UTF-8, as of images.
+    return table
 
 
 def _row(one: pa.Table, number: int) -> RawRow | BadRow:
     for column in one.column_names:
         try:
-            one[column].to_pylist()
-        except (pa.ArrowException, ValueError, OverflowError) as error:
+            one[column].to_pylist(maps_as_pydicts="strict")
+        except (pa.ArrowException, ValueError, OverflowError, KeyError) as error:
             field = ascii(column).strip("'")
             return BadRow(number, Problem(field, "expected a readable value", ascii(str(error)[:80])))
-    return RawRow(number, one.to_pylist()[0])
+    return RawRow(number, one.to_pylist(maps_as_pydicts="strict")[0])

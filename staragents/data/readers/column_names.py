@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 def plain(name: str) -> str:
     """`" System Prompt"` as `system_prompt`."""
-    return name.strip().lower().replace(" ", "_").replace("-", "_")
+    return name.strip().lstrip("\ufeff").lower().replace(" ", "_").replace("-", "_")
 
 
 class ColumnNames(frozenset[str]):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from io import TextIOWrapper
 from itertools import chain
-from typing import IO
+from typing import IO, Any
 
 from staragents.base.errors import BadInput
 from staragents.data.readers.raw_row import BadRow, Problem, RawRow
@@ -43,7 +43,8 @@ def csv_rows(stream: IO[bytes], name: str) -> Iterator[RawRow | BadRow]:
             skipped += more
         separator = named[1] if named else _separator(first)
         spaced = f"{separator} " in _QUOTED.sub("", first)
-        reader = csv.reader(chain([first], text), delimiter=separator, skipinitialspace=spaced)
+        lines = _Lines(chain([first], text))
+        reader = csv.reader(lines, delimiter=separator, skipinitialspace=spaced, strict=True)
         header = next(reader, None) if first else None
         if header is None:
             return
@@ -53,8 +54,10 @@ def csv_rows(stream: IO[bytes], name: str) -> Iterator[RawRow | BadRow]:
             twice = next(column for column in named_columns if named_columns.count(column) > 1)
             raise BadInput(f"{name}:{skipped}: expected unique columns, got {twice!a} twice")
         line = skipped + reader.line_num
-        for fields in reader:
-            if any(fields):
+        while (fields := _next(reader, lines, separator, line)) is not None:
+            if isinstance(fields, BadRow):
+                yield fields
+            elif any(fields):
                 yield _row(header, fields, line)
             line = skipped + reader.line_num
     except csv.Error as error:
@@ -62,6 +65,39 @@ def csv_rows(stream: IO[bytes], name: str) -> Iterator[RawRow | BadRow]:
     finally:
         # The caller closes the stream.
         text.detach()
+
+
+class _Lines:
+    """The lines of a file. `last` is the one that was read last."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self.last = ""
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        self.last = next(self._lines)
+        return self.last
+
+
+def _next(reader: Any, lines: _Lines, separator: str, line: int) -> list[str] | BadRow | None:
+    """The next row's values, None at the end. In a row with a quote within a quoted text, the end of the text
+    can't be told: it is bad. Raises csv.Error."""
+    try:
+        found: list[str] | None = next(reader, None)
+        return found
+    except csv.Error as error:
+        if "expected after" not in str(error):
+            raise
+    # Some writers pad columns after the quotes.
+    bare = re.sub(rf'" +(?=[{separator}\r\n]|\Z)', '"', lines.last)
+    try:
+        return next(csv.reader([bare], delimiter=separator, skipinitialspace=True, strict=True))
+    except csv.Error:
+        reason = "expected quotes within a quoted text to be written twice"
+        return BadRow(line, Problem("row", reason, 'one " within it'))
 
 
 def _first_line(text: TextIOWrapper) -> tuple[str, int]:

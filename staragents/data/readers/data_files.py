@@ -25,6 +25,7 @@ from staragents.data.readers.csv_rows import WORKBOOKS, csv_rows
 from staragents.data.readers.json_rows import json_rows
 from staragents.data.readers.locations import data_files, suffix_of
 from staragents.data.readers.notes import Notes
+from staragents.data.readers.other_formats import other_format
 from staragents.data.readers.raw_row import BadRow, RawRow
 from staragents.data.readers.utf8_stream import Utf8Stream
 
@@ -33,6 +34,7 @@ CSV_SUFFIXES = (".csv", ".tsv")
 BLOCK_ROWS = 1000
 HEAD_BYTES = 1 << 16
 SEEDS_ENCODING = "seeds.encoding"
+EXPECTED = "expected JSONL, JSON, CSV (named .csv), Parquet or Arrow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,8 @@ class DataFiles:
                 return
             if head.startswith(WORKBOOKS) and suffix_of(file.name) in CSV_SUFFIXES:
                 raise BadInput(f"{file.name}: expected CSV, got an Excel workbook; export it as CSV")
+            if (what := other_format(head)) is not None:
+                raise BadInput(f"{file.name}: {EXPECTED}, got {what}")
             rows = self._text_rows(stream, file.name)
             while block := list(islice(rows, BLOCK_ROWS)):
                 yield Block(file.name, block)
@@ -113,6 +117,4 @@ class DataFiles:
         text = stream.peek(HEAD_BYTES).removeprefix(BYTE_ORDER_MARK).lstrip()
         if not text or text[:1] in b"[{" or suffix in JSON_SUFFIXES:
             return json_rows(Content(stream), name, self._columns, told)
-        raise BadInput(
-            f"{name}: expected JSONL, JSON, CSV (named .csv), Parquet or Arrow, got something else"
-        )
+        raise BadInput(f"{name}: {EXPECTED}, got something else")

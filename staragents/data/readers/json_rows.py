@@ -38,10 +38,11 @@ def json_rows(
         number += 1
         if not head.strip():
             continue
-        if head.lstrip().startswith(b"["):
+        is_line = head.endswith(b"\n")
+        if head.lstrip().startswith(b"[") and not (is_line and _is_list_of_lines(content, head)):
             yield from JsonArray(content, head, name, number).rows()
             return
-        if not head.endswith(b"\n"):
+        if not is_line:
             head += content.line(MAX_ROW_BYTES)
         content.put_back(head)
         number -= 1
@@ -67,6 +68,8 @@ def _document(
     whole_line = first.endswith(b"\n") or len(first) < MAX_ROW_BYTES
     if whole_line:
         is_value = _is_whole(first)
+        if is_value is False and _are_objects(first) and not _has_more(content):
+            return _values(content, name)
         if is_value is False or (is_value and (not _is_utf8(first) or _has_more(content))):
             return None
     data = content.block(MAX_ROW_BYTES)
@@ -129,6 +132,25 @@ def _has_list(data: bytes) -> bool:
     except BadInput:
         pass
     return False
+
+
+def _is_list_of_lines(content: Content, first: bytes) -> bool:
+    """Whether the file has one list on each line. `first` is the line that was read last."""
+    if not _is_json(first):
+        return False
+    second = content.line(BLOCK_BYTES)
+    content.put_back(second)
+    return second.lstrip().startswith(b"[")
+
+
+def _are_objects(line: bytes) -> bool:
+    """Whether a line holds several objects."""
+    try:
+        text = line.decode().strip()
+        _, end = _value(text)
+    except (ValueError, RecursionError):
+        return False
+    return text[end:].lstrip().startswith("{")
 
 
 def _has_more(content: Content) -> bool:
@@ -201,7 +223,9 @@ def decode_line(line: bytes, row: int) -> RawRow | BadRow:
 
 def _decode_slowly(line: bytes, row: int) -> RawRow | BadRow:
     try:
-        return RawRow(row, json.loads(line.decode("utf-8")))
+        # Joined files have byte order marks within, and lines of an array end with commas.
+        text = line.decode().removeprefix("\ufeff").rstrip()
+        return RawRow(row, json.loads(text[:-1] if text.endswith("},") else text))
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
         got = f"the byte {byte:#04x} at position {error.start + 1}"

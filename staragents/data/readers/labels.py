@@ -6,11 +6,19 @@ from typing import Any
 
 from staragents.data.readers.raw_row import InvalidRow, shown
 
-LABELS = ("kto_tag", "kto_label", "label", "is_chosen", "is_preferred", "is_desirable", "desirable", "chosen")
-"""`label` is also the name of a class, and `chosen` that of an answer: only true and false count there."""
-TRAINING_MARKS = ("weight", "train", "loss", "output_with_loss")
+LABELS = (
+    "kto_tag", "kto_label", "label", "is_chosen", "is_preferred", "is_desirable", "desirable", "chosen",
+    "is_correct", "correct", "is_accepted", "accepted",
+)  # fmt: skip
+"""`label` is also a class, and `chosen`, `correct` and `accepted` are also answers: only true and false count
+there."""
+TRAINING_MARKS = (
+    "weight", "train", "training", "train_on_turn", "trainable", "loss", "loss_mask", "loss_scale",
+    "loss_weight", "output_with_loss",
+)  # fmt: skip
 """Keys of a turn that trainers skip if the value is 0 or false."""
-_ONLY_TRUTH = ("label", "chosen")
+_ONLY_TRUTH = ("label", "chosen", "correct", "accepted")
+_ALSO_ANSWERS = _ONLY_TRUTH[1:]
 _WORDS = {
     "true": True,
     "false": False,
@@ -37,7 +45,7 @@ def labels_in(names: Any, named: str | None) -> tuple[str, ...]:
 def check_label(value: Any, name: str, is_named: bool, setting: str) -> None:
     """Raises InvalidRow if the answer is labelled as not wanted, or if that can't be told."""
     word = str(value).strip().lower() if isinstance(value, str | int | float) else ""
-    wanted = _WORDS.get(word) if name != "chosen" or isinstance(value, bool) else None
+    wanted = _WORDS.get(word) if name not in _ALSO_ANSWERS or isinstance(value, bool) else None
     how = setting.format("label")
     if wanted is None and word in _DOUBTFUL:
         if is_named or name not in _ONLY_TRUTH:
@@ -57,5 +65,6 @@ def check_turn(turn: dict[str, Any], field: str) -> None:
     """Raises InvalidRow if a trainer would skip the turn."""
     for name in TRAINING_MARKS:
         value = turn.get(name)
-        if value is False or (value == 0 and isinstance(value, int | float)):
+        off = value.strip().lower() in ("0", "0.0", "false") if isinstance(value, str) else value == 0
+        if off:
             raise InvalidRow(f"{field}.{name}", "expected an answer to learn from", shown(value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 from collections.abc import Iterable
@@ -13,11 +14,14 @@ from staragents.base.redaction import redacted, url_secret
 from staragents.data.readers.content import DataFile, local_file
 from staragents.data.readers.folder_files import chosen_files, note_mixture
 from staragents.data.readers.notes import Notes
+from staragents.data.readers.raw_row import shown
 from staragents.files.user_files import MOST_TEXT_BYTES, open_file
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".arrow", ".feather")
 PACKED_SUFFIXES = (".gz", ".zst", ".bz2")
 EXPECTED = "a file, a folder, a pattern, a URL such as s3://bucket/file, or hf:dataset"
+
+NAMES_SHOWN = 3
 
 _HUB = "hf:"
 _MAGIC = re.compile(r"[*?[]")
@@ -78,14 +82,15 @@ def _local(path: str, setting: str, notes: Notes) -> list[DataFile]:
             names, lambda name: read_bytes_of(location / name), str(location), setting, notes
         )
         files = sorted(str(location / name) for name in names)
-        return _some([local_file(Path(found), found) for found in files], path, setting)
+        others = "" if files else _first_names(location)
+        return _some([local_file(Path(found), found) for found in files], path, setting, others)
     if not location.exists() and _MAGIC.search(path):
         relative = location.relative_to(location.anchor)
         # Unlike glob.glob, Path.glob follows no symbolic links for **, so it can't loop.
         found = sorted(file for file in Path(location.anchor).glob(str(relative)) if file.is_file())
         note_mixture([str(file) for file in found], path, notes)
         return _some([local_file(file, str(file)) for file in found], path, setting)
-    problem = "no such file"
+    problem = f"no such file{_near(location)}"
     if location.is_symlink():
         problem = "a broken symbolic link"
     elif location.exists():
@@ -190,13 +195,31 @@ def _split(names: list[str], path: str, setting: str) -> str:
     raise BadInput(f"{setting}: expected a split, one of {', '.join(names)}, as in {path}:{names[0]}")
 
 
+def _first_names(folder: Path) -> str:
+    """The first files of a folder without data, for a message."""
+    names = sorted(found.relative_to(folder).as_posix() for found in _below(folder))
+    return ", ".join(shown(name).strip("'") for name in names[:NAMES_SHOWN]) + ", ..." * (
+        len(names) > NAMES_SHOWN
+    )
+
+
+def _near(location: Path) -> str:
+    """A file beside a missing one whose name is alike, for a message."""
+    try:
+        names = [found.name for found in location.parent.iterdir()]
+    except OSError:
+        return ""
+    near = difflib.get_close_matches(location.name, names, n=1, cutoff=0.8)
+    return f" (did you mean {shown(near[0])}?)" if near else ""
+
+
 def _wanted(names: Iterable[str]) -> list[str]:
     return sorted(name for name in names if suffix_of(name) in SUFFIXES)
 
 
-def _some(files: list[DataFile], path: str, setting: str) -> list[DataFile]:
+def _some(files: list[DataFile], path: str, setting: str, others: str = "") -> list[DataFile]:
     if not files:
-        raise BadInput(f"{setting}: expected {', '.join(SUFFIXES)} files in {path}, got none")
+        raise BadInput(f"{setting}: expected {', '.join(SUFFIXES)} files in {path}, got {others or 'none'}")
     return files
 
 

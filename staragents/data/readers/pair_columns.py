@@ -12,7 +12,7 @@ from staragents.data.readers.raw_row import InvalidRow, shown, shown_columns
 
 QUESTIONS = ("question", "query", "problem")
 INSTRUCTIONS = ("instruction", *QUESTIONS)
-PROMPTS = ("prompt", "inputs", "input", "text_input")
+PROMPTS = ("prompt", "inputs", "input", "text_input", "input_text")
 """Used as the instruction only without one of the above; next to one they repeat it or contain more text."""
 RESPONSES = ("output", "response", "answer", "completion", "solution", "target", "targets", "chosen")
 INPUTS = ("input", "context")
@@ -21,19 +21,32 @@ SYSTEMS = ("system", "system_prompt", "system_message", "system_instruction", "s
 ARTICLES = ("article", "passage")
 """What a question is about, in rows without one of INPUTS."""
 CHOICES = ("choices", "options")
+CHOICE_LETTERS = ("ABCDEF", "abcdef")
+CHOICE_COLUMNS = (
+    *map(tuple, CHOICE_LETTERS),
+    *(
+        tuple(f"{name}{number}" for number in numbers)
+        for name in ("option_", "option", "choice_", "choice", "opt_", "op", "ending", "sol")
+        for numbers in ("abcdef", "123456", "012345")
+    ),
+)
+"""Choices in a column each: a row has the first two of one of these, or the first three of single letters."""
 FURTHER_RESPONSES = (
     "assistant",
     "gpt",
+    "bot",
     "generation",
     "generated_solution",
     "preferred_output",
     "chosen_response",
     "response_chosen",
+    "output_text",
+    "answers",
 )
 """Used only in a row without one of RESPONSES."""
 REJECTED = ("rejected", "rejected_response", "rejected_messages", "response_rejected", "non_preferred_output")
 SPEAKERS = ("user", "human")
-ANSWERERS = ("assistant", "gpt")
+ANSWERERS = ("assistant", "gpt", "bot")
 """Of instruction and response in rows with one of each."""
 DEFINITION = "definition"
 """The instruction of a task whose `inputs` are an example."""
@@ -77,7 +90,14 @@ PAIRS = {
 _THOUGHTS = frozenset((*REASONED, *REASONINGS))
 PAIR_NAMES = frozenset(
     (*INSTRUCTIONS, *PROMPTS, *RESPONSES, *INPUTS, *HISTORIES, *SYSTEMS, *ARTICLES, *CHOICES, DEFINITION)
-).union(FURTHER_RESPONSES, SPEAKERS, REASONED, REASONED.values(), REASONINGS)
+).union(
+    FURTHER_RESPONSES,
+    SPEAKERS,
+    *CHOICE_COLUMNS[len(CHOICE_LETTERS) :],
+    REASONED,
+    REASONED.values(),
+    REASONINGS,
+)
 """All columns that an exchange may use."""
 
 
@@ -141,7 +161,8 @@ def depends_on_values(row: dict[str, Any], named: ColumnsConfig) -> bool:
     return (
         (len(asks) > 1 and not named.instruction)
         or (len(answers) > 1 and not named.response)
-        or any(name in row for name in (*CHOICES, *REASONED))
+        or any(name in row for name in (*CHOICES, *REASONED, "answers"))
+        or bool(_choice_columns(row))
     )
 
 
@@ -179,10 +200,16 @@ def _response(row: dict[str, Any], names: Collection[str], named: str | None, se
     if len(names) > 1:
         led_to = [answer for thought, answer in REASONED.items() if row.get(thought) and row.get(answer)]
         found = [name for name in led_to if name != "content"] or found
-        found = found or [name for name in FURTHER_RESPONSES if name in row] or led_to
+        found = found or [name for name in FURTHER_RESPONSES if name in row and not _is_calls(row, name)]
+        found = found or led_to
     if found:
         return _one("response", row, found, setting)
     raise _unknown("response", row, names, setting)
+
+
+def _is_calls(row: dict[str, Any], name: str) -> bool:
+    """Whether `answers` holds calls of tools, as text."""
+    return name == "answers" and isinstance(row[name], str) and row[name].lstrip().startswith("[")
 
 
 def _one(part: str, row: dict[str, Any], found: list[str], setting: str) -> str:
@@ -205,8 +232,9 @@ def _is_blank(value: Any) -> bool:
 
 def _check_choices(row: dict[str, Any], instruction: str, setting: str) -> None:
     """Raises InvalidRow if the row has choices that its question does not contain."""
-    for name in CHOICES:
-        choices = row.get(name)
+    columns = _choice_columns(row)
+    for name in (*CHOICES, *columns[:1]):
+        choices = [row[column] for column in columns] if name in columns else row.get(name)
         texts = [text for text in _texts(choices) if text.strip()]
         asked = row[instruction]
         if texts and isinstance(asked, str) and not all(text in asked for text in texts):
@@ -217,6 +245,13 @@ def _check_choices(row: dict[str, Any], instruction: str, setting: str) -> None:
                 shown(choices),
                 f"{hint}{setting.format('response')} to go without",
             )
+
+
+def _choice_columns(row: dict[str, Any]) -> list[str]:
+    for names in CHOICE_COLUMNS:
+        if names[0] in row and names[1] in row and (len(names[0]) > 1 or names[2] in row):
+            return [name for name in names if name in row]
+    return []
 
 
 def _texts(choices: Any) -> list[str]:

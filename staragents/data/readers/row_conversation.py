@@ -8,7 +8,7 @@ from typing import Any
 
 from staragents.base.messages import Conversation, Message
 from staragents.config import ColumnsConfig, RowFormat
-from staragents.data.readers.answers import answer_message, reasoning_text
+from staragents.data.readers.answers import answer_message, only_text, reasoning_text
 from staragents.data.readers.cell_values import parsed_list
 from staragents.data.readers.pair_columns import SYSTEMS, PairColumns, present, reasoning_columns
 from staragents.data.readers.raw_row import InvalidRow, shown
@@ -20,8 +20,11 @@ NEXT_TURNS = ("chosen", "response", "output", "completion", "answer")
 """Columns of the answer to a list of turns that ends with the user's."""
 WHOLE_TEXTS = ("prompt", "chosen", "completion")
 """Columns whose text may be several turns."""
+OPEN_ENDS = ("Assistant:", "Assistant: ", "Assistant:\n")
+"""Ends of an instruction that holds the earlier turns, too."""
 INSTANCES = "instances"
-TOOLS = "tools"
+TOOLS = ("tools", "functions")
+_TOOLS = frozenset(TOOLS)
 
 
 class RowConversation:
@@ -37,6 +40,8 @@ class RowConversation:
     def exchange(self, value: dict[str, Any], pair: PairColumns) -> Conversation:
         texts = self._texts
         asked, answered = self.as_turns(value, pair.instruction), self.as_turns(value, pair.response)
+        if not isinstance(answered, str):
+            answered = only_text(answered)
         if isinstance(asked, list) or isinstance(answered, list):
             return self._listed(value, pair, asked, answered)
         instruction = texts.text(asked, pair.instruction)
@@ -44,7 +49,7 @@ class RowConversation:
         answer = answer_message(texts, answered, pair.response, thought)
         given = texts.optional(value[pair.input], pair.input) if pair.input is not None else ""
         last = (Message.with_input(instruction, given), answer)
-        if pair.history is None and pair.system is None and TOOLS not in value:
+        if pair.history is None and pair.system is None and _TOOLS.isdisjoint(value):
             return last
         return self._prefaced(value, pair.system, (*self._history(value, pair.history), *last))
 
@@ -53,12 +58,15 @@ class RowConversation:
         cell = value.get(column)
         if isinstance(cell, dict):
             return messages_in(cell) or cell
-        if not isinstance(cell, str) or column not in WHOLE_TEXTS:
+        if not isinstance(cell, str):
+            return cell
+        is_open = cell.endswith(OPEN_ENDS) and not value.get("input")
+        if not is_open and column not in WHOLE_TEXTS:
             return cell
         if cell[:1] in ("[", "{"):
             turns = parsed_list(cell if cell[:1] == "[" else f"[{cell}]")
         else:
-            turns = transcript(cell, is_loose=column == "chosen")
+            turns = transcript(cell, is_loose=is_open or column == "chosen")
         return turns if turns and all(role_of(turn) is not None for turn in turns) else cell
 
     def _thought(self, value: dict[str, Any], columns: tuple[str, ...]) -> str:
@@ -108,11 +116,12 @@ class RowConversation:
             others = SYSTEMS if column in SYSTEMS else ()
             column = next((name for name in (column, *others) if value.get(name) is not None), column)
             text = self._system(value.get(column), column)
-        tools = value.get(TOOLS)
+        column = next((name for name in TOOLS if value.get(name)), TOOLS[0])
+        tools = value.get(column)
         if isinstance(tools, list | dict) and tools:
             tools = json.dumps(tools, ensure_ascii=False, default=str)
         if isinstance(tools, str) and tools.strip() not in ("", "[]", "null"):
-            tools = self._texts.optional(tools, TOOLS)
+            tools = self._texts.optional(tools, column)
             text = f"{text}\n\nTools:\n{tools}" if text else f"Tools:\n{tools}"
         return (Message("system", text), *messages) if text.strip() else messages
 

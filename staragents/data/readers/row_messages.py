@@ -27,6 +27,7 @@ from staragents.data.readers.pair_columns import (
 from staragents.data.readers.preferences import SIDES, WINNER, winning_column
 from staragents.data.readers.raw_row import InvalidRow, shown, shown_columns
 from staragents.data.readers.row_conversation import INSTANCES, TOOLS, RowConversation
+from staragents.data.readers.row_objects import row_object
 from staragents.data.readers.texts import Texts
 from staragents.data.readers.turns import (
     CONTENTS,
@@ -52,9 +53,11 @@ QUESTIONS_ALONE = "turns"
 TREE = "prompt"
 REPLIES = "replies"
 WHOLE_ROW = "row"
+SERVER_ROW = "row_idx"
+"""Beside a row as the hub's dataset viewer serves it."""
 MESSAGE_OF_TREE = ("role", REPLIES, "text", "parent_id")
 KNOWN_COLUMNS = PAIR_NAMES.union(
-    (INSTANCES, TOOLS, *TURNS, *MESSAGE_OF_TREE, *LABELS, *REJECTED, *ROLE_KEYS, *CONTENTS, *SIDES.values()),
+    (INSTANCES, *TOOLS, *TURNS, *MESSAGE_OF_TREE, *LABELS, *REJECTED, *ROLE_KEYS, *CONTENTS, *SIDES.values()),
     (WINNER,),
 )
 """All columns that a conversation may use."""
@@ -91,6 +94,7 @@ class RowReader:
         self._rewritable = rewritable
         self._build = RowConversation(self._texts, self.named, setting, rewritable)
         self._setting = setting
+        self._list_columns = frozenset(filter(None, (*TURNS, INSTANCES, self.named.messages)))
         self._shapes: dict[tuple[str, ...], _Shape] = {}
 
     @property
@@ -107,10 +111,13 @@ class RowReader:
 
     def read(self, value: Any) -> tuple[RowFormat, Conversation]:
         """The detected format and a conversation that ends with the assistant's turn. Raises InvalidRow."""
-        if isinstance(value, list) and value and all(role_of(turn) is not None for turn in value):
-            value = {TURNS[0]: value}  # A row may be the list of turns itself.
         if not isinstance(value, dict):
-            raise InvalidRow(WHOLE_ROW, "expected an object with columns", shown(value))
+            found = row_object(value)
+            if found is None:
+                raise InvalidRow(WHOLE_ROW, "expected an object with columns", shown(value))
+            value = found
+        if SERVER_ROW in value and isinstance(value.get("row"), dict):
+            value = value["row"]
         names = tuple(value)
         shape = self._shapes.get(names) or self._shape(names, value)
         if not shape.respelled:
@@ -182,16 +189,16 @@ class RowReader:
 
     def _with_lists(self, value: dict[str, Any]) -> dict[str, Any]:
         """The row with lists where a cell holds them as text, or as columns of roles and texts."""
-        lists = {}
-        for name in (*TURNS, INSTANCES, self.named.messages):
-            cell = value.get(name)  # type: ignore[arg-type]
+        lists: dict[str, list[Any]] = {}
+        for name in self._list_columns.intersection(value):
+            cell = value[name]
             if isinstance(cell, str):
                 found = parsed_list(cell)
             elif isinstance(cell, list):
                 found = parsed_objects(cell)
             else:
                 found = _rows_of_columns(cell) if isinstance(cell, dict) else None
-            if name is not None and found is not None:
+            if found is not None:
                 lists[name] = found
         return {**value, **lists} if lists else value
 
@@ -232,7 +239,8 @@ class RowReader:
         if self.named.instruction or self.named.response:
             return None
         if self._format in TURN_FORMATS:
-            name = next((name for name in TURNS if value.get(name) is not None), None)
+            name = next((name for name in TURNS if value.get(name)), None)
+            name = name or next((name for name in TURNS if value.get(name) is not None), None)
             name = name or winning_column(value)
             if name is None:
                 raise InvalidRow("messages", f"expected {' or '.join(TURNS[:2])}", shown_columns(value))
@@ -242,9 +250,18 @@ class RowReader:
         # `turns` and similar columns may contain other data: only a list counts, or a text that begins so.
         for name in TURNS:
             cell = value.get(name)
-            if isinstance(cell, list) or (isinstance(cell, str) and cell.lstrip().startswith("[{")):
+            if (isinstance(cell, list) and cell) or (
+                isinstance(cell, str) and cell.lstrip().startswith("[{")
+            ):
                 return name
-        return winning_column(value) or ("messages" if value.get("messages") is not None else None)
+        if (name := winning_column(value)) is not None:
+            return name
+        # Merged datasets have the columns of both, with one empty.
+        others = any(value.get(name) for name in (*INSTRUCTIONS, *PROMPTS, "chosen"))
+        empty = next((name for name in TURNS if value.get(name) == []), None)
+        if value.get("messages") or (not others and empty is None and value.get("messages") is not None):
+            return "messages"
+        return None if others else empty
 
     def _turns_of(self, value: dict[str, Any], column: str) -> tuple[RowFormat, Conversation]:
         turns = value[column]
@@ -271,8 +288,10 @@ class RowReader:
         problem = error.problem
         if problem.hint or not problem.reason.startswith("expected the columns"):
             return error
+        is_asked = any(name in value for name in (*INSTRUCTIONS, *PROMPTS))
         for name, cell in value.items():
-            if isinstance(cell, list) and len(cell) > 1 and all(_may_be_turn(one) for one in cell):
+            are_turns = isinstance(cell, list) and len(cell) > 1 and all(_may_be_turn(one) for one in cell)
+            if are_turns and (role_of(cell[0]) is not None or not is_asked):
                 hint = f"; is {shown(name)} a conversation? then set {self._setting.format('messages')} to it"
                 return InvalidRow(problem.field, problem.reason, problem.got, hint)
         return error

@@ -40,6 +40,8 @@ class Texts:
         if self.max_chars is not None and len(value) > self.max_chars:
             most = f"expected at most {self.max_chars} characters (seeds.max_chars)"
             raise InvalidRow(field, most, str(len(value)))
+        if value.isascii():
+            return value
         try:
             value.encode()
         except UnicodeEncodeError as error:

@@ -53,11 +53,14 @@ THOUGHT_ROLES = ("reasoning", "thinking", "think", "thought", "analysis")
 """Turns of what the assistant thought before its next turn."""
 ROLE_KEYS = ("role", "from", "speaker", "sender")
 CONTENTS = ("content", "value", "text", "message", "utterance", "parts")
+PLAIN_TURNS = (("role", "content"), ("from", "value"))
 PAIR_KEYS = (
     ("input", "output"),
     ("human", "assistant"),
     ("human", "gpt"),
     ("user", "assistant"),
+    ("human", "bot"),
+    ("user", "bot"),
     ("question", "answer"),
     ("query", "response"),
     ("query", "answer"),
@@ -107,12 +110,12 @@ def conversation_of(turns: Any, column: str, texts: Texts, *, rewritable: bool) 
         raise InvalidRow(f"{last}.role", "expected the last message from assistant")
     if rewritable and said.ends_with_tool:
         raise InvalidRow(last, "expected a last exchange without a tool", "one with a tool")
-    if isinstance(turns[-1], dict):
+    if isinstance(turns[-1], dict) and len(turns[-1]) > 2:
         check_turn(turns[-1], last)
     return tuple(said.messages)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Part:
     """One speaker's part of a turn. `whole` is the field of the turn, `named` the role as it stands there."""
 
@@ -199,6 +202,12 @@ def _parts(turn: Any, field: str, index: int, texts: Texts) -> list[_Part]:
     if isinstance(turn, str):
         # Plain strings alternate between user and assistant.
         return [_Part(("user", "assistant")[index % 2], turn, field, field)]
+    if isinstance(turn, dict) and len(turn) == 2:
+        # Nearly every turn: nothing to look for but these.
+        for named, column in PLAIN_TURNS:
+            role, content = turn.get(named), turn.get(column)
+            if isinstance(role, str) and isinstance(content, str):
+                return [_Part(role.strip().lower(), content, f"{field}.{column}", field, "", role)]
     role = _role(turn)
     if isinstance(turn, dict) and role is None:
         turn = {plain(name) if isinstance(name, str) else name: value for name, value in turn.items()}
@@ -207,12 +216,16 @@ def _parts(turn: Any, field: str, index: int, texts: Texts) -> list[_Part]:
         for asked, answered in PAIR_KEYS:
             if asked in turn and answered in turn:
                 return _pair_parts(turn, (asked, answered), field, index, texts)
-    column = _content_column(turn) if isinstance(turn, dict) and role is not None else None
-    if column is None:
+        if turn.get("type") == "reasoning":
+            return [_Part("reasoning", part_text(turn), field, field)]
+        turn = _with_role(turn)
+        role = _role(turn)
+    text_column = _content_column(turn) if isinstance(turn, dict) and role is not None else None
+    if text_column is None:
         raise InvalidRow(field, "expected an object with role and content")
-    content, thought = turn.get(column), ""
+    content, thought = turn.get(text_column), ""
     if isinstance(content, list):
-        content, thought = joined(content, f"{field}.{column}")
+        content, thought = joined(content, f"{field}.{text_column}")
     name = role.strip().lower() if isinstance(role, str) else shown(role)
     reasoning = ""
     if ROLES.get(name) == "assistant" and turn.get("channel") in THOUGHT_ROLES:
@@ -220,11 +233,21 @@ def _parts(turn: Any, field: str, index: int, texts: Texts) -> list[_Part]:
     if ROLES.get(name) == "assistant" or name in TOOL_ROLES:
         reasoning = _reasoning(turn, field, texts)
         reasoning = united((reasoning, thought)) if thought else reasoning
-    if calls := turn.get("tool_calls"):
+    if calls := turn.get("tool_calls") or turn.get("function_call"):
         call = json.dumps(calls, ensure_ascii=False, default=str)
         text = f"{content}\n\n{call}" if isinstance(content, str) and content else call
         return [_Part("tool_call", text, field, field, reasoning, role)]
-    return [_Part(name, content, f"{field}.{column}", field, reasoning, role)]
+    return [_Part(name, content, f"{field}.{text_column}", field, reasoning, role)]
+
+
+def _with_role(turn: dict[str, Any]) -> dict[str, Any]:
+    """A turn whose role is its `type`, as of LangChain, or the name of its only key."""
+    kind = turn.get("type")
+    if isinstance(kind, str) and kind.lower() in ROLES:
+        data = turn.get("data")
+        return {**(data if isinstance(data, dict) else turn), "role": kind}
+    (name, content), *more = turn.items() or [("", None)]
+    return {"role": name, "content": content} if name in ROLES and not more else turn
 
 
 def _pair_parts(
@@ -251,7 +274,11 @@ def _content_column(turn: dict[str, Any]) -> str | None:
     for name in CONTENTS:
         if turn.get(name) is not None:
             return name
-    return "content" if turn.get("tool_calls") or "content" in turn or "value" in turn else None
+    return (
+        "content"
+        if turn.get("tool_calls") or turn.get("function_call") or "content" in turn or "value" in turn
+        else None
+    )
 
 
 def _role(turn: Any) -> Any:

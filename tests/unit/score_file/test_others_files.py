@@ -83,3 +83,19 @@ def test_a_split_and_a_place_are_said(tmp_path: Path) -> None:
     summary, said = scored(CASES / "d02_saved_dict", tmp_path / "b.jsonl")
     assert summary["rows"] == 4
     assert any("reads train/data-00000-of-00001.arrow, not test/" in line for line in said)
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+def test_rows_that_stand_for_an_object_are_written_as_one(tmp_path: Path, suffix: str) -> None:
+    turns = [{"role": "user", "content": "Ask."}, {"role": "assistant", "content": "Say."}]
+    rows = [turns, json.dumps({"instruction": "Ask again.", "output": "Say again."}), 7]
+    data, output = tmp_path / "rows.json", tmp_path / f"out{suffix}"
+    data.write_text(json.dumps(rows), encoding="utf-8")
+    scored(data, output)
+    written = (
+        pq.read_table(output).to_pylist()
+        if suffix == ".parquet"
+        else [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
+    )
+    assert [row.get("messages") for row in written] == [turns, None]
+    assert [row.get("instruction") for row in written] == [None, "Ask again."]
