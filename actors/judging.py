@@ -32,7 +32,7 @@ class Unreadable:
         if thought_cut_off(answer):
             return cls(f"{judge.STILL_THINKING}: {_shown(answer.reasoning)}")
         if answer.finish_reason == "content_filter":
-            return cls(f"the server's content filter stopped the verdict: {_shown(answer.text)}")
+            return cls("the server's content filter stopped the verdict")
         if not answer.text.strip() and answer.reasoning.strip():
             return cls(f"the judge answered nothing after its thought: {_shown(answer.reasoning)}")
         return cls(f"no verdict in the judge's answer: {_shown(answer.text)}")

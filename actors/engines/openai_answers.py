@@ -83,6 +83,8 @@ def generation_of(
         # Reasoning used all tokens.
         tokens = max(thought, _count(usage.get("completion_tokens"), thought, note) + beside)
         return Generation("", "length", tokens_in, tokens, seconds, reasoning_tokens=thought)
+    if isinstance(content, dict) and content.get("choices", 0) in ([], None):
+        raise BadAnswer("not an answer of the API: it has no choices")
     answer: ChatAnswer | TextAnswer
     try:
         answer = msgspec.convert(content, ChatAnswer) if chat else msgspec.convert(content, TextAnswer)

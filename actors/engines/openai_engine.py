@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
+import random
 import re
 import time
 from dataclasses import replace
@@ -20,7 +22,7 @@ from actors.engines.openai_request import LIMITS, question
 from actors.engines.openai_start import Start
 from actors.engines.openai_thinking import apart, is_unopened
 from actors.engines.rate_limits import RateLimits
-from actors.engines.refusal_errors import kind_of, line_of
+from actors.engines.refusal_errors import NotReady, kind_of, line_of
 from actors.engines.refusals import PASSING, Refusal, content_of
 from actors.engines.retry_after import retry_after
 from staragents.base.environment import secret
@@ -34,6 +36,12 @@ logger = logging.getLogger(__name__)
 
 PROBES = 3
 PROBE_PAUSE_S = 2.0
+START_S = 120.0
+"""How long a start waits for a server that is not ready (503), as while it loads its model."""
+SILENCE_S = 60.0
+"""How long requests that the server wants later are repeated after its last answer."""
+AGAIN_S = 1.0
+"""Most time before the first repetition."""
 # A server that asks for a longer pause is treated as unavailable.
 LONGEST_PAUSE_S = 60.0
 LONGEST_LINE = 300
@@ -71,6 +79,7 @@ class OpenAIEngine:
         self._unopened = False
         """Whether thoughts begin without a tag in the text."""
         self._limits = RateLimits()
+        self._last_answer = -math.inf
         self._start = Start(self, probes)
         self._noted: list[str] = []
 
@@ -91,9 +100,8 @@ class OpenAIEngine:
         if not self._key_fits:
             name = self.config.api_key_env
             raise EngineDead(f"{name}: expected a key of printable ASCII characters, got other characters")
-        for attempt in range(PROBES):
-            if attempt:
-                await asyncio.sleep(PROBE_PAUSE_S * attempt)
+        attempt, is_waiting, give_up_at = 0, False, time.monotonic() + START_S
+        while attempt < PROBES:
             try:
                 await self._start.find(attempt)
                 return
@@ -101,6 +109,13 @@ class OpenAIEngine:
                 problem = str(error)
                 if not error.retryable:
                     break
+                if not isinstance(error, NotReady) or time.monotonic() > give_up_at:
+                    attempt += 1
+                elif not is_waiting:
+                    is_waiting = True
+                    logger.warning("waiting up to %.0f s for %s", START_S, problem)
+            if attempt < PROBES:
+                await asyncio.sleep(PROBE_PAUSE_S * max(1, attempt))
         raise EngineDead(f"{self.config.model} did not answer a probe: {problem}")
 
     @property
@@ -129,7 +144,7 @@ class OpenAIEngine:
     async def _answered(self, request: GenerationRequest) -> Generation:
         found, room, checked = self.found, None, False
         reasons: dict[str, str] = {}
-        answer, body = await self.once(request, found)
+        answer, body = await self._in_turn(request, found)
         for _ in range(MOST_TRIES):
             if isinstance(answer, Generation):
                 if not found.thinks and (answer.reasoning or answer.reasoning_tokens):
@@ -137,11 +152,11 @@ class OpenAIEngine:
                     is_whole = answer.text and answer.finish_reason != "length"
                     if not is_whole and request.sampling.thinking_tokens:
                         # Again, with a budget for thinking and without stop strings.
-                        answer, body = await self.once(request, found, room)
+                        answer, body = await self._in_turn(request, found, room)
                         continue
                 elif not found.thinks and await self._start.hides_thought(request, answer, room):
                     found = replace(found, thinks=True)
-                    answer, body = await self.once(request, found, room)
+                    answer, body = await self._in_turn(request, found, room)
                     continue
                 self.adopt(found, reasons)
                 return answer
@@ -154,8 +169,28 @@ class OpenAIEngine:
                 found, checked = self.found, True
             else:
                 raise self.error_of(answer)
-            answer, body = await self.once(request, found, room)
+            answer, body = await self._in_turn(request, found, room)
         raise EngineError(self.line(f"no answer after {MOST_TRIES} forms of the request"))
+
+    async def _in_turn(
+        self, request: GenerationRequest, found: Capabilities, room: int | None = None
+    ) -> tuple[Generation | Refusal, dict[str, Any]]:
+        """`once`, repeated while the server wants fewer requests and answers others: its limit for all must
+        not use up the retries of each."""
+        tries = 0
+        while True:
+            answer, body = await self.once(request, found, room)
+            if isinstance(answer, Generation):
+                return answer, body
+            is_limit = answer.status == 429 and not answer.is_about_quota
+            if not is_limit or time.monotonic() - self._last_answer > SILENCE_S:
+                return answer, body
+            self.note(
+                f"wants fewer requests: they wait for their turn (the server: {self.short(answer.said)})"
+            )
+            # After its pause, not all at once.
+            await asyncio.sleep(random.uniform(0.1, 1.0) * AGAIN_S * min(8.0, 2.0**tries))
+            tries += 1
 
     async def once(
         self, request: GenerationRequest, found: Capabilities, room: int | None = None
@@ -173,6 +208,7 @@ class OpenAIEngine:
         refusal = content_of(reply)
         if not isinstance(refusal, Refusal):
             answer = generation_of(refusal, request, asked, seconds, self.note)
+            self._last_answer = time.monotonic()
             return self._finished(answer, request, found), body
         if refusal.is_cut_off:
             return Generation("", "length", tokens_of(request), asked, seconds, reasoning_tokens=asked), body

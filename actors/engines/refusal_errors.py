@@ -14,11 +14,17 @@ class RequestRefused(EngineError):
     retryable = False
 
 
+class NotReady(EngineError):
+    """The server is there but can't answer yet, as while it loads its model."""
+
+
 def kind_of(refusal: Refusal) -> type[EngineError]:
     """The class of its error: whether a retry may help, and whether the prompt is to blame."""
     status = refusal.status
     if refusal.is_about_quota:
         return RequestRefused
+    if status == 503:
+        return NotReady
     if 300 <= status < 400:
         return RequestRefused if status in MOVED else EngineError
     if refusal.is_too_long:

@@ -52,14 +52,17 @@ def _about_yield(funnel: dict[str, Any], judge: dict[str, Any]) -> Iterator[str]
             f"{failed / drawn:.0%} of the candidates failed, most often at stage {stage}: "
             "see quarantine.parquet"
         )
-    if rejected > 0.5 * drawn:
-        reason = max(reasons, key=reasons.__getitem__)
+    reason = max(reasons, key=reasons.__getitem__, default="")
+    # `_about_thoughts` names the models of thoughts that were cut off.
+    if rejected > 0.5 * drawn and rejected_by(reason)[1] != "thought_cut_off":
         yield (
             f"{rejected / drawn:.0%} of the candidates were rejected, most often for {reason}: try "
             f"{REMEDIES.get(rejected_by(reason)[1], 'a lower temperature or a stronger model')}"
         )
     if funnel["accepted"] == 0 and judge["tried"] and not judge["judged"]:
         yield "no candidate was accepted, so the dataset equals the seeds: the judge gave no readable verdict"
+    elif funnel["accepted"] == 0 and not funnel["generated"]:
+        yield "no candidate was accepted, so the dataset equals the seeds: none was generated whole"
     elif funnel["accepted"] == 0:
         yield (
             "no candidate was accepted, so the dataset equals the seeds: look at the examples, or "

@@ -252,3 +252,12 @@ def test_sample_takes_early_and_late_items_equally() -> None:
     for item in range(5_000):
         sample.add(item)
     assert np.mean(sample.items) == pytest.approx(2_500, abs=250)
+
+
+def test_thoughts_that_were_cut_off_lead_to_one_line_and_to_no_stronger_model() -> None:
+    cut = {"reject_reason": "thought_cut_off", "response_agent": "direct"}
+    rows = [candidate(f"s{n}", **cut) for n in range(12)]
+    warnings = summarise(seeds_of(rows), {"models_of": {"response.direct": "writer"}})["warnings"]
+    (line,) = (line for line in warnings if "rejected" in line)
+    assert "models.writer.thinking_tokens" in line
+    assert "stronger" not in " ".join(line for line in warnings if "no candidate" in line)

@@ -31,10 +31,33 @@ async def test_starting_retries_a_busy_server(
     peer: Peer, engine: OpenAIEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(openai_engine, "PROBE_PAUSE_S", 0.0)
-    replies = [web.json_response({}, status=503), web.json_response(chat_body())]
+    replies = [web.json_response({}, status=500), web.json_response(chat_body())]
     peer.reply = lambda _: replies.pop(0)
     await engine.start()
     assert replies == []
+
+
+async def test_starting_waits_for_a_server_that_loads_its_model(
+    peer: Peer, engine: OpenAIEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(openai_engine, "PROBE_PAUSE_S", 0.0)
+    loading = {"error": {"message": "Loading model", "code": 503}}
+    peer.reply = lambda _: (
+        web.json_response(chat_body()) if len(peer.asked) > 9 else web.json_response(loading, status=503)
+    )
+    await engine.start()
+    assert len([line for line in caplog.messages if "waiting up to 120 s for" in line]) == 1
+
+
+async def test_starting_does_not_wait_for_ever(
+    peer: Peer, engine: OpenAIEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openai_engine, "PROBE_PAUSE_S", 0.0)
+    monkeypatch.setattr(openai_engine, "START_S", -1.0)
+    peer.refuses(503, "Loading model")
+    with pytest.raises(EngineDead, match="Loading model"):
+        await engine.start()
+    assert len(peer.asked) == openai_engine.PROBES
 
 
 async def test_starting_gives_up_on_a_server_that_stays_broken(

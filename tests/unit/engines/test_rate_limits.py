@@ -12,8 +12,10 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actors.engines import openai_engine
 from actors.engines.openai_engine import OpenAIEngine
 from actors.engines.rate_limits import RateLimits, reset_s
+from staragents.base.errors import EngineError
 from tests.support.peer_server import Peer, chat_body, request
 
 NOW = 1_800_000_000.0
@@ -142,6 +144,34 @@ async def test_a_run_keeps_below_a_limit_instead_of_meeting_refusals(
     for _ in range(3):
         await asyncio.gather(*(engine.generate(request(deadline_s=30.0)) for _ in range(3)))
     assert len(peer.asked) == 10
+
+
+async def test_a_limit_without_headers_fails_no_request_while_the_server_answers_others(
+    peer: Peer, engine: OpenAIEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One answer for every four requests."""
+    monkeypatch.setattr(openai_engine, "AGAIN_S", 0.01)
+    peer.reply = lambda _: (
+        web.json_response({"error": {"message": "slow down"}}, status=429, headers={"retry-after": "0.01"})
+        if len(peer.asked) % 4
+        else web.json_response(chat_body())
+    )
+    with pytest.raises(EngineError, match="slow down"):
+        await engine.generate(request())  # nothing has been answered yet
+    peer.asked += peer.asked * 2
+    answers = await asyncio.gather(*(engine.generate(request(deadline_s=60.0)) for _ in range(4)))
+    assert {answer.text for answer in answers} == {"The Loire."}
+    assert "wants fewer requests" in "".join(engine.remarks)
+
+
+async def test_a_limit_that_lasts_fails_requests(
+    peer: Peer, engine: OpenAIEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openai_engine, "SILENCE_S", 0.2)
+    await engine.generate(request())
+    peer.refuses(429, "daily limit")
+    with pytest.raises(EngineError, match="daily limit"):
+        await engine.generate(request(deadline_s=60.0))
 
 
 async def test_a_pause_in_the_text_of_a_refusal_is_kept(peer: Peer, engine: OpenAIEngine) -> None:
