@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from staragents.base.messages import Message
 from staragents.base.records import Candidate, stable_id
@@ -31,6 +32,10 @@ from staragents.validation.loading import load_config, to_yaml
 from tests.support.local_run import local_run
 from tests.support.paths import FAKE
 from tests.support.run_files import summarise, write_manifest, write_state
+
+# No test depends on the speed of the machine.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 QUALITY = {"deepen+careful": 0.66, "concretise+careful": 0.6, "deepen+brief": 0.42, "concretise+brief": 0.38}
 BASE_PAIR = "keep+careful"
