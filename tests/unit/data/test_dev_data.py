@@ -14,6 +14,8 @@ from staragents.validation.loading import load_config
 from tests.support.local_run import local_run
 from tests.support.paths import ROOT, SHARED
 
+pytestmark = pytest.mark.slow
+
 FILES = sorted((SHARED / "dev").glob("*.json*"))
 SEEDS = 12
 

@@ -22,6 +22,8 @@ from staragents.export.recipes import (
 )
 from tests.support.paths import SUPPORT
 
+pytestmark = pytest.mark.slow
+
 SCHEMAS = json.loads((SUPPORT / "trainer_schemas.json").read_text())
 TRAINERS = {
     "messages": {"trl", "axolotl", "llamafactory"},

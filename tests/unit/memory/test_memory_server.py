@@ -16,6 +16,8 @@ from staragents.memory import bank as memory_bank
 from tests.support.memory_banks import SIZE, bank, memory, opened, recalled, unit
 from tests.support.qdrant_peer import KEY, KEY_NAME, QdrantPeer
 
+pytestmark = pytest.mark.slow
+
 QDRANT_URL = os.environ.get("STARAGENTS_TEST_QDRANT_URL")
 
 

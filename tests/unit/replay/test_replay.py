@@ -24,6 +24,8 @@ from staragents.replay.recorded_table import RecordedTable
 from staragents.replay.replay import replay_table
 from tests.support.paths import SHARED
 
+pytestmark = pytest.mark.slow
+
 REPLAY = SHARED / "replay" / "recorded_agents.jsonl.gz"
 AGENTS = ["alpha", "beta", "gamma", "delta"]
 

@@ -31,6 +31,8 @@ from staragents.run_directory.run_directory import RunDirectory
 from tests.support import browser
 from tests.support.browser import Browser
 
+pytestmark = pytest.mark.slow
+
 needs_browser = pytest.mark.skipif(browser.PROGRAM is None, reason=browser.ABSENT)
 
 RUN = "window.ran=1;alert(1);fetch('https://example.com/').catch(Boolean)"

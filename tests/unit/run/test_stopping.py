@@ -18,6 +18,8 @@ from staragents.validation.loading import load_config
 from tests.support.local_run import decided, drained_run, local_run, state
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 def config(out: Path, *overrides: str) -> Config:
     fixed = ("memory.enabled=false", "run.checkpoint_s=0", "run.admitted_seeds=4", "seeds.limit=30")

@@ -15,6 +15,8 @@ from staragents.validation.loading import load_config
 from tests.support.local_run import decided, local_run
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 WALL_CLOCKS = {("time", "time"), ("time", "time_ns"), ("datetime", "now"), ("datetime", "utcnow")}
 # The first shows users since when a run directory is in use; nothing is computed from it. The others read
 # dates of servers, whose pauses are bounded.

@@ -33,6 +33,8 @@ from staragents.scoring.ifd import ScoreRow, Status
 from staragents.scoring.ifd_model import IfdModel
 from tests.support.tiny_models import TEXTS, naive_nlls, rows, save_tokenizer
 
+pytestmark = pytest.mark.slow
+
 SIZES: dict[str, Any] = {
     "hidden_size": 32,
     "intermediate_size": 64,

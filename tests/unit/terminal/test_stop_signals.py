@@ -12,6 +12,8 @@ import pytest
 from tests.support.foreground import in_foreground
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 HEAD = """
 import os, signal, sys, time
 from cluster.terminal.stop_signals import draining, restore_sigterm, shield_children_from_hangup
