@@ -17,7 +17,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from staragents.data.seed_file import SeedFile
 from staragents.run_directory.run_directory import RunDirectory
+from staragents.validation.loading import load_config
 from tests.support.paths import ROOT
 
 SEEDS = 4
@@ -59,6 +61,24 @@ def by_seed(rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     return groups
 
 
+@pytest.fixture(scope="module")
+def inputs(run_dir: Path) -> dict[str, tuple[str, str, str]]:
+    """Content, instruction and input of each seed that has an input."""
+    found = {}
+    for seed in SeedFile(load_config(str(run_dir / "config.yaml"), []).seeds).seeds():
+        asked = seed.messages[-2]
+        if asked.input:
+            found[seed.seed_id] = (asked.content, asked.instruction, asked.input)
+    return found
+
+
+def plain_prompt(row: dict[str, Any], inputs: dict[str, tuple[str, str, str]]) -> str:
+    """`{instruction}\\n{input}\\n` for an instruction that was kept, one line per turn otherwise."""
+    content, instruction, given = inputs.get(row["seed_id"], ("", "", ""))
+    texts = [turn["content"] for turn in row["messages"][:-1]]
+    return "".join(f"{instruction}\n{given}\n" if text == content else f"{text}\n" for text in texts)
+
+
 def naive_nlls(path: str, prompt: str, answer: str, max_length: int) -> tuple[float, float]:
     """Mean NLL of the answer with and without the prompt: one row, two forward passes, full logits."""
     tokenizer = AutoTokenizer.from_pretrained(path)
@@ -97,12 +117,16 @@ def test_the_death_of_the_engine_was_noticed_and_cost_no_candidate(
 
 @pytest.mark.parametrize("role", ["target", "larger"])
 def test_ifd_equals_a_naive_recomputation_from_the_saved_text(
-    role: str, candidates: list[dict[str, Any]], smollm2: Any, gemma3: Any
+    role: str,
+    candidates: list[dict[str, Any]],
+    inputs: dict[str, tuple[str, str, str]],
+    smollm2: Any,
+    gemma3: Any,
 ) -> None:
     scored = [row for row in candidates if row[f"{role}_ifd"] is not None]
     assert scored
     for row in scored[:6]:
-        prompt = "".join(f"{turn['content']}\n" for turn in row["messages"][:-1])
+        prompt = plain_prompt(row, inputs)
         path = str(smollm2 if role == "target" else gemma3)
         conditional, direct = naive_nlls(path, prompt, row["messages"][-1]["content"], max_length=1024)
         assert row[f"{role}_nll_cond"] == pytest.approx(conditional, rel=1e-4)
@@ -121,7 +145,6 @@ def test_propensities_are_probabilities_of_a_uniform_first_draw(candidates: list
 
 def test_inclusion_probabilities_of_every_draw_sum_to_the_number_of_draws(run_dir: Path) -> None:
     from staragents.evolution.choice import make_policy
-    from staragents.validation.loading import load_config
 
     config = load_config(str(run_dir / "config.yaml"), [])
     arms = [pair for pair in config.pairs if pair not in config.agents.base_pairs]
