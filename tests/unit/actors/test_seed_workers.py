@@ -23,6 +23,8 @@ from staragents.validation.loading import load_config
 from tests.support.local_run import decided, local_handles, local_run, local_worker
 from tests.support.paths import FAKE
 
+pytestmark = pytest.mark.slow
+
 DRAWN = [Draw(pair, 0.5) for pair in load_config(FAKE, []).pairs[:2]]
 
 

@@ -23,6 +23,8 @@ from tests.support.local_run import decided, local_handles, local_run
 from tests.support.paths import FAKE
 from tests.support.recorded_config import planted_rows, recorded_config
 
+pytestmark = pytest.mark.slow
+
 WINS = {"good": 0.8, "bad": 0.3}
 
 

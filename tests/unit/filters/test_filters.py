@@ -32,6 +32,8 @@ from staragents.validation.loading import load_config
 from tests.support.local_run import decided, local_run
 from tests.support.paths import ROOT, SHARED
 
+pytestmark = pytest.mark.slow
+
 EVALUATION = SHARED / "eval"
 LONG = "Compose an engaging travel blog post about a recent trip to the coast, with sights to see there."
 

@@ -24,6 +24,8 @@ from staragents.validation.loading import fingerprint, load_config
 from tests.support.local_run import decided, local_run, statuses_of
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 PRICED = (
     "models.writer.price_in=2", "models.writer.price_out=10", "models.judge.price_in=1",
     "scoring.larger.num_gpus=0.5", "scoring.larger.replicas=4", "scoring.larger.price_gpu_hour=3",

@@ -41,6 +41,8 @@ from tests.support.local_run import drained_run, local_run
 from tests.support.paths import FAKE
 from tests.support.run_files import write_manifest
 
+pytestmark = pytest.mark.slow
+
 THOUGHT = "The user asks for two limits.\n</details><script>alert(1)</script>\nCold air holds less heat."
 
 

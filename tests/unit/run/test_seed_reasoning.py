@@ -22,6 +22,8 @@ from staragents.validation.loading import load_config
 from tests.support.local_run import LocalHandle, LocalScorer, local_handles, local_run
 from tests.support.paths import FAKE
 
+pytestmark = pytest.mark.slow
+
 EARLIER, LAST = "They mean slugs in beds.", "Seals come first, then traps."
 SEED = {
     "messages": [

@@ -24,6 +24,8 @@ from staragents.validation.loading import load_config
 from tests.support.local_run import decided, drained_run, local_handles, local_run, local_worker, state
 from tests.support.paths import FAKE
 
+pytestmark = pytest.mark.slow
+
 THINKS = ("models.writer.fake.thinks=true", "models.judge.fake.thinks=true")
 SILENT = ("models.judge.fake.thinks=true", "models.judge.thinking_tokens=5")
 
