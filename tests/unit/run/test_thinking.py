@@ -63,7 +63,7 @@ async def test_no_thought_is_part_of_a_text_and_its_tokens_are_counted_apart(tmp
     assert sum(model["reasoning_tokens"] for model in by_model.values()) == thought
     assert summary["judge"]["tried"] == summary["judge"]["judged"] > 0
     assert "reasoning_tokens" not in json.dumps(plain)
-    shown = "of the generated ones thought"
+    shown = "of the generated ones for thoughts"
     assert shown in (tmp_path / "thinks" / "report.html").read_text()
     assert shown not in (tmp_path / "plain" / "report.html").read_text()
 
