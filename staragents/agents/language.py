@@ -6,13 +6,12 @@ The detector is py3langid (BSD-3-Clause): naive Bayes over byte n-grams, its mod
 from __future__ import annotations
 
 import re
-import tempfile
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staragents.base.errors import RunFailed
+from staragents.base.language_detector import load_detector
 from staragents.base.records import Seed
 
 if TYPE_CHECKING:
@@ -96,14 +95,7 @@ def _prose(text: str) -> str:
 @cache
 def load_identifier() -> LanguageIdentifier:
     """Load the detector once: up to a second and 100 MB. Raises RunFailed."""
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
-    try:
-        identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    except OSError as error:
-        # The library unpacks its model into a temporary file.
-        where = f"can't unpack the language model in {tempfile.gettempdir()}"
-        raise RunFailed(f"agents.keep_language: {where}: {error.strerror or error}") from error
+    identifier = load_detector("agents.keep_language")
     identifier.set_languages(set(identifier.labels) - _DIALECTS)
     # Row lookups in this table take two fifths of the time while it is column-major float16.
     identifier.nb_ptc = np.ascontiguousarray(identifier.nb_ptc, dtype=np.float32)

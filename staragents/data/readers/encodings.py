@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import codecs
 import re
-import tempfile
 from functools import cache
 from typing import TYPE_CHECKING
 
-from staragents.base.errors import RunFailed
+from staragents.base.language_detector import load_detector
 
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
@@ -170,14 +169,7 @@ def _is_western(lines: bytes, encoding: str) -> bool:
 @cache
 def _languages() -> LanguageIdentifier:
     """py3langid for the languages above. Raises RunFailed."""
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
-    try:
-        identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    except OSError as error:
-        # The library unpacks its model into a temporary file.
-        where = f"can't unpack the language model in {tempfile.gettempdir()}"
-        raise RunFailed(f"seeds.encoding: {where}: {error.strerror or error}") from error
+    identifier = load_detector("seeds.encoding")
     identifier.set_languages(_WEST.union(*_LATIN.values()) & set(identifier.labels))
     return identifier
 
