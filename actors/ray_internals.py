@@ -14,7 +14,7 @@ from typing import Any
 from ray._common.network_utils import build_address
 from ray._common.tls_utils import add_port_to_grpc_server
 from ray._common.utils import get_default_system_temp_dir, get_ray_address_file
-from ray._private import ray_constants
+from ray._private import auto_init_hook, ray_constants
 from ray._private.authentication.authentication_token_setup import maybe_enable_token_auth_if_token_available
 from ray._private.authentication.authentication_utils import is_token_auth_enabled
 from ray._private.grpc_utils import create_grpc_server_with_interceptors, init_grpc_channel
@@ -49,6 +49,12 @@ def stay_on_loopback() -> None:
 
 def stays_on_loopback() -> bool:
     return not ray_constants.ENABLE_RAY_CLUSTER
+
+
+def start_on_request_only() -> None:
+    """Let a call without a Ray fail. By default it starts one, which others can reach: a thread of Serve that
+    outlives `ray.shutdown` did so. Ray reads the variable for this, RAY_ENABLE_AUTO_CONNECT, at import."""
+    auto_init_hook.enable_auto_connect = False
 
 
 def uses_token() -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 import grpc
 import ray
 
-from actors.ray_internals import address_file, in_folder, stay_on_loopback
+from actors.ray_internals import address_file, in_folder, start_on_request_only, stay_on_loopback
 from cluster.session import capacity
 from cluster.session.demand import Demand
 from cluster.session.private_folder import private_folder
@@ -72,6 +72,7 @@ def ray_session(demand: Demand) -> Iterator[None]:
 def _start(demand: Demand, folder: Path) -> None:
     """Start a Ray that others can't reach: on loopback, with a token, sockets and logs in `folder`. Raises
     RunFailed."""
+    start_on_request_only()
     keep_token_private(folder.parent / "auth_token")
     stay_on_loopback()
     for name, value in LOCAL_PACE.items():
@@ -97,6 +98,7 @@ def join(address: str, copy_output: bool = False) -> None:
 
     Raises RunFailed if the cluster does not answer or its Ray version differs.
     """
+    start_on_request_only()
     try:
         probe(address)
         ray.init(

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 import ray
 from ray import serve
-from ray._private import ray_constants, services
+from ray._private import auto_init_hook, ray_constants, services
 from ray._private.authentication import authentication_token_setup
 from ray._private.state import GlobalState
 from ray._private.state import state as ray_state
 from ray.core.generated import autoscaler_pb2
+from ray.exceptions import RaySystemError
 from ray.serve._private import replica
 from ray.serve._private.request_router import replica_wrapper
 from ray.serve.handle import DeploymentHandle
@@ -71,6 +72,15 @@ def test_ray_on_loopback_uses_no_other_address(monkeypatch: pytest.MonkeyPatch) 
     ray_internals.stay_on_loopback()
     assert ray_internals.stays_on_loopback()
     assert services.get_node_ip_address() == "127.0.0.1"
+
+
+def test_a_call_without_a_ray_fails_instead_of_starting_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Ray started this way has neither token nor private folder."""
+    monkeypatch.setattr(auto_init_hook, "enable_auto_connect", True)
+    ray_internals.start_on_request_only()
+    with pytest.raises(RaySystemError, match="has not been started"):
+        ray.put(1)
+    assert not ray.is_initialized()
 
 
 def test_a_token_can_be_loaded_without_a_warning() -> None:
