@@ -37,7 +37,13 @@ SECTIONS = ("evolution.", "memory.", "reward.cost=")
 @click.option("--draws", default=2, show_default=True, type=click.IntRange(1), help="Agents per instruction.")
 @click.option("--passes", default=1, show_default=True, type=click.IntRange(1), help="Passes over the table.")
 @click.option(
-    "--orders", "--seeds", "orders", default=20, show_default=True, type=click.IntRange(1), help="Random orders."
+    "--orders",
+    "--seeds",
+    "orders",
+    default=20,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Random orders.",
 )
 @click.option("--memory/--no-memory", default=True, show_default=True, help="Recall similar instructions.")
 @click.option("--shuffle-embeddings", is_flag=True, help="Give each instruction the embedding of another.")
@@ -56,9 +62,9 @@ def replay(
 ) -> None:
     """Reward of policies on recorded agents or on finished runs.
 
-    TABLE is JSONL (or .gz) with `instruction` and `win` {agent: 0 to 1} in each row. RUN is a run directory, for
-    which rewards are estimated off-policy. Settings of evolution and memory, and reward.cost, can follow as
-    key=value. Embeddings are kept in the user's cache folder.
+    TABLE is JSONL (or .gz) with `instruction` and `win` {agent: 0 to 1} in each row. RUN is a run directory,
+    for which rewards are estimated off-policy. Settings of evolution and memory, and reward.cost, can follow
+    as key=value. Embeddings are kept in the user's cache folder.
 
     \b
     Examples:
@@ -90,7 +96,12 @@ def replay(
 
 
 def _replay(
-    tables: list[RecordedTable], configs: list[Config], plan: Plan, shuffled: bool, chart: Path | None, silent: bool
+    tables: list[RecordedTable],
+    configs: list[Config],
+    plan: Plan,
+    shuffled: bool,
+    chart: Path | None,
+    silent: bool,
 ) -> list[dict[str, Any]]:
     """Replay the tables and, unless `silent`, print the results."""
     from cluster.cli.replay_table import lines_of
@@ -115,7 +126,9 @@ def _names(policies: str | None) -> list[str | None]:
     names = [name.strip() for name in policies.split(",") if name.strip()]
     unknown = [name for name in names if name not in list(PolicyName)]
     if unknown or not names:
-        raise BadInput(f"--policies: expected some of {', '.join(PolicyName)}, got {', '.join(unknown) or 'none'}")
+        raise BadInput(
+            f"--policies: expected some of {', '.join(PolicyName)}, got {', '.join(unknown) or 'none'}"
+        )
     return list(dict.fromkeys(names))
 
 
@@ -137,7 +150,9 @@ def _tables(paths: list[Path], draws: int, configs: list[Config]) -> list[Record
     tables, problems = [], []
     for path in paths:
         if not path.exists():
-            problems.append(f"{path}: expected a table of recorded agents or a run directory, got no such file")
+            problems.append(
+                f"{path}: expected a table of recorded agents or a run directory, got no such file"
+            )
             continue
         try:
             table = RecordedTable.read(path)
@@ -151,7 +166,8 @@ def _tables(paths: list[Path], draws: int, configs: list[Config]) -> list[Record
             )
         if table.costs is None and any(config.reward.cost is not Cost.none for config in configs):
             problems.append(
-                f"{path}: reward.cost expects the object tokens, cost or response with every agent in each row"
+                f"{path}: reward.cost expects the object tokens, cost or response with every agent in each "
+                f"row"
             )
     if problems:
         raise BadInput(problems)

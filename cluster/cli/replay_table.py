@@ -15,10 +15,10 @@ def lines_of(results: Sequence[Replayed]) -> list[str]:
     first = results[0]
     lines = [
         f"{_count(first.draws, 'draw')}, {_count(first.passes, 'pass', 'es')}, "
-        f"{_count(first.seeds, 'random order')}; mean reward per draw, intervals 95 % over orders, differences "
-        "paired by order"
+        f"{_count(first.seeds, 'random order')}; mean reward per draw, intervals 95 % over orders, "
+        "differences paired by order"
     ]
-    for _, of_table in groupby(results, key=lambda result: result.table):
+    for _, of_table in groupby(results, key=lambda result: (result.table, result.bounds)):
         lines += ["", *_block(list(of_table))]
     return [*lines, "", AFTERWARDS]
 
@@ -44,7 +44,12 @@ def _block(results: list[Replayed]) -> list[str]:
     best = "best agent" if one.draws == 1 else f"best {one.draws} agents"
     empty = [""] * 4
     rows += [
-        ["uniform", f"{bounds.uniform:.4f}", *empty, *([_ratio(bounds.uniform_per_cost)] if with_cost else [])],
+        [
+            "uniform",
+            f"{bounds.uniform:.4f}",
+            *empty,
+            *([_ratio(bounds.uniform_per_cost)] if with_cost else []),
+        ],
         [f"{best}, fixed *", f"{bounds.fixed:.4f}"],
         [f"{best} for each instruction *", f"{bounds.each:.4f}"],
     ]

@@ -4,29 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from staragents.analysis.worth import MIN_EFFECTIVE, MIN_SEEDS, Worth
+from staragents.analysis.worth import MIN_SEEDS, Worth
 
 
-def sentences(worth: Worth | None, seeds: int) -> list[str]:
-    """What a user learns from `worth`; `seeds` is the number of seeds looked at."""
-    if worth is None:
+def sentences(worth: Worth | None, not_reproduced: int, seeds: int) -> list[str]:
+    """What a user learns from `worth`. Of the `seeds` looked at, `not_reproduced` were drawn in a way that
+    can't be recomputed."""
+    if worth is not None:
+        return [_about_learning(worth), _about_fixed(worth), _about_kinds(worth), _about_oracle(worth)]
+    if 2 * not_reproduced > seeds:
         return [
-            f"{seeds} seeds are too few to tell whether learning paid (at least {MIN_SEEDS} with drawn pairs "
-            "and rewards, and two pairs)."
+            "Whether learning paid can't be told: another version or machine drew the pairs, so their "
+            "probabilities can't be recomputed."
         ]
-    return [_about_learning(worth), _about_fixed(worth), _about_kinds(worth), _about_oracle(worth)]
+    return [
+        f"Whether learning paid can't be told from {seeds} seeds: it takes {MIN_SEEDS} or more with drawn "
+        "pairs and rewards, and two pairs or more."
+    ]
 
 
 def findings(worth: Worth | None, memory_enabled: bool) -> Iterator[str]:
     """Where the estimates are clear enough to change a setting."""
     if worth is None:
         return
-    if _reliable(worth) and worth.fixed_beyond_run.low > 0:
+    if worth.fixed_beyond_run is not None and worth.fixed_beyond_run.low > 0:
         yield (
             f"always drawing {_pairs(worth)} would have earned more than the run did "
-            f"({worth.fixed_beyond_run}): try these as agents.pairs, or a smaller evolution.exploration"
+            f"({worth.fixed_beyond_run} in its "
+            "second half): try these as agents.pairs, or a smaller evolution.exploration"
         )
-    if worth.kinds_beyond_fixed.low > 0 and not memory_enabled:
+    if worth.kinds_beyond_fixed is not None and worth.kinds_beyond_fixed.low > 0 and not memory_enabled:
         yield (
             "choosing pairs by kind of instruction would have earned more than the best fixed choice "
             f"({worth.kinds_beyond_fixed}): try memory.enabled=true"
@@ -34,60 +41,53 @@ def findings(worth: Worth | None, memory_enabled: bool) -> Iterator[str]:
 
 
 def _about_learning(worth: Worth) -> str:
-    earned = f"The run earned {worth.run.mean:.3f} a draw, uniform draws would have earned {worth.uniform.mean:.3f}"
-    difference = f"(difference {worth.learning})"
-    if worth.learning.low > 0:
-        return f"Learning paid: {_lower(earned)} {difference}."
-    if worth.learning.high < 0:
-        return f"Learning did not pay: {_lower(earned)} {difference}."
-    return f"Whether learning paid can't be told: {_lower(earned)} {difference}."
+    numbers = (
+        f"the run earned {worth.run.mean:.3f} a draw, uniform draws would have earned "
+        f"{worth.uniform.mean:.3f} (difference {worth.learning})."
+    )
+    if not worth.learning.told:
+        return f"Whether learning paid can't be told yet: {numbers}"
+    return f"Learning {'paid' if worth.learning.low > 0 else 'did not pay'}: {numbers}"
 
 
 def _about_fixed(worth: Worth) -> str:
-    difference = worth.fixed_beyond_run
-    which = f"Always drawing {_pairs(worth)}"
-    if not _reliable(worth):
+    if worth.fixed is None or worth.fixed_beyond_run is None:
         return (
-            f"What a fixed choice of pairs would have earned can't be told: only {worth.effective:.0f} effective "
-            f"draws speak for it. So far {_pairs(worth)} look best."
+            f"What a fixed choice would have earned can't be told: {_pairs(worth)} were best in the first "
+            "half of the seeds and drawn too rarely in the second."
         )
-    value = f"would have earned {worth.fixed.mean:.3f} a draw, from choices made on half of the seeds and valued on the other half"
-    if not difference.told:
-        return f"{which} {value}: no measurable difference to the run ({difference})."
-    more = "more" if difference.low > 0 else "less"
-    return f"{which} {value}: {more} than the run ({difference})."
+    difference = worth.fixed_beyond_run
+    result = "no measurable difference" if not difference.told else ("more" if difference.low > 0 else "less")
+    return (
+        f"Always drawing {_pairs(worth)}, the best in the first half of the seeds, would have earned "
+        f"{worth.fixed.mean:.3f} a draw in the second half, where the run earned {worth.run_late.mean:.3f}: "
+        f"{result} ({difference})."
+    )
 
 
 def _about_kinds(worth: Worth) -> str:
     difference = worth.kinds_beyond_fixed
     if len(worth.kinds) < 2:
-        return "There are too few seeds of different kinds to tell whether kinds suit different pairs."
+        return "The instructions are of one kind, so there is nothing to choose by kind."
+    if difference is None or worth.by_kind is None:
+        return "Whether kinds of instructions suit different pairs can't be told either."
     if not difference.told:
-        return f"No measurable gain from choosing pairs by kind of instruction ({difference})."
-    if difference.high < 0:
-        return f"Choosing pairs by kind of instruction would have earned less than the fixed choice ({difference})."
-    kinds = [f"{kind.pair} for {kind.kind}" for kind in worth.kinds if kind.told and kind.beyond.low > 0]
-    shown = f": {'; '.join(kinds)}" if kinds else ""
+        return
+        f"Choosing pairs by kind of instruction: no measurable difference to the fixed choice ({difference})."
+    more = "more" if difference.low > 0 else "less"
     return (
-        f"Choosing pairs by kind of instruction would have earned {worth.by_kind.mean:.3f} a draw, more than the "
-        f"fixed choice ({difference}){shown}."
+        f"Choosing pairs by kind of instruction would have earned {worth.by_kind.mean:.3f}, {more} than the "
+        f"fixed choice ({difference})."
     )
 
 
 def _about_oracle(worth: Worth) -> str:
     return (
-        f"The best of each seed's draws earned {worth.best_drawn.mean:.3f}: whoever knew the best pair of every "
-        "instruction would have earned at least that with one draw. How much more, draws of a few pairs can't tell."
+        f"The better of each seed's draws earned {worth.best_drawn.mean:.3f}: whoever knew the best pair of "
+        "every instruction would have earned at least that. How much more, a few draws a seed can't tell."
     )
 
 
-def _reliable(worth: Worth) -> bool:
-    return worth.effective >= MIN_EFFECTIVE
-
-
 def _pairs(worth: Worth) -> str:
-    return " and ".join(worth.fixed_pairs) if len(worth.fixed_pairs) < 3 else ", ".join(worth.fixed_pairs)
-
-
-def _lower(text: str) -> str:
-    return text[0].lower() + text[1:]
+    *others, last = worth.fixed_pairs
+    return f"{', '.join(others)} and {last}" if others else last

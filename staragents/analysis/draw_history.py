@@ -36,7 +36,8 @@ class DrawHistory:
             self._history.add_seed(self._waiting.popleft())
 
     def probabilities(self, candidates: list[Candidate], with_memory: bool = True) -> dict[str, float]:
-        """Inclusion probability of every pair for the next seed, whose candidates these are; 1 for base pairs.
+        """Inclusion probability of every pair for the next seed, whose candidates these are; 1 for base
+        pairs.
 
         Without memory: what it would have been if the same policy had recalled nothing for this seed.
         """
@@ -54,5 +55,6 @@ class DrawHistory:
 def reproduces(probabilities: dict[str, float], candidates: list[Candidate]) -> bool:
     """Whether the logged propensities are those of the replay: another version may have drawn the pairs."""
     return all(
-        abs(probabilities.get(candidate.pair, 0.0) - candidate.propensity) < TOLERANCE for candidate in candidates
+        abs(probabilities.get(candidate.pair, 0.0) - candidate.propensity) < TOLERANCE
+        for candidate in candidates
     )

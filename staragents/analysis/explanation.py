@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from staragents.analysis.draw_history import DrawHistory, reproduces
-from staragents.analysis.recall_effect import RecallEffect
 from staragents.analysis.reasons import outcome, reason
+from staragents.analysis.recall_effect import RecallEffect
 from staragents.analysis.saved_run import SavedRun
 from staragents.base.errors import BadInput
 from staragents.base.messages import last_exchange

@@ -27,7 +27,8 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Similar:
-    """A remembered instruction. `instruction` is None if it can't be told: it may be that of an earlier run."""
+    """A remembered instruction. `instruction` is None if it can't be told: it may be that of an earlier
+    run."""
 
     similarity: float
     outcomes: tuple[Neighbour, ...]
@@ -72,11 +73,17 @@ class RecallEffect:
             return ["Memory: nothing was recalled, so the draw knew only what pairs earn in general."]
         nearest = f", the most similar at cosine {self.nearest[0].similarity:.2f}" if self.nearest else ""
         said = [f"Memory: {self.outcomes} outcomes on similar instructions were recalled{nearest}."]
-        moved = [f"{word} {_named(changes)}" for word, changes in (("raised", self.raised), ("lowered", self.lowered)) if changes]
+        moved = [
+            f"{word} {_named(changes)}"
+            for word, changes in (("raised", self.raised), ("lowered", self.lowered))
+            if changes
+        ]
         if moved:
             said.append(f"It {' and '.join(moved)} (probability without -> with what was recalled).")
         else:
-            said.append("It changed no probability noticeably: so far, recall has not predicted rewards well enough.")
+            said.append(
+                "It changed no probability noticeably: so far, recall has not predicted rewards well enough."
+            )
         return said
 
 
@@ -99,6 +106,8 @@ def _similar(neighbours: Sequence[Neighbour], instructions: Mapping[Neighbour, s
 
 
 def _named(changes: Sequence[Change]) -> str:
-    shown = [f"{change.pair} ({change.without:.2f} -> {change.with_memory:.2f})" for change in changes[:NAMED]]
+    shown = [
+        f"{change.pair} ({change.without:.2f} -> {change.with_memory:.2f})" for change in changes[:NAMED]
+    ]
     more = f" and {len(changes) - NAMED} more" if len(changes) > NAMED else ""
     return ", ".join(shown) + more

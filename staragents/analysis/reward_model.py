@@ -13,7 +13,8 @@ Indices = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """Drawn candidates with a reward as columns; `seed` counts the seeds from 0, `kind` is that of the seed."""
+    """Drawn candidates with a reward as columns; `seed` counts the seeds from 0, `kind` is that of the
+    seed."""
 
     seed: Indices
     kind: Indices
@@ -24,7 +25,9 @@ class Log:
     def of(self, seeds: NDArray[np.bool_]) -> Log:
         """The rows of the marked seeds."""
         rows = seeds[self.seed]
-        return Log(self.seed[rows], self.kind[rows], self.pair[rows], self.reward[rows], self.propensity[rows])
+        return Log(
+            self.seed[rows], self.kind[rows], self.pair[rows], self.reward[rows], self.propensity[rows]
+        )
 
 
 def expected_rewards(log: Log, kinds: int, pairs: int) -> Floats:
@@ -32,9 +35,9 @@ def expected_rewards(log: Log, kinds: int, pairs: int) -> Floats:
 
     reward = mean + kind + pair + (kind, pair) + noise
 
-    fitted in this order. The effects of pairs and of cells are shrunk by how much of their spread is more than
-    noise (empirical Bayes, method of moments; Morris 1983), so that a pair which was drawn once on a kind is
-    not taken for the best one there, and kinds that make no difference end with none.
+    fitted in this order. The effects of pairs and of cells are shrunk by how much of their spread is more
+    than noise (empirical Bayes, method of moments; Morris 1983), so that a pair which was drawn once on a
+    kind is not taken for the best one there, and kinds that make no difference end with none.
     """
     if not len(log.reward):
         return np.zeros((kinds, pairs))
@@ -44,7 +47,7 @@ def expected_rewards(log: Log, kinds: int, pairs: int) -> Floats:
     design[np.arange(len(log.reward)), kinds + log.pair] = 1.0
     # Together, because pairs are not drawn equally often on all kinds. `lstsq` gives the solution of least
     # norm, in which a pair or kind without rows has no effect.
-    effects = np.linalg.lstsq(design, log.reward - mean, rcond=None)[0]
+    effects: Floats = np.linalg.lstsq(design, log.reward - mean, rcond=None)[0].astype(np.float64)
     residual = log.reward - mean - design @ effects
     noise = float(residual @ residual) / max(len(residual) - kinds - pairs + 1, 1)
     of_kinds, of_pairs = effects[:kinds], effects[kinds:]

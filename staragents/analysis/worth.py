@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 from staragents.analysis.reward_model import Floats, Indices, Log, expected_rewards
 
 MIN_SEEDS = 40
-# Expected draws in the second half of the seeds. A pair with fewer is valued by its model more than by rewards.
+# Expected draws in the second half of the seeds. A pair with fewer is valued by its model more than by
+# rewards.
 MIN_DRAWS = 5.0
 BLOCKS = 8
 Z_95 = 1.96
@@ -44,8 +46,8 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class KindChoice:
-    """The best pair of a kind by the first half of the seeds. `beyond` is what it earned there in the second half
-    more than the best pair over all kinds; None if it was drawn too rarely to tell."""
+    """The best pair of a kind by the first half of the seeds. `beyond` is what it earned there in the second
+    half more than the best pair over all kinds; None if it was drawn too rarely to tell."""
 
     kind: str
     seeds: int
@@ -57,8 +59,9 @@ class KindChoice:
 class Worth:
     """Mean rewards per draw of the run and of choices that it did not make, and their differences.
 
-    `run`, `uniform` and `learning` (their difference) are over all seeds. The others are over the second half:
-    `fixed` are the `draws` pairs that were best in the first half, `by_kind` those that were best on each kind.
+    `run`, `uniform` and `learning` (their difference) are over all seeds. The others are over the second
+    half: `fixed` are the `draws` pairs that were best in the first half, `by_kind` those that were best on
+    each kind.
     """
 
     seeds: int
@@ -95,13 +98,14 @@ class Drawn:
 def worth_of(seeds: Sequence[Drawn], pairs: Sequence[str], names: Sequence[str], draws: int) -> Worth | None:
     """Adaptively weighted doubly robust estimates; None for fewer than `MIN_SEEDS` seeds or two pairs.
 
-    The value of pair p on seed s is m(kind, p) + [p drawn] (reward - m(kind, p)) / inclusion (Dudik et al. 2011),
-    where m knows earlier seeds only. It is averaged over the seeds with weight sqrt(inclusion): with equal
-    weights, the few late draws of a pair that the policy had given up decide everything (Hadad et al. 2021).
+    The value of pair p on seed s is m(kind, p) + [p drawn] (reward - m(kind, p)) / inclusion (Dudik et al.
+    2011), where m knows earlier seeds only. It is averaged over the seeds with weight sqrt(inclusion): with
+    equal weights, the few late draws of a pair that the policy had given up decide everything (Hadad et al.
+    2021).
 
-    Choices are made on the first half of the seeds and valued on the second half, so that they can't be praised
-    for the noise they were chosen by. The reverse would be wrong: what the policy draws in the second half, and
-    so what looks best there, depends on the noise of the first. Intervals are normal, over seeds.
+    Choices are made on the first half of the seeds and valued on the second half, so that they can't be
+    praised for the noise they were chosen by. The reverse would be wrong: what the policy draws in the second
+    half, and so what looks best there, depends on the noise of the first. Intervals are normal, over seeds.
     """
     if len(seeds) < MIN_SEEDS or len(pairs) < 2:
         return None
@@ -152,7 +156,7 @@ class _Values:
         edges = np.linspace(0, len(seeds), BLOCKS + 1).astype(int).tolist()
         model = np.full((kinds, pairs), float(reward[number < edges[1]].mean()))
         self._values = np.zeros((len(seeds), pairs))
-        for first, end in zip(edges, edges[1:], strict=False):
+        for first, end in pairwise(edges):
             if first:
                 model = expected_rewards(log.of(np.arange(len(seeds)) < first), kinds, pairs)
             self._values[first:end] = model[self.kinds[first:end]]
@@ -161,8 +165,8 @@ class _Values:
             np.add.at(self._values, (number[rows_here], pair[rows_here]), error[rows_here])
 
     def of(self, seeds: NDArray[np.bool_]) -> Floats:
-        """Values whose mean over the marked seeds is the weighted mean and whose spread is that of its influence
-        function, shape (marked seeds, pairs)."""
+        """Values whose mean over the marked seeds is the weighted mean and whose spread is that of its
+        influence function, shape (marked seeds, pairs)."""
         weights, values = np.sqrt(self.inclusion[seeds]), self._values[seeds]
         total = weights.sum(axis=0)
         mean = (weights * values).sum(axis=0) / total
@@ -170,8 +174,8 @@ class _Values:
 
 
 class _Choices:
-    """Values of both choices on each seed of the second half. On a kind where a pair of `by_kind` can't be valued,
-    the fixed choice remains."""
+    """Values of both choices on each seed of the second half. On a kind where a pair of `by_kind` can't be
+    valued, the fixed choice remains."""
 
     def __init__(self, values: _Values, late: NDArray[np.bool_], fixed: Indices, of_kinds: Indices) -> None:
         self.fixed, self.by_kind = np.zeros(len(late)), np.zeros(len(late))

@@ -14,8 +14,9 @@ ROUNDS = 50
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Mean rewards per draw. `fixed` is that of the `draws` agents best on the whole table, `each` that of the best
-    ones for each instruction; no policy could know either. `per_cost` are rewards per unit of cost."""
+    """Mean rewards per draw. `fixed` is that of the `draws` agents best on the whole table, `each` that of
+    the best ones for each instruction; no policy could know either. `per_cost` are rewards per unit of
+    cost."""
 
     uniform: float
     fixed: float

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from staragents.evolution.drawing import FloatArray
 
-# A cosine and a rank of every two instructions take six bytes; above this size they are computed at each turn.
+# A cosine and a rank of every two instructions take six bytes; above this size they are computed at each
+# turn.
 MAX_RANKED = 8_000
 BLOCK = 512
 DIGITS = 6

@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from staragents.analysis.draw_history import DrawHistory
 from staragents.base.errors import BadInput
 from staragents.base.records import Candidate
-from staragents.config import EvolutionConfig
-from staragents.evolution.choice import make_policy
+from staragents.config import Config
 from staragents.evolution.drawing import FloatArray
-from staragents.evolution.policy import NO_CONTEXT, Outcome
 
 # With fewer effective draws, neither the estimate nor its interval is reliable.
 MIN_EFFECTIVE = 100.0
@@ -50,15 +49,15 @@ class OffPolicy:
 
 
 def estimate(seeds: Iterable[list[Candidate]], config: Config, total_seeds: int) -> OffPolicy:
-    """Inverse propensity (IPS), self-normalised and doubly robust estimates for the policy of `config`, which is the
-    run's config with another `evolution` section.
+    """Inverse propensity (IPS), self-normalised and doubly robust estimates for the policy of `config`, which
+    is the run's config with another `evolution` section.
 
     The policy observes the run's outcomes with the run's delay (`DrawHistory`); before each seed it gives its
     inclusion probabilities, with what the run recalled for that seed: contexts are saved with the candidates.
     Weights are these divided by the logged propensities (Horvitz and Thompson 1952, because draws are without
-    replacement). The doubly robust form (Dudik et al. 2011) uses each pair's running mean as its reward model, so
-    IPS and the doubly robust estimate are unbiased given the past. Draws without a reward and base pairs are left
-    out.
+    replacement). The doubly robust form (Dudik et al. 2011) uses each pair's running mean as its reward
+    model, so IPS and the doubly robust estimate are unbiased given the past. Draws without a reward and base
+    pairs are left out.
 
     Raises BadInput for candidates of pairs that the config lacks.
     """

@@ -21,7 +21,8 @@ POINTS = 100
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`draws` distinct agents for each instruction, `passes` times over the table, in `orders` random orders."""
+    """`draws` distinct agents for each instruction, `passes` times over the table, in `orders` random
+    orders."""
 
     draws: int = 2
     passes: int = 1
@@ -43,13 +44,16 @@ class OrderResult:
 def replay_order(
     table: RecordedTable, config: Config, plan: Plan, nearness: Nearness | None, number: int
 ) -> OrderResult:
-    """Replay order `number`; instructions are shuffled anew for every pass. Without `nearness`, memory is off."""
+    """Replay order `number`; instructions are shuffled anew for every pass. Without `nearness`, memory is
+    off."""
     rows = len(table.instructions)
     turns = plan.passes * rows
     policy = make_policy(config.evolution, table.agents, turns)
     index = {agent: column for column, agent in enumerate(table.agents)}
     memory = (
-        Recollection(nearness, config.memory, table.agents, rows, plan.passes, plan.draws) if nearness else None
+        Recollection(nearness, config.memory, table.agents, rows, plan.passes, plan.draws)
+        if nearness
+        else None
     )
     scale = CostScale(config.reward.cost)
     costs = table.costs if config.reward.cost is not Cost.none else None

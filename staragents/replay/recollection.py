@@ -14,15 +14,23 @@ from staragents.replay.nearness import DIGITS, Nearness
 
 
 class Recollection:
-    """One point per seed, as in a run: with all its outcomes (`memory.keep: outcomes`), or with its winner, if it
-    earned more than `memory.min_reward` (`winners`); these are not recalled before `memory.warmup` seeds per pair.
+    """One point per seed, as in a run: with all its outcomes (`memory.keep: outcomes`), or with its winner,
+    if it earned more than `memory.min_reward` (`winners`); these are not recalled before `memory.warmup`
+    seeds per pair.
 
-    It recalls the `memory.neighbours` most similar points with a cosine of at least `memory.min_similarity`. A
-    table is far smaller than `memory.max_points`, so nothing is evicted. A later pass over the table adds points.
+    It recalls the `memory.neighbours` most similar points with a cosine of at least `memory.min_similarity`.
+    A table is far smaller than `memory.max_points`, so nothing is evicted. A later pass over the table adds
+    points.
     """
 
     def __init__(
-        self, nearness: Nearness, config: MemoryConfig, agents: Sequence[str], rows: int, passes: int, draws: int
+        self,
+        nearness: Nearness,
+        config: MemoryConfig,
+        agents: Sequence[str],
+        rows: int,
+        passes: int,
+        draws: int,
     ) -> None:
         self._nearness = nearness
         self._config = config

@@ -24,8 +24,8 @@ COSTS = ("tokens", "cost")
 class RecordedTable:
     """`rewards` and `costs` have shape (instructions, agents); rewards are in [0, 1].
 
-    Costs are those of the objects `tokens` or `cost`, else the words of the texts in `response`; None if an agent
-    has neither in some row.
+    Costs are those of the objects `tokens` or `cost`, else the words of the texts in `response`; None if an
+    agent has neither in some row.
     """
 
     name: str
@@ -68,7 +68,9 @@ class RecordedTable:
             raise BadInput(f"{path}: expected at least one row, got an empty file")
         agents = tuple(rows[0])
         rewards = np.array([[row[agent] for agent in agents] for row in rows])
-        known = all(cost.keys() >= set(agents) for cost in costs) and all(any(cost.values()) for cost in costs)
+        known = all(cost.keys() >= set(agents) for cost in costs) and all(
+            any(cost.values()) for cost in costs
+        )
         paid = np.array([[cost[agent] for agent in agents] for cost in costs]) if known else None
         return cls(path.name, tuple(instructions), agents, rewards, paid)
 

@@ -28,8 +28,7 @@ class Difference:
     half_width: float | None
 
     @classmethod
-    def of(cls, differences: Sequence[float]) -> Difference:
-        values = np.array(differences)
+    def of(cls, values: NDArray[np.float64]) -> Difference:
         return cls(float(values.mean()), _half_width(values))
 
 
@@ -37,7 +36,8 @@ class Difference:
 class Replayed:
     """A policy on a table. `half_width` is that of a 95 % interval (Student's t) over the random orders.
 
-    `gap_closed` is the share of the gap between uniform draws and the best fixed agents that the policy closes.
+    `gap_closed` is the share of the gap between uniform draws and the best fixed agents that the policy
+    closes.
     """
 
     table: str
@@ -72,8 +72,8 @@ class Replayed:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table to replay; `vectors` are unit embeddings of its instructions, None for no memory. `memory` says what
-    they are: on or shuffled."""
+    """A table to replay; `vectors` are unit embeddings of its instructions, None for no memory. `memory` says
+    what they are: on or shuffled."""
 
     recorded: RecordedTable
     vectors: NDArray[np.float32] | None = None
@@ -107,7 +107,11 @@ def replay_tables(
 
 def uses_memory(config: Config) -> bool:
     """Whether the policy reads the memory bank."""
-    return config.memory.enabled and config.evolution.policy not in FORGETFUL and bool(config.evolution.memory_weight)
+    return (
+        config.memory.enabled
+        and config.evolution.policy not in FORGETFUL
+        and bool(config.evolution.memory_weight)
+    )
 
 
 def replay_table(
@@ -119,7 +123,9 @@ def replay_table(
     vectors: NDArray[np.float32] | None = None,
 ) -> Replayed:
     """One policy on one table in this process."""
-    return replay_tables([Table(table, vectors)], [config], Plan(min(draws, len(table.agents)), passes, orders))[0]
+    return replay_tables(
+        [Table(table, vectors)], [config], Plan(min(draws, len(table.agents)), passes, orders)
+    )[0]
 
 
 def _replayed(
@@ -146,7 +152,7 @@ def _replayed(
         # Both bounds are the same in every order, which goes over the whole table.
         beyond_uniform=Difference.of(means - bounds.uniform),
         beyond_fixed=Difference.of(means - bounds.fixed),
-        beyond_no_memory=Difference.of(means - [order.mean for order in off]) if off else None,
+        beyond_no_memory=Difference.of(means - np.array([order.mean for order in off])) if off else None,
         per_cost=float(per_cost.mean()) if len(per_cost) else None,
         per_cost_half_width=_half_width(per_cost),
         gap_closed=_share(mean, bounds.uniform, bounds.fixed),
@@ -167,4 +173,3 @@ def _half_width(values: NDArray[np.float64]) -> float | None:
     from scipy import stats  # takes a second to import
 
     return float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values)))
-

@@ -25,9 +25,10 @@ def cached_vectors(
 ) -> Vectors:
     """`embed(texts)`, from the cache if it was computed before; unit vectors, shape (texts, size).
 
-    The name of the file is a hash of the texts and the embedder; a local model also counts with the time at which
-    its files last changed. Files are written atomically, so that two writers don't disturb each other. A damaged
-    file is computed anew (its checksum is in the file), and a folder that can't be written is ignored.
+    The name of the file is a hash of the texts and the embedder; a local model also counts with the time at
+    which its files last changed. Files are written atomically, so that two writers don't disturb each other.
+    A damaged file is computed anew (its checksum is in the file), and a folder that can't be written is
+    ignored.
     """
     path = (folder or cache_dir() / FOLDER) / f"{_key(texts, embedder)}.npz"
     found = _read(path, len(texts))
