@@ -40,6 +40,8 @@ class RecallEffect:
     """`nearest` are the most similar instructions, `changes` all pairs by falling size of the change."""
 
     outcomes: int
+    readings: Mapping[str, float]
+    """What the recalled outcomes say of each pair (`DrawContext.readings`)."""
     nearest: tuple[Similar, ...]
     changes: tuple[Change, ...]
 
@@ -55,6 +57,7 @@ class RecallEffect:
         changes = [Change(pair, without.get(pair, 0.0), now) for pair, now in with_memory.items()]
         return cls(
             context.outcomes,
+            dict(context.readings),
             tuple(_similar(context.neighbours, instructions or {})),
             tuple(sorted(changes, key=lambda change: (-abs(change.size), change.pair))),
         )
@@ -73,18 +76,27 @@ class RecallEffect:
             return ["Memory: nothing was recalled, so the draw knew only what pairs earn in general."]
         nearest = f", the most similar at cosine {self.nearest[0].similarity:.2f}" if self.nearest else ""
         said = [f"Memory: {self.outcomes} outcomes on similar instructions were recalled{nearest}."]
+        said += self._about_readings()
         moved = [
             f"{word} {_named(changes)}"
             for word, changes in (("raised", self.raised), ("lowered", self.lowered))
             if changes
         ]
         if moved:
-            said.append(f"It {' and '.join(moved)} (probability without -> with what was recalled).")
+            said.append(f"This {' and '.join(moved)} (probability without -> with what was recalled).")
         else:
-            said.append(
-                "It changed no probability noticeably: so far, recall has not predicted rewards well enough."
-            )
+            said.append("This changed no probability noticeably.")
         return said
+
+    def _about_readings(self) -> list[str]:
+        ordered = sorted(self.readings.items(), key=lambda item: (-abs(item[1]), item[0]))
+        named = [f"{pair} ({reading:+.2f})" for pair, reading in ordered if abs(reading) > NOTICEABLE]
+        if not named:
+            return []
+        shown = f"{', '.join(named[:NAMED])}{' and others' if len(named) > NAMED else ''}"
+        return [
+            f"What pairs earned on them, before the policy weighs it by how well recall predicted: {shown}."
+        ]
 
 
 def _similar(neighbours: Sequence[Neighbour], instructions: Mapping[Neighbour, str]) -> list[Similar]:

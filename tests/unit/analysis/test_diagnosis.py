@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from actors.fake_embedder import FakeEmbedder
 from cluster.cli.diagnose import diagnose
-from staragents.analysis import domains, memory_tally
+from staragents.analysis import kinds, memory_tally
 from staragents.analysis.certainty import Certainty, entropy
 from staragents.analysis.certainty import findings as certainty_findings
 from staragents.analysis.diagnosis import Diagnosis, Evidence
@@ -58,8 +58,9 @@ def planted(
 
 
 def diagnosed(folder: Path) -> Diagnosis:
-    run, evidence = SavedRun.open(folder), Evidence()
+    run = SavedRun.open(folder)
     finished = run.summary["funnel"]["finished"]
+    evidence = Evidence(run.config, run.summary["funnel"]["seeds"], finished)
     timeline = Timeline(run.config, run.summary["funnel"]["seeds"], finished)
     one_pass(run.folder.seeds(), evidence, timeline)
     return Diagnosis.of(run, evidence, timeline.moments, FakeEmbedder().embed)
@@ -192,4 +193,4 @@ def test_the_lift_of_memory_excludes_candidates_before_the_first_recall(lift: fl
 
 
 def test_texts_without_words_still_get_domains() -> None:
-    assert domains.named(["!!", "??"], np.array([0, 1])) == ["domain 1", "domain 2"]
+    assert kinds.named(["!!", "??"], np.array([0, 1])) == ["domain 1", "domain 2"]
