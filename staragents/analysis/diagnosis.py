@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from staragents.analysis import advised_choice, certainty, domains, memory_tally
+from staragents.analysis import advised_choice, certainty, domains, memory_gain
 from staragents.analysis import kinds as kinds_of_instructions
 from staragents.analysis.advice import unreadable_advice
 from staragents.analysis.certainty import Certainty
 from staragents.analysis.domains import Sampled
 from staragents.analysis.draw_history import DrawHistory, reproduces
-from staragents.analysis.memory_tally import MemoryTally
+from staragents.analysis.memory_gain import MemoryGain
 from staragents.analysis.saved_run import SavedRun
 from staragents.analysis.tallies import IfdTally, rounded
 from staragents.analysis.timeline import Moment
@@ -40,7 +40,7 @@ class Evidence:
     """What the findings are measured from. Memory use is bounded for runs of any size."""
 
     def __init__(self, config: Config, total_seeds: int, finished_seeds: int) -> None:
-        self.ranking, self.memory, self.ifd = Certainty(), MemoryTally(), IfdTally()
+        self.ranking, self.memory, self.ifd = Certainty(), MemoryGain(), IfdTally()
         self.sample: list[Sampled] = []
         """Every n-th seed of the run, in its order: at most `MAX_SEEDS`."""
         self.not_reproduced = 0
@@ -52,12 +52,14 @@ class Evidence:
     def add_seed(self, candidates: list[Candidate]) -> None:
         """Add the next seed's candidates."""
         self.ranking.add_seed(candidates)
-        self.memory.add_seed(candidates)
         if self._seeds % self._step == 0:
             probabilities = self._draws.probabilities(candidates)
             known = reproduces(probabilities, candidates)
             self.not_reproduced += not known
             self.sample.append(_sampled(candidates, probabilities if known else None))
+            if known:
+                without = self._draws.probabilities(candidates, with_memory=False)
+                self.memory.add_seed(self._seeds, candidates, probabilities, without)
         self._seeds += 1
         self._draws.add_seed(candidates)
         for candidate in candidates:
@@ -89,14 +91,14 @@ class Diagnosis:
         worth = _worth(run.config, seeds, kinds)
         numbers = {
             "policy": evidence.ranking.summary(moments),
-            "memory": evidence.memory.lift(),
+            "memory": evidence.memory.summary(),
             "ifd": {**run.summary["ifd"], **evidence.ifd.regression()},
             "judge": run.summary["judge"],
             "cost": _cost(run.summary),
             "domains": domains.table(seeds, *kinds) if kinds is not None else None,
             "worth": {
                 **(worth.as_dict() if worth is not None else {}),
-                "said": advised_choice.sentences(worth, evidence.not_reproduced, len(seeds)),
+                "said": _said(run.config, worth, evidence),
             },
             "sampled_seeds": len(seeds),
         }
@@ -108,10 +110,15 @@ class Diagnosis:
         return cls(findings, numbers)
 
 
+def _said(config: Config, worth: Worth | None, evidence: Evidence) -> list[str]:
+    said = advised_choice.sentences(worth, evidence.not_reproduced, len(evidence.sample))
+    return [*said, memory_gain.sentence(evidence.memory.summary())] if config.memory.enabled else said
+
+
 def _findings(run: SavedRun, numbers: dict[str, Any]) -> Iterator[str]:
     yield from certainty.findings(numbers["policy"], run.config.evolution.policy.value)
     if run.config.memory.enabled:
-        yield from memory_tally.findings(numbers["memory"])
+        yield from memory_gain.findings(numbers["memory"])
     share = numbers["cost"]["share_of_seconds"].get("judge", 0.0)
     if share > MAX_JUDGE_SHARE:
         yield (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from staragents.evolution.drawing import FloatArray
 
 RESAMPLES = 4000
 LEVEL = 0.95
+COURSE = 100
 FEW_SEEDS = 30
 
 
@@ -42,6 +43,8 @@ class Row:
     improved: Estimate
     target_ifd: Estimate | None
     against: dict[str, Estimate] | None
+    course: list[list[float]] = field(default_factory=list)
+    """(seeds done, mean reward per drawn pair so far) at up to `COURSE` points."""
 
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> Row:
@@ -121,9 +124,21 @@ def rows_of(variants: Sequence[Measured], reference: str) -> list[Row]:
                 improved=improved[0][index],
                 target_ifd=ifd[0][index] if ifd is not None else None,
                 against=against if index != base else None,
+                course=_course(one.rewards),
             )
         )
     return rows
+
+
+def _course(rewards: Sequence[float | None]) -> list[list[float]]:
+    points, total, number = [], 0.0, 0
+    step = max(1, len(rewards) // COURSE)
+    for seeds, reward in enumerate(rewards, 1):
+        if reward is not None:
+            total, number = total + reward, number + 1
+        if number and (seeds % step == 0 or seeds == len(rewards)):
+            points.append([seeds, round(total / number, 6)])
+    return points
 
 
 def seeds_ifd(variants: Sequence[Measured]) -> float | None:
