@@ -72,8 +72,7 @@ def _about_kinds(worth: Worth) -> str:
     if difference is None or worth.by_kind is None:
         return "Whether kinds of instructions suit different pairs can't be told either."
     if not difference.told:
-        return
-        f"Choosing pairs by kind of instruction: no measurable difference to the fixed choice ({difference})."
+        return f"Choosing pairs by kind of instruction: no difference that can be measured ({difference})."
     more = "more" if difference.low > 0 else "less"
     return (
         f"Choosing pairs by kind of instruction would have earned {worth.by_kind.mean:.3f}, {more} than the "
