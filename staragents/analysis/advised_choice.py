@@ -71,6 +71,12 @@ def _about_kinds(worth: Worth) -> str:
         return "The instructions are of one kind, so there is nothing to choose by kind."
     if difference is None or worth.by_kind is None:
         return "Whether kinds of instructions suit different pairs can't be told either."
+    if difference.low == difference.high == 0:
+        return (
+            "What choosing pairs by kind of instruction would have earned can't be told: no kind has "
+            "another choice "
+            "that was drawn often enough in the second half."
+        )
     if not difference.told:
         return f"Choosing pairs by kind of instruction: no difference that can be measured ({difference})."
     more = "more" if difference.low > 0 else "less"

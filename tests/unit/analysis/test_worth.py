@@ -102,6 +102,24 @@ def test_intervals_hold_the_truth_although_the_run_learnt() -> None:
     assert held >= 32
 
 
+def test_kinds_whose_choice_was_hardly_drawn_later_are_not_valued() -> None:
+    """On ships, f is best in the first half and not drawn in the second; the fixed choice remains there."""
+    means = [[0.6, 0.5, 0.3], [0.6, 0.5, 0.9]]
+    rng = np.random.default_rng(0)
+    seeds = []
+    for number in range(400):
+        kind, early = number % 2, number < 200
+        drawn = int(rng.integers(3 if early else 2))
+        inclusion = [1 / 3] * 3 if early else [0.4995, 0.4995, 0.001]
+        seeds.append(Drawn(kind, inclusion, {drawn: means[kind][drawn] + rng.uniform(-0.1, 0.1)}))
+    found = worth_of(seeds, ["a+x", "b+x", "f+x"], ["cooking", "ships"], 1)
+    assert found is not None
+    assert [(kind.pair, kind.beyond is None) for kind in found.kinds] == [("a+x", False), ("f+x", True)]
+    assert found.fixed_pairs == ["a+x"]
+    assert found.kinds_beyond_fixed == Estimate(0.0, 0.0, 0.0)
+    assert "no kind has another choice" in advised_choice.sentences(found, 0, 400)[2]
+
+
 def test_too_few_seeds_or_pairs_say_so() -> None:
     seeds, _ = run(SAME, PolicyName.uniform, MIN_SEEDS - 1, 0)
     assert worth_of(seeds, PAIRS, ["cooking", "ships"], 2) is None
