@@ -104,7 +104,7 @@ def test_intervals_hold_the_truth_although_the_run_learnt() -> None:
 
 def test_kinds_whose_choice_was_hardly_drawn_later_are_not_valued() -> None:
     """On ships, f is best in the first half and not drawn in the second; the fixed choice remains there."""
-    means = [[0.6, 0.5, 0.3], [0.6, 0.5, 0.9]]
+    means = [[0.7, 0.5, 0.2], [0.7, 0.5, 0.9]]
     rng = np.random.default_rng(0)
     seeds = []
     for number in range(400):
