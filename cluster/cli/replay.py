@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     from staragents.replay.replay import Table
 
 SECTIONS = ("evolution.", "memory.", "reward.cost=")
+PAPER = (
+    "evolution.credit=winner",
+    "evolution.floor=0",
+    "memory.keep=winners",
+    "memory.neighbours=10",
+    "memory.min_similarity=0.5",
+)
+"""What the policy `paper` is replayed with, unless a setting says otherwise (configs/paper.yaml)."""
 
 
 @click.command()
@@ -139,7 +147,11 @@ def settings(overrides: tuple[str, ...], policy: str | None, memory: bool = True
         for one in overrides
         if not one.startswith(SECTIONS)
     ]
-    config, _ = plain_overrides([*overrides, *([f"evolution.policy={policy}"] if policy else [])], problems)
+    asked = [*overrides, *([f"evolution.policy={policy}"] if policy else [])]
+    if "evolution.policy=paper" in asked:
+        given = {one.partition("=")[0] for one in overrides}
+        asked += [rule for rule in PAPER if rule.partition("=")[0] not in given]
+    config, _ = plain_overrides(asked, problems)
     return config if memory else replace(config, memory=replace(config.memory, enabled=False))
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cluster.cli.replay import settings
 from cluster.job import main
 from staragents.analysis.saved_run import SavedRun
 from staragents.base.errors import BadInput
@@ -211,6 +212,13 @@ def test_the_command_prints_tables_by_policies_and_draws_the_chart(
     (result,) = json.loads(capsys.readouterr().out)
     assert (result["policy"], result["memory"], result["agents"]) == ("thompson", "on", 4)
     assert result["beyond_no_memory"]["half_width"] >= 0
+
+
+def test_the_paper_is_replayed_by_its_own_rules_unless_a_setting_says_otherwise() -> None:
+    paper, other = settings((), "paper"), settings(("memory.neighbours=3",), "paper")
+    assert (paper.memory.keep, paper.memory.neighbours, paper.evolution.credit) == ("winners", 10, "winner")
+    assert (other.memory.keep, other.memory.neighbours) == ("winners", 3)
+    assert settings((), "thompson").memory == Config().memory
 
 
 @pytest.mark.parametrize(
