@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -132,7 +133,7 @@ def rows_of(variants: Sequence[Measured], reference: str) -> list[Row]:
 
 def _course(rewards: Sequence[float | None]) -> list[list[float]]:
     points, total, number = [], 0.0, 0
-    step = max(1, len(rewards) // COURSE)
+    step = math.ceil(len(rewards) / COURSE)
     for seeds, reward in enumerate(rewards, 1):
         if reward is not None:
             total, number = total + reward, number + 1
