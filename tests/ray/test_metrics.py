@@ -81,7 +81,7 @@ def test_every_metric_of_the_dashboard_is_exported_during_a_run(
     seen_keys: list[str] = []
     deadline = time.monotonic() + 150
     while wanted - set(labels) and time.monotonic() < deadline and job.process.poll() is None:
-        time.sleep(2)
+        time.sleep(1)
         seen_keys += [
             line for process in psutil.process_iter() for line in command_line(process) if KEY in line
         ]
