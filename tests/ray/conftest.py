@@ -199,8 +199,8 @@ class Head:
                 **self.environment,
                 MARK: self.mark,
                 KEY_NAME: KEY,
-                # Each process exports its metrics every 10 s otherwise.
-                "RAY_metrics_report_interval_ms": "1000",
+                # Each process exports its metrics every 10 s by default.
+                "RAY_metrics_report_interval_ms": "2000",
                 "RAY_process_group_cleanup_enabled": "1",
             },
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True,

@@ -69,7 +69,8 @@ def test_a_submitted_run_can_be_stopped_and_submitted_again(
     asyncio.run(local_run(load_config("configs/fake.yaml", overrides(undisturbed, 0.0))))
     output = submit(ray, "first", run_dir, LATENCY_S)
     assert "first" in output, output
-    wait_until(lambda: cursor(run_dir) >= 4, "the first seeds", 300)
+    wait_until(lambda: cursor(run_dir) >= 4 or ended(head, "first"), "the first seeds", 300)
+    assert not ended(head, "first"), logs(head, "first")
     with frozen_scorers(head.processes()) as frozen:
         assert frozen == 2
         code, output = start("scale", str(run_dir), "writer", "2", **head.environment).wait(300)
@@ -86,8 +87,9 @@ def test_a_submitted_run_can_be_stopped_and_submitted_again(
     assert f"the run's name on this cluster is {RunDirectory(run_dir).name}:" in first
 
     submit(ray, "second", run_dir, 0.0)
-    wait_until(lambda: status(head, "second") == "SUCCEEDED", "the second job", 300)
+    wait_until(lambda: ended(head, "second"), "the second job", 300)
     second = logs(head, "second")
+    assert status(head, "second") == "SUCCEEDED", second
     check_logs(second)
     assert f"30 seeds, {part} already done" in second
     assert decided(run_dir) == decided(undisturbed)
@@ -117,6 +119,10 @@ def check_logs(text: str) -> None:
 
 def status(head: Any, name: str) -> str:
     return str(head.get(f"/api/jobs/{name}")["status"])
+
+
+def ended(head: Any, name: str) -> bool:
+    return status(head, name) not in ("PENDING", "RUNNING")
 
 
 def logs(head: Any, name: str) -> str:
