@@ -36,12 +36,20 @@ class Cost:
     passed: bool = False
 
 
+def wants_to_run(pid: int) -> bool:
+    """Whether a thread of the process is runnable or waits for a disk."""
+    try:
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+        return any((thread / "stat").read_text().rpartition(") ")[2][0] in "RD" for thread in threads)
+    except OSError:
+        return False  # ended meanwhile
+
+
 def below() -> tuple[float, bool]:
     """User and system seconds of all descendants, with those already waited for, and whether one of them is
     runnable or waits for a disk."""
     parents: dict[int, int] = {}
     ticks: dict[int, int] = {}
-    states: dict[int, str] = {}
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
@@ -51,7 +59,6 @@ def below() -> tuple[float, bool]:
             continue  # ended meanwhile
         parents[int(entry.name)] = int(fields[1])
         ticks[int(entry.name)] = sum(int(value) for value in fields[11:15])
-        states[int(entry.name)] = fields[0]
     this, total, busy = os.getpid(), 0, False
     for pid in parents.keys() - {this}:
         above = pid
@@ -59,7 +66,7 @@ def below() -> tuple[float, bool]:
             above = parents[above]
         if above == this:
             total += ticks[pid]
-            busy = busy or states[pid] in "RD"
+            busy = busy or wants_to_run(pid)
     waited = os.times()
     return total / TICKS + waited.children_user + waited.children_system, busy
 
