@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-from omegaconf._utils import get_omega_conf_dumper
+from omegaconf import OmegaConf
 
 from staragents.base.errors import BadInput
 from staragents.base.redaction import redacted
@@ -96,16 +95,7 @@ def from_yaml(text: str) -> Config:
 
 
 def _yaml(tree: Tree) -> str:
-    """What OmegaConf.to_yaml writes of the tree, without the config object, which takes 50 ms to make."""
-    return str(
-        yaml.dump(
-            escaped(tree),
-            Dumper=get_omega_conf_dumper(),
-            default_flow_style=False,
-            allow_unicode=True,
-            sort_keys=False,
-        )
-    )
+    return OmegaConf.to_yaml(OmegaConf.create(escaped(tree)))
 
 
 def _redacted(value: Any) -> Any:

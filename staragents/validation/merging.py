@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import io
 import os
-import pickle
 import types
 import typing
 from collections.abc import Iterable, Sequence
@@ -144,7 +144,7 @@ class ConfigBuilder:
 
     def build(self, tree: Tree) -> Config:
         """The config, as `typed` returns it."""
-        node: DictConfig = pickle.loads(_all_defaults())
+        node = copy.deepcopy(_all_defaults())
         self._fill(node, Config, tree, ())
         self._check_references()
         return typing.cast(Config, OmegaConf.to_object(node))
@@ -223,9 +223,9 @@ class ConfigBuilder:
 
 
 @cache
-def _all_defaults() -> bytes:
-    """A pickled Config without settings: OmegaConf makes one in 40 ms, and pickle copies it in 1.5 ms."""
-    return pickle.dumps(OmegaConf.structured(Config))
+def _all_defaults() -> DictConfig:
+    """A Config without settings: a copy takes a seventh of the time of a new one."""
+    return OmegaConf.structured(Config)
 
 
 def _as_word(value: Any, hint: Any) -> Any:
