@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ RESAMPLES = 4000
 RESAMPLED_AT_ONCE = 100_000
 """Drawn seeds in memory, times the number of variants."""
 LEVEL = 0.95
+COURSE = 100
 FEW_SEEDS = 30
 
 
@@ -44,6 +46,8 @@ class Row:
     improved: Estimate
     target_ifd: Estimate | None
     against: dict[str, Estimate] | None
+    course: list[list[float]] = field(default_factory=list)
+    """(seeds done, mean reward per drawn pair so far) at up to `COURSE` points."""
 
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> Row:
@@ -123,9 +127,21 @@ def rows_of(variants: Sequence[Measured], reference: str) -> list[Row]:
                 improved=improved[0][index],
                 target_ifd=ifd[0][index] if ifd is not None else None,
                 against=against if index != base else None,
+                course=_course(one.rewards),
             )
         )
     return rows
+
+
+def _course(rewards: Sequence[float | None]) -> list[list[float]]:
+    points, total, number = [], 0.0, 0
+    step = math.ceil(len(rewards) / COURSE)
+    for seeds, reward in enumerate(rewards, 1):
+        if reward is not None:
+            total, number = total + reward, number + 1
+        if number and (seeds % step == 0 or seeds == len(rewards)):
+            points.append([seeds, round(total / number, 6)])
+    return points
 
 
 def seeds_ifd(variants: Sequence[Measured]) -> float | None:
