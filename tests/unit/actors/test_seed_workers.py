@@ -128,14 +128,14 @@ async def test_results_are_kept_for_a_bounded_number_of_seeds(made: Any) -> None
 
 async def test_counters_continue_and_orders_are_repeated_after_a_restart(made: Any) -> None:
     actors, workers, seeds = made
-    await workers.tell(ResizeModel("writer", 3))
+    await workers.tell(ResizeModel("writer", 3, 3))
     for seed in seeds[:4]:
         await workers.run(seed, DRAWN, [])
     before = (await workers.state()).counters["writer"]
     actors[0].kill()
     assert (await workers.state()).counters["writer"] == before
     await asyncio.sleep(0)
-    assert [actor.heard for actor in actors] == [[ResizeModel("writer", 3)], [ResizeModel("writer", 3)]]
+    assert [actor.heard for actor in actors] == [[ResizeModel("writer", 3, 3)], [ResizeModel("writer", 3)]]
     for seed in seeds[4:8]:
         await workers.run(seed, DRAWN, [])
     assert (await workers.state()).counters["writer"].answers > before.answers
