@@ -68,11 +68,15 @@ class SeedLanguages:
 
     def strays_in_rewrite(self, instruction: str) -> bool:
         """Whether it is certainly in a language that no part of the seed's instruction uses."""
+        if self._whole is None and not self.instruction:
+            return False
         found = language_of(instruction)
-        return found not in (None, self._whole) and bool(self.instruction) and found not in self.instruction
+        return found not in (None, self._whole) and found not in self.instruction
 
     def strays_in_answer(self, answer: str) -> bool:
         """Whether it is certainly in a different language from the seed's instruction and response."""
+        if self._whole is None and self.answer is None:
+            return False
         found = language_of(answer)
         return found not in (None, self._whole) and self.answer is not None and found != self.answer
 

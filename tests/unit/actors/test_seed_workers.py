@@ -135,7 +135,7 @@ async def test_counters_continue_and_orders_are_repeated_after_a_restart(made: A
     actors[0].kill()
     assert (await workers.state()).counters["writer"] == before
     await asyncio.sleep(0)
-    assert [actor.heard for actor in actors] == [[ResizeModel("writer", 3, 3)], [ResizeModel("writer", 3)]]
+    assert [actor.heard for actor in actors] == [[ResizeModel("writer", 3, 3)], [ResizeModel("writer", 3, 3)]]
     for seed in seeds[4:8]:
         await workers.run(seed, DRAWN, [])
     assert (await workers.state()).counters["writer"].answers > before.answers
