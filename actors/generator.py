@@ -70,8 +70,8 @@ class Generator:
                 self._last_answer = time.monotonic()
 
     async def generate_many(self, requests: bytes) -> AsyncIterator[bytes]:
-        """Answer the requests that `pack_requests` made, as `generate` does. Yields what `unpack_answers` reads:
-        each time, all answers since the last time, so that a slow request holds none of them back."""
+        """Answer the requests that `pack_requests` made, as `generate` does. Yields what `unpack_answers`
+        reads: each time, all answers since the last time, so that a slow request holds none of them back."""
         done: asyncio.Queue[tuple[int, Answer]] = asyncio.Queue()
         tasks = [
             asyncio.ensure_future(self._answer_to(done, index, request))

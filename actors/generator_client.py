@@ -81,7 +81,7 @@ class GeneratorClient:
         }
 
     def resize(self, model: str, limit: int, replicas: int | None = None) -> None:
-        """Set the in-flight limit of `model` after its pool was resized. `replicas`: of a pool of fixed size."""
+        """Set the in-flight limit of `model` after its pool was resized, and its `fixed_size`."""
         handle = self.handles[model]
         if isinstance(handle, RequestBatches):
             handle.replicas = replicas

@@ -1,7 +1,6 @@
 """Requests and answers as bytes: one message for several of them, of plain values.
 
-The pickle of a frozen dataclass restores it field by field in Python. Tuples of plain values take a third of that
-time, and what requests share (sampling, the judge's schema) is in the message once.
+What requests share (sampling, the judge's schema) is in the message once.
 """
 
 from __future__ import annotations
@@ -9,21 +8,14 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
-from operator import attrgetter
 from typing import Any
 
 from actors.failure import Failure
+from actors.plain_values import conversation_of, conversation_values, values_of
 from staragents.base.generation import Generation, GenerationRequest, Sampling, TokenLogprobs
-from staragents.base.messages import Message
 
-
-def _values(kind: type) -> Any:
-    """A function that returns all fields of an object, as its constructor takes them."""
-    return attrgetter(*(field.name for field in fields(kind)))
-
-
-_OF_MESSAGE, _OF_SAMPLING, _OF_REQUEST = _values(Message), _values(Sampling), _values(GenerationRequest)
-_OF_TOKEN, _OF_GENERATION, _OF_FAILURE = _values(TokenLogprobs), _values(Generation), _values(Failure)
+_OF_SAMPLING, _OF_REQUEST = values_of(Sampling), values_of(GenerationRequest)
+_OF_TOKEN, _OF_GENERATION, _OF_FAILURE = values_of(TokenLogprobs), values_of(Generation), values_of(Failure)
 _NAMES = [field.name for field in fields(GenerationRequest)]
 _SAMPLING, _MESSAGES = _NAMES.index("sampling"), _NAMES.index("messages")
 _LOGPROBS = [field.name for field in fields(Generation)].index("logprobs")
@@ -43,7 +35,7 @@ def pack_requests(requests: Sequence[GenerationRequest]) -> bytes:
             id(sampling), _OF_SAMPLING(sampling)
         )
         if request.messages is not None:
-            row[_MESSAGES] = [_OF_MESSAGE(message) for message in request.messages]
+            row[_MESSAGES] = conversation_values(request.messages)
         rows.append(row)
     return pickle.dumps(rows, pickle.HIGHEST_PROTOCOL)
 
@@ -53,7 +45,7 @@ def unpack_requests(packed: bytes) -> list[GenerationRequest]:
     for row in pickle.loads(packed):
         row[_SAMPLING] = Sampling(*row[_SAMPLING])
         if row[_MESSAGES] is not None:
-            row[_MESSAGES] = tuple(Message(*message) for message in row[_MESSAGES])
+            row[_MESSAGES] = conversation_of(row[_MESSAGES])
         requests.append(GenerationRequest(*row))
     return requests
 

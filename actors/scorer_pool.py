@@ -87,7 +87,7 @@ class ScorerPool:
         return sum(self._load.values()) + sum(row.characters for row in self._waiting)
 
     def score(self, messages: Conversation) -> asyncio.Future[tuple[Score, float]]:
-        """The score of the last turn and its share of the scorer's seconds. Raises EngineError when awaited."""
+        """The score of the last turn and its share of the scorer's seconds; or EngineError."""
         characters = sum(len(text) for message in messages for text in message.texts)
         row = _Row(messages, characters, asyncio.get_running_loop().create_future())
         self._waiting.append(row)

@@ -52,7 +52,7 @@ class TokenLogprobs:
     def __post_init__(self) -> None:
         if not all(
             [
-                type(value) is float and _LOGPROBS[0] <= value <= 0.0 or _is_logprob(value)
+                (type(value) is float and _LOGPROBS[0] <= value <= 0.0) or _is_logprob(value)
                 for value in self.top.values()
             ]
         ):
