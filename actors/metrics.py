@@ -113,8 +113,8 @@ class RunMetrics:
         pair_stats: Iterable[PairStats],
         checkpoint_age_s: float,
     ) -> None:
-        """Set the gauges and export all counts. Called periodically, as Ray drops gauges that are not set again
-        (ray#56405)."""
+        """Set the gauges and export all counts. Called periodically, as Ray drops gauges that are not set
+        again (ray#56405)."""
         for name, count in seeds.items():
             self._set("staragents_seeds", count, state=name)
         for role, characters in outstanding.items():
