@@ -10,6 +10,7 @@ from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
+from grpc import RpcError
 from ray import serve
 from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
@@ -132,7 +133,7 @@ class GeneratorClient:
                 return await self.handles[model].remote(numbered)
         except TimeoutError:
             return Failure("TimeoutError", f"no answer within {request.deadline_s + GRACE_S:g} s", True)
-        except (RayError, RayServeException) as error:
+        except (RayError, RayServeException, RpcError) as error:
             return Failure(type(error).__name__, reason_of(error), True)
 
 

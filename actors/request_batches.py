@@ -12,8 +12,8 @@ from actors.failure import Failure
 from actors.request_messages import Answer, pack_requests, unpack_answers
 from staragents.base.generation import GenerationRequest
 
-# How long a request waits for others: a call through Serve costs the caller a millisecond of CPU time, whatever
-# it carries. A candidate makes three requests in a row; each takes a model far longer.
+# How long a request waits for others: a call through Serve costs a millisecond of CPU time, whatever is in it.
+# A candidate makes three requests in a row; each takes a model far longer.
 BATCH_DELAY_S = 0.02
 LARGEST = 32
 """Most requests in a call: more would save little, and lose more work with a replica."""

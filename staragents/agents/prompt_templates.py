@@ -87,7 +87,7 @@ class PromptTemplate:
             blocks = [name for name in blocks if (name != _RAW) is chat]
         return self._rendered(blocks, variables)
 
-    def _rendered(self, blocks: Sequence[str], variables: Mapping[str, Any]) -> Prompt:
+    def _rendered(self, blocks: Sequence[str], variables: dict[str, Any]) -> Prompt:
         context = self._template.new_context(variables)
         try:
             # Render the top level first: it sets `stop` and other variables that blocks share.
