@@ -12,7 +12,7 @@ from actors.failure import Failure
 from actors.request_messages import Answer, pack_requests, unpack_answers
 from staragents.base.generation import GenerationRequest
 
-# How long a request waits for others: a call through Serve costs a millisecond of CPU time, whatever its size.
+# How long a request waits for others: a call through Serve costs 1 ms of CPU time, whatever its size.
 # A candidate makes three requests in a row; each takes a model far longer.
 BATCH_DELAY_S = 0.02
 LARGEST = 32
