@@ -97,7 +97,7 @@ def install(cache: Path) -> None:
 
 
 def distilabel_pair(cache: Path, folder: Path, seeds: int) -> Pair:
-    """Candidates per second between the first and the last request, without start and stop. Raises Missing."""
+    """Candidates per second, without start and stop. Raises Missing."""
     from pipeline import many_seeds, through_ray, through_ray_config
 
     python = python_of(cache)
