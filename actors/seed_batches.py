@@ -12,9 +12,9 @@ from staragents.base.errors import RunFailed
 from staragents.base.records import Candidate, Seed
 from staragents.evolution.policy import Draw, DrawContext
 
-# A call to an actor costs the coordinator about 1 ms of CPU time, and it may draw a seed every few ms. Far
-# shorter than the generation of one.
-BATCH_DELAY_S = 0.01
+# A call to an actor costs the coordinator 1 ms of CPU time whatever its size, and seeds are drawn one by one:
+# a hundred a second are ten in a call. A seed itself takes seconds.
+BATCH_DELAY_S = 0.1
 
 
 @dataclass(slots=True)
