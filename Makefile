@@ -1,4 +1,4 @@
-.PHONY: demo test test-fast lint docs clean install models
+.PHONY: demo test test-fast lint docs clean install models bench
 
 VENV := .venv/bin
 READY := .venv/.ready
@@ -28,6 +28,11 @@ lint: $(READY)
 # Build the site from docs/, as a test does too.
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --strict
+
+# Our speed beside that of peers, run in turn. A peer that is not installed under PEERS is skipped and says so.
+PEERS ?= .peers
+bench: models
+	$(VENV)/python benchmarks/peers/compare.py --cache $(PEERS)
 
 install: $(READY)
 

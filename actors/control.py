@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ResizeModel:
-    """Set a model's in-flight limit to what `high` replicas hold."""
+    """A model's pool now has `low` to `high` replicas: its in-flight limit is what `high` replicas hold."""
 
     name: str
+    low: int
     high: int
 
 

@@ -76,7 +76,7 @@ class CoordinatorActor(Coordinator):
         self._sizes[pool] = (low, high)
         section, _, name = pool.partition(".")
         if section == "models":
-            await self._workers.tell(ResizeModel(name, high))
+            await self._workers.tell(ResizeModel(name, low, high))
 
     async def load(self) -> dict[str, int]:
         """Characters queued for or at a scorer, by role."""

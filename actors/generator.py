@@ -6,11 +6,13 @@ import asyncio
 import logging
 import os
 import time
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 
 from actors.engines.choice import make_engine
+from actors.failure import Failure
+from actors.request_messages import Answer, pack_answers, unpack_requests
 from staragents.base.errors import EngineDead, EngineError
-from staragents.base.generation import Generation, GenerationRequest
+from staragents.base.generation import GenerationRequest
 from staragents.config import ModelConfig
 
 logger = logging.getLogger(__name__)
@@ -18,15 +20,6 @@ logger = logging.getLogger(__name__)
 # How long a replica outlives its engine: long enough to return the failures, and shorter than a client waits
 # before its first retry, or retries would reach the same replica.
 EXIT_DELAY_S = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why a request failed. A value, not an exception: Serve logs a traceback for every exception."""
-
-    error_class: str
-    message: str
-    retryable: bool
 
 
 class Generator:
@@ -56,7 +49,7 @@ class Generator:
         """What the engine found out about its server, for the user; empty for engines without a server."""
         return list(getattr(self.engine, "remarks", ()))
 
-    async def generate(self, request: GenerationRequest) -> Generation | Failure:
+    async def generate(self, request: GenerationRequest) -> Answer:
         """Answer one request, or return why it failed."""
         async with self._slots:
             if self._exiting:
@@ -75,6 +68,37 @@ class Generator:
             finally:
                 self._running -= 1
                 self._last_answer = time.monotonic()
+
+    async def generate_many(self, requests: bytes) -> AsyncIterator[bytes]:
+        """Answer the requests that `pack_requests` made, as `generate` does. Yields what `unpack_answers`
+        reads: each time, all answers since the last time, so that a slow request holds none of them back."""
+        done: asyncio.Queue[tuple[int, Answer]] = asyncio.Queue()
+        tasks = [
+            asyncio.ensure_future(self._answer_to(done, index, request))
+            for index, request in enumerate(unpack_requests(requests))
+        ]
+        left = len(tasks)
+        try:
+            while left:
+                answers = [await done.get()]
+                while not done.empty():
+                    answers.append(done.get_nowait())
+                left -= len(answers)
+                yield pack_answers(answers)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def _answer_to(
+        self, done: asyncio.Queue[tuple[int, Answer]], index: int, request: GenerationRequest
+    ) -> None:
+        try:
+            answer = await self.generate(request)
+        except Exception as error:
+            # An error in our own code: alone, the request would fail with it at the client, and be retried.
+            logger.exception("request %s failed", request.request_id)
+            answer = Failure(type(error).__name__, str(error), retryable=True)
+        done.put_nowait((index, answer))
 
     def _exit(self, error: EngineDead) -> None:
         """A dead engine in a live actor would get every retry (ray#60145)."""

@@ -8,17 +8,19 @@ import random
 from collections.abc import Awaitable
 from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol
 
+from grpc import RpcError
 from ray import serve
 from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 
-from actors.generator import Failure
+from actors.failure import Failure
 from actors.inflight_limit import InFlightLimit
 from actors.ray_internals import by_value
 from actors.reasons import reason_of
 from actors.replica_connection import ping_replicas
+from actors.request_batches import RequestBatches
 from actors.retry_log import RetryLog
 from staragents.agents.generation_cache import GenerationCache
 from staragents.base.errors import EngineError, PromptTooLong
@@ -30,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 class Handle(Protocol):
-    """A model pool: Serve's deployment handle, or a test double with the same call."""
+    """A model pool: RequestBatches, or a test double with the same call."""
 
     def remote(self, request: GenerationRequest) -> Awaitable[Generation | Failure]: ...
 
@@ -79,8 +81,11 @@ class GeneratorClient:
             for model in self.handles
         }
 
-    def resize(self, model: str, limit: int) -> None:
-        """Set the in-flight limit of `model` after its pool was resized."""
+    def resize(self, model: str, limit: int, replicas: int | None = None) -> None:
+        """Set the in-flight limit of `model` after its pool was resized, and its `fixed_size`."""
+        handle = self.handles[model]
+        if isinstance(handle, RequestBatches):
+            handle.replicas = replicas
         self.limits[model] = limit
         self._semaphores[model].resize(limit)
 
@@ -128,7 +133,7 @@ class GeneratorClient:
                 return await self.handles[model].remote(numbered)
         except TimeoutError:
             return Failure("TimeoutError", f"no answer within {request.deadline_s + GRACE_S:g} s", True)
-        except (RayError, RayServeException) as error:
+        except (RayError, RayServeException, RpcError) as error:
             return Failure(type(error).__name__, reason_of(error), True)
 
 
@@ -138,10 +143,18 @@ def backoff(request_id: str, attempt: int) -> float:
     return min(8.0, 0.5 * 2 ** (attempt - 1)) * jitter
 
 
-def handle(app: str) -> Handle:
-    """Handle of a pool, for any actor."""
+def handle(app: str, replicas: int | None = None) -> RequestBatches:
+    """Handle of a pool, for any actor. `replicas`: of a pool of fixed size."""
     ping_replicas()
-    return cast("Handle", by_value(serve.get_app_handle(app).options(method_name="generate")))
+    pool = serve.get_app_handle(app)
+    one = by_value(pool.options(method_name="generate"))
+    many = by_value(pool.options(method_name="generate_many", stream=True))
+    return RequestBatches(one, many, replicas)
+
+
+def fixed_size(low: int, high: int) -> int | None:
+    """The size of a pool of `low` to `high` replicas, None if it follows the load or is paused."""
+    return high if low == high and high > 0 else None
 
 
 def connect(
@@ -151,7 +164,10 @@ def connect(
     in-flight limits."""
     limits = {name: -(-m.max_replicas * m.max_ongoing // num_clients) for name, m in config.models.items()}
     return GeneratorClient(
-        {name: handle(app) for name, app in apps.items()},
+        {
+            name: handle(app, fixed_size(config.models[name].min_replicas, config.models[name].max_replicas))
+            for name, app in apps.items()
+        },
         limits,
         config.run.attempts,
         GenerationCache(cache, config.models) if cache else None,

@@ -86,13 +86,13 @@ class ScorerPool:
         """Characters queued or at an actor."""
         return sum(self._load.values()) + sum(row.characters for row in self._waiting)
 
-    async def score(self, messages: Conversation) -> tuple[Score, float]:
-        """The score of the last turn and its share of the scorer's seconds. Raises EngineError."""
+    def score(self, messages: Conversation) -> asyncio.Future[tuple[Score, float]]:
+        """The score of the last turn and its share of the scorer's seconds; or EngineError."""
         characters = sum(len(text) for message in messages for text in message.texts)
         row = _Row(messages, characters, asyncio.get_running_loop().create_future())
         self._waiting.append(row)
         self._send_soon()
-        return await row.answer
+        return row.answer
 
     def _send_soon(self) -> None:
         if self._waiting and not self._sending:
@@ -136,7 +136,9 @@ class ScorerPool:
                 scores = unpack_scores(await actor.score.remote(pack_rows([row.messages for row in pack])))
             seconds = (time.monotonic() - started) / len(pack)
             for row, score in zip(pack, scores, strict=True):
-                row.answer.set_result((score, seconds))
+                # The waiting task may have been cancelled.
+                if not row.answer.done():
+                    row.answer.set_result((score, seconds))
         except (RayError, TimeoutError) as error:
             self._retry(pack, error)
             if isinstance(error, RayActorError):

@@ -28,7 +28,7 @@ Generate = Callable[[str, GenerationRequest], Awaitable[Generation]]
 class Scorers(Protocol):
     """A pool of scorers of one model; in tests, one scorer in the same process."""
 
-    async def score(self, messages: Conversation) -> tuple[Score, float]: ...
+    def score(self, messages: Conversation) -> Awaitable[tuple[Score, float]]: ...
 
 
 class SeedPipeline:
@@ -56,9 +56,10 @@ class SeedPipeline:
             self._target.score(seed.messages), self._larger.score(seed.messages), return_exceptions=True
         )
         languages = SeedLanguages(seed) if self.config.agents.keep_language else None
-        writing = {c.pair: asyncio.ensure_future(self._write(seed, languages, c)) for c in candidates}
+        loop = asyncio.get_running_loop()
+        written: dict[str, asyncio.Future[None]] = {c.pair: loop.create_future() for c in candidates}
         await asyncio.gather(
-            *(self._finish(seed, candidate, candidates, writing) for candidate in candidates)
+            *(self._run(seed, languages, candidate, candidates, written) for candidate in candidates)
         )
         target, larger = await seed_scores
         for candidate in candidates:
@@ -85,21 +86,29 @@ class SeedPipeline:
         keep_context(candidate, context)
         return candidate
 
-    async def _finish(
+    async def _run(
         self,
         seed: Seed,
+        languages: SeedLanguages | None,
         candidate: Candidate,
         candidates: list[Candidate],
-        writing: Mapping[str, asyncio.Future[None]],
+        written: Mapping[str, asyncio.Future[None]],
     ) -> None:
-        await writing[candidate.pair]
+        """One candidate, as one task: a seed with more of them takes noticeably more CPU time."""
+        try:
+            await self._write(seed, languages, candidate)
+        finally:
+            if not written[candidate.pair].done():  # cancelled with a candidate that waits for it
+                written[candidate.pair].set_result(None)
         if not candidate.generated:
             return
-        scoring = asyncio.ensure_future(self._score(candidate))
+        # A kept instruction is scored with the same prompt as the seed's.
+        messages = with_inputs(candidate.messages, candidate.seed_messages)
+        scores = asyncio.gather(self._target.score(messages), self._larger.score(messages))
         try:
-            await self._judge(seed, candidate, candidates, writing)
+            await self._judge(seed, candidate, candidates, written)
         finally:
-            await scoring
+            await self._add_scores(candidate, scores)
 
     async def _write(self, seed: Seed, languages: SeedLanguages | None, candidate: Candidate) -> None:
         pair = self._pairs[candidate.pair]
@@ -137,13 +146,13 @@ class SeedPipeline:
             return None
         return rewritten
 
-    async def _score(self, candidate: Candidate) -> None:
-        # A kept instruction is scored with the same prompt as the seed's.
-        messages = with_inputs(candidate.messages, candidate.seed_messages)
+    async def _add_scores(
+        self,
+        candidate: Candidate,
+        scores: Awaitable[tuple[tuple[Score, float], tuple[Score, float]]],
+    ) -> None:
         try:
-            (target, t_seconds), (larger, l_seconds) = await asyncio.gather(
-                self._target.score(messages), self._larger.score(messages)
-            )
+            (target, t_seconds), (larger, l_seconds) = await scores
         except Exception as error:
             _fail(candidate, Stage.score, "scorer", error)
             return
@@ -162,9 +171,9 @@ class SeedPipeline:
         seed: Seed,
         candidate: Candidate,
         candidates: list[Candidate],
-        writing: Mapping[str, asyncio.Future[None]],
+        written: Mapping[str, asyncio.Future[None]],
     ) -> None:
-        baseline = await self._baseline(seed, candidate, candidates, writing)
+        baseline = await self._baseline(seed, candidate, candidates, written)
         if baseline is None:
             return
         ask = partial(self._ask, candidate, Stage.judge, "judge")
@@ -185,7 +194,7 @@ class SeedPipeline:
         seed: Seed,
         candidate: Candidate,
         candidates: list[Candidate],
-        writing: Mapping[str, asyncio.Future[None]],
+        written: Mapping[str, asyncio.Future[None]],
     ) -> Conversation | None:
         """What the candidate is compared with; None if it is the baseline itself or the baseline failed."""
         settings = self.config.judge
@@ -196,7 +205,7 @@ class SeedPipeline:
         base = next(c for c in candidates if c.pair == self.config.agents.base_pairs[0])
         if base is candidate:
             return None
-        await writing[base.pair]
+        await written[base.pair]
         # The base sample can fail; the seed is then the only other answer.
         return base.messages if base.generated else seed.messages
 

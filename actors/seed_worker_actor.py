@@ -13,7 +13,7 @@ import ray
 
 from actors.clean_up import kill_named
 from actors.control import AddScorer, Control, RemoveScorer, ResizeModel
-from actors.generator_client import connect
+from actors.generator_client import connect, fixed_size
 from actors.logs import configure_logs
 from actors.scorer_pool import ScorerPool, pack_characters
 from actors.seed_worker import SeedWorker
@@ -65,9 +65,9 @@ class SeedWorkerActor(SeedWorker):
     async def tell(self, message: Control) -> None:
         """Carry out a message; returns when that is done."""
         match message:
-            case ResizeModel(name, high):
+            case ResizeModel(name, low, high):
                 limit = -(-high * self._config.models[name].max_ongoing // self._num_workers)
-                self.generators.resize(name, limit)
+                self.generators.resize(name, limit, fixed_size(low, high))
             case AddScorer(role, name):
                 for actor in _found([name]):
                     self.scorers[role].add(actor)

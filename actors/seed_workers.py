@@ -15,6 +15,7 @@ from actors.generator_client import ModelCounters
 from actors.reasons import reason_of
 from actors.restarts import restart_polls
 from actors.retry_log import RetryLog
+from actors.seed_batches import SeedBatches
 from actors.seed_worker import WorkState
 from staragents.base.errors import RunFailed
 from staragents.base.records import Candidate, Seed
@@ -39,6 +40,7 @@ class SeedWorkers:
         """`actors`: at least one handle of a SeedWorker that Ray restarts, with a concurrency group
         `CONTROL`."""
         self._actors = list(actors)
+        self._batches = [SeedBatches(actor) for actor in actors]
         self._attempts = settings.attempts
         self._states = [WorkState("", {}, {}, {}) for _ in actors]
         self._ended: list[WorkState] = []
@@ -50,7 +52,7 @@ class SeedWorkers:
         index = seed.row % len(self._actors)
         for attempt in range(self._attempts):
             try:
-                return await self._actors[index].run.remote(seed, draws, context)
+                return await self._batches[index].run(seed, draws, context)
             except RayActorError as error:
                 reason = reason_of(error)
                 self._retry_log.add(reason)

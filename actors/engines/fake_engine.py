@@ -9,6 +9,7 @@ import random
 import re
 import time
 from dataclasses import replace
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -21,6 +22,7 @@ SYLLABLES = ("ba", "do", "fi", "ku", "la", "me", "no", "pi", "ra", "su", "te", "
 WORDS = tuple(a + b + c for a in SYLLABLES for b in SYLLABLES for c in SYLLABLES)
 MARK = "[fake]"
 REFUSAL = f"I'm sorry, but I can't help with that. {MARK}"
+_PIECES = re.compile(r"\w+|\W")
 SENTENCE_WORDS = 12
 REASON_WORDS = 6
 # Standard deviation of the verdict labels' logits: most verdicts lean to one label, few are certain.
@@ -139,4 +141,9 @@ def _verdict(properties: dict[str, Any], rng: random.Random) -> tuple[TokenLogpr
 
 
 def _certain(text: str) -> list[TokenLogprobs]:
-    return [TokenLogprobs(piece, {piece: 0.0}) for piece in re.findall(r"\w+|\W", text)]
+    return [_certain_token(piece) for piece in _PIECES.findall(text)]
+
+
+@lru_cache(2 * len(WORDS))
+def _certain_token(text: str) -> TokenLogprobs:
+    return TokenLogprobs(text, {text: 0.0})

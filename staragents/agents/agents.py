@@ -200,7 +200,7 @@ def history_text(context: Conversation) -> str:
 def _rendered(template: PromptTemplate, instruction: str, context: Conversation, chat: bool) -> Prompt:
     """The instruction is a turn for chat models and part of a single text for base models."""
     shown = as_turn(instruction) if chat else as_part(instruction)
-    return template.render(instruction=shown, history=history_text(context))
+    return template.render_for(chat, instruction=shown, history=history_text(context))
 
 
 # "Sure! Here's a rewritten version of the instruction:"
@@ -267,7 +267,7 @@ def _request(
     as_chat = bool(prompt.turns) and chat
     return GenerationRequest(
         request_id=f"{stage.candidate_id}-{stage.name}",
-        sampling=replace(sampling, stop=(*sampling.stop, *prompt.stop)),
+        sampling=replace(sampling, stop=(*sampling.stop, *prompt.stop)) if prompt.stop else sampling,
         seed=stable_seed(str(stage.run_seed), stage.candidate_id, stage.name),
         messages=turns if as_chat else None,
         prompt=None if as_chat else prompt.raw,

@@ -8,7 +8,7 @@ import re
 from base64 import b32encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import blake2b
 from typing import Any, Literal, cast
 
@@ -24,6 +24,9 @@ from staragents.text.untrusted_text import as_earlier_turns, as_evidence
 Label = Literal["A", "B", "tie"]
 LABELS: tuple[Label, ...] = ("A", "B", "tie")
 _VALUE: dict[Label, float] = {"A": 1.0, "B": 0.0, "tie": 0.5}
+
+RECENT = 256
+"""Texts of the last judgements that are kept: all candidates of a seed are compared with the same one."""
 
 TOP_LOGPROBS = 20
 """The maximum of OpenAI and of vLLM by default; includes the three verdict labels."""
@@ -65,9 +68,11 @@ TIE = Verdict(0.5, True, 0.5, 0.5, "both texts are the same")
 
 def is_identical(candidate: Conversation, baseline: Conversation) -> bool:
     """Whether the last exchanges differ at most in white space, so that there is nothing to compare."""
-    return [turn.content.split() for turn in candidate[-2:]] == [
-        turn.content.split() for turn in baseline[-2:]
-    ]
+    return all(
+        ours.content.split() == theirs.content.split()
+        # The responses first: candidates that keep the instruction differ in these.
+        for ours, theirs in zip(reversed(candidate[-2:]), reversed(baseline[-2:]), strict=True)
+    )
 
 
 def judge_requests(
@@ -87,15 +92,18 @@ def judge_requests(
     """
     fence = _fence(candidate, baseline, f"{run_seed} {candidate_id} {attempt}")
     sides = [_side(conversation, config) for conversation in (candidate, baseline)]
+    history = as_earlier_turns(_cut(history_text(candidate[:-2]), config.max_text_chars // 3))
+    sampling, schema = _sampling(config, model), _schema(config)
     orders = [("ab", sides)]
     if config.both_orders:
         orders.append(("ba", sides[::-1]))
     requests = []
     for order, (a, b) in orders:
-        prompt = _template().render(
+        prompt = _template().render_for(
+            model.chat,
             compare=config.compare.value,
             fence=fence,
-            history=as_earlier_turns(_cut(history_text(candidate[:-2]), config.max_text_chars // 3)),
+            history=history,
             a=a,
             b=b,
             reason=config.reason,
@@ -103,11 +111,11 @@ def judge_requests(
         requests.append(
             GenerationRequest(
                 request_id=f"{candidate_id}-judge-{order}-{attempt}",
-                sampling=_sampling(config, model),
+                sampling=sampling,
                 seed=stable_seed(str(run_seed), candidate_id, "judge", order, str(attempt)),
                 messages=prompt.turns if model.chat else None,
                 prompt=None if model.chat else prompt.raw,
-                json_schema=_schema(config),
+                json_schema=schema,
                 top_logprobs=TOP_LOGPROBS if config.verdict is Verdicts.soft else 0,
                 deadline_s=deadline_s,
             )
@@ -149,12 +157,14 @@ def _schema(config: JudgeConfig) -> dict[str, Any]:
 def _fence(candidate: Conversation, baseline: Conversation, question: str) -> str:
     """A 128-bit delimiter that no fenced text can contain: it is a hash of all texts, so inserting it into
     one changes it. It is the same for both orders and in repeated runs."""
-    texts = sorted(
-        json.dumps([{"role": turn.role, "content": turn.content} for turn in conversation])
-        for conversation in (candidate, baseline)
-    )
+    texts = sorted(map(_fenced, (candidate, baseline)))
     digest = blake2b(json.dumps([question, *texts]).encode(), digest_size=16).digest()
     return "data" + b32encode(digest).decode().rstrip("=").lower()
+
+
+@lru_cache(RECENT)
+def _fenced(conversation: Conversation) -> str:
+    return json.dumps([{"role": turn.role, "content": turn.content} for turn in conversation])
 
 
 def _side(conversation: Conversation, config: JudgeConfig) -> dict[str, str]:
@@ -163,9 +173,14 @@ def _side(conversation: Conversation, config: JudgeConfig) -> dict[str, str]:
     instruction, response = conversation[-2:]
     third = config.max_text_chars // 3
     return {
-        "instruction": as_evidence(_cut(instruction.content, third)),
-        "response": as_evidence(_cut(response.content, config.max_text_chars - third)),
+        "instruction": _evidence(instruction.content, third),
+        "response": _evidence(response.content, config.max_text_chars - third),
     }
+
+
+@lru_cache(RECENT)
+def _evidence(text: str, limit: int) -> str:
+    return as_evidence(_cut(text, limit))
 
 
 def _cut(text: str, limit: int) -> str:
@@ -195,7 +210,7 @@ def parse_verdict(generation: Generation, config: JudgeConfig) -> OrderVerdict |
     if found is None:
         return None
     label = _label(found)
-    a_wins = _soft(generation.logprobs, label) if config.verdict is Verdicts.soft else None
+    a_wins = _soft(generation.logprobs, text, found) if config.verdict is Verdicts.soft else None
     reason = _reason(text, found)[: config.max_reason_chars]
     return OrderVerdict(label, _VALUE[label] if a_wins is None else a_wins, reason)
 
@@ -247,15 +262,15 @@ def _reason(text: str, found: re.Match[str]) -> str:
     return text[: found.start()].strip(" \n{\"',")
 
 
-def _soft(logprobs: tuple[TokenLogprobs, ...], label: Label) -> float | None:
+def _soft(logprobs: tuple[TokenLogprobs, ...], answer: str, verdict: re.Match[str]) -> float | None:
     """P(A) + P(tie) / 2 at the verdict's token, over the tokens that begin a label; None if unknown.
 
     vLLM 0.32 applies the grammar mask before it computes log-probabilities, other servers do not: normalising
     over the labels makes both equal.
     """
-    text = "".join(token.text for token in logprobs)
-    found = _written(text)
-    if found is None or _label(found) != label:
+    text = "".join([token.text for token in logprobs])
+    found = verdict if text == answer else _written(text)
+    if found is None or _label(found) != _label(verdict):
         return None
     position, end = found.start(_group(found)), 0
     for token in logprobs:

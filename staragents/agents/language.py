@@ -37,11 +37,18 @@ _BREAK = re.compile(r"\n+|[:\uff1a]\s|[\"\u201c\u201d\u00ab\u00bb]")
 
 def language_of(text: str) -> str | None:
     """ISO 639 code of the text's main language; None if the text is too short, code, mixed or uncertain."""
-    words = _prose(text[: 4 * READ_CHARS])[:READ_CHARS]
-    if len("".join(_LETTERS.findall(words)).encode("utf-8", "replace")) < MIN_BYTES:
+    words = _words(text)
+    if words is None:
         return None
     language, probability = load_identifier().classify(words)
     return language if probability >= SURE and language != _NO_LANGUAGE else None
+
+
+def _words(text: str) -> str | None:
+    """The beginning of the text as the detector reads it; None if it is too short to tell a language."""
+    words = _prose(text[: 4 * READ_CHARS])[:READ_CHARS]
+    letters = "".join(_LETTERS.findall(words))
+    return words if len(letters.encode("utf-8", "replace")) >= MIN_BYTES else None
 
 
 class SeedLanguages:
@@ -69,12 +76,23 @@ class SeedLanguages:
     def strays_in_rewrite(self, instruction: str) -> bool:
         """Whether it is certainly in a language that no part of the seed's instruction uses."""
         found = language_of(instruction)
-        return found not in (None, self._whole) and bool(self.instruction) and found not in self.instruction
+        if found is None or found == self._whole:
+            return False
+        return bool(self.instruction) and found not in self.instruction
 
     def strays_in_answer(self, answer: str) -> bool:
         """Whether it is certainly in a different language from the seed's instruction and response."""
+        if not self._response_tells:
+            return False
         found = language_of(answer)
-        return found not in (None, self._whole) and self.answer is not None and found != self.answer
+        if found is None or found == self._whole:
+            return False
+        return self.answer is not None and found != self.answer
+
+    @cached_property
+    def _response_tells(self) -> bool:
+        """Whether the response is long enough for a language: many are a word or a number."""
+        return _words(self._seed.response) is not None
 
     @cached_property
     def _whole(self) -> str | None:

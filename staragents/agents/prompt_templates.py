@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, TemplateSyntaxError, meta, nodes
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from staragents.base.errors import BadInput
@@ -54,6 +55,10 @@ class PromptTemplate:
             undefined=StrictUndefined, autoescape=False, trim_blocks=True
         )
         self._blocks: list[str] = []
+        self._constant: dict[str, str] = {}
+        """Texts of the blocks without variables, such as example turns."""
+        self._top_shows_blocks = False
+        """Whether text outside the blocks uses their texts (`self.user()`)."""
         self.variables: frozenset[str] = frozenset()
         """The variables that the template uses."""
         self._template = self._compile(source)
@@ -74,12 +79,21 @@ class PromptTemplate:
 
     def render(self, **variables: Any) -> Prompt:
         """Render the template. Raises BadInput with file and line."""
+        return self._rendered(self._blocks, variables)
+
+    def render_for(self, chat: bool, **variables: Any) -> Prompt:
+        """Render what a model reads: the turns if it is a chat model and there are any, else the raw text."""
+        blocks = self._blocks
+        if self.has_raw and len(blocks) > 1:
+            blocks = [name for name in blocks if (name != _RAW) is chat]
+        return self._rendered(blocks, variables)
+
+    def _rendered(self, blocks: Sequence[str], variables: dict[str, Any]) -> Prompt:
         context = self._template.new_context(variables)
         try:
-            # Render the whole template first: its top level sets `stop` and other variables that blocks
-            # share.
-            whole = "".join(self._template.root_render_func(context))
-            texts = {name: "".join(self._template.blocks[name](context)).strip() for name in self._blocks}
+            # Render the top level first: it sets `stop` and other variables that blocks share.
+            whole = self._top_level(context)
+            texts = {name: self._text(name, context) for name in blocks}
             exported = context.get_exported()
             stop = exported.get("stop", ())
             self.continues = exported.get("continues", False) is True
@@ -94,6 +108,19 @@ class PromptTemplate:
         kept = tuple(turn for turn in turns if turn.content or turn.role != "system")
         return Prompt(kept, texts.get(_RAW), tuple(stop))
 
+    def _top_level(self, context: Context) -> str:
+        """Renders all text outside the blocks; with them in their places only if it uses them."""
+        shown = context.blocks
+        if not self._top_shows_blocks:
+            context.blocks = {name: [_nothing] for name in shown}
+        text = "".join(self._template.root_render_func(context))
+        context.blocks = shown
+        return text
+
+    def _text(self, block: str, context: Context) -> str:
+        known = self._constant.get(block)
+        return "".join(self._template.blocks[block](context)).strip() if known is None else known
+
     def _compile(self, source: str) -> Template:
         try:
             tree = self._environment.parse(source, filename=self.filename)
@@ -104,6 +131,14 @@ class PromptTemplate:
                         f"{self.filename}:{block.lineno}: block: expected {known}, got {block.name}"
                     )
                 self._blocks.append(block.name)
+                if (text := _constant_text(block)) is not None:
+                    self._constant[block.name] = text.strip()
+            self._top_shows_blocks = any(
+                name.name == "self"
+                for node in tree.body
+                if not isinstance(node, nodes.Block)
+                for name in node.find_all(nodes.Name)
+            )
             self.variables = frozenset(meta.find_undeclared_variables(tree))
             code = self._environment.compile(source, filename=self.filename)
         except TemplateSyntaxError as error:
@@ -130,6 +165,20 @@ class PromptTemplate:
         ]
         location = f"{self.filename}:{lines[-1]}" if lines else self.filename
         return BadInput(f"{location}: {error or type(error).__name__}")
+
+
+def _constant_text(block: nodes.Block) -> str | None:
+    """The text of a block that is the same for all variables, else None."""
+    parts = [
+        part for node in block.body for part in (node.nodes if isinstance(node, nodes.Output) else [node])
+    ]
+    if all(isinstance(part, nodes.TemplateData) for part in parts):
+        return "".join(part.data for part in parts if isinstance(part, nodes.TemplateData))
+    return None
+
+
+def _nothing(context: Context) -> Iterator[str]:
+    return iter(())
 
 
 def _role(block: str) -> Role:

@@ -50,7 +50,12 @@ class TokenLogprobs:
     top: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not all(map(_is_logprob, self.top.values())):
+        if not all(
+            [
+                (type(value) is float and _LOGPROBS[0] <= value <= 0.0) or _is_logprob(value)
+                for value in self.top.values()
+            ]
+        ):
             known = {text: value for text, value in self.top.items() if _is_logprob(value)}
             object.__setattr__(self, "top", known)
 

@@ -9,7 +9,7 @@ import pytest
 from ray.exceptions import RayActorError
 
 from actors import generator_client
-from actors.generator import Failure
+from actors.failure import Failure
 from actors.generator_client import GeneratorClient, backoff
 from staragents.base.errors import EngineError, PromptTooLong
 from staragents.base.generation import Generation, GenerationRequest, Sampling

@@ -11,7 +11,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from actors.generator import Failure, Generator
+from actors.failure import Failure
+from actors.generator import Generator
 from staragents.base.generation import Generation, GenerationRequest
 from staragents.base.records import Candidate
 from staragents.config import Config

@@ -10,7 +10,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from actors.coordinator import Coordinator
-from actors.generator import Failure, Generator
+from actors.failure import Failure
+from actors.generator import Generator
 from actors.generator_client import GeneratorClient, Handle
 from actors.memory import MemoryActor
 from actors.seed_worker import SeedWorker, Worker

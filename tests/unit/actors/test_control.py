@@ -38,7 +38,7 @@ async def worker(monkeypatch: pytest.MonkeyPatch) -> SeedWorkerActor:
 
 async def test_a_worker_gets_its_share_of_a_resized_model(worker: SeedWorkerActor) -> None:
     each = worker._config.models["writer"].max_ongoing
-    await worker.tell(ResizeModel("writer", 3))
+    await worker.tell(ResizeModel("writer", 3, 3))
     assert worker.generators.limits["writer"] == -(-3 * each // 2)
 
 

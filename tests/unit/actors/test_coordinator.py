@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from actors.coordinator import Coordinator
-from actors.generator import Failure
+from actors.failure import Failure
 from staragents.base.generation import Generation, GenerationRequest
 from staragents.config import Config
 from staragents.run_directory.run_directory import RunDirectory

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from actors import generator as generator_module
-from actors.generator import EXIT_DELAY_S, Failure, Generator
+from actors.failure import Failure
+from actors.generator import EXIT_DELAY_S, Generator
 from actors.generator_client import backoff
 from staragents.base.errors import EngineDead, EngineError, PromptTooLong
 from staragents.base.generation import Generation, GenerationRequest, Sampling

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from actors.generator import Failure
+from actors.failure import Failure
 from cluster.cli.explain import explain
 from cluster.cli.preview import show
 from cluster.cli.validate import validate

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +18,7 @@ from actors.seed_workers import SeedWorkers
 from staragents.base.errors import RunFailed
 from staragents.config import RunConfig
 from staragents.data.seed_file import SeedFile
-from staragents.evolution.policy import Draw
+from staragents.evolution.policy import NO_CONTEXT, Draw
 from staragents.validation.loading import load_config
 from tests.support.local_run import decided, local_handles, local_run, local_worker
 from tests.support.paths import FAKE
@@ -37,8 +37,21 @@ class Mortal:
         self.worker = make()
         self.heard: list[Control] = []
 
+    async def _stream(self, work: bytes) -> AsyncIterator[asyncio.Future[bytes]]:
+        answers = self.worker.run_many(work)
+        while True:
+            try:
+                answer = await self._call(lambda: anext(answers))
+            except StopAsyncIteration:
+                return
+            ready = asyncio.get_running_loop().create_future()
+            ready.set_result(answer)
+            yield ready
+
     def __getattr__(self, name: str) -> Any:
-        call = SimpleNamespace(remote=lambda *arguments: asyncio.ensure_future(self._call(name, arguments)))
+        if name == "run_many":
+            return SimpleNamespace(options=lambda **_: SimpleNamespace(remote=self._stream))
+        call = SimpleNamespace(remote=lambda *arguments: asyncio.ensure_future(self._told(name, arguments)))
         call.options = lambda **_: call
         return call
 
@@ -47,11 +60,14 @@ class Mortal:
             call.cancel()
         self.worker, self.heard = self._make(), []
 
-    async def _call(self, name: str, arguments: tuple[Any, ...]) -> Any:
+    async def _told(self, name: str, arguments: tuple[Any, ...]) -> Any:
         if name == "tell":
             self.heard += arguments
             return None
-        call = asyncio.ensure_future(getattr(self.worker, name)(*arguments))
+        return await self._call(lambda: getattr(self.worker, name)(*arguments))
+
+    async def _call(self, method: Callable[[], Any]) -> Any:
+        call = asyncio.ensure_future(method())
         self._calls.add(call)
         try:
             return await call
@@ -110,34 +126,34 @@ async def made(tmp_path: Path) -> tuple[list[Mortal], SeedWorkers, list[Any]]:
 
 async def test_a_restarted_coordinator_gets_finished_results(made: Any) -> None:
     actors, workers, seeds = made
-    first = await workers.run(seeds[0], DRAWN, [])
-    again = await SeedWorkers(actors, RunConfig()).run(seeds[0], DRAWN, [])
-    assert again is first
+    first = await workers.run(seeds[0], DRAWN, NO_CONTEXT)
+    again = await SeedWorkers(actors, RunConfig()).run(seeds[0], DRAWN, NO_CONTEXT)
+    assert again == first
     asked = (await workers.state()).counters["writer"].answers
     assert asked > 0
-    other = await workers.run(seeds[0], DRAWN[:1], [])
+    other = await workers.run(seeds[0], DRAWN[:1], NO_CONTEXT)
     assert [candidate.pair for candidate in other] == [DRAWN[0].pair], "other draws are other work"
 
 
 async def test_results_are_kept_for_a_bounded_number_of_seeds(made: Any) -> None:
     actors, workers, seeds = made
     for seed in seeds:
-        await workers.run(seed, DRAWN, [])
+        await workers.run(seed, DRAWN, NO_CONTEXT)
     assert all(len(actor.worker._work) <= RunConfig().admitted_seeds for actor in actors)
 
 
 async def test_counters_continue_and_orders_are_repeated_after_a_restart(made: Any) -> None:
     actors, workers, seeds = made
-    await workers.tell(ResizeModel("writer", 3))
+    await workers.tell(ResizeModel("writer", 3, 3))
     for seed in seeds[:4]:
-        await workers.run(seed, DRAWN, [])
+        await workers.run(seed, DRAWN, NO_CONTEXT)
     before = (await workers.state()).counters["writer"]
     actors[0].kill()
     assert (await workers.state()).counters["writer"] == before
     await asyncio.sleep(0)
-    assert [actor.heard for actor in actors] == [[ResizeModel("writer", 3)], [ResizeModel("writer", 3)]]
+    assert [actor.heard for actor in actors] == [[ResizeModel("writer", 3, 3)], [ResizeModel("writer", 3, 3)]]
     for seed in seeds[4:8]:
-        await workers.run(seed, DRAWN, [])
+        await workers.run(seed, DRAWN, NO_CONTEXT)
     assert (await workers.state()).counters["writer"].answers > before.answers
 
 
@@ -151,7 +167,7 @@ async def test_a_seed_that_always_kills_ends_the_run(made: Any, monkeypatch: pyt
     for actor in actors:
         monkeypatch.setattr(actor.worker, "run", dies)
     with pytest.raises(RunFailed, match=f"row {seeds[0].row}: its seed worker died 2 times"):
-        await workers.run(seeds[0], DRAWN, [])
+        await workers.run(seeds[0], DRAWN, NO_CONTEXT)
 
 
 def test_counters_add_up() -> None:

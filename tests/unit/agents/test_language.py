@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.generator import Failure
+from actors.failure import Failure
 from cluster.cli.explain import explain
 from staragents.agents.language import SeedLanguages, language_of
 from staragents.base.generation import Generation, GenerationRequest

@@ -183,3 +183,26 @@ def test_seed_text_is_never_read_as_template(text: str) -> None:
     prompt = DIRECT.render(instruction=text, history=text)
 
     assert prompt.turns[-1].content == text.strip()
+
+
+@given(st.text(max_size=12), st.text(max_size=12))
+@settings(max_examples=20)
+@pytest.mark.parametrize(("role", "name"), EVERY_PROMPT)
+def test_a_model_gets_the_part_that_it_reads(role: str, name: str, instruction: str, history: str) -> None:
+    prompt = load_prompt(role, name)
+    whole = prompt.render(instruction=instruction, history=history)
+    chat = prompt.render_for(True, instruction=instruction, history=history)
+    base = prompt.render_for(False, instruction=instruction, history=history)
+    assert (chat.turns, chat.stop) == (whole.turns, whole.stop)
+    assert (base.raw, base.stop) == (whole.raw, whole.stop)
+
+
+def test_text_outside_the_blocks_may_use_them() -> None:
+    source = '{% block user %}{{ instruction }}{% endblock %}{% set stop = [self.user() or "none"] %}'
+    prompt = template(source).render(instruction="Why?", history="")
+    assert (prompt.turns, prompt.stop) == ((Message("user", "Why?"),), ("Why?",))
+
+
+def test_blocks_see_what_the_text_outside_them_sets() -> None:
+    source = '{% set style = "short" %}{% block user %}Be {{ style }}: {{ instruction }}{% endblock %}'
+    assert template(source).render(instruction="Why?", history="").turns[0].content == "Be short: Why?"
