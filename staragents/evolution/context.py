@@ -16,8 +16,10 @@ from staragents.evolution.policy import NO_CONTEXT, DrawContext, Outcome, Recall
 DOUBT = 4.0
 # Readings are saved with every draw, so with more pairs only the largest are used.
 MAX_READINGS = 64
-# Of the two readings' joint variance, the share that one does not share with the other.
-MIN_SPREAD = 1e-3
+# A smaller sum of squares is a rounding error; two readings that share more than the rest of their variance
+# can't be told apart.
+MIN_SPREAD = 1e-9
+MIN_OWN_SHARE = 1e-3
 
 
 class Context:
@@ -82,23 +84,30 @@ class Context:
         """Expected reward per unit of a pair's own reading and of its agents' readings; 0 until they differ
         measurably from 0."""
         number = self._sums[:, 0]
-        freedom = float(number.sum()) - np.count_nonzero(number) - 1.0
+        freedom = float(number.sum()) - float(np.count_nonzero(number)) - 1.0
         if freedom < 1.0:
             return 0.0, 0.0
         sums = self._sums[:, 1:]
-        products = self._products - (sums / np.maximum(number, 1.0)[:, None]).T @ sums
-        best, slopes = 0.0, np.zeros(2)
-        for parts in ([0], [1], [0, 1]):
-            spread, target = products[np.ix_(parts, parts)], products[parts, 2]
-            if float(np.linalg.det(spread)) <= MIN_SPREAD * float(spread.diagonal().prod()) + 1e-12:
-                continue
-            found = np.linalg.solve(spread, target)
-            explained = float(found.dot(target))
-            doubt = DOUBT * len(parts) * max(float(products[2, 2]) - explained, 1e-9) / freedom
-            if float(found.min()) > 0.0 and explained - doubt > best:
-                best, slopes = explained - doubt, np.zeros(2)
-                slopes[parts] = self._weight * found * (1.0 - doubt / explained)
-        return float(slopes[0]), float(slopes[1])
+        within = self._products - (sums / np.maximum(number, 1.0)[:, None]).T @ sums
+        (own2, both, own_reward), (_, agents2, agents_reward), (_, _, reward2) = within.tolist()
+        candidates = []
+        if own2 > MIN_SPREAD:
+            candidates.append((own_reward / own2, 0.0))
+        if agents2 > MIN_SPREAD:
+            candidates.append((0.0, agents_reward / agents2))
+        determinant = own2 * agents2 - both * both
+        if determinant > MIN_OWN_SHARE * own2 * agents2 + MIN_SPREAD**2:
+            own = (agents2 * own_reward - both * agents_reward) / determinant
+            candidates.append((own, (agents_reward - both * own) / agents2))
+        best, slopes = 0.0, (0.0, 0.0)
+        for own, agents in candidates:
+            explained = own * own_reward + agents * agents_reward
+            doubt = DOUBT * ((own != 0.0) + (agents != 0.0)) * max(reward2 - explained, MIN_SPREAD) / freedom
+            if min(own, agents) >= 0.0 and explained - doubt > best:
+                best = explained - doubt
+                shrunk = self._weight * best / explained
+                slopes = own * shrunk, agents * shrunk
+        return slopes
 
     def mean_reward(self) -> float:
         """Mean of all rewards observed with readings."""
