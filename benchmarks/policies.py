@@ -20,8 +20,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
 from policy_worlds import kinds_table, short_table
+
 from staragents.config import EvolutionConfig, PolicyName
 from staragents.evolution.choice import make_policy
 from staragents.evolution.policy import NO_CONTEXT, Outcome, RecalledOutcomes

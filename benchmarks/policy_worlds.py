@@ -83,7 +83,8 @@ def kinds_regret(policy: Policy, world: str, factors: Factors, seeds: int, run: 
 
 def kinds_table(factors: Factors, seeds: int, runs: int) -> Iterator[str]:
     names = ["pairs suit kinds", "agents suit kinds", "one kind", "useless embeddings"]
-    yield f"\nRegret per draw, {seeds} seeds, 2 draws, {len(factors)} pairs, {KINDS} kinds, {runs} runs +- 95 %\n"
+    size = f"{seeds} seeds, 2 draws, {len(factors)} pairs, {KINDS} kinds"
+    yield f"\nRegret per draw, {size}, mean of {runs} runs +- 95 %\n"
     yield f"| policy | {' | '.join(names)} |\n|---|{'---|' * len(names)}"
     rows = [(name, True, True) for name in (PolicyName.thompson, PolicyName.ucb, PolicyName.additive)]
     for name, memory, shared in [
@@ -128,7 +129,8 @@ def short_run(name: PolicyName, best: float, rest: float, run: int) -> tuple[boo
 
 def short_table(runs: int) -> Iterator[str]:
     worlds = [(0.7, 0.3), (0.6, 0.25), (0.3, 0.05)]
-    yield f"\n{SHORT_SEEDS} seeds, 2 draws, {SHORT_PAIRS} pairs, one best, {runs} runs: found / wrong > 1/2 after 6\n"
+    size = f"{SHORT_SEEDS} seeds, 2 draws, {SHORT_PAIRS} pairs"
+    yield f"\n{size}, {runs} runs: the best pair found / another above 1/2 after 6 seeds\n"
     yield f"| policy | {' | '.join(f'{best} among {rest}' for best, rest in worlds)} |\n|---|---|---|---|"
     for name in (PolicyName.thompson, PolicyName.ucb, PolicyName.additive, PolicyName.exp3):
         cells = []
