@@ -37,7 +37,7 @@ def joined(*parts: RecalledOutcomes) -> RecalledOutcomes:
 
 
 def kinds_run(policy: Policy, useful: bool, seeds: int = 300) -> float:
-    """Mean reward where a suits even and b odd seeds; outcomes of the same or of a random kind are recalled."""
+    """Mean reward where a suits even and b odd seeds; recalled is that kind or a random one."""
     rng = np.random.default_rng(1)
     past: list[list[RecalledOutcomes]] = [[], []]
     total = 0.0

@@ -13,7 +13,7 @@ SEEDS, PAIRS, RUNS = 24, 13, 30
 
 
 def run(best: float, rest: float, number: int) -> tuple[bool, bool]:
-    """Whether the planted pair is on top at the end, and whether another had more than 1/2 after six seeds."""
+    """Whether the planted pair is on top at the end, and whether another had over 1/2 after six seeds."""
     rng = np.random.default_rng([number, 5])
     names = [f"p{index}" for index in range(PAIRS)]
     means = dict.fromkeys(names, rest) | {names[int(rng.integers(PAIRS))]: best}
