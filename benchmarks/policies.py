@@ -1,4 +1,5 @@
-"""Regret of every policy on synthetic bandits, its speed, and the size of its state.
+"""Regret of every policy on synthetic bandits, with kinds of instructions and in short runs, its speed, and
+the size of its state.
 
 Baselines are the textbook algorithms, see below: UCB1 (Auer et al. 2002), Gaussian Thompson sampling with
 prior and noise of standard deviation 1/4, Beta-Thompson sampling with fractional rewards, Exp3 with a known
@@ -19,10 +20,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from policy_worlds import kinds_table, short_table
 
 from staragents.config import EvolutionConfig, PolicyName
 from staragents.evolution.choice import make_policy
-from staragents.evolution.policy import NO_CONTEXT, Outcome
+from staragents.evolution.policy import NO_CONTEXT, Outcome, RecalledOutcomes
 
 SIDE = 6
 FACTORS = {f"i{j}+r{k}": (f"i{j}", f"r{k}") for j in range(SIDE) for k in range(SIDE)}
@@ -202,6 +204,31 @@ def speed(policies: Sequence[PolicyName] = tuple(PolicyName)) -> None:
         print(f"| {name} | {rate:,.0f} | {len(json.dumps(large.state())) / 1e6:.2f} MB |", flush=True)
 
 
+def speed_with_context(count: int = 2000) -> None:
+    """Context, draw and observation a second, with 300 outcomes of 150 seeds recalled for each."""
+    rng = np.random.default_rng(0)
+    seeds = tuple(f"s{index // 2}" for index in range(300))
+    recalled = []
+    for _ in range(50):
+        pairs = tuple(PAIRS[index] for index in rng.integers(len(PAIRS), size=300))
+        cosines = np.round(np.repeat(np.sort(rng.random(150))[::-1], 2), 6)
+        recalled.append(RecalledOutcomes(seeds, pairs, rng.random(300), cosines))
+    print(f"\nWith 300 recalled outcomes, {len(PAIRS)} pairs\n\n| policy | seeds/s |\n|---|---|")
+    for name in (PolicyName.thompson, PolicyName.ucb, PolicyName.additive):
+        policy = make_policy(EvolutionConfig(policy=name), PAIRS, count, FACTORS)
+        started = time.process_time()
+        for seed in range(count):
+            context = policy.context(recalled[seed % len(recalled)])
+            drawn = policy.draw(2, seed, context)
+            # Rewards that follow the readings, so that the slope is not 0 and every draw is computed anew.
+            rewards = [0.5 + context.readings.get(one.pair, 0.0) for one in drawn]
+            policy.observe(
+                [Outcome(o.pair, r, False, o.propensity) for o, r in zip(drawn, rewards, strict=True)],
+                context,
+            )
+        print(f"| {name} | {count / (time.process_time() - started):,.0f} |", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -212,7 +239,11 @@ def main() -> None:
     arguments = parser.parse_args()
     if not arguments.speed:
         table(arguments.seeds, arguments.runs)
+        pairs = {f"i{j}+r{k}": (f"i{j}", f"r{k}") for j in range(5) for k in range(6)}
+        for line in (*kinds_table(pairs, arguments.seeds // 2, arguments.runs), *short_table(200)):
+            print(line, flush=True)
     speed()
+    speed_with_context()
 
 
 if __name__ == "__main__":

@@ -38,8 +38,9 @@ class EvolutionConfig:
     """Fraction of the draw probability that stays uniform, so that no pair is ever ruled out; 0 in the paper.
     Larger values improve off-policy estimates of other policies but reduce the reward of the run."""
     exploration: Annotated[float, Range(0.1, 0.6)] = 0.2
-    """thompson, ucb: how much draws explore. A smaller value earns more reward in most runs but may miss the
-    best pair in some; 0.4 suits long runs."""
+    """thompson, ucb: how much draws explore: twice this share of what is uncertain at first, hardly at the
+    end of a run of any length. A smaller value earns more reward in most runs but may miss the best pair in
+    some."""
     discount: Annotated[float, Range(0.99, 1)] = 1.0
     """thompson, ucb, exp3: weight decay of past outcomes per seed. Below 1, the policy adapts to a judge or
     models that change, but learns less: 0.999 covers about the last 1,000 seeds."""
@@ -47,6 +48,6 @@ class EvolutionConfig:
     """The pairs whose rewards update the policy: all evaluated pairs, or only the winner (as in the
     paper)."""
     memory_weight: Annotated[float, Range(0, 2)] = 1.0
-    """thompson, ucb, additive: multiplies the learned weight of recalled neighbours; 0 ignores them."""
+    """thompson, ucb, additive: multiplies the learned weight of what memory adds; 0 ignores it."""
     recalled_draws: Annotated[int | None, ZERO_OR_MORE] = None
     """paper: l, the number of draws from the neighbours' pairs. Unset: ceil(draws / 2)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,8 @@ MAX_BOOST = 4.0
 class AdditivePolicy(PaperPolicy):
     """Eq. 8, p~ = p + beta * pi, with a floor.
 
-    Neighbours multiply a pair's p by exp(shift / mean reward), clipped to [1/4, 4]; `Context` learns the
-    shift. Unlike in the paper, a neighbour's pair is never drawn with certainty.
+    Outcomes on similar instructions multiply a pair's p by exp(shift / mean reward), clipped to [1/4, 4];
+    `Context` learns the shift. Unlike in the paper, a neighbour's pair is never drawn with certainty.
     """
 
     name = "additive"
@@ -31,12 +31,14 @@ class AdditivePolicy(PaperPolicy):
         credit: str = "all",
         floor: float = 0.05,
         memory_weight: float = 1.0,
+        factors: Mapping[str, tuple[str, str]] | None = None,
     ) -> None:
         super().__init__(pairs, beta, credit, floor)
-        self._context = Context(pairs, memory_weight)
+        self._context = Context(pairs, factors, memory_weight)
 
     def context(self, recalled: RecalledOutcomes) -> DrawContext:
-        return self._context.read(recalled)
+        means = [one.mean_reward for one in self._rewards.pair_stats({})]
+        return self._context.read(recalled, np.array(means), 0.0)
 
     def inclusion(
         self, count: int, seed: int, context: DrawContext, without: Container[str] = ()
@@ -59,16 +61,16 @@ class AdditivePolicy(PaperPolicy):
         self._context.observe(outcomes, [credited(one, self._credit) for one in outcomes], context)
 
     def memory_worth(self) -> float:
-        """Expected reward per unit of the neighbours' estimate; 0 until it differs measurably from 0."""
-        return self._context.slope()
+        """Expected reward per unit of the readings; 0 until it differs measurably from 0."""
+        return sum(self._context.slopes())
 
     def state(self) -> dict[str, Any]:
-        return {**super().state(), "context": self._context.state()}
+        return {**super().state(), "kinds": self._context.state()}
 
     def restore(self, state: dict[str, Any]) -> None:
         super().restore(state)
-        self._context.restore(state["context"])
+        self._context.restore(state.get("kinds", {}))
 
     def merge(self, state: dict[str, Any]) -> None:
         super().merge(state)
-        self._context.merge(state["context"])
+        self._context.merge(state.get("kinds", {}))

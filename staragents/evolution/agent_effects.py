@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from staragents.evolution.drawing import FloatArray
+
+
+def design_of(agents: Sequence[tuple[str, str]]) -> tuple[tuple[str, ...], FloatArray] | None:
+    """The agents of pairs, `i+` or `+r`, and the design matrix (pairs, agents): 1 where a pair has the agent.
+
+    None if there are as many agents as pairs: then agents add no information.
+    """
+    left = sorted({one for one, _ in agents})
+    right = sorted({other for _, other in agents})
+    if len(left) + len(right) >= len(agents):
+        return None
+    design = np.zeros((len(agents), len(left) + len(right)))
+    for row, (one, other) in enumerate(agents):
+        design[row, left.index(one)] = design[row, len(left) + right.index(other)] = 1.0
+    return (*(f"{one}+" for one in left), *(f"+{other}" for other in right)), design
 
 
 class AgentEffects:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from staragents.evolution.agent_effects import AgentEffects
+from staragents.evolution.agent_effects import AgentEffects, design_of
 from staragents.evolution.drawing import FloatArray
 from staragents.evolution.log_odds import rounded, score
 from staragents.evolution.policy import Outcome
@@ -23,6 +23,15 @@ PRIOR_COUPLES = 20.0
 MAX_PAIRS_COMPARED = 64
 ROUNDS = 3
 MIN_VARIANCE = 1e-9
+
+
+class Posterior(NamedTuple):
+    """What is known of each pair's mean reward: its mean and standard deviation, both of shape (pairs,)."""
+
+    mean: FloatArray
+    sd: FloatArray
+    seed_share: float
+    """Share of a score's variance within pairs that the pairs of one seed have in common."""
 
 
 class Belief:
@@ -44,7 +53,8 @@ class Belief:
         self.pairs = tuple(pairs)
         self._index = {pair: index for index, pair in enumerate(self.pairs)}
         self._discount = discount
-        self._design = _design([factors[pair] for pair in pairs]) if factors else None
+        made = design_of([factors[pair] for pair in pairs]) if factors else None
+        self._design = made[1] if made else None
         size = len(self.pairs)
         self._number, self._reward, self._score = np.zeros(size), np.zeros(size), np.zeros(size)
         # Sums over all pairs of reward^2, score^2 and reward * score; then of the score products of every
@@ -77,8 +87,7 @@ class Belief:
                     if other != index:
                         self._together[index, other] += 1.0
 
-    def posterior(self) -> tuple[FloatArray, FloatArray]:
-        """Mean and standard deviation of each pair's mean reward, shape (pairs,)."""
+    def posterior(self) -> Posterior:
         number = self._number
         total = float(number.sum())
         seen = np.maximum(number, 1e-12)
@@ -91,7 +100,11 @@ class Belief:
         reliability = number / (number + score_noise / prior)
         mean_score = (float(reliability.dot(scores)) + pooled_score) / (float(reliability.sum()) + 1.0)
         between = _between(reliability, scores - mean_score, seen, score_noise, prior)
-        effect, effect_variance = self._score_effects(scores, mean_score, reliability, between, score_noise)
+        seed_share, draws = self._seed_effect(scores, score_noise)
+        noise = score_noise * (1.0 - seed_share)
+        ratio = seed_share / (1.0 - seed_share)
+        weight = ratio / (1.0 + draws * ratio)
+        effect, effect_variance = self._score_effects(scores, mean_score, reliability, between, noise, weight)
 
         mean_reward = pooled_reward + slope * (mean_score - pooled_score)
         rest = rewards - mean_reward - slope * (scores - mean_score)
@@ -100,7 +113,7 @@ class Belief:
         reliability = number / (number + rest_noise / own_variance)
         mean = mean_reward + slope * effect + reliability * rest
         variance = slope * slope * effect_variance + own_variance * (1.0 - reliability)
-        return mean, np.sqrt(variance)
+        return Posterior(mean, np.sqrt(variance), seed_share)
 
     def _within_pairs(
         self, rewards: FloatArray, scores: FloatArray, pooled_reward: float, pooled_score: float
@@ -165,19 +178,17 @@ class Belief:
         mean: float,
         reliability: FloatArray,
         between: float,
-        score_noise: float,
+        noise: float,
+        weight: float,
     ) -> tuple[FloatArray, FloatArray]:
         """Posterior mean and variance of each pair's score, relative to `mean`: the sum of the effects of its
         agents and of their interaction, whose variances sum to `between`.
 
-        Seed effects and pair effects are estimated alternately, which converges to their joint mode. The
-        variance ignores the uncertainty of the pairs drawn together.
+        `noise` is the variance of a score without its seed's effect. A seed's effect is `weight` times the
+        sum of its scores' gaps: it and pair effects are estimated alternately, which converges to their joint
+        mode. The variance ignores the uncertainty of the pairs drawn together.
         """
         number = self._number
-        seed_share, draws = self._seed_effect(scores, score_noise)
-        noise = score_noise * (1.0 - seed_share)
-        ratio = seed_share / (1.0 - seed_share)
-        weight = ratio / (1.0 + draws * ratio)
         agent_variance = self._shared(reliability, scores - mean, between)
         shrink = noise / (between - 2.0 * agent_variance)
         precision = number + shrink
@@ -240,15 +251,3 @@ def _between(
     weights = reliability * reliability
     excess = float(weights.dot(gap * gap)) - within * float((weights / seen).sum())
     return (PRIOR_PAIRS * prior + max(excess, 0.0)) / (PRIOR_PAIRS + float(weights.sum()))
-
-
-def _design(agents: Sequence[tuple[str, str]]) -> FloatArray | None:
-    """Design matrix (pairs, agents): 1 where a pair contains that instruction or response agent."""
-    left = sorted({one for one, _ in agents})
-    right = sorted({other for _, other in agents})
-    if len(left) + len(right) >= len(agents):
-        return None  # as many agents as pairs: agent effects add no information
-    design = np.zeros((len(agents), len(left) + len(right)))
-    for row, (one, other) in enumerate(agents):
-        design[row, left.index(one)] = design[row, len(left) + right.index(other)] = 1.0
-    return design

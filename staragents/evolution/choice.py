@@ -36,7 +36,7 @@ def make_policy(
         case PolicyName.paper:
             return PaperPolicy(pairs, beta, credit, floor, config.recalled_draws)
         case PolicyName.additive:
-            return AdditivePolicy(pairs, beta, credit, floor, config.memory_weight)
+            return AdditivePolicy(pairs, beta, credit, floor, config.memory_weight, factors)
         case PolicyName.exp3:
             return Exp3Policy(pairs, credit, floor, config.discount)
     policy = UcbPolicy if config.policy is PolicyName.ucb else ThompsonPolicy

@@ -1,111 +1,143 @@
-"""How well the memory bank's neighbours predict rewards, learnt from their past predictions."""
+"""How well readings of similar instructions predict rewards, learnt from their past predictions."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from staragents.evolution.drawing import FloatArray
+from staragents.evolution.kernel_reading import KernelReading
 from staragents.evolution.log_odds import rounded
 from staragents.evolution.policy import NO_CONTEXT, DrawContext, Outcome, RecalledOutcomes
 
-# A slope counts to the extent that its square exceeds this many times its sampling variance.
+# An explained sum of squares counts as far as it exceeds this many noise variances per slope.
 DOUBT = 4.0
 # Readings are saved with every draw, so with more pairs only the largest are used.
 MAX_READINGS = 64
+# A smaller sum of squares is a rounding error; two readings that share more than the rest of their variance
+# can't be told apart.
+MIN_SPREAD = 1e-9
+MIN_OWN_SHARE = 1e-3
 
 
 class Context:
-    """Within-pair regression of the reward on the neighbours' estimate for that pair.
+    """Within-pair regression of the reward on two readings of the recalled outcomes (`KernelReading`): that
+    of the pair itself, and the sum of those of its two agents.
 
-    The estimate is the kernel-weighted mean of the pair's remembered rewards, sum(s r) / (1 + sum(s)) with
-    similarity s: one pseudo-observation of 0 limits the influence of a single distant neighbour. The slope
-    is shrunk as by James and Stein, max(0, 1 - 4 / t^2), and never negative: if embeddings or memories are
-    useless, it is 0 and draws ignore memory.
+    Slopes are shrunk as by James and Stein, max(0, 1 - 4 / t^2) for a single one, and never negative. Of own
+    slope, agents' slope and both, those count that explain most after this doubt. If embeddings or memories
+    are useless, slopes are 0 and draws ignore memory.
     """
 
-    def __init__(self, pairs: Sequence[str], weight: float) -> None:
-        """`weight` multiplies the learnt slope; 0 ignores memory."""
-        self._pairs = tuple(pairs)
-        self._index = {pair: index for index, pair in enumerate(self._pairs)}
+    def __init__(
+        self, pairs: Sequence[str], factors: Mapping[str, tuple[str, str]] | None, weight: float
+    ) -> None:
+        """`weight` multiplies the learnt slopes; 0 ignores memory."""
+        self._reading = KernelReading(pairs, factors)
+        self._index = {pair: index for index, pair in enumerate(self._reading.pairs)}
+        self._agent_index = {agent: index for index, agent in enumerate(self._reading.agents)}
+        self._factors = factors if self._reading.agents else None
         self._weight = weight
-        size = len(self._pairs)
-        self._number, self._estimate, self._reward = np.zeros(size), np.zeros(size), np.zeros(size)
-        self._products = np.zeros(3)  # estimate^2, reward^2, estimate * reward
+        # Columns: number, own reading, agents' reading, reward; then products of the last three, summed over
+        # all pairs.
+        self._sums, self._products = np.zeros((len(self._index), 4)), np.zeros((3, 3))
 
-    def read(self, recalled: RecalledOutcomes) -> DrawContext:
+    def read(self, recalled: RecalledOutcomes, means: FloatArray, seed_share: float) -> DrawContext:
+        """`means` and `seed_share` as for `KernelReading.read`."""
         if not recalled:
             return NO_CONTEXT
-        estimates = zip(self._pairs, self._estimates(recalled).tolist(), strict=True)
-        largest = sorted(((abs(x), pair, rounded(x)) for pair, x in estimates if x), reverse=True)
-        readings = {pair: x for _, pair, x in largest[:MAX_READINGS]}
+        if not self._weight:
+            return DrawContext(len(recalled), recalled.nearest())
+        own, agents = self._reading.read(recalled, means, seed_share)
+        readings = _largest(self._reading.pairs, own) | _largest(self._reading.agents, agents)
         return DrawContext(len(recalled), recalled.nearest(), readings)
 
     def observe(self, outcomes: Sequence[Outcome], rewards: Sequence[float], context: DrawContext) -> None:
-        if not context.outcomes:
+        if not context.readings:
             return
         for outcome, reward in zip(outcomes, rewards, strict=True):
-            index = self._index[outcome.pair]
-            x, y = context.readings.get(outcome.pair, 0.0), rounded(reward)
-            self._number[index] += 1.0
-            self._estimate[index] += x
-            self._reward[index] += y
-            self._products += (x * x, y * y, x * y)
+            row = np.array([*self._readings_of(outcome.pair, context.readings), rounded(reward)])
+            self._sums[self._index[outcome.pair]] += (1.0, *row.tolist())
+            self._products += np.outer(row, row)
 
     def shift(self, context: DrawContext) -> FloatArray | None:
         """Added to each pair's expected reward, shape (pairs,); None for no shift."""
-        if not context.outcomes or not (slope := self.slope()):
+        if not context.readings:
             return None
-        baseline = (self._estimate + self._estimate.sum() / self._number.sum()) / (self._number + 1.0)
-        readings = np.array([context.readings.get(pair, 0.0) for pair in self._pairs])
-        return slope * (readings - baseline)
+        own_slope, agents_slope = self.slopes()
+        if not own_slope and not agents_slope:
+            return None
+        own, agents = np.zeros(len(self._index)), np.zeros(len(self._agent_index))
+        for name, reading in context.readings.items():
+            if (index := self._index.get(name)) is not None:
+                own[index] = reading
+            elif (index := self._agent_index.get(name)) is not None:
+                agents[index] = reading
+        shift = own_slope * own
+        if self._reading.design is not None and agents_slope:
+            shift += agents_slope * (self._reading.design @ agents)
+        return shift
 
-    def slope(self) -> float:
-        """Shrunken slope: reward per unit of the estimate; 0 until it differs measurably from 0."""
-        seen = np.maximum(self._number, 1.0)
-        spread = float(self._products[0] - (self._estimate / seen).dot(self._estimate))
-        freedom = float(self._number.sum() - (self._number > 0).sum()) - 1.0
-        if spread <= 1e-9 or freedom < 1.0 or not self._weight:
-            return 0.0
-        product = float(self._products[2] - (self._estimate / seen).dot(self._reward))
-        rest = float(self._products[1] - (self._reward / seen).dot(self._reward)) - product**2 / spread
-        slope, variance = product / spread, max(rest, 1e-9) / freedom / spread
-        if slope <= 0:
-            return 0.0
-        return self._weight * slope * max(0.0, 1.0 - DOUBT * variance / slope**2)
+    def slopes(self) -> tuple[float, float]:
+        """Expected reward per unit of a pair's own reading and of its agents' readings; 0 until they differ
+        measurably from 0."""
+        number = self._sums[:, 0]
+        freedom = float(number.sum()) - float(np.count_nonzero(number)) - 1.0
+        if freedom < 1.0:
+            return 0.0, 0.0
+        sums = self._sums[:, 1:]
+        within = self._products - (sums / np.maximum(number, 1.0)[:, None]).T @ sums
+        (own2, both, own_reward), (_, agents2, agents_reward), (_, _, reward2) = within.tolist()
+        candidates = []
+        if own2 > MIN_SPREAD:
+            candidates.append((own_reward / own2, 0.0))
+        if agents2 > MIN_SPREAD:
+            candidates.append((0.0, agents_reward / agents2))
+        determinant = own2 * agents2 - both * both
+        if determinant > MIN_OWN_SHARE * own2 * agents2 + MIN_SPREAD**2:
+            own = (agents2 * own_reward - both * agents_reward) / determinant
+            candidates.append((own, (agents_reward - both * own) / agents2))
+        best, slopes = 0.0, (0.0, 0.0)
+        for own, agents in candidates:
+            explained = own * own_reward + agents * agents_reward
+            doubt = DOUBT * ((own != 0.0) + (agents != 0.0)) * max(reward2 - explained, MIN_SPREAD) / freedom
+            if min(own, agents) >= 0.0 and explained - doubt > best:
+                best = explained - doubt
+                shrunk = self._weight * best / explained
+                slopes = own * shrunk, agents * shrunk
+        return slopes
 
     def mean_reward(self) -> float:
-        """Mean of all rewards observed with neighbours."""
-        return float(self._reward.sum() / max(self._number.sum(), 1.0))
-
-    def _estimates(self, recalled: RecalledOutcomes) -> FloatArray:
-        weight, total = np.zeros(len(self._pairs)), np.zeros(len(self._pairs))
-        columns = recalled.pairs, recalled.rewards.tolist(), recalled.similarities.tolist()
-        for pair, reward, similarity in zip(*columns, strict=True):
-            index = self._index.get(pair)
-            if index is not None and similarity > 0:
-                weight[index] += similarity
-                total[index] += similarity * reward
-        return total / (1.0 + weight)
+        """Mean of all rewards observed with readings."""
+        return float(self._sums[:, 3].sum() / max(self._sums[:, 0].sum(), 1.0))
 
     def state(self) -> dict[str, Any]:
-        rows = zip(self._number.tolist(), self._estimate.tolist(), self._reward.tolist(), strict=True)
-        return {
-            "pairs": dict(zip(self._pairs, map(list, rows), strict=True)),
-            "products": self._products.tolist(),
-        }
+        """Sums that shards can add; pairs without observations are left out."""
+        rows = zip(self._reading.pairs, self._sums.tolist(), strict=True)
+        return {"sums": {pair: row for pair, row in rows if row[0]}, "products": self._products.tolist()}
 
     def restore(self, state: dict[str, Any]) -> None:
-        for sums in (self._number, self._estimate, self._reward, self._products):
-            sums[:] = 0.0
+        self._sums[:], self._products[:] = 0.0, 0.0
         self.merge(state)
 
     def merge(self, state: dict[str, Any]) -> None:
-        for pair, (number, estimate, reward) in state["pairs"].items():
-            index = self._index[pair]
-            self._number[index] += number
-            self._estimate[index] += estimate
-            self._reward[index] += reward
-        self._products += state["products"]
+        """Add another shard's sums; a state of earlier versions, which had another reading, has none."""
+        for pair, row in state.get("sums", {}).items():
+            self._sums[self._index[pair]] += row
+        self._products += state.get("products", 0.0)
+
+    def _readings_of(self, pair: str, readings: Mapping[str, float]) -> tuple[float, float]:
+        own = readings.get(pair, 0.0)
+        if self._factors is None:
+            return own, 0.0
+        left, right = self._factors[pair]
+        return own, readings.get(f"{left}+", 0.0) + readings.get(f"+{right}", 0.0)
+
+
+def _largest(names: Sequence[str], readings: FloatArray) -> dict[str, float]:
+    """The readings largest in size, rounded so that their sums are exact."""
+    known = [(name, rounded(x)) for name, x in zip(names, readings.tolist(), strict=True)]
+    known.sort(key=lambda one: -abs(one[1]))
+    return {name: x for name, x in known[:MAX_READINGS] if x}

@@ -19,7 +19,7 @@ class UcbPolicy(ThompsonPolicy):
     name = "ucb"
 
     def _preferred(self, mean: FloatArray, sd: FloatArray, count: int) -> FloatArray:
-        _, ratio = self._left()
+        ratio = self._left() / len(self._rewards.pairs)
         bound = mean + 3.0 * self._exploration * math.sqrt(2.0 * math.log1p(ratio)) * sd
         # Equal bounds (a fresh run) share their draws.
         lowest = float(sorted(bound.tolist())[-count])
