@@ -123,8 +123,7 @@ class MemoryActor:
         return vectors
 
     async def commit_and_recall(self, commits: Sequence[Taught], recall_for: Item | None) -> RecalledOutcomes:
-        """Store the outcomes of the next committed seeds, drop their vectors, then recall outcomes for another
-        seed.
+        """Store the outcomes of the next committed seeds, drop their vectors, then recall for another seed.
 
         Idempotent: the same call again has the same effect and result.
         """

@@ -68,7 +68,7 @@ class MemoryClient:
         known = await self._answer(lambda: actor.rewind.remote(cursor - 1))
         if known is None or known >= cursor:
             return
-        logger.warning("memory: adding %d seeds that the bank lacks, from the run's candidates", cursor - known)
+        logger.warning("the memory bank lacks %d seeds; adding them from candidates/", cursor - known)
         run = RunDirectory(self._config.output.dir)
         missing = recorded(run, self._settings, self._config.reward.cost, known)
         while some := await asyncio.to_thread(lambda: list(islice(missing, REFILL))):

@@ -17,7 +17,8 @@ from staragents.run_directory.run_directory import RunDirectory
 
 
 def recorded(run: RunDirectory, config: MemoryConfig, cost: Cost, start: int = 0) -> Iterator[Taught]:
-    """The committed seeds from number `start`, as their commits gave them to the bank. `cost`: `reward.cost`."""
+    """The committed seeds from number `start`, as their commits gave them to the bank. `cost` is
+    `reward.cost`."""
     costs = CostScale(cost)
     for order, candidates in enumerate(run.seeds()):
         learned = costs.learned(candidates)
@@ -32,14 +33,17 @@ def recorded(run: RunDirectory, config: MemoryConfig, cost: Cost, start: int = 0
 
 
 def of_earlier_runs(pairs: Container[str], config: MemoryConfig, cost: Cost) -> list[Taught]:
-    """What the runs in `memory.reuse` taught about pairs that exist in this run: the `memory.max_points` seeds
-    that tell most.
+    """What the runs in `memory.reuse` taught about pairs that exist in this run: the seeds that tell most, at
+    most `memory.max_points`.
 
     Raises BadInput for a folder without candidates.
     """
     found = (one for folder in config.reuse for one in _earlier(folder, pairs, config, cost))
-    best = heapq.nlargest(config.max_points, found, key=lambda one: (tells(one.rewards, config.keep), one.seed_id))
-    return sorted(best, key=lambda one: one.seed_id)
+
+    def rank(one: Taught) -> tuple[float, str]:
+        return tells(one.rewards, config.keep), one.seed_id
+
+    return sorted(heapq.nlargest(config.max_points, found, key=rank), key=lambda one: one.seed_id)
 
 
 def _earlier(folder: str, pairs: Container[str], config: MemoryConfig, cost: Cost) -> Iterator[Taught]:

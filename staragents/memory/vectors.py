@@ -21,11 +21,11 @@ KEPT = 8192
 
 
 class Table(NamedTuple):
-    """The vectors at one moment, shape (count or more, size), and their ascending numbers."""
+    """The vectors at one moment, shape (used or more, size), and their ascending numbers."""
 
     matrix: NDArray[np.float32]
     numbers: Rows
-    count: int
+    used: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,9 @@ class Vectors:
     The result of `nearest` is a function of the vectors alone, whatever their order, the machine's matrix
     product or its threads: candidates found in float32 are compared again in float64, row by row.
 
-    A query that is announced by `expect` costs a share of a matrix product, in another thread if the caller
-    likes, and afterwards only a comparison with what has been added since. Reading all vectors for every query
-    would cost eight times as much: at 100,000 vectors of 384 floats it takes as long as reading 154 MB.
+    A query that is announced by `expect` costs its share of a matrix product, in another thread if the caller
+    likes, and afterwards only a comparison with what was added since. Otherwise all vectors are read for the
+    query alone, which takes as long as memory needs for them: 154 MB at 100,000 vectors of 384 floats.
     """
 
     def __init__(self, size: int) -> None:
@@ -55,7 +55,7 @@ class Vectors:
         self._shortlists: dict[str, Shortlist] = {}
 
     def __len__(self) -> int:
-        return self._table.count
+        return self._table.used
 
     def vector(self, row: int) -> Vector:
         return self._table.matrix[row]
@@ -91,11 +91,11 @@ class Vectors:
         table = self._table
         for start in range(0, len(names), QUERIES):
             some = names[start : start + QUERIES]
-            scores = queries[start : start + QUERIES] @ table.matrix[: table.count].T
+            scores = queries[start : start + QUERIES] @ table.matrix[: table.used].T
             for name, score in zip(some, scores, strict=True):
                 # A quarter more, so that a shortlist survives the eviction of some of its vectors.
                 rows, cut = self._candidates(score, limit + limit // 4)
-                last = int(table.numbers[table.count - 1]) if table.count else -1
+                last = int(table.numbers[table.used - 1]) if table.used else -1
                 self._shortlists[name] = Shortlist(table.numbers[rows], last, cut)
         for name in list(self._shortlists)[:-KEPT]:
             self._shortlists.pop(name, None)
@@ -110,13 +110,13 @@ class Vectors:
         table = self._table
         if (short := self._shortlists.get(name)) is not None:
             rows, since = self._positions(table, short.numbers, short.last)
-            rows = np.concatenate([rows, np.arange(since, table.count)])
+            rows = np.concatenate([rows, np.arange(since, table.used)])
             cosines = self._cosines(table, rows, query)
             least = _largest(cosines, limit) if len(rows) >= limit else -math.inf
             # Vectors that are not on the list are below the cut, even with the error of their float32 cosine.
             if short.cut == -math.inf or least >= short.cut + self._error:
                 return rows[cosines >= least], cosines[cosines >= least]
-        rows, _ = self._candidates(table.matrix[: table.count] @ query, limit)
+        rows, _ = self._candidates(table.matrix[: table.used] @ query, limit)
         cosines = self._cosines(table, rows, query)
         least = _largest(cosines, limit) if len(rows) >= limit else -math.inf
         return rows[cosines >= least], cosines[cosines >= least]
@@ -136,7 +136,7 @@ class Vectors:
     @staticmethod
     def _positions(table: Table, numbers: Rows, last: int = -1) -> tuple[Rows, int]:
         """The rows of those numbers that are present, and the first row after number `last`."""
-        known = table.numbers[: table.count]
+        known = table.numbers[: table.used]
         places = np.searchsorted(known, numbers)
         inside = places < len(known)
         places, numbers = places[inside], numbers[inside]

@@ -18,8 +18,8 @@ ALONE = 0.5
 def worth(memory: Memory, near: Sequence[tuple[Memory, float]], keep: Keep) -> float:
     """In [0, 1]: what the memory tells x (1 - the degree to which one of the `near` memories tells it too).
 
-    `near` are the memories that were in the bank before, with their cosines. With `winners`, a memory tells its
-    reward, and another memory of the same pair tells it to the degree of its cosine.
+    `near` are the memories that were in the bank before, with their cosines. With `winners`, a memory tells
+    its reward, and another memory of the same pair tells it to the degree of its cosine.
     """
     told = max((cosine * _shared(memory, other, keep) for other, cosine in near), default=0.0)
     return round(tells(memory.rewards, keep) * (1.0 - min(max(told, 0.0), 1.0)), DIGITS)
