@@ -13,7 +13,7 @@ from staragents.analysis.reasons import outcome, reason
 from staragents.analysis.saved_run import SavedRun
 from staragents.base.errors import BadInput
 from staragents.base.records import Candidate, as_row, stable_seed
-from staragents.evolution.policy import Neighbour, recalled_by
+from staragents.evolution.policy import Neighbour, context_of
 
 SHORTEST_PREFIX = 4
 # Of a propensity: the run may have computed its own on another machine.
@@ -53,7 +53,7 @@ class Explanation:
         return cls(
             number=number,
             candidates=candidates,
-            neighbours=recalled_by(candidates),
+            neighbours=list(context_of(candidates).neighbours),
             probabilities=probabilities,
             learnt_from=learnt_from,
             reproduced=all(
@@ -119,6 +119,6 @@ def _probabilities(run: SavedRun, number: int, candidates: list[Candidate]) -> t
         draws = min(config.evolution.draws, len(config.pairs) - len(probabilities) - len(retired))
         seed = stable_seed(str(config.run.seed), candidates[0].seed_id, "draw")
         probabilities |= (
-            history.policy.inclusion(draws, seed, recalled_by(candidates), retired) if draws else {}
+            history.policy.inclusion(draws, seed, context_of(candidates), retired) if draws else {}
         )
     return probabilities, known

@@ -14,7 +14,7 @@ from staragents.base.records import Candidate
 from staragents.config import EvolutionConfig
 from staragents.evolution.choice import make_policy
 from staragents.evolution.drawing import FloatArray
-from staragents.evolution.policy import Outcome
+from staragents.evolution.policy import NO_CONTEXT, Outcome
 
 # With fewer effective draws, neither the estimate nor its interval is reliable.
 MIN_EFFECTIVE = 100.0
@@ -70,7 +70,7 @@ def estimate(
         logs.draws += len(drawn)
         logs.missing += len(drawn) - len(known)
         if known:
-            logs.add_seed(known, len(drawn), policy.inclusion(len(drawn), number, ()))
+            logs.add_seed(known, len(drawn), policy.inclusion(len(drawn), number, NO_CONTEXT))
             policy.observe([Outcome(c.pair, c.reward or 0.0, c.selected, c.propensity) for c in known])
     if not logs.weights:
         raise BadInput("candidates: expected drawn candidates with rewards, got none")

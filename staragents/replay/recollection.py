@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staragents.config import MemoryConfig
-from staragents.evolution.policy import Neighbour, Outcome
+from staragents.evolution.policy import Outcome, RecalledOutcomes
 
 
 class Recollection:
@@ -30,6 +30,7 @@ class Recollection:
         self._turns = 0
         self._kept = np.zeros((capacity, vectors.shape[1]), dtype=np.float32)
         self._outcomes: list[Outcome] = []
+        self._rows: list[int] = []
 
     def remember(self, row: int, outcomes: Sequence[Outcome]) -> None:
         self._turns += 1
@@ -37,15 +38,18 @@ class Recollection:
             if self._everything or (outcome.winner and outcome.reward > self._config.min_reward):
                 self._kept[len(self._outcomes)] = self._vectors[row]
                 self._outcomes.append(outcome)
+                self._rows.append(row)
 
-    def recall(self, row: int) -> list[Neighbour]:
+    def recall(self, row: int) -> RecalledOutcomes:
         """The nearest remembered outcomes, most similar first."""
         if self._turns < self._warmup or not self._outcomes:
-            return []
+            return RecalledOutcomes()
         similarity = self._kept[: len(self._outcomes)] @ self._vectors[row]
         nearest = np.argsort(-similarity, kind="stable")[: self._config.neighbours].tolist()
-        return [
-            Neighbour(self._outcomes[index].pair, self._outcomes[index].reward, float(similarity[index]))
-            for index in nearest
-            if similarity[index] >= self._config.min_similarity
-        ]
+        near = [index for index in nearest if similarity[index] >= self._config.min_similarity]
+        return RecalledOutcomes(
+            tuple(str(self._rows[index]) for index in near),
+            tuple(self._outcomes[index].pair for index in near),
+            np.array([self._outcomes[index].reward for index in near]),
+            similarity[near].astype(np.float64),
+        )

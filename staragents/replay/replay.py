@@ -13,7 +13,7 @@ from staragents.base.records import stable_seed
 from staragents.config import Config
 from staragents.evolution.choice import make_policy
 from staragents.evolution.drawing import FloatArray
-from staragents.evolution.policy import Outcome
+from staragents.evolution.policy import Outcome, RecalledOutcomes
 from staragents.replay.recollection import Recollection
 from staragents.replay.recorded_table import RecordedTable
 
@@ -137,16 +137,17 @@ class _Order:
         rng = np.random.default_rng(seed)
         order = np.concatenate([rng.permutation(len(self._table.instructions)) for _ in range(self._passes)])
         for turn, row in enumerate(order.tolist()):
-            recalled = self._memory.recall(row) if self._memory else []
+            recalled = self._memory.recall(row) if self._memory else RecalledOutcomes()
             hits += bool(recalled)
-            drawn = self._policy.draw(self._draws, stable_seed("replay", str(seed), str(turn)), recalled)
+            context = self._policy.context(recalled)
+            drawn = self._policy.draw(self._draws, stable_seed("replay", str(seed), str(turn)), context)
             rewards = [float(self._table.rewards[row, self._index[one.pair]]) for one in drawn]
             best = max(range(len(drawn)), key=rewards.__getitem__)
             outcomes = [
                 Outcome(one.pair, reward, index == best, one.propensity)
                 for index, (one, reward) in enumerate(zip(drawn, rewards, strict=True))
             ]
-            self._policy.observe(outcomes, recalled)
+            self._policy.observe(outcomes, context)
             if self._memory:
                 self._memory.remember(row, outcomes)
             earned[turn] = sum(rewards) / len(rewards)

@@ -170,11 +170,11 @@ def test_storing_and_recalling_follow_the_runs_rules() -> None:
     vectors = np.eye(3, dtype=np.float32)
     memory = Recollection(vectors, MemoryConfig(warmup=1, neighbours=1), 2, 8, everything=False)
     memory.remember(0, [Outcome("a", 0.9, True), Outcome("b", 0.5, False)])
-    assert memory.recall(0) == []  # not warm yet
+    assert not memory.recall(0)  # not warm yet
     memory.remember(1, [Outcome("b", 0.0, True)])
-    assert [(near.pair, near.reward) for near in memory.recall(0)] == [("a", 0.9)]
-    assert memory.recall(1) == []  # it earned nothing
-    assert memory.recall(2) == []  # not similar
+    assert [(near.pair, near.reward) for near in memory.recall(0).nearest()] == [("a", 0.9)]
+    assert not memory.recall(1)  # it earned nothing
+    assert not memory.recall(2)  # not similar
 
 
 def test_the_command_prints_the_table_and_draws_the_chart(write, tmp_path, monkeypatch, capsys) -> None:
