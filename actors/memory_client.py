@@ -100,7 +100,8 @@ class MemoryClient:
         return await self._call(actor, wanted)
 
     async def flush(self) -> None:
-        """Store what is not sent yet. Raises RunFailed if a local bank fails."""
+        """Send what is waiting, so that the bank has all that a checkpoint names. Raises RunFailed if a local
+        bank fails."""
         if self._actor is not None and self._unsent:
             await self._call(self._actor, None)
 
