@@ -13,7 +13,7 @@ from qdrant_client import AsyncQdrantClient, models
 from staragents.base.errors import BadInput
 from staragents.config import Quantization
 from staragents.memory import server_bank
-from tests.support.memory_banks import SIZE, memory, opened, recalled, seeds, server
+from tests.support.memory_banks import SIZE, memory, opened, recalled, seeds, server, unit
 from tests.support.qdrant_peer import KEY, KEY_NAME, QdrantPeer
 
 pytestmark = pytest.mark.slow
