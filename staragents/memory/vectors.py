@@ -14,7 +14,7 @@ from staragents.memory.memory import DIGITS, Vector
 
 Rows = NDArray[np.int64]
 
-QUERIES = 32
+QUERIES = 64
 """Queries compared with all vectors in one matrix product, which reads every vector once for all of them."""
 KEPT = 8192
 """Shortlists kept: more than the seeds between being read ahead and being committed."""
