@@ -38,7 +38,7 @@ REFILL = 256
 
 
 class MemoryClient:
-    """Calls the MemoryActor: once for every seed that is drawn, and once for `BATCH` commits if none is.
+    """Calls the MemoryActor: once for every seed whose draw may use memory, else once for `BATCH` commits.
 
     Every call is idempotent, so a restarted actor costs time but changes no draw. Commits stay here until a
     call has stored them; those that a kill takes are in the run's shards, from which `rewind` restores them.
@@ -93,7 +93,8 @@ class MemoryClient:
             self._unsent.append(taught)
             del self._unsent[:-UNSENT_LIMIT]
         wanted = None
-        if next_seed is not None and cursor >= self._warmup_seeds:
+        holds_any = self._progress.remembered > 0 or bool(self._settings.reuse)
+        if next_seed is not None and holds_any and cursor >= self._warmup_seeds:
             wanted = (next_seed.seed_id, next_seed.instruction)
         if wanted is None and len(self._unsent) < BATCH:
             return RecalledOutcomes()

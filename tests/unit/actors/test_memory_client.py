@@ -116,6 +116,8 @@ async def test_winners_of_the_warm_up_are_sent_together() -> None:
 async def test_outcomes_are_recalled_from_the_first_seed_with_one_call_each() -> None:
     actor = Restarting()
     memory = client(actor, "warmup=100")
+    assert not await memory.commit_and_recall(0, None, (), ALIKE)
+    assert actor.calls == 0, "nothing is remembered yet"
     lost = [Outcome("a+b", 0.0, False)]
     for cursor in range(1, 6):
         assert len(await memory.commit_and_recall(cursor, numbered(cursor - 1), lost, ALIKE)) == cursor
