@@ -17,6 +17,7 @@ import os
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 # As in a Ray actor without CPUs of its own; before numpy is loaded.
@@ -33,7 +34,6 @@ SIZE = 384  # of all-MiniLM-L6-v2
 PAIRS = 36
 CALLS = 192
 AHEAD = 64
-NEIGHBOURS = 150
 
 Call = Callable[[int], Awaitable[object]]
 
@@ -84,8 +84,10 @@ def written(memories: list[Memory], folder: str, keep: str) -> None:
     log.close()
 
 
-async def ours(memories: list[Memory], points: int, folder: str, announced: bool) -> None:
-    bank = LocalBank(MemoryConfig(neighbours=NEIGHBOURS), folder)
+async def ours(
+    memories: list[Memory], points: int, neighbours: int, folder: str, announced: bool = True
+) -> None:
+    bank = LocalBank(MemoryConfig(neighbours=neighbours), folder)
     written(memories[:points], folder, bank.config.keep.value)
     cpu = time.process_time()
     await bank.open(SIZE)
@@ -109,17 +111,17 @@ async def ours(memories: list[Memory], points: int, folder: str, announced: bool
     await bank.close()
 
 
-async def with_numpy(memories: list[Memory], points: int) -> None:
+async def with_numpy(memories: list[Memory], points: int, neighbours: int, folder: str) -> None:
     vectors = np.array([one.vector for one in memories])
     kept = vectors[:points].copy()
 
     async def product(number: int) -> None:
-        (kept @ vectors[points + number]).argpartition(-NEIGHBOURS)
+        (kept @ vectors[points + number]).argpartition(-neighbours)
 
     show("recall", await milliseconds(product))
 
 
-async def with_qdrant_local(memories: list[Memory], points: int, folder: str) -> None:
+async def with_qdrant_local(memories: list[Memory], points: int, neighbours: int, folder: str) -> None:
     from qdrant_client import QdrantClient, models
 
     client = QdrantClient(path=folder)
@@ -137,7 +139,7 @@ async def with_qdrant_local(memories: list[Memory], points: int, folder: str) ->
         put(memories[start : min(points, start + AHEAD)])
 
     async def recall(number: int) -> None:
-        client.query_points("bank", query=memories[points + number].vector, limit=NEIGHBOURS)
+        client.query_points("bank", query=memories[points + number].vector, limit=neighbours)
 
     async def store(number: int) -> None:
         put([memories[points + number]])
@@ -150,7 +152,9 @@ async def with_qdrant_local(memories: list[Memory], points: int, folder: str) ->
     print(f"  open                         {time.process_time() - cpu:7.2f} s CPU, {mib_of(folder):.0f} MiB")
 
 
-async def with_qdrant_edge(memories: list[Memory], points: int, folder: str, int8: bool) -> None:
+async def with_qdrant_edge(
+    memories: list[Memory], points: int, neighbours: int, folder: str, int8: bool
+) -> None:
     import qdrant_edge as edge
 
     quantised = edge.ScalarQuantizationConfig(type=edge.ScalarType.Int8, always_ram=True) if int8 else None
@@ -172,7 +176,7 @@ async def with_qdrant_edge(memories: list[Memory], points: int, folder: str, int
 
     async def recall(number: int) -> None:
         nearest = edge.Query.Nearest(memories[points + number].vector.tolist())  # type: ignore[union-attr]
-        shard.search(edge.SearchRequest(nearest, NEIGHBOURS, params=how, with_payload=True))
+        shard.search(edge.SearchRequest(nearest, neighbours, params=how, with_payload=True))
 
     async def store(number: int) -> None:
         put([memories[points + number]])
@@ -197,21 +201,24 @@ def mib_of(folder: str) -> float:
     return sum(path.stat().st_blocks * 512 for path in Path(folder).rglob("*") if path.is_file()) / 2**20
 
 
-async def measure(points: int, engines: list[str]) -> None:
+ENGINES: dict[str, Callable[[list[Memory], int, int, str], Awaitable[None]]] = {
+    "bank": ours,
+    "alone": partial(ours, announced=False),
+    "numpy": with_numpy,
+    "qdrant-local": with_qdrant_local,
+    "qdrant-edge": with_qdrant_edge,
+    "qdrant-edge-int8": partial(with_qdrant_edge, int8=True),
+}
+
+
+async def measure(points: int, neighbours: int, engines: list[str]) -> None:
     memories = memories_of(points + CALLS)
-    print(f"{points} points of {SIZE} floats, {NEIGHBOURS} recalled")
+    print(f"{points} points of {SIZE} floats, {neighbours} recalled")
     for engine in engines:
         print(engine)
         with tempfile.TemporaryDirectory() as folder:
             try:
-                await {
-                    "bank": lambda: ours(memories, points, folder, announced=True),
-                    "alone": lambda: ours(memories, points, folder, announced=False),
-                    "numpy": lambda: with_numpy(memories, points),
-                    "qdrant-local": lambda: with_qdrant_local(memories, points, folder),
-                    "qdrant-edge": lambda: with_qdrant_edge(memories, points, folder, int8=False),
-                    "qdrant-edge-int8": lambda: with_qdrant_edge(memories, points, folder, int8=True),
-                }[engine]()
+                await ENGINES[engine](memories, points, neighbours, folder)
             except ImportError as error:
                 print(f"  {error.name} is not installed")
 
@@ -221,6 +228,7 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--points", type=int, default=10_000)
-    parser.add_argument("--engines", nargs="+", default=["bank", "alone", "numpy"])
+    parser.add_argument("--neighbours", type=int, default=150)
+    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=["bank", "alone", "numpy"])
     given = parser.parse_args()
-    asyncio.run(measure(given.points, given.engines))
+    asyncio.run(measure(given.points, given.neighbours, given.engines))

@@ -82,7 +82,7 @@ def memory(run_dir: Path, like: str | None, export: Path | None, as_json: bool) 
 def in_words(run_dir: Path, config: Config, seeds: int, outcomes: int, size: int | None) -> Text:
     """One sentence about the whole bank."""
     what = "the chosen pair" if config.memory.keep is Keep.winners else "the reward of every drawn pair"
-    where = f"on {config.memory.url}" if size is None else f"in {size / 2**20:.1f} MiB"
+    where = f"on {config.memory.url}" if size is None else f"in {size / 1e6:.2f} MB"
     return Text(f"{run_dir} remembers {seeds} seeds with {outcomes} outcomes {where}: {what}.")
 
 

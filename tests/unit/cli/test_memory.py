@@ -75,7 +75,7 @@ def test_the_pairs_and_what_would_be_recalled_are_shown(run_dir: Path) -> None:
 
 def test_one_sentence_says_what_is_remembered(run_dir: Path) -> None:
     output = " ".join(call(run_dir).output.split())
-    assert "remembers 3 seeds with 4 outcomes in 0.0 MiB: the reward of every drawn pair." in output
+    assert "remembers 3 seeds with 4 outcomes in 0.00 MB: the reward of every drawn pair." in output
 
 
 def test_a_bank_is_shown_while_its_run_holds_it(run_dir: Path) -> None:
