@@ -153,7 +153,7 @@ async def with_qdrant_local(memories: list[Memory], points: int, neighbours: int
 
 
 async def with_qdrant_edge(
-    memories: list[Memory], points: int, neighbours: int, folder: str, int8: bool
+    memories: list[Memory], points: int, neighbours: int, folder: str, int8: bool = False
 ) -> None:
     import qdrant_edge as edge
 
