@@ -111,15 +111,13 @@ class Vectors:
         if (short := self._shortlists.get(name)) is not None:
             rows, since = self._positions(table, short.numbers, short.last)
             rows = np.concatenate([rows, np.arange(since, table.used)])
-            cosines = self._cosines(table, rows, query)
-            least = _largest(cosines, limit) if len(rows) >= limit else -math.inf
+            best, cosines, least = self._best(table, rows, query, limit)
             # Vectors that are not on the list are below the cut, even with the error of their float32 cosine.
             if short.cut == -math.inf or least >= short.cut + self._error:
-                return rows[cosines >= least], cosines[cosines >= least]
+                return best, cosines
         rows, _ = self._candidates(table.matrix[: table.used] @ query, limit)
-        cosines = self._cosines(table, rows, query)
-        least = _largest(cosines, limit) if len(rows) >= limit else -math.inf
-        return rows[cosines >= least], cosines[cosines >= least]
+        best, cosines, _ = self._best(table, rows, query, limit)
+        return best, cosines
 
     def _candidates(self, scores: NDArray[np.float32], limit: int) -> tuple[Rows, float]:
         """All rows that may be among the `limit` largest, and the score below which the others are."""
@@ -128,10 +126,15 @@ class Vectors:
         cut = _largest(scores, limit) - 2.0 * self._error
         return np.flatnonzero(scores >= cut), cut
 
-    def _cosines(self, table: Table, rows: Rows, query: Vector) -> NDArray[np.float64]:
-        """Rounded; each row's sum is in the same order wherever the row is."""
+    @staticmethod
+    def _best(table: Table, rows: Rows, query: Vector, limit: int) -> tuple[Rows, NDArray[np.float64], float]:
+        """The best of `rows` as `nearest` returns them, and the least of their cosines, -inf if there are
+        fewer than `limit`."""
+        # Not a matrix product: each row is summed in the same order wherever it is.
         products = table.matrix[rows].astype(np.float64) * query.astype(np.float64)
-        return products.sum(axis=1).round(DIGITS)
+        cosines = products.sum(axis=1).round(DIGITS)
+        least = _largest(cosines, limit) if len(rows) >= limit else -math.inf
+        return rows[cosines >= least], cosines[cosines >= least], least
 
     @staticmethod
     def _positions(table: Table, numbers: Rows, last: int = -1) -> tuple[Rows, int]:
