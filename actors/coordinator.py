@@ -254,6 +254,7 @@ class Coordinator:
         await self._draw(admitted.seed, committed.outcomes, next(feed, None))
 
     async def _save(self) -> None:
+        await self._memory.flush()
         work = await self.worker.state()
         await self._checkpoints.save(self._state(work))
 

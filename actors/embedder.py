@@ -11,7 +11,7 @@ from actors.fake_embedder import FakeEmbedder
 from staragents.base.errors import BadInput
 from staragents.models.packaged_models import resolve_model
 
-BATCH = 32
+GPU_BATCH = 32
 # The model reads only the first few hundred tokens; tokenising the rest of a huge row would waste time.
 MAX_CHARS = 8000
 
@@ -34,13 +34,16 @@ class Embedder:
             self._model = SentenceTransformer(model_path)
         except (OSError, ValueError) as error:
             raise BadInput(f"memory.embedder: cannot load {model_path}: {error}") from error
+        # Texts that are embedded together change each other's last digits, and so would the seeds that a run
+        # happens to read together, as after a kill. On a CPU, one at a time costs no more: nothing is padded.
+        self._batch = GPU_BATCH if self._model.device.type == "cuda" else 1
         self.size = self.embed(["Hello"]).shape[1]
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors, shape (len(texts), size)."""
         vectors = self._model.encode(
             [text[:MAX_CHARS] for text in texts],
-            batch_size=BATCH,
+            batch_size=self._batch,
             normalize_embeddings=True,
             convert_to_numpy=True,
             show_progress_bar=False,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from actors.embedder import Embedder
 from actors.fake_embedder import FakeEmbedder
 from actors.logs import configure_logs
-from staragents.base.records import stable_id
-from staragents.config import MemoryConfig
-from staragents.evolution.policy import Outcome, RecalledOutcomes
-from staragents.memory.memory import Memory
-from staragents.memory.reuse import winners
+from staragents.config import Cost, MemoryConfig
+from staragents.evolution.policy import RecalledOutcomes
+from staragents.memory.bank import make_bank
+from staragents.memory.memory import Memory, Taught
+from staragents.memory.recorded import of_earlier_runs
 
 logger = logging.getLogger(__name__)
 
@@ -27,12 +27,9 @@ logger = logging.getLogger(__name__)
 KEPT_LIMIT = 50_000
 EMBEDDER_THREADS = 1
 EMBEDDING_BATCH = 256
-BEFORE_THIS_RUN = -1
 
 Item = tuple[str, str]
 """(seed id, instruction)."""
-Commit = tuple[int, Item, Sequence[Outcome]]
-"""(order, seed, its outcomes)."""
 
 
 class MemoryActor:
@@ -49,20 +46,19 @@ class MemoryActor:
         model_path: str | None,
         run_name: str,
         pairs: Sequence[str] = (),
+        cost: Cost = Cost.none,
     ) -> None:
-        """`path`: the bank's folder in local mode, None keeps it in memory. `model_path`: the embedder's.
+        """`path`: the folder of a local bank, None keeps it in memory. `model_path`: the embedder's.
 
-        Winners of `pairs` in earlier runs (`config.reuse`) are loaded into the bank.
+        What earlier runs (`config.reuse`) say about `pairs` is in the bank from the start; `cost` is
+        `reward.cost`, by which their candidates are valued.
         """
-        # The driver imports this module to start the actor; qdrant-client is a fifth of its import time.
-        from staragents.memory.bank import MemoryBank
-
         configure_logs()
         self.config = config
         self._model_path = model_path
         self._pairs = frozenset(pairs)
-        self._bank = MemoryBank(config, run_name, path or ":memory:")
-        self._run_name = run_name
+        self._cost = cost
+        self._bank = make_bank(config, run_name, path)
         self._embedder: Embedder | FakeEmbedder | None = None
         self._starting = asyncio.Lock()
         self._embedding = asyncio.Lock()
@@ -75,7 +71,8 @@ class MemoryActor:
                 started = time.monotonic()
                 embedder = await asyncio.to_thread(self._load)
                 await self._bank.open(embedder.size)
-                await self._reuse(embedder)
+                if self.config.reuse and await self._bank.needs_earlier_runs():
+                    await self._reuse(embedder)
                 self._embedder = embedder
                 logger.info("memory opened in %.1f s: %s", time.monotonic() - started, self._bank.location)
         return {
@@ -86,30 +83,11 @@ class MemoryActor:
         }
 
     async def _reuse(self, embedder: Embedder | FakeEmbedder) -> None:
-        """Insert the winners of earlier runs. Ids are stable, so inserting them again changes nothing."""
-        config = self.config
-        if not config.reuse:
-            return
-        earlier = await asyncio.to_thread(
-            winners, config.reuse, self._pairs, config.min_reward, config.max_points
-        )
-        logger.info("memory: embedding %d winners of %d earlier runs", len(earlier), len(config.reuse))
-        for start in range(0, len(earlier), EMBEDDING_BATCH):
-            some = earlier[start : start + EMBEDDING_BATCH]
-            vectors = await asyncio.to_thread(embedder.embed, [one.instruction for one in some])
-            await self._bank.load(
-                [
-                    Memory(
-                        stable_id(self._run_name, "reuse", one.candidate_id),
-                        BEFORE_THIS_RUN,
-                        one.seed_id,
-                        one.pair,
-                        one.reward,
-                        vector,
-                    )
-                    for one, vector in zip(some, vectors, strict=True)
-                ]
-            )
+        """Insert what earlier runs taught."""
+        earlier = await asyncio.to_thread(of_earlier_runs, self._pairs, self.config, self._cost)
+        logger.info("memory: embedding %d seeds of %d earlier runs", len(earlier), len(self.config.reuse))
+        vectors = await asyncio.to_thread(embedder.embed, [one.instruction for one in earlier])
+        await self._bank.reuse(one.memory(vector) for one, vector in zip(earlier, vectors, strict=True))
 
     def _load(self) -> Embedder | FakeEmbedder:
         if self.config.embedder == "fake" or not self._model_path:
@@ -127,7 +105,7 @@ class MemoryActor:
         try:
             embedder = await self._ready()
             async with self._embedding:
-                vectors = await asyncio.to_thread(embedder.embed, [text for _, text in items])
+                vectors = await asyncio.to_thread(self._embed, embedder, items)
             for (seed_id, _), vector in zip(items, vectors, strict=True):
                 waiting[seed_id].set_result(vector)
         except Exception as error:
@@ -137,42 +115,44 @@ class MemoryActor:
                 if not future.done():
                     future.set_result(None)
 
-    async def commit_and_recall(self, commits: Sequence[Commit], recall_for: Item | None) -> RecalledOutcomes:
-        """Store the winners of committed seeds, drop their vectors, then recall outcomes for another seed.
+    def _embed(self, embedder: Embedder | FakeEmbedder, items: Sequence[Item]) -> NDArray[np.float32]:
+        vectors = embedder.embed([text for _, text in items])
+        # Of one seed alone, the recall follows at once.
+        if len(items) > 1:
+            self._bank.expect([seed_id for seed_id, _ in items], vectors)
+        return vectors
+
+    async def commit_and_recall(self, commits: Sequence[Taught], recall_for: Item | None) -> RecalledOutcomes:
+        """Store the outcomes of the next committed seeds, drop their vectors, then recall for another seed.
 
         Idempotent: the same call again has the same effect and result.
         """
         await self._ready()
-        for order, (seed_id, instruction), outcomes in commits:
-            for one in outcomes:
-                if not one.winner or one.reward <= self.config.min_reward:
-                    continue
-                vector = await self._vector(seed_id, instruction)
-                if vector is not None:
-                    point_id = stable_id(self._run_name, str(order), seed_id, one.pair)
-                    await self._bank.insert(Memory(point_id, order, seed_id, one.pair, one.reward, vector))
-            self._kept.pop(seed_id, None)
+        if lacking := [(one.seed_id, one.instruction) for one in _unembedded(commits, self._kept)]:
+            await self.embed(lacking)
+        await self._bank.remember([await self._memory(one) for one in commits])
+        for one in commits:
+            self._kept.pop(one.seed_id, None)
         vector = await self._vector(*recall_for) if recall_for is not None else None
-        if vector is None:
+        if vector is None or recall_for is None:
             return RecalledOutcomes()
-        found = await self._bank.recall(vector)
-        return RecalledOutcomes(
-            tuple(one.payload["seed_id"] for one in found),
-            tuple(one.payload["pair"] for one in found),
-            np.array([one.payload["reward"] for one in found]),
-            np.array([one.similarity for one in found]),
-        )
+        return await self._bank.recall(vector, recall_for[0])
+
+    async def _memory(self, taught: Taught) -> Memory:
+        return taught.memory(await self._vector(taught.seed_id, taught.instruction) if taught.pairs else None)
 
     async def _vector(self, seed_id: str, instruction: str) -> NDArray[np.float32] | None:
         if seed_id not in self._kept:
             await self.embed([(seed_id, instruction)])
         return await self._kept[seed_id]
 
-    async def rewind(self, order: int) -> None:
-        """Restore the bank to the commit of seed `order` (-1: before any) and drop all kept vectors."""
+    async def rewind(self, order: int) -> int | None:
+        """Restore the bank to the commit of seed `order` (-1: before any) and drop all kept vectors. Returns
+        the number of seeds, from the first, that it knows: the others up to `order` are missing. None if it
+        can't tell."""
         await self._ready()
         self._kept.clear()
-        await self._bank.rewind(order)
+        return await self._bank.rewind(order)
 
     async def stats(self) -> dict[str, Any]:
         """Size of the bank and counters of its queries."""
@@ -198,3 +178,7 @@ class MemoryActor:
             await self.start()
         assert self._embedder is not None
         return self._embedder
+
+
+def _unembedded(commits: Sequence[Taught], kept: dict[str, Any]) -> Iterator[Taught]:
+    return (one for one in commits if one.pairs and one.seed_id not in kept)

@@ -1,4 +1,4 @@
-"""A run's use of its memory bank, seed by seed: store winners, recall neighbours, survive what fails."""
+"""A run's use of its memory bank, seed by seed: store outcomes, recall others, survive what fails."""
 
 from __future__ import annotations
 
@@ -6,18 +6,23 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import islice
 from typing import Any, TypeVar
 
 from ray.exceptions import ActorUnavailableError, RayTaskError
 
+from actors.memory import Item
 from actors.metrics import RunMetrics
 from actors.progress import Progress
 from actors.reasons import own_cause, reason_of
 from actors.restarts import restart_polls
 from staragents.base.errors import StarAgentsError
 from staragents.base.records import Seed
-from staragents.config import Config
+from staragents.config import Config, Keep
 from staragents.evolution.policy import Outcome, RecalledOutcomes
+from staragents.memory.memory import Taught
+from staragents.memory.recorded import recorded
+from staragents.run_directory.run_directory import RunDirectory
 
 logger = logging.getLogger(__name__)
 
@@ -25,28 +30,49 @@ T = TypeVar("T")
 
 # Added to the bank's own timeout, for embedding and, after a restart, loading the embedder.
 GRACE_S = 120.0
+BATCH = 64
+"""Commits sent together while nothing is recalled."""
+UNSENT_LIMIT = 4096
+"""Commits kept while the actor fails; a resume finds those beyond in the shards."""
+REFILL = 256
 
 
 class MemoryClient:
-    """Calls the MemoryActor. Every call is idempotent, so a restarted actor costs time but changes no draw.
+    """Calls the MemoryActor: once for every seed whose draw may use memory, else once for `BATCH` commits.
 
-    A bank on a server never raises here: its actor stores winners until the server is back. A run continues
+    Every call is idempotent, so a restarted actor costs time but changes no draw. Commits stay here until a
+    call has stored them; those that a kill takes are in the run's shards, from which `rewind` restores them.
+
+    A bank on a server never raises here: its actor stores outcomes until the server is back. A run continues
     without neighbours while the actor itself fails; these failures are counted. A local bank that fails ends
     the run, because its later draws would differ.
     """
 
     def __init__(self, config: Config, actor: Any | None, metrics: RunMetrics, progress: Progress) -> None:
         """`actor`: handle of the MemoryActor, None without memory."""
+        self._config = config
         self._settings = config.memory
-        self._warmup_seeds = 0 if config.memory.reuse else config.memory.warmup * len(config.pairs)
+        # A policy learns how far to trust outcomes; an early bank of winners reflects what was tried first.
+        warms_up = config.memory.keep is Keep.winners and not config.memory.reuse
+        self._warmup_seeds = config.memory.warmup * len(config.pairs) if warms_up else 0
         self._actor = actor
         self._metrics = metrics
         self._progress = progress
+        self._unsent: list[Taught] = []
 
     async def rewind(self, cursor: int) -> None:
-        """Remove what seeds `cursor` and later stored. Raises RayError or TimeoutError."""
-        if (actor := self._actor) is not None:
-            await self._answer(lambda: actor.rewind.remote(cursor - 1))
+        """Restore the bank to the commit before seed `cursor`: remove later seeds, and add from the run's
+        shards what it lacks. Raises RayError, TimeoutError or RunFailed."""
+        if (actor := self._actor) is None:
+            return
+        known = await self._answer(lambda: actor.rewind.remote(cursor - 1))
+        if known is None or known >= cursor:
+            return
+        logger.warning("the memory bank lacks %d seeds; adding them from candidates/", cursor - known)
+        run = RunDirectory(self._config.output.dir)
+        missing = recorded(run, self._settings, self._config.reward.cost, known)
+        while some := await asyncio.to_thread(lambda: list(islice(missing, REFILL))):
+            await self._send(actor, some, None)
 
     def embed(self, seeds: Sequence[Seed]) -> None:
         """Start embedding seeds that are drawn soon. Lost embeddings are computed again when needed."""
@@ -58,20 +84,33 @@ class MemoryClient:
     ) -> RecalledOutcomes:
         """Store the outcomes of `seed`, committed just before `cursor`, then recall outcomes on instructions
         similar to that of `next_seed`. Raises RunFailed if a local bank fails."""
-        commits = [(cursor - 1, (seed.seed_id, seed.instruction), outcomes)] if seed is not None else []
-        wanted = None
-        if next_seed is not None and cursor >= self._warmup_seeds:
-            wanted = (next_seed.seed_id, next_seed.instruction)
         actor = self._actor
-        if actor is None or (not commits and wanted is None):
+        if actor is None:
             return RecalledOutcomes()
+        if seed is not None:
+            taught = Taught.by(self._settings, cursor - 1, seed.seed_id, seed.instruction, outcomes)
+            self._progress.remembered += bool(taught.pairs)
+            self._unsent.append(taught)
+            del self._unsent[:-UNSENT_LIMIT]
+        wanted = None
+        holds_any = self._progress.remembered > 0 or bool(self._settings.reuse)
+        if next_seed is not None and holds_any and cursor >= self._warmup_seeds:
+            wanted = (next_seed.seed_id, next_seed.instruction)
+        if wanted is None and len(self._unsent) < BATCH:
+            return RecalledOutcomes()
+        return await self._call(actor, wanted)
+
+    async def flush(self) -> None:
+        """Send what is waiting, so that the bank has all that a checkpoint names. Raises RunFailed if a local
+        bank fails."""
+        if self._actor is not None and self._unsent:
+            await self._call(self._actor, None)
+
+    async def _call(self, actor: Any, wanted: Item | None) -> RecalledOutcomes:
         started, outcome = time.monotonic(), "failed"
-        worth = [one for one in outcomes if one.winner and one.reward > self._settings.min_reward]
-        self._progress.remembered += bool(worth)
         try:
-            found: RecalledOutcomes = await self._answer(
-                lambda: actor.commit_and_recall.remote(commits, wanted)
-            )
+            found = await self._send(actor, self._unsent, wanted)
+            self._unsent = []
             outcome = "stored" if wanted is None else "hit" if found else "miss"
             return found
         except StarAgentsError:
@@ -83,6 +122,9 @@ class MemoryClient:
             return RecalledOutcomes()
         finally:
             self._metrics.memory_called(time.monotonic() - started, outcome)
+
+    async def _send(self, actor: Any, commits: Sequence[Taught], wanted: Item | None) -> RecalledOutcomes:
+        return await self._answer(lambda: actor.commit_and_recall.remote(commits, wanted))
 
     async def _answer(self, call: Callable[[], Awaitable[T]]) -> T:
         async for _ in restart_polls():

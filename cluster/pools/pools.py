@@ -135,7 +135,7 @@ def _memory(config: Config, run_name: str, name: str) -> Any:
     return start_actor(
         MemoryActor,
         name,
-        *(memory, folder, model, run_name, config.pairs),
+        *(memory, folder, model, run_name, config.pairs, config.reward.cost),
         num_cpus=0,
         scheduling_strategy=_on_driver_node() if folder else "DEFAULT",
     )

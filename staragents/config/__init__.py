@@ -5,7 +5,7 @@ from staragents.config.config import Config
 from staragents.config.evolution import Credit, EvolutionConfig, PolicyName
 from staragents.config.filters import FilterAction, FiltersConfig
 from staragents.config.judge import Baseline, Compare, JudgeConfig, Verdicts
-from staragents.config.memory import MemoryConfig, Quantization
+from staragents.config.memory import Keep, MemoryConfig, Quantization
 from staragents.config.models import Dtype, EngineKind, FakeConfig, ModelConfig, Reasoning
 from staragents.config.output import OutputConfig, Resume
 from staragents.config.reward import Composite, Cost, Difficulty, Fallback, RewardConfig
@@ -42,6 +42,7 @@ __all__ = [
     "FilterAction",
     "FiltersConfig",
     "JudgeConfig",
+    "Keep",
     "KeptReasoning",
     "MemoryConfig",
     "ModelConfig",

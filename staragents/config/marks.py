@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Any
 
 
 class Mark(Enum):
@@ -47,6 +48,16 @@ class Range:
         if self.high == math.inf:
             return f"more than {self.low:g}" if self.above else f"at least {self.low:g}"
         return f"{'more than ' if self.above else ''}{self.low:g} to {self.high:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Was:
+    """The default, or what every run did, before the default that the setting has now.
+
+    A fingerprint holds `value` for both, so that runs of earlier versions resume under the new default.
+    """
+
+    value: Any
 
 
 ONE_OR_MORE = Range(1)

@@ -1,67 +1,80 @@
-"""A remembered winner and its Qdrant point."""
+"""What a bank remembers of one committed seed."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from qdrant_client import models
+from staragents.config import Keep, MemoryConfig
+from staragents.evolution.policy import Outcome, RecalledOutcomes
 
 Vector = NDArray[np.float32]
 
 # Of a cosine: smaller differences are rounding errors that vary between machines.
 DIGITS = 6
+BEFORE_THIS_RUN = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """A winner to remember; `order` is its seed's position in the run, or -1 for a winner of an earlier run.
+    """What the drawn pairs earned on one seed, as parallel columns; none for a seed with nothing to remember.
 
-    `vector` is the unit embedding of the seed's instruction, shape (size,).
+    `order` is the seed's position in the run, or -1 in an earlier run. `vector` is the unit embedding of the
+    seed's instruction, shape (size,); None if there is nothing to remember or the embedder failed.
     """
 
-    point_id: str
     order: int
     seed_id: str
-    pair: str
-    reward: float
-    vector: Vector
-
-    def point(self, run: str, novelty: float) -> models.PointStruct:
-        """A full bank keeps the points of largest `worth` = reward x novelty and evicts redundant ones."""
-        from qdrant_client import models
-
-        return models.PointStruct(
-            id=self.point_id,
-            vector=self.vector.tolist(),
-            payload={
-                "run": run,
-                "order": self.order,
-                "seed_id": self.seed_id,
-                "pair": self.pair,
-                "reward": self.reward,
-                "worth": round(self.reward * novelty, DIGITS),
-            },
-        )
+    pairs: tuple[str, ...] = ()
+    rewards: tuple[float, ...] = ()
+    won: tuple[bool, ...] = ()
+    vector: Vector | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Recalled:
-    """A point that a query found; `similarity` is the cosine."""
+class Taught:
+    """A committed seed before its instruction is embedded."""
 
-    point_id: str
-    similarity: float
-    payload: dict[str, Any]
+    order: int
+    seed_id: str
+    instruction: str
+    pairs: tuple[str, ...] = ()
+    rewards: tuple[float, ...] = ()
+    won: tuple[bool, ...] = ()
 
     @classmethod
-    def read(cls, point: models.ScoredPoint) -> Recalled:
-        return cls(str(point.id), round(point.score, DIGITS), point.payload or {})
+    def by(
+        cls, config: MemoryConfig, order: int, seed_id: str, instruction: str, outcomes: Sequence[Outcome]
+    ) -> Taught:
+        """`outcomes`: all that the policy learns of the seed. Keeps all of them, or by `memory.keep: winners`
+        the winner alone if it earned more than `memory.min_reward`."""
+        if config.keep is Keep.winners:
+            outcomes = [one for one in outcomes if one.winner and one.reward > config.min_reward]
+        return cls(
+            order,
+            seed_id,
+            instruction,
+            tuple(one.pair for one in outcomes),
+            tuple(one.reward for one in outcomes),
+            tuple(one.winner for one in outcomes),
+        )
 
-    @property
-    def sort_key(self) -> tuple[float, int, str]:
-        """Nearest first; ties are broken by the latest order, then by seed id."""
-        return -self.similarity, -self.payload["order"], self.payload["seed_id"]
+    def memory(self, vector: Vector | None) -> Memory:
+        """Without a vector, only that the seed was committed."""
+        if vector is None:
+            return Memory(self.order, self.seed_id)
+        return Memory(self.order, self.seed_id, self.pairs, self.rewards, self.won, vector)
+
+
+def recalled(found: Sequence[tuple[Memory, float]]) -> RecalledOutcomes:
+    """The outcomes of memories with their cosines, in the given order."""
+    counts = np.array([len(memory.pairs) for memory, _ in found], dtype=np.int64)
+    return RecalledOutcomes(
+        tuple(memory.seed_id for memory, _ in found for _ in memory.pairs),
+        tuple(pair for memory, _ in found for pair in memory.pairs),
+        np.array([reward for memory, _ in found for reward in memory.rewards], dtype=np.float64),
+        np.repeat(np.array([cosine for _, cosine in found], dtype=np.float64), counts),
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from staragents.memory.local_bank import bank_damage
 from staragents.run_directory.damage import Damage, damaged
 from staragents.run_directory.file_facts import mismatch
 from staragents.run_directory.manifest import (
@@ -40,7 +39,7 @@ def inspect(run: RunDirectory, deep: bool = True) -> list[Damage]:
     for shard in state["shards"]:
         if what := mismatch(run.candidates / shard["name"], shard, deep):
             found.append(Damage(f"{run.candidates.name}/{shard['name']}", what))
-    return found + _memory(run, state) + _results(run, deep)
+    return found + _results(run, deep)
 
 
 def _unnamed(run: RunDirectory, state: RunState | None, deep: bool) -> list[Damage]:
@@ -48,14 +47,6 @@ def _unnamed(run: RunDirectory, state: RunState | None, deep: bool) -> list[Dama
         return []
     paths = run.unnamed_shards(state["shards"] if state is not None else ())
     return [damage for path in paths if (damage := unreadable(run.path, path)) is not None]
-
-
-def _memory(run: RunDirectory, state: RunState) -> list[Damage]:
-    """An unfinished run needs its memory bank; otherwise its next draws would differ."""
-    if state["config"].get("memory", {}).get("url") or state["cursor"] == state["seeds"]:
-        return []
-    what = bank_damage(run.memory, expected=state.get("progress", {}).get("remembered", 0) > 0)
-    return [Damage(run.memory.name, what)] if what else []
 
 
 def _results(run: RunDirectory, deep: bool) -> list[Damage]:

@@ -12,7 +12,6 @@ from staragents.config import Config
 from staragents.data.seed_file import SeedFile
 from staragents.data.seed_scan import SeedScan
 from staragents.files.atomic_file import sync_folder
-from staragents.memory.local_bank import bank_damage
 from staragents.run.inspection import inspect
 from staragents.run.results import write_results
 from staragents.run_directory.damage import Damage
@@ -65,8 +64,6 @@ def repair(run: RunDirectory, config: Config | None = None) -> Repair:
         remove_manifest(run.path)
     if restarted := state is None or _contradicts(run, state, damage):
         # All of candidates/ is salvaged under this state, and the memory bank is filled from it again.
-        if bank_damage(run.memory, expected=False):
-            moved.append(_move_aside(run, run.memory.name))
         run.write_state(started_anew(state) if state is not None else first_state(config, scan))
     if damage:
         run.create(config, scan)
@@ -105,7 +102,7 @@ def _state(run: RunDirectory) -> RunState | None:
 
 def _contradicts(run: RunDirectory, state: RunState, damage: Sequence[Damage]) -> bool:
     """Whether the state refers to damaged files. Damaged results don't matter, as they are written again."""
-    parts = {f"{run.candidates.name}/{shard['name']}" for shard in state["shards"]} | {run.memory.name}
+    parts = {f"{run.candidates.name}/{shard['name']}" for shard in state["shards"]}
     return any(one.file in parts for one in damage)
 
 

@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from staragents.base.errors import BadInput
 from staragents.base.redaction import redacted
 from staragents.config import Config
-from staragents.config.marks import Mark
+from staragents.config.marks import Mark, Was
 from staragents.config.tree import Key, as_dict, default, different, escaped, leaves, marks
 from staragents.validation.checks import check_config
 from staragents.validation.merging import (
@@ -151,11 +151,18 @@ def _addition(key: Key, before: dict[Key, Any], after: dict[Key, Any]) -> Key | 
 
 
 def _decisive(tree: dict[str, Any]) -> dict[Key, Any]:
-    return {key: value for key, value in leaves(tree) if _is_decisive(key, value)}
+    found = ((key, _as_before(key, value)) for key, value in leaves(tree))
+    return {key: value for key, value in found if _is_decisive(key, value)}
+
+
+def _as_before(key: Key, value: Any) -> Any:
+    """The value that an earlier version would have saved for the same choice: its own default for ours."""
+    was = next((mark for mark in marks(key) if isinstance(mark, Was)), None)
+    return was.value if was is not None and value == default(key) else value
 
 
 def _is_decisive(key: Key, value: Any) -> bool:
     found = {*marks(key)}
-    if Mark.added in found and value == default(key):
+    if Mark.added in found and value == _as_before(key, default(key)):
         return False
     return not {Mark.on_resume, Mark.live} & found

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from qdrant_client.local.persistence import CollectionPersistence
+from staragents.memory.outcome_log import OutcomeLog
 
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
-AUDITED = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "sqlite3.connect"}
+AUDITED = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate"}
 """Python audit events, besides `open`, that change files; os.replace counts as a rename."""
 
 
@@ -20,7 +20,7 @@ class CrashPoints:
     """Counts every open for writing, rename, unlink, mkdir and write of the memory bank in `folder`, and
     kills this process with SIGKILL before the step with number `kill_before`, counted from 0.
 
-    The file being written is cut in half, as a kill during a write would leave it. A kill after a step is
+    What is being written is cut in half, as a kill during a write would leave it. A kill after a step is
     a kill before the next one. A sync is no step: to other processes, the files are the same before and after
     it. Only one per process, because audit hooks can't be removed.
     """
@@ -35,9 +35,8 @@ class CrashPoints:
         self._looking = False
         sys.addaudithook(self._audit)
         os.fsync = self._noted(os.fsync)
-        for name in ("persist", "delete"):
-            method = getattr(CollectionPersistence, name)
-            setattr(CollectionPersistence, name, self._counted(f"bank {name}", method))
+        OutcomeLog.append = self._torn(OutcomeLog.append)  # type: ignore[method-assign]
+        OutcomeLog.cut = self._counted("bank cut", OutcomeLog.cut)  # type: ignore[method-assign]
 
     def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         if self._looking or not (event == "open" or event in AUDITED):
@@ -55,6 +54,17 @@ class CrashPoints:
         def wrapped(*arguments: Any) -> Any:
             self._step(name)
             return call(*arguments)
+
+        return wrapped
+
+    def _torn(self, append: Callable[..., None]) -> Callable[..., None]:
+        def wrapped(log: OutcomeLog, records: Any) -> None:
+            if len(self.steps) == self._kill_before:
+                start = log.end
+                append(log, records)
+                log._file.truncate((start + log.end) // 2)
+            self._step("bank append")
+            append(log, records)
 
         return wrapped
 

@@ -119,7 +119,8 @@ async def _work(
     **client: Any,
 ) -> dict[str, Any]:
     handles = handles or await local_handles(config)
-    memory = MemoryActor(config.memory, str(run.memory), "", run.name) if config.memory.enabled else None
+    settings = (config.memory, str(run.memory), "", run.name, config.pairs, config.reward.cost)
+    memory = MemoryActor(*settings) if config.memory.enabled else None
     coordinator = Coordinator(
         config,
         scan,

@@ -18,8 +18,7 @@ from staragents.base.errors import BadInput
 from staragents.base.messages import Message
 from staragents.base.records import Candidate
 from staragents.config import MemoryConfig
-from staragents.evolution.policy import Outcome
-from staragents.memory.reuse import winners
+from staragents.memory.memory import Taught
 from staragents.run_directory.run_directory import RunDirectory
 from tests.support.run_files import write_state
 
@@ -33,13 +32,17 @@ def actor(path: Path | None = None, **settings: Any) -> MemoryActor:
     return MemoryActor(config, str(path) if path else None, "", "run")
 
 
-async def test_a_winner_is_recalled_for_a_similar_seed_and_for_no_other() -> None:
-    bank = actor()
+def taught(order: int, seed_id: str, instruction: str, rewards: dict[str, float]) -> Taught:
+    """The first pair won."""
+    won = tuple(number == 0 for number in range(len(rewards)))
+    return Taught(order, seed_id, instruction, tuple(rewards), tuple(rewards.values()), won)
+
+
+async def test_outcomes_are_recalled_for_a_similar_seed_and_for_no_other() -> None:
+    bank = actor(min_similarity=0.5)
     await bank.start()
     await bank.embed([("s0", RIVER), ("s1", ANOTHER_RIVER), ("s2", SORTING)])
-    found = await bank.commit_and_recall(
-        [(0, ("s0", RIVER), [Outcome("a+b", 0.75, True)])], ("s1", ANOTHER_RIVER)
-    )
+    found = await bank.commit_and_recall([taught(0, "s0", RIVER, {"a+b": 0.75})], ("s1", ANOTHER_RIVER))
     assert (found.seed_ids, found.pairs, found.rewards.tolist()) == (("s0",), ("a+b",), [0.75])
     assert 0.5 <= found.similarities[0] < 1
     assert not await bank.commit_and_recall([], ("s2", SORTING))
@@ -47,19 +50,17 @@ async def test_a_winner_is_recalled_for_a_similar_seed_and_for_no_other() -> Non
     assert (stats["points"], stats["queries"], stats["hits"], stats["failures"]) == (1, 2, 1, 0)
 
 
-async def test_a_seed_without_a_winner_is_not_stored() -> None:
+async def test_a_seed_that_taught_nothing_is_not_recalled() -> None:
     bank = actor()
     await bank.embed([("s0", RIVER), ("s1", RIVER)])
-    assert not await bank.commit_and_recall([(0, ("s0", RIVER), [])], ("s1", RIVER))
+    assert not await bank.commit_and_recall([taught(0, "s0", RIVER, {})], ("s1", RIVER))
     assert (await bank.stats())["points"] == 0
 
 
 async def test_committed_vectors_are_dropped() -> None:
     bank = actor()
     await bank.embed([("s0", RIVER), ("s1", RIVER)])
-    await bank.commit_and_recall(
-        [(0, ("s0", RIVER), [Outcome("a+b", 0.5, True)]), (1, ("s1", RIVER), [])], None
-    )
+    await bank.commit_and_recall([taught(0, "s0", RIVER, {"a+b": 0.5}), taught(1, "s1", RIVER, {})], None)
     assert bank._kept == {}
 
 
@@ -77,7 +78,7 @@ async def test_recall_waits_for_an_embedding_in_progress(monkeypatch: pytest.Mon
     embedding = asyncio.ensure_future(bank.embed([("s0", RIVER), ("s1", RIVER)]))
     await asyncio.sleep(0)
     turn = asyncio.ensure_future(
-        bank.commit_and_recall([(0, ("s0", RIVER), [Outcome("a+b", 0.5, True)])], ("s1", RIVER))
+        bank.commit_and_recall([taught(0, "s0", RIVER, {"a+b": 0.5})], ("s1", RIVER))
     )
     await asyncio.sleep(0.05)
     assert not turn.done()
@@ -97,12 +98,12 @@ async def test_an_embedder_that_fails_costs_memory_and_not_the_run(
     monkeypatch.setattr(FakeEmbedder, "embed", broken)
     with caplog.at_level(logging.WARNING):
         await bank.embed([("s0", RIVER), ("s1", RIVER)])
-    assert not await bank.commit_and_recall([(0, ("s0", RIVER), [Outcome("a+b", 0.5, True)])], ("s1", RIVER))
+    assert not await bank.commit_and_recall([taught(0, "s0", RIVER, {"a+b": 0.5})], ("s1", RIVER))
     assert "no memory left" in caplog.text
 
 
 async def test_a_restarted_actor_embeds_again_and_repeats_a_call(tmp_path: Path) -> None:
-    turn = ([(0, ("s0", RIVER), [Outcome("a+b", 0.5, True)])], ("s1", ANOTHER_RIVER))
+    turn = ([taught(0, "s0", RIVER, {"a+b": 0.5})], ("s1", ANOTHER_RIVER))
     before, after = actor(tmp_path), actor(tmp_path)
     await before.embed([("s0", RIVER), ("s1", ANOTHER_RIVER)])
     recalled = await before.commit_and_recall(*turn)
@@ -120,8 +121,8 @@ async def test_vectors_of_seeds_that_are_never_committed_are_bounded(monkeypatch
     assert set(bank._kept) == {"s2", "s3"}
     await bank.commit_and_recall(
         [
-            (0, ("s0", RIVER), [Outcome("late+x", 0.5, True)]),
-            (2, ("s2", RIVER), [Outcome("kept+x", 0.5, True)]),
+            taught(0, "s0", RIVER, {"late+x": 0.5}),
+            taught(2, "s2", RIVER, {"kept+x": 0.5}),
         ],
         None,
     )
@@ -131,9 +132,7 @@ async def test_vectors_of_seeds_that_are_never_committed_are_bounded(monkeypatch
 async def test_a_resumed_run_recalls_what_was_committed_before_its_checkpoint(tmp_path: Path) -> None:
     first = actor(tmp_path)
     await first.embed([(f"s{i}", RIVER) for i in range(3)])
-    await first.commit_and_recall(
-        [(i, (f"s{i}", RIVER), [Outcome(f"{i}+x", 0.5, True)]) for i in range(3)], None
-    )
+    await first.commit_and_recall([taught(i, f"s{i}", RIVER, {f"{i}+x": 0.5}) for i in range(3)], None)
     await first.close()
     second = actor(tmp_path)
     assert (await second.start())["points"] == 3
@@ -172,12 +171,12 @@ def earlier_run(folder: Path, *won: tuple[str, str, float]) -> RunDirectory:
     return run
 
 
-async def test_winners_of_an_earlier_run_are_recalled_and_survive_a_rewind(tmp_path: Path) -> None:
+async def test_outcomes_of_an_earlier_run_are_recalled_and_survive_a_rewind(tmp_path: Path) -> None:
     earlier_run(tmp_path / "old", (RIVER, "a+x", 0.75), (RIVER, "gone+x", 0.9), (SORTING, "b+x", 0.5))
-    config = MemoryConfig(embedder="fake", reuse=[str(tmp_path / "old")])
+    config = MemoryConfig(embedder="fake", reuse=[str(tmp_path / "old")], min_similarity=0.5)
 
     def new() -> MemoryActor:
-        return MemoryActor(config, str(tmp_path / "bank"), "", "run", pairs=["a+x", "b+x", "loser+x"])
+        return MemoryActor(config, str(tmp_path / "bank"), "", "run", pairs=["a+x", "b+x"])
 
     for _ in range(2):  # started, and resumed
         bank = new()
@@ -187,19 +186,8 @@ async def test_winners_of_an_earlier_run_are_recalled_and_survive_a_rewind(tmp_p
         recalled = await bank.commit_and_recall([], ("new", ANOTHER_RIVER))
         assert (recalled.pairs, recalled.rewards.tolist()) == (("a+x",), [0.75])
         assert (await bank.stats())["points"] == 2
+        await bank.commit_and_recall([taught(0, "s0", SORTING, {"a+x": 0.5})], None)
         await bank.close()
-
-
-async def test_only_the_best_of_earlier_winners_fit_a_small_bank(tmp_path: Path) -> None:
-    earlier_run(tmp_path / "old", (RIVER, "a+x", 0.2), (SORTING, "a+x", 0.8), (SORTING, "b+x", 0.5))
-    found = winners([str(tmp_path / "old")], ["a+x", "b+x"], min_reward=0.0, limit=2)
-    assert [(one.reward, one.instruction) for one in found] == [(0.8, SORTING), (0.5, SORTING)]
-    assert len(winners([str(tmp_path / "old")] * 2, ["a+x", "b+x"], min_reward=0.3, limit=9)) == 2
-
-
-def test_reusing_a_folder_without_candidates_is_bad_input(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"memory\.reuse: expected a run directory, got .*nothing"):
-        winners([str(tmp_path / "nothing")], [], 0.0, 1)
 
 
 async def test_reusing_with_an_unreachable_server_stops_before_the_run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -49,9 +50,13 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(restarts, "RESTART_POLL_S", 0.0)
 
 
-def client(actor: Any, timeout_s: float = 2) -> MemoryClient:
-    config = load_config(FAKE, ["memory.warmup=0", f"memory.timeout_s={timeout_s}"])
+def client(actor: Any, *overrides: str) -> MemoryClient:
+    config = load_config(FAKE, [f"memory.{override}" for override in overrides])
     return MemoryClient(config, actor, RunMetrics("run", enabled=False), Progress(total_seeds=2))
+
+
+def numbered(order: int) -> Seed:
+    return replace(SEED, seed_id=f"s{order}", row=order)
 
 
 def winner(pair: str, reward: float) -> list[Outcome]:
@@ -80,12 +85,43 @@ async def test_an_actor_that_is_gone_or_stays_unavailable_is_given_up(
 async def test_a_run_draws_without_memory_while_its_actor_fails(caplog: pytest.LogCaptureFixture) -> None:
     memory = client(Restarting(ActorDiedError(None), ActorDiedError(None)))
     for cursor in (1, 2):
-        assert not await memory.commit_and_recall(cursor, SEED, winner("a+b", 0.5), ALIKE)
-    found = await memory.commit_and_recall(3, SEED, winner("a+b", 0.5), ALIKE)
-    assert found.pairs == ("a+b",)
+        assert not await memory.commit_and_recall(cursor, numbered(cursor - 1), winner("a+b", 0.5), ALIKE)
+    found = await memory.commit_and_recall(3, numbered(2), winner("a+b", 0.5), ALIKE)
+    assert found.seed_ids == ("s2", "s1", "s0")
     assert memory._progress.memory_failures == 2
     said = [one for one in caplog.messages if "drawing without it" in one]
     assert len(said) == 1, "logged once"
+
+
+async def test_what_could_not_be_sent_is_sent_with_the_next_call() -> None:
+    actor = Restarting(ActorDiedError(None))
+    memory = client(actor)
+    for cursor in (1, 2):
+        await memory.commit_and_recall(cursor, numbered(cursor - 1), winner("a+b", 0.5), ALIKE)
+    assert (await actor._actor.stats())["points"] == 2
+
+
+async def test_winners_of_the_warm_up_are_sent_together() -> None:
+    actor = Restarting()
+    memory = client(actor, "keep=winners", "warmup=100")
+    for cursor in range(1, 70):
+        assert not await memory.commit_and_recall(cursor, numbered(cursor - 1), winner("a+b", 0.5), ALIKE)
+    assert actor.calls == 1, "64 together, and 5 wait"
+    await memory.flush()
+    await memory.flush()
+    assert actor.calls == 2
+    assert (await actor._actor.stats())["points"] == 69
+
+
+async def test_outcomes_are_recalled_from_the_first_seed_with_one_call_each() -> None:
+    actor = Restarting()
+    memory = client(actor, "warmup=100")
+    assert not await memory.commit_and_recall(0, None, (), ALIKE)
+    assert actor.calls == 0, "nothing is remembered yet"
+    lost = [Outcome("a+b", 0.0, False)]
+    for cursor in range(1, 6):
+        assert len(await memory.commit_and_recall(cursor, numbered(cursor - 1), lost, ALIKE)) == cursor
+    assert actor.calls == 5
 
 
 async def test_a_local_bank_that_fails_ends_the_run() -> None:

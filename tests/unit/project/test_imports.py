@@ -57,8 +57,10 @@ def test_torch_is_imported_only_where_models_are_scored_or_converted() -> None:
     assert not wrong
 
 
-@pytest.mark.parametrize("module", ["actors.coordinator_actor", "cluster.driver.optimise"])
-def test_coordinator_and_driver_start_without_importing_qdrant(module: str) -> None:
+@pytest.mark.parametrize(
+    "module", ["actors.coordinator_actor", "cluster.driver.optimise", "staragents.memory.local_bank"]
+)
+def test_only_a_bank_on_a_server_imports_qdrant(module: str) -> None:
     """Every run waits for these imports, and a resume after a kill does again."""
     code = f"import sys, {module}; sys.exit('qdrant_client' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

@@ -29,7 +29,7 @@ from tests.support.local_run import decided, drained_run, local_run
 
 OVERRIDES = [
     "seeds.limit=3", "run.admitted_seeds=1", "run.checkpoint_s=0", "memory.warmup=0",
-    "memory.min_similarity=0.2",
+    "memory.neighbours=4",
 ]  # fmt: skip
 CHANGED = ["filters.length=flag", "filters.max_words=40", "output.title=Changed", "run.attempts=4"]
 DRAINED_AFTER = 1

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 import shutil
-import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -19,6 +20,8 @@ from cluster.cli.repair import repair as repair_command
 from cluster.cli.status import saved_progress
 from staragents.base.errors import BadInput, RunFailed
 from staragents.config import Config
+from staragents.memory.local_bank import FILE
+from staragents.memory.outcome_log import OutcomeLog
 from staragents.run.repair import repair
 from staragents.run_directory.damage import Damaged
 from staragents.run_directory.manifest import MANIFEST, RESULTS
@@ -30,7 +33,7 @@ pytestmark = pytest.mark.slow
 
 OVERRIDES = [
     "seeds.limit=16", "run.admitted_seeds=3", "run.checkpoint_s=0", "memory.warmup=0",
-    "memory.min_similarity=0.2",
+    "memory.neighbours=4",
 ]  # fmt: skip
 
 
@@ -266,49 +269,49 @@ def test_a_run_with_an_older_state_adopts_the_newer_candidates(
     assert sum(handle.requests for handle in handles.values()) == 0
 
 
-def test_a_missing_or_broken_memory_bank_is_detected_and_refilled(
-    whole: Path, stopped: Path, tmp_path: Path
+def test_a_bank_that_lacks_seeds_gets_them_from_the_candidates(
+    whole: Path, stopped: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     def gone(bank: Path) -> None:
         shutil.rmtree(bank)
 
     def broken(bank: Path) -> None:
-        (file,) = bank.glob("collection/*/storage.sqlite")
-        file.write_bytes(file.read_bytes()[:5000] + b"\x07" * 3000)
+        flip(bank / FILE)
 
-    def emptied(bank: Path) -> None:
-        (file,) = bank.glob("collection/*/storage.sqlite")
-        file.unlink()
+    def short(bank: Path) -> None:
+        truncate(bank / FILE)
 
-    for number, damage in enumerate((gone, broken, emptied)):
+    def of_an_earlier_version(bank: Path) -> None:
+        (bank / FILE).unlink()
+        (bank / "collection" / "staragents-local").mkdir(parents=True)
+        (bank / "collection" / "staragents-local" / "storage.sqlite").write_bytes(b"SQLite format 3\0")
+        (bank / "meta.json").write_text("{}")
+
+    for number, damage in enumerate((gone, broken, short, of_an_earlier_version)):
         run = copy_of(stopped, tmp_path / str(number))
         damage(run / "memory")
-        with pytest.raises(Damaged, match=r"memory: (missing|damaged).*staragents repair"):
-            asyncio.run(local_run(config_for(run)))
-        repaired(run)
+        caplog.clear()
         asyncio.run(local_run(config_for(run)))
+        assert "the memory bank lacks" in caplog.text
         assert decided(run) == decided(whole)
+        assert (run / "memory" / FILE).read_bytes() == (whole / "memory" / FILE).read_bytes()
 
 
 async def test_a_local_memory_bank_that_fails_ends_the_run_and_changes_no_draw(
     whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from qdrant_client.local.persistence import CollectionPersistence
+    append, calls = OutcomeLog.append, iter(range(100))
 
-    persist, calls = CollectionPersistence.persist, iter(range(100))
+    def full(self: OutcomeLog, records: Any) -> None:
+        if next(calls) == 4:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        append(self, records)
 
-    def full(self: CollectionPersistence, point: Any) -> None:
-        if next(calls) == 2:
-            raise sqlite3.OperationalError("database or disk is full")
-        persist(self, point)
-
-    monkeypatch.setattr(CollectionPersistence, "persist", full)
+    monkeypatch.setattr(OutcomeLog, "append", full)
     run = tmp_path / "run"
-    with pytest.raises(
-        RunFailed, match=r"the memory bank failed \(OperationalError: database or disk is full"
-    ):
+    with pytest.raises(RunFailed, match=r"the memory bank failed \(OSError: .*No space left on device"):
         await local_run(config_for(run))
-    monkeypatch.setattr(CollectionPersistence, "persist", persist)
+    monkeypatch.setattr(OutcomeLog, "append", append)
     await local_run(config_for(run))
     assert decided(run) == decided(whole)
 

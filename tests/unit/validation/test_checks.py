@@ -27,7 +27,7 @@ from staragents.config import (
     ScoringConfig,
     SeedsConfig,
 )
-from staragents.config.marks import Location, Mark, Range
+from staragents.config.marks import Location, Mark, Range, Was
 from staragents.config.tree import Declared, as_dict, declared, entry_kind, leaves, marks
 from staragents.validation.checks import check_config
 from staragents.validation.value_checks import out_of_bounds
@@ -295,7 +295,7 @@ def _fields(kind: type, path: str = "") -> Iterator[tuple[str, Declared]]:
 
 @pytest.mark.parametrize(("name", "field"), [pytest.param(*found, id=found[0]) for found in _fields(Config)])
 def test_a_setting_declares_known_marks_and_a_range_if_it_is_a_number(name: str, field: Declared) -> None:
-    assert all(isinstance(mark, Mark | Range | Location) for mark in field.marks)
+    assert all(isinstance(mark, Mark | Range | Location | Was) for mark in field.marks)
     has_range = any(isinstance(mark, Range) for mark in field.marks)
     is_number = bool({int, float} & {field.hint, *get_args(field.hint)})
     assert has_range == (is_number and name != "run.seed")

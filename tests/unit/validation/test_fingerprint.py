@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from staragents.config import AgentConfig, AgentsConfig, Config, ModelConfig, PolicyName, Reasoning
+from staragents.config import AgentConfig, AgentsConfig, Config, Keep, ModelConfig, PolicyName, Reasoning
 from staragents.config.tree import as_dict
 from staragents.validation.loading import (
     additions,
@@ -33,9 +33,9 @@ FINGERPRINTS = {
     "ablations/random": "cce7fd565d3195d7",
     "ablations/target-only": "4967b591ae963514",
     "ablations/uniform": "685acf12067b8c39",
-    "demo": "9b948b3a6a725b3b",
-    "fake": "ddb39dc923b2c906",
-    "laptop": "783bae8867243b69",
+    "demo": "46faf799e69b9b9a",
+    "fake": "6ad00e388ab88bb3",
+    "laptop": "c28dda787b80fb34",
     "node8": "13988297b293a019",
     "paper": "8d4fa50b0e4939a0",
     "paper-node8": "caaf8b948cc7e333",
@@ -170,3 +170,16 @@ def test_a_first_list_of_pairs_removes_those_that_it_lacks() -> None:
     config, other = make_config(), make_config()
     other.agents.pairs = ["keep+direct"]
     assert additions(as_dict(config), as_dict(other)) is None
+
+
+def test_a_run_resumes_under_a_default_that_has_changed_since() -> None:
+    config, other = make_config(), make_config()
+    saved = json.loads(json.dumps(as_dict(config)))
+    del saved["memory"]["keep"]
+    saved["memory"].update(neighbours=10, min_similarity=0.5)
+    assert changed_keys(saved, as_dict(config)) == []
+    config.memory.keep, config.memory.neighbours, config.memory.min_similarity = Keep.winners, 10, 0.5
+    assert changed_keys(saved, as_dict(config)) == []
+    other.memory.neighbours = 20
+    assert changed_keys(saved, as_dict(other)) == ["memory.neighbours"]
+    assert fingerprint(other) != fingerprint(config)
