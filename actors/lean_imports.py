@@ -14,8 +14,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 PANDAS = "pandas"
-# pyarrow is compiled and has no frame: it appears as its caller. None of these imports pandas by itself.
-WITHOUT = ("ray.serve.", "actors.", "staragents.")
+# pyarrow is compiled and has no frame: it appears as its caller. None of these needs pandas by itself.
+WITHOUT = ("ray.serve.", "actors.", "staragents.", "pyarrow.dataset", "sklearn.")
 
 
 class LeanImports(MetaPathFinder):

@@ -6,8 +6,6 @@ import html
 import json
 from pathlib import Path
 
-from plotly.offline import get_plotlyjs
-
 from staragents.base.errors import BadInput
 from staragents.replay.replay import Replayed
 from staragents.report.chart import ACCENT, ALERT, MUTED, SECOND, Axis, figure
@@ -16,6 +14,8 @@ from staragents.text.printable import one_line
 
 def write_chart(path: Path, result: Replayed) -> None:
     """Raises BadInput if the file can't be written."""
+    from plotly.offline import get_plotlyjs  # only `replay --chart` needs it
+
     title = one_line(
         f"{result.policy} on {result.table}: {result.agents} agents, {result.instructions} instructions"
     )
