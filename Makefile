@@ -7,10 +7,14 @@ READY := .venv/.ready
 demo: models
 	$(VENV)/staragents run configs/demo.yaml
 
-# Two workers: runs on a local Ray mostly wait for processes to start. Files stay together for their fixtures, and
-# in order, because the long ones come first. Spinning threads would take the other worker's core.
+# Two workers a core: runs on a local Ray mostly wait for processes to start. Each takes up to 3 GB of memory.
+WORKERS ?= 4
+
+# Files stay together for their fixtures, and in order, because the long ones come first. Spinning threads would
+# take the other workers' cores; without bytecode, every process would compile our modules again.
 test: models
-	OMP_WAIT_POLICY=PASSIVE $(VENV)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=25
+	env -u PYTHONDONTWRITEBYTECODE OMP_WAIT_POLICY=PASSIVE $(VENV)/pytest -n $(WORKERS) --dist loadfile \
+		--no-loadscope-reorder --durations=25
 
 # Neither Ray nor models: for the time between two edits.
 test-fast: $(READY)

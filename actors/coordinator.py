@@ -7,7 +7,7 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
@@ -24,7 +24,7 @@ from staragents.config import Config
 from staragents.data.seed_file import SeedFile
 from staragents.data.seed_scan import SeedScan
 from staragents.evolution.evolution import Evolution
-from staragents.evolution.policy import Draw, Neighbour, recalled_by
+from staragents.evolution.policy import Draw, DrawContext, Outcome, context_of
 from staragents.run.ledger import Ledger
 from staragents.run.results import write_results
 from staragents.run.silent_judge import silence
@@ -48,14 +48,14 @@ class Admitted:
 
     seed: Seed
     draws: list[Draw]
-    neighbours: list[Neighbour]
+    context: DrawContext
     task: asyncio.Future[list[Candidate]] | None = None
 
     def state(self) -> dict[str, Any]:
         return {
             "seed_id": self.seed.seed_id,
             "draws": [[d.pair, d.propensity] for d in self.draws],
-            "neighbours": [[n.pair, n.reward, n.similarity] for n in self.neighbours],
+            **self.context.state(),
         }
 
 
@@ -175,11 +175,11 @@ class Coordinator:
             if self._stopping.changed:
                 self._decide()
             draws = [Draw(*draw) for draw in saved["draws"]]
-            neighbours = [Neighbour(*near) for near in saved["neighbours"]]
-            self._admit(Admitted(seed, draws, neighbours), self._checkpoints.finished(seed.seed_id))
+            context = DrawContext.read(saved)
+            self._admit(Admitted(seed, draws, context), self._checkpoints.finished(seed.seed_id))
         if not begun:
             for seed in islice(feed, self.config.run.admitted_seeds):
-                await self._draw(None, None, seed)
+                await self._draw(None, (), seed)
         logger.info(
             "%s %s in %.1f s: %d of %d seeds are committed, %d more are drawn, %d of them already finished",
             "resuming" if begun else "starting", self._run.path, time.monotonic() - self._started,
@@ -204,24 +204,25 @@ class Coordinator:
         seconds = self._seconds()
         self._stopping.decide(self._next_number, seconds, self._ledger.bill(seconds))
 
-    async def _draw(self, committed: Seed | None, chosen: Candidate | None, seed: Seed | None) -> None:
-        """Store the result of the seed `committed` in memory, then draw for `seed` and admit it.
+    async def _draw(self, committed: Seed | None, outcomes: Sequence[Outcome], seed: Seed | None) -> None:
+        """Store the outcomes of the seed `committed` in memory, then draw for `seed` and admit it.
 
         A seed finished before a kill keeps the draw that its candidates were made with.
         """
         finished = self._checkpoints.finished(seed.seed_id) if seed is not None else None
-        neighbours = await self._memory.commit_and_recall(
-            self._cursor, committed, chosen, seed if finished is None else None
+        recalled = await self._memory.commit_and_recall(
+            self._cursor, committed, outcomes, seed if finished is None else None
         )
         if seed is None:
             return
         if finished is None:
-            draws = self._evolution.draw(seed.seed_id, neighbours)
+            context = self._evolution.context(recalled)
+            draws = self._evolution.draw(seed.seed_id, context)
         else:
             draws = [Draw(candidate.pair, candidate.propensity) for candidate in finished]
-            neighbours = recalled_by(finished)
+            context = context_of(finished)
         self._decide()
-        self._admit(Admitted(seed, draws, neighbours), finished)
+        self._admit(Admitted(seed, draws, context), finished)
 
     def _admit(self, admitted: Admitted, finished: list[Candidate] | None = None) -> None:
         stops = self._stopping.stops(self._next_number)
@@ -232,12 +233,13 @@ class Coordinator:
         elif not self._draining and not stops:
             self._metrics.admitted()
             admitted.task = asyncio.ensure_future(
-                self.worker.run(admitted.seed, admitted.draws, admitted.neighbours)
+                self.worker.run(admitted.seed, admitted.draws, admitted.context)
             )
 
     async def _commit(self, admitted: Admitted, candidates: list[Candidate], feed: Iterator[Seed]) -> None:
-        chosen = self._evolution.commit(candidates)
-        self.progress.commit(candidates, chosen, hit=bool(admitted.neighbours))
+        committed = self._evolution.commit(candidates)
+        chosen = committed.chosen
+        self.progress.commit(candidates, chosen, hit=bool(admitted.context.outcomes))
         self._metrics.committed(candidates)
         self._failures.extend(candidate.failed for candidate in candidates)
         self._checkpoints.add(candidates)
@@ -249,7 +251,7 @@ class Coordinator:
         self._cursor += 1
         if self._cursor == self._resumed_at + 1:
             logger.info("first seed committed after %.1f s", time.monotonic() - self._started)
-        await self._draw(admitted.seed, chosen, next(feed, None))
+        await self._draw(admitted.seed, committed.outcomes, next(feed, None))
 
     async def _save(self) -> None:
         work = await self.worker.state()

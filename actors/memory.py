@@ -16,7 +16,7 @@ from actors.fake_embedder import FakeEmbedder
 from actors.logs import configure_logs
 from staragents.base.records import stable_id
 from staragents.config import MemoryConfig
-from staragents.evolution.policy import Neighbour
+from staragents.evolution.policy import Outcome, RecalledOutcomes
 from staragents.memory.memory import Memory
 from staragents.memory.reuse import winners
 
@@ -31,8 +31,8 @@ BEFORE_THIS_RUN = -1
 
 Item = tuple[str, str]
 """(seed id, instruction)."""
-Commit = tuple[int, Item, str | None, float | None]
-"""(order, seed, the pair to store or None, its reward)."""
+Commit = tuple[int, Item, Sequence[Outcome]]
+"""(order, seed, its outcomes)."""
 
 
 class MemoryActor:
@@ -137,23 +137,31 @@ class MemoryActor:
                 if not future.done():
                     future.set_result(None)
 
-    async def commit_and_recall(self, commits: Sequence[Commit], recall_for: Item | None) -> list[Neighbour]:
-        """Store the winners of committed seeds, drop their vectors, then recall neighbours for another seed.
+    async def commit_and_recall(self, commits: Sequence[Commit], recall_for: Item | None) -> RecalledOutcomes:
+        """Store the winners of committed seeds, drop their vectors, then recall outcomes for another seed.
 
         Idempotent: the same call again has the same effect and result.
         """
         await self._ready()
-        for order, (seed_id, instruction), pair, reward in commits:
-            if pair is not None and reward is not None:
+        for order, (seed_id, instruction), outcomes in commits:
+            for one in outcomes:
+                if not one.winner or one.reward <= self.config.min_reward:
+                    continue
                 vector = await self._vector(seed_id, instruction)
                 if vector is not None:
-                    point_id = stable_id(self._run_name, str(order), seed_id, pair)
-                    await self._bank.insert(Memory(point_id, order, seed_id, pair, reward, vector))
+                    point_id = stable_id(self._run_name, str(order), seed_id, one.pair)
+                    await self._bank.insert(Memory(point_id, order, seed_id, one.pair, one.reward, vector))
             self._kept.pop(seed_id, None)
         vector = await self._vector(*recall_for) if recall_for is not None else None
         if vector is None:
-            return []
-        return [found.neighbour() for found in await self._bank.recall(vector)]
+            return RecalledOutcomes()
+        found = await self._bank.recall(vector)
+        return RecalledOutcomes(
+            tuple(one.payload["seed_id"] for one in found),
+            tuple(one.payload["pair"] for one in found),
+            np.array([one.payload["reward"] for one in found]),
+            np.array([one.similarity for one in found]),
+        )
 
     async def _vector(self, seed_id: str, instruction: str) -> NDArray[np.float32] | None:
         if seed_id not in self._kept:

@@ -10,15 +10,14 @@ from typing import Any, TypeVar
 
 from ray.exceptions import ActorUnavailableError, RayTaskError
 
-from actors.memory import Commit
 from actors.metrics import RunMetrics
 from actors.progress import Progress
 from actors.reasons import own_cause, reason_of
 from actors.restarts import restart_polls
 from staragents.base.errors import StarAgentsError
-from staragents.base.records import Candidate, Seed
+from staragents.base.records import Seed
 from staragents.config import Config
-from staragents.evolution.policy import Neighbour
+from staragents.evolution.policy import Outcome, RecalledOutcomes
 
 logger = logging.getLogger(__name__)
 
@@ -55,21 +54,22 @@ class MemoryClient:
             self._actor.embed.remote([(seed.seed_id, seed.instruction) for seed in seeds])
 
     async def commit_and_recall(
-        self, cursor: int, seed: Seed | None, chosen: Candidate | None, next_seed: Seed | None
-    ) -> list[Neighbour]:
-        """Store the winner of `seed`, committed just before `cursor`, then recall winners on instructions
+        self, cursor: int, seed: Seed | None, outcomes: Sequence[Outcome], next_seed: Seed | None
+    ) -> RecalledOutcomes:
+        """Store the outcomes of `seed`, committed just before `cursor`, then recall outcomes on instructions
         similar to that of `next_seed`. Raises RunFailed if a local bank fails."""
-        commits = [self._commit(cursor - 1, seed, chosen)] if seed is not None else []
+        commits = [(cursor - 1, (seed.seed_id, seed.instruction), outcomes)] if seed is not None else []
         wanted = None
         if next_seed is not None and cursor >= self._warmup_seeds:
             wanted = (next_seed.seed_id, next_seed.instruction)
         actor = self._actor
         if actor is None or (not commits and wanted is None):
-            return []
+            return RecalledOutcomes()
         started, outcome = time.monotonic(), "failed"
-        self._progress.remembered += sum(pair is not None for _, _, pair, _ in commits)
+        worth = [one for one in outcomes if one.winner and one.reward > self._settings.min_reward]
+        self._progress.remembered += bool(worth)
         try:
-            found: list[Neighbour] = await self._answer(
+            found: RecalledOutcomes = await self._answer(
                 lambda: actor.commit_and_recall.remote(commits, wanted)
             )
             outcome = "stored" if wanted is None else "hit" if found else "miss"
@@ -80,14 +80,9 @@ class MemoryClient:
             self._progress.memory_failures += 1
             if self._progress.memory_failures == 1:
                 logger.warning("memory bank unavailable, drawing without it: %s", reason_of(error))
-            return []
+            return RecalledOutcomes()
         finally:
             self._metrics.memory_called(time.monotonic() - started, outcome)
-
-    def _commit(self, order: int, seed: Seed, chosen: Candidate | None) -> Commit:
-        worth = chosen is not None and not chosen.base and (chosen.reward or 0.0) > self._settings.min_reward
-        pair, reward = (chosen.pair, chosen.reward) if worth and chosen else (None, None)
-        return (order, (seed.seed_id, seed.instruction), pair, reward)
 
     async def _answer(self, call: Callable[[], Awaitable[T]]) -> T:
         async for _ in restart_polls():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict
 from functools import partial
 from typing import Protocol
 
@@ -19,7 +18,7 @@ from staragents.base.messages import Conversation, with_exchange, with_inputs
 from staragents.base.records import Candidate, Seed, Stage
 from staragents.base.redaction import redacted
 from staragents.config import Baseline, Compare, Config
-from staragents.evolution.policy import Draw, Neighbour
+from staragents.evolution.policy import Draw, DrawContext, keep_context
 from staragents.scoring.ifd import Score, ifd_gap
 from staragents.text.printable import printable
 
@@ -48,13 +47,11 @@ class SeedPipeline:
         if config.agents.keep_language:
             load_identifier()  # while engines start, so that no seed waits for it
 
-    async def run(
-        self, seed: Seed, draws: Sequence[Draw], neighbours: Sequence[Neighbour]
-    ) -> list[Candidate]:
+    async def run(self, seed: Seed, draws: Sequence[Draw], context: DrawContext) -> list[Candidate]:
         """All candidates of the seed, in the order of the draws."""
         if not self._keeps_reasoning:
             seed = seed.without_reasoning
-        candidates = [self._candidate(seed, drawn, neighbours) for drawn in draws]
+        candidates = [self._candidate(seed, drawn, context) for drawn in draws]
         seed_scores = asyncio.gather(
             self._target.score(seed.messages), self._larger.score(seed.messages), return_exceptions=True
         )
@@ -70,9 +67,9 @@ class SeedPipeline:
             candidate.seconds = sum((candidate.stage_seconds or {}).values())
         return candidates
 
-    def _candidate(self, seed: Seed, drawn: Draw, neighbours: Sequence[Neighbour]) -> Candidate:
+    def _candidate(self, seed: Seed, drawn: Draw, context: DrawContext) -> Candidate:
         pair = self._pairs[drawn.pair]
-        return Candidate(
+        candidate = Candidate(
             seed_id=seed.seed_id,
             candidate_id=candidate_id(seed, drawn.pair),
             pair=drawn.pair,
@@ -80,14 +77,13 @@ class SeedPipeline:
             response_agent=pair.response.name,
             propensity=drawn.propensity,
             seed_messages=seed.messages,
-            neighbours=len(neighbours),
             seed_row=seed.row,
             base=drawn.pair in self.config.agents.base_pairs,
-            domain_similarity=max((n.similarity for n in neighbours), default=None),
-            recalled=[asdict(neighbour) for neighbour in neighbours],
             stage_seconds={},
             stage_tokens={},
         )
+        keep_context(candidate, context)
+        return candidate
 
     async def _finish(
         self,

@@ -14,7 +14,7 @@ from actors.scorer_pool import ScorerPool
 from actors.seed_pipeline import SeedPipeline
 from staragents.base.records import Candidate, Seed
 from staragents.config import Config
-from staragents.evolution.policy import Draw, Neighbour
+from staragents.evolution.policy import Draw, DrawContext
 
 Work = tuple[str, tuple[str, ...]]
 
@@ -36,9 +36,7 @@ class WorkState:
 class Worker(Protocol):
     """Runs seeds for the coordinator: in its process (SeedWorker) or in several (SeedWorkers)."""
 
-    async def run(
-        self, seed: Seed, draws: Sequence[Draw], neighbours: Sequence[Neighbour]
-    ) -> list[Candidate]:
+    async def run(self, seed: Seed, draws: Sequence[Draw], context: DrawContext) -> list[Candidate]:
         """The seed's candidates, in the order of the draws. Raises RunFailed if its worker keeps dying."""
         ...
 
@@ -69,13 +67,11 @@ class SeedWorker:
         self._process = uuid.uuid4().hex
         self._work: OrderedDict[Work, asyncio.Task[list[Candidate]]] = OrderedDict()
 
-    async def run(
-        self, seed: Seed, draws: Sequence[Draw], neighbours: Sequence[Neighbour]
-    ) -> list[Candidate]:
+    async def run(self, seed: Seed, draws: Sequence[Draw], context: DrawContext) -> list[Candidate]:
         """See Worker. A seed that is in flight or kept is not run again."""
         work = (seed.seed_id, tuple(drawn.pair for drawn in draws))
         if work not in self._work:
-            self._work[work] = asyncio.ensure_future(self._pipeline.run(seed, draws, neighbours))
+            self._work[work] = asyncio.ensure_future(self._pipeline.run(seed, draws, context))
         try:
             return await asyncio.shield(self._work[work])
         finally:

@@ -19,7 +19,7 @@ from actors.seed_worker import WorkState
 from staragents.base.errors import RunFailed
 from staragents.base.records import Candidate, Seed
 from staragents.config import RunConfig
-from staragents.evolution.policy import Draw, Neighbour
+from staragents.evolution.policy import Draw, DrawContext
 
 logger = logging.getLogger(__name__)
 
@@ -45,14 +45,12 @@ class SeedWorkers:
         self._retry_log = RetryLog(logger, "a seed worker died and its seeds in flight are retried")
         self._told: list[Control] = []
 
-    async def run(
-        self, seed: Seed, draws: Sequence[Draw], neighbours: Sequence[Neighbour]
-    ) -> list[Candidate]:
+    async def run(self, seed: Seed, draws: Sequence[Draw], context: DrawContext) -> list[Candidate]:
         """See Worker. If the process dies, retry after its restart, up to `run.attempts` attempts."""
         index = seed.row % len(self._actors)
         for attempt in range(self._attempts):
             try:
-                return await self._actors[index].run.remote(seed, draws, neighbours)
+                return await self._actors[index].run.remote(seed, draws, context)
             except RayActorError as error:
                 reason = reason_of(error)
                 self._retry_log.add(reason)

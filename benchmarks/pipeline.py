@@ -27,6 +27,7 @@ from staragents.base.messages import Conversation
 from staragents.config import Config, SeedsConfig
 from staragents.data.seed_file import SeedFile
 from staragents.evolution.evolution import Evolution
+from staragents.evolution.policy import NO_CONTEXT
 from staragents.scoring.fake_ifd_model import FakeIfdModel
 from staragents.scoring.ifd import Score, ScoreRow
 from staragents.validation.loading import load_config
@@ -71,7 +72,7 @@ async def in_one_process(config: Config) -> float:
     evolution = Evolution(config, config.pairs, total_seeds=len(seeds))
     started, count = time.perf_counter(), 0
     for seed in seeds:
-        candidates = await pipeline.run(seed, evolution.draw(seed.seed_id, []), [])
+        candidates = await pipeline.run(seed, evolution.draw(seed.seed_id, NO_CONTEXT), NO_CONTEXT)
         evolution.commit(candidates)
         count += len(candidates)
     return count / (time.perf_counter() - started)

@@ -22,7 +22,7 @@ import numpy as np
 
 from staragents.config import EvolutionConfig, PolicyName
 from staragents.evolution.choice import make_policy
-from staragents.evolution.policy import Outcome
+from staragents.evolution.policy import NO_CONTEXT, Outcome
 
 SIDE = 6
 FACTORS = {f"i{j}+r{k}": (f"i{j}", f"r{k}") for j in range(SIDE) for k in range(SIDE)}
@@ -120,7 +120,7 @@ def ours(config: EvolutionConfig, seeds: int, factored: bool) -> Callable[[int],
         propensities = deque[float]()
 
         def draw(seed: int) -> int:
-            (one,) = policy.draw(1, run * 1_000_003 + seed, ())
+            (one,) = policy.draw(1, run * 1_000_003 + seed, NO_CONTEXT)
             propensities.append(one.propensity)
             return PAIRS.index(one.pair)
 
@@ -191,7 +191,7 @@ def speed(policies: Sequence[PolicyName] = tuple(PolicyName)) -> None:
         policy = make_policy(EvolutionConfig(policy=name), PAIRS, count, FACTORS)
         started = time.process_time()
         for seed, row in enumerate(rewards):
-            drawn = policy.draw(draws, seed, ())
+            drawn = policy.draw(draws, seed, NO_CONTEXT)
             policy.observe(
                 [Outcome(o.pair, r, r == max(row), o.propensity) for o, r in zip(drawn, row, strict=True)]
             )

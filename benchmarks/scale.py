@@ -41,7 +41,7 @@ from staragents.base.records import Candidate, Seed
 from staragents.config import Config, SeedsConfig
 from staragents.data.seed_file import SeedFile
 from staragents.data.seed_scan import SeedScan
-from staragents.evolution.policy import Draw, Neighbour
+from staragents.evolution.policy import Draw, DrawContext
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import load_config
 
@@ -55,10 +55,8 @@ SAMPLE_S = 0.1
 class Finished(SeedPipeline):
     """Returns candidates immediately, with scores that depend on their ids."""
 
-    async def run(
-        self, seed: Seed, draws: Sequence[Draw], neighbours: Sequence[Neighbour]
-    ) -> list[Candidate]:
-        candidates = [self._candidate(seed, drawn, neighbours) for drawn in draws]
+    async def run(self, seed: Seed, draws: Sequence[Draw], context: DrawContext) -> list[Candidate]:
+        candidates = [self._candidate(seed, drawn, context) for drawn in draws]
         for candidate in candidates:
             share = int(candidate.candidate_id[:6], 16) / 0xFFFFFF
             candidate.messages = seed.messages

@@ -17,22 +17,22 @@ from staragents.base.errors import BadInput
 from staragents.config import Config
 
 if TYPE_CHECKING:
-    from staragents.analysis.diagnosis import Diagnosis
+    from staragents.analysis.diagnosis import Diagnosis, Embed
 
 PAIRS_SHOWN = 20
 
 
 @click.command()
 @click.argument("run_dir", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--embedder", help="Model that clusters the domains. [default: the run's memory.embedder]")
+@click.option("--embedder", help="Cluster the domains by this embedding model instead of by their texts.")
 @click.option("--label", metavar="COLUMN", help="Use this column of the seed file as the domain.")
 @click.option("--json", "as_json", is_flag=True, help="Print findings and all numbers as JSON.")
 def diagnose(run_dir: Path, embedder: str | None, label: str | None, as_json: bool) -> None:
     """Find weaknesses of a run, and the settings to change.
 
     Checks yield, early lock-in, reliability of the pair ranking, memory, both models' IFDs, the judge, cost,
-    and which pairs stand out in which domain (clusters of the instructions). The result is also written to
-    diagnosis.json and report.html of the run.
+    whether learning paid, and which pairs suit which kind of instruction (clusters). The result is also
+    written to diagnosis.json and report.html of the run.
 
     \b
     Examples:
@@ -53,30 +53,42 @@ def diagnose(run_dir: Path, embedder: str | None, label: str | None, as_json: bo
         console.print("No problems found.")
     for finding in diagnosis.findings:
         console.print(Text(f"- {finding}"))
+    console.print()
+    for sentence in diagnosis.numbers["worth"]["said"]:
+        console.print(Text(sentence))
+    if diagnosis.numbers["worth"].get("kinds"):
+        console.print(kind_table(diagnosis.numbers["worth"]["kinds"]))
     if diagnosis.numbers["domains"]:
         console.print(domain_table(diagnosis.numbers["domains"]))
 
 
 def _written(run: SavedRun, embedder: str | None, label: str | None) -> tuple[Diagnosis, dict[str, Any]]:
     """Write diagnosis.json and report.html in one pass over the run, whose folder is held."""
-    from actors.embedder import load_embedder
     from staragents.analysis.diagnosis import Diagnosis, Evidence
+    from staragents.analysis.kinds import text_vectors
     from staragents.analysis.one_pass import one_pass
     from staragents.report.chart_data import ChartData
     from staragents.report.report import write_page
     from staragents.run.results import rewriting
 
     labels = labels_of(run.config, label) if label is not None else None
-    embed = load_embedder(embedder or run.config.memory.embedder).embed if label is None else None
     funnel = run.summary["funnel"]
-    evidence, charts = Evidence(), ChartData.of(run.config, funnel["seeds"], funnel["finished"])
+    evidence = Evidence(run.config, funnel["seeds"], funnel["finished"])
+    charts = ChartData.of(run.config, funnel["seeds"], funnel["finished"])
     one_pass(run.folder.seeds(), evidence, charts)
+    embed = _embedder(embedder) if embedder is not None and label is None else text_vectors
     diagnosis = Diagnosis.of(run, evidence, charts.timeline.moments, embed, labels)
     result = {"seeds": funnel["finished"], "findings": diagnosis.findings, **diagnosis.numbers}
     with rewriting(run.folder, "diagnosis.json", "report.html"):
         run.folder.write_json("diagnosis.json", result)
         write_page(replace(run, diagnosis=run.folder.diagnosis()), charts)
     return diagnosis, result
+
+
+def _embedder(name: str) -> Embed:
+    from actors.embedder import load_embedder
+
+    return load_embedder(name).embed
 
 
 def labels_of(config: Config, column: str) -> dict[int, str]:
@@ -90,6 +102,24 @@ def labels_of(config: Config, column: str) -> dict[int, str]:
     if not labels:
         raise BadInput(f"--label: expected a column of {config.seeds.path}, got {column!r}")
     return labels
+
+
+def kind_table(kinds: list[dict[str, Any]]) -> Table:
+    """The best pair of each kind of instruction and what it earns beyond the best pair over all kinds."""
+    table = Table(title="best pair by kind of instruction (95 % intervals)", title_justify="left")
+    for column in ("kind", "seeds", "best in the first half", "beyond the overall best, in the second half"):
+        table.add_column(column, overflow="fold", justify="right" if column == "seeds" else "left")
+    for kind in kinds:
+        table.add_row(Text(kind["kind"]), str(kind["seeds"]), Text(kind["pair"]), _beyond(kind["beyond"]))
+    return table
+
+
+def _beyond(beyond: dict[str, float] | None) -> str:
+    if beyond is None:
+        return "drawn too rarely to tell"
+    if not beyond["low"] and not beyond["high"]:
+        return "it is the overall best"
+    return f"{beyond['mean']:+.3f} ({beyond['low']:+.3f} to {beyond['high']:+.3f})"
 
 
 def domain_table(domains: dict[str, Any]) -> Table:

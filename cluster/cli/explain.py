@@ -13,11 +13,14 @@ from rich.text import Text
 from cluster.terminal.console import safe_console
 from cluster.terminal.terminal import say_json
 from staragents.analysis.explanation import Explanation
+from staragents.analysis.recall_effect import Similar
 from staragents.base.messages import Conversation, last_exchange
 from staragents.base.records import Candidate
 from staragents.report.number_format import DASH
 
 PAIRS_SHOWN = 12
+EXAMPLES = 3
+MAX_INSTRUCTION = 70
 
 
 @click.command()
@@ -47,6 +50,10 @@ def show(console: Console, explanation: Explanation) -> None:
     console.print(_text(f"seed {first.seed_id}, row {first.seed_row}, number {explanation.number + 1}"))
     console.print(Panel(_conversation(first.seed_messages), title="seed", title_align="left"))
     console.print(_draw(explanation))
+    for sentence in explanation.recall.sentences():
+        console.print(_text(sentence))
+    for similar in explanation.recall.nearest[:EXAMPLES]:
+        console.print(_similar(similar))
     for candidate, why in zip(explanation.candidates, explanation.reasons, strict=True):
         style = "green" if candidate.selected else "dim"
         title = _text(f"{candidate.pair}{' (base pair)' if candidate.base else ''}")
@@ -55,29 +62,37 @@ def show(console: Console, explanation: Explanation) -> None:
 
 
 def _draw(explanation: Explanation) -> Table:
-    """Every pair with its probability, whether it was drawn, and its recalled rewards."""
-    recalled = f"{len(explanation.neighbours)} neighbours recalled"
-    title = f"the draw, after {explanation.learnt_from} seeds; {recalled}"
-    table = Table(title=title, title_justify="left")
-    for column in ("pair", "probability", "drawn", "remembered reward (similarity)"):
-        table.add_column(column, justify="right" if column == "probability" else "left")
+    """Every pair with its probability, without and with what was recalled, and whether it was drawn."""
+    table = Table(title=f"the draw, after {explanation.learnt_from} seeds", title_justify="left")
+    columns = ["pair", "probability", "drawn"]
+    without = {change.pair: change.without for change in explanation.recall.changes}
+    if explanation.recall.outcomes:
+        columns.insert(1, "without memory")
+    for column in columns:
+        table.add_column(column, justify="left" if column in ("pair", "drawn") else "right")
     drawn = {candidate.pair for candidate in explanation.candidates}
     ordered = sorted(explanation.probabilities.items(), key=lambda item: (item[0] not in drawn, -item[1]))
     shown = ordered[: max(PAIRS_SHOWN, len(drawn))]
     for pair, probability in shown:
-        near = [
-            f"{neighbour.reward:.2f} ({neighbour.similarity:.2f})"
-            for neighbour in explanation.neighbours
-            if neighbour.pair == pair
-        ]
         mark = "yes" if pair in drawn else ""
-        table.add_row(_text(pair), f"{probability:.3f}", mark, ", ".join(near))
+        before = [f"{without[pair]:.3f}"] if explanation.recall.outcomes else []
+        table.add_row(_text(pair), *before, f"{probability:.3f}", mark)
     if len(ordered) > len(shown):
         rest = sum(probability for _, probability in ordered[len(shown) :])
-        table.add_row(f"{len(ordered) - len(shown)} more pairs", f"{rest:.3f}", "", "")
+        before = [""] if explanation.recall.outcomes else []
+        table.add_row(f"{len(ordered) - len(shown)} more pairs", *before, f"{rest:.3f}", "")
     if not explanation.reproduced:
         table.caption = "the logged propensities differ: another version or machine drew the pairs"
     return table
+
+
+def _similar(similar: Similar) -> Text:
+    """A remembered instruction with what its pairs earned."""
+    earned = ", ".join(f"{one.pair} earned {one.reward:.2f}" for one in similar.outcomes)
+    text = Text(f"  {similar.similarity:.2f}  ", overflow="fold")
+    if similar.instruction is not None:
+        text.append(f"{_shortened(similar.instruction)}: ", style="italic")
+    return text.append(earned)
 
 
 def _candidate(candidate: Candidate, why: str) -> Text:
@@ -124,6 +139,11 @@ def _exchange(messages: Conversation) -> Text:
 
 def _text(text: str) -> Text:
     return Text(text, overflow="fold")
+
+
+def _shortened(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= MAX_INSTRUCTION else f"{line[: MAX_INSTRUCTION - 3]}..."
 
 
 def _number(value: float | None) -> str:

@@ -1,165 +1,238 @@
-"""`staragents replay`: evaluate a policy on recorded agents, or off-policy on a finished run."""
+"""`staragents replay`: evaluate policies on recorded agents, or off-policy on a finished run."""
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
 
 from cluster.terminal.terminal import say, say_json
 from staragents.base.errors import BadInput
-from staragents.config import Config, PolicyName
+from staragents.config import Config, Cost, PolicyName
 from staragents.validation.plain_overrides import plain_overrides
 
 if TYPE_CHECKING:
-    from staragents.replay.replay import Replayed
+    from staragents.replay.off_policy import OffPolicy
+    from staragents.replay.order import Plan
+    from staragents.replay.recorded_table import RecordedTable
+    from staragents.replay.replay import Table
 
-FORGETFUL = (PolicyName.uniform, PolicyName.exp3)
-"""Policies that do not use memory."""
+SECTIONS = ("evolution.", "memory.", "reward.cost=")
+PAPER = (
+    "evolution.credit=winner",
+    "evolution.floor=0",
+    "memory.keep=winners",
+    "memory.neighbours=10",
+    "memory.min_similarity=0.5",
+)
+"""What the policy `paper` is replayed with, unless a setting says otherwise (configs/paper.yaml)."""
 
 
 @click.command()
-@click.argument("source", metavar="TABLE|RUN", type=click.Path(path_type=Path))
-@click.argument("overrides", nargs=-1)
+@click.argument("arguments", metavar="TABLE|RUN... [KEY=VALUE]...", nargs=-1, required=True)
 @click.option(
+    "--policies",
     "--policy",
+    "policies",
     default=None,
-    type=click.Choice([name.value for name in PolicyName]),
-    help="Policy. [default: evolution.policy]",
+    metavar="A,B,...",
+    help=f"Policies: {', '.join(PolicyName)}. [default: evolution.policy]",
 )
 @click.option("--draws", default=2, show_default=True, type=click.IntRange(1), help="Agents per instruction.")
 @click.option("--passes", default=1, show_default=True, type=click.IntRange(1), help="Passes over the table.")
-@click.option("--seeds", default=20, show_default=True, type=click.IntRange(1), help="Random orders.")
+@click.option(
+    "--orders",
+    "--seeds",
+    "orders",
+    default=20,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Random orders.",
+)
 @click.option("--memory/--no-memory", default=True, show_default=True, help="Recall similar instructions.")
 @click.option("--shuffle-embeddings", is_flag=True, help="Give each instruction the embedding of another.")
-@click.option("--remember", default="winners", show_default=True, type=click.Choice(["winners", "all"]))
 @click.option("--chart", type=click.Path(path_type=Path), help="Write an HTML chart of reward against draws.")
-@click.option("--json", "as_json", is_flag=True, help="Print all numbers as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print all numbers as JSON: a list, one result each.")
 def replay(
-    source: Path,
-    overrides: tuple[str, ...],
-    policy: str | None,
+    arguments: tuple[str, ...],
+    policies: str | None,
     draws: int,
     passes: int,
-    seeds: int,
+    orders: int,
     memory: bool,
     shuffle_embeddings: bool,
-    remember: str,
     chart: Path | None,
     as_json: bool,
 ) -> None:
-    """Reward of a policy on recorded agents or on a finished run.
+    """Reward of policies on recorded agents or on finished runs.
 
-    TABLE is JSONL (or .gz) with `instruction` and `win` {agent: 0 to 1} in each row. RUN is a run directory.
-    Settings of evolution and memory can follow as key=value.
+    TABLE is JSONL (or .gz) with `instruction` and `win` {agent: 0 to 1} in each row. RUN is a run directory,
+    for which rewards are estimated off-policy. Settings of evolution and memory, and reward.cost, can follow
+    as key=value. Embeddings are kept in the user's cache folder.
 
     \b
     Examples:
-      staragents replay agents.jsonl.gz --policy thompson --draws 2
-      staragents replay agents.jsonl.gz --policy ucb --no-memory evolution.exploration=1
+      staragents replay agents.jsonl.gz more.jsonl.gz --policies uniform,paper,thompson
+      staragents replay agents.jsonl.gz --policy ucb --no-memory evolution.exploration=0.4
+      staragents replay agents.jsonl.gz reward.cost=tokens
       staragents replay runs/demo --policy uniform
     """
-    from staragents.replay.recorded_table import RecordedTable
-    from staragents.replay.replay import replay_table
-    from staragents.report.replay_page import write_chart
+    from staragents.replay.order import Plan
 
-    config = settings(overrides, policy)
-    if source.is_dir():
-        off_policy(source, config, policy, overrides, as_json)
-        return
-    if not source.exists():
-        raise BadInput(f"{source}: expected a table of recorded agents or a run directory, got no such file")
-    table = RecordedTable.read(source)
-    if draws > len(table.agents):
-        raise BadInput(f"--draws: expected at most {len(table.agents)}, the number of agents, got {draws}")
-    vectors = _vectors(table.instructions, config, shuffle_embeddings) if memory else None
-    kind = "shuffled" if shuffle_embeddings else "on"
-    result = replay_table(table, config, draws, passes, seeds, vectors, kind, remember == "all")
-    if chart is not None:
-        write_chart(chart, result)
+    overrides = tuple(one for one in arguments if "=" in one and not Path(one).exists())
+    sources = [Path(one) for one in arguments if one not in overrides]
+    if not sources:
+        raise BadInput("expected a table of recorded agents or a run directory, got only settings")
+    configs = [settings(overrides, policy, memory) for policy in _names(policies)]
+    runs = [source for source in sources if source.is_dir()]
+    tables = _tables([source for source in sources if source not in runs], draws, configs)
+    estimates = [
+        (run, estimated(run, config, bool(policies or overrides))) for run in runs for config in configs
+    ]
+    results: list[dict[str, Any]] = [estimate.as_dict() for _, estimate in estimates]
+    if tables:
+        results += _replay(tables, configs, Plan(draws, passes, orders), shuffle_embeddings, chart, as_json)
     if as_json:
-        say_json(result.as_dict())
+        say_json(results)
         return
-    show(result, with_memory=vectors is not None)
+    for run, estimate in estimates:
+        show_estimate(run, estimate)
 
 
-def _vectors(instructions: tuple[str, ...], config: Config, shuffled: bool) -> np.ndarray | None:
-    """The instructions' embeddings; None if the policy does not use memory."""
-    if config.evolution.policy in FORGETFUL or not config.evolution.memory_weight:
-        return None
-    vectors = embed(instructions, config.memory.embedder)
-    return vectors[np.random.default_rng(0).permutation(len(vectors))] if shuffled else vectors
+def _replay(
+    tables: list[RecordedTable],
+    configs: list[Config],
+    plan: Plan,
+    shuffled: bool,
+    chart: Path | None,
+    silent: bool,
+) -> list[dict[str, Any]]:
+    """Replay the tables and, unless `silent`, print the results."""
+    from cluster.cli.replay_table import lines_of
+    from staragents.replay.replay import replay_tables
+
+    embedded = [_embedded(table, configs, shuffled) for table in tables]
+    results = replay_tables(embedded, configs, plan, os.cpu_count() or 1)
+    if chart is not None:
+        from staragents.report.replay_page import write_chart
+
+        write_chart(chart, results)
+    if not silent:
+        for line in lines_of(results):
+            say(line)
+    return [result.as_dict() for result in results]
 
 
-def show(result: Replayed, with_memory: bool) -> None:
-    """Print the rewards beside those of the bounds."""
-    say(
-        f"{result.table}: {result.agents} agents, {result.instructions} instructions; "
-        f"{_count(result.draws, 'draw')}, {_count(result.passes, 'pass', 'es')}, "
-        f"{_count(result.seeds, 'random order')}, memory {result.memory}"
-    )
-    interval = "" if result.half_width is None else f" +- {result.half_width:.4f}"
-    _line(result.policy, f"{result.mean:8.4f}{interval}")
-    _line("uniform", f"{result.uniform:8.4f}")
-    best = "best agent" if result.draws == 1 else f"best {result.draws} agents"
-    _line(f"{best}, fixed", f"{result.best_fixed:8.4f}  ({', '.join(result.best_fixed_agents)})")
-    _line(f"{best} for each instruction", f"{result.best_each:8.4f}")
-    for name, value in (("fixed", result.gap_closed), ("for each instruction", result.gap_closed_each)):
-        if value is not None:
-            _line(f"share of the gap closed, {name}", f"{value:8.2f}")
-    if with_memory:
-        worth = "" if result.memory_slope is None else f", learned slope {result.memory_slope:.3f}"
-        _line("recalls with neighbours", f"{result.hit_rate:8.2f}{worth}")
+def _names(policies: str | None) -> list[str | None]:
+    """The policies asked for; None for that of the settings."""
+    if policies is None:
+        return [None]
+    names = [name.strip() for name in policies.split(",") if name.strip()]
+    unknown = [name for name in names if name not in list(PolicyName)]
+    if unknown or not names:
+        raise BadInput(
+            f"--policies: expected some of {', '.join(PolicyName)}, got {', '.join(unknown) or 'none'}"
+        )
+    return list(dict.fromkeys(names))
 
 
-def _line(name: str, values: str) -> None:
-    say(f"{name:<34}{values}")
+def settings(overrides: tuple[str, ...], policy: str | None, memory: bool = True) -> Config:
+    """The default settings with the given overrides of evolution, memory and reward.cost."""
+    problems = [
+        f"{one}: expected evolution.KEY=VALUE, memory.KEY=VALUE or reward.cost=VALUE"
+        for one in overrides
+        if not one.startswith(SECTIONS)
+    ]
+    asked = [*overrides, *([f"evolution.policy={policy}"] if policy else [])]
+    if "evolution.policy=paper" in asked:
+        given = {one.partition("=")[0] for one in overrides}
+        asked += [rule for rule in PAPER if rule.partition("=")[0] not in given]
+    config, _ = plain_overrides(asked, problems)
+    return config if memory else replace(config, memory=replace(config.memory, enabled=False))
 
 
-def _count(number: int, one: str, more: str = "s") -> str:
-    return f"{number} {one if number == 1 else one + more}"
+def _tables(paths: list[Path], draws: int, configs: list[Config]) -> list[RecordedTable]:
+    """Read all tables. Raises BadInput with the problems of all of them."""
+    from staragents.replay.recorded_table import RecordedTable
+
+    tables, problems = [], []
+    for path in paths:
+        if not path.exists():
+            problems.append(
+                f"{path}: expected a table of recorded agents or a run directory, got no such file"
+            )
+            continue
+        try:
+            table = RecordedTable.read(path)
+        except BadInput as error:
+            problems += error.problems
+            continue
+        tables.append(table)
+        if draws > len(table.agents):
+            problems.append(
+                f"--draws: expected at most {len(table.agents)}, the number of agents of {path}, got {draws}"
+            )
+        if table.costs is None and any(config.reward.cost is not Cost.none for config in configs):
+            problems.append(
+                f"{path}: reward.cost expects the object tokens, cost or response with every agent in each "
+                f"row"
+            )
+    if problems:
+        raise BadInput(problems)
+    return tables
 
 
-def settings(overrides: tuple[str, ...], policy: str | None) -> Config:
-    """The default settings with the given overrides of evolution and memory."""
-    problems: list[str] = []
-    for override in overrides:
-        if not override.startswith(("evolution.", "memory.")):
-            problems.append(f"{override}: expected evolution.KEY=VALUE or memory.KEY=VALUE")
-    config, _ = plain_overrides([*overrides, *([f"evolution.policy={policy}"] if policy else [])], problems)
-    return config
+def _embedded(table: RecordedTable, configs: list[Config], shuffled: bool) -> Table:
+    """The table with its embeddings if a policy uses memory."""
+    from staragents.replay.replay import Table, uses_memory
+
+    if not any(uses_memory(config) for config in configs):
+        return Table(table)
+    vectors = embed(table.instructions, configs[0].memory.embedder)
+    if shuffled:
+        return Table(table, vectors[np.random.default_rng(0).permutation(len(vectors))], "shuffled")
+    return Table(table, vectors)
 
 
 def embed(texts: tuple[str, ...], model: str) -> np.ndarray:
-    """Unit vectors, shape (texts, size)."""
-    from actors.embedder import load_embedder
+    """Unit vectors, shape (texts, size), from the cache if they are there."""
+    from staragents.replay.vector_cache import cached_vectors
 
-    return load_embedder(model).embed(texts)
+    def computed(texts: Any) -> np.ndarray:
+        from actors.embedder import load_embedder
+
+        if len(texts) > 1000:
+            say(f"embedding {len(texts)} instructions with {model} (kept for the next time)", err=True)
+        return load_embedder(model, os.cpu_count() or 1).embed(texts)
+
+    return computed(texts) if model == "fake" else cached_vectors(texts, model, computed)
 
 
-def off_policy(
-    source: Path, config: Config, policy: str | None, overrides: tuple[str, ...], as_json: bool
-) -> None:
-    """Print estimates for a run directory; by default for the run's own policy and settings."""
+def estimated(source: Path, config: Config, changed: bool) -> OffPolicy:
+    """Off-policy estimates for a run directory; for the run's own settings unless they are `changed`."""
     from staragents.analysis.saved_run import SavedRun
     from staragents.replay.off_policy import estimate
 
     run = SavedRun.open(source)
-    evolution = config.evolution if policy or overrides else run.config.evolution
-    pairs = [pair for pair in run.config.pairs if pair not in run.config.agents.base_pairs]
+    own = run.config.evolution
+    # The number of draws is that of the run: its candidates are all there is to estimate from.
+    evolution = replace(config.evolution, draws=own.draws) if changed else own
     total = run.summary["funnel"]["seeds"]
-    result = estimate(run.folder.seeds(), evolution, pairs, total, run.config.factors)
-    if as_json:
-        say_json(result.as_dict())
-        return
+    return estimate(run.folder.seeds(), replace(run.config, evolution=evolution), total)
+
+
+def show_estimate(source: Path, result: OffPolicy) -> None:
+    """Print estimates for a run directory."""
     say(
         f"{source}: {result.seeds} seeds, {result.draws} draws without base pairs, {result.missing} without "
-        f"a reward; policy {result.policy}, without memory"
+        f"a reward; policy {result.policy}, with what the run recalled for {result.recalled} seeds"
     )
     for one in (result.logged, *result.estimates):
-        _line(one.name, f"{one.mean:8.4f} +- {one.half_width:.4f}")
-    _line("effective draws", f"{result.effective_draws:8.0f}")
+        say(f"{one.name:<34}{one.mean:8.4f} +- {one.half_width:.4f}")
+    say(f"{'effective draws':<34}{result.effective_draws:8.0f}")
     if result.warning:
         say(f"warning: {result.warning}", err=True)

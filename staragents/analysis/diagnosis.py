@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,21 +10,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from staragents.analysis import certainty, domains, memory_tally
+from staragents.analysis import advised_choice, certainty, domains, memory_gain
+from staragents.analysis import kinds as kinds_of_instructions
 from staragents.analysis.advice import unreadable_advice
 from staragents.analysis.certainty import Certainty
 from staragents.analysis.domains import Sampled
-from staragents.analysis.memory_tally import MemoryTally
+from staragents.analysis.draw_history import DrawHistory, reproduces
+from staragents.analysis.memory_gain import MemoryGain
 from staragents.analysis.saved_run import SavedRun
 from staragents.analysis.tallies import IfdTally, rounded
 from staragents.analysis.timeline import Moment
+from staragents.analysis.worth import Drawn, Worth, worth_of
 from staragents.base.messages import last_exchange
 from staragents.base.records import Candidate
-from staragents.base.statistics import Sample
+from staragents.config import Config
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
+Kinds = tuple[NDArray[np.intp], list[str]]
 
-# Seeds to cluster and compare: a uniform sample of a larger run.
+# Seeds to cluster and compare: every n-th of a larger run.
 MAX_SEEDS = 4_000
 # Share of the run's seconds above which the cost of verdicts is reported.
 MAX_JUDGE_SHARE = 0.6
@@ -34,15 +39,29 @@ MAX_THOUGHT_SHARE = 0.8
 class Evidence:
     """What the findings are measured from. Memory use is bounded for runs of any size."""
 
-    def __init__(self) -> None:
-        self.ranking, self.memory, self.ifd = Certainty(), MemoryTally(), IfdTally()
-        self.sample: Sample[Sampled] = Sample(MAX_SEEDS)
+    def __init__(self, config: Config, total_seeds: int, finished_seeds: int) -> None:
+        self.ranking, self.memory, self.ifd = Certainty(), MemoryGain(), IfdTally()
+        self.sample: list[Sampled] = []
+        """Every n-th seed of the run, in its order: at most `MAX_SEEDS`."""
+        self.not_reproduced = 0
+        """Seeds of the sample whose logged propensities another version or machine computed."""
+        self._draws = DrawHistory(config, total_seeds)
+        self._step = max(1, math.ceil(finished_seeds / MAX_SEEDS))
+        self._seeds = 0
 
     def add_seed(self, candidates: list[Candidate]) -> None:
         """Add the next seed's candidates."""
         self.ranking.add_seed(candidates)
-        self.memory.add_seed(candidates)
-        self.sample.add(_sampled(candidates))
+        if self._seeds % self._step == 0:
+            probabilities = self._draws.probabilities(candidates)
+            known = reproduces(probabilities, candidates)
+            self.not_reproduced += not known
+            self.sample.append(_sampled(candidates, probabilities if known else None))
+            if known:
+                without = self._draws.probabilities(candidates, with_memory=False)
+                self.memory.add_seed(self._seeds, candidates, probabilities, without)
+        self._seeds += 1
+        self._draws.add_seed(candidates)
         for candidate in candidates:
             self.ifd.add(candidate)
 
@@ -60,31 +79,46 @@ class Diagnosis:
         run: SavedRun,
         evidence: Evidence,
         moments: list[Moment],
-        embed: Embed | None,
+        embed: Embed = kinds_of_instructions.text_vectors,
         labels: dict[int, str] | None = None,
     ) -> Diagnosis:
         """`evidence` has all seeds; `moments` are those of a `Timeline` with all seeds.
 
-        Domains are clusters of the embedded instructions, or `labels` by seed row; without either, there are
-        none.
+        Domains are clusters of the instructions, as `embed` places them, or `labels` by seed row.
         """
-        seeds = evidence.sample.items
+        seeds = evidence.sample
+        kinds = _kinds(seeds, embed, labels)
+        worth = _worth(run.config, seeds, kinds)
         numbers = {
             "policy": evidence.ranking.summary(moments),
-            "memory": evidence.memory.lift(),
+            "memory": evidence.memory.summary(),
             "ifd": {**run.summary["ifd"], **evidence.ifd.regression()},
             "judge": run.summary["judge"],
             "cost": _cost(run.summary),
-            "domains": _domains(seeds, embed, labels) if embed or labels else None,
+            "domains": domains.table(seeds, *kinds) if kinds is not None else None,
+            "worth": {
+                **(worth.as_dict() if worth is not None else {}),
+                "said": _said(run.config, worth, evidence),
+            },
             "sampled_seeds": len(seeds),
         }
-        return cls([*run.summary["warnings"], *_findings(run, numbers)], numbers)
+        findings = [
+            *run.summary["warnings"],
+            *_findings(run, numbers),
+            *advised_choice.findings(worth, run.config.memory.enabled),
+        ]
+        return cls(findings, numbers)
+
+
+def _said(config: Config, worth: Worth | None, evidence: Evidence) -> list[str]:
+    said = advised_choice.sentences(worth, evidence.not_reproduced, len(evidence.sample))
+    return [*said, memory_gain.sentence(evidence.memory.summary())] if config.memory.enabled else said
 
 
 def _findings(run: SavedRun, numbers: dict[str, Any]) -> Iterator[str]:
     yield from certainty.findings(numbers["policy"], run.config.evolution.policy.value)
     if run.config.memory.enabled:
-        yield from memory_tally.findings(numbers["memory"])
+        yield from memory_gain.findings(numbers["memory"])
     share = numbers["cost"]["share_of_seconds"].get("judge", 0.0)
     if share > MAX_JUDGE_SHARE:
         yield (
@@ -117,23 +151,38 @@ def _about_thoughts(cost: dict[str, Any]) -> Iterator[str]:
         )
 
 
-def _sampled(candidates: list[Candidate]) -> Sampled:
+def _sampled(candidates: list[Candidate], probabilities: dict[str, float] | None) -> Sampled:
     rewards = {candidate.pair: candidate.reward for candidate in candidates if candidate.reward is not None}
     instruction, _ = last_exchange(candidates[0].seed_messages)
-    return Sampled(candidates[0].seed_row, instruction, rewards)
+    base = {candidate.pair for candidate in candidates if candidate.base}
+    inclusion = {pair: p for pair, p in (probabilities or {}).items() if pair not in base}
+    return Sampled(candidates[0].seed_row, instruction, rewards, inclusion or None)
 
 
-def _domains(
-    seeds: list[Sampled], embed: Embed | None, labels: dict[int, str] | None
-) -> dict[str, Any] | None:
+def _kinds(seeds: list[Sampled], embed: Embed, labels: dict[int, str] | None) -> Kinds | None:
+    """The kind of each seed and the names of the kinds; None for too few seeds."""
     if labels is not None:
-        clusters, names = domains.by_label([labels.get(seed.row, "other") for seed in seeds])
-        return domains.table(seeds, clusters, names)
-    if embed is None or len(seeds) < 2 * domains.MIN_DOMAIN_SEEDS:
+        return kinds_of_instructions.by_label([labels.get(seed.row, "other") for seed in seeds])
+    if len(seeds) < 2 * kinds_of_instructions.MIN_DOMAIN_SEEDS:
         return None
     texts = [seed.instruction for seed in seeds]
-    clusters = domains.clustered(embed(texts))
-    return domains.table(seeds, clusters, domains.named(texts, clusters))
+    clusters = kinds_of_instructions.clustered(embed(texts))
+    return clusters, kinds_of_instructions.named(texts, clusters)
+
+
+def _worth(config: Config, seeds: list[Sampled], kinds: Kinds | None) -> Worth | None:
+    """What other choices would have earned on the seeds whose draw can be recomputed."""
+    if kinds is None:
+        return None
+    pairs = [pair for pair in config.pairs if pair not in config.agents.base_pairs]
+    index = {pair: number for number, pair in enumerate(pairs)}
+    drawn = []
+    for seed, kind in zip(seeds, kinds[0].tolist(), strict=True):
+        inclusion = seed.inclusion or {}
+        rewards = {index[pair]: reward for pair, reward in seed.rewards.items() if pair in inclusion}
+        if rewards:
+            drawn.append(Drawn(kind, [inclusion.get(pair, 0.0) for pair in pairs], rewards))
+    return worth_of(drawn, pairs, kinds[1], config.evolution.draws)
 
 
 def _cost(summary: dict[str, Any]) -> dict[str, Any]:

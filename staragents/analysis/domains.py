@@ -1,4 +1,4 @@
-"""Clusters instructions into domains and finds the pairs that stand out in each."""
+"""Mean reward of every pair on every kind of instruction (domain), and the pairs that stand out."""
 
 from __future__ import annotations
 
@@ -9,14 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
-from sklearn.cluster import KMeans
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.metrics import silhouette_score
 
-MAX_DOMAINS = 8
-MIN_DOMAIN_SEEDS = 10
-WORDS = 3
 # Minimum number of candidates for a test; fewer would mostly show noise.
 CANDIDATES = 8
 LEVEL = 0.05
@@ -24,46 +17,13 @@ LEVEL = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """One seed: its instruction and the rewards of its pairs."""
+    """One seed: its instruction and the rewards of its pairs, base pairs included."""
 
     row: int
     instruction: str
     rewards: dict[str, float]
-
-
-def clustered(vectors: NDArray[np.float32]) -> NDArray[np.intp]:
-    """Domain of each unit vector, shape (seeds,), by k-means; k by the silhouette (Rousseeuw 1987)."""
-    most = min(MAX_DOMAINS, len(vectors) // MIN_DOMAIN_SEEDS)
-    labels, best = np.zeros(len(vectors), dtype=np.intp), 0.0
-    for count in range(2, most + 1):
-        found = KMeans(count, n_init=4, random_state=0).fit_predict(vectors)
-        value = float(silhouette_score(vectors, found, sample_size=min(len(vectors), 1000), random_state=0))
-        if value > best:
-            labels, best = found.astype(np.intp), value
-    return labels
-
-
-def named(texts: Sequence[str], labels: NDArray[np.intp]) -> list[str]:
-    """Each domain's most typical words, by the mean tf-idf of its texts minus that of all texts."""
-    try:
-        weights = TfidfVectorizer(stop_words="english", max_features=20_000, sublinear_tf=True)
-        matrix = weights.fit_transform(texts)
-    except ValueError:  # no text has a word
-        return [f"domain {label + 1}" for label in range(int(labels.max()) + 1)]
-    words, overall = weights.get_feature_names_out(), np.asarray(matrix.mean(axis=0)).ravel()
-    names = []
-    for label in range(int(labels.max()) + 1):
-        typical = np.asarray(matrix[labels == label].mean(axis=0)).ravel() - overall
-        names.append(", ".join(words[index] for index in typical.argsort()[::-1][:WORDS]))
-    return names
-
-
-def by_label(names: Sequence[str]) -> tuple[NDArray[np.intp], list[str]]:
-    """Domains from given names, most frequent first; rare names are merged into `other`."""
-    frequent = [name for name, count in Counter(names).most_common() if count >= MIN_DOMAIN_SEEDS]
-    known = {name: index for index, name in enumerate(frequent[:MAX_DOMAINS])}
-    labels = np.array([known.get(name, len(known)) for name in names], dtype=np.intp)
-    return labels, [*known, *(["other"] if (labels == len(known)).any() else [])]
+    inclusion: dict[str, float] | None = None
+    """Probability of every pair at the draw, without base pairs; None if it can't be recomputed."""
 
 
 def table(seeds: Sequence[Sampled], labels: NDArray[np.intp], names: Sequence[str]) -> dict[str, Any]:
@@ -111,6 +71,8 @@ def _additive(
 
 
 def _cell(rewards: NDArray[np.float64], rests: NDArray[np.float64]) -> dict[str, Any]:
+    from scipy import stats  # takes a second to import
+
     count, mean = len(rewards), float(rewards.mean())
     half_width = float(stats.t.ppf(0.95, count - 1) * stats.sem(rewards)) if count > 1 else None
     tested = count >= CANDIDATES and float(rests.std()) > 0
@@ -137,7 +99,7 @@ def _mark(cells: list[dict[str, Any]]) -> None:
 
 def findings(domains: dict[str, Any], memory_enabled: bool) -> Iterator[str]:
     setting = (
-        "a smaller memory.min_similarity lets more draws use this"
+        "draws use this through the memory bank, from memory.neighbours similar instructions"
         if memory_enabled
         else "memory.enabled=true lets draws use this"
     )

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from staragents.analysis.policy_history import PolicyHistory
+from staragents.analysis.draw_history import DrawHistory, reproduces
 from staragents.analysis.reasons import outcome, reason
+from staragents.analysis.recall_effect import RecallEffect
 from staragents.analysis.saved_run import SavedRun
 from staragents.base.errors import BadInput
-from staragents.base.records import Candidate, as_row, stable_seed
-from staragents.evolution.policy import Neighbour, recalled_by
+from staragents.base.messages import last_exchange
+from staragents.base.records import Candidate, as_row
+from staragents.evolution.policy import DrawContext, Neighbour, context_of
 
 SHORTEST_PREFIX = 4
-# Of a propensity: the run may have computed its own on another machine.
-TOLERANCE = 1e-6
+# Of a reward, to recognise it.
+DIGITS = 9
 NEAREST = 3
 
 
@@ -30,6 +33,7 @@ class Explanation:
     candidates: list[Candidate]
     """Its candidates in draw order."""
     neighbours: list[Neighbour]
+    recall: RecallEffect
     probabilities: dict[str, float]
     """Inclusion probability of every pair for this seed; 1 for base pairs. From a replay of the policy."""
     learnt_from: int
@@ -48,18 +52,24 @@ class Explanation:
         """
         run = SavedRun.open(run_dir)
         number, candidates = _find(run, wanted)
-        probabilities, learnt_from = _probabilities(run, number, candidates)
-        logged = {candidate.pair: candidate.propensity for candidate in candidates}
+        history = DrawHistory(run.config, run.summary["funnel"]["seeds"])
+        for earlier in islice(run.folder.seeds(), number):
+            history.add_seed(earlier)
+        probabilities, context = history.probabilities(candidates), context_of(candidates)
+        known = islice(run.folder.seeds(), history.learnt_from) if context.neighbours else ()
         return cls(
             number=number,
             candidates=candidates,
-            neighbours=recalled_by(candidates),
-            probabilities=probabilities,
-            learnt_from=learnt_from,
-            reproduced=all(
-                abs(probabilities.get(pair, 0.0) - propensity) < TOLERANCE
-                for pair, propensity in logged.items()
+            neighbours=list(context.neighbours),
+            recall=RecallEffect.of(
+                context,
+                history.probabilities(candidates, with_memory=False),
+                probabilities,
+                _instructions(known, context),
             ),
+            probabilities=probabilities,
+            learnt_from=history.learnt_from,
+            reproduced=reproduces(probabilities, candidates),
             reasons=[reason(candidate, candidates, run.config) for candidate in candidates],
             outcome=outcome(candidates, run.config),
         )
@@ -71,6 +81,7 @@ class Explanation:
             "row": self.candidates[0].seed_row,
             "number": self.number,
             "neighbours": [asdict(neighbour) for neighbour in self.neighbours],
+            "memory": {**asdict(self.recall), "said": self.recall.sentences()},
             "probabilities": self.probabilities,
             "learnt_from": self.learnt_from,
             "reproduced": self.reproduced,
@@ -106,19 +117,13 @@ def _find(run: SavedRun, wanted: str) -> tuple[int, list[Candidate]]:
     )
 
 
-def _probabilities(run: SavedRun, number: int, candidates: list[Candidate]) -> tuple[dict[str, float], int]:
-    """At the draw for seed n, the policy knew the outcomes of seeds up to n - run.admitted_seeds."""
-    config = run.config
-    known = max(0, number - config.run.admitted_seeds + 1)
-    history = PolicyHistory(config, run.summary["funnel"]["seeds"])
-    for earlier in islice(run.folder.seeds(), known):
-        history.add_seed(earlier)
-    probabilities = {pair: 1.0 for pair in config.pairs if pair in config.agents.base_pairs}
-    if history.policy is not None:
-        retired = config.retired_pairs
-        draws = min(config.evolution.draws, len(config.pairs) - len(probabilities) - len(retired))
-        seed = stable_seed(str(config.run.seed), candidates[0].seed_id, "draw")
-        probabilities |= (
-            history.policy.inclusion(draws, seed, recalled_by(candidates), retired) if draws else {}
-        )
-    return probabilities, known
+def _instructions(seeds: Iterable[list[Candidate]], context: DrawContext) -> dict[Neighbour, str]:
+    """The instructions of recalled outcomes, where exactly one of `seeds` has that pair and reward."""
+    wanted = {(one.pair, round(one.reward, DIGITS)): one for one in context.neighbours}
+    found: dict[Neighbour, set[str]] = {}
+    for candidates in seeds:
+        for candidate in candidates:
+            one = wanted.get((candidate.pair, round(candidate.reward or 0.0, DIGITS)))
+            if one is not None and candidate.reward is not None:
+                found.setdefault(one, set()).add(last_exchange(candidate.seed_messages)[0])
+    return {one: next(iter(texts)) for one, texts in found.items() if len(texts) == 1}

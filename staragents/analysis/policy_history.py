@@ -5,7 +5,7 @@ from __future__ import annotations
 from staragents.base.records import Candidate
 from staragents.config import Config
 from staragents.evolution.choice import make_policy
-from staragents.evolution.policy import Outcome, Policy, recalled_by
+from staragents.evolution.policy import Outcome, Policy, context_of
 from staragents.reward.cost import CostScale
 
 
@@ -31,4 +31,4 @@ class PolicyHistory:
             if not candidate.base
         ]
         if outcomes:
-            self.policy.observe(outcomes, recalled_by(candidates))
+            self.policy.observe(outcomes, context_of(candidates))

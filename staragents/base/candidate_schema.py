@@ -70,13 +70,17 @@ CANDIDATE_SCHEMA = pa.schema(
         ("failed_agent", pa.string()),
         ("error_class", pa.string()),
         ("error_message", pa.string()),
+        ("readings", _FLOATS),
     ]
 )
+_ADDED = ("readings",)
+"""Columns that earlier versions did not write."""
 
 
 def is_candidate_schema(schema: pa.Schema) -> bool:
-    """Whether `candidates_of` reads files with it: of this version, or of one without reasoning."""
-    return schema.equals(CANDIDATE_SCHEMA) or schema.equals(without_reasoning(CANDIDATE_SCHEMA))
+    """Whether `candidates_of` reads files with it: of this version or of an earlier one."""
+    earlier = pa.schema([field for field in CANDIDATE_SCHEMA if field.name not in _ADDED])
+    return any(schema.equals(known) for known in (CANDIDATE_SCHEMA, earlier, without_reasoning(earlier)))
 
 
 def without_reasoning(schema: pa.Schema) -> pa.Schema:

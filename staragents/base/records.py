@@ -137,7 +137,9 @@ class Candidate:
     judge_reason: str | None = None
     difficulty: float | None = None
     recalled: list[dict[str, Any]] | None = None
-    """The draw's neighbours: {pair, reward, similarity}, most similar first."""
+    """The nearest outcomes that the draw recalled: {pair, reward, similarity}, most similar first."""
+    readings: dict[str, float] | None = None
+    """What all recalled outcomes said about each pair (`DrawContext.readings`)."""
     stage_seconds: dict[str, float] | None = None
     stage_tokens: dict[str, int] | None = None
     failed_stage: str | None = None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,10 @@ from staragents.comparison.measured import Measured, fill_unreached
 from staragents.evolution.drawing import FloatArray
 
 RESAMPLES = 4000
+RESAMPLED_AT_ONCE = 100_000
+"""Drawn seeds in memory, times the number of variants."""
 LEVEL = 0.95
+COURSE = 100
 FEW_SEEDS = 30
 
 
@@ -42,6 +46,8 @@ class Row:
     improved: Estimate
     target_ifd: Estimate | None
     against: dict[str, Estimate] | None
+    course: list[list[float]] = field(default_factory=list)
+    """(seeds done, mean reward per drawn pair so far) at up to `COURSE` points."""
 
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> Row:
@@ -121,9 +127,21 @@ def rows_of(variants: Sequence[Measured], reference: str) -> list[Row]:
                 improved=improved[0][index],
                 target_ifd=ifd[0][index] if ifd is not None else None,
                 against=against if index != base else None,
+                course=_course(one.rewards),
             )
         )
     return rows
+
+
+def _course(rewards: Sequence[float | None]) -> list[list[float]]:
+    points, total, number = [], 0.0, 0
+    step = math.ceil(len(rewards) / COURSE)
+    for seeds, reward in enumerate(rewards, 1):
+        if reward is not None:
+            total, number = total + reward, number + 1
+        if number and (seeds % step == 0 or seeds == len(rewards)):
+            points.append([seeds, round(total / number, 6)])
+    return points
 
 
 def seeds_ifd(variants: Sequence[Measured]) -> float | None:
@@ -167,14 +185,25 @@ def warnings_for(rows: Sequence[Row], seeds: int, budget: int, own_judge: bool) 
 
 def _estimates(values: FloatArray, base: int) -> tuple[list[Estimate], list[Estimate]]:
     """Of `values`, shape (variants, seeds): each row's mean, and its difference from the base's mean."""
-    rng = np.random.default_rng(0)
-    seeds = values.shape[1]
-    resampled = np.array([values[:, rng.integers(seeds, size=seeds)].mean(axis=1) for _ in range(RESAMPLES)])
+    resampled = _resampled_means(values)
     means = values.mean(axis=1)
     return (
         _intervals(means, resampled),
         _intervals(means - means[base], resampled - resampled[:, base : base + 1]),
     )
+
+
+def _resampled_means(values: FloatArray) -> FloatArray:
+    """Of `values`, shape (variants, seeds): means over seeds drawn with replacement, shape (RESAMPLES,
+    variants)."""
+    rng = np.random.default_rng(0)
+    seeds = values.shape[1]
+    part = max(1, RESAMPLED_AT_ONCE // seeds)
+    means = []
+    for done in range(0, RESAMPLES, part):
+        drawn = rng.integers(seeds, size=(min(part, RESAMPLES - done), seeds))
+        means.append(values[:, drawn].mean(axis=2).T)
+    return np.concatenate(means)
 
 
 def _intervals(means: FloatArray, resampled: FloatArray) -> list[Estimate]:

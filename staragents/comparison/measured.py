@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,8 @@ class Measured:
     tokens: int
     stopped: dict[str, Any] | None
     fake: list[str]
+    rewards: list[float | None] = field(default_factory=list)
+    """Mean reward of the drawn pairs of each reached seed, without base pairs; None without any."""
 
     @property
     def improved(self) -> FloatArray:
@@ -46,7 +48,11 @@ class Measured:
 def chosen_candidates(variant: Variant) -> Iterator[tuple[int, Candidate, Candidate | None]]:
     """Seed index, any of its candidates (for the seed's own scores), and the chosen candidate."""
     for index, candidates in enumerate(RunDirectory(variant.config.output.dir).seeds()):
-        yield index, candidates[0], next((one for one in candidates if one.selected), None)
+        yield index, candidates[0], _chosen(candidates)
+
+
+def _chosen(candidates: list[Candidate]) -> Candidate | None:
+    return next((one for one in candidates if one.selected), None)
 
 
 def measured(variant: Variant, seeds: int, wins: dict[int, float | None]) -> Measured:
@@ -64,9 +70,11 @@ def measured(variant: Variant, seeds: int, wins: dict[int, float | None]) -> Mea
         stopped=summary["run"].get("stopped"),
         fake=summary["fake"],
     )
-    for index, any_candidate, chosen in chosen_candidates(variant):
+    for index, candidates in enumerate(RunDirectory(variant.config.output.dir).seeds()):
+        chosen = _chosen(candidates)
         result.reached += 1
-        result.seed_ifd[index] = _number(any_candidate.seed_target_ifd)
+        result.rewards.append(_drawn_reward(candidates))
+        result.seed_ifd[index] = _number(candidates[0].seed_target_ifd)
         result.ifd[index] = result.seed_ifd[index]
         if chosen is not None:
             win = wins[index]
@@ -83,6 +91,11 @@ def fill_unreached(variants: list[Measured]) -> None:
         known = np.where(np.isnan(known), one.seed_ifd, known)
     for one in variants:
         one.ifd[one.reached :] = known[one.reached :]
+
+
+def _drawn_reward(candidates: list[Candidate]) -> float | None:
+    rewards = [one.reward for one in candidates if not one.base and one.reward is not None]
+    return sum(rewards) / len(rewards) if rewards else None
 
 
 def _number(value: float | None) -> float:

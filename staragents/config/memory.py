@@ -9,6 +9,11 @@ from typing import Annotated, Any
 from staragents.config.marks import ONE_OR_MORE, POSITIVE, SHARE, ZERO_OR_MORE, Location, Mark, Range
 
 
+class Keep(StrEnum):
+    outcomes = "outcomes"
+    winners = "winners"
+
+
 class Quantization(StrEnum):
     none = "none"
     int8 = "int8"
@@ -29,9 +34,12 @@ class MemoryConfig:
     """Name of the environment variable that holds the Qdrant API key."""
     collection: str | None = None
     """Name of the collection on the server. Unset: one per run, so that runs don't mix."""
-    neighbours: Annotated[int, ONE_OR_MORE] = 10
+    keep: Keep = Keep.outcomes
+    """`outcomes`: what every drawn pair earned on a seed, as losses are what tells specialists apart.
+    `winners`: the chosen candidate's pair alone, as in the paper."""
+    neighbours: Annotated[int, ONE_OR_MORE] = 150
     """n: the number of similar instructions to recall."""
-    min_similarity: Annotated[float, Range(-1, 1)] = 0.5
+    min_similarity: Annotated[float, Range(-1, 1)] = -1.0
     """Neighbours with a lower cosine similarity are ignored."""
     warmup: Annotated[int, ZERO_OR_MORE] = 10
     """Seeds per pair before recall is used: an early bank only reflects what was tried first."""

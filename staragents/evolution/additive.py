@@ -10,7 +10,7 @@ import numpy as np
 from staragents.evolution.context import Context
 from staragents.evolution.drawing import available, draw_pairs, proportional, with_floor
 from staragents.evolution.paper import PaperPolicy
-from staragents.evolution.policy import Draw, Neighbour, Outcome, credited
+from staragents.evolution.policy import NO_CONTEXT, Draw, DrawContext, Outcome, RecalledOutcomes, credited
 
 MAX_BOOST = 4.0
 
@@ -35,27 +35,28 @@ class AdditivePolicy(PaperPolicy):
         super().__init__(pairs, beta, credit, floor)
         self._context = Context(pairs, memory_weight)
 
+    def context(self, recalled: RecalledOutcomes) -> DrawContext:
+        return self._context.read(recalled)
+
     def inclusion(
-        self, count: int, seed: int, recalled: Sequence[Neighbour], without: Container[str] = ()
+        self, count: int, seed: int, context: DrawContext, without: Container[str] = ()
     ) -> dict[str, float]:
         names, indices = available(self._rewards.pairs, without)
         if count >= len(names):
             return dict.fromkeys(names, 1.0)
         weights = self._p
-        shift = self._context.shift(recalled)
+        shift = self._context.shift(context)
         if shift is not None and (mean := self._context.mean_reward()) > 0:
             weights = weights * np.clip(np.exp(np.clip(shift / mean, -9, 9)), 1 / MAX_BOOST, MAX_BOOST)
         inclusion = with_floor(proportional(weights[indices], count), self._floor)
         return dict(zip(names, inclusion.tolist(), strict=True))
 
-    def draw(
-        self, count: int, seed: int, recalled: Sequence[Neighbour], without: Container[str] = ()
-    ) -> list[Draw]:
-        return draw_pairs(self.inclusion(count, seed, recalled, without), seed)
+    def draw(self, count: int, seed: int, context: DrawContext, without: Container[str] = ()) -> list[Draw]:
+        return draw_pairs(self.inclusion(count, seed, context, without), seed)
 
-    def observe(self, outcomes: Sequence[Outcome], recalled: Sequence[Neighbour] = ()) -> None:
+    def observe(self, outcomes: Sequence[Outcome], context: DrawContext = NO_CONTEXT) -> None:
         super().observe(outcomes)
-        self._context.observe(outcomes, [credited(one, self._credit) for one in outcomes], recalled)
+        self._context.observe(outcomes, [credited(one, self._credit) for one in outcomes], context)
 
     def memory_worth(self) -> float:
         """Expected reward per unit of the neighbours' estimate; 0 until it differs measurably from 0."""

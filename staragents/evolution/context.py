@@ -9,10 +9,12 @@ import numpy as np
 
 from staragents.evolution.drawing import FloatArray
 from staragents.evolution.log_odds import rounded
-from staragents.evolution.policy import Neighbour, Outcome
+from staragents.evolution.policy import NO_CONTEXT, DrawContext, Outcome, RecalledOutcomes
 
 # A slope counts to the extent that its square exceeds this many times its sampling variance.
 DOUBT = 4.0
+# Readings are saved with every draw, so with more pairs only the largest are used.
+MAX_READINGS = 64
 
 
 class Context:
@@ -33,26 +35,32 @@ class Context:
         self._number, self._estimate, self._reward = np.zeros(size), np.zeros(size), np.zeros(size)
         self._products = np.zeros(3)  # estimate^2, reward^2, estimate * reward
 
-    def observe(
-        self, outcomes: Sequence[Outcome], rewards: Sequence[float], recalled: Sequence[Neighbour]
-    ) -> None:
+    def read(self, recalled: RecalledOutcomes) -> DrawContext:
         if not recalled:
+            return NO_CONTEXT
+        estimates = zip(self._pairs, self._estimates(recalled).tolist(), strict=True)
+        largest = sorted(((abs(x), pair, rounded(x)) for pair, x in estimates if x), reverse=True)
+        readings = {pair: x for _, pair, x in largest[:MAX_READINGS]}
+        return DrawContext(len(recalled), recalled.nearest(), readings)
+
+    def observe(self, outcomes: Sequence[Outcome], rewards: Sequence[float], context: DrawContext) -> None:
+        if not context.outcomes:
             return
-        estimates = self._estimates(recalled)
         for outcome, reward in zip(outcomes, rewards, strict=True):
             index = self._index[outcome.pair]
-            x, y = rounded(float(estimates[index])), rounded(reward)
+            x, y = context.readings.get(outcome.pair, 0.0), rounded(reward)
             self._number[index] += 1.0
             self._estimate[index] += x
             self._reward[index] += y
             self._products += (x * x, y * y, x * y)
 
-    def shift(self, recalled: Sequence[Neighbour]) -> FloatArray | None:
+    def shift(self, context: DrawContext) -> FloatArray | None:
         """Added to each pair's expected reward, shape (pairs,); None for no shift."""
-        if not recalled or not (slope := self.slope()):
+        if not context.outcomes or not (slope := self.slope()):
             return None
         baseline = (self._estimate + self._estimate.sum() / self._number.sum()) / (self._number + 1.0)
-        return slope * (self._estimates(recalled) - baseline)
+        readings = np.array([context.readings.get(pair, 0.0) for pair in self._pairs])
+        return slope * (readings - baseline)
 
     def slope(self) -> float:
         """Shrunken slope: reward per unit of the estimate; 0 until it differs measurably from 0."""
@@ -72,13 +80,14 @@ class Context:
         """Mean of all rewards observed with neighbours."""
         return float(self._reward.sum() / max(self._number.sum(), 1.0))
 
-    def _estimates(self, recalled: Sequence[Neighbour]) -> FloatArray:
+    def _estimates(self, recalled: RecalledOutcomes) -> FloatArray:
         weight, total = np.zeros(len(self._pairs)), np.zeros(len(self._pairs))
-        for neighbour in recalled:
-            index = self._index.get(neighbour.pair)
-            if index is not None and neighbour.similarity > 0:
-                weight[index] += neighbour.similarity
-                total[index] += neighbour.similarity * neighbour.reward
+        columns = recalled.pairs, recalled.rewards.tolist(), recalled.similarities.tolist()
+        for pair, reward, similarity in zip(*columns, strict=True):
+            index = self._index.get(pair)
+            if index is not None and similarity > 0:
+                weight[index] += similarity
+                total[index] += similarity * reward
         return total / (1.0 + weight)
 
     def state(self) -> dict[str, Any]:

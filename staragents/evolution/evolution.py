@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from staragents.base.records import MISALIGNED, Candidate, stable_seed
 from staragents.config import Baseline, Config, Difficulty
 from staragents.evolution.choice import make_policy
-from staragents.evolution.policy import Draw, Neighbour, Outcome, PairStats, recalled_by
+from staragents.evolution.policy import (
+    Draw,
+    DrawContext,
+    Outcome,
+    PairStats,
+    RecalledOutcomes,
+    context_of,
+)
 from staragents.evolution.tally import Tally
 from staragents.reward.composite import choose, composite
 from staragents.reward.cost import CostScale
 from staragents.reward.difficulty import difficulties, misaligned, ranked_value
 from staragents.reward.rank_sketch import RankSketch
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The chosen candidate of a seed, if any, and the outcomes that the policy learnt from."""
+
+    chosen: Candidate | None
+    outcomes: list[Outcome]
 
 
 class Evolution:
@@ -36,7 +52,11 @@ class Evolution:
         self._seen = RankSketch()
         self._cost = CostScale(config.reward.cost)
 
-    def draw(self, seed_id: str, recalled: Sequence[Neighbour]) -> list[Draw]:
+    def context(self, recalled: RecalledOutcomes) -> DrawContext:
+        """What the draw of a seed will use of the outcomes recalled for its instruction."""
+        return self.policy.context(recalled)
+
+    def draw(self, seed_id: str, context: DrawContext) -> list[Draw]:
         """The pairs to call for a seed: base pairs with propensity 1, then the policy's draws.
 
         Keep the draw until the seed is committed: later calls know more, so they may return other pairs.
@@ -44,15 +64,15 @@ class Evolution:
         drawn = [Draw(pair, 1.0) for pair in self._base_pairs]
         if self._draws:
             number = stable_seed(str(self._config.run.seed), seed_id, "draw")
-            drawn += self.policy.draw(self._draws, number, recalled, self._retired)
+            drawn += self.policy.draw(self._draws, number, context, self._retired)
         return drawn
 
-    def commit(self, candidates: Sequence[Candidate]) -> Candidate | None:
-        """Commit ALL candidates of one seed (at least one), in seed order; return the chosen one.
+    def commit(self, candidates: Sequence[Candidate]) -> Committed:
+        """Commit ALL candidates of one seed (at least one), in seed order.
 
         Fills `difficulty`, `reward`, `selected` and the reject reason `misaligned`. Rejected texts earn 0.
-        The policy ignores candidates whose engine failed or whose verdict was unreadable. It learns with the
-        neighbours that the candidates' draw knew, which are in `Candidate.recalled`.
+        The policy ignores candidates whose engine failed or whose verdict was unreadable. It learns with what
+        the candidates' draw knew (`context_of`).
         """
         self._reward(candidates)
         chosen = choose(candidates, self._config.reward)
@@ -65,8 +85,8 @@ class Evolution:
             else:
                 outcomes.append(Outcome(candidate.pair, value, candidate is chosen, candidate.propensity))
         if outcomes:
-            self.policy.observe(outcomes, recalled_by(candidates))
-        return chosen
+            self.policy.observe(outcomes, context_of(candidates))
+        return Committed(chosen, outcomes)
 
     def pair_stats(self) -> list[PairStats]:
         """Base pairs first, with probability 0 because they are never drawn, then the policy's pairs."""

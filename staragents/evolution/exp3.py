@@ -10,7 +10,15 @@ import numpy as np
 
 from staragents.evolution.drawing import available, draw_pairs, proportional, with_floor
 from staragents.evolution.log_odds import rounded
-from staragents.evolution.policy import Draw, Neighbour, Outcome, PairStats, credited
+from staragents.evolution.policy import (
+    NO_CONTEXT,
+    Draw,
+    DrawContext,
+    Outcome,
+    PairStats,
+    RecalledOutcomes,
+    credited,
+)
 from staragents.evolution.tally import Tally
 
 # Exp3-IX (Neu 2015): added to every propensity, it bounds the gain of one lucky rare draw.
@@ -40,8 +48,11 @@ class Exp3Policy:
         self._gains = np.zeros(len(pairs))
         self._variation = 0.0
 
+    def context(self, recalled: RecalledOutcomes) -> DrawContext:
+        return DrawContext(len(recalled), recalled.nearest())
+
     def inclusion(
-        self, count: int, seed: int, recalled: Sequence[Neighbour], without: Container[str] = ()
+        self, count: int, seed: int, context: DrawContext, without: Container[str] = ()
     ) -> dict[str, float]:
         names, indices = available(self._rewards.pairs, without)
         if count >= len(names):
@@ -51,12 +62,10 @@ class Exp3Policy:
         inclusion = proportional(np.exp(rate * (gains - gains.max())), count)
         return dict(zip(names, with_floor(inclusion, self._floor).tolist(), strict=True))
 
-    def draw(
-        self, count: int, seed: int, recalled: Sequence[Neighbour], without: Container[str] = ()
-    ) -> list[Draw]:
-        return draw_pairs(self.inclusion(count, seed, recalled, without), seed)
+    def draw(self, count: int, seed: int, context: DrawContext, without: Container[str] = ()) -> list[Draw]:
+        return draw_pairs(self.inclusion(count, seed, context, without), seed)
 
-    def observe(self, outcomes: Sequence[Outcome], recalled: Sequence[Neighbour] = ()) -> None:
+    def observe(self, outcomes: Sequence[Outcome], context: DrawContext = NO_CONTEXT) -> None:
         self._rewards.add_all(outcomes)
         if self._discount < 1.0:
             self._gains *= self._discount
@@ -68,7 +77,7 @@ class Exp3Policy:
             self._variation += rounded(reward * gain)
 
     def pair_stats(self) -> list[PairStats]:
-        return self._rewards.pair_stats(self.inclusion(1, 0, ()))
+        return self._rewards.pair_stats(self.inclusion(1, 0, NO_CONTEXT))
 
     def state(self) -> dict[str, Any]:
         return {

@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 
 from staragents.evolution.drawing import FloatArray, available, draw_pairs, proportional, with_floor
-from staragents.evolution.policy import Draw, Neighbour, Outcome, PairStats, credited
+from staragents.evolution.policy import (
+    NO_CONTEXT,
+    Draw,
+    DrawContext,
+    Outcome,
+    PairStats,
+    RecalledOutcomes,
+    credited,
+)
 from staragents.evolution.tally import Tally
 
 
@@ -42,14 +50,17 @@ class PaperPolicy:
         # two shards additive.
         self._log_mass = 0.0
 
+    def context(self, recalled: RecalledOutcomes) -> DrawContext:
+        return DrawContext(len(recalled), recalled.nearest())
+
     def inclusion(
-        self, count: int, seed: int, recalled: Sequence[Neighbour], without: Container[str] = ()
+        self, count: int, seed: int, context: DrawContext, without: Container[str] = ()
     ) -> dict[str, float]:
         names, indices = available(self._rewards.pairs, without)
         if count >= len(names):
             return dict.fromkeys(names, 1.0)
         p = self._p[indices]
-        neighbours = {neighbour.pair for neighbour in recalled}
+        neighbours = {neighbour.pair for neighbour in context.neighbours}
         pool = np.array([name in neighbours for name in names])
         if pool.any():
             from_pool = math.ceil(count / 2) if self._recalled_draws is None else self._recalled_draws
@@ -61,13 +72,11 @@ class PaperPolicy:
             inclusion = proportional(p, count)
         return dict(zip(names, with_floor(inclusion, self._floor).tolist(), strict=True))
 
-    def draw(
-        self, count: int, seed: int, recalled: Sequence[Neighbour], without: Container[str] = ()
-    ) -> list[Draw]:
-        group = {neighbour.pair for neighbour in recalled}
-        return draw_pairs(self.inclusion(count, seed, recalled, without), seed, group)
+    def draw(self, count: int, seed: int, context: DrawContext, without: Container[str] = ()) -> list[Draw]:
+        group = {neighbour.pair for neighbour in context.neighbours}
+        return draw_pairs(self.inclusion(count, seed, context, without), seed, group)
 
-    def observe(self, outcomes: Sequence[Outcome], recalled: Sequence[Neighbour] = ()) -> None:
+    def observe(self, outcomes: Sequence[Outcome], context: DrawContext = NO_CONTEXT) -> None:
         self._rewards.add_all(outcomes)
         raised = self._p.copy()
         for outcome in outcomes:
@@ -77,7 +86,7 @@ class PaperPolicy:
         self._log_mass += math.log(total)
 
     def pair_stats(self) -> list[PairStats]:
-        return self._rewards.pair_stats(self.inclusion(1, 0, ()))
+        return self._rewards.pair_stats(self.inclusion(1, 0, NO_CONTEXT))
 
     def state(self) -> dict[str, Any]:
         return {

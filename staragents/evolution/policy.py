@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from staragents.base.records import Candidate
+
+SHOWN = 10
+"""Neighbours kept with a draw."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +22,50 @@ class Neighbour:
     pair: str
     reward: float
     similarity: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecalledOutcomes:
+    """Outcomes on similar instructions, as columns of equal length: the most similar seed first, the outcomes
+    of one seed next to each other. `similarities` are cosines."""
+
+    seed_ids: tuple[str, ...] = ()
+    pairs: tuple[str, ...] = ()
+    rewards: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    similarities: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def nearest(self, number: int = SHOWN) -> tuple[Neighbour, ...]:
+        columns = (self.pairs[:number], self.rewards[:number].tolist(), self.similarities[:number].tolist())
+        return tuple(map(Neighbour, *columns))
+
+
+@dataclass(frozen=True, slots=True)
+class DrawContext:
+    """What a draw knew about its instruction, as far as it is kept: in the state and in the candidates."""
+
+    outcomes: int = 0
+    """The number of recalled outcomes."""
+    neighbours: tuple[Neighbour, ...] = ()
+    """The nearest of them, most similar first."""
+    readings: Mapping[str, float] = field(default_factory=dict)
+    """By how much the recalled outcomes say that a pair earns more (or less) on such instructions than it
+    earns in general; before the slope that the policy learns. A missing pair has 0."""
+
+    def state(self) -> dict[str, Any]:
+        neighbours = [[one.pair, one.reward, one.similarity] for one in self.neighbours]
+        return {"outcomes": self.outcomes, "neighbours": neighbours, "readings": dict(self.readings)}
+
+    @classmethod
+    def read(cls, state: Mapping[str, Any]) -> DrawContext:
+        """From `state()`, or from a state of earlier versions, which has neighbours only."""
+        neighbours = tuple(Neighbour(*one) for one in state.get("neighbours", ()))
+        return cls(state.get("outcomes", len(neighbours)), neighbours, state.get("readings", {}))
+
+
+NO_CONTEXT = DrawContext()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +109,12 @@ class Policy(Protocol):
 
     name: str
 
+    def context(self, recalled: RecalledOutcomes) -> DrawContext:
+        """What the draw on an instruction will use of the recalled outcomes."""
+        ...
+
     def inclusion(
-        self, count: int, seed: int, recalled: Sequence[Neighbour], without: Container[str] = ()
+        self, count: int, seed: int, context: DrawContext, without: Container[str] = ()
     ) -> dict[str, float]:
         """Each pair's positive inclusion probability; they sum to `count` (or the number of pairs).
 
@@ -68,14 +122,12 @@ class Policy(Protocol):
         """
         ...
 
-    def draw(
-        self, count: int, seed: int, recalled: Sequence[Neighbour], without: Container[str] = ()
-    ) -> list[Draw]:
+    def draw(self, count: int, seed: int, context: DrawContext, without: Container[str] = ()) -> list[Draw]:
         """`count` distinct pairs (all if there are fewer), each with its inclusion probability."""
         ...
 
-    def observe(self, outcomes: Sequence[Outcome], recalled: Sequence[Neighbour] = ()) -> None:
-        """Learn from all outcomes of one seed and the neighbours known to its draw.
+    def observe(self, outcomes: Sequence[Outcome], context: DrawContext = NO_CONTEXT) -> None:
+        """Learn from all outcomes of one seed, whose draw knew `context`.
 
         Raises BadInput and learns nothing if a pair is unknown or a reward is outside [0, 1].
         """
@@ -99,9 +151,19 @@ class Policy(Protocol):
         """Add what another shard of the same run has learnt."""
 
 
-def recalled_by(candidates: Sequence[Candidate]) -> list[Neighbour]:
-    """The neighbours that the draw of one seed's candidates knew, most similar first."""
-    return [Neighbour(**neighbour) for neighbour in candidates[0].recalled or ()]
+def keep_context(candidate: Candidate, context: DrawContext) -> None:
+    """Store in a candidate what its draw knew."""
+    candidate.neighbours = context.outcomes
+    candidate.domain_similarity = max((one.similarity for one in context.neighbours), default=None)
+    candidate.recalled = [asdict(neighbour) for neighbour in context.neighbours]
+    candidate.readings = dict(context.readings) or None
+
+
+def context_of(candidates: Sequence[Candidate]) -> DrawContext:
+    """What the draw of one seed's candidates knew."""
+    first = candidates[0]
+    neighbours = tuple(Neighbour(**neighbour) for neighbour in first.recalled or ())
+    return DrawContext(first.neighbours, neighbours, first.readings or {})
 
 
 def credited(outcome: Outcome, credit: str) -> float:

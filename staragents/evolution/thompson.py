@@ -11,7 +11,15 @@ import numpy as np
 from staragents.evolution.belief import Belief
 from staragents.evolution.context import Context
 from staragents.evolution.drawing import FloatArray, above_threshold, available, draw_pairs, with_floor
-from staragents.evolution.policy import Draw, Neighbour, Outcome, PairStats, credited
+from staragents.evolution.policy import (
+    NO_CONTEXT,
+    Draw,
+    DrawContext,
+    Outcome,
+    PairStats,
+    RecalledOutcomes,
+    credited,
+)
 from staragents.evolution.tally import Tally
 
 # Near the end of a run exploration no longer pays off; a small width keeps probabilities smooth.
@@ -64,33 +72,34 @@ class ThompsonPolicy:
         self._context = Context(pairs, memory_weight)
         self._refresh()
 
+    def context(self, recalled: RecalledOutcomes) -> DrawContext:
+        return self._context.read(recalled)
+
     def inclusion(
-        self, count: int, seed: int, recalled: Sequence[Neighbour], without: Container[str] = ()
+        self, count: int, seed: int, context: DrawContext, without: Container[str] = ()
     ) -> dict[str, float]:
-        shift = self._context.shift(recalled)
+        shift = self._context.shift(context)
         if shift is None and not without:
             if count not in self._cached:
                 self._cached[count] = self._inclusion(count, self._mean, without)
             return dict(self._cached[count])
         return self._inclusion(count, self._mean if shift is None else self._mean + shift, without)
 
-    def draw(
-        self, count: int, seed: int, recalled: Sequence[Neighbour], without: Container[str] = ()
-    ) -> list[Draw]:
-        return draw_pairs(self.inclusion(count, seed, recalled, without), seed)
+    def draw(self, count: int, seed: int, context: DrawContext, without: Container[str] = ()) -> list[Draw]:
+        return draw_pairs(self.inclusion(count, seed, context, without), seed)
 
-    def observe(self, outcomes: Sequence[Outcome], recalled: Sequence[Neighbour] = ()) -> None:
+    def observe(self, outcomes: Sequence[Outcome], context: DrawContext = NO_CONTEXT) -> None:
         self._rewards.add_all(outcomes)
         rewards = [credited(outcome, self._credit) for outcome in outcomes]
         self._belief.observe(outcomes, rewards)
-        self._context.observe(outcomes, rewards, recalled)
+        self._context.observe(outcomes, rewards, context)
         self._seeds += 1
         # Not in a draw: reading probabilities must not change later draws.
         if self._seeds - self._refreshed_at >= max(1, self._refreshed_at // REFRESH):
             self._refresh()
 
     def pair_stats(self) -> list[PairStats]:
-        return self._rewards.pair_stats(self.inclusion(1, 0, ()))
+        return self._rewards.pair_stats(self.inclusion(1, 0, NO_CONTEXT))
 
     def memory_worth(self) -> float:
         """Expected reward per unit of the neighbours' estimate; 0 until it differs measurably from 0."""

@@ -6,7 +6,7 @@ from collections.abc import Container, Sequence
 from typing import Any
 
 from staragents.evolution.drawing import available, draw_pairs
-from staragents.evolution.policy import Draw, Neighbour, Outcome, PairStats
+from staragents.evolution.policy import NO_CONTEXT, Draw, DrawContext, Outcome, PairStats, RecalledOutcomes
 from staragents.evolution.tally import Tally
 
 
@@ -18,22 +18,23 @@ class UniformPolicy:
     def __init__(self, pairs: Sequence[str]) -> None:
         self._rewards = Tally(pairs)
 
+    def context(self, recalled: RecalledOutcomes) -> DrawContext:
+        return DrawContext(len(recalled), recalled.nearest())
+
     def inclusion(
-        self, count: int, seed: int, recalled: Sequence[Neighbour], without: Container[str] = ()
+        self, count: int, seed: int, context: DrawContext, without: Container[str] = ()
     ) -> dict[str, float]:
         names, _ = available(self._rewards.pairs, without)
         return {pair: min(count / len(names), 1.0) for pair in names}
 
-    def draw(
-        self, count: int, seed: int, recalled: Sequence[Neighbour], without: Container[str] = ()
-    ) -> list[Draw]:
-        return draw_pairs(self.inclusion(count, seed, recalled, without), seed)
+    def draw(self, count: int, seed: int, context: DrawContext, without: Container[str] = ()) -> list[Draw]:
+        return draw_pairs(self.inclusion(count, seed, context, without), seed)
 
-    def observe(self, outcomes: Sequence[Outcome], recalled: Sequence[Neighbour] = ()) -> None:
+    def observe(self, outcomes: Sequence[Outcome], context: DrawContext = NO_CONTEXT) -> None:
         self._rewards.add_all(outcomes)
 
     def pair_stats(self) -> list[PairStats]:
-        return self._rewards.pair_stats(self.inclusion(1, 0, ()))
+        return self._rewards.pair_stats(self.inclusion(1, 0, NO_CONTEXT))
 
     def state(self) -> dict[str, Any]:
         return {"rewards": self._rewards.state()}

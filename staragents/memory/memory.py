@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from staragents.evolution.policy import Neighbour
-
 if TYPE_CHECKING:
     from qdrant_client import models
 
@@ -67,6 +65,3 @@ class Recalled:
     def sort_key(self) -> tuple[float, int, str]:
         """Nearest first; ties are broken by the latest order, then by seed id."""
         return -self.similarity, -self.payload["order"], self.payload["seed_id"]
-
-    def neighbour(self) -> Neighbour:
-        return Neighbour(self.payload["pair"], self.payload["reward"], self.similarity)

@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from staragents.analysis.draw_history import DrawHistory
 from staragents.base.errors import BadInput
 from staragents.base.records import Candidate
-from staragents.config import EvolutionConfig
-from staragents.evolution.choice import make_policy
+from staragents.config import Config
 from staragents.evolution.drawing import FloatArray
-from staragents.evolution.policy import Outcome
 
 # With fewer effective draws, neither the estimate nor its interval is reliable.
 MIN_EFFECTIVE = 100.0
@@ -36,6 +35,8 @@ class OffPolicy:
 
     policy: str
     seeds: int
+    recalled: int
+    """Seeds for which the run recalled similar instructions: the policy's draw knows them too."""
     draws: int
     missing: int
     logged: MeanReward
@@ -47,34 +48,34 @@ class OffPolicy:
         return asdict(self)
 
 
-def estimate(
-    seeds: Iterable[Sequence[Candidate]],
-    config: EvolutionConfig,
-    pairs: Sequence[str],
-    total_seeds: int,
-    factors: dict[str, tuple[str, str]],
-) -> OffPolicy:
-    """Inverse propensity (IPS), self-normalised and doubly robust estimates for `config`'s policy.
+def estimate(seeds: Iterable[list[Candidate]], config: Config, total_seeds: int) -> OffPolicy:
+    """Inverse propensity (IPS), self-normalised and doubly robust estimates for the policy of `config`, which
+    is the run's config with another `evolution` section.
 
-    The policy observes the run's outcomes seed by seed; before each seed it gives its inclusion
-    probabilities. Weights are these divided by the logged propensities (Horvitz and Thompson 1952, because
-    draws are without replacement). The doubly robust form (Dudik et al. 2011) uses each pair's running mean
-    as its reward model, so IPS and the doubly robust estimate are unbiased given the past. Draws without a
-    reward and base pairs are left out. Neighbours are not used: the policy is evaluated without memory.
+    The policy observes the run's outcomes with the run's delay (`DrawHistory`); before each seed it gives its
+    inclusion probabilities, with what the run recalled for that seed: contexts are saved with the candidates.
+    Weights are these divided by the logged propensities (Horvitz and Thompson 1952, because draws are without
+    replacement). The doubly robust form (Dudik et al. 2011) uses each pair's running mean as its reward
+    model, so IPS and the doubly robust estimate are unbiased given the past. Draws without a reward and base
+    pairs are left out.
+
+    Raises BadInput for candidates of pairs that the config lacks.
     """
-    policy = make_policy(config, pairs, total_seeds, factors)
-    logs = _Logs(pairs)
-    for number, candidates in enumerate(seeds):
+    history = DrawHistory(config, total_seeds)
+    pairs = [pair for pair in config.pairs if pair not in config.agents.base_pairs]
+    logs, recalled = _Logs(pairs), 0
+    for candidates in seeds:
         drawn = [candidate for candidate in candidates if not candidate.base]
         known = [_checked(candidate, pairs) for candidate in drawn if candidate.reward is not None]
         logs.draws += len(drawn)
         logs.missing += len(drawn) - len(known)
         if known:
-            logs.add_seed(known, len(drawn), policy.inclusion(len(drawn), number, ()))
-            policy.observe([Outcome(c.pair, c.reward or 0.0, c.selected, c.propensity) for c in known])
+            logs.add_seed(known, len(drawn), history.probabilities(candidates))
+            recalled += any(candidate.readings or candidate.recalled for candidate in known)
+        history.add_seed(candidates)
     if not logs.weights:
         raise BadInput("candidates: expected drawn candidates with rewards, got none")
-    return logs.result(config.policy.value)
+    return logs.result(config.evolution.policy.value, recalled)
 
 
 def _checked(candidate: Candidate, pairs: Sequence[str]) -> Candidate:
@@ -107,8 +108,9 @@ class _Logs:
         model = self._reward_model()
         indices = [self._index[candidate.pair] for candidate in known]
         rewards = [float(candidate.reward or 0.0) for candidate in known]
-        weights = [inclusion[candidate.pair] / candidate.propensity for candidate in known]
-        direct = float(np.array([inclusion[pair] for pair in self._pairs]) @ model)
+        weights = [inclusion.get(candidate.pair, 0.0) / candidate.propensity for candidate in known]
+        # A retired pair is not drawn.
+        direct = float(np.array([inclusion.get(pair, 0.0) for pair in self._pairs]) @ model)
         corrections = (w * (r - model[i]) for w, r, i in zip(weights, rewards, indices, strict=True))
         self._ips.append(sum(w * r for w, r in zip(weights, rewards, strict=True)) / drawn)
         self._robust.append((direct + sum(corrections)) / drawn)
@@ -119,12 +121,13 @@ class _Logs:
             self._totals[index] += reward
             self._numbers[index] += 1
 
-    def result(self, policy: str) -> OffPolicy:
+    def result(self, policy: str, recalled: int) -> OffPolicy:
         weights, ips = self.weights, np.array(self._ips)
         effective = sum(weights) ** 2 / sum(w * w for w in weights) if any(weights) else 0.0
         return OffPolicy(
             policy=policy,
             seeds=len(self._ips),
+            recalled=recalled,
             draws=self.draws,
             missing=self.missing,
             logged=_mean("the run itself", np.array(self._logged)),

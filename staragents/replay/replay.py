@@ -1,30 +1,43 @@
-"""Replays a policy on recorded agents in many random orders and compares its reward with the bounds."""
+"""Replays policies on tables of recorded agents in many random orders and compares their rewards."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from staragents.base.records import stable_seed
-from staragents.config import Config
-from staragents.evolution.choice import make_policy
-from staragents.evolution.drawing import FloatArray
-from staragents.evolution.policy import Outcome
-from staragents.replay.recollection import Recollection
+from staragents.config import Config, Cost, PolicyName
+from staragents.replay.bounds import Bounds
+from staragents.replay.order import OrderResult, Plan
 from staragents.replay.recorded_table import RecordedTable
+from staragents.replay.workers import Job, replayed_orders
+
+FORGETFUL = (PolicyName.uniform, PolicyName.exp3)
+"""Policies that do not use memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A mean difference per draw, paired by order, with the half width of its 95 % interval."""
+
+    mean: float
+    half_width: float | None
+
+    @classmethod
+    def of(cls, values: NDArray[np.float64]) -> Difference:
+        return cls(float(values.mean()), _half_width(values))
 
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """Mean rewards per draw. `half_width` is that of a 95 % interval over `seeds` random orders.
+    """A policy on a table. `half_width` is that of a 95 % interval (Student's t) over the random orders.
 
-    `uniform` is exact; `best_fixed` is the mean of the `draws` agents best on the whole table, `best_each`
-    that of those best for each instruction. `gap_closed` is the share of the gap between uniform draws and
-    the best fixed agents that the policy closes.
+    `gap_closed` is the share of the gap between uniform draws and the best fixed agents that the policy
+    closes.
     """
 
     table: str
@@ -34,13 +47,18 @@ class Replayed:
     draws: int
     passes: int
     seeds: int
+    """Random orders."""
     memory: str
+    """on, shuffled or off."""
     mean: float
     half_width: float | None
-    uniform: float
-    best_fixed: float
-    best_fixed_agents: tuple[str, ...]
-    best_each: float
+    bounds: Bounds
+    beyond_uniform: Difference
+    beyond_fixed: Difference
+    beyond_no_memory: Difference | None
+    """To the same policy in the same orders with memory off; None if this one's is off."""
+    per_cost: float | None
+    per_cost_half_width: float | None
     gap_closed: float | None
     gap_closed_each: float | None
     hit_rate: float
@@ -52,7 +70,48 @@ class Replayed:
         return asdict(self)
 
 
-POINTS = 100
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table to replay; `vectors` are unit embeddings of its instructions, None for no memory. `memory` says
+    what they are: on or shuffled."""
+
+    recorded: RecordedTable
+    vectors: NDArray[np.float32] | None = None
+    memory: str = "on"
+
+
+def replay_tables(
+    tables: Sequence[Table], configs: Sequence[Config], plan: Plan, processes: int = 1
+) -> list[Replayed]:
+    """Every config's policy on every table, table by table; one that uses memory also runs without it.
+
+    The result does not depend on `processes`.
+    """
+    jobs: list[Job] = []
+    for place, table in enumerate(tables):
+        for config in configs:
+            for recalls in (False, True) if table.vectors is not None and uses_memory(config) else (False,):
+                jobs += [Job(place, config, recalls, number) for number in range(plan.orders)]
+    found = replayed_orders([(table.recorded, table.vectors) for table in tables], jobs, plan, processes)
+    results, start = [], 0
+    for table in tables:
+        for config in configs:
+            with_memory = table.vectors is not None and uses_memory(config)
+            off = found[start : start + plan.orders]
+            start += plan.orders
+            on = found[start : start + plan.orders] if with_memory else []
+            start += len(on)
+            results.append(_replayed(table, config, plan, on or off, off if on else None))
+    return results
+
+
+def uses_memory(config: Config) -> bool:
+    """Whether the policy reads the memory bank."""
+    return (
+        config.memory.enabled
+        and config.evolution.policy not in FORGETFUL
+        and bool(config.evolution.memory_weight)
+    )
 
 
 def replay_table(
@@ -60,95 +119,57 @@ def replay_table(
     config: Config,
     draws: int,
     passes: int,
-    seeds: int,
+    orders: int,
     vectors: NDArray[np.float32] | None = None,
-    memory: str = "off",
-    everything: bool = False,
 ) -> Replayed:
-    """Run `config.evolution` on the table; instructions are shuffled for every pass.
+    """One policy on one table in this process."""
+    return replay_tables(
+        [Table(table, vectors)], [config], Plan(min(draws, len(table.agents)), passes, orders)
+    )[0]
 
-    `vectors` are the instructions' unit embeddings; without them, memory is off.
-    """
-    draws = min(draws, len(table.agents))
-    earned = np.zeros((seeds, passes * len(table.instructions)))
-    hits, slopes = 0, []
-    for seed in range(seeds):
-        order = _Order(table, config, draws, passes, vectors, everything)
-        earned[seed], run_hits, slope = order.run(seed)
-        hits += run_hits
-        slopes.append(slope)
-    means = earned.mean(axis=1)
-    ranked = np.argsort(-table.rewards.mean(axis=0), kind="stable")[:draws]
-    uniform, fixed = float(table.rewards.mean()), float(table.rewards[:, ranked].mean())
-    each = float(np.sort(table.rewards, axis=1)[:, -draws:].mean())
+
+def _replayed(
+    table: Table, config: Config, plan: Plan, found: Sequence[OrderResult], off: Sequence[OrderResult] | None
+) -> Replayed:
+    recorded = table.recorded
+    bounds = Bounds.of(recorded, plan.draws, config.reward.cost is not Cost.none)
+    means = np.array([order.mean for order in found])
     mean = float(means.mean())
-    so_far = (earned.cumsum(axis=1) / np.arange(1, earned.shape[1] + 1)).mean(axis=0)
-    indices = np.unique(np.linspace(0, earned.shape[1] - 1, POINTS).astype(int))
-    known = [slope for slope in slopes if slope is not None]
+    per_cost = np.array([order.per_cost for order in found if order.per_cost is not None])
+    slopes = [order.memory_slope for order in found if order.memory_slope is not None]
     return Replayed(
-        table=table.name,
+        table=recorded.name,
         policy=config.evolution.policy.value,
-        agents=len(table.agents),
-        instructions=len(table.instructions),
-        draws=draws,
-        passes=passes,
-        seeds=seeds,
-        memory=memory if vectors is not None else "off",
+        agents=len(recorded.agents),
+        instructions=len(recorded.instructions),
+        draws=plan.draws,
+        passes=plan.passes,
+        seeds=plan.orders,
+        memory="off" if off is None else table.memory,
         mean=mean,
-        half_width=1.96 * float(means.std(ddof=1)) / math.sqrt(seeds) if seeds > 1 else None,
-        uniform=uniform,
-        best_fixed=fixed,
-        best_fixed_agents=tuple(table.agents[index] for index in ranked),
-        best_each=each,
-        gap_closed=(mean - uniform) / (fixed - uniform) if fixed > uniform else None,
-        gap_closed_each=(mean - uniform) / (each - uniform) if each > uniform else None,
-        hit_rate=hits / earned.size,
-        memory_slope=sum(known) / len(known) if known else None,
-        curve=tuple(so_far[indices].tolist()),
+        half_width=_half_width(means),
+        bounds=bounds,
+        # Both bounds are the same in every order, which goes over the whole table.
+        beyond_uniform=Difference.of(means - bounds.uniform),
+        beyond_fixed=Difference.of(means - bounds.fixed),
+        beyond_no_memory=Difference.of(means - np.array([order.mean for order in off])) if off else None,
+        per_cost=float(per_cost.mean()) if len(per_cost) else None,
+        per_cost_half_width=_half_width(per_cost),
+        gap_closed=_share(mean, bounds.uniform, bounds.fixed),
+        gap_closed_each=_share(mean, bounds.uniform, bounds.each),
+        hit_rate=float(np.mean([order.hit_rate for order in found])),
+        memory_slope=sum(slopes) / len(slopes) if slopes else None,
+        curve=tuple(np.mean([order.curve for order in found], axis=0).tolist()),
     )
 
 
-class _Order:
-    """One random order."""
+def _share(mean: float, low: float, high: float) -> float | None:
+    return (mean - low) / (high - low) if high > low else None
 
-    def __init__(
-        self,
-        table: RecordedTable,
-        config: Config,
-        draws: int,
-        passes: int,
-        vectors: NDArray[np.float32] | None,
-        everything: bool,
-    ) -> None:
-        self._table = table
-        self._draws, self._passes = draws, passes
-        self._turns = passes * len(table.instructions)
-        self._policy = make_policy(config.evolution, table.agents, self._turns)
-        self._index = {agent: index for index, agent in enumerate(table.agents)}
-        self._memory = (
-            None
-            if vectors is None
-            else Recollection(vectors, config.memory, len(table.agents), self._turns * draws, everything)
-        )
 
-    def run(self, seed: int) -> tuple[FloatArray, int, float | None]:
-        """Mean reward of each turn, the number of turns with neighbours, and the learnt memory slope."""
-        earned, hits = np.zeros(self._turns), 0
-        rng = np.random.default_rng(seed)
-        order = np.concatenate([rng.permutation(len(self._table.instructions)) for _ in range(self._passes)])
-        for turn, row in enumerate(order.tolist()):
-            recalled = self._memory.recall(row) if self._memory else []
-            hits += bool(recalled)
-            drawn = self._policy.draw(self._draws, stable_seed("replay", str(seed), str(turn)), recalled)
-            rewards = [float(self._table.rewards[row, self._index[one.pair]]) for one in drawn]
-            best = max(range(len(drawn)), key=rewards.__getitem__)
-            outcomes = [
-                Outcome(one.pair, reward, index == best, one.propensity)
-                for index, (one, reward) in enumerate(zip(drawn, rewards, strict=True))
-            ]
-            self._policy.observe(outcomes, recalled)
-            if self._memory:
-                self._memory.remember(row, outcomes)
-            earned[turn] = sum(rewards) / len(rewards)
-        worth = getattr(self._policy, "memory_worth", None)
-        return earned, hits, worth() if worth and self._memory else None
+def _half_width(values: NDArray[np.float64]) -> float | None:
+    if len(values) < 2:
+        return None
+    from scipy import stats  # takes a second to import
+
+    return float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values)))

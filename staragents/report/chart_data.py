@@ -33,11 +33,13 @@ class VerdictPoint(NamedTuple):
 
 
 class Window(NamedTuple):
-    """The window of `seeds` seeds up to the `end`-th: the share with neighbours in the memory bank."""
+    """The window of `seeds` seeds up to the `end`-th: the share with neighbours in the memory bank, and the
+    mean reward of the drawn pairs, without base pairs."""
 
     end: int
     hit_rate: float
     seeds: int
+    reward: float | None = None
 
 
 @dataclass(slots=True)
@@ -57,6 +59,7 @@ class ChartData:
     examples: Examples = field(default_factory=Examples)
 
     _window: Mean = field(default_factory=Mean)
+    _reward: Mean = field(default_factory=Mean)
     _seeds: int = 0
 
     @classmethod
@@ -77,10 +80,13 @@ class ChartData:
         self._seeds += 1
         self.timeline.add_seed(candidates)
         self.table.add_seed(candidates)
+        for candidate in candidates:
+            self._reward.add(None if candidate.base else candidate.reward)
         self._window.add(float(any(candidate.neighbours for candidate in candidates)))
         if self._window.count == _window_width(self.finished) or self._seeds == self.finished:
-            self.recall.append(Window(self._seeds, self._window.value or 0.0, self._window.count))
-            self._window = Mean()
+            hits = self._window
+            self.recall.append(Window(self._seeds, hits.value or 0.0, hits.count, self._reward.value))
+            self._window, self._reward = Mean(), Mean()
         for candidate in candidates:
             self._add(candidate)
 

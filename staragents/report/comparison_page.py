@@ -6,6 +6,7 @@ import html
 
 from staragents.comparison.comparison import Comparison
 from staragents.report.chart import ACCENT, MUTED, Axis, Chart, bar_height, figure, names_axis
+from staragents.report.course_charts import courses_chart
 from staragents.report.page import rendered
 
 MEASURES = {
@@ -21,8 +22,10 @@ def page_of(result: Comparison) -> str:
 
 
 def charts(result: Comparison) -> list[Chart]:
-    """One chart per measure: each variant minus the reference on the same seeds."""
-    return [_against(result, name, *texts) for name, texts in MEASURES.items()]
+    """One chart per measure: each variant minus the reference on the same seeds; then the course of
+    rewards."""
+    measures = [_against(result, name, *texts) for name, texts in MEASURES.items()]
+    return [*measures, courses_chart(result.rows)]
 
 
 def _against(result: Comparison, measure: str, title: str, note: str, shape: str) -> Chart:

@@ -11,6 +11,7 @@ from staragents.analysis.timeline import Moment
 from staragents.report.candidate_table import MAX_ROWS, MAX_TEXT_MIB
 from staragents.report.chart import Chart
 from staragents.report.chart_data import ChartData
+from staragents.report.course_charts import memory_chart, reward_chart
 from staragents.report.diagnosis_charts import domains_chart, entropy_chart
 from staragents.report.page import rendered
 from staragents.report.quality_charts import (
@@ -63,6 +64,7 @@ def _page(run: SavedRun, charts: ChartData) -> str:
         reference=REFERENCE,
         summary=run.summary,
         findings=run.diagnosis.get("findings", run.summary["warnings"]),
+        said=run.diagnosis.get("worth", {}).get("said", []),
         facts=run.summary["run"],
         sections=sections,
         examples=charts.examples.chosen(),
@@ -78,6 +80,7 @@ def _sections(run: SavedRun, charts: ChartData) -> list[Section]:
         (
             "Agent pairs",
             [
+                reward_chart(charts.recall),
                 policy_chart(moments, run.config.evolution.policy.value),
                 beliefs_chart(moments),
                 rewards_chart(summary["pairs"], charts.rewards),
@@ -88,7 +91,14 @@ def _sections(run: SavedRun, charts: ChartData) -> list[Section]:
             "Difficulty and judge",
             [ifd_chart(charts.ifd_accepted, charts.ifd_others), judge_chart(charts.verdicts)],
         ),
-        ("Diagnosis", [entropy_chart(_entropy(moments)), domains_chart(run.diagnosis.get("domains"))]),
+        (
+            "Diagnosis",
+            [
+                entropy_chart(_entropy(moments)),
+                memory_chart(run.diagnosis.get("memory"), run.config.memory.enabled),
+                domains_chart(run.diagnosis.get("domains")),
+            ],
+        ),
         ("Cost", [tokens_chart(stages), seconds_chart(stages)]),
     ]
 

@@ -27,12 +27,12 @@ class CostScale:
         self._count = 0
         self._total = 0.0
 
-    def add(self, tokens: int, seconds: float) -> None:
+    def add(self, tokens: float, seconds: float) -> None:
         """Include a candidate in the mean cost."""
         self._count += 1
         self._total += self._cost(tokens, seconds)
 
-    def value(self, reward: float, tokens: int, seconds: float) -> float:
+    def value(self, reward: float, tokens: float, seconds: float) -> float:
         """The value in [0, reward] that the policy learns for a candidate with `reward` in [0, 1]."""
         if self._kind is Cost.none:
             return reward
@@ -54,5 +54,5 @@ class CostScale:
     def restore(self, state: dict[str, Any]) -> None:
         self._count, self._total = state["count"], state["total"]
 
-    def _cost(self, tokens: int, seconds: float) -> float:
-        return seconds if self._kind is Cost.seconds else float(tokens)
+    def _cost(self, tokens: float, seconds: float) -> float:
+        return float(seconds if self._kind is Cost.seconds else tokens)

@@ -11,6 +11,7 @@ from actors.embedder import Embedder
 from actors.memory import MemoryActor
 from staragents.base.errors import BadInput
 from staragents.config import MemoryConfig
+from staragents.evolution.policy import Outcome
 from staragents.models.packaged_models import check_model, resolve_model
 
 MODEL = "packaged:all-minilm-l6-v2"
@@ -52,10 +53,13 @@ async def test_the_memory_actor_recalls_by_meaning() -> None:
     code = ("s0", "Sort a list of numbers in Python.")
     list_rivers, name_rivers = ("s1", "List three French rivers."), ("s2", "Name some rivers in France.")
     await bank.embed([code, list_rivers, name_rivers])
-    commits = [(0, code, "code+x", 0.9), (1, list_rivers, "geography+x", 0.4)]
+    commits = [
+        (0, code, [Outcome("code+x", 0.9, True)]),
+        (1, list_rivers, [Outcome("geography+x", 0.4, True)]),
+    ]
     found = await bank.commit_and_recall(commits, name_rivers)
-    assert [n.pair for n in found] == ["geography+x"]
-    assert found[0].similarity > 0.7
+    assert found.pairs == ("geography+x",)
+    assert found.similarities[0] > 0.7
 
 
 async def test_a_model_that_cannot_be_loaded_is_bad_input(tmp_path: Path) -> None:

@@ -79,10 +79,8 @@ def plain_prompt(row: dict[str, Any], inputs: dict[str, tuple[str, str, str]]) -
     return "".join(f"{instruction}\n{given}\n" if text == content else f"{text}\n" for text in texts)
 
 
-def naive_nlls(path: str, prompt: str, answer: str, max_length: int) -> tuple[float, float]:
+def naive_nlls(model: Any, tokenizer: Any, prompt: str, answer: str, max_length: int) -> tuple[float, float]:
     """Mean NLL of the answer with and without the prompt: one row, two forward passes, full logits."""
-    tokenizer = AutoTokenizer.from_pretrained(path)
-    model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32).eval()
     start = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
     p = tokenizer(prompt, add_special_tokens=False)["input_ids"]
     a = tokenizer(answer, add_special_tokens=False)["input_ids"][: max_length - 1 - len(p)]
@@ -125,10 +123,12 @@ def test_ifd_equals_a_naive_recomputation_from_the_saved_text(
 ) -> None:
     scored = [row for row in candidates if row[f"{role}_ifd"] is not None]
     assert scored
+    path = smollm2 if role == "target" else gemma3
+    tokenizer = AutoTokenizer.from_pretrained(path)
+    model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32).eval()
     for row in scored[:6]:
-        prompt = plain_prompt(row, inputs)
-        path = str(smollm2 if role == "target" else gemma3)
-        conditional, direct = naive_nlls(path, prompt, row["messages"][-1]["content"], max_length=1024)
+        answer = row["messages"][-1]["content"]
+        conditional, direct = naive_nlls(model, tokenizer, plain_prompt(row, inputs), answer, max_length=1024)
         assert row[f"{role}_nll_cond"] == pytest.approx(conditional, rel=1e-4)
         assert row[f"{role}_nll_direct"] == pytest.approx(direct, rel=1e-4)
         assert row[f"{role}_ifd"] == pytest.approx(math.exp(conditional - direct), rel=5e-4)

@@ -28,9 +28,44 @@ from tests.support.paths import ROOT
 
 # Ray would prestart idle workers, which cost seconds of CPU each.
 os.environ |= {"RAY_prestart_worker_first_driver": "0", "RAY_enable_worker_prestart": "0"}
+MARK = "STARAGENTS_TEST_MARK"
 KEY = "sk-this-key-must-never-be-seen"
 KEY_NAME = "STARAGENTS_TEST_KEY"
 RAY = Path(sys.executable).with_name("ray")
+
+
+def marked(mark: str) -> list[psutil.Process]:
+    """Processes with this mark in their environment, which children inherit."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK) == mark:
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+def _title(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
+@contextlib.contextmanager
+def frozen_scorers(processes: list[psutil.Process]) -> Iterator[int]:
+    """Suspend the scorers among `processes`: no further candidate is finished, so a run can't end meanwhile,
+    however slow the machine is. Yields their number."""
+    scorers = [process for process in processes if _title(process).startswith("ray::Scorer")]
+    for process in scorers:
+        process.suspend()
+    try:
+        yield len(scorers)
+    finally:
+        for process in scorers:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.resume()
 
 
 @dataclass
@@ -60,14 +95,7 @@ class Job:
 
     def processes(self) -> list[psutil.Process]:
         """The command's child processes and their descendants."""
-        found = []
-        for process in psutil.process_iter():
-            try:
-                if process.environ().get("STARAGENTS_TEST_MARK") == self.mark:
-                    found.append(process)
-            except (psutil.Error, OSError):
-                continue
-        return found
+        return marked(self.mark)
 
     def _marked(self) -> list[str]:
         found = []
@@ -87,7 +115,7 @@ def started_jobs() -> Iterator[Callable[..., Job]]:
         process = subprocess.Popen(
             [sys.executable, "-m", "cluster.job", *arguments],
             cwd=ROOT,
-            env={**os.environ, "STARAGENTS_TEST_MARK": mark, **environment},
+            env={**os.environ, MARK: mark, **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -146,6 +174,7 @@ class Head:
         self.port, self.dashboard_port, self.metrics_port = free_port(), free_port(), free_port()
         self.address = f"127.0.0.1:{self.port}"
         self.dashboard = f"http://127.0.0.1:{self.dashboard_port}"
+        self.mark = uuid.uuid4().hex
         # Ray asks for a token by default: anyone who reaches a cluster can run code on it.
         self.token = uuid.uuid4().hex
         (self.folder / "token").write_text(self.token)
@@ -168,7 +197,10 @@ class Head:
             env={
                 **os.environ,
                 **self.environment,
+                MARK: self.mark,
                 KEY_NAME: KEY,
+                # Each process exports its metrics every 10 s by default.
+                "RAY_metrics_report_interval_ms": "2000",
                 "RAY_process_group_cleanup_enabled": "1",
             },
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True,
@@ -191,6 +223,10 @@ class Head:
         headers = {"Authorization": f"Bearer {self.token}"}
         request = urllib.request.Request(self.dashboard + path, headers=headers)
         return json.loads(urllib.request.urlopen(request, timeout=10).read())
+
+    def processes(self) -> list[psutil.Process]:
+        """Those of Ray, of its actors and of submitted jobs; not of drivers that joined it."""
+        return marked(self.mark)
 
     def targets(self) -> list[str]:
         """The targets that Prometheus would scrape, from Ray's file service discovery."""

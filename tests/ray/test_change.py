@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from staragents.run_directory.run_directory import RunDirectory
+from tests.ray.conftest import frozen_scorers
 
 FAKE = "configs/fake.yaml"
 SEEDS = 18
 AHEAD = 4
+CHANGES = ("models.second", "agents.response.brief", "agents.retired", "run.attempts")
 
 
 def test_an_agent_on_a_new_model_joins_a_run_in_progress(
@@ -21,7 +23,7 @@ def test_an_agent_on_a_new_model_joins_a_run_in_progress(
     run_dir = tmp_path / "run"
     job = start(
         "run", FAKE, f"output.dir={run_dir}", f"seeds.limit={SEEDS}", f"run.admitted_seeds={AHEAD}",
-        "run.checkpoint_s=0.3", "models.writer.fake.latency_s=2.5", "evolution.draws=3",
+        "run.checkpoint_s=0.3", "models.writer.fake.latency_s=0.5", "evolution.draws=3",
     )  # fmt: skip
     run = RunDirectory(run_dir)
     wait_until(lambda: (run.state() or {"cursor": 0})["cursor"] >= 2, "the first seeds", 300)
@@ -31,15 +33,19 @@ def test_an_agent_on_a_new_model_joins_a_run_in_progress(
         assert "Traceback" not in output, output
         return code, output
 
-    code, output = change(
-        "models.second={kind: fake}", "agents.response.brief={model: second, prompt: direct}",
-        "agents.retired=[step_by_step]", "run.attempts=5",
-    )  # fmt: skip
-    assert code == 0, output
-    assert output.endswith("finished: models.second, agents.response.brief, agents.retired, run.attempts\n")
-    changed_at = run.state()["cursor"]  # type: ignore[index]
-    code, output = change("scoring.batch_tokens=64")
-    assert code == 2
+    with frozen_scorers(job.processes()) as frozen:
+        assert frozen == 2
+        code, output = change(
+            "models.second={kind: fake}", "agents.response.brief={model: second, prompt: direct}",
+            "agents.retired=[step_by_step]", "run.attempts=5",
+        )  # fmt: skip
+        assert code == 0, output
+        assert output.endswith(
+            "finished: models.second, agents.response.brief, agents.retired, run.attempts\n"
+        )
+        changed_at = run.state()["cursor"]  # type: ignore[index]
+        code, output = change("scoring.batch_tokens=64")
+        assert code == 2
     assert "scoring.batch_tokens: can't change while the run is running" in output
 
     code, output = job.wait()

@@ -15,7 +15,7 @@ from tests.ray.conftest import started_jobs, wait_until
 from tests.support.recorded_config import recorded_config
 
 # One clearly better agent among many, for evolution to find.
-WINS = {"good": 0.85, **{f"poor{n}": 0.2 for n in range(7)}}
+WINS = {"good": 0.85, **{f"poor{n}": 0.2 for n in range(4)}}
 
 
 def compared(folder: Path) -> dict[str, Any]:

@@ -15,11 +15,14 @@ import pytest
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.text.printable import printable
 from staragents.validation.loading import load_config
+from tests.ray.conftest import frozen_scorers
 from tests.support.local_run import decided, local_run
 from tests.support.paths import ROOT
 
-# Coloured output of `ray job` and Ray between our lines.
+# Ray's output between our lines.
 RAYS_OWN = ("cli.py:", "cli_output_helpers", "(raylet)", "SUCC")
+LATENCY_S = 0.5
+STOPPING = "stopping: finishing and saving the seeds in flight"
 RAY = str(Path(sys.executable).with_name("ray"))
 
 
@@ -64,25 +67,29 @@ def test_a_submitted_run_can_be_stopped_and_submitted_again(
 ) -> None:
     undisturbed, run_dir = tmp_path / "undisturbed", tmp_path / "submitted"
     asyncio.run(local_run(load_config("configs/fake.yaml", overrides(undisturbed, 0.0))))
-    output = submit(ray, "first", run_dir, 3.0)
+    output = submit(ray, "first", run_dir, LATENCY_S)
     assert "first" in output, output
-    wait_until(lambda: cursor(run_dir) >= 4, "the first seeds", 300)
-    code, output = start("scale", str(run_dir), "writer", "2", **head.environment).wait(300)
-    assert code == 1
-    assert "1 more replicas need 1 x 1 = 1 GPUs; 0 of 1 in the cluster are free" in output
-    ray("stop", "first", "--no-wait")
+    wait_until(lambda: cursor(run_dir) >= 4 or ended(head, "first"), "the first seeds", 300)
+    assert not ended(head, "first"), logs(head, "first")
+    with frozen_scorers(head.processes()) as frozen:
+        assert frozen == 2
+        code, output = start("scale", str(run_dir), "writer", "2", **head.environment).wait(300)
+        assert code == 1
+        assert "1 more replicas need 1 x 1 = 1 GPUs; 0 of 1 in the cluster are free" in output
+        ray("stop", "first", "--no-wait")
+        wait_until(lambda: STOPPING in logs(head, "first"), "the job to notice")
     wait_until(lambda: status(head, "first") == "STOPPED", "the job to stop", 300)
     part = cursor(run_dir)
     assert 4 <= part < 30
     assert sum(1 for _ in (run_dir / "dataset.jsonl").open()) == part, "drained, saved and written"
-    first = ray("logs", "first")
+    first = logs(head, "first")
     check_logs(first)
     assert f"the run's name on this cluster is {RunDirectory(run_dir).name}:" in first
-    assert "stopping: finishing and saving the seeds in flight" in first
 
     submit(ray, "second", run_dir, 0.0)
-    wait_until(lambda: status(head, "second") == "SUCCEEDED", "the second job", 300)
-    second = ray("logs", "second")
+    wait_until(lambda: ended(head, "second"), "the second job", 300)
+    second = logs(head, "second")
+    assert status(head, "second") == "SUCCEEDED", second
     check_logs(second)
     assert f"30 seeds, {part} already done" in second
     assert decided(run_dir) == decided(undisturbed)
@@ -94,7 +101,7 @@ def test_a_killed_driver_leaves_no_engine_behind(
     head: Any, tmp_path: Path, start: Callable[..., Any], wait_until: Any
 ) -> None:
     run_dir = tmp_path / "killed"
-    job = start("run", "configs/fake.yaml", *overrides(run_dir, 3.0), **head.environment)
+    job = start("run", "configs/fake.yaml", *overrides(run_dir, LATENCY_S), **head.environment)
     wait_until(lambda: cursor(run_dir) >= 1, "the first seeds", 300)
     assert any("ServeReplica" in name for name in alive(head))
     job.kill_group()
@@ -112,6 +119,15 @@ def check_logs(text: str) -> None:
 
 def status(head: Any, name: str) -> str:
     return str(head.get(f"/api/jobs/{name}")["status"])
+
+
+def ended(head: Any, name: str) -> bool:
+    return status(head, name) not in ("PENDING", "RUNNING")
+
+
+def logs(head: Any, name: str) -> str:
+    """What `ray job logs` shows."""
+    return str(head.get(f"/api/jobs/{name}/logs")["logs"])
 
 
 def leftovers(head: Any) -> list[str]:

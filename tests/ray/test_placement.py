@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,18 +22,19 @@ CONFIG = str(FAKE)
 TURNS = 4
 
 
-@pytest.fixture
-def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Config]:
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Config]:
     """A config for a cluster of a head node, where the driver is, and a larger node."""
     cluster = Cluster(
         initialize_head=True, head_node_args={"num_cpus": 1, "num_gpus": 0, "include_dashboard": False}
     )
     try:
         cluster.add_node(num_cpus=8)
-        monkeypatch.setenv("RAY_ADDRESS", cluster.address)
-        config = load_config(CONFIG, [f"output.dir={tmp_path / 'run'}"])
-        with ray_session(demand_of(config)):
-            yield config
+        config = load_config(CONFIG, [f"output.dir={tmp_path_factory.mktemp('placed') / 'run'}"])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("RAY_ADDRESS", cluster.address)
+            with ray_session(demand_of(config)):
+                yield config
     finally:
         cluster.shutdown()
 

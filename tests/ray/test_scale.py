@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import load_config
+from tests.ray.conftest import frozen_scorers
 from tests.support.local_run import decided, local_run
 
 FAKE = "configs/fake.yaml"
@@ -39,19 +38,6 @@ def status(ask: Callable[..., tuple[int, str]], run_dir: Path) -> dict[str, Any]
     return json.loads(output)
 
 
-def scorers(job: Any) -> list[psutil.Process]:
-    return [process for process in job.processes() if "ray::Scorer" in " ".join(process.cmdline())]
-
-
-@contextlib.contextmanager
-def suspended(processes: list[psutil.Process]) -> Iterator[None]:
-    for process in processes:
-        process.suspend()
-    yield
-    for process in processes:
-        process.resume()
-
-
 @pytest.fixture
 def ask(start: Callable[..., Any]) -> Callable[..., tuple[int, str]]:
     def command(*arguments: str) -> tuple[int, str]:
@@ -71,9 +57,8 @@ def test_pools_are_resized_and_paused_during_a_run_and_the_dataset_is_the_same(
     wait_until(lambda: cursor(run_dir) >= 2, "the first seeds", 300)
 
     # Frozen scorers let rows pile up as slow ones would.
-    frozen = scorers(job)
-    assert len(frozen) == 2
-    with suspended(frozen):
+    with frozen_scorers(job.processes()) as frozen:
+        assert frozen == 2
         assert ask("scale", str(run_dir), "target", "1:2") == (0, "scoring.target: 1:2\n")
         wait_until(lambda: status(ask, run_dir)["scorers"]["target"] == 2, "another scorer")
         assert ask("scale", str(run_dir), "writer", "0") == (0, "models.writer: 0\n")
@@ -93,7 +78,7 @@ def test_pools_are_resized_and_paused_during_a_run_and_the_dataset_is_the_same(
     assert ask("scale", str(run_dir), "models.writer", "3") == (0, "models.writer: 3\n")
     before = cursor(run_dir)
     wait_until(lambda: cursor(run_dir) > before + 3, "work after the pause", 300)
-    with suspended(scorers(job)):  # so that the run can't end meanwhile
+    with frozen_scorers(job.processes()):  # so that the run can't end meanwhile
         assert ask("scale", str(run_dir), "writer", "1") == (0, "models.writer: 1\n")
     code, output = job.wait()
     assert code == 0, output

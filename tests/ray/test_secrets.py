@@ -136,7 +136,7 @@ def test_no_secret_leaks_and_no_socket_listens_to_others(
     )  # fmt: skip
     deadline = time.monotonic() + 400
     while job.process.poll() is None and time.monotonic() < deadline:
-        time.sleep(2)
+        time.sleep(1)
         search.processes(job.processes())
         search.files(ray_folder)
         for folder in ray_folder.glob("*"):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 from hypothesis import strategies as st
 
 from staragents.config import EvolutionConfig, PolicyName
 from staragents.evolution.choice import make_policy
-from staragents.evolution.policy import Neighbour, Outcome, Policy
+from staragents.evolution.policy import Outcome, Policy, RecalledOutcomes
 
 NAMES = list(PolicyName)
 
@@ -34,19 +35,20 @@ def histories(draw, pairs: int = 5):
     return seeds
 
 
-def neighbours_of(*pairs: str) -> list[Neighbour]:
-    return [Neighbour(pair, 0.5, 0.8) for pair in pairs]
+def recalled(*outcomes: tuple[str, float, float]) -> RecalledOutcomes:
+    """From (pair, reward, similarity), each of a seed of its own."""
+    pairs, rewards, similarities = zip(*outcomes, strict=True) if outcomes else ((), (), ())
+    seeds = tuple(f"s{number}" for number in range(len(pairs)))
+    return RecalledOutcomes(seeds, pairs, np.array(rewards, float), np.array(similarities, float))
+
+
+def neighbours_of(*pairs: str) -> RecalledOutcomes:
+    return recalled(*((pair, 0.5, 0.8) for pair in pairs))
 
 
 recollections = st.lists(
-    st.builds(
-        Neighbour,
-        pair=st.sampled_from([*pairs_of(5), "of+another-run"]),
-        reward=quarters,
-        similarity=st.floats(-0.2, 1),
-    ),
-    max_size=8,
-)
+    st.tuples(st.sampled_from([*pairs_of(5), "of+another-run"]), quarters, st.floats(-0.2, 1)), max_size=8
+).map(lambda outcomes: recalled(*outcomes))
 settings_of_policies = st.fixed_dictionaries(
     {
         "floor": st.sampled_from([0.0, 0.05, 1.0]),

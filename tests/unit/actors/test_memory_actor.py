@@ -18,6 +18,7 @@ from staragents.base.errors import BadInput
 from staragents.base.messages import Message
 from staragents.base.records import Candidate
 from staragents.config import MemoryConfig
+from staragents.evolution.policy import Outcome
 from staragents.memory.reuse import winners
 from staragents.run_directory.run_directory import RunDirectory
 from tests.support.run_files import write_state
@@ -36,10 +37,12 @@ async def test_a_winner_is_recalled_for_a_similar_seed_and_for_no_other() -> Non
     bank = actor()
     await bank.start()
     await bank.embed([("s0", RIVER), ("s1", ANOTHER_RIVER), ("s2", SORTING)])
-    (neighbour,) = await bank.commit_and_recall([(0, ("s0", RIVER), "a+b", 0.75)], ("s1", ANOTHER_RIVER))
-    assert (neighbour.pair, neighbour.reward) == ("a+b", 0.75)
-    assert 0.5 <= neighbour.similarity < 1
-    assert await bank.commit_and_recall([], ("s2", SORTING)) == []
+    found = await bank.commit_and_recall(
+        [(0, ("s0", RIVER), [Outcome("a+b", 0.75, True)])], ("s1", ANOTHER_RIVER)
+    )
+    assert (found.seed_ids, found.pairs, found.rewards.tolist()) == (("s0",), ("a+b",), [0.75])
+    assert 0.5 <= found.similarities[0] < 1
+    assert not await bank.commit_and_recall([], ("s2", SORTING))
     stats = await bank.stats()
     assert (stats["points"], stats["queries"], stats["hits"], stats["failures"]) == (1, 2, 1, 0)
 
@@ -47,14 +50,16 @@ async def test_a_winner_is_recalled_for_a_similar_seed_and_for_no_other() -> Non
 async def test_a_seed_without_a_winner_is_not_stored() -> None:
     bank = actor()
     await bank.embed([("s0", RIVER), ("s1", RIVER)])
-    assert await bank.commit_and_recall([(0, ("s0", RIVER), None, None)], ("s1", RIVER)) == []
+    assert not await bank.commit_and_recall([(0, ("s0", RIVER), [])], ("s1", RIVER))
     assert (await bank.stats())["points"] == 0
 
 
 async def test_committed_vectors_are_dropped() -> None:
     bank = actor()
     await bank.embed([("s0", RIVER), ("s1", RIVER)])
-    await bank.commit_and_recall([(0, ("s0", RIVER), "a+b", 0.5), (1, ("s1", RIVER), None, None)], None)
+    await bank.commit_and_recall(
+        [(0, ("s0", RIVER), [Outcome("a+b", 0.5, True)]), (1, ("s1", RIVER), [])], None
+    )
     assert bank._kept == {}
 
 
@@ -71,11 +76,13 @@ async def test_recall_waits_for_an_embedding_in_progress(monkeypatch: pytest.Mon
     await bank.start()
     embedding = asyncio.ensure_future(bank.embed([("s0", RIVER), ("s1", RIVER)]))
     await asyncio.sleep(0)
-    turn = asyncio.ensure_future(bank.commit_and_recall([(0, ("s0", RIVER), "a+b", 0.5)], ("s1", RIVER)))
+    turn = asyncio.ensure_future(
+        bank.commit_and_recall([(0, ("s0", RIVER), [Outcome("a+b", 0.5, True)])], ("s1", RIVER))
+    )
     await asyncio.sleep(0.05)
     assert not turn.done()
     may_embed.set()
-    assert [n.pair for n in await turn] == ["a+b"]
+    assert (await turn).pairs == ("a+b",)
     await embedding
 
 
@@ -90,18 +97,18 @@ async def test_an_embedder_that_fails_costs_memory_and_not_the_run(
     monkeypatch.setattr(FakeEmbedder, "embed", broken)
     with caplog.at_level(logging.WARNING):
         await bank.embed([("s0", RIVER), ("s1", RIVER)])
-    assert await bank.commit_and_recall([(0, ("s0", RIVER), "a+b", 0.5)], ("s1", RIVER)) == []
+    assert not await bank.commit_and_recall([(0, ("s0", RIVER), [Outcome("a+b", 0.5, True)])], ("s1", RIVER))
     assert "no memory left" in caplog.text
 
 
 async def test_a_restarted_actor_embeds_again_and_repeats_a_call(tmp_path: Path) -> None:
-    turn = ([(0, ("s0", RIVER), "a+b", 0.5)], ("s1", ANOTHER_RIVER))
+    turn = ([(0, ("s0", RIVER), [Outcome("a+b", 0.5, True)])], ("s1", ANOTHER_RIVER))
     before, after = actor(tmp_path), actor(tmp_path)
     await before.embed([("s0", RIVER), ("s1", ANOTHER_RIVER)])
     recalled = await before.commit_and_recall(*turn)
     await before.close()
     assert len(recalled) == 1
-    assert await after.commit_and_recall(*turn) == recalled
+    assert (await after.commit_and_recall(*turn)).nearest() == recalled.nearest()
     assert (await after.stats())["points"] == 1
     await after.close()
 
@@ -111,20 +118,28 @@ async def test_vectors_of_seeds_that_are_never_committed_are_bounded(monkeypatch
     bank = actor(min_similarity=-1.0)
     await bank.embed([("s0", RIVER), ("s1", SORTING), ("s2", RIVER), ("s3", RIVER)])
     assert set(bank._kept) == {"s2", "s3"}
-    await bank.commit_and_recall([(0, ("s0", RIVER), "late+x", 0.5), (2, ("s2", RIVER), "kept+x", 0.5)], None)
-    assert {n.pair for n in await bank.commit_and_recall([], ("s3", RIVER))} == {"late+x", "kept+x"}
+    await bank.commit_and_recall(
+        [
+            (0, ("s0", RIVER), [Outcome("late+x", 0.5, True)]),
+            (2, ("s2", RIVER), [Outcome("kept+x", 0.5, True)]),
+        ],
+        None,
+    )
+    assert set((await bank.commit_and_recall([], ("s3", RIVER))).pairs) == {"late+x", "kept+x"}
 
 
 async def test_a_resumed_run_recalls_what_was_committed_before_its_checkpoint(tmp_path: Path) -> None:
     first = actor(tmp_path)
     await first.embed([(f"s{i}", RIVER) for i in range(3)])
-    await first.commit_and_recall([(i, (f"s{i}", RIVER), f"{i}+x", 0.5) for i in range(3)], None)
+    await first.commit_and_recall(
+        [(i, (f"s{i}", RIVER), [Outcome(f"{i}+x", 0.5, True)]) for i in range(3)], None
+    )
     await first.close()
     second = actor(tmp_path)
     assert (await second.start())["points"] == 3
     await second.rewind(1)
     await second.embed([("s9", RIVER)])
-    assert {n.pair for n in await second.commit_and_recall([], ("s9", RIVER))} == {"0+x", "1+x"}
+    assert set((await second.commit_and_recall([], ("s9", RIVER))).pairs) == {"0+x", "1+x"}
     await second.close()
 
 
@@ -170,7 +185,7 @@ async def test_winners_of_an_earlier_run_are_recalled_and_survive_a_rewind(tmp_p
         await bank.rewind(-1)
         await bank.embed([("new", ANOTHER_RIVER)])
         recalled = await bank.commit_and_recall([], ("new", ANOTHER_RIVER))
-        assert [(n.pair, n.reward) for n in recalled] == [("a+x", 0.75)]
+        assert (recalled.pairs, recalled.rewards.tolist()) == (("a+x",), [0.75])
         assert (await bank.stats())["points"] == 2
         await bank.close()
 

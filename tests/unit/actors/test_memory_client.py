@@ -15,8 +15,9 @@ from actors.metrics import RunMetrics
 from actors.progress import Progress
 from staragents.base.errors import RunFailed
 from staragents.base.messages import Message
-from staragents.base.records import Candidate, Seed
+from staragents.base.records import Seed
 from staragents.config import MemoryConfig
+from staragents.evolution.policy import Outcome
 from staragents.validation.loading import load_config
 from tests.support.paths import FAKE
 
@@ -53,14 +54,14 @@ def client(actor: Any, timeout_s: float = 2) -> MemoryClient:
     return MemoryClient(config, actor, RunMetrics("run", enabled=False), Progress(total_seeds=2))
 
 
-def winner(pair: str, reward: float) -> Candidate:
-    return Candidate(SEED.seed_id, "c0", pair, "a", "b", 1.0, SEED.messages, reward=reward)
+def winner(pair: str, reward: float) -> list[Outcome]:
+    return [Outcome(pair, reward, True)]
 
 
 async def test_calls_are_retried_until_the_actor_is_back() -> None:
     memory = client(Restarting(UNAVAILABLE, UNAVAILABLE))
     found = await memory.commit_and_recall(1, SEED, winner("a+b", 0.5), ALIKE)
-    assert [n.pair for n in found] == ["a+b"]
+    assert found.pairs == ("a+b",)
     await client(Restarting(UNAVAILABLE)).rewind(0)
 
 
@@ -79,9 +80,9 @@ async def test_an_actor_that_is_gone_or_stays_unavailable_is_given_up(
 async def test_a_run_draws_without_memory_while_its_actor_fails(caplog: pytest.LogCaptureFixture) -> None:
     memory = client(Restarting(ActorDiedError(None), ActorDiedError(None)))
     for cursor in (1, 2):
-        assert await memory.commit_and_recall(cursor, SEED, winner("a+b", 0.5), ALIKE) == []
+        assert not await memory.commit_and_recall(cursor, SEED, winner("a+b", 0.5), ALIKE)
     found = await memory.commit_and_recall(3, SEED, winner("a+b", 0.5), ALIKE)
-    assert [n.pair for n in found] == ["a+b"]
+    assert found.pairs == ("a+b",)
     assert memory._progress.memory_failures == 2
     said = [one for one in caplog.messages if "drawing without it" in one]
     assert len(said) == 1, "logged once"
@@ -97,4 +98,4 @@ async def test_a_run_without_memory_recalls_nothing() -> None:
     memory = client(None)
     memory.embed([SEED])
     await memory.rewind(0)
-    assert await memory.commit_and_recall(1, SEED, winner("a+b", 0.5), ALIKE) == []
+    assert not await memory.commit_and_recall(1, SEED, winner("a+b", 0.5), ALIKE)

@@ -14,11 +14,11 @@ from click.testing import CliRunner
 
 from actors.fake_embedder import FakeEmbedder
 from cluster.cli.diagnose import diagnose
-from staragents.analysis import domains, memory_tally
+from staragents.analysis import kinds, memory_gain
 from staragents.analysis.certainty import Certainty, entropy
 from staragents.analysis.certainty import findings as certainty_findings
 from staragents.analysis.diagnosis import Diagnosis, Evidence
-from staragents.analysis.memory_tally import MemoryTally
+from staragents.analysis.memory_gain import MemoryGain
 from staragents.analysis.one_pass import one_pass
 from staragents.analysis.saved_run import SavedRun
 from staragents.analysis.timeline import Moment, Timeline
@@ -58,8 +58,9 @@ def planted(
 
 
 def diagnosed(folder: Path) -> Diagnosis:
-    run, evidence = SavedRun.open(folder), Evidence()
+    run = SavedRun.open(folder)
     finished = run.summary["funnel"]["finished"]
+    evidence = Evidence(run.config, run.summary["funnel"]["seeds"], finished)
     timeline = Timeline(run.config, run.summary["funnel"]["seeds"], finished)
     one_pass(run.folder.seeds(), evidence, timeline)
     return Diagnosis.of(run, evidence, timeline.moments, FakeEmbedder().embed)
@@ -171,25 +172,33 @@ def test_a_noisy_ranking_is_reported_as_noise(signal: float) -> None:
     assert not (signal and list(certainty_findings(sure.summary([]), "thompson")))
 
 
-@pytest.mark.parametrize(
-    ("lift", "expected"), [(0.2, ""), (-0.2, "earn less"), (0.0, "no measurable difference")]
-)
-def test_the_lift_of_memory_excludes_candidates_before_the_first_recall(lift: float, expected: str) -> None:
-    rng, memory = np.random.default_rng(0), MemoryTally()
-    for _ in range(50):
-        memory.add_seed([row("a", 0.0)])
-    for number in range(400):
-        hit = number % 2 == 0
-        memory.add_seed(
-            [row("a", rng.normal(0.5 + lift * hit, 0.1), neighbours=3 * hit), row("b", 0.0, base=True)]
-        )
-    numbers = memory.lift()
-    low, high = numbers["interval_90"]
-    assert low < lift < high
-    assert high - low < 0.05
-    (said,) = list(memory_tally.findings(numbers)) or [""]
+@pytest.mark.parametrize(("gain", "expected"), [(0.2, ""), (-0.2, "earned less"), (0.0, "no measurable")])
+def test_what_memory_earned_is_told_from_the_draws_it_changed(gain: float, expected: str) -> None:
+    """Recall raises pair a from 1/2 to 3/4; it earns `gain` more than pair b."""
+    rng, memory = np.random.default_rng(0), MemoryGain()
+    p, q = {"a": 0.75, "b": 0.25}, {"a": 0.5, "b": 0.5}
+    for number in range(1000):
+        pair = "a" if rng.random() < 0.75 else "b"
+        reward = rng.normal(0.5 + gain * (pair == "a"), 0.1)
+        memory.add_seed(number, [row(pair, reward), row("c", 0.0, base=True)], p, q)
+    numbers = memory.summary()
+    low, high = numbers["interval_95"]
+    assert low < gain / 4 < high
+    assert high - low < 0.02
+    assert numbers["moved"] == 0.25
+    (said,) = list(memory_gain.findings(numbers)) or [""]
     assert expected in said
+    assert "Memory moved 25% of the draws of 1000 seeds" in memory_gain.sentence(numbers)
+
+
+def test_memory_that_changed_nothing_says_so() -> None:
+    memory = MemoryGain()
+    memory.add_seed(0, [row("a", 0.5)], {"a": 1.0}, {"a": 1.0})
+    assert memory_gain.sentence(memory.summary()) == "Memory changed no draw."
+    memory.add_seed(1, [row("a", 0.5)], {"a": 0.9, "b": 0.1}, {"a": 0.8, "b": 0.2})
+    assert "too few seeds" in memory_gain.sentence(memory.summary())
+    assert list(memory_gain.findings(memory.summary())) == []
 
 
 def test_texts_without_words_still_get_domains() -> None:
-    assert domains.named(["!!", "??"], np.array([0, 1])) == ["domain 1", "domain 2"]
+    assert kinds.named(["!!", "??"], np.array([0, 1])) == ["domain 1", "domain 2"]

@@ -78,13 +78,28 @@ def test_the_page_shows_texts_numbers_and_reasons(run_dir: Path) -> None:
     output = " ".join(call(run_dir, row["seed_id"]).output.split())
     for expected in (
         "the draw, after",
-        "remembered reward",
+        "Memory: ",
         "judge w",
         "chosen: the highest reward",
         row["pair"],
     ):
         assert expected in output
     assert f"So the dataset contains the candidate of {row['pair']}." in output
+
+
+def test_it_says_what_recall_did(run_dir: Path) -> None:
+    explanation = next(
+        one for one in (Explanation.of(run_dir, str(row)) for row in range(40, 20, -1)) if one.neighbours
+    )
+    recall = explanation.recall
+    assert recall.outcomes >= len(explanation.neighbours)
+    assert {change.pair: change.with_memory for change in recall.changes} == explanation.probabilities
+    # Draws are made of the same number of pairs, so what is added to some is taken from others.
+    assert sum(change.size for change in recall.changes) == pytest.approx(0.0, abs=1e-9)
+    known = {one for similar in recall.nearest for one in similar.outcomes}
+    assert known == set(explanation.neighbours)
+    shown = json.loads(call(run_dir, explanation.candidates[0].seed_id, "--json").output)
+    assert shown["memory"]["said"] == recall.sentences()
 
 
 BARE = Candidate("s", "c", "a+x", "a", "x", 0.5, (), reward=0.25, judge_win=0.75, ifd_gap=0.1)

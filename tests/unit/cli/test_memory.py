@@ -14,6 +14,7 @@ from actors.memory import MemoryActor
 from cluster.cli.memory import memory
 from staragents.base.errors import BadInput
 from staragents.data.seed_file import SeedFile
+from staragents.evolution.policy import Outcome
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import load_config
 from tests.support.paths import FAKE
@@ -33,7 +34,7 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
         seeds = [("s0", "Name a river."), ("s1", "Name a short river."), ("s2", "Sort numbers.")]
         await bank.embed(seeds)
         pairs = ["deepen+direct", "deepen+direct", HOSTILE]
-        commits = [(n, seeds[n], pair, 0.25 * (n + 1)) for n, pair in enumerate(pairs)]
+        commits = [(n, seeds[n], [Outcome(pair, 0.25 * (n + 1), True)]) for n, pair in enumerate(pairs)]
         await bank.commit_and_recall(commits, None)
         await bank.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from actors.common_judge import CommonJudge
 from actors.generator_client import GeneratorClient
 from staragents.agents.generation_cache import GenerationCache
 from staragents.base.errors import BadInput
-from staragents.comparison.comparison import Comparison, rows_of, seeds_ifd, warnings_for
+from staragents.comparison.comparison import Comparison, Row, rows_of, seeds_ifd, warnings_for
 from staragents.comparison.measured import Measured, chosen_candidates, measured
 from staragents.comparison.variant import FULL, Variant, load_variants, shipped_ablations
 from staragents.config import Config, EvolutionConfig, JudgeConfig, MemoryConfig, RewardConfig
@@ -71,6 +72,18 @@ def test_intervals_cover_the_truth_about_as_often_as_they_claim() -> None:
         difference = (row.against or {})["win"]
         hits += difference.low <= 0.05 <= difference.high
     assert 52 <= hits <= 60
+
+
+def test_the_course_of_rewards_is_the_running_mean_of_the_drawn_pairs() -> None:
+    rewards = [None, 0.5, None, 1.0, 0.0]
+    (row,) = rows_of([of("full", [0.5] * 5, rewards=rewards)], FULL)
+    assert row.course == [[2, 0.5], [3, 0.5], [4, 0.75], [5, 0.5]]
+    (long,) = rows_of([of("full", [0.5] * 1000, rewards=[0.25] * 1000)], FULL)
+    assert len(long.course) == 100
+    assert long.course[-1] == [1000, 0.25]
+    saved = asdict(row)
+    del saved["course"]  # as earlier versions saved it
+    assert Row.from_dict(saved).course == []
 
 
 def test_an_unreached_seed_ties_and_keeps_its_ifd() -> None:

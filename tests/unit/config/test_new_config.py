@@ -82,7 +82,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=4
 
 
 @pytest.mark.slow
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(texts, texts, texts, texts, st.sampled_from(list(Engine)))
 def test_no_answer_breaks_the_file(seeds: str, writer: str, target: str, url: str, engine: Engine) -> None:
     answers = Answers(seeds, engine, writer, writer, target, "larger", "runs/x", url, "KEY")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -25,7 +24,8 @@ from staragents.config import (
     RewardConfig,
 )
 from staragents.evolution.evolution import Evolution
-from staragents.evolution.policy import Draw, Neighbour
+from staragents.evolution.policy import NO_CONTEXT, Draw, DrawContext, RecalledOutcomes, keep_context
+from tests.support.policies import recalled
 
 PAIRS = ["base+x", "a+x", "b+x", "c+x", "d+x"]
 
@@ -75,7 +75,7 @@ def mean_rewards(evolution: Evolution) -> dict[str, float]:
 
 
 def test_base_pairs_come_first_and_for_certain() -> None:
-    drawn = Evolution(default(), PAIRS, 10).draw("s", ())
+    drawn = Evolution(default(), PAIRS, 10).draw("s", NO_CONTEXT)
     assert drawn[0] == Draw("base+x", 1.0)
     assert len({one.pair for one in drawn}) == len(drawn) == 3
     assert all(0 < one.propensity < 1 for one in drawn[1:])
@@ -85,8 +85,8 @@ def test_base_pairs_come_first_and_for_certain() -> None:
 def test_a_run_of_base_pairs_only_draws_and_commits(policy: PolicyName) -> None:
     config = default(policy)
     evolution = Evolution(config, ["base+x"], 10)
-    assert evolution.draw("s", ()) == [Draw("base+x", 1.0)]
-    chosen = evolution.commit([candidate("base+x")])
+    assert evolution.draw("s", NO_CONTEXT) == [Draw("base+x", 1.0)]
+    chosen = evolution.commit([candidate("base+x")]).chosen
     assert chosen is not None
     assert [(one.pair, one.probability, one.observations) for one in evolution.pair_stats()] == [
         ("base+x", 0.0, 1)
@@ -95,8 +95,8 @@ def test_a_run_of_base_pairs_only_draws_and_commits(policy: PolicyName) -> None:
 
 def test_the_policy_learns_with_the_neighbours_of_the_candidates_draw() -> None:
     known, unknown = Evolution(default(), PAIRS, 10), Evolution(default(), PAIRS, 10)
-    near = [{"pair": "d+x", "reward": 1.0, "similarity": 0.9}]
-    known.commit([candidate("d+x", recalled=near), candidate("a+x", recalled=near)])
+    context = {"neighbours": 1, "readings": {"d+x": 0.9}}
+    known.commit([candidate("d+x", **context), candidate("a+x", **context)])
     unknown.commit([candidate("d+x"), candidate("a+x")])
     assert known.policy.state() != unknown.policy.state()
 
@@ -116,7 +116,7 @@ def test_the_default_reward_is_win_times_the_rank_of_the_gap() -> None:
         candidate("a+x", gap=0.3, win=0.6),
         candidate("b+x", gap=0.2, win=0.9),
     ]
-    chosen = evolution.commit(ours)
+    chosen = evolution.commit(ours).chosen
     assert [one.difficulty for one in ours] == pytest.approx([0.5 / 3, 2.5 / 3, 1.5 / 3])
     assert [one.reward for one in ours] == pytest.approx([0.8 * 0.5 / 3, 0.6 * 2.5 / 3, 0.9 * 1.5 / 3])
     assert chosen is ours[1]
@@ -140,7 +140,7 @@ def test_rejected_texts_earn_nothing_and_failures_teach_nothing(composite: Compo
         candidate("b+x", failed_stage="judge", win=None),
         candidate("c+x", target_ifd=1.2, ifd_gap=0.6),
     ]
-    assert evolution.commit(ours) is None
+    assert evolution.commit(ours).chosen is None
     assert [one.reject_reason for one in ours] == ["refusal", None, "misaligned"]
     assert [one.reward for one in ours] == [0.0, None, 0.0]
     assert [one.difficulty for one in ours] == [None, None, 0.0]
@@ -150,14 +150,14 @@ def test_rejected_texts_earn_nothing_and_failures_teach_nothing(composite: Compo
 def test_an_unreadable_verdict_teaches_nothing() -> None:
     evolution = Evolution(default(), PAIRS, 10)
     ours = [candidate("a+x", win=None), candidate("base+x", win=None)]
-    assert evolution.commit(ours) is None
+    assert evolution.commit(ours).chosen is None
     assert [one.reward for one in ours] == [None, None]
     assert observations(evolution)["a+x"] == observations(evolution)["base+x"] == 0
 
 
 def test_a_candidate_that_could_not_be_scored_has_difficulty_zero_but_may_win() -> None:
     ours = [candidate("a+x", gap=None, win=0.9)]
-    assert Evolution(default(), PAIRS, 10).commit(ours) is ours[0]
+    assert Evolution(default(), PAIRS, 10).commit(ours).chosen is ours[0]
     assert (ours[0].difficulty, ours[0].reward) == (0.0, 0.0)
 
 
@@ -168,7 +168,7 @@ def test_in_the_papers_preset_the_base_sample_competes_as_a_tie_with_itself() ->
         candidate("a+x", gap=0.1, win=1.0),
         candidate("b+x", win=0.0),
     ]
-    assert evolution.commit(ours) is ours[0]
+    assert evolution.commit(ours).chosen is ours[0]
     assert [one.reward for one in ours] == pytest.approx([0.5, 0.25, 0.0])
     assert ours[0].judge_win is None
     # No pair of the policy won, so equation 8 raises none.
@@ -178,23 +178,23 @@ def test_in_the_papers_preset_the_base_sample_competes_as_a_tie_with_itself() ->
 def test_the_papers_preset_raises_the_winners_pair_and_ignores_alignment() -> None:
     evolution = Evolution(paper(), PAIRS, 70)
     ours = [candidate("a+x", gap=0.6, win=1.0), candidate("b+x", gap=0.3, win=1.0)]
-    assert evolution.commit(ours) is ours[0]
+    assert evolution.commit(ours).chosen is ours[0]
     assert (ours[0].reject_reason, ours[0].reward) == (None, 1.0)
     assert evolution.policy.state()["p"]["a+x"] == pytest.approx(0.35 / 1.1)
 
 
 def test_the_papers_preset_falls_back_to_the_base_sample_when_no_reward_is_positive() -> None:
     ours = [candidate("base+x", gap=-0.1, win=None), candidate("a+x", gap=-0.2, win=1.0)]
-    assert Evolution(paper(), PAIRS, 10).commit(ours) is ours[0]
+    assert Evolution(paper(), PAIRS, 10).commit(ours).chosen is ours[0]
     assert ours[0].selected
 
 
 def test_a_misaligned_mark_from_another_configs_run_is_cleared() -> None:
     ours = [candidate("a+x", gap=0.6, win=1.0, reject_reason="misaligned")]
-    assert Evolution(paper(), PAIRS, 10).commit(ours) is ours[0]
+    assert Evolution(paper(), PAIRS, 10).commit(ours).chosen is ours[0]
 
 
-def made(seed_id: str, drawn: list[Draw], recalled: list[Neighbour], root: int) -> list[Candidate]:
+def made(seed_id: str, drawn: list[Draw], context: DrawContext, root: int) -> list[Candidate]:
     """Candidates of a draw with scores and verdicts: random, but the same for the same seed."""
     ours = []
     for one in drawn:
@@ -209,13 +209,14 @@ def made(seed_id: str, drawn: list[Draw], recalled: list[Neighbour], root: int) 
             "misaligned": {"gap": 0.7},
         }[str(kind)]
         fields = {"gap": float(rng.normal(0.1, 0.1)), "win": float(rng.random())} | more
-        ours.append(candidate(one.pair, seed_id, recalled=[asdict(near) for near in recalled], **fields))
+        ours.append(candidate(one.pair, seed_id, **fields))
+        keep_context(ours[-1], context)
     return ours
 
 
-def recalled_for(seed_id: str, root: int) -> list[Neighbour]:
+def recalled_for(seed_id: str, root: int) -> RecalledOutcomes:
     rng = np.random.default_rng([root, 9, *seed_id.encode()])
-    return [Neighbour(str(pair), float(rng.random()), float(rng.random())) for pair in rng.choice(PAIRS, 3)]
+    return recalled(*((str(pair), float(rng.random()), float(rng.random())) for pair in rng.choice(PAIRS, 3)))
 
 
 def run(
@@ -225,15 +226,17 @@ def run(
     window: int,
     total: int,
     root: int,
-    draws: dict[str, list[Draw]] | None = None,
+    draws: dict[str, tuple[DrawContext, list[Draw]]] | None = None,
 ) -> list[dict]:
     """Commit seeds first..last-1 in order, each drawn `window` commits earlier. `draws`: those so far."""
     rows, draws = [], {} if draws is None else draws
     for number in range(first, last):
         for seed in (f"s{ahead}" for ahead in range(number, min(number + window, total))):
             if seed not in draws:
-                draws[seed] = evolution.draw(seed, recalled_for(seed, root))
-        ours = made(f"s{number}", draws[f"s{number}"], recalled_for(f"s{number}", root), root)
+                context = evolution.context(recalled_for(seed, root))
+                draws[seed] = context, evolution.draw(seed, context)
+        context, drawn = draws[f"s{number}"]
+        ours = made(f"s{number}", drawn, context, root)
         evolution.commit(ours)
         rows += [as_row(one) for one in ours]
     return rows
@@ -252,7 +255,7 @@ def test_a_restored_run_equals_an_undisturbed_one(policy, difficulty, window, st
     config.run.seed = root
     undisturbed, before = Evolution(config, PAIRS, 14), Evolution(config, PAIRS, 14)
     expected = run(undisturbed, 0, 14, window, 14, root)
-    draws: dict[str, list[Draw]] = {}
+    draws: dict[str, tuple[DrawContext, list[Draw]]] = {}
     rows = run(before, 0, stop, window, 14, root, draws)
     restored = Evolution(config, PAIRS, 14)
     restored.restore(json.loads(json.dumps(before.state())))
@@ -286,7 +289,9 @@ def test_by_default_every_chosen_candidate_won_and_has_its_seeds_highest_reward_
 def test_other_run_seeds_draw_other_pairs() -> None:
     one, other = default(), default()
     other.run.seed = 1
-    draws = [[Evolution(config, PAIRS, 9).draw(f"s{n}", ()) for n in range(20)] for config in (one, other)]
+    draws = [
+        [Evolution(config, PAIRS, 9).draw(f"s{n}", NO_CONTEXT) for n in range(20)] for config in (one, other)
+    ]
     assert draws[0] != draws[1]
 
 
@@ -297,7 +302,7 @@ def test_the_loop_learns_which_pair_the_judge_prefers(policy: PolicyName) -> Non
     evolution = Evolution(config, PAIRS, 400)
     rng = np.random.default_rng(0)
     for number in range(400):
-        drawn = evolution.draw(f"s{number}", ())
+        drawn = evolution.draw(f"s{number}", NO_CONTEXT)
         evolution.commit(
             [
                 candidate(

@@ -7,10 +7,10 @@ import pytest
 
 from staragents.config import PolicyName
 from staragents.evolution.paper import PaperPolicy
-from staragents.evolution.policy import Neighbour, Outcome, Policy
+from staragents.evolution.policy import NO_CONTEXT, Outcome, Policy
 from staragents.evolution.thompson import ThompsonPolicy
 from staragents.evolution.uniform import UniformPolicy
-from tests.support.policies import fresh, pairs_of
+from tests.support.policies import fresh, pairs_of, recalled
 
 
 def two_domains(policy: Policy, seeds: int, useful: bool) -> float:
@@ -19,11 +19,11 @@ def two_domains(policy: Policy, seeds: int, useful: bool) -> float:
     total = 0.0
     for number in range(seeds):
         domain = number % 2 if useful else int(rng.integers(2))
-        recalled = [Neighbour("ab"[domain], 0.8, 0.9), Neighbour("ab"[domain], 0.7, 0.8)]
+        context = policy.context(recalled(("ab"[domain], 0.8, 0.9), ("ab"[domain], 0.7, 0.8)))
         good = "ab"[number % 2]
-        drawn = [one.pair for one in policy.draw(1, number, recalled)]
+        drawn = [one.pair for one in policy.draw(1, number, context)]
         rewards = {pair: (0.8 if pair == good else 0.2) + float(rng.uniform(-0.2, 0.2)) for pair in drawn}
-        policy.observe([Outcome(pair, reward, True) for pair, reward in rewards.items()], recalled)
+        policy.observe([Outcome(pair, reward, True) for pair, reward in rewards.items()], context)
         total += sum(rewards.values())
     return total / seeds
 
@@ -46,9 +46,9 @@ def test_discounting_follows_a_change(name: PolicyName) -> None:
     policy = fresh(name, list("abc"), 2000, discount=0.99)
     for seed in range(1500):
         best = "a" if seed < 1000 else "b"
-        drawn = policy.draw(1, seed, ())
+        drawn = policy.draw(1, seed, NO_CONTEXT)
         policy.observe([Outcome(o.pair, 0.7 if o.pair == best else 0.3, True, o.propensity) for o in drawn])
-    assert policy.inclusion(1, 0, ())["b"] > 0.5
+    assert policy.inclusion(1, 0, NO_CONTEXT)["b"] > 0.5
 
 
 @pytest.mark.parametrize("factored", [False, True])
@@ -76,7 +76,7 @@ def mean_reward(policy: Policy, means: np.ndarray, seeds: int, rng: np.random.Ge
     names = pairs_of(len(means))
     total = 0.0
     for _ in range(seeds):
-        drawn = [one.pair for one in policy.draw(3, int(rng.integers(2**31)), ())]
+        drawn = [one.pair for one in policy.draw(3, int(rng.integers(2**31)), NO_CONTEXT)]
         rewards = {
             pair: float(rng.beta(4 * m, 4 * (1 - m))) for pair in drawn for m in [means[names.index(pair)]]
         }

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from staragents.config import EvolutionConfig, PolicyName
 from staragents.evolution.choice import make_policy
 from staragents.evolution.paper import PaperPolicy
-from staragents.evolution.policy import Outcome
+from staragents.evolution.policy import NO_CONTEXT, Outcome
 from tests.support.policies import fresh, histories, neighbours_of, pairs_of
 
 
@@ -76,11 +76,12 @@ def test_the_papers_recall_draws_from_the_neighbours_pairs_first(recalled, recal
     policy = PaperPolicy(list("abcdef"), beta=0.5, recalled_draws=recalled_draws)
     policy.observe([Outcome("a", 0.6, True)])
     pool = set(recalled) & set("abcdef")
-    inclusion = policy.inclusion(3, 0, neighbours_of(*recalled))
+    context = policy.context(neighbours_of(*recalled))
+    inclusion = policy.inclusion(3, 0, context)
     assert sum(inclusion[pair] for pair in pool) == pytest.approx(from_pool, abs=1e-4)
     counts = dict.fromkeys("abcdef", 0)
     for seed in range(2000):
-        drawn = policy.draw(3, seed, neighbours_of(*recalled))
+        drawn = policy.draw(3, seed, context)
         assert sum(one.pair in pool for one in drawn) == from_pool
         for one in drawn:
             counts[one.pair] += 1
@@ -93,7 +94,9 @@ def test_a_long_run_of_the_papers_policy_never_loses_a_pair() -> None:
     policy = PaperPolicy(["a", "b", "c"], beta=50.0)
     for _ in range(2000):
         policy.observe([Outcome("a", 1.0, True)])
-    inclusion = policy.inclusion(2, 0, ())
+    inclusion = policy.inclusion(2, 0, NO_CONTEXT)
     assert sum(inclusion.values()) == pytest.approx(2)
     assert min(inclusion.values()) > 0
-    assert policy.inclusion(2, 0, neighbours_of("b", "c"))["b"] == pytest.approx(0.5, abs=1e-3)
+    assert policy.inclusion(2, 0, policy.context(neighbours_of("b", "c")))["b"] == pytest.approx(
+        0.5, abs=1e-3
+    )

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from staragents.base.errors import BadInput
 from staragents.config import PolicyName
 from staragents.evolution.paper import PaperPolicy
-from staragents.evolution.policy import Outcome
+from staragents.evolution.policy import NO_CONTEXT, Outcome
 from staragents.evolution.tally import Tally
 from staragents.evolution.thompson import OPTIMISM, ThompsonPolicy
 from staragents.evolution.uniform import UniformPolicy
@@ -44,13 +44,14 @@ def test_draws_are_distinct_of_the_right_size_and_logged_with_inclusion_probabil
     policy = fresh(name, pairs_of(5), **more)
     for outcomes in history:
         policy.observe(outcomes)
-    inclusion = policy.inclusion(count, seed, recalled)
-    drawn = policy.draw(count, seed, recalled)
+    context = policy.context(recalled)
+    inclusion = policy.inclusion(count, seed, context)
+    drawn = policy.draw(count, seed, context)
     assert len(drawn) == len({one.pair for one in drawn}) == min(count, 5)
     assert all(one.propensity == inclusion[one.pair] for one in drawn)
     assert sum(inclusion.values()) == pytest.approx(min(count, 5), abs=1e-9)
     assert all(0 < value <= 1 for value in inclusion.values())
-    assert drawn == policy.draw(count, seed, recalled)
+    assert drawn == policy.draw(count, seed, context)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -85,7 +86,7 @@ def test_a_restored_policy_continues_identically(name, before, after, seed) -> N
     for outcomes in after:
         policy.observe(outcomes)
         restored.observe(outcomes)
-    assert restored.draw(2, seed, ()) == policy.draw(2, seed, ())
+    assert restored.draw(2, seed, NO_CONTEXT) == policy.draw(2, seed, NO_CONTEXT)
     assert restored.state() == policy.state()
 
 
@@ -102,7 +103,7 @@ def test_two_shards_merged_equal_one_run_on_both(name, one, other, credit) -> No
         rest.observe(outcomes)
     shard.merge(rest.state())
     assert shard.state() == whole.state()
-    assert shard.draw(2, 7, ()) == whole.draw(2, 7, ())
+    assert shard.draw(2, 7, NO_CONTEXT) == whole.draw(2, 7, NO_CONTEXT)
 
 
 def test_a_state_of_other_pairs_is_refused() -> None:
@@ -122,10 +123,10 @@ def test_thompsons_propensities_are_near_those_of_the_largest_posterior_samples(
     for pair, centre in {"a": 0.6, "b": 0.55, "c": 0.3}.items():
         for _ in range(30):
             policy.observe([Outcome(pair, float(rng.beta(4 * centre, 4 - 4 * centre)), False)])
-    inclusion = policy.inclusion(2, 0, ())
+    inclusion = policy.inclusion(2, 0, NO_CONTEXT)
     counts = dict.fromkeys("abcd", 0)
     for seed in range(2000):
-        for one in policy.draw(2, seed, ()):
+        for one in policy.draw(2, seed, NO_CONTEXT):
             counts[one.pair] += 1
     mean, sd = map(np.array, policy.state()["posterior"])
     spread = sd * policy._width()
@@ -142,12 +143,12 @@ def test_an_unavailable_pair_is_not_drawn_and_keeps_its_statistics(name: PolicyN
     policy = fresh(name, pairs_of(5))
     for _ in range(10):
         policy.observe([Outcome("i0+r", 0.9, True), Outcome("i1+r", 0.1, False)])
-    before = policy.inclusion(2, 1, ())
-    available = policy.inclusion(2, 1, (), without={"i0+r"})
+    before = policy.inclusion(2, 1, NO_CONTEXT)
+    available = policy.inclusion(2, 1, NO_CONTEXT, without={"i0+r"})
     assert "i0+r" not in available
     assert sum(available.values()) == pytest.approx(2)
-    assert all(one.pair != "i0+r" for one in policy.draw(4, 1, (), without={"i0+r"}))
-    assert policy.inclusion(2, 1, ()) == before
+    assert all(one.pair != "i0+r" for one in policy.draw(4, 1, NO_CONTEXT, without={"i0+r"}))
+    assert policy.inclusion(2, 1, NO_CONTEXT) == before
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -158,8 +159,8 @@ def test_a_pair_added_later_starts_unknown_and_the_others_keep_their_statistics(
     larger = fresh(name, pairs_of(4))
     larger.restore(json.loads(json.dumps(policy.state())))
     assert [one.observations for one in larger.pair_stats()] == [10, 10, 0, 0]
-    assert sum(larger.inclusion(2, 1, ()).values()) == pytest.approx(2)
-    assert larger.inclusion(2, 1, ())["i3+r"] > 0
+    assert sum(larger.inclusion(2, 1, NO_CONTEXT).values()) == pytest.approx(2)
+    assert larger.inclusion(2, 1, NO_CONTEXT)["i3+r"] > 0
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -190,7 +191,7 @@ def test_what_is_learnt_does_not_depend_on_the_order_results_arrive_in(name, his
     for outcomes in shuffled:
         other.observe(outcomes)
     assert one.state() == other.state()
-    assert one.draw(2, 3, ()) == other.draw(2, 3, ())
+    assert one.draw(2, 3, NO_CONTEXT) == other.draw(2, 3, NO_CONTEXT)
 
 
 @pytest.mark.slow
@@ -202,15 +203,16 @@ def test_the_state_of_fifty_by_fifty_pairs_stays_below_a_megabyte() -> None:
     }
     policy = ThompsonPolicy(list(factors), factors=factors)
     rng = np.random.default_rng(0)
-    for pair in factors:
-        policy.observe([Outcome(pair, float(rng.random()), False)])
+    for rewriter in range(50):  # a seed each
+        pairs = [f"rewriter-{rewriter}+responder-{responder}" for responder in range(50)]
+        policy.observe([Outcome(pair, float(rng.random()), False) for pair in pairs])
     assert len(json.dumps(policy.state())) < 1_000_000
 
 
 def test_recalled_neighbours_are_forgotten_after_the_draw() -> None:
     policy = ThompsonPolicy(list("abc"))
     before = policy.state()
-    policy.draw(2, 1, neighbours_of("a", "a"))
+    policy.draw(2, 1, policy.context(neighbours_of("a", "a")))
     assert policy.state() == before
 
 
@@ -221,7 +223,7 @@ def test_the_floor_is_a_lower_bound_for_a_hopeless_pair() -> None:
     ):
         for _ in range(200):
             policy.observe([Outcome("a", 1.0, True), Outcome("b", 0.0, False)])
-        assert policy.inclusion(1, 3, ())["b"] == pytest.approx(0.1, abs=0.01)
+        assert policy.inclusion(1, 3, NO_CONTEXT)["b"] == pytest.approx(0.1, abs=0.01)
 
 
 @pytest.mark.parametrize("number", [10, 40, 100])

@@ -12,16 +12,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cluster.cli.replay import settings
 from cluster.job import main
+from staragents.analysis.saved_run import SavedRun
 from staragents.base.errors import BadInput
 from staragents.base.records import Candidate
-from staragents.config import Config, EvolutionConfig, MemoryConfig, PolicyName
+from staragents.config import AgentConfig, AgentsConfig, Config, EvolutionConfig, PolicyName, RunConfig
 from staragents.evolution.choice import make_policy
-from staragents.evolution.policy import Outcome
+from staragents.evolution.policy import NO_CONTEXT
 from staragents.replay.off_policy import estimate
-from staragents.replay.recollection import Recollection
+from staragents.replay.order import Plan
 from staragents.replay.recorded_table import RecordedTable
-from staragents.replay.replay import replay_table
+from staragents.replay.replay import Table, replay_table, replay_tables
 from tests.support.paths import SHARED
 
 pytestmark = pytest.mark.slow
@@ -124,11 +126,13 @@ def test_the_references_are_what_the_table_says(write) -> None:
         {"instruction": "two", "win": {"a": 0.8, "b": 0.9, "c": 0.1}},
     ]
     table = RecordedTable.read(write(rows, "t.jsonl.gz"))
-    result = replay_table(table, Config(), draws=2, passes=1, seeds=3)
-    assert result.uniform == pytest.approx(3.3 / 6)
-    assert result.best_fixed_agents == ("a", "b")
-    assert result.best_fixed == pytest.approx(2.7 / 4)
-    assert result.best_each == pytest.approx(3.2 / 4)
+    result = replay_table(table, Config(), draws=2, passes=1, orders=3)
+    assert result.bounds.uniform == pytest.approx(3.3 / 6)
+    assert result.bounds.fixed_agents == ("a", "b")
+    assert result.bounds.fixed == pytest.approx(2.7 / 4)
+    assert result.bounds.each == pytest.approx(3.2 / 4)
+    assert result.beyond_uniform.mean == pytest.approx(result.mean - result.bounds.uniform)
+    assert result.beyond_fixed.mean == pytest.approx(result.mean - result.bounds.fixed)
 
 
 def test_a_replay_repeats_itself_and_uniform_earns_the_mean(write) -> None:
@@ -137,7 +141,7 @@ def test_a_replay_repeats_itself_and_uniform_earns_the_mean(write) -> None:
     one, other = (replay_table(table, config, 2, 1, 10) for _ in range(2))
     assert one == other
     assert one.half_width is not None
-    assert one.mean == pytest.approx(one.uniform, abs=3 * one.half_width)
+    assert one.mean == pytest.approx(one.bounds.uniform, abs=3 * one.half_width)
 
 
 @pytest.mark.parametrize("policy", [n for n in PolicyName if n is not PolicyName.uniform])
@@ -145,7 +149,7 @@ def test_every_learning_policy_beats_uniform(write, policy: PolicyName) -> None:
     rows = [{"instruction": str(n), "win": {"a": 0.7, "b": 0.3, "c": 0.2, "d": 0.1}} for n in range(300)]
     config = Config(evolution=EvolutionConfig(policy=policy, rate=20.0))
     result = replay_table(RecordedTable.read(write(rows)), config, 1, 1, 5)
-    assert result.mean > result.uniform + 0.05
+    assert result.mean > result.bounds.uniform + 0.05
 
 
 def vectors_of(table: RecordedTable) -> np.ndarray:
@@ -166,42 +170,55 @@ def test_memory_finds_the_plant_and_shuffled_embeddings_do_no_harm(write) -> Non
     assert false.mean > without.mean - without.half_width - 0.01
 
 
-def test_storing_and_recalling_follow_the_runs_rules() -> None:
-    vectors = np.eye(3, dtype=np.float32)
-    memory = Recollection(vectors, MemoryConfig(warmup=1, neighbours=1), 2, 8, everything=False)
-    memory.remember(0, [Outcome("a", 0.9, True), Outcome("b", 0.5, False)])
-    assert memory.recall(0) == []  # not warm yet
-    memory.remember(1, [Outcome("b", 0.0, True)])
-    assert [(near.pair, near.reward) for near in memory.recall(0)] == [("a", 0.9)]
-    assert memory.recall(1) == []  # it earned nothing
-    assert memory.recall(2) == []  # not similar
+def test_memory_on_is_compared_with_the_same_orders_without_it(write) -> None:
+    table = RecordedTable.read(write(two_domains(100)))
+    without = replay_table(table, Config(), 1, 1, 4)
+    result = replay_table(table, Config(), 1, 1, 4, vectors_of(table))
+    assert (without.memory, without.beyond_no_memory, result.memory) == ("off", None, "on")
+    assert result.beyond_no_memory is not None
+    assert result.beyond_no_memory.mean == pytest.approx(result.mean - without.mean)
 
 
-def test_the_command_prints_the_table_and_draws_the_chart(write, tmp_path, monkeypatch, capsys) -> None:
-    path = str(write(two_domains(60)))
+def test_several_processes_give_the_result_of_one(write, monkeypatch) -> None:
+    monkeypatch.setattr("staragents.replay.workers.MIN_TURNS", 100)
+    tables = [RecordedTable.read(write(two_domains(rows), f"{rows}.jsonl")) for rows in (60, 80)]
+    given = [Table(table, vectors_of(table)) for table in tables]
+    configs = [Config(), Config(evolution=EvolutionConfig(policy=PolicyName.ucb))]
+    one, two = (replay_tables(given, configs, Plan(orders=3), processes) for processes in (1, 2))
+    assert one == two
+    assert [(result.table, result.policy) for result in one] == [
+        (f"{rows}.jsonl", policy) for rows in (60, 80) for policy in ("thompson", "ucb")
+    ]
+
+
+def test_the_command_prints_tables_by_policies_and_draws_the_chart(
+    write, tmp_path, monkeypatch, capsys
+) -> None:
+    paths = [str(write(two_domains(rows), f"{rows}.jsonl")) for rows in (60, 40)]
     chart = tmp_path / "chart.html"
-    assert (
-        staragents(
-            monkeypatch,
-            "replay",
-            path,
-            "--policy",
-            "ucb",
-            "--no-memory",
-            "--seeds",
-            "3",
-            "--chart",
-            str(chart),
-        )
-        == 0
-    )
+    options = ["--policies", "uniform,ucb", "--no-memory", "--orders", "3", "--chart", str(chart)]
+    assert staragents(monkeypatch, "replay", *paths, *options) == 0
     printed = capsys.readouterr().out
-    for line in ("ucb ", "uniform ", "best 2 agents, fixed", "share of the gap closed"):
+    for line in ("60.jsonl: 4 agents, 60 instructions", "40.jsonl: 4 agents", "beyond uniform", "gap closed"):
         assert line in printed
-    assert "Plotly.newPlot" in chart.read_text(encoding="utf-8")
-    assert staragents(monkeypatch, "replay", path, "--seeds", "2", "--json", "memory.embedder=fake") == 0
-    result = json.loads(capsys.readouterr().out)
+    assert "best 2 agents, fixed *" in printed
+    assert "known only afterwards" in printed
+    assert printed.count("\n  ucb ") == 2
+    page = chart.read_text(encoding="utf-8")
+    assert "Plotly.newPlot" in page
+    assert 'id="chart1"' in page
+    options = ["--seeds", "2", "--json", "memory.embedder=fake"]
+    assert staragents(monkeypatch, "replay", paths[0], *options) == 0
+    (result,) = json.loads(capsys.readouterr().out)
     assert (result["policy"], result["memory"], result["agents"]) == ("thompson", "on", 4)
+    assert result["beyond_no_memory"]["half_width"] >= 0
+
+
+def test_the_paper_is_replayed_by_its_own_rules_unless_a_setting_says_otherwise() -> None:
+    paper, other = settings((), "paper"), settings(("memory.neighbours=3",), "paper")
+    assert (paper.memory.keep, paper.memory.neighbours, paper.evolution.credit) == ("winners", 10, "winner")
+    assert (other.memory.keep, other.memory.neighbours) == ("winners", 3)
+    assert settings((), "thompson").memory == Config().memory
 
 
 @pytest.mark.parametrize(
@@ -211,12 +228,26 @@ def test_the_command_prints_the_table_and_draws_the_chart(write, tmp_path, monke
         (["TABLE", "--draws", "9"], "--draws: expected at most 4"),
         (["TABLE", "evolution.floor=0.9"], "evolution.floor: expected 0 to 0.2, got 0.9"),
         (["TABLE", "seeds.limit=3"], "seeds.limit=3: expected evolution.KEY=VALUE"),
+        (["TABLE", "--policies", "ucb,best"], "--policies: expected some of uniform, paper"),
+        (["TABLE", "no-such.jsonl"], "no-such.jsonl: expected a table"),
+        (["evolution.floor=0.1"], "got only settings"),
+        (["TABLE", "reward.cost=tokens"], "reward.cost expects the object tokens, cost or response"),
     ],
 )
 def test_bad_arguments_exit_with_code_two(write, monkeypatch, capsys, arguments, expected: str) -> None:
     path = str(write(two_domains(4)))
     assert staragents(monkeypatch, "replay", *[path if a == "TABLE" else a for a in arguments]) == 2
     assert expected in capsys.readouterr().err
+
+
+def config_of(pairs: list[str], policy: PolicyName) -> Config:
+    """A config with these pairs, whose draws know all earlier seeds."""
+    agents = AgentsConfig(
+        instruction={pair.partition("+")[0]: AgentConfig(prompt="keep") for pair in pairs},
+        response={"x": AgentConfig(prompt="answer")},
+    )
+    evolution = EvolutionConfig(policy=policy, draws=2)
+    return Config(agents=agents, evolution=evolution, run=RunConfig(admitted_seeds=1))
 
 
 def logged_run(seeds: int, means: dict[str, float]) -> list[list[Candidate]]:
@@ -227,7 +258,7 @@ def logged_run(seeds: int, means: dict[str, float]) -> list[list[Candidate]]:
     run = []
     for number in range(seeds):
         group = []
-        for one in policy.draw(2, number, ()):
+        for one in policy.draw(2, number, NO_CONTEXT):
             left, _, right = one.pair.partition("+")
             candidate = Candidate(
                 str(number), f"{number}{one.pair}", one.pair, left, right, one.propensity, ()
@@ -241,9 +272,7 @@ def logged_run(seeds: int, means: dict[str, float]) -> list[list[Candidate]]:
 def test_off_policy_estimates_agree_with_running_the_policy() -> None:
     means = {"a+x": 0.7, "b+x": 0.5, "c+x": 0.3, "d+x": 0.1}
     run = logged_run(1500, means)
-    factors = {pair: (pair[0], "x") for pair in means}
-    config = EvolutionConfig(policy=PolicyName.thompson)
-    result = estimate(run, config, list(means), len(run), factors)
+    result = estimate(run, config_of(list(means), PolicyName.thompson), len(run))
     # It soon draws the two best.
     for one in result.estimates:
         assert one.mean == pytest.approx(0.6, abs=max(3 * one.half_width, 0.03)), one.name
@@ -256,18 +285,25 @@ def test_off_policy_estimates_agree_with_running_the_policy() -> None:
 def test_an_estimate_for_the_logging_policy_is_the_logged_mean() -> None:
     means = {"a+x": 0.7, "b+x": 0.5, "c+x": 0.3}
     run = logged_run(300, means)
-    result = estimate(run, EvolutionConfig(policy=PolicyName.uniform), list(means), 300, {})
+    result = estimate(run, config_of(list(means), PolicyName.uniform), 300)
     assert result.effective_draws == pytest.approx(600)
     assert result.estimates[0].mean == pytest.approx(result.logged.mean)
 
 
 def test_few_effective_draws_are_warned_about() -> None:
     means = {f"a{n}+x": 0.1 * n for n in range(8)}
-    result = estimate(
-        logged_run(40, means), EvolutionConfig(), list(means), 40, {pair: (pair[:2], "x") for pair in means}
-    )
+    result = estimate(logged_run(40, means), config_of(list(means), PolicyName.thompson), 40)
     assert result.warning is not None
     assert "effective draws" in result.warning
+
+
+def test_what_a_run_recalled_counts_in_the_estimate_of_its_own_policy(finished_run: Path) -> None:
+    """With its saved contexts and its delay, the policy has the run's propensities, so weights are 1."""
+    run = SavedRun.open(finished_run)
+    result = estimate(run.folder.seeds(), run.config, run.summary["funnel"]["seeds"])
+    assert result.recalled > 0
+    assert result.effective_draws == pytest.approx(result.draws - result.missing)
+    assert result.estimates[1].mean == pytest.approx(result.estimates[0].mean, abs=0.02)
 
 
 def test_the_command_estimates_on_a_run_directory(run_writer, monkeypatch, capsys) -> None:

@@ -23,6 +23,7 @@ CHARTS = {
     "beliefs",
     "rewards",
     "recall",
+    "reward_course",
     "ifd",
     "judge",
     "entropy",

@@ -96,7 +96,7 @@ def test_the_policy_learns_that_a_little_more_reward_is_not_worth_ten_times_the_
 def test_the_chosen_candidate_and_its_reward_stay_the_same() -> None:
     for cost in Cost:
         candidates = [candidate("cheap+x", "s", 0.60, 100), candidate("dear+x", "s", 0.62, 1000)]
-        chosen = Evolution(config(cost), PAIRS, 40).commit(candidates)
+        chosen = Evolution(config(cost), PAIRS, 40).commit(candidates).chosen
         assert chosen is candidates[1]
         assert chosen.reward == pytest.approx(0.62)
 
@@ -108,8 +108,8 @@ def test_a_random_pick_ignores_win_and_order_and_repeats() -> None:
             candidate("cheap+x", f"s{number}", 0.1, 10),
             candidate("dear+x", f"s{number}", 0.9, 10),
         ]
-        forward = Evolution(config(Cost.none, Composite.random), PAIRS, 9).commit(candidates)
-        backward = Evolution(config(Cost.none, Composite.random), PAIRS, 9).commit(candidates[::-1])
+        forward = Evolution(config(Cost.none, Composite.random), PAIRS, 9).commit(candidates).chosen
+        backward = Evolution(config(Cost.none, Composite.random), PAIRS, 9).commit(candidates[::-1]).chosen
         assert forward is backward is not None
         picks.append(forward.pair)
     assert 70 < picks.count("dear+x") < 130

@@ -129,6 +129,7 @@ def in_memory() -> Iterator[Path]:
 @pytest.mark.slow
 def test_a_kill_before_any_write_costs_and_changes_nothing(in_memory: Path) -> None:
     commands = Commands.read()
+    resumed(commands, in_memory / "first")  # what is imported and compiled here, no fork has to
     folder, drained = in_memory / "run", in_memory / "drained"
     code, found = in_a_fork(lambda: undisturbed(commands, folder, drained))
     assert code == 0
