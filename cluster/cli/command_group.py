@@ -26,7 +26,7 @@ COMMANDS = {
     "explain": "Explain the result of one seed.",
     "export": "Write the dataset of a run in a trainer's format.",
     "compare": "Does it help? Compare variants of a config on the same seeds.",
-    "replay": "Reward of a policy on recorded agents or on a finished run.",
+    "replay": "Reward of policies on recorded agents or on finished runs.",
     "memory": "Show the memory bank of a finished run, by pair.",
     "completion": "Print the completion script for a shell.",
 }
