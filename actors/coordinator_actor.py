@@ -17,10 +17,6 @@ from staragents.config import Config
 from staragents.data.seed_scan import SeedScan
 
 
-def coordinator_name(run_name: str) -> str:
-    return f"staragents-{run_name}"
-
-
 class CoordinatorActor(Coordinator):
     """A Coordinator that takes actor names instead of handles, so that Ray can restart it."""
 

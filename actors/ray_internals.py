@@ -8,13 +8,15 @@ commands that only watch a run need not spend.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from ray._common.network_utils import build_address
 from ray._common.tls_utils import add_port_to_grpc_server
 from ray._common.utils import get_default_system_temp_dir, get_ray_address_file
-from ray._private import auto_init_hook, ray_constants
+from ray._private import auto_init_hook, parameter, ray_constants, services
 from ray._private.authentication.authentication_token_setup import maybe_enable_token_auth_if_token_available
 from ray._private.authentication.authentication_utils import is_token_auth_enabled
 from ray._private.grpc_utils import create_grpc_server_with_interceptors, init_grpc_channel
@@ -39,6 +41,23 @@ def address_file() -> str:
 def in_folder(folder: str) -> dict[str, Any]:
     """Argument of `ray.init` that puts sockets and logs of a local Ray into `folder`."""
     return {"_temp_dir": folder}
+
+
+@contextmanager
+def only_needed_processes(copy_output: bool) -> Iterator[None]:
+    """Within it, `ray.init` starts a local Ray without processes that a run has no use for: the dashboard's
+    server, which Ray starts and awaits even without a dashboard, the autoscaler's monitor and, unless
+    `copy_output`, the copier of the actors' output. Each imports Ray anew, a second of CPU time before the
+    first actor can start. `ray.init` has no argument for them."""
+    starting: Any = services
+    parameters: Any = parameter
+    before = starting.start_api_server, parameters.RayParams
+    starting.start_api_server = lambda *_, **__: (None, None)
+    parameters.RayParams = partial(before[1], no_monitor=True, include_log_monitor=copy_output)
+    try:
+        yield
+    finally:
+        starting.start_api_server, parameters.RayParams = before
 
 
 def stay_on_loopback() -> None:

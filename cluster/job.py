@@ -9,6 +9,7 @@ import traceback
 import click
 
 import staragents
+from actors import lean_imports
 from actors.logs import PACKAGES, LogHandler
 from cluster.cli.command_group import CommandGroup
 from cluster.terminal.stop_signals import stop_on_signals
@@ -53,6 +54,7 @@ def cli(verbose: bool, debug: bool) -> None:
 
 def main() -> None:
     """Entry point: known errors go to standard error, one line per problem, without a traceback."""
+    lean_imports.install()
     secure_standard_streams()
     stop_on_signals()
     try:

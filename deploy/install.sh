@@ -59,4 +59,5 @@ else
     say "installing torch for the CPU from PyTorch's own index"
     install --torch-backend=cpu
 fi
+[ -z "${PYTHONDONTWRITEBYTECODE:-}" ] || .venv/bin/python -m compileall -q staragents actors cluster
 say "done"

@@ -86,8 +86,9 @@ def _compared(
 ) -> int:
     """Run the variants and print the table; returns the exit code."""
     from cluster.driver.compare import Comparing, Interrupted
+    from cluster.terminal.console import make_console
     from cluster.terminal.long_work import begin_long_work
-    from cluster.terminal.watcher import Watcher, make_console
+    from cluster.terminal.watcher import Watcher
 
     console = make_console(to_stderr=as_json)
     begin_long_work()

@@ -47,7 +47,7 @@ def memory(run_dir: Path, like: str | None, export: Path | None, as_json: bool) 
       staragents memory runs/demo --like "Name three rivers in France."
       staragents memory runs/demo --export bank.parquet
     """
-    from cluster.terminal.watcher import make_console
+    from cluster.terminal.console import make_console
 
     run = RunDirectory(run_dir)
     config = saved_config(run)

@@ -13,7 +13,6 @@ from rich.table import Table
 
 from cluster.terminal.console import safe_console
 from staragents.base.environment import ray_address
-from staragents.validation.loading import load_config
 
 if TYPE_CHECKING:
     from cluster.session.capacity import Capacity
@@ -47,6 +46,7 @@ def plan(config: str, overrides: tuple[str, ...], like: Path | None, as_json: bo
     from cluster.session.demand import demand_of
     from staragents.data.seed_file import SeedFile
     from staragents.run.forecast import Rates, forecast
+    from staragents.validation.loading import load_config
 
     settings = load_config(config, overrides)
     rates = Rates.of(like) if like else None

@@ -44,8 +44,9 @@ def preview(config: str, overrides: tuple[str, ...], seeds: int, as_json: bool) 
       staragents preview my.yaml models.hosted.price_in=0.15 models.hosted.price_out=0.6
     """
     from cluster.driver.optimise import optimise
+    from cluster.terminal.console import make_console
     from cluster.terminal.long_work import begin_long_work
-    from cluster.terminal.watcher import Watcher, make_console
+    from cluster.terminal.watcher import Watcher
     from staragents.data.seed_file import SeedFile
     from staragents.run_directory.run_directory import RunDirectory
 

@@ -68,8 +68,9 @@ def repair(
             say(f"next: run the same command to resume, or: {command} output.dir={run_dir}")
         return 0
     from cluster.driver.optimise import optimise
+    from cluster.terminal.console import make_console
     from cluster.terminal.long_work import begin_long_work
-    from cluster.terminal.watcher import Watcher, make_console
+    from cluster.terminal.watcher import Watcher
 
     begin_long_work()
     outcome = optimise(done.config, Watcher(make_console(to_stderr=as_json)))

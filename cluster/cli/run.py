@@ -14,7 +14,6 @@ from cluster.terminal.terminal import say_json
 from staragents.base.errors import INTERRUPTED
 from staragents.config.prices import amount
 from staragents.text.printable import printable
-from staragents.validation.loading import load_config
 
 
 @click.command()
@@ -38,8 +37,10 @@ def run(config: str, overrides: tuple[str, ...], overwrite: bool, as_json: bool)
       RAY_ADDRESS=auto staragents run configs/node8.yaml
     """
     from cluster.driver.optimise import optimise
+    from cluster.terminal.console import make_console
     from cluster.terminal.long_work import begin_long_work
-    from cluster.terminal.watcher import Watcher, make_console
+    from cluster.terminal.watcher import Watcher
+    from staragents.validation.loading import load_config
 
     settings = load_config(config, overrides)
     console = make_console(to_stderr=as_json)

@@ -8,10 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cluster.terminal.terminal import say, say_json
-from staragents.agents.agents import history_notes
-from staragents.agents.kept_reasoning import reasoning_notes
 from staragents.base.messages import as_dicts
-from staragents.validation.loading import load_config
 
 if TYPE_CHECKING:
     from staragents.base.records import Seed
@@ -35,8 +32,11 @@ def validate(config: str, overrides: tuple[str, ...], as_json: bool) -> None:
       staragents validate configs/demo.yaml seeds.path=my.jsonl
       staragents validate configs/demo.yaml seeds.path='data/*.parquet' seeds.columns.instruction=ask
     """
+    from staragents.agents.agents import history_notes
+    from staragents.agents.kept_reasoning import reasoning_notes
     from staragents.data.seed_file import SeedFile
     from staragents.run_directory.run_directory import RunDirectory
+    from staragents.validation.loading import load_config
 
     settings = load_config(config, overrides)
     scan = SeedFile(settings.seeds).scan()

@@ -16,8 +16,8 @@ from typing import Any
 import ray
 from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutError, RayTaskError
 
+from actors.actor_names import coordinator_name
 from actors.clean_up import kill_named
-from actors.coordinator_actor import coordinator_name
 from actors.ray_internals import ready
 from actors.reasons import own_cause
 from actors.seed_worker_actor import Pools, running_workers

@@ -11,12 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import ray
-
-from actors.clean_up import quietly
-from actors.coordinator_actor import coordinator_name
-from actors.ray_internals import load_token, stay_on_loopback, stays_on_loopback, uses_token
-from cluster.session.ray_session import NAMESPACE, join
+from actors.actor_names import coordinator_name
 from staragents.base.environment import ray_address
 from staragents.base.errors import BadInput, RunFailed
 from staragents.run_directory.run_directory import RunDirectory
@@ -35,6 +30,11 @@ def announced(run: RunDirectory) -> Iterator[None]:
 
     Raises RunFailed if that can't be written.
     """
+    import ray
+
+    from actors.clean_up import quietly
+    from actors.ray_internals import stays_on_loopback, uses_token
+
     address = ray.get_runtime_context().gcs_address
     session = {
         "address": address,
@@ -68,6 +68,11 @@ def joined(run: str) -> Iterator[Any]:
         if path.is_dir():
             raise RunFailed(f"{run} is not running here; if it runs on a cluster, set RAY_ADDRESS to it")
         raise BadInput(f"RUN: expected a run directory, or a run's name and RAY_ADDRESS, got {run!r}")
+    # Not before: most questions are about a run that has ended, and Ray takes longer than their answers.
+    import ray
+
+    from cluster.session.ray_session import NAMESPACE, join
+
     try:
         join(address)
     except RunFailed as error:
@@ -100,6 +105,8 @@ def _announced(path: Path) -> str | None:
             f"{path} is on the Ray at {printable(address)[:LONGEST_ADDRESS]}: set RAY_ADDRESS to it, if you "
             "trust that cluster (Ray's token is sent there)"
         )
+    from actors.ray_internals import load_token, stay_on_loopback
+
     if session["loopback"]:
         stay_on_loopback()
     if session["token"]:

@@ -75,9 +75,9 @@ class Scaling:
                 self._one_request()
             except RayError as error:
                 # The coordinator is restarting and has lost changed sizes.
-                logger.debug("while waiting for a scale request: %s", reason_of(error))
-                time.sleep(POLL_S)
-                quietly(self._tell_all)
+                if not self._over.wait(POLL_S):
+                    logger.debug("while waiting for a scale request: %s", reason_of(error))
+                    quietly(self._tell_all)
 
     def _one_request(self) -> None:
         asked = self._coordinator.next_request.remote()

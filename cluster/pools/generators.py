@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 DRAIN_S = 600.0
 # How soon a pool scaled to zero removes its last replica.
 TO_ZERO_S = 1.0
-POLL_S = 0.5
+POLL_S = 0.2
 REMARKS_S = 10.0
 # Autoscaling parameters of Serve. Downscaling is slow, because a replica takes minutes to load.
 FOLLOWING: dict[str, Any] = {
@@ -83,15 +83,22 @@ def running_generators(
             yield apps
             finished = True
         finally:
-            for app in apps.values():
-                quietly(serve.delete, app, False)
-            # Drained replicas free their engines in order, all pools at once. After an interrupt, don't wait:
-            # nobody reads the answers.
-            for app in apps.values() if finished else ():
-                quietly(serve.delete, app)
+            if _to_be_removed(config):
+                for app in apps.values():
+                    quietly(serve.delete, app, False)
+                # Drained replicas free their engines in order, all pools at once. After an interrupt, don't
+                # wait: nobody reads the answers.
+                for app in apps.values() if finished else ():
+                    quietly(serve.delete, app)
             # Only on a cluster: a local Ray and its Serve end with the command.
             if ray_address() and not _others_are_served():
                 quietly(serve.shutdown)
+
+
+def _to_be_removed(config: Config) -> bool:
+    """Whether the apps must be removed. On a local Ray, which ends with the command, only engines with child
+    processes have something to free; to wait until Serve has removed the others takes two seconds."""
+    return bool(ray_address()) or any(model.kind is EngineKind.vllm for model in config.models.values())
 
 
 def server_remarks(config: Config, apps: dict[str, str]) -> dict[str, list[str]]:
@@ -136,7 +143,8 @@ def _await_running(apps: dict[str, str], meanwhile: Callable[[], None]) -> None:
             if app in statuses and statuses[app].status == ApplicationStatus.RUNNING:
                 logger.info("models.%s is up after %.1f s", name, time.monotonic() - started)
                 del loading[name]
-        time.sleep(POLL_S)
+        if loading:
+            time.sleep(POLL_S)
 
 
 def _is_warning(record: logging.LogRecord) -> bool:

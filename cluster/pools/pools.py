@@ -12,8 +12,9 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from actors.actor_names import coordinator_name
 from actors.clean_up import quietly
-from actors.coordinator_actor import CoordinatorActor, coordinator_name
+from actors.coordinator_actor import CoordinatorActor
 from actors.memory import MemoryActor
 from actors.seed_worker_actor import SAME_LOOP, Pools
 from actors.starting import start_actor, started

@@ -8,9 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
-import ray
 
-from actors.ray_internals import node_groups
 from cluster.session.demand import GIB, Demand, PoolDemand, gib
 from staragents.base.errors import BadInput, RunFailed
 
@@ -146,6 +144,10 @@ def _gpu_sizes() -> list[float]:
 
 def of_the_cluster() -> Capacity:
     """Nodes of the Ray cluster we are connected to, or those its autoscaler may start."""
+    import ray  # not for `plan` on this machine
+
+    from actors.ray_internals import node_groups
+
     nodes = [
         Node(
             resources.get("CPU", 0.0),
@@ -178,6 +180,8 @@ def check_room(pool: PoolDemand, more: int) -> None:
     """Raises RunFailed unless `more` replicas fit next to what runs, including autoscaled nodes."""
     if more <= 0:
         return
+    import ray
+
     there, used = of_the_cluster(), ray.cluster_resources()
     free = ray.available_resources()
     for kind, each, total in (("CPU", pool.cpus, there.cpus), ("GPU", pool.gpus, there.gpus)):

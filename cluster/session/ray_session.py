@@ -15,7 +15,14 @@ from pathlib import Path
 import grpc
 import ray
 
-from actors.ray_internals import address_file, in_folder, start_on_request_only, stay_on_loopback
+from actors import lean_imports
+from actors.ray_internals import (
+    address_file,
+    in_folder,
+    only_needed_processes,
+    start_on_request_only,
+    stay_on_loopback,
+)
 from cluster.session import capacity
 from cluster.session.demand import Demand
 from cluster.session.private_folder import private_folder
@@ -35,12 +42,14 @@ CHECK_ALIVE = "/ray.rpc.NodeInfoGcsService/CheckAlive"
 # Ray's default housekeeping intervals slow down models on a two-core machine (docs/benchmarks.md); a local
 # Ray has one node, and nobody reads its task events.
 LOCAL_PACE = {
-    "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "1",
+    # A replica starts and is found ready at a turn of this loop; four a second take 2 % of a core.
+    "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.25",
     "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "5000",
     "RAY_task_events_report_interval_ms": "0",
     # Workers started in advance, one per CPU, are useless: each of our actors has its own environment.
     "RAY_prestart_worker_first_driver": "0",
     "RAY_enable_worker_prestart": "0",
+    "RAY_preload_python_modules": lean_imports.__name__,
 }
 
 
@@ -78,17 +87,18 @@ def _start(demand: Demand, folder: Path) -> None:
     for name, value in LOCAL_PACE.items():
         os.environ.setdefault(name, value)
     try:
-        ray.init(
-            address="local",
-            namespace=NAMESPACE,
-            # Logical CPUs: on a small machine, pools share its cores.
-            num_cpus=max(os.cpu_count() or 1, math.ceil(demand.cpus)),
-            object_store_memory=LOCAL_OBJECT_STORE_BYTES,
-            include_dashboard=False,
-            log_to_driver=verbose(),
-            logging_level=logging.ERROR,
-            **in_folder(str(folder)),
-        )
+        with only_needed_processes(copy_output=verbose()):
+            ray.init(
+                address="local",
+                namespace=NAMESPACE,
+                # Logical CPUs: on a small machine, pools share its cores.
+                num_cpus=max(os.cpu_count() or 1, math.ceil(demand.cpus)),
+                object_store_memory=LOCAL_OBJECT_STORE_BYTES,
+                include_dashboard=False,
+                log_to_driver=verbose(),
+                logging_level=logging.ERROR,
+                **in_folder(str(folder)),
+            )
     except Exception as error:  # Ray raises plain Exception, for example when the machine is too busy
         raise RunFailed(f"Ray did not start on this machine: {' '.join(str(error).split())}") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,11 @@ def safe_console(**options: Any) -> Console:
     console = Console(markup=False, emoji=False, **options)
     console.push_render_hook(_Printable())
     return console
+
+
+def make_console(to_stderr: bool) -> Console:
+    """A console on standard error if standard output carries JSON."""
+    return safe_console(file=sys.stderr if to_stderr else sys.stdout, soft_wrap=True)
 
 
 class _Printable(RenderHook):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import Any
 
@@ -15,7 +14,6 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from cluster.terminal.console import safe_console
 from cluster.terminal.stop_signals import draining
 from staragents.config.prices import amount
 from staragents.data.seed_scan import SeedScan
@@ -147,8 +145,3 @@ def panel(status: dict[str, Any], hint: str = "Ctrl-C saves and stops") -> Panel
     ledger = Text(f"so far {spent(status['ledger'])}", style="dim")
     parts = Group(bar, "", funnel, "", models, ledger, "", pairs)
     return Panel(parts, title=title, subtitle=subtitle, expand=False)
-
-
-def make_console(to_stderr: bool) -> Console:
-    """A console on standard error if standard output carries JSON."""
-    return safe_console(file=sys.stderr if to_stderr else sys.stdout, soft_wrap=True)

@@ -8,7 +8,6 @@ from enum import StrEnum
 from pathlib import Path
 
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from staragents.config.tree import escaped
 from staragents.text.printable import one_line
@@ -65,6 +64,8 @@ class Answers:
 
     def yaml(self, file: str) -> str:
         """The config for `file`. Answers are quoted, so none can break the YAML."""
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
         environment = Environment(
             loader=FileSystemLoader(Path(__file__).parent),
             undefined=StrictUndefined,

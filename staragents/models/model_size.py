@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import try_to_load_from_cache
-
 from staragents.models.packaged_models import ALIASES, PACKAGED
 
 INDEX = "model.safetensors.index.json"
@@ -94,6 +92,8 @@ def find_file(model: str, name: str) -> Path | None:
     if model in PACKAGED or folder.is_dir():
         return folder / name if (folder / name).is_file() else None
     try:
+        from huggingface_hub import try_to_load_from_cache  # takes as long as the rest of `validate`
+
         cached = try_to_load_from_cache(model, name)
     except ValueError:
         return None  # not a hub id

@@ -23,6 +23,7 @@ from pathlib import Path
 from staragents.base.environment import cache_dir
 from staragents.base.errors import BadInput
 from staragents.files.folders import folder_problem
+from staragents.models.checked_files import digest
 
 logger = logging.getLogger(__name__)
 
@@ -140,11 +141,11 @@ def _check_packaged(name: str) -> str | None:
     if packaged.folder is None and packaged.converted_folder.is_dir():
         return None
     try:
-        digest = _digest(packaged)
+        found = digest(_files(packaged), packaged.sha256)
     except FileNotFoundError as error:
         return f"{name} is not installed ({error}): {INSTALL}"
-    if digest != packaged.sha256:
-        return f"{name}: expected sha256 {packaged.sha256}, got {digest}; reinstall it: {INSTALL}"
+    if found != packaged.sha256:
+        return f"{name}: expected sha256 {packaged.sha256}, got {found}; reinstall it: {INSTALL}"
     return None
 
 
@@ -161,15 +162,6 @@ def _files(packaged: PackagedModel) -> list[Path]:
     if missing := [file for file in files if not file.is_file()]:
         raise FileNotFoundError(f"no file {missing[0].name}")
     return files
-
-
-def _digest(packaged: PackagedModel) -> str:
-    digest = hashlib.sha256()
-    for file in _files(packaged):
-        with file.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
 
 
 def _convert_once(packaged: PackagedModel) -> None:

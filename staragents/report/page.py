@@ -8,9 +8,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from plotly.offline import get_plotlyjs
-
 from staragents.config.prices import amount
 from staragents.report.chart import Chart
 from staragents.report.number_format import duration, number, share, short
@@ -22,6 +19,10 @@ def rendered(template: str, drawn: Iterable[Chart], more_scripts: Iterable[str] 
 
     `more_scripts` names further scripts of this folder, which the template includes where needed.
     """
+    # Only a command that writes a page needs these.
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from plotly.offline import get_plotlyjs
+
     # Autoescape escapes every text; `tojson` also neutralises </script> and <!--.
     environment = Environment(
         loader=PackageLoader("staragents", "report"),

@@ -6,9 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from staragents.base.absent_module import absent
 from staragents.base.errors import BadInput
+
+# transformers would import scikit-learn, which it uses to generate with a draft model, and with it pandas:
+# two seconds of CPU time before the first row is scored.
+with absent("sklearn"):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import ray
 from ray import serve
-from ray._private import auto_init_hook, ray_constants, services
+from ray._private import auto_init_hook, node, parameter, ray_constants, services, worker
 from ray._private.authentication import authentication_token_setup
 from ray._private.state import GlobalState
 from ray._private.state import state as ray_state
@@ -64,6 +64,28 @@ def test_ray_makes_its_folders_and_its_address_file_below_ray_tmpdir(
 def test_ray_init_takes_the_folder_of_a_session() -> None:
     (argument,) = ray_internals.in_folder("/tmp/x")
     assert f'kwargs.pop("{argument}"' in inspect.getsource(ray.init)
+
+
+@pytest.mark.parametrize("copy_output", [False, True])
+def test_a_local_ray_starts_without_dashboard_and_monitor(copy_output: bool) -> None:
+    before = services.start_api_server, parameter.RayParams
+    with ray_internals.only_needed_processes(copy_output):
+        made = parameter.RayParams(num_cpus=2)
+        made.update_if_absent(include_log_monitor=True)  # as `Node` does
+        assert services.start_api_server(False, False, host="127.0.0.1") == (None, None)
+    assert made.no_monitor
+    assert made.include_log_monitor is copy_output
+    assert (services.start_api_server, parameter.RayParams) == before
+
+
+def test_ray_looks_these_up_when_it_starts() -> None:
+    start = inspect.getsource(node.Node.start_head_processes)
+    assert "if not self._ray_params.no_monitor:" in start
+    assert "if self._ray_params.include_log_monitor:" in inspect.getsource(node.Node.start_ray_processes)
+    started = inspect.getsource(node.Node.start_api_server)
+    assert "self._webui_url, process_info = ray._private.services.start_api_server(" in started
+    assert "if process_info is not None:" in started
+    assert "ray._private.parameter.RayParams(" in inspect.getsource(worker.init)
 
 
 def test_ray_on_loopback_uses_no_other_address(monkeypatch: pytest.MonkeyPatch) -> None:

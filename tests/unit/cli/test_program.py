@@ -203,7 +203,6 @@ def test_an_unexpected_error_is_one_line_too(monkeypatch, capsys) -> None:
         raise ZeroDivisionError("by\x1b[2J zero\nin two lines")
 
     monkeypatch.setattr("staragents.validation.loading.load_config", broken)
-    monkeypatch.setattr("cluster.cli.validate.load_config", broken)
     assert staragents(monkeypatch, "validate", CONFIG) == 1
     assert capsys.readouterr().err.splitlines() == [
         "error: unexpected ZeroDivisionError: by␛[2J zero in two lines",

@@ -19,7 +19,7 @@ from staragents.run_directory.run_directory import RunDirectory
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunDirectory:
     context = SimpleNamespace(gcs_address="127.0.0.1:6379")
-    monkeypatch.setattr("cluster.driver.running_job.ray.get_runtime_context", lambda: context)
+    monkeypatch.setattr("ray.get_runtime_context", lambda: context)
     return RunDirectory(tmp_path)
 
 

@@ -50,7 +50,7 @@ def joins(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         addresses.append(address)
         raise RunFailed("noted")
 
-    monkeypatch.setattr("cluster.driver.running_job.join", noted)
+    monkeypatch.setattr("cluster.session.ray_session.join", noted)
     return addresses
 
 
