@@ -170,6 +170,6 @@ def _about_memory(memory: dict[str, Any], run: dict[str, Any]) -> Iterator[str]:
         )
     if memory["enabled"] and memory["seeds"] >= 10 * MIN_OBSERVATIONS and memory["hit_rate"] == 0:
         yield (
-            "the memory bank never recalled a neighbour: try a smaller memory.min_similarity or "
-            "memory.warmup, or memory.enabled=false to save the embedding"
+            "the memory bank never recalled anything: try a smaller memory.min_similarity (and memory.warmup "
+            "with memory.keep=winners), or memory.enabled=false to save the embedding"
         )

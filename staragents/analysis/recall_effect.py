@@ -41,7 +41,7 @@ class RecallEffect:
 
     outcomes: int
     readings: Mapping[str, float]
-    """What the recalled outcomes say of each pair (`DrawContext.readings`)."""
+    """What the recalled outcomes say (`DrawContext.readings`)."""
     nearest: tuple[Similar, ...]
     changes: tuple[Change, ...]
 
@@ -90,13 +90,22 @@ class RecallEffect:
 
     def _about_readings(self) -> list[str]:
         ordered = sorted(self.readings.items(), key=lambda item: (-abs(item[1]), item[0]))
-        named = [f"{pair} ({reading:+.2f})" for pair, reading in ordered if abs(reading) > NOTICEABLE]
+        named = [
+            f"{_subject(name)} ({reading:+.2f})" for name, reading in ordered if abs(reading) > NOTICEABLE
+        ]
         if not named:
             return []
         shown = f"{', '.join(named[:NAMED])}{' and others' if len(named) > NAMED else ''}"
         return [
-            f"What pairs earned on them, before the policy weighs it by how well recall predicted: {shown}."
+            f"What pairs earned on them beyond their usual, before the policy weighs it by how well recall predicted: {shown}."
         ]
+
+
+def _subject(name: str) -> str:
+    """A reading's subject: a pair, or one agent of several pairs (`KernelReading.agents`)."""
+    if name.endswith("+"):
+        return f"pairs with instruction agent {name[:-1]}"
+    return f"pairs with response agent {name[1:]}" if name.startswith("+") else name
 
 
 def _similar(neighbours: Sequence[Neighbour], instructions: Mapping[Neighbour, str]) -> list[Similar]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from staragents.evolution.agent_effects import design_of
 from staragents.evolution.drawing import FloatArray
@@ -57,8 +58,8 @@ class KernelReading:
         weights = np.exp((cosines - cosines.max()) / max(WIDTH * float(cosines.std()), MIN_WIDTH))
         residuals -= float(weights.dot(residuals)) / (float(weights.sum()) + PRIOR_COMMON)
         size = len(self.pairs)
-        total = np.bincount(indices, weights, size)
-        sums = np.bincount(indices, weights * residuals, size)
+        total: FloatArray = np.bincount(indices, weights, size).astype(np.float64)
+        sums: FloatArray = np.bincount(indices, weights * residuals, size).astype(np.float64)
         return sums / (PRIOR + total), self._agents(total, sums)
 
     def _agents(self, weights: FloatArray, sums: FloatArray) -> FloatArray:
@@ -69,7 +70,7 @@ class KernelReading:
         return np.asarray(np.linalg.solve(precision, self.design.T @ sums))
 
 
-def _common(residuals: FloatArray, seed_ids: np.ndarray, share: float) -> FloatArray:
+def _common(residuals: FloatArray, seed_ids: npt.NDArray[np.str_], share: float) -> FloatArray:
     """For each outcome, the shrunken mean residual of the other outcomes of its seed."""
     starts = np.flatnonzero(np.concatenate([[True], seed_ids[1:] != seed_ids[:-1]]))
     counts = np.diff(np.append(starts, len(seed_ids)))

@@ -52,7 +52,8 @@ class DrawContext:
     """The nearest of them, most similar first."""
     readings: Mapping[str, float] = field(default_factory=dict)
     """By how much the recalled outcomes say that a pair earns more (or less) on such instructions than it
-    earns in general; before the slope that the policy learns. A missing pair has 0."""
+    earns in general, before the slope that the policy learns; under `i+` and `+r` what they say of all pairs
+    with that instruction agent or response agent. What is missing has 0."""
 
     def state(self) -> dict[str, Any]:
         neighbours = [[one.pair, one.reward, one.similarity] for one in self.neighbours]

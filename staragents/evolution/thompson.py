@@ -51,6 +51,7 @@ class ThompsonPolicy:
     """
 
     name = "thompson"
+    _posterior: Posterior
 
     def __init__(
         self,
