@@ -57,8 +57,8 @@ class KernelReading:
         weights = np.exp((cosines - cosines.max()) / max(WIDTH * float(cosines.std()), MIN_WIDTH))
         residuals -= float(weights.dot(residuals)) / (float(weights.sum()) + PRIOR_COMMON)
         size = len(self.pairs)
-        total = np.bincount(indices, weights, size)
-        sums = np.bincount(indices, weights * residuals, size)
+        total: FloatArray = np.bincount(indices, weights, size).astype(np.float64)
+        sums: FloatArray = np.bincount(indices, weights * residuals, size).astype(np.float64)
         return sums / (PRIOR + total), self._agents(total, sums)
 
     def _agents(self, weights: FloatArray, sums: FloatArray) -> FloatArray:

@@ -128,7 +128,8 @@ class ThompsonPolicy:
         self._refresh()
         if list(state["rewards"]) == list(self._rewards.pairs):
             mean, sd = map(np.array, state["posterior"])
-            self._posterior = Posterior(mean, sd, state.get("seed_share", self._posterior.seed_share))
+            seed_share: float = state.get("seed_share", self._posterior.seed_share)
+            self._posterior = Posterior(mean, sd, seed_share)
             self._refreshed_at = state["refreshed_at"]
 
     def merge(self, state: dict[str, Any]) -> None:
@@ -139,7 +140,7 @@ class ThompsonPolicy:
         self._refresh()
 
     def _refresh(self) -> None:
-        self._posterior = self._belief.posterior()
+        self._posterior: Posterior = self._belief.posterior()
         self._refreshed_at = self._seeds
         self._cached: dict[int, dict[str, float]] = {}
 
