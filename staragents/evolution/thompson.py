@@ -74,6 +74,7 @@ class ThompsonPolicy:
         self._rewards = Tally(pairs)
         self._belief = Belief(pairs, factors, discount)
         self._context = Context(pairs, factors, memory_weight)
+        self._posterior: Posterior = self._belief.posterior()
         self._refresh()
 
     def context(self, recalled: RecalledOutcomes) -> DrawContext:
@@ -129,7 +130,9 @@ class ThompsonPolicy:
         self._refresh()
         if list(state["rewards"]) == list(self._rewards.pairs):
             mean, sd = map(np.array, state["posterior"])
-            self._posterior = Posterior(mean, sd, state.get("seed_share", self._posterior.seed_share))
+            # Earlier versions did not save the share.
+            share = state.get("seed_share", self._posterior.seed_share)
+            self._posterior = Posterior(mean, sd, share)
             self._refreshed_at = state["refreshed_at"]
 
     def merge(self, state: dict[str, Any]) -> None:
