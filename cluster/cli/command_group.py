@@ -27,7 +27,7 @@ COMMANDS = {
     "export": "Write the dataset of a run in a trainer's format.",
     "compare": "Does it help? Compare variants of a config on the same seeds.",
     "replay": "Reward of policies on recorded agents or on finished runs.",
-    "memory": "Show the memory bank of a finished run, by pair.",
+    "memory": "Show what a run remembers, by pair; also while it is running.",
     "completion": "Print the completion script for a shell.",
 }
 """In the order of `--help`, with the first sentence of their own help, which a test compares; `cluster.cli.X`

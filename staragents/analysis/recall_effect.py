@@ -97,7 +97,8 @@ class RecallEffect:
             return []
         shown = f"{', '.join(named[:NAMED])}{' and others' if len(named) > NAMED else ''}"
         return [
-            f"What pairs earned on them beyond their usual, before the policy weighs it by how well recall predicted: {shown}."
+            "On them earned more or less than usual, before the policy weighs it by how well recall predicted: "
+            f"{shown}."
         ]
 
 

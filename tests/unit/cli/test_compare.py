@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from cluster.driver.compare import Comparing
-from cluster.terminal.watcher import Watcher, make_console
+from cluster.terminal.console import make_console
+from cluster.terminal.watcher import Watcher
 from staragents.comparison.comparison import Comparison
 from staragents.comparison.variant import load_variants
 from staragents.data.seed_file import SeedFile
