@@ -97,7 +97,7 @@ class RecallEffect:
             return []
         shown = f"{', '.join(named[:NAMED])}{' and others' if len(named) > NAMED else ''}"
         return [
-            "On them earned more or less than usual, before the policy weighs it by how well recall predicted: "
+            "On them earned more or less than usual, before the policy weighs it by how well it predicted: "
             f"{shown}."
         ]
 
