@@ -7,8 +7,8 @@ READY := .venv/.ready
 demo: models
 	$(VENV)/staragents run configs/demo.yaml
 
-# Two workers a core: runs on a local Ray mostly wait for processes to start. Each takes up to 3 GB of memory.
-WORKERS ?= 4
+# With four workers on two cores, Ray starts too slowly for the tests' time limits. Each takes up to 3 GB of memory.
+WORKERS ?= 2
 
 # Files stay together for their fixtures, and in order, because the long ones come first. Spinning threads would
 # take the other workers' cores; without bytecode, every process would compile our modules again.

@@ -1,4 +1,4 @@
-"""What memory does to a whole run: writes a config whose agents and judge answer from a table, without a model.
+"""What memory does to a whole run: writes a config whose agents and judge answer from a table, not a model.
 
     python benchmarks/recorded_run.py runs/recorded [--table recorded_agents.jsonl.gz]
     staragents compare runs/recorded/recorded.yaml --ablation full,no-memory -o runs/memory

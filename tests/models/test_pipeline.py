@@ -145,11 +145,12 @@ def test_propensities_are_probabilities_of_a_uniform_first_draw(candidates: list
 
 def test_inclusion_probabilities_of_every_draw_sum_to_the_number_of_draws(run_dir: Path) -> None:
     from staragents.evolution.choice import make_policy
+    from staragents.evolution.policy import NO_CONTEXT
 
     config = load_config(str(run_dir / "config.yaml"), [])
     arms = [pair for pair in config.pairs if pair not in config.agents.base_pairs]
     policy = make_policy(config.evolution, arms, SEEDS)
-    assert sum(policy.inclusion(DRAWS, 1, []).values()) == pytest.approx(DRAWS)
+    assert sum(policy.inclusion(DRAWS, 1, NO_CONTEXT).values()) == pytest.approx(DRAWS)
     assert sum(standing.probability for standing in policy.pair_stats()) == pytest.approx(1.0)
 
 

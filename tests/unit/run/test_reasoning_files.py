@@ -23,6 +23,7 @@ from staragents.base.candidate_schema import (
     PLAIN_CONVERSATION_TYPE,
     candidates_of,
     candidates_table,
+    is_candidate_schema,
 )
 from staragents.base.records import Candidate
 from staragents.config import Config
@@ -173,7 +174,8 @@ def test_report_and_cards_show_it_apart_and_escaped(thinking: Path, tmp_path: Pa
 
 
 def earlier(table: pa.Table) -> pa.Table:
-    """As a version without reasoning wrote it."""
+    """As a version without reasoning wrote it, which had no readings of the memory bank either."""
+    table = table.drop_columns("readings")
     for index, field in enumerate(table.schema):
         if field.type == CONVERSATION_TYPE:
             plain = [
@@ -191,6 +193,10 @@ def test_shards_of_earlier_versions_are_read(run_writer: Callable[..., Path]) ->
         assert table.schema == CANDIDATE_SCHEMA
         back = [one for batch in table.to_batches() for one in candidates_of(batch)]
         assert back == candidates
+        without_readings = table.drop_columns("readings")
+        assert is_candidate_schema(without_readings.schema)
+        assert is_candidate_schema(earlier(table).schema)
+        assert [one for batch in without_readings.to_batches() for one in candidates_of(batch)] == candidates
         plain = [one for batch in earlier(table).to_batches() for one in candidates_of(batch)]
         assert [replace_thoughts(one) for one in candidates] == [one.messages for one in plain]
 

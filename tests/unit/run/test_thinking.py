@@ -18,7 +18,7 @@ from staragents.base.errors import RunFailed
 from staragents.base.records import Candidate, Stage
 from staragents.config import Config
 from staragents.data.seed_file import SeedFile
-from staragents.evolution.policy import Draw
+from staragents.evolution.policy import NO_CONTEXT, Draw
 from staragents.run.silent_judge import LEAST, MOST, candidates_tried, silence
 from staragents.validation.loading import load_config
 from tests.support.local_run import decided, drained_run, local_handles, local_run, local_worker, state
@@ -43,7 +43,7 @@ async def candidates_of_a_seed(settings: Config) -> list[Candidate]:
     """Every pair's candidate of the first seed, before they are saved."""
     seed = next(SeedFile(settings.seeds).seeds(start=0))
     worker = local_worker(settings, await local_handles(settings))
-    return await worker.run(seed, [Draw(pair, 1.0) for pair in settings.pairs], [])
+    return await worker.run(seed, [Draw(pair, 1.0) for pair in settings.pairs], NO_CONTEXT)
 
 
 async def test_no_thought_is_part_of_a_text_and_its_tokens_are_counted_apart(tmp_path: Path) -> None:
