@@ -96,10 +96,7 @@ class RecallEffect:
         if not named:
             return []
         shown = f"{', '.join(named[:NAMED])}{' and others' if len(named) > NAMED else ''}"
-        return [
-            "On them earned more or less than usual, before the policy weighs it by how well it predicted: "
-            f"{shown}."
-        ]
+        return [f"How much more or less than usual was earned on them, before the policy weighs it: {shown}."]
 
 
 def _subject(name: str) -> str:
