@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import AsyncIterator
 
+from actors.as_finished import as_finished
 from actors.engines.choice import make_engine
 from actors.failure import Failure
 from actors.request_messages import Answer, pack_answers, unpack_requests
@@ -71,34 +72,22 @@ class Generator:
 
     async def generate_many(self, requests: bytes) -> AsyncIterator[bytes]:
         """Answer the requests that `pack_requests` made, as `generate` does. Yields what `unpack_answers`
-        reads: each time, all answers since the last time, so that a slow request holds none of them back."""
-        done: asyncio.Queue[tuple[int, Answer]] = asyncio.Queue()
-        tasks = [
-            asyncio.ensure_future(self._answer_to(done, index, request))
-            for index, request in enumerate(unpack_requests(requests))
-        ]
-        left = len(tasks)
+        reads, as they are done."""
+        tasks = [asyncio.ensure_future(self._answer(request)) for request in unpack_requests(requests)]
         try:
-            while left:
-                answers = [await done.get()]
-                while not done.empty():
-                    answers.append(done.get_nowait())
-                left -= len(answers)
-                yield pack_answers(answers)
+            async for done in as_finished(tasks):
+                yield pack_answers((index, tasks[index].result()) for index in done)
         finally:
             for task in tasks:
                 task.cancel()
 
-    async def _answer_to(
-        self, done: asyncio.Queue[tuple[int, Answer]], index: int, request: GenerationRequest
-    ) -> None:
+    async def _answer(self, request: GenerationRequest) -> Answer:
         try:
-            answer = await self.generate(request)
+            return await self.generate(request)
         except Exception as error:
             # An error in our own code: alone, the request would fail with it at the client, and be retried.
             logger.exception("request %s failed", request.request_id)
-            answer = Failure(type(error).__name__, str(error), retryable=True)
-        done.put_nowait((index, answer))
+            return Failure(type(error).__name__, str(error), retryable=True)
 
     def _exit(self, error: EngineDead) -> None:
         """A dead engine in a live actor would get every retry (ray#60145)."""

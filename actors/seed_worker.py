@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from actors.as_finished import as_finished
 from actors.generator_client import GeneratorClient, ModelCounters
 from actors.scorer_pool import ScorerPool
 from actors.seed_messages import pack_finished, unpack_work
@@ -79,19 +80,10 @@ class SeedWorker:
             self._forget()
 
     async def run_many(self, work: bytes) -> AsyncIterator[bytes]:
-        """Run the seeds that `pack_work` made. Yields what `unpack_finished` reads: each time, all seeds that
-        finished since the last time, so that a slow one holds none of them back."""
+        """Run the seeds that `pack_work` made. Yields what `unpack_finished` reads, as they finish."""
         runs = [asyncio.ensure_future(self.run(*one)) for one in unpack_work(work)]
-        done: asyncio.Queue[int] = asyncio.Queue()
-        for index, task in enumerate(runs):
-            task.add_done_callback(lambda _, index=index: done.put_nowait(index))  # type: ignore[misc]
-        left = len(runs)
-        while left:
-            finished = [await done.get()]
-            while not done.empty():
-                finished.append(done.get_nowait())
-            left -= len(finished)
-            yield pack_finished([(index, runs[index].result()) for index in finished])
+        async for done in as_finished(runs):
+            yield pack_finished([(index, runs[index].result()) for index in done])
 
     async def state(self) -> WorkState:
         return WorkState(
