@@ -49,10 +49,10 @@ class Context:
         if not recalled:
             return NO_CONTEXT
         if not self._weight:
-            return DrawContext(len(recalled), recalled.nearest())
+            return DrawContext.of(recalled)
         own, agents = self._reading.read(recalled, means, seed_share)
         readings = _largest(self._reading.pairs, own) | _largest(self._reading.agents, agents)
-        return DrawContext(len(recalled), recalled.nearest(), readings)
+        return DrawContext.of(recalled, readings)
 
     def observe(self, outcomes: Sequence[Outcome], rewards: Sequence[float], context: DrawContext) -> None:
         if not context.readings:

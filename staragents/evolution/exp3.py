@@ -49,7 +49,7 @@ class Exp3Policy:
         self._variation = 0.0
 
     def context(self, recalled: RecalledOutcomes) -> DrawContext:
-        return DrawContext(len(recalled), recalled.nearest())
+        return DrawContext.of(recalled)
 
     def inclusion(
         self, count: int, seed: int, context: DrawContext, without: Container[str] = ()

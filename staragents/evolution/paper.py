@@ -51,7 +51,7 @@ class PaperPolicy:
         self._log_mass = 0.0
 
     def context(self, recalled: RecalledOutcomes) -> DrawContext:
-        return DrawContext(len(recalled), recalled.nearest())
+        return DrawContext.of(recalled)
 
     def inclusion(
         self, count: int, seed: int, context: DrawContext, without: Container[str] = ()

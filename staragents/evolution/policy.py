@@ -55,6 +55,10 @@ class DrawContext:
     earns in general, before the slope that the policy learns; under `i+` and `+r` what they say of all pairs
     with that instruction agent or response agent. What is missing has 0."""
 
+    @classmethod
+    def of(cls, recalled: RecalledOutcomes, readings: Mapping[str, float] | None = None) -> DrawContext:
+        return cls(len(recalled), recalled.nearest(), readings or {})
+
     def state(self) -> dict[str, Any]:
         neighbours = [[one.pair, one.reward, one.similarity] for one in self.neighbours]
         return {"outcomes": self.outcomes, "neighbours": neighbours, "readings": dict(self.readings)}

@@ -19,7 +19,7 @@ class UniformPolicy:
         self._rewards = Tally(pairs)
 
     def context(self, recalled: RecalledOutcomes) -> DrawContext:
-        return DrawContext(len(recalled), recalled.nearest())
+        return DrawContext.of(recalled)
 
     def inclusion(
         self, count: int, seed: int, context: DrawContext, without: Container[str] = ()
