@@ -34,6 +34,14 @@ class Memory:
     vector: Vector | None = None
 
 
+def kept(config: MemoryConfig, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+    """What is remembered of all that the policy learns of a seed: all, or by `memory.keep: winners` the
+    winner alone if it earned more than `memory.min_reward`."""
+    if config.keep is Keep.winners:
+        return [one for one in outcomes if one.winner and one.reward > config.min_reward]
+    return outcomes
+
+
 @dataclass(frozen=True, slots=True)
 class Taught:
     """A committed seed before its instruction is embedded."""
@@ -49,10 +57,8 @@ class Taught:
     def by(
         cls, config: MemoryConfig, order: int, seed_id: str, instruction: str, outcomes: Sequence[Outcome]
     ) -> Taught:
-        """`outcomes`: all that the policy learns of the seed. Keeps all of them, or by `memory.keep: winners`
-        the winner alone if it earned more than `memory.min_reward`."""
-        if config.keep is Keep.winners:
-            outcomes = [one for one in outcomes if one.winner and one.reward > config.min_reward]
+        """`outcomes`: all that the policy learns of the seed, of which it takes those `kept`."""
+        outcomes = kept(config, outcomes)
         return cls(
             order,
             seed_id,

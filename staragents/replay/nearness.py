@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staragents.evolution.drawing import FloatArray
+from staragents.memory.memory import DIGITS
 
 # A cosine and a rank of every two instructions take six bytes; above this size they are computed at each
 # turn.
 MAX_RANKED = 8_000
 BLOCK = 512
-DIGITS = 6
 
 
 class Nearness:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from staragents.config import MemoryConfig
-from staragents.config.memory import Keep
+from staragents.config import Keep, MemoryConfig
 from staragents.evolution.policy import Outcome, RecalledOutcomes
-from staragents.replay.nearness import DIGITS, Nearness
+from staragents.memory.memory import DIGITS, kept
+from staragents.replay.nearness import Nearness
 
 
 class Recollection:
@@ -34,10 +34,10 @@ class Recollection:
     ) -> None:
         self._nearness = nearness
         self._config = config
-        self._winners = config.keep is Keep.winners
-        self._warmup = config.warmup * len(agents) if self._winners else 0
+        winners = config.keep is Keep.winners
+        self._warmup = config.warmup * len(agents) if winners else 0
         self._turns = 0
-        width = 1 if self._winners else draws
+        width = 1 if winners else draws
         self._points = np.zeros(rows, dtype=np.intp)
         self._pairs = np.zeros((rows, passes, width), dtype=np.intp)
         self._rewards = np.zeros((rows, passes, width))
@@ -49,8 +49,7 @@ class Recollection:
     def remember(self, row: int, outcomes: Sequence[Outcome]) -> None:
         """Store the outcomes of a seed whose instruction is `row`."""
         self._turns += 1
-        if self._winners:
-            outcomes = [one for one in outcomes if one.winner and one.reward > self._config.min_reward]
+        outcomes = kept(self._config, outcomes)
         if outcomes:
             point = self._points[row]
             self._pairs[row, point] = [self._index[one.pair] for one in outcomes]
