@@ -26,7 +26,6 @@ logger = logging.getLogger(__name__)
 # could add more; the limit keeps them from filling the memory of a long run.
 KEPT_LIMIT = 50_000
 EMBEDDER_THREADS = 1
-EMBEDDING_BATCH = 256
 
 Item = tuple[str, str]
 """(seed id, instruction)."""

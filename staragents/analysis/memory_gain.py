@@ -9,13 +9,12 @@ from typing import Any
 
 from staragents.analysis.tallies import rounded
 from staragents.base.records import Candidate
-from staragents.base.statistics import Mean
+from staragents.base.statistics import Z_95, Mean
 
 MIN_SEEDS = 30
 # Below this share of moved draws, nothing can be earned or lost.
 MOVED = 0.01
 WINDOWS = 20
-Z_95 = 1.96
 
 
 class MemoryGain:

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staragents.analysis.reward_model import Floats, Indices, Log, expected_rewards
+from staragents.base.statistics import Z_95
 
 MIN_SEEDS = 40
 # Expected draws in the second half of the seeds. A pair with fewer is valued by its model more than by
 # rewards.
 MIN_DRAWS = 5.0
 BLOCKS = 8
-Z_95 = 1.96
 
 
 @dataclass(frozen=True, slots=True)

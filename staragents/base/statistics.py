@@ -12,6 +12,8 @@ Item = TypeVar("Item")
 
 Z_90 = 1.645
 """Two-sided 90 % of the normal distribution. Not more exact: early stopping decides with it."""
+Z_95 = 1.96
+"""Two-sided 95 %."""
 
 
 def relative_entropy(probabilities: Sequence[float]) -> float:

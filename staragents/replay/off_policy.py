@@ -12,6 +12,7 @@ import numpy as np
 from staragents.analysis.draw_history import DrawHistory
 from staragents.base.errors import BadInput
 from staragents.base.records import Candidate
+from staragents.base.statistics import Z_95
 from staragents.config import Config
 from staragents.evolution.drawing import FloatArray
 
@@ -148,7 +149,7 @@ class _Logs:
 
 def _mean(name: str, values: FloatArray) -> MeanReward:
     spread = float(values.std(ddof=1)) if len(values) > 1 else math.inf
-    return MeanReward(name, float(values.mean()), 1.96 * spread / math.sqrt(len(values)))
+    return MeanReward(name, float(values.mean()), Z_95 * spread / math.sqrt(len(values)))
 
 
 def _ratio(name: str, values: FloatArray, weights: FloatArray) -> MeanReward:
