@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Iterable
+from functools import partial
 from itertools import islice
 
 from actors.generator_client import GeneratorClient
@@ -52,12 +53,16 @@ class CommonJudge:
             candidate.seed_messages,
             self._settings,
             self._config,
-            self._ask,
+            partial(ask_or_none, self._generators),
         )
         return verdict.win if isinstance(verdict, Verdict) else None
 
-    async def _ask(self, model: str, request: GenerationRequest) -> Generation | None:
-        try:
-            return await self._generators.generate(model, request)
-        except EngineError:
-            return None
+
+async def ask_or_none(
+    generators: GeneratorClient, model: str, request: GenerationRequest
+) -> Generation | None:
+    """The model's answer; None if the request failed."""
+    try:
+        return await generators.generate(model, request)
+    except EngineError:
+        return None

@@ -42,6 +42,7 @@ ROOMS = (
     "staragents/memory",
     "staragents/comparison",
     "staragents/replay",
+    "staragents/evaluation",
     "staragents/report",
     "staragents/run",
     "staragents/export",

@@ -17,6 +17,7 @@ from rich.text import Text
 from cluster.terminal.console import safe_console
 from cluster.terminal.terminal import say_json
 from staragents.base.environment import cache_dir, ray_address
+from staragents.base.errors import BadInput
 from staragents.config import Config, EngineKind
 from staragents.files.folders import existing, folder_problem
 from staragents.validation.loading import load_config
@@ -38,15 +39,29 @@ class Finding:
 @click.command()
 @click.argument("config", type=click.Path(), required=False)
 @click.argument("overrides", nargs=-1)
+@click.option(
+    "--judge",
+    "seeds",
+    type=click.IntRange(1),
+    metavar="SEEDS",
+    help="Load the judge of CONFIG and measure how often it errs on this many seeds, with their responses "
+    "truncated, shuffled and swapped.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-def doctor(config: str | None, overrides: tuple[str, ...], as_json: bool) -> int:
-    """Check the machine and the needs of a config. Loads no model; asks each server for a few tokens.
+def doctor(config: str | None, overrides: tuple[str, ...], seeds: int | None, as_json: bool) -> int:
+    """Check the machine and the needs of a config. Asks each server for a few tokens; loads no model but
+    the judge's with --judge.
 
     \b
     Examples:
       staragents doctor
       staragents doctor configs/node8.yaml
+      staragents doctor configs/demo.yaml --judge 24
     """
+    if seeds is not None:
+        if config is None:
+            raise BadInput("--judge: expected a CONFIG whose judge is measured, got none")
+        return judge_quality(load_config(config, overrides), seeds, as_json)
     findings = list(machine())
     if config is not None:
         findings += needs(load_config(config, overrides))
@@ -59,6 +74,26 @@ def doctor(config: str | None, overrides: tuple[str, ...], as_json: bool) -> int
             table.add_row(marks[finding.ok], finding.what, finding.found)
         safe_console(soft_wrap=True).print(table)
     return int(any(finding.ok is False for finding in findings))
+
+
+def judge_quality(config: Config, seeds: int, as_json: bool) -> int:
+    """Measure the judge and print what it does with worse and better candidates."""
+    from cluster.cli.judge_table import lines_of, table_of
+    from cluster.driver.judge_check import checked_judge
+    from cluster.terminal.console import make_console
+    from cluster.terminal.long_work import begin_long_work
+    from cluster.terminal.watcher import Watcher
+
+    console = make_console(to_stderr=as_json)
+    begin_long_work()
+    found = checked_judge(config, seeds, Watcher(console))
+    if as_json:
+        say_json(found.as_dict())
+    else:
+        console.print(table_of(found))
+        for line in lines_of(found):
+            console.print(line, markup=False, highlight=False)
+    return 0
 
 
 def machine() -> Iterator[Finding]:

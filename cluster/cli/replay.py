@@ -152,6 +152,8 @@ def settings(overrides: tuple[str, ...], policy: str | None, memory: bool = True
         given = {one.partition("=")[0] for one in overrides}
         asked += [rule for rule in PAPER if rule.partition("=")[0] not in given]
     config, _ = plain_overrides(asked, problems)
+    if (problem := config.evolution.credit_problem()) is not None:
+        raise BadInput(problem)
     return config if memory else replace(config, memory=replace(config.memory, enabled=False))
 
 

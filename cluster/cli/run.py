@@ -66,6 +66,8 @@ def show_summary(console: Console, path: Path, summary: dict[str, Any]) -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
     for name in ("seeds", "drawn", "generated", "scored", "judged", "accepted", "kept_seed"):
         table.add_row(name.replace("_", " "), str(funnel[name]))
+    if close := funnel.get("within_margin"):
+        table.add_row("  of these, close verdicts", f"{close} (w above 0.5, but within reward.margin)")
     for kind in ("filtered", "flagged"):
         for name, count in funnel[kind].items():
             table.add_row(f"{kind}: {name.replace('_', ' ')}", str(count))

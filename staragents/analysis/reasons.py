@@ -19,9 +19,11 @@ def reason(candidate: Candidate, candidates: list[Candidate], config: Config) ->
             return f"chosen: {_merit(candidate, config)}"
         case Status.unjudged:
             return "not chosen: the judge's verdict was unreadable, so it has no reward"
-        case Status.lost if config.reward.require_win:
-            win = candidate.judge_win or 0.0
-            return f"not chosen: the judge prefers {_opponent(config)} (w = {win:.2f}, required: above 0.50)"
+    if _lacks_win(candidate, config):
+        win, required = candidate.judge_win or 0.0, f"required: above {config.reward.least_win:.2f}"
+        if candidate.status is Status.lost:
+            return f"not chosen: the judge prefers {_opponent(config)} (w = {win:.2f}, {required})"
+        return f"not chosen: the judge hardly prefers it to {_opponent(config)} (w = {win:.2f}, {required})"
     reward = candidate.reward or 0.0
     winner = next((other for other in candidates if other.selected), None)
     if winner is None:
@@ -41,9 +43,12 @@ def group(candidate: Candidate, config: Config) -> str:
             return "chosen"
         case Status.unjudged:
             return "not chosen: no verdict"
-        case Status.lost if config.reward.require_win:
-            return "not chosen: judge"
-    return "not chosen: reward"
+    return "not chosen: judge" if _lacks_win(candidate, config) else "not chosen: reward"
+
+
+def _lacks_win(candidate: Candidate, config: Config) -> bool:
+    """Whether the verdict alone keeps it out of the dataset."""
+    return config.reward.require_win and (candidate.judge_win or 0.0) <= config.reward.least_win
 
 
 def outcome(candidates: list[Candidate], config: Config) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from staragents.analysis.advice import warnings_for
 from staragents.analysis.memory_tally import MemoryTally
 from staragents.analysis.tallies import CostTally, IfdTally, JudgeTally, PairTally, ratio
-from staragents.base.records import Candidate, Stage, rejected_by
+from staragents.base.records import Candidate, Stage, Status, rejected_by
 
 
 @dataclass(slots=True)
@@ -29,7 +29,12 @@ class RunTally:
 
     def add_seed(self, candidates: list[Candidate]) -> None:
         self.counts["finished"] += 1
-        self.counts["without_winner"] += not any(candidate.selected for candidate in candidates)
+        if not any(candidate.selected for candidate in candidates):
+            self.counts["without_winner"] += 1
+            # Without `require_win`, a reward above 0 would have been chosen.
+            self.counts["within_margin"] += any(
+                one.status is Status.outranked and (one.reward or 0.0) > 0.0 for one in candidates
+            )
         self.memory.add_seed(candidates)
         for candidate in candidates:
             self._add(candidate)
@@ -86,6 +91,8 @@ class RunTally:
                 **{key: self.counts[key] for key in ("drawn", "generated", "scored", "judged", "accepted")},
                 "kept_seed": kept_seed,
                 "left_out": 0 if keeps_seed else without,
+                # Seeds without a choice, one of whose candidates the judge prefers by less than the margin.
+                "within_margin": self.counts["within_margin"],
                 "rows": dataset["rows"],
                 "rewritten": dataset["rewritten"],
                 "filtered": dataset.get("filtered", {}),

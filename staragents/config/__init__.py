@@ -2,6 +2,7 @@
 
 from staragents.config.agents import AgentConfig, AgentsConfig, KeptReasoning
 from staragents.config.config import Config
+from staragents.config.evaluation import EvaluationConfig
 from staragents.config.evolution import Credit, EvolutionConfig, PolicyName
 from staragents.config.filters import FilterAction, FiltersConfig
 from staragents.config.judge import Baseline, Compare, JudgeConfig, Verdicts
@@ -35,6 +36,7 @@ __all__ = [
     "Difficulty",
     "Dtype",
     "EngineKind",
+    "EvaluationConfig",
     "EvolutionConfig",
     "Execution",
     "FakeConfig",

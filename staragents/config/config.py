@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from staragents.config.agents import AgentsConfig
+from staragents.config.evaluation import EvaluationConfig
 from staragents.config.evolution import EvolutionConfig
 from staragents.config.filters import FiltersConfig
 from staragents.config.judge import JudgeConfig
@@ -34,6 +35,7 @@ class Config:
     filters: Annotated[FiltersConfig, Mark.live] = field(default_factory=FiltersConfig)
     run: RunConfig = field(default_factory=RunConfig)
     output: Annotated[OutputConfig, Mark.on_resume] = field(default_factory=OutputConfig)
+    evaluation: Annotated[EvaluationConfig, Mark.live, Mark.shared] = field(default_factory=EvaluationConfig)
 
     @property
     def pairs(self) -> list[str]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
+
+from staragents.config.marks import Mark, Range, Was
 
 
 class Difficulty(StrEnum):
@@ -43,9 +46,17 @@ class RewardConfig:
     """product is eq. 7 of the paper; weighted is the mean of both; the others are ablations, and random
     ignores both."""
     require_win: bool = True
-    """Choose only candidates that the judge prefers (w > 1/2); the paper has no threshold."""
+    """Choose only candidates that the judge prefers (w > 1/2 + margin); the paper has no threshold."""
+    margin: Annotated[float, Range(0, 0.49), Mark.added, Was(0.0)] = 0.1
+    """With `require_win`: choose only candidates with w above 1/2 plus this, as a weak judge's w is often
+    near 1/2 whatever it compares. `doctor --judge` measures the margin that a judge needs."""
     cost: Cost = Cost.none
     """The policy maximises reward per token or per second of a candidate, judging included. It does not
     affect which candidate is chosen. seconds vary between runs, so draws are not reproducible."""
     fallback: Fallback = Fallback.seed
     """If no candidate is chosen: keep the seed, take the base pair's sample, or omit the seed."""
+
+    @property
+    def least_win(self) -> float:
+        """The probability w above which a candidate may replace the seed. 0 without `require_win`."""
+        return 0.5 + self.margin if self.require_win else 0.0

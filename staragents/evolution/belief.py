@@ -64,16 +64,15 @@ class Belief:
         compared = size if size <= MAX_PAIRS_COMPARED else 0
         self._partners, self._together = np.zeros(compared), np.zeros((compared, compared))
 
-    def observe(self, outcomes: Sequence[Outcome], rewards: Sequence[float]) -> None:
-        """`rewards` are the credited rewards, one per outcome."""
+    def observe(self, outcomes: Sequence[Outcome]) -> None:
         if self._discount < 1.0:
             for sums in self._sums():
                 sums *= self._discount
         indices = [self._index[outcome.pair] for outcome in outcomes]
-        scores = [score(reward) for reward in rewards]
+        scores = [score(outcome.reward) for outcome in outcomes]
         rr = uu = ru = 0.0
-        for index, exact, u in zip(indices, rewards, scores, strict=True):
-            r = rounded(exact)
+        for index, outcome, u in zip(indices, outcomes, scores, strict=True):
+            r = rounded(outcome.reward)
             self._number[index] += 1.0
             self._reward[index] += r
             self._score[index] += u

@@ -24,10 +24,12 @@ def make_policy(
     """A new policy over `pairs`, excluding base pairs; `total_seeds` is N in the paper's beta = c / N.
 
     `factors` names the two agents of each pair, for policies that also learn about agents; without it they
-    learn about pairs only. Raises BadInput for a `credit` that is neither all nor winner.
+    learn about pairs only. Raises BadInput for a `credit` that does not go with the policy.
     """
     if config.credit not in ("all", "winner"):
         raise BadInput(f"evolution.credit: expected all or winner, got {config.credit!r}")
+    if (problem := config.credit_problem()) is not None:
+        raise BadInput(problem)
     credit, floor = config.credit, config.floor
     beta = config.rate / max(total_seeds, 1)
     match config.policy:
@@ -41,12 +43,5 @@ def make_policy(
             return Exp3Policy(pairs, credit, floor, config.discount)
     policy = UcbPolicy if config.policy is PolicyName.ucb else ThompsonPolicy
     return policy(
-        pairs,
-        credit,
-        floor,
-        config.memory_weight,
-        config.exploration,
-        config.discount,
-        total_seeds,
-        factors,
+        pairs, floor, config.memory_weight, config.exploration, config.discount, total_seeds, factors
     )

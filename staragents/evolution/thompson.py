@@ -18,7 +18,6 @@ from staragents.evolution.policy import (
     Outcome,
     PairStats,
     RecalledOutcomes,
-    credited,
 )
 from staragents.evolution.tally import Tally
 
@@ -56,7 +55,6 @@ class ThompsonPolicy:
     def __init__(
         self,
         pairs: Sequence[str],
-        credit: str = "all",
         floor: float = 0.002,
         memory_weight: float = 1.0,
         exploration: float = 0.2,
@@ -65,7 +63,6 @@ class ThompsonPolicy:
         factors: Mapping[str, tuple[str, str]] | None = None,
     ) -> None:
         """`total_seeds` is 0 if the length of the run is unknown."""
-        self._credit = credit
         self._floor = floor
         self._exploration = exploration
         self._total_seeds = total_seeds if discount == 1.0 else 0
@@ -96,9 +93,8 @@ class ThompsonPolicy:
 
     def observe(self, outcomes: Sequence[Outcome], context: DrawContext = NO_CONTEXT) -> None:
         self._rewards.add_all(outcomes)
-        rewards = [credited(outcome, self._credit) for outcome in outcomes]
-        self._belief.observe(outcomes, rewards)
-        self._context.observe(outcomes, rewards, context)
+        self._belief.observe(outcomes)
+        self._context.observe(outcomes, [outcome.reward for outcome in outcomes], context)
         self._seeds += 1
         # Not in a draw: reading probabilities must not change later draws.
         if self._seeds - self._refreshed_at >= max(1, self._refreshed_at // REFRESH):

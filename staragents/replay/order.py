@@ -39,6 +39,8 @@ class OrderResult:
     memory_slope: float | None
     curve: tuple[float, ...]
     """Running mean reward at `POINTS` evenly spaced turns, or at all if there are fewer."""
+    chosen: tuple[int, ...]
+    """Of each row, the column of the drawn agent with the highest reward, in the last pass."""
 
 
 def replay_order(
@@ -58,6 +60,7 @@ def replay_order(
     scale = CostScale(config.reward.cost)
     costs = table.costs if config.reward.cost is not Cost.none else None
     earned, hits, spent = np.zeros(turns), 0, 0.0
+    chosen = [0] * rows
     rng = np.random.default_rng(number)
     order = np.concatenate([rng.permutation(rows) for _ in range(plan.passes)])
     for turn, row in enumerate(order.tolist()):
@@ -68,6 +71,7 @@ def replay_order(
         columns = [index[one.pair] for one in drawn]
         rewards = table.rewards[row, columns].tolist()
         best = max(range(len(drawn)), key=rewards.__getitem__)
+        chosen[row] = columns[best]
         values = rewards
         if costs is not None:
             paid = costs[row, columns].tolist()
@@ -90,6 +94,7 @@ def replay_order(
         hit_rate=hits / turns,
         memory_slope=worth() if worth and memory else None,
         curve=_curve(earned),
+        chosen=tuple(chosen),
     )
 
 

@@ -28,17 +28,17 @@ def composite(win: float | None, difficulty: float, kind: Composite, chance: flo
 def choose(candidates: Sequence[Candidate], config: RewardConfig) -> Candidate | None:
     """The candidate of one seed that goes into the dataset; None keeps the seed.
 
-    With `require_win`, the highest reward among the candidates that the judge prefers (w > 1/2), even if it
-    is 0. Otherwise the paper's argmax over all candidates; if every reward is 0, it is meaningless, hence
-    the fallback. Ties go to the higher win probability, then to the smaller id. Rejected candidates,
-    including misaligned ones, are never chosen.
+    With `require_win`, the highest reward among the candidates that the judge prefers by more than the margin
+    (w > 1/2 + margin), even if it is 0. Otherwise the paper's argmax over all candidates; if every reward is
+    0, it is meaningless, hence the fallback. Ties go to the higher win probability, then to the smaller id.
+    Rejected candidates, including misaligned ones, are never chosen.
     """
     usable = [one for one in candidates if one.generated and not one.rejected]
     rewarded = [(candidate.reward, candidate.judge_win or 0.0, candidate) for candidate in usable]
     eligible = [
         (-reward, -win, candidate.candidate_id, candidate)
         for reward, win, candidate in rewarded
-        if reward is not None and (win > 0.5 if config.require_win else reward > 0.0)
+        if reward is not None and (win > config.least_win if config.require_win else reward > 0.0)
     ]
     if eligible:
         return min(eligible, key=lambda entry: entry[:3])[-1]

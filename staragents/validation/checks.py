@@ -103,6 +103,8 @@ def _evolution(config: Config) -> Iterator[str]:
         yield f"evolution.draws: expected {most}, got {evolution.draws}"
     if evolution.draws == 0 and not config.agents.base_pairs:
         yield "evolution.draws: expected at least 1, as there is no base pair, got 0"
+    if (problem := evolution.credit_problem()) is not None:
+        yield problem
     recalled = evolution.recalled_draws
     if recalled is not None and recalled > evolution.draws:
         most = f"at most evolution.draws ({evolution.draws})"

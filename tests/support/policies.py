@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from staragents.config import EvolutionConfig, PolicyName
+from staragents.config.evolution import WINNER_POLICIES
 from staragents.evolution.choice import make_policy
 from staragents.evolution.policy import Outcome, Policy, RecalledOutcomes
 
@@ -13,6 +14,9 @@ NAMES = list(PolicyName)
 
 
 def fresh(name: PolicyName, pairs: list[str], total: int = 50, **more) -> Policy:
+    """The other policies take no `credit`."""
+    if name not in WINNER_POLICIES:
+        more.pop("credit", None)
     return make_policy(EvolutionConfig(policy=name, **more), pairs, total)
 
 

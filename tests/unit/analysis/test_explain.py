@@ -119,13 +119,14 @@ BARE = Candidate("s", "c", "a+x", "a", "x", 0.5, (), reward=0.25, judge_win=0.75
         ),
         ({"selected": True}, "chosen: the highest reward among those that the judge prefers, 0.250"),
         ({"reward": None}, "verdict was unreadable"),
-        ({"judge_win": 0.4}, "the judge prefers the seed (w = 0.40"),
+        ({"judge_win": 0.4}, "the judge prefers the seed (w = 0.40, required: above 0.55)"),
+        ({"judge_win": 0.54}, "the judge hardly prefers it to the seed (w = 0.54, required: above 0.55)"),
         ({}, "its reward 0.250 is not above that of b+y, 0.500"),
     ],
-    ids=["failed", "misaligned", "rewrite", "selected", "unreadable", "lost", "second"],
+    ids=["failed", "misaligned", "rewrite", "selected", "unreadable", "lost", "hardly won", "second"],
 )
 def test_every_fate_has_a_sentence(changes: dict[str, Any], expected: str) -> None:
-    config = load_config(FAKE)
+    config = load_config(FAKE, ["reward.margin=0.05"])
     row = replace(BARE, **changes)
     winner = replace(BARE, selected=True, reward=0.5, pair="b+y")
     assert expected in reason(row, [row, winner], config)

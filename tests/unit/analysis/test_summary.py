@@ -67,6 +67,7 @@ def test_funnel_counts_every_candidate_where_it_ended() -> None:
         "accepted": 1,
         "kept_seed": 2,
         "left_out": 0,
+        "within_margin": 0,
         "rows": 3,
         "rewritten": 1,
         "filtered": {},
@@ -81,6 +82,18 @@ def test_funnel_counts_every_candidate_where_it_ended() -> None:
 def test_seeds_without_winner_are_left_out_when_there_is_no_fallback() -> None:
     funnel = summarise(seeds_of([candidate()]), {"fallback": "none"})["funnel"]
     assert (funnel["kept_seed"], funnel["left_out"]) == (0, 1)
+
+
+def test_seeds_that_are_kept_on_a_close_verdict_are_counted() -> None:
+    rows = [
+        judged("s0", 0.6, 0.5, reward=0.2),
+        judged("s1", 0.4, 0.5, reward=0.2),
+        judged("s2", 0.9, 0.9, reward=0.4, selected=True),
+        judged("s2", 0.6, 0.5, reward=0.2),
+        judged("s3", 0.6, 0.6, reward=0.0),
+        judged("s4", 0.6, 0.6, reward=0.1, reject_reason="refusal"),
+    ]
+    assert summarise(seeds_of(rows), {})["funnel"]["within_margin"] == 1
 
 
 def test_cost_is_counted_by_stage_and_pair() -> None:

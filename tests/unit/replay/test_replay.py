@@ -226,7 +226,8 @@ def test_the_paper_is_replayed_by_its_own_rules_unless_a_setting_says_otherwise(
     [
         (["no-such.jsonl"], "no-such.jsonl"),
         (["TABLE", "--draws", "9"], "--draws: expected at most 4"),
-        (["TABLE", "evolution.floor=0.9"], "evolution.floor: expected 0 to 0.2, got 0.9"),
+        (["TABLE", "evolution.floor=0.9"], "evolution.floor: expected 0 to 0.1, got 0.9"),
+        (["TABLE", "evolution.credit=winner"], "evolution.credit: expected all, as thompson learns from"),
         (["TABLE", "seeds.limit=3"], "seeds.limit=3: expected evolution.KEY=VALUE"),
         (["TABLE", "--policies", "ucb,best"], "--policies: expected some of uniform, paper"),
         (["TABLE", "no-such.jsonl"], "no-such.jsonl: expected a table"),

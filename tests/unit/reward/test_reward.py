@@ -127,19 +127,19 @@ def test_an_unreadable_verdict_gives_no_reward_unless_no_verdict_is_needed() -> 
 def test_the_highest_reward_among_the_judges_wins_is_chosen() -> None:
     ours = [
         candidate(win=0.5, reward=0.5, name="tie"),
-        candidate(win=0.6, reward=0.3, name="best"),
+        candidate(win=0.7, reward=0.3, name="best"),
         candidate(win=0.9, reward=0.1, name="easy"),
     ]
     assert choose(ours, RewardConfig()) is ours[1]
 
 
 def test_a_clear_win_is_chosen_even_without_difficulty() -> None:
-    ours = [candidate(win=0.6, reward=0.0, name="a"), candidate(win=0.9, reward=0.0, name="b")]
+    ours = [candidate(win=0.7, reward=0.0, name="a"), candidate(win=0.9, reward=0.0, name="b")]
     assert choose(ours, RewardConfig()) is ours[1]
 
 
 def test_full_ties_go_to_the_smaller_id_in_any_order() -> None:
-    ours = [candidate(win=0.6, reward=0.2, name=name) for name in "cab"]
+    ours = [candidate(win=0.7, reward=0.2, name=name) for name in "cab"]
     assert choose(ours, RewardConfig()).candidate_id == "a"
     assert choose(ours[::-1], RewardConfig()).candidate_id == "a"
 
@@ -147,6 +147,17 @@ def test_full_ties_go_to_the_smaller_id_in_any_order() -> None:
 def test_nothing_is_chosen_without_a_win() -> None:
     ours = [candidate(win=0.5, reward=0.4), candidate(win=None, reward=None), candidate(win=0.2, reward=0.1)]
     assert choose(ours, RewardConfig()) is None
+
+
+@pytest.mark.parametrize(("margin", "chosen"), [(0.0, "near"), (0.05, "clear"), (0.1, "clear"), (0.3, None)])
+def test_a_win_within_the_margin_is_none(margin: float, chosen: str | None) -> None:
+    ours = [candidate(win=0.55, reward=0.5, name="near"), candidate(win=0.7, reward=0.2, name="clear")]
+    found = choose(ours, RewardConfig(margin=margin))
+    assert (found and found.candidate_id) == chosen
+
+
+def test_the_margin_is_that_of_wins() -> None:
+    assert choose([candidate(win=0.2, reward=0.2)], RewardConfig(require_win=False, margin=0.3)) is not None
 
 
 def test_rejected_and_failed_candidates_are_never_chosen() -> None:
@@ -181,16 +192,16 @@ rows = st.lists(
 )
 
 
-@given(rows)
-def test_by_default_a_choice_has_won_and_no_other_winner_has_a_higher_reward(given_rows) -> None:
+@given(rows, st.sampled_from([0.0, 0.05, 0.1, 0.4]))
+def test_a_choice_has_won_and_no_other_winner_has_a_higher_reward(given_rows, margin: float) -> None:
     ours = [
         candidate(
             win=win, reward=composite(win, hard, Composite.product), name=str(index), reject_reason=reason
         )
         for index, (win, hard, reason) in enumerate(given_rows)
     ]
-    winners = [one for one in ours if one.reject_reason is None and (one.judge_win or 0) > 0.5]
-    chosen = choose(ours, RewardConfig())
+    winners = [one for one in ours if one.reject_reason is None and (one.judge_win or 0) > 0.5 + margin]
+    chosen = choose(ours, RewardConfig(margin=margin))
     assert (chosen is None) == (not winners)
     if chosen is not None:
         assert chosen in winners

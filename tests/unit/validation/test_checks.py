@@ -16,6 +16,7 @@ from staragents.config import (
     AgentsConfig,
     Baseline,
     Config,
+    Credit,
     EngineKind,
     EvolutionConfig,
     Fallback,
@@ -23,6 +24,7 @@ from staragents.config import (
     MemoryConfig,
     ModelConfig,
     OutputConfig,
+    PolicyName,
     ScorerModelConfig,
     ScoringConfig,
     SeedsConfig,
@@ -306,8 +308,21 @@ def test_shares_end_at_one(config: Config) -> None:
     config.models["writer"].fake.failure_rate = 2
     assert check_config(config) == [
         "models.writer.fake.failure_rate: expected 0 to 1, got 2",
-        "evolution.floor: expected 0 to 0.2, got 1.01",
+        "evolution.floor: expected 0 to 0.1, got 1.01",
     ]
+
+
+@pytest.mark.parametrize("policy", PolicyName)
+def test_only_policies_that_can_learn_from_winners_do_so(config: Config, policy: PolicyName) -> None:
+    config.evolution.policy, config.evolution.credit = policy, Credit.winner
+    problems = check_config(config)
+    if policy in (PolicyName.thompson, PolicyName.ucb):
+        assert problems == [
+            f"evolution.credit: expected all, as {policy} learns from every evaluated pair "
+            "(paper, additive, exp3 can learn from winners), got winner"
+        ]
+    else:
+        assert problems == []
 
 
 def test_defaults_are_within_bounds() -> None:

@@ -1,0 +1,68 @@
+"""Measures a config's judge on comparisons whose truth is known."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import islice
+
+from actors.common_judge import ask_or_none
+from actors.generator_client import GeneratorClient, connect
+from actors.judging import verdict_on
+from cluster.pools.generators import running_generators
+from cluster.session.demand import demand_of
+from cluster.session.ray_session import ray_session
+from cluster.terminal.watcher import Watcher
+from staragents.agents.judge import Verdict
+from staragents.agents.judge_trials import Harm, JudgeTrial, judge_trials
+from staragents.analysis.judge_calibration import JudgeCalibration, calibration_of
+from staragents.base.records import stable_id
+from staragents.config import Config
+from staragents.data.seed_file import SeedFile
+
+
+def checked_judge(config: Config, seeds: int, watcher: Watcher) -> JudgeCalibration:
+    """Load the judge's model alone and ask it about the first `seeds` seeds, each harmed in three ways.
+
+    Raises BadInput for unusable seeds and RunFailed if the model does not start.
+    """
+    trials = list(judge_trials(list(islice(SeedFile(config.seeds).seeds(), seeds))))
+    alone = only_judge(config)
+    name = f"judge-{stable_id(str(time.time_ns()))[:8]}"
+    with ray_session(demand_of(alone)):
+        watcher.say(f"loading {config.models[config.judge.model].model or config.judge.model}")
+        with running_generators(alone, name) as apps:
+            watcher.say(f"asking the judge about {len(trials)} harmed responses")
+            generators = connect(alone, apps, None)
+            return calibration_of(asyncio.run(_verdicts(alone, trials, generators)), config.reward.margin)
+
+
+def only_judge(config: Config) -> Config:
+    """`config` without what the judge does not need."""
+    scoring = config.scoring
+    return replace(
+        config,
+        models={config.judge.model: config.models[config.judge.model]},
+        scoring=replace(
+            scoring,
+            target=replace(scoring.target, replicas=0, max_replicas=None),
+            larger=replace(scoring.larger, replicas=0, max_replicas=None),
+        ),
+        memory=replace(config.memory, enabled=False),
+    )
+
+
+async def _verdicts(
+    config: Config, trials: Sequence[JudgeTrial], generators: GeneratorClient
+) -> list[tuple[Harm, Verdict | None]]:
+    ask = partial(ask_or_none, generators)
+    found = await asyncio.gather(
+        *(verdict_on(trial.trial_id, trial.harmed, trial.seed, config.judge, config, ask) for trial in trials)
+    )
+    return [
+        (trial.harm, verdict if isinstance(verdict, Verdict) else None)
+        for trial, verdict in zip(trials, found, strict=True)
+    ]

@@ -1,0 +1,97 @@
+"""How often a judge errs on comparisons whose truth is known, and the margin that prevents it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from staragents.agents.judge import Verdict
+from staragents.agents.judge_trials import Harm
+
+MOST_SPOILED = 0.05
+"""The largest share of better seeds that a margin should let worse candidates replace."""
+STEP = 0.01
+LARGEST = 0.49
+
+
+@dataclass(frozen=True, slots=True)
+class HarmResult:
+    """The verdicts on one kind of harm. `spoiled`: share of seeds that the harmed response would replace
+    (w above 1/2 plus the margin)."""
+
+    trials: int
+    unreadable: int
+    mean_win: float | None
+    spoiled: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeCalibration:
+    """What a judge does with a candidate that is worse than the seed, and with one that is better.
+
+    The same verdicts say both, as the orders of a comparison are symmetric: if the harmed response has
+    probability w, the whole one has 1 - w.
+    """
+
+    margin: float
+    """The margin of the config, for `spoiled` and `taken`."""
+    harms: dict[str, HarmResult]
+    spoiled: float | None
+    """Share of seeds that a worse candidate would replace; None without a readable verdict."""
+    taken: float | None
+    """Share of seeds that a better candidate would replace."""
+    agreement: float | None
+    """Share of comparisons in which both orders have the same verdict."""
+    enough: float | None
+    """The smallest margin with which worse candidates would replace at most 5 % of the seeds; None if there
+    is none."""
+    taken_then: float | None
+    """Share of seeds that a better candidate would replace with that margin."""
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def calibration_of(verdicts: Sequence[tuple[Harm, Verdict | None]], margin: float) -> JudgeCalibration:
+    """From the verdicts on harmed responses; None is an unreadable one."""
+    wins: Mapping[Harm, list[float]] = {harm: [] for harm in Harm}
+    asked = dict.fromkeys(Harm, 0)
+    agreements = []
+    for harm, verdict in verdicts:
+        asked[harm] += 1
+        if verdict is not None:
+            wins[harm].append(verdict.win)
+            if verdict.agreement is not None:
+                agreements.append(verdict.agreement)
+    harms = {
+        harm.value: HarmResult(
+            asked[harm], asked[harm] - len(found), _mean(found), _above(np.array(found), margin)
+        )
+        for harm, found in wins.items()
+        if asked[harm]
+    }
+    every = np.array([win for found in wins.values() for win in found])
+    margins = np.round(np.arange(0.0, LARGEST + STEP / 2, STEP), 2).tolist()
+    enough = next((one for one in margins if (_above(every, one) or 0.0) <= MOST_SPOILED), None)
+    if not len(every):
+        enough = None
+    return JudgeCalibration(
+        margin=margin,
+        harms=harms,
+        spoiled=_above(every, margin),
+        taken=_above(1.0 - every, margin),
+        agreement=_mean(agreements),
+        enough=enough,
+        taken_then=None if enough is None else _above(1.0 - every, enough),
+    )
+
+
+def _above(wins: np.ndarray[Any, np.dtype[np.float64]], margin: float) -> float | None:
+    return round(float((wins > 0.5 + margin).mean()), 4) if len(wins) else None
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return round(sum(values) / len(values), 4) if values else None

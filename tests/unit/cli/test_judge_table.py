@@ -1,0 +1,46 @@
+"""What `doctor --judge` prints."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from cluster.cli.doctor import doctor
+from cluster.cli.judge_table import lines_of, table_of
+from staragents.agents.judge import Verdict
+from staragents.agents.judge_trials import Harm
+from staragents.analysis.judge_calibration import JudgeCalibration, calibration_of
+from staragents.base.errors import BadInput
+
+
+def calibration(*wins: float | None) -> JudgeCalibration:
+    verdicts = [None if win is None else Verdict(win, True, win, win, "") for win in wins]
+    return calibration_of([(Harm.truncated, verdict) for verdict in verdicts], 0.1)
+
+
+def test_the_table_has_a_row_for_each_harm_that_was_tried() -> None:
+    console = Console(file=StringIO(), width=100)
+    console.print(table_of(calibration(0.7, None)))
+    shown = console.file.getvalue().splitlines()
+    assert len(shown) == 2
+    assert shown[1].split() == ["second", "half", "missing", "2", "1", "0.70", "100%"]
+
+
+@pytest.mark.parametrize(
+    ("wins", "expected"),
+    [
+        ([0.1] * 20, "reward.margin=0 is enough to keep it at 5%; a better candidate would replace 100%"),
+        ([0.5] * 20, "a better candidate would replace only 0% of the seeds: use a stronger judge"),
+        ([1.0] * 20, "no margin keeps the share of spoiled seeds at 5%: use a stronger judge"),
+        ([None], "the judge gave no readable verdict: a run with it keeps every seed"),
+    ],
+)
+def test_the_advice_follows_from_the_verdicts(wins: list[float | None], expected: str) -> None:
+    assert expected in lines_of(calibration(*wins))[-1]
+
+
+def test_a_judge_needs_a_config() -> None:
+    with pytest.raises(BadInput, match="--judge: expected a CONFIG whose judge is measured, got none"):
+        doctor.main(["--judge", "3"], standalone_mode=False)
