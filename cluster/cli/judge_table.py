@@ -29,8 +29,9 @@ def table_of(found: JudgeCalibration) -> Table:
 def lines_of(found: JudgeCalibration) -> list[str]:
     """What the verdicts mean for a run."""
     if found.spoiled is None:
-        return ["the judge gave no readable verdict: a run with it keeps every seed"]
+        return [f"judge: {found.judge}", "it gave no readable verdict: a run with it keeps every seed"]
     lines = [
+        f"judge: {found.judge}",
         f"with reward.margin={found.margin:g}, a worse candidate would replace {share(found.spoiled)} of the "
         f"seeds, a better one {share(found.taken)}",
     ]

@@ -31,13 +31,14 @@ def checked_judge(config: Config, seeds: int, watcher: Watcher) -> JudgeCalibrat
     """
     trials = list(judge_trials(list(islice(SeedFile(config.seeds).seeds(), seeds))))
     alone = only_judge(config)
-    name = f"judge-{stable_id(str(time.time_ns()))[:8]}"
+    model = config.models[config.judge.model]
+    judge = model.model or model.kind.value
     with ray_session(demand_of(alone)):
-        watcher.say(f"loading {config.models[config.judge.model].model or config.judge.model}")
-        with running_generators(alone, name) as apps:
-            watcher.say(f"asking the judge about {len(trials)} harmed responses")
-            generators = connect(alone, apps, None)
-            return calibration_of(asyncio.run(_verdicts(alone, trials, generators)), config.reward.margin)
+        watcher.say(f"loading the judge, {judge}")
+        with running_generators(alone, f"judge-{stable_id(str(time.time_ns()))[:8]}") as apps:
+            watcher.say(f"asking it about {len(trials)} worse responses")
+            verdicts = asyncio.run(_verdicts(alone, trials, connect(alone, apps, None)))
+    return calibration_of(verdicts, judge, config.reward.margin)
 
 
 def only_judge(config: Config) -> Config:

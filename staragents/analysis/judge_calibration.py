@@ -36,6 +36,8 @@ class JudgeCalibration:
     probability w, the whole one has 1 - w.
     """
 
+    judge: str
+    """The judge's model, or its kind of engine, such as fake."""
     margin: float
     """The margin of the config, for `spoiled` and `taken`."""
     harms: dict[str, HarmResult]
@@ -55,7 +57,9 @@ class JudgeCalibration:
         return asdict(self)
 
 
-def calibration_of(verdicts: Sequence[tuple[Harm, Verdict | None]], margin: float) -> JudgeCalibration:
+def calibration_of(
+    verdicts: Sequence[tuple[Harm, Verdict | None]], judge: str, margin: float
+) -> JudgeCalibration:
     """From the verdicts on harmed responses; None is an unreadable one."""
     wins: Mapping[Harm, list[float]] = {harm: [] for harm in Harm}
     asked = dict.fromkeys(Harm, 0)
@@ -79,6 +83,7 @@ def calibration_of(verdicts: Sequence[tuple[Harm, Verdict | None]], margin: floa
     if not len(every):
         enough = None
     return JudgeCalibration(
+        judge=judge,
         margin=margin,
         harms=harms,
         spoiled=_above(every, margin),

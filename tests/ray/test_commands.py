@@ -37,3 +37,19 @@ def test_doctor_names_a_missing_model(start: Callable[..., Any]) -> None:
     assert code == 2, output
     assert "models.writer.model" in output
     assert "Traceback" not in output
+
+
+def test_doctor_measures_the_judge_with_the_judge_alone(start: Callable[..., Any]) -> None:
+    job = start("doctor", FAKE, "--judge", "4", "--json")
+    code, output = job.wait()
+    assert code == 0, output
+    found = json.loads(output[output.index("{") :])
+    assert {harm: result["trials"] for harm, result in found["harms"].items()} == {
+        "truncated": 4,
+        "shuffled": 4,
+        "swapped": 4,
+    }
+    assert (found["judge"], found["margin"]) == ("fake", 0.1)
+    assert 0.0 <= found["spoiled"] <= 1.0
+    assert "memory" not in output
+    assert job.left_over() == []

@@ -17,7 +17,7 @@ from staragents.base.errors import BadInput
 
 def calibration(*wins: float | None) -> JudgeCalibration:
     verdicts = [None if win is None else Verdict(win, True, win, win, "") for win in wins]
-    return calibration_of([(Harm.truncated, verdict) for verdict in verdicts], 0.1)
+    return calibration_of([(Harm.truncated, verdict) for verdict in verdicts], "m", 0.1)
 
 
 def test_the_table_has_a_row_for_each_harm_that_was_tried() -> None:
@@ -34,7 +34,7 @@ def test_the_table_has_a_row_for_each_harm_that_was_tried() -> None:
         ([0.1] * 20, "reward.margin=0 is enough to keep it at 5%; a better candidate would replace 100%"),
         ([0.5] * 20, "a better candidate would replace only 0% of the seeds: use a stronger judge"),
         ([1.0] * 20, "no margin keeps the share of spoiled seeds at 5%: use a stronger judge"),
-        ([None], "the judge gave no readable verdict: a run with it keeps every seed"),
+        ([None], "it gave no readable verdict: a run with it keeps every seed"),
     ],
 )
 def test_the_advice_follows_from_the_verdicts(wins: list[float | None], expected: str) -> None:
