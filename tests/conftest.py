@@ -24,7 +24,7 @@ LONG = (
     "models/test_score_file.py",
     "ray/test_secrets.py",
     "ray/test_commands.py",
-    "ray/test_placement.py",
+    "ray/test_actors.py",
     "models/test_thinking.py",
     "models/test_scoring.py",
 )

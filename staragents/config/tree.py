@@ -7,7 +7,7 @@ import re
 import typing
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, is_dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Annotated, Any
 
 from staragents.config import Config
@@ -72,6 +72,7 @@ def default(key: Key) -> Any:
     return getattr(kind(), key[-1], ...) if isinstance(kind, type) else ...
 
 
+@lru_cache(maxsize=4096)
 def marks(key: Key) -> tuple[Any, ...]:
     """The marks of a setting, after those of the sections that contain it.
 

@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -101,18 +102,9 @@ def write_card(run: SavedRun | str | Path) -> Path:
 
 def card_text(run: SavedRun, contents: Contents) -> str:
     """A card for `contents`. Text from the config, seeds and models is escaped."""
-    # Autoescape is the fallback for `md`; only our own text is inserted unescaped.
-    environment = Environment(
-        loader=PackageLoader("staragents", "report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"md": markdown, "number": number, "share": share}
     funnel = run.summary["funnel"]
-    return environment.get_template("card.md.j2").render(
+    card = _environment().get_template("card.md.j2")
+    return card.render(
         run=run,
         contents=contents,
         fields=Markup(contents.fields),
@@ -129,6 +121,22 @@ def card_text(run: SavedRun, contents: Contents) -> str:
         fence=Markup(_fence(run.config_text)),
         config_text=Markup(printable(run.config_text.rstrip())),
     )
+
+
+@cache
+def _environment() -> Environment:
+    """Kept, because it keeps the compiled template."""
+    # Autoescape is the fallback for `md`; only our own text is inserted unescaped.
+    environment = Environment(
+        loader=PackageLoader("staragents", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"md": markdown, "number": number, "share": share}
+    return environment
 
 
 def _filters(run: SavedRun) -> Iterator[tuple[str, str, int]]:

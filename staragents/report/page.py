@@ -5,13 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from staragents.config.prices import amount
 from staragents.report.chart import Chart
 from staragents.report.number_format import duration, number, share, short
 from staragents.text.printable import printable
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 def rendered(template: str, drawn: Iterable[Chart], more_scripts: Iterable[str] = (), **values: Any) -> str:
@@ -19,9 +23,28 @@ def rendered(template: str, drawn: Iterable[Chart], more_scripts: Iterable[str] 
 
     `more_scripts` names further scripts of this folder, which the template includes where needed.
     """
-    # Only a command that writes a page needs these.
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    # Only a command that writes a page needs it.
     from plotly.offline import get_plotlyjs
+
+    folder = Path(__file__).parent
+    files = {"charts": "report", **{name: name for name in more_scripts}}
+    scripts = {name: (folder / f"{file}.js").read_text(encoding="utf-8") for name, file in files.items()}
+    scripts["plotly"] = get_plotlyjs()
+    page = _environment().get_template(template)
+    return page.render(
+        figures=_shown({chart.name: chart.figure for chart in drawn if chart.figure}),
+        style=(folder / "report.css").read_text(encoding="utf-8"),
+        scripts=scripts,
+        script_hashes=[_csp_hash(script) for script in scripts.values()],
+        **values,
+    )
+
+
+@cache
+def _environment() -> Environment:
+    """Kept, because it keeps the compiled templates: compiling takes longer than rendering."""
+    # Only a command that writes a page needs it.
+    from jinja2 import Environment, PackageLoader, StrictUndefined
 
     # Autoescape escapes every text; `tojson` also neutralises </script> and <!--.
     environment = Environment(
@@ -39,17 +62,7 @@ def rendered(template: str, drawn: Iterable[Chart], more_scripts: Iterable[str] 
         "duration": duration,
         "amount": amount,
     }
-    folder = Path(__file__).parent
-    files = {"charts": "report", **{name: name for name in more_scripts}}
-    scripts = {name: (folder / f"{file}.js").read_text(encoding="utf-8") for name, file in files.items()}
-    scripts["plotly"] = get_plotlyjs()
-    return environment.get_template(template).render(
-        figures=_shown({chart.name: chart.figure for chart in drawn if chart.figure}),
-        style=(folder / "report.css").read_text(encoding="utf-8"),
-        scripts=scripts,
-        script_hashes=[_csp_hash(script) for script in scripts.values()],
-        **values,
-    )
+    return environment
 
 
 def _shown(value: Any) -> Any:

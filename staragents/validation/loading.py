@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -95,7 +96,13 @@ def from_yaml(text: str) -> Config:
 
 
 def _yaml(tree: Tree) -> str:
-    return OmegaConf.to_yaml(OmegaConf.create(escaped(tree)))
+    return _yaml_of(json.dumps(tree))
+
+
+@functools.lru_cache(maxsize=4)
+def _yaml_of(tree: str) -> str:
+    """From the tree as JSON. Kept, because a run writes its config twice, at 30 ms each."""
+    return OmegaConf.to_yaml(OmegaConf.create(escaped(json.loads(tree))))
 
 
 def _redacted(value: Any) -> Any:

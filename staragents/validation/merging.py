@@ -144,7 +144,7 @@ class ConfigBuilder:
 
     def build(self, tree: Tree) -> Config:
         """The config, as `typed` returns it."""
-        node = copy.deepcopy(_all_defaults())
+        node = copy.deepcopy(_defaults(Config))
         self._fill(node, Config, tree, ())
         self._check_references()
         return typing.cast(Config, OmegaConf.to_object(node))
@@ -175,7 +175,7 @@ class ConfigBuilder:
             elif not isinstance(below, dict | None):
                 self._problem((*key, name), f"expected a mapping, got {shown(below, name)}")
             else:
-                section[name] = kind()
+                section[name] = _defaults(kind)  # OmegaConf assigns a copy
                 self._fill(section[name], kind, below or {}, (*key, name))
 
     def _set(self, section: DictConfig, name: str, value: Any, key: Key, hint: Any, default: Any) -> None:
@@ -223,9 +223,9 @@ class ConfigBuilder:
 
 
 @cache
-def _all_defaults() -> DictConfig:
-    """A Config without settings: a copy takes a seventh of the time of a new one."""
-    return OmegaConf.structured(Config)
+def _defaults(kind: type) -> DictConfig:
+    """A section without settings: a copy takes a seventh of the time of a new one."""
+    return OmegaConf.structured(kind)
 
 
 def _as_word(value: Any, hint: Any) -> Any:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from tests.support.loaded_models import model_of, tokenizer_of
 
 TEXTS = [
     "Hello  world\n\n1234 3.14\n\n12\n",
@@ -15,10 +16,7 @@ TEXTS = [
 
 
 def load(folder: str) -> tuple[Any, Any]:
-    return (
-        AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval(),
-        AutoTokenizer.from_pretrained(folder),
-    )
+    return model_of(folder), tokenizer_of(folder)
 
 
 def continuation(model: Any, tokenizer: Any, inputs: Any, tokens: int) -> str:
@@ -60,12 +58,12 @@ def test_english_surprises_gemma_little_and_far_more_without_bos(gemma3: str) ->
 @pytest.mark.parametrize("name", ["smollm2", "gemma3"])
 @pytest.mark.parametrize("text", TEXTS)
 def test_tokenizers_round_trip(name: str, text: str, request: pytest.FixtureRequest) -> None:
-    tokenizer = AutoTokenizer.from_pretrained(request.getfixturevalue(name))
+    tokenizer = tokenizer_of(request.getfixturevalue(name))
     assert tokenizer.decode(tokenizer.encode(text, add_special_tokens=False)) == text
 
 
 def test_special_tokens_are_the_originals(smollm2: str, gemma3: str) -> None:
-    smol, gemma = AutoTokenizer.from_pretrained(smollm2), AutoTokenizer.from_pretrained(gemma3)
+    smol, gemma = tokenizer_of(smollm2), tokenizer_of(gemma3)
     assert (smol.bos_token, smol.eos_token, smol.bos_token_id, smol.eos_token_id) == (
         "<|im_start|>",
         "<|im_end|>",
@@ -85,7 +83,7 @@ def test_special_tokens_are_the_originals(smollm2: str, gemma3: str) -> None:
 
 
 def test_smollm2_splits_digits_from_spaces(smollm2: str) -> None:
-    tokenizer = AutoTokenizer.from_pretrained(smollm2)
+    tokenizer = tokenizer_of(smollm2)
     assert tokenizer.convert_ids_to_tokens(tokenizer.encode("\n\n12")) == ["\u010a\u010a", "1", "2"]
 
 

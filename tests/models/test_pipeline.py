@@ -15,11 +15,11 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from staragents.data.seed_file import SeedFile
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import load_config
+from tests.support.loaded_models import model_of, tokenizer_of
 from tests.support.paths import ROOT
 
 SEEDS = 4
@@ -124,8 +124,7 @@ def test_ifd_equals_a_naive_recomputation_from_the_saved_text(
     scored = [row for row in candidates if row[f"{role}_ifd"] is not None]
     assert scored
     path = smollm2 if role == "target" else gemma3
-    tokenizer = AutoTokenizer.from_pretrained(path)
-    model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32).eval()
+    tokenizer, model = tokenizer_of(path), model_of(path)
     for row in scored[:6]:
         answer = row["messages"][-1]["content"]
         conditional, direct = naive_nlls(model, tokenizer, plain_prompt(row, inputs), answer, max_length=1024)

@@ -11,11 +11,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from staragents.config import Convention, Template
 from staragents.score_file.score_job import ScoreJob
 from staragents.score_file.settings import ScoreSettings
+from tests.support.loaded_models import model_of, tokenizer_of
 from tests.support.paths import SHARED
 from tests.support.score_jobs import Silent
 
@@ -59,8 +59,7 @@ def rows() -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def reference(smollm2: str) -> tuple[Any, Any]:
-    model = AutoModelForCausalLM.from_pretrained(smollm2, dtype=torch.float32).eval()
-    return model, AutoTokenizer.from_pretrained(smollm2)
+    return model_of(smollm2), tokenizer_of(smollm2)
 
 
 def scored(rows: list[dict[str, str]], folder: Path, **options: Any) -> list[dict[str, Any]]:

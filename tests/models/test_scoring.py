@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from staragents.base.messages import Message
 from staragents.config import Convention, Template
 from staragents.scoring.ifd import Score, ScoreRow, Status, ifd_gap
 from staragents.scoring.ifd_model import IfdModel
+from tests.support.loaded_models import model_of, tokenizer_of
 from tests.support.paths import SHARED
 
 ALPACA = SHARED / "dev" / "alpaca_random_9k.json.gz"
@@ -50,8 +50,7 @@ def folder(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def reference(folder: str) -> tuple[Any, Any]:
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    return model, AutoTokenizer.from_pretrained(folder)
+    return model_of(folder), tokenizer_of(folder)
 
 
 @pytest.fixture(scope="module")
@@ -166,8 +165,7 @@ def test_prompts_of_other_rows_help_less_than_their_own(
 
 
 def test_the_prompt_uses_the_chat_template(smollm2: str) -> None:
-    model = AutoModelForCausalLM.from_pretrained(smollm2, dtype=torch.float32).eval()
-    tokenizer = AutoTokenizer.from_pretrained(smollm2)
+    model, tokenizer = model_of(smollm2), tokenizer_of(smollm2)
     messages = [
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": "Hi"},

@@ -17,6 +17,7 @@ from staragents.base.generation import Generation, GenerationRequest, Sampling
 from staragents.base.messages import Message
 from staragents.config import JudgeConfig, ModelConfig, Reasoning
 from staragents.text.thinking import split_thinking
+from tests.support.loaded_models import tokenizer_of
 from tests.support.thinking_model import thinking_model
 
 pytest.importorskip("vllm")
@@ -121,9 +122,7 @@ def test_a_raw_prompt_has_no_thought(generations: dict[str, Generation]) -> None
 def test_a_parser_is_found_for_the_tokenizer_and_a_model_without_thoughts_gets_none(
     folder: Path, smollm2: str
 ) -> None:
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = tokenizer_of(str(folder))
     assert VllmThinking(tokenizer, config_of(folder), "llama").engine_args == {
         "reasoning_parser": "deepseek_r1"
     }
@@ -134,7 +133,7 @@ def test_a_parser_is_found_for_the_tokenizer_and_a_model_without_thoughts_gets_n
     quiet = config_of(folder, engine_args={"reasoning_parser": "olmo3"}, reasoning=Reasoning.off)
     assert VllmThinking(tokenizer, quiet, "llama").request(True) == {"reasoning_ended": True}
     assert VllmThinking(tokenizer, quiet, "llama").may_have_schema([1, 2])
-    plain = VllmThinking(AutoTokenizer.from_pretrained(smollm2), ModelConfig(model=smollm2), "llama")
+    plain = VllmThinking(tokenizer_of(smollm2), ModelConfig(model=smollm2), "llama")
     assert (plain.engine_args, plain.tokens, plain.request(True)) == ({}, 0, {})
     assert model_type(smollm2) == "llama"
 
@@ -149,10 +148,9 @@ def test_every_parser_that_is_chosen_by_family_exists() -> None:
     ("name", "text"), [(name, text) for name, texts in RECORDED.items() for text in texts]
 )
 def test_the_parts_are_those_of_vllms_own_parser(folder: Path, name: str, text: str) -> None:
-    from transformers import AutoTokenizer
     from vllm.reasoning import ReasoningParserManager
 
-    parser = ReasoningParserManager.get_reasoning_parser(name)(AutoTokenizer.from_pretrained(folder))
+    parser = ReasoningParserManager.get_reasoning_parser(name)(tokenizer_of(str(folder)))
     reasoning, answer = parser.extract_reasoning(text, SimpleNamespace())  # type: ignore[arg-type]
     split = split_thinking(text)
     assert (split.reasoning, split.answer.strip()) == ((reasoning or "").strip(), (answer or "").strip())

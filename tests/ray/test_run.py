@@ -1,4 +1,4 @@
-"""Whole runs on fake engines: the contract of the run directory, kills, interrupts, dead actors."""
+"""Whole runs on fake engines that think: the contract of the run directory, thoughts, kills, interrupts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from staragents.run_directory.run_directory import RunDirectory
@@ -30,6 +31,7 @@ CONTRACT = {
     "manifest.json",
 }
 FAKE = "configs/fake.yaml"
+THINKS = ("models.writer.fake.thinks=true", "models.judge.fake.thinks=true")
 
 
 def cursor(run_dir: Path) -> int:
@@ -38,15 +40,17 @@ def cursor(run_dir: Path) -> int:
 
 
 def overrides(run_dir: Path, *more: str) -> list[str]:
-    return [f"output.dir={run_dir}", "seeds.limit=40", "run.admitted_seeds=4", "memory.warmup=0", *more]
+    return [
+        f"output.dir={run_dir}", "seeds.limit=40", "run.admitted_seeds=4", "memory.warmup=0", *THINKS, *more,
+    ]  # fmt: skip
 
 
 SLOW = ("models.writer.fake.latency_s=0.15", "run.checkpoint_s=0.3")
 
 
 @dataclass
-class Stop:
-    """How a command that was stopped ended."""
+class End:
+    """How a command that was stopped, or the last one, ended."""
 
     code: int
     output: str
@@ -54,15 +58,21 @@ class Stop:
     left_over: list[str]
     dataset_rows: int
 
+    @classmethod
+    def of(cls, job: Job, run_dir: Path) -> End:
+        code, output = job.wait()
+        rows = sum(1 for _ in (run_dir / "dataset.jsonl").open())
+        return cls(code, output, cursor(run_dir), job.left_over(), rows)
+
 
 @pytest.fixture(scope="module")
-def stops() -> list[Stop]:
-    """Stops of the run of `disturbed`: after Ctrl-C and after SIGKILL."""
+def ends() -> list[End]:
+    """Ends of the commands of `disturbed`: after Ctrl-C, after SIGKILL, and of the last one."""
     return []
 
 
 @pytest.fixture(scope="module")
-def disturbed(tmp_path_factory: pytest.TempPathFactory, stops: list[Stop]) -> Iterator[Path]:
+def disturbed(tmp_path_factory: pytest.TempPathFactory, ends: list[End]) -> Iterator[Path]:
     """A run that was interrupted, resumed, killed and resumed, and then finished."""
     run_dir = tmp_path_factory.mktemp("runs") / "disturbed"
     command = ("run", FAKE, *overrides(run_dir, *SLOW))
@@ -71,13 +81,10 @@ def disturbed(tmp_path_factory: pytest.TempPathFactory, stops: list[Stop]) -> It
             job = start(*command)
             wait_until(lambda seeds=seeds: cursor(run_dir) >= seeds, f"{seeds} committed seeds")  # type: ignore[misc]
             disturb(job)
-            code, output = job.wait()
-            part = sum(1 for _ in (run_dir / "dataset.jsonl").open())
-            stops.append(Stop(code, output, cursor(run_dir), job.left_over(), part))
-        job = start(*command)
-        code, output = job.wait()
-        assert code == 0, output
-        assert job.left_over() == []
+            ends.append(End.of(job, run_dir))
+        ends.append(End.of(start(*command), run_dir))
+        assert ends[-1].code == 0, ends[-1].output
+        assert ends[-1].left_over == []
         yield run_dir
 
 
@@ -115,6 +122,21 @@ def test_the_funnel_adds_up_and_propensities_sum_to_the_draws(disturbed: Path) -
         assert all(0 < row["propensity"] <= 1 for row in candidates)
 
 
+def test_models_that_think_write_no_thought_into_a_text(disturbed: Path, ends: list[End]) -> None:
+    summary = json.loads((disturbed / "summary.json").read_text())
+    assert summary["fake"]
+    assert summary["cost"]["stages"]["answer"]["reasoning_tokens"] > 0
+    assert summary["cost"]["stages"]["judge"]["reasoning_tokens"] > 0
+    assert f"{summary['cost']['reasoning_tokens']:,} of " in ends[2].output
+    rows = [json.loads(line) for line in (disturbed / "dataset.jsonl").open()]
+    assert any(row["source"] == "candidate" for row in rows)
+    for row in rows:
+        assert "think>" not in json.dumps(row)
+        assert row["messages"][-1]["content"].count("[fake]") <= 1
+    candidates = pq.read_table(disturbed / "candidates").to_pylist()
+    assert all(dict(row["stage_tokens"])["answer.reasoning"] > 0 for row in candidates if row["messages"])
+
+
 def test_the_dataset_loads_with_datasets(disturbed: Path, tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets")
     loaded = datasets.load_dataset(
@@ -130,8 +152,8 @@ def test_stopped_runs_resume_to_the_undisturbed_decisions(disturbed: Path, undis
     assert datasets[0] == datasets[1]
 
 
-def test_ctrl_c_saves_the_seeds_in_flight_and_writes_results(disturbed: Path, stops: list[Stop]) -> None:
-    stop = stops[0]
+def test_ctrl_c_saves_the_seeds_in_flight_and_writes_results(disturbed: Path, ends: list[End]) -> None:
+    stop = ends[0]
     assert stop.code == 130, stop.output
     assert "run the same command to resume" in stop.output
     assert 4 <= stop.committed < 40
@@ -139,8 +161,8 @@ def test_ctrl_c_saves_the_seeds_in_flight_and_writes_results(disturbed: Path, st
     assert stop.left_over == []
 
 
-def test_a_killed_run_leaves_no_process(disturbed: Path, stops: list[Stop]) -> None:
-    stop = stops[1]
+def test_a_killed_run_leaves_no_process(disturbed: Path, ends: list[End]) -> None:
+    stop = ends[1]
     assert stop.code == -signal.SIGKILL
     assert 16 <= stop.committed < 40
     assert stop.left_over == []
