@@ -113,12 +113,12 @@ def test_the_default_reward_is_win_times_the_rank_of_the_gap() -> None:
     evolution = Evolution(default(), PAIRS, 10)
     ours = [
         candidate("base+x", gap=0.1),
-        candidate("a+x", gap=0.3, win=0.6),
+        candidate("a+x", gap=0.3, win=0.7),
         candidate("b+x", gap=0.2, win=0.9),
     ]
     chosen = evolution.commit(ours).chosen
     assert [one.difficulty for one in ours] == pytest.approx([0.5 / 3, 2.5 / 3, 1.5 / 3])
-    assert [one.reward for one in ours] == pytest.approx([0.8 * 0.5 / 3, 0.6 * 2.5 / 3, 0.9 * 1.5 / 3])
+    assert [one.reward for one in ours] == pytest.approx([0.8 * 0.5 / 3, 0.7 * 2.5 / 3, 0.9 * 1.5 / 3])
     assert chosen is ours[1]
     assert [one.selected for one in ours] == [False, True, False]
 
@@ -270,18 +270,21 @@ def test_a_restored_run_equals_an_undisturbed_one(policy, difficulty, window, st
 def test_by_default_every_chosen_candidate_won_and_has_its_seeds_highest_reward_of_a_winner(
     root: int,
 ) -> None:
-    rows = run(Evolution(default(draws=4), PAIRS, 10), 0, 10, 2, 10, root)
+    config = default(draws=4)
+    rows = run(Evolution(config, PAIRS, 10), 0, 10, 2, 10, root)
     for number in range(10):
         ours = [row for row in rows if row["seed_id"] == f"s{number}"]
         winners = [
             row["reward"]
             for row in ours
-            if row["failed_stage"] is None and row["reject_reason"] is None and (row["judge_win"] or 0) > 0.5
+            if row["failed_stage"] is None
+            and row["reject_reason"] is None
+            and (row["judge_win"] or 0) > config.reward.least_win
         ]
         chosen = [row for row in ours if row["selected"]]
         assert len(chosen) == bool(winners)
         for row in chosen:
-            assert row["judge_win"] > 0.5
+            assert row["judge_win"] > config.reward.least_win
             assert row["reward"] == max(winners)
             assert row["target_ifd"] is None or row["target_ifd"] <= 1
 
