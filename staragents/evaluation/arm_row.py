@@ -53,7 +53,8 @@ class ArmRow:
 @dataclass(frozen=True, slots=True)
 class Difference:
     """`arm` minus `reference`, paired by conversation and training seed. The intervals of all arms that are
-    compared with the same reference in the same measure hold at once in 95 %."""
+    compared with the same reference in the same measure hold at once in 95 %; those of pairs apart from the
+    others."""
 
     measure: str
     """`LOSS` in nats a token, `WINS` or `SCORE`."""

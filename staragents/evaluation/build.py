@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from staragents.base.errors import RunFailed
@@ -18,7 +18,7 @@ from staragents.evaluation.cell import BASE, CellResult
 from staragents.evaluation.choices import DATASET, RANDOM, SEEDS
 from staragents.evaluation.evaluation import Evaluation, HeldOutFacts
 from staragents.evaluation.grid import Grid, Values, grid_of, losses, score, tasks_of, wins, writers_of
-from staragents.evaluation.power import measured_power, power_of
+from staragents.evaluation.power import Power, measured_power, power_of
 
 
 def evaluation_of(
@@ -55,10 +55,9 @@ def evaluation_of(
         for (name, of), found in grids.items()
         if found is not None
         for reference in references
-        for one in _differences(found, name, of, reference)
+        for one in _differences(found, name, of, reference, arms.pairs.keys())
     ]
     untrained = [one for one in results if one.cell.arm == BASE]
-    seeds = len(grid.training_seeds)
     return Evaluation(
         student=student,
         runs=list(runs),
@@ -70,9 +69,7 @@ def evaluation_of(
         untrained=_untrained(untrained, measures) if untrained else None,
         arms=rows,
         differences=differences,
-        power=measured_power(grid.against(references[0])[1])
-        if len(names) > 1
-        else power_of(len(grid.units), seeds, 1),
+        power=_power(grid, references[0], arms.pairs.keys()),
         by_pair=gains,
         warnings=[*arms.warnings, *lost, *warnings, *warnings_for(rows, grid, gains, references)],
         identity=identity,
@@ -110,12 +107,25 @@ def usable(results: Sequence[CellResult]) -> tuple[list[CellResult], list[str]]:
     return [one for one in finite if one.cell.arm in of_arms], warnings
 
 
-def _differences(grid: Grid, measure: str, of: str, reference: str) -> list[Difference]:
-    if reference not in grid.arms or len(grid.arms) < 2:
+def _differences(
+    grid: Grid, measure: str, of: str, reference: str, pairs: Collection[str]
+) -> list[Difference]:
+    """The arms of pairs are a family of their own, so that asking for them widens no other interval."""
+    if reference not in grid.arms:
         return []
     arms, values = grid.against(reference)
-    estimates = difference_intervals(values)
-    return [Difference(measure, of, arm, reference, one) for arm, one in zip(arms, estimates, strict=True)]
+    found: dict[str, Estimate | None] = {}
+    for family in (False, True):
+        at = [index for index, arm in enumerate(arms) if (arm in pairs) is family]
+        found |= zip([arms[index] for index in at], difference_intervals(values[at]), strict=True)
+    return [Difference(measure, of, arm, reference, found[arm]) for arm in arms]
+
+
+def _power(grid: Grid, reference: str, pairs: Collection[str]) -> Power:
+    """Of the arms that are no pair's, or of all if there are no others."""
+    arms, values = grid.against(reference)
+    at = [index for index, arm in enumerate(arms) if arm not in pairs] or list(range(len(arms)))
+    return measured_power(values[at]) if at else power_of(len(grid.units), len(grid.training_seeds), 1)
 
 
 def _rows(

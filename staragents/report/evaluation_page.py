@@ -43,7 +43,10 @@ def charts(result: Evaluation) -> list[Chart]:
     for number, (measure, of) in enumerate(key for key in measured if key[0] in (WINS, SCORE)):
         found.append(_more(result, measure, of, number))
     if result.by_pair is not None:
-        found += [_pairs(result, name) for name in MEASURES]
+        known = [
+            name for name in MEASURES if any(getattr(one, name) is not None for one in result.by_pair.pairs)
+        ]
+        found += [_pairs(result, name) for name in known]
     return found
 
 
