@@ -61,9 +61,7 @@ class CellJob:
 
         begun = time.monotonic()
         try:
-            trained = fine_tune(
-                self.path, self.steps, self.cell.training_seed, self.settings, self.folder
-            )
+            trained = fine_tune(self.path, self.steps, self.cell.training_seed, self.settings, self.folder)
             losses = held_out_losses(
                 trained.model, trained.tokenizer, self.path, self.template, held_out, self.settings
             )

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from staragents.base.errors import BadInput
 from staragents.config import EvaluationConfig
 from staragents.evaluation.packages import check_packages
 from staragents.evaluation.training_memory import check_memory, lora_rank_of

@@ -17,8 +17,8 @@ from staragents.evaluation.held_out import ANSWER, HeldOut
 
 SETTING = "--held-out"
 ANSWERS = "answers"
-"""The column of rows with several writers: an object of answers by writer, beside an instruction or turns that
-end with the user's."""
+"""The column of rows with several writers: an object of answers by writer, beside an instruction or turns
+that end with the user's."""
 _PLACE = "response"
 """Takes the place of the answers while the prompt is read."""
 
@@ -70,8 +70,9 @@ def _held_out(raw: RawRow, reader: RowReader) -> HeldOut:
 
 def _answers(value: Any) -> dict[str, str]:
     """Raises InvalidRow unless it holds texts by writer."""
+    by_writer = value.items() if isinstance(value, dict) else ()
     # Parquet has all writers of a file in every row, null where one did not answer.
-    answers = {name: text for name, text in value.items() if text is not None} if isinstance(value, dict) else {}
+    answers = {name: text for name, text in by_writer if text is not None}
     if not answers:
         raise InvalidRow(ANSWERS, "expected an object with an answer by writer", shown(value))
     for name, text in answers.items():

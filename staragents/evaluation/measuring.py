@@ -23,8 +23,8 @@ def held_out_losses(
 ) -> dict[str, dict[str, Loss]]:
     """Losses by conversation id, then by writer, of the answers that are not too long with their prompts.
 
-    `model` is in evaluation mode and can't be used for anything else afterwards; `path` is where it came from.
-    The answer has no EOS, as in scoring. Raises FloatingPointError if a loss is not finite.
+    `model` is in evaluation mode and can't be used for anything else afterwards; `path` is where it came
+    from. The answer has no EOS, as in scoring. Raises FloatingPointError if a loss is not finite.
     """
     scorer = IfdModel(
         path,

@@ -28,7 +28,7 @@ class Plan:
     held_out: tuple[HeldOut, ...]
     rows: int
     too_long: int
-    """Seeds that no arm has, because the prompt of one leaves no room for its answer."""
+    """Seeds that no arm has, because in one of them the prompt leaves no room for an answer."""
     tokens: int
     steps: int
     measured_tokens: int
@@ -48,34 +48,37 @@ def plan_of(
     identity: str,
     folder: Path,
 ) -> Plan:
-    """The plan for these arms, whose rows belong to the same seeds. `identity`: of the student's weights
-    (`model_identity`). `folder`: for checkpoints. Raises BadInput if nothing is left to train or measure on."""
-    spans = [[student.tokens(row.messages) for row in arm.rows] for arm in arms]
-    usable = [index for index, row in enumerate(zip(*spans, strict=True)) if None not in row]
-    if not usable:
-        raise BadInput(
-            f"evaluation.max_length: expected a prompt with at most {student.max_length - 2} tokens, got none in "
-            f"{len(arms[0].rows) if arms else 0} rows"
-        )
+    """The plan for at least one arm. Seeds that do not fit in one arm are in none.
+
+    `identity`: of the student's weights (`model_identity`). `folder`: for checkpoints. Raises BadInput if
+    nothing is left to train or measure on.
+    """
+    spans = {arm.name: {row.seed_id: student.tokens(row.messages) for row in arm.rows} for arm in arms}
+    too_long = {seed_id for some in spans.values() for seed_id, span in some.items() if span is None}
     kept = {
-        arm.name: [span for index in usable if (span := some[index]) is not None]
-        for arm, some in zip(arms, spans, strict=True)
+        name: [span for seed_id, span in some.items() if span is not None and seed_id not in too_long]
+        for name, some in spans.items()
     }
+    if empty := [name for name, some in kept.items() if not some]:
+        raise BadInput(
+            f"evaluation.max_length: expected a prompt with at most {student.max_length - 2} tokens, got "
+            f"none in {empty[0]}"
+        )
     lengths = {name: [span.tokens for span in some] for name, some in kept.items()}
     tokens = settings.tokens or max(1, round(min(map(sum, lengths.values())) * settings.epochs))
     measurable, measured_tokens = _measurable(held_out, student)
-    jobs = [_job(Cell(BASE, 0), (), student, settings, identity, folder)]
+    jobs = [_job(Cell(BASE, 0), (), (), student, settings, identity, folder)]
     for seed in range(settings.training_seeds):
         steps = steps_of(lengths, tokens=tokens, step_tokens=settings.step_tokens, training_seed=seed)
         jobs += [
-            _job(Cell(name, seed), _cut(steps[name], some), student, settings, identity, folder)
+            _job(Cell(name, seed), steps[name], some, student, settings, identity, folder)
             for name, some in kept.items()
         ]
     return Plan(
         jobs=tuple(jobs),
         held_out=measurable,
-        rows=len(usable),
-        too_long=len(spans[0]) - len(usable),
+        rows=max(map(len, kept.values())),
+        too_long=len(too_long),
         tokens=tokens,
         steps=len(jobs[-1].steps),
         measured_tokens=measured_tokens,
@@ -98,29 +101,29 @@ def _measurable(held_out: Iterable[HeldOut], student: Student) -> tuple[tuple[He
     return tuple(found), tokens
 
 
-def _cut(steps: Steps, spans: Sequence[Span]) -> tuple[tuple[Span, ...], ...]:
-    """The tokens of each step."""
-    return tuple(
-        tuple(
-            Span(spans[piece.row].ids[: spans[piece.row].start + piece.tokens], spans[piece.row].start)
-            for piece in step
-        )
-        for step in steps
-    )
-
-
 def _job(
     cell: Cell,
-    steps: tuple[tuple[Span, ...], ...],
+    steps: Steps,
+    spans: Sequence[Span],
     student: Student,
     settings: EvaluationConfig,
     identity: str,
     folder: Path,
 ) -> CellJob:
-    different = {span.ids for step in steps for span in step}
     return CellJob(
-        cell, student.path, identity, student.template, steps, len(different), settings, folder / cell_name(cell)
+        cell=cell,
+        path=student.path,
+        identity=identity,
+        template=student.template,
+        steps=tuple(tuple(_cut(spans[piece.row], piece.tokens) for piece in step) for step in steps),
+        rows=len({piece.row for step in steps for piece in step}),
+        settings=settings,
+        folder=folder / cell_name(cell),
     )
+
+
+def _cut(span: Span, tokens: int) -> Span:
+    return Span(span.ids[: span.start + tokens], span.start)
 
 
 def cell_name(cell: Cell) -> str:

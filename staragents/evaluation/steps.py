@@ -26,16 +26,15 @@ def steps_of(
 ) -> dict[str, Steps]:
     """The steps of every arm, with `tokens` answer tokens each.
 
-    `arms` are the answer tokens (at least 1) of row i of each arm, which belongs to the same seed in all of
-    them. Rows come in an order that depends only on the training seed and the epoch. An epoch ends when each
-    row was read once; the last answer of all is cut to fit. All arms take the same number of steps, of about
-    `step_tokens` answer tokens each, and of at least one row.
+    `arms` are the answer tokens (at least 1) of the rows of each arm. Rows come in an order that depends only
+    on their number, the training seed and the epoch: arms with rows of the same seeds read them in the same
+    order. An epoch ends when each row was read once; the last answer of all is cut to fit. All arms take the
+    same number of steps, of about `step_tokens` answer tokens each, and of at least one row.
 
-    Raises ValueError without rows, or if the arms differ in their number.
+    Raises ValueError for no arms and for an arm without rows.
     """
-    numbers = {len(rows) for rows in arms.values()}
-    if len(numbers) != 1 or not max(numbers):
-        raise ValueError(f"expected arms with the same number of rows, got {sorted(numbers)}")
+    if not arms or not all(arms.values()):
+        raise ValueError("expected arms with rows")
     read = {name: _read(rows, tokens, training_seed) for name, rows in arms.items()}
     steps = max(1, min(round(tokens / step_tokens), *(len(pieces) for pieces in read.values())))
     return {name: _divided(pieces, tokens, steps) for name, pieces in read.items()}

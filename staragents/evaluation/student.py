@@ -15,10 +15,11 @@ class Student:
     """The tokenizer of a model to train, with the template and the length that all its cells share."""
 
     def __init__(self, path: str, template: Template | None, max_length: int) -> None:
-        """`path` is a local folder or hub id. `max_length` counts the tokens of prompt and answer; the model's
-        own maximum may be lower. Template None: chat if the tokenizer has a chat template, else plain.
+        """`path` is a local folder or hub id. `max_length` counts the tokens of prompt and answer; that
+        of the model may be lower. Template None: chat if the tokenizer has one, else plain.
 
-        Raises BadInput if the tokenizer can't be loaded, or has no chat template for `chat`, or no EOS."""
+        Raises BadInput if the tokenizer can't be loaded, or lacks a chat template for `chat`, or an EOS.
+        """
         from transformers import AutoConfig, AutoTokenizer
 
         try:

@@ -19,8 +19,8 @@ LORA_SHARE = 0.05
 
 
 def lora_rank_of(model: str, settings: EvaluationConfig) -> int:
-    """Rank of the adapters, 0 if all weights are trained. A model of unknown size (a hub id that is not cached)
-    gets adapters."""
+    """Rank of the adapters, 0 if all weights are trained. A model of unknown size (a hub id that is not
+    cached) gets adapters."""
     if settings.lora_rank is not None:
         return settings.lora_rank
     size = size_of(model)

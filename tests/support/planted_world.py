@@ -1,4 +1,4 @@
-"""A world in which it is known which training data help: prompts that name a thing, answers that describe it."""
+"""A world in which it is known which training data help: the letter in a prompt decides the answer."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def arm(name: str, pairs: list[tuple[str, str]]) -> Arm:
 
 
 def arms(rows: int = 64) -> dict[str, Arm]:
-    """`real`; `again`, the same; `shuffled`, with the answer to another prompt; `greek`, in another script."""
+    """real; again, the same; shuffled, with the answers of other prompts; greek, in another script."""
     real = texts(rows)
     shuffled = [(asked, real[(n * 5 + 3) % rows][1]) for n, (asked, _) in enumerate(real)]
     greek = [(asked, said.translate(GREEK)) for asked, said in real]

@@ -82,7 +82,7 @@ def test_a_bad_row_is_one_line_with_its_place(tmp_path: Path, row: dict[str, Any
 
 
 def test_a_missing_and_an_empty_file(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="nowhere.jsonl"):
+    with pytest.raises(BadInput, match=r"nowhere\.jsonl"):
         read_held_out(str(tmp_path / "nowhere.jsonl"))
     with pytest.raises(BadInput, match="expected rows, got none"):
         read_held_out(written(tmp_path))

@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 from staragents.evaluation.steps import steps_of
 
 LENGTHS = st.integers(1, 12).flatmap(
-    lambda rows: st.lists(
-        st.lists(st.integers(1, 200), min_size=rows, max_size=rows), min_size=1, max_size=4
-    )
+    lambda rows: st.lists(st.lists(st.integers(1, 200), min_size=rows, max_size=rows), min_size=1, max_size=4)
 )
 
 
@@ -61,7 +59,13 @@ def test_the_order_differs_between_training_seeds_and_epochs() -> None:
     assert order(0)[:20] != order(0)[20:]
 
 
-@pytest.mark.parametrize("arms", [{}, {"one": []}, {"one": [3], "two": [3, 4]}])
-def test_arms_without_rows_or_with_different_seeds_are_refused(arms: dict[str, list[int]]) -> None:
-    with pytest.raises(ValueError, match="same number of rows"):
+def test_an_arm_with_other_rows_does_as_much_work() -> None:
+    found = steps_of({"run": [10] * 6, "file": [25] * 9}, tokens=90, step_tokens=30, training_seed=0)
+    assert {len(steps) for steps in found.values()} == {3}
+    assert {sum(one.tokens for step in steps for one in step) for steps in found.values()} == {90}
+
+
+@pytest.mark.parametrize("arms", [{}, {"one": []}, {"one": [3], "two": []}])
+def test_arms_without_rows_are_refused(arms: dict[str, list[int]]) -> None:
+    with pytest.raises(ValueError, match="expected arms with rows"):
         steps_of(arms, tokens=10, step_tokens=5, training_seed=0)
