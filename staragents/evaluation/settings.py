@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from staragents.base.errors import BadInput
 from staragents.config import Config, EvaluationConfig
@@ -17,12 +18,18 @@ def is_override(argument: str) -> bool:
     return argument.startswith(SECTION) and "=" in argument
 
 
-def evaluation_settings(config: Config, overrides: Sequence[str]) -> EvaluationConfig:
-    """The section `evaluation` with `evaluation.KEY=VALUE` applied, and the target of scoring as the student
-    where none is set. Raises BadInput with every problem, and without a student."""
+def evaluation_settings(
+    config: Config, overrides: Sequence[str], options: Mapping[str, Any]
+) -> EvaluationConfig:
+    """The section `evaluation` with `evaluation.KEY=VALUE` and then the `options` that are not None; the
+    target of scoring is the student where none is set.
+
+    Raises BadInput with every problem, and without a student.
+    """
     given, tree = plain_overrides(overrides, [])
-    named = tree.get("evaluation", {})
-    settings = replace(config.evaluation, **{name: getattr(given.evaluation, name) for name in named})
+    named: dict[str, Any] = {name: getattr(given.evaluation, name) for name in tree.get("evaluation", {})}
+    named |= {name: value for name, value in options.items() if value is not None}
+    settings = replace(config.evaluation, **named)
     student = settings.student or config.scoring.target.model
     if student in ("", "fake"):
         raise BadInput(f"--student: expected a model to train, got {student or 'none'}")

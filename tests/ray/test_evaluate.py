@@ -61,6 +61,7 @@ def test_results_are_those_of_one_process_even_if_a_worker_dies_and_are_kept(
     results = Students(made, config, tmp_path, lines.append).results()
     killer.join()
     assert killed
+    assert not (tmp_path / ".training").exists()
     assert [result.cell for result in results] == [job.cell for job in made.jobs]
     alone = [job.run(made.held_out) for job in made.jobs]
     for one, other in zip(results, alone, strict=True):
@@ -69,7 +70,6 @@ def test_results_are_those_of_one_process_even_if_a_worker_dies_and_are_kept(
             for writer, loss in by_writer.items():
                 assert loss.nats == pytest.approx(other.losses[name][writer].nats, rel=1e-3)
     assert any("students 3/3" in line for line in lines)
-    assert not (tmp_path / ".training").exists()
 
     # A second command trains nothing, and only what is missing or belongs to other work.
     files = {path: path.stat().st_mtime_ns for path in (tmp_path / CELLS).iterdir()}
