@@ -11,6 +11,7 @@ from statistics import mean
 from typing import Any
 
 from cluster.driver.students import CHECKPOINTS, Students
+from staragents.base.environment import ray_address
 from staragents.base.errors import BadInput
 from staragents.config import EvaluationConfig
 from staragents.evaluation.arms import Arms, arms_of
@@ -94,7 +95,7 @@ class Evaluating:
             path = resolve_model(settings.student)
         except BadInput as error:
             raise BadInput(f"--student: {error}") from error
-        if not settings.num_gpus:
+        if not settings.num_gpus and not ray_address():
             check_memory(path, settings, on_gpu=False)
         student = Student(path, settings.template, settings.max_length)
         settings = replace(

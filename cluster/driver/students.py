@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import time
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +58,8 @@ class Students:
             if found:
                 self._say(f"{len(found)} of {len(self._plan.jobs)} students are already done; resuming")
             (self._folder / CELLS).mkdir(exist_ok=True)
-            with ray_session(self._demand()):
+            # Ray prints a worker's death to standard output, which may carry JSON.
+            with redirect_stdout(sys.stderr), ray_session(self._demand()):
                 restore_sigterm()
                 found |= self._trained(todo)
         shutil.rmtree(self._folder / CHECKPOINTS, ignore_errors=True)
