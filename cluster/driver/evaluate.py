@@ -69,7 +69,7 @@ class Evaluating:
         settings, plan = self._planned(arms, held_out)
         self._check_power(power_of(len(plan.held_out), settings.training_seeds, max(1, len(arms.arms) - 1)))
         with command_lock(self._folder, "--output"):
-            self._tell(plan, arms, settings)
+            self._tell(plan, (*arms.warnings, *_too_long(plan, len(held_out))), arms, settings)
             results = Students(plan, settings, self._folder, self._say).results()
             result = evaluation_of(
                 arms,
@@ -80,7 +80,7 @@ class Evaluating:
                 held_out=_facts(question.held_out, plan.held_out),
                 identity=_identity(plan),
                 answer_tokens=_answer_tokens(plan),
-                warnings=_too_long(plan),
+                warnings=_too_long(plan, len(held_out)),
             )
             folder = RunDirectory(self._folder)
             # The JSON is written last: it marks the evaluation as finished.
@@ -118,18 +118,19 @@ class Evaluating:
                 f"{power.difference:.3f} or more"
             )
 
-    def _tell(self, plan: Plan, arms: Arms, settings: EvaluationConfig) -> None:
-        for warning in (*arms.warnings, *_too_long(plan)):
+    def _tell(self, plan: Plan, warnings: Sequence[str], arms: Arms, settings: EvaluationConfig) -> None:
+        """The plan, before the work starts."""
+        for warning in warnings:
             self._say(f"note: {warning}")
         for arm in arms.arms:
             filled = f", {arm.filled} of them unchanged seeds" if arm.filled else ""
             self._say(f"arm {arm.name}: {len(arm.rows)} rows{filled}")
         seconds = seconds_for(plan.jobs[0].path, sum(map(plan.work, plan.jobs)), settings)
-        time = "" if seconds is None else f"; about {max(1, round(seconds / 60))} minutes one after another"
+        time = "" if seconds is None else f"; about {max(1, round(seconds / 60))} min one after another"
         adapters = f"adapters of rank {settings.lora_rank}" if settings.lora_rank else "all weights"
         self._say(
             f"{len(plan.jobs)} students, {settings.training_seeds} per arm and one untrained; {adapters}, "
-            f"{plan.tokens:,} answer tokens in {plan.steps} steps each; measured on {len(plan.held_out)} "
+            f"{plan.tokens:,} answer tokens in {plan.steps} step{'s' if plan.steps != 1 else ''} each; measured on {len(plan.held_out)} "
             f"conversations, {plan.measured_tokens:,} tokens{time}"
         )
 
@@ -155,7 +156,14 @@ def _answer_tokens(plan: Plan) -> dict[str, float]:
     return found
 
 
-def _too_long(plan: Plan) -> list[str]:
-    if not plan.too_long:
-        return []
-    return [f"{plan.too_long} seeds are in no arm: a prompt leaves no room within evaluation.max_length"]
+def _too_long(plan: Plan, held_out: int) -> list[str]:
+    """What is left out of `held_out` conversations and of the seeds."""
+    left_out = {
+        "seeds are in no arm": plan.too_long,
+        "held-out conversations are not measured": held_out - len(plan.held_out),
+    }
+    return [
+        f"{number} {what}: the prompt leaves no room within evaluation.max_length"
+        for what, number in left_out.items()
+        if number
+    ]
