@@ -47,10 +47,3 @@ class EvaluationConfig:
     """GPUs per student."""
     num_cpus: Annotated[float, POSITIVE] = 2.0
     """CPUs and threads per student."""
-    judged: Annotated[int, ZERO_OR_MORE] = 0
-    """Held-out prompts that students answer for the run's judge, which compares them with the untrained
-    student's answers in both orders. 0: none, as this needs the judge's model."""
-    answer_tokens: Annotated[int, ONE_OR_MORE] = 256
-    """Maximum tokens of an answer for the judge."""
-    tasks: list[str] = field(default_factory=list)
-    """Tasks of lm-evaluation-harness to run on every student, such as ifeval (needs the package lm-eval)."""
