@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 
 from staragents.base.errors import BadInput
 from staragents.base.messages import Message
@@ -31,6 +32,8 @@ class Plan:
     """Seeds that no arm has, because in one of them the prompt leaves no room for an answer."""
     tokens: int
     steps: int
+    answer_tokens: Mapping[str, float]
+    """Mean tokens of an answer by arm, with EOS."""
     measured_tokens: int
     """Tokens of all held-out prompts and answers."""
 
@@ -81,6 +84,7 @@ def plan_of(
         too_long=len(too_long),
         tokens=tokens,
         steps=len(jobs[-1].steps),
+        answer_tokens={name: mean(some) for name, some in lengths.items()},
         measured_tokens=measured_tokens,
     )
 
