@@ -11,9 +11,10 @@ from pathlib import Path
 from cluster.driver.students import CHECKPOINTS, Students
 from staragents.base.environment import ray_address
 from staragents.base.errors import BadInput
-from staragents.config import EvaluationConfig
+from staragents.config import EvaluationConfig, FiltersConfig
 from staragents.evaluation.arms import Arms, arms_of
 from staragents.evaluation.build import evaluation_of
+from staragents.evaluation.contamination import without_contaminated
 from staragents.evaluation.defaults import completed
 from staragents.evaluation.evaluation import PAGE, RESULT, Evaluation, HeldOutFacts
 from staragents.evaluation.held_out import HeldOut
@@ -65,8 +66,10 @@ class Evaluating:
         arms = arms_of(question.runs, question.settings.arms, question.files, by_pair=question.by_pair)
         if not arms.arms:
             raise BadInput("evaluation.arms: expected at least one arm, got none")
+        held_out, seen = without_contaminated(arms.arms, held_out, question.held_out, FiltersConfig().ngram)
+        arms = replace(arms, warnings=(*arms.warnings, *seen))
         settings, plan = self._planned(arms, held_out)
-        self._check_power(power_of(len(plan.held_out), settings.training_seeds, max(1, len(arms.arms) - 1)))
+        self._check_power(power_of(len(plan.held_out), settings.training_seeds, arms.compared))
         with command_lock(self._folder, "--output"):
             self._tell(plan, (*arms.warnings, *_too_long(plan, len(held_out))), arms, settings)
             results = Students(plan, settings, self._folder, self._say).results()

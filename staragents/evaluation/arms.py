@@ -29,6 +29,11 @@ class Arms:
     seeds: int
     warnings: tuple[str, ...]
 
+    @property
+    def compared(self) -> int:
+        """How many arms are compared with a reference at once: pairs count apart from the others."""
+        return len(self.arms) - len(self.pairs) - 1 or len(self.pairs) or 1
+
 
 def arms_of(
     runs: Sequence[Path],

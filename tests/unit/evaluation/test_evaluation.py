@@ -53,6 +53,7 @@ def test_planted_differences_are_found_and_equal_arms_are_not_told_apart() -> No
     assert found.difference("seeds", "seeds") is None
     assert found.held_out.conversations == 120
     assert found.power.measured
+    assert found.power.arms == arms_named(list(ARMS)).compared == 3
 
 
 def test_losses_pool_tokens_of_writers_and_weigh_conversations_equally() -> None:
@@ -164,6 +165,7 @@ def test_a_reward_that_predicts_gains_is_told_from_one_that_does_not() -> None:
     gains = [0.02 * number for number in range(8)]
     results = students({"seeds": 0.0, **{name: -gain for name, gain in zip(PAIRS, gains, strict=True)}})
     arms = dataclasses.replace(arms_named(["seeds", *PAIRS]), pairs=measured_pairs(gains))
+    assert arms.compared == len(PAIRS) == evaluated(results, arms).power.arms
     found = evaluated(results, arms).by_pair
     assert found is not None
     assert [one.pair for one in found.pairs] == [name.removeprefix("pair:") for name in PAIRS]
