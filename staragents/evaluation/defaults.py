@@ -11,6 +11,13 @@ FULL_UP_TO = 1_000_000_000
 """Parameters up to which all weights are trained."""
 DEFAULT_RANK = 16
 FULL_RATE, LORA_RATE = 2e-5, 2e-4
+MOST_STEP_TOKENS, FEWEST_STEPS = 1024, 20
+"""A student that takes a few steps hardly leaves its first weights."""
+
+
+def step_tokens_for(tokens: int) -> int:
+    """Answer tokens of a step for a student that learns so many."""
+    return max(1, min(MOST_STEP_TOKENS, tokens // FEWEST_STEPS))
 
 
 def completed(settings: EvaluationConfig, model: str) -> EvaluationConfig:

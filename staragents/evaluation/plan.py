@@ -14,6 +14,7 @@ from staragents.config import EvaluationConfig
 from staragents.evaluation.arm import Arm
 from staragents.evaluation.cell import BASE, Cell
 from staragents.evaluation.cell_job import CellJob
+from staragents.evaluation.defaults import step_tokens_for
 from staragents.evaluation.held_out import HeldOut
 from staragents.evaluation.steps import Steps, steps_of
 from staragents.evaluation.student import Student
@@ -69,10 +70,11 @@ def plan_of(
         )
     lengths = {name: [span.tokens for span in some] for name, some in kept.items()}
     tokens = settings.tokens or max(1, round(min(map(sum, lengths.values())) * settings.epochs))
+    step_tokens = settings.step_tokens or step_tokens_for(tokens)
     measurable, measured_tokens = _measurable(held_out, student)
     jobs = [_job(Cell(BASE, 0), (), (), student, settings, identity, folder)]
     for seed in range(settings.training_seeds):
-        steps = steps_of(lengths, tokens=tokens, step_tokens=settings.step_tokens, training_seed=seed)
+        steps = steps_of(lengths, tokens=tokens, step_tokens=step_tokens, training_seed=seed)
         jobs += [
             _job(Cell(name, seed), steps[name], some, student, settings, identity, folder)
             for name, some in kept.items()
