@@ -63,10 +63,11 @@ def plan_of(
         name: [span for seed_id, span in some.items() if span is not None and seed_id not in too_long]
         for name, some in spans.items()
     }
-    if empty := [name for name, some in kept.items() if not some]:
+    if not all(kept.values()):
+        longest = max(spans, key=lambda name: list(spans[name].values()).count(None))
         raise BadInput(
-            f"evaluation.max_length: expected a prompt with at most {student.max_length - 2} tokens, got "
-            f"none in {empty[0]}"
+            f"evaluation.max_length: expected prompts with at most {student.max_length - 2} tokens, got longer "
+            f"ones in {longest}"
         )
     lengths = {name: [span.tokens for span in some] for name, some in kept.items()}
     tokens = settings.tokens or max(1, round(min(map(sum, lengths.values())) * settings.epochs))
