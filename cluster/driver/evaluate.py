@@ -7,8 +7,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from statistics import mean
-from typing import Any
 
 from cluster.driver.students import CHECKPOINTS, Students
 from staragents.base.environment import ray_address
@@ -17,6 +15,7 @@ from staragents.config import EvaluationConfig, FiltersConfig
 from staragents.evaluation.arms import Arms, arms_of
 from staragents.evaluation.build import evaluation_of
 from staragents.evaluation.contamination import without_contaminated
+from staragents.evaluation.defaults import completed
 from staragents.evaluation.evaluation import PAGE, RESULT, Evaluation, HeldOutFacts
 from staragents.evaluation.held_out import HeldOut
 from staragents.evaluation.held_out_file import read_held_out
@@ -24,7 +23,7 @@ from staragents.evaluation.packages import check_packages
 from staragents.evaluation.plan import Plan, plan_of
 from staragents.evaluation.power import Power, power_of
 from staragents.evaluation.student import Student
-from staragents.evaluation.training_memory import check_memory, lora_rank_of
+from staragents.evaluation.training_memory import check_memory
 from staragents.evaluation.training_time import seconds_for
 from staragents.models.packaged_models import resolve_model
 from staragents.report.evaluation_page import page_of
@@ -82,7 +81,7 @@ class Evaluating:
                 settings=asdict(settings),
                 held_out=_facts(question.held_out, plan.held_out),
                 identity=_identity(plan),
-                answer_tokens=_answer_tokens(plan),
+                answer_tokens=plan.answer_tokens,
                 warnings=_too_long(plan, len(held_out)),
             )
             folder = RunDirectory(self._folder)
@@ -102,10 +101,7 @@ class Evaluating:
             check_memory(path, settings, on_gpu=False)
         student = Student(path, settings.template, settings.max_length)
         settings = replace(
-            settings,
-            template=student.template,
-            max_length=student.max_length,
-            lora_rank=lora_rank_of(path, settings),
+            completed(settings, path), template=student.template, max_length=student.max_length
         )
         checkpoints = (self._folder / CHECKPOINTS).absolute()
         return settings, plan_of(arms.arms, held_out, student, settings, model_identity(path), checkpoints)
@@ -133,8 +129,8 @@ class Evaluating:
         adapters = f"adapters of rank {settings.lora_rank}" if settings.lora_rank else "all weights"
         self._say(
             f"{len(plan.jobs)} students, {settings.training_seeds} per arm and one untrained; {adapters}, "
-            f"{plan.tokens:,} answer tokens in {plan.steps} step{'s' if plan.steps != 1 else ''} each; measured on {len(plan.held_out)} "
-            f"conversations, {plan.measured_tokens:,} tokens{time}"
+            f"{plan.tokens:,} answer tokens in {plan.steps} step{'s' if plan.steps != 1 else ''} each; "
+            f"measured on {len(plan.held_out)} conversations, {plan.measured_tokens:,} tokens{time}"
         )
 
 
@@ -148,15 +144,6 @@ def _identity(plan: Plan) -> str:
     """Checksum of everything that determines the result."""
     prints = [job.fingerprint(plan.held_out) for job in plan.jobs]
     return hashlib.sha256(json.dumps(prints).encode()).hexdigest()
-
-
-def _answer_tokens(plan: Plan) -> dict[str, float]:
-    """Mean tokens of a trained answer by arm, with its EOS, over the steps of the first training seed."""
-    found: dict[str, Any] = {}
-    for job in plan.jobs:
-        if job.steps:
-            found.setdefault(job.cell.arm, mean(span.tokens for step in job.steps for span in step))
-    return found
 
 
 def _too_long(plan: Plan, held_out: int) -> list[str]:

@@ -32,8 +32,9 @@ class EvaluationConfig:
     plain."""
     max_length: Annotated[int, Range(2)] = 1024
     """Maximum tokens of prompt plus answer, in training and measuring. Longer answers are cut."""
-    step_tokens: Annotated[int, ONE_OR_MORE] = 1024
-    """Answer tokens per optimiser step, so that all arms take the same number of steps."""
+    step_tokens: Annotated[int | None, ONE_OR_MORE] = None
+    """Answer tokens per optimiser step, so that all arms take the same number of steps. Unset: 1024, or fewer
+    for 20 steps."""
     learning_rate: Annotated[float | None, POSITIVE] = None
     """Peak of a cosine schedule. Unset: 2e-5 for all weights, 2e-4 for LoRA."""
     warmup: Annotated[float, SHARE] = 0.1

@@ -11,14 +11,14 @@ from typing import Any
 import torch
 
 from staragents.config import EvaluationConfig
+from staragents.evaluation.defaults import completed
 from staragents.evaluation.packages import check_packages
-from staragents.evaluation.training_memory import check_memory, lora_rank_of
+from staragents.evaluation.training_memory import check_memory
 from staragents.scoring.conventions import Span
 from staragents.scoring.model_loading import Loading, load
 
 logger = logging.getLogger(__name__)
 
-FULL_RATE, LORA_RATE = 2e-5, 2e-4
 CPU_PART_TOKENS, GPU_PART_TOKENS = 1024, 8192
 """Padded tokens in one forward and backward pass. Activations of a 135M model take about 2.5 GiB for 1024."""
 LARGE = 1_000_000_000
@@ -59,7 +59,8 @@ def fine_tune(
     threads = max(1, round(settings.num_cpus))
     torch.set_num_threads(threads)
     on_gpu = settings.num_gpus > 0 and torch.cuda.is_available()
-    rank = lora_rank_of(path, settings)
+    settings = completed(settings, path)
+    rank = settings.lora_rank or 0
     check_packages(lora=bool(rank and steps))
     if steps:
         check_memory(path, settings, on_gpu)
@@ -113,7 +114,7 @@ def _trainer(
         output_dir=str(folder),
         num_train_epochs=1,
         max_steps=len(steps),
-        learning_rate=settings.learning_rate or (LORA_RATE if rank else FULL_RATE),
+        learning_rate=settings.learning_rate,
         lr_scheduler_type="cosine",
         warmup_steps=round(settings.warmup * len(steps)),
         weight_decay=0.0,

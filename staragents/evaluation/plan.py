@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 
 from staragents.base.errors import BadInput
 from staragents.base.messages import Message
@@ -13,6 +14,7 @@ from staragents.config import EvaluationConfig
 from staragents.evaluation.arm import Arm
 from staragents.evaluation.cell import BASE, Cell
 from staragents.evaluation.cell_job import CellJob
+from staragents.evaluation.defaults import step_tokens_for
 from staragents.evaluation.held_out import HeldOut
 from staragents.evaluation.steps import Steps, steps_of
 from staragents.evaluation.student import Student
@@ -31,6 +33,8 @@ class Plan:
     """Seeds that no arm has, because in one of them the prompt leaves no room for an answer."""
     tokens: int
     steps: int
+    answer_tokens: Mapping[str, float]
+    """Mean tokens of an answer by arm, with EOS."""
     measured_tokens: int
     """Tokens of all held-out prompts and answers."""
 
@@ -59,17 +63,19 @@ def plan_of(
         name: [span for seed_id, span in some.items() if span is not None and seed_id not in too_long]
         for name, some in spans.items()
     }
-    if empty := [name for name, some in kept.items() if not some]:
+    if not all(kept.values()):
+        longest = max(spans, key=lambda name: list(spans[name].values()).count(None))
         raise BadInput(
-            f"evaluation.max_length: expected a prompt with at most {student.max_length - 2} tokens, got "
-            f"none in {empty[0]}"
+            f"evaluation.max_length: expected prompts with at most {student.max_length - 2} tokens, got longer "
+            f"ones in {longest}"
         )
     lengths = {name: [span.tokens for span in some] for name, some in kept.items()}
     tokens = settings.tokens or max(1, round(min(map(sum, lengths.values())) * settings.epochs))
+    step_tokens = settings.step_tokens or step_tokens_for(tokens)
     measurable, measured_tokens = _measurable(held_out, student)
     jobs = [_job(Cell(BASE, 0), (), (), student, settings, identity, folder)]
     for seed in range(settings.training_seeds):
-        steps = steps_of(lengths, tokens=tokens, step_tokens=settings.step_tokens, training_seed=seed)
+        steps = steps_of(lengths, tokens=tokens, step_tokens=step_tokens, training_seed=seed)
         jobs += [
             _job(Cell(name, seed), steps[name], some, student, settings, identity, folder)
             for name, some in kept.items()
@@ -81,6 +87,7 @@ def plan_of(
         too_long=len(too_long),
         tokens=tokens,
         steps=len(jobs[-1].steps),
+        answer_tokens={name: mean(some) for name, some in lengths.items()},
         measured_tokens=measured_tokens,
     )
 

@@ -6,25 +6,14 @@ import psutil
 
 from staragents.base.errors import BadInput
 from staragents.config import EvaluationConfig
+from staragents.evaluation.defaults import completed
 from staragents.models.model_size import size_of
 
 GIB = 2**30
-FULL_UP_TO = 1_000_000_000
-"""Parameters up to which all weights are trained by default."""
-DEFAULT_RANK = 16
 FULL_BYTES = 16
 """A parameter in float32 with its gradient and the two moments of Adam."""
 LORA_SHARE = 0.05
 """Upper bound of the adapter's parameters, as a share of the model's, at usual ranks."""
-
-
-def lora_rank_of(model: str, settings: EvaluationConfig) -> int:
-    """Rank of the adapters, 0 if all weights are trained. A model of unknown size (a hub id that is not
-    cached) gets adapters."""
-    if settings.lora_rank is not None:
-        return settings.lora_rank
-    size = size_of(model)
-    return 0 if size is not None and size.parameters <= FULL_UP_TO else DEFAULT_RANK
 
 
 def training_bytes(model: str, settings: EvaluationConfig, on_gpu: bool) -> int | None:
@@ -32,7 +21,7 @@ def training_bytes(model: str, settings: EvaluationConfig, on_gpu: bool) -> int 
     size = size_of(model)
     if size is None:
         return None
-    if not lora_rank_of(model, settings):
+    if not completed(settings, model).lora_rank:
         return size.parameters * FULL_BYTES
     each = 4 if settings.dtype == "float32" or (settings.dtype == "auto" and not on_gpu) else 2
     return size.weight_bytes(each) + round(size.parameters * LORA_SHARE) * FULL_BYTES
@@ -51,7 +40,7 @@ def check_memory(model: str, settings: EvaluationConfig, on_gpu: bool) -> None:
         free, where = psutil.virtual_memory().available, "of memory"
     if need <= free:
         return
-    rank = lora_rank_of(model, settings)
+    rank = completed(settings, model).lora_rank
     what = "weights and adapters" if rank else "weights, gradients and optimiser"
     instead = "a smaller student" if rank else "a smaller student or evaluation.lora_rank=16"
     raise BadInput(

@@ -143,7 +143,7 @@ def test_a_student_that_does_not_fit(student: str, tmp_path: Path, monkeypatch: 
 
 
 def test_prompts_without_room_for_an_answer(student: str, tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"^evaluation.max_length: expected a prompt with at most 1 tokens"):
+    with pytest.raises(BadInput, match=r"^evaluation.max_length: expected prompts with at most 1 tokens"):
         plan(student, tmp_path, "real", max_length=3)
 
 

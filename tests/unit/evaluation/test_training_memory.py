@@ -8,14 +8,16 @@ import pytest
 
 from staragents.base.errors import BadInput
 from staragents.config import Dtype, EvaluationConfig
-from staragents.evaluation import training_memory
-from staragents.evaluation.training_memory import check_memory, lora_rank_of, training_bytes
+from staragents.evaluation import defaults, training_memory
+from staragents.evaluation.defaults import completed
+from staragents.evaluation.training_memory import check_memory, training_bytes
 from staragents.models.model_size import ModelSize
 
 
 def sized(monkeypatch: pytest.MonkeyPatch, parameters: int | None) -> None:
     size = None if parameters is None else ModelSize(parameters, 2 * parameters, False, 2, 2, 8)
-    monkeypatch.setattr(training_memory, "size_of", lambda model: size)
+    for module in (defaults, training_memory):
+        monkeypatch.setattr(module, "size_of", lambda model: size)
 
 
 @pytest.mark.parametrize(
@@ -25,8 +27,10 @@ def test_adapters_are_for_students_that_are_large_or_of_unknown_size(
     monkeypatch: pytest.MonkeyPatch, parameters: int | None, rank: int
 ) -> None:
     sized(monkeypatch, parameters)
-    assert lora_rank_of("m", EvaluationConfig()) == rank
-    assert lora_rank_of("m", EvaluationConfig(lora_rank=4)) == 4
+    found = completed(EvaluationConfig(), "m")
+    assert (found.lora_rank, found.learning_rate) == (rank, 2e-4 if rank else 2e-5)
+    given = completed(EvaluationConfig(lora_rank=4, learning_rate=0.5), "m")
+    assert (given.lora_rank, given.learning_rate) == (4, 0.5)
 
 
 def test_bytes_of_all_weights_and_of_adapters(monkeypatch: pytest.MonkeyPatch) -> None:
