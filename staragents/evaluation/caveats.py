@@ -24,6 +24,11 @@ def warnings_for(
             "one training seed: the intervals leave out how much students of the same arm differ and are too "
             "narrow"
         )
+    elif (len(grid.arms) - 1) * (len(grid.training_seeds) - 1) in (1, 2):
+        found.append(
+            "few students: if students of the same arm differ much, the intervals hold in fewer than 95 % of "
+            "repeats; more training seeds or arms make them exact"
+        )
     if len(grid.units) < FEW_CONVERSATIONS:
         found.append(
             f"{len(grid.units)} held-out conversations are few: the intervals are too narrow below about "

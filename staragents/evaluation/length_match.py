@@ -29,8 +29,8 @@ def length_matched(
     edges = np.unique(np.concatenate([inner[:-1], [inner[-1] + 1]]))
     seeds = np.repeat(np.arange(len(lengths)), [len(one) for one in lengths])
     bins = np.searchsorted(edges, np.concatenate([np.asarray(one) for one in lengths]), side="right")
-    wanted = np.bincount(np.searchsorted(edges, targets, side="right"), minlength=len(edges) + 1)
-    wanted = wanted * len(lengths) / len(targets)
+    of_targets = np.bincount(np.searchsorted(edges, targets, side="right"), minlength=len(edges) + 1)
+    wanted = of_targets * (len(lengths) / len(targets))
     weights = np.ones(len(edges) + 1)
     for _ in range(ITERATIONS):
         probabilities = _normalised(weights[bins], seeds)

@@ -17,7 +17,7 @@ from staragents.evaluation.by_pair import ByPair, correlation, spearman
 from staragents.evaluation.cell import BASE, Cell, CellResult, Loss
 from staragents.evaluation.evaluation import Evaluation, HeldOutFacts
 from staragents.evaluation.pair_measures import PairMeasures
-from tests.unit.evaluation.worlds import WRITERS, arms_named, students
+from tests.support.student_worlds import WRITERS, arms_named, students
 
 HELD_OUT = HeldOutFacts("held.jsonl", "0" * 64, 999, [])
 ARMS = {"dataset": -0.05, "seeds": 0.0, "random": 0.0, "shuffled": 0.2}
@@ -143,6 +143,10 @@ def test_doubts_are_written_down() -> None:
         "without the arm",
     ):
         assert part in warnings
+    assert "few students" not in warnings
+    two = students({"seeds": 0.0, "random": 0.0}, training_seeds=2)
+    assert [warning.partition(":")[0] for warning in evaluated(two).warnings] == ["few students"]
+    assert evaluated(students(ARMS)).warnings == []
 
 
 def test_references_are_seeds_and_random_of_one_run_or_the_first() -> None:

@@ -17,7 +17,7 @@ from staragents.evaluation.build import evaluation_of
 from staragents.evaluation.evaluation import RESULT, HeldOutFacts
 from staragents.evaluation.pair_measures import PairMeasures
 from staragents.evaluation.saved import evaluations_of, reward_sentences
-from tests.unit.evaluation.worlds import arms_named, students
+from tests.support.student_worlds import arms_named, students
 
 PAIRS = [f"pair:p{number}" for number in range(6)]
 

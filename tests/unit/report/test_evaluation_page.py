@@ -15,7 +15,7 @@ from staragents.evaluation.build import evaluation_of
 from staragents.evaluation.evaluation import Evaluation, HeldOutFacts
 from staragents.evaluation.pair_measures import PairMeasures
 from staragents.report.evaluation_page import charts, page_of
-from tests.unit.evaluation.worlds import arms_named, students
+from tests.support.student_worlds import arms_named, students
 
 HOSTILE = "<b>worse</b>"
 PAIRS = [f"pair:p{number}" for number in range(4)]
