@@ -77,12 +77,6 @@ def evaluate(
         evaluation.num_gpus=1 evaluation.lora_rank=16
       staragents evaluate runs/node8 --by-pair --arms seeds --held-out test.jsonl -o runs/by-pair
     """
-    from staragents.evaluation.settings import is_override
-
-    folders = [Path(name) for name in runs if not is_override(name)]
-    overrides = [name for name in runs if is_override(name)]
-    if not folders:
-        raise BadInput("RUN: expected at least one run, got settings only")
     given = {
         "student": student,
         "arms": None if arms is None else _names(arms),
@@ -95,17 +89,14 @@ def evaluate(
         "held_out_rows": held_out_rows,
         "difference": difference,
     }
-    return _evaluated(folders, (overrides, given), asked, output, as_json)
+    return _evaluated(runs, given, asked, output, as_json)
 
 
 def _evaluated(
-    runs: list[Path],
-    changes: tuple[list[str], dict[str, Any]],
-    asked: dict[str, Any],
-    output: Path,
-    as_json: bool,
+    arguments: tuple[str, ...], given: dict[str, Any], asked: dict[str, Any], output: Path, as_json: bool
 ) -> int:
-    """Train, measure and print; returns the exit code. `changes`: overrides and options for settings."""
+    """Train, measure and print; returns the exit code. `arguments`: runs and overrides. `given`: options for
+    settings. `asked`: the others."""
     from cluster.cli.evaluation_table import show
     from cluster.driver.evaluate import Evaluating, Question
     from cluster.terminal.console import make_console
@@ -113,10 +104,14 @@ def _evaluated(
     from cluster.terminal.watcher import Watcher
     from staragents.analysis.saved_run import SavedRun
     from staragents.evaluation.run_folders import named_runs
-    from staragents.evaluation.settings import evaluation_settings
+    from staragents.evaluation.settings import evaluation_settings, is_override
 
+    runs = [Path(name) for name in arguments if not is_override(name)]
+    if not runs:
+        raise BadInput("RUN: expected at least one run, got settings only")
+    overrides = [name for name in arguments if is_override(name)]
     first = next(iter(named_runs(runs).values()))
-    settings = evaluation_settings(SavedRun.read(first).config, *changes)
+    settings = evaluation_settings(SavedRun.read(first).config, overrides, given)
     console = make_console(to_stderr=as_json)
     begin_long_work()
     evaluating = Evaluating(Question(runs, settings=settings, **asked), output, Watcher(console).say)

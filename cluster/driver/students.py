@@ -67,7 +67,7 @@ class Students:
 
     def _trained(self, todo: list[CellJob]) -> dict[Any, CellResult]:
         """Run all cells that are not done, as many at once as fit."""
-        task = ray.remote(train_cell).options(
+        task: Any = ray.remote(train_cell).options(
             num_cpus=self._settings.num_cpus,
             num_gpus=self._settings.num_gpus,
             max_retries=ATTEMPTS - 1,

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -114,7 +114,7 @@ def _trainer(
         output_dir=str(folder),
         num_train_epochs=1,
         max_steps=len(steps),
-        learning_rate=settings.learning_rate,
+        learning_rate=cast(float, settings.learning_rate),
         lr_scheduler_type="cosine",
         warmup_steps=round(settings.warmup * len(steps)),
         weight_decay=0.0,

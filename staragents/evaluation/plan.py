@@ -66,8 +66,8 @@ def plan_of(
     if not all(kept.values()):
         longest = max(spans, key=lambda name: list(spans[name].values()).count(None))
         raise BadInput(
-            f"evaluation.max_length: expected prompts with at most {student.max_length - 2} tokens, got longer "
-            f"ones in {longest}"
+            f"evaluation.max_length: expected prompts with at most {student.max_length - 2} tokens, got "
+            f"longer ones in {longest}"
         )
     lengths = {name: [span.tokens for span in some] for name, some in kept.items()}
     tokens = settings.tokens or max(1, round(min(map(sum, lengths.values())) * settings.epochs))

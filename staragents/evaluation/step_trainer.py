@@ -38,9 +38,8 @@ class StepTrainer(SFTTrainer):
         self._part_tokens = part_tokens
 
     def get_train_dataloader(self) -> DataLoader[Any]:
-        loader: DataLoader[Any] = DataLoader(
-            self.train_dataset, batch_sampler=self._steps, collate_fn=self.data_collator
-        )
+        rows: Any = self.train_dataset
+        loader: DataLoader[Any] = DataLoader(rows, batch_sampler=self._steps, collate_fn=self.data_collator)
         prepared: DataLoader[Any] = self.accelerator.prepare(loader)
         return prepared
 

@@ -95,7 +95,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from staragents.evaluation import step_trainer
-from tests.models import test_evaluation as here
+from tests.models import test_students as here
 step_trainer.SAVE_EVERY_S = 0.0
 saved = step_trainer._SaveByTime.on_save
 def on_save(self, args, state, control, **rest):
