@@ -14,7 +14,8 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from staragents.analysis.worth import Drawn, Estimate, worth_of
+from staragents.analysis.worth import Drawn, worth_of
+from staragents.base.estimate import Estimate
 from staragents.config import EvolutionConfig, PolicyName
 from staragents.evolution.choice import make_policy
 from staragents.evolution.policy import NO_CONTEXT, Outcome

@@ -26,6 +26,8 @@ LONG = (
     "ray/test_commands.py",
     "ray/test_actors.py",
     "models/test_thinking.py",
+    "ray/test_evaluate.py",
+    "models/test_students.py",
     "models/test_scoring.py",
 )
 """Most of them only wait much of the time, so they run beside one that computes."""

@@ -11,7 +11,8 @@ from rich.table import Table
 from cluster.terminal.console import safe_console
 from cluster.terminal.terminal import say_json
 from staragents.base.errors import INTERRUPTED, BadInput
-from staragents.comparison.comparison import Comparison, Estimate
+from staragents.base.estimate import Estimate
+from staragents.comparison.comparison import Comparison
 from staragents.comparison.variant import FULL, Variant, load_variants
 from staragents.config import Config
 from staragents.validation.loading import load_config

@@ -31,8 +31,9 @@ def diagnose(run_dir: Path, embedder: str | None, label: str | None, as_json: bo
     """Find weaknesses of a run, and the settings to change.
 
     Checks yield, early lock-in, reliability of the pair ranking, memory, both models' IFDs, the judge, cost,
-    whether learning paid, and which pairs suit which kind of instruction (clusters). The result is also
-    written to diagnosis.json and report.html of the run.
+    whether learning paid, and which pairs suit which kind of instruction (clusters). If an evaluation by pair
+    (`--by-pair` of `evaluate`) lies beside the run, it says whether the reward predicted training. The
+    result is also written to diagnosis.json and report.html of the run.
 
     \b
     Examples:
@@ -67,6 +68,7 @@ def _written(run: SavedRun, embedder: str | None, label: str | None) -> tuple[Di
     from staragents.analysis.diagnosis import Diagnosis, Evidence
     from staragents.analysis.kinds import text_vectors
     from staragents.analysis.one_pass import one_pass
+    from staragents.evaluation.saved import reward_sentences
     from staragents.report.chart_data import ChartData
     from staragents.report.report import write_page
     from staragents.run.results import rewriting
@@ -78,6 +80,7 @@ def _written(run: SavedRun, embedder: str | None, label: str | None) -> tuple[Di
     one_pass(run.folder.seeds(), evidence, charts)
     embed = _embedder(embedder) if embedder is not None and label is None else text_vectors
     diagnosis = Diagnosis.of(run, evidence, charts.timeline.moments, embed, labels)
+    diagnosis.numbers["worth"]["said"] += reward_sentences(run.folder.path)
     result = {"seeds": funnel["finished"], "findings": diagnosis.findings, **diagnosis.numbers}
     with rewriting(run.folder, "diagnosis.json", "report.html"):
         run.folder.write_json("diagnosis.json", result)

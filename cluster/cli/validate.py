@@ -47,6 +47,7 @@ def validate(config: str, overrides: tuple[str, ...], as_json: bool) -> None:
             "seeds": scan.seeds,
             "bad_rows": scan.bad_rows,
             "duplicates": scan.duplicates,
+            "held_out": scan.held_out,
             "formats": scan.formats,
             "with_system": scan.with_system,
             "multi_turn": scan.multi_turn,
@@ -74,7 +75,8 @@ def validate(config: str, overrides: tuple[str, ...], as_json: bool) -> None:
 
 def seed_lines(path: str, scan: SeedScan) -> list[str]:
     """What was found in the seeds, one item per line."""
-    lines = [f"{path}: {scan.seeds} seeds, {scan.bad_rows} bad rows, {scan.duplicates} duplicates"]
+    held_out = f", {scan.held_out} more held out" if scan.held_out else ""
+    lines = [f"{path}: {scan.seeds} seeds, {scan.bad_rows} bad rows, {scan.duplicates} duplicates{held_out}"]
     lines += [f"note: {note}" for note in scan.notes]
     lines.append(f"formats: {', '.join(f'{count} {name}' for name, count in scan.formats.items())}")
     if scan.with_system or scan.multi_turn:

@@ -40,9 +40,10 @@ class Watcher:
         resumed = f", {done} already done" if done else ""
         spoilt = f", {scan.bad_rows} bad rows go to quarantine" if scan.bad_rows else ""
         doubled = f", {scan.duplicates} duplicates dropped" if scan.duplicates else ""
+        held = f", {scan.held_out} more held out" if scan.held_out else ""
         for note in scan.notes:
             self.say(f"note: {note}")
-        self.say(f"{scan.seeds} seeds{resumed}{spoilt}{doubled}")
+        self.say(f"{scan.seeds} seeds{resumed}{held}{spoilt}{doubled}")
 
     def follow(self, coordinator: Any, running: Any) -> dict[str, Any]:
         """Block until `running` ends; returns its value or raises its error."""

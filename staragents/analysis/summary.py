@@ -68,7 +68,8 @@ class RunTally:
 
         `run` contains facts that are not in the candidates; it is stored unchanged under the key `run`. Keys,
         all optional: `engines` {generator model: kind}, `parts` {judge, target, larger, embedder: kind},
-        `seeds`, `bad_rows`, `duplicates`, `fallback` (reward.fallback), `dataset` (`dataset.Written`),
+        `seeds`, `bad_rows`, `duplicates`, `held_out`, `fallback` (reward.fallback), `dataset`
+        (`dataset.Written`),
         `memory_enabled`, `wall_seconds`, `models_of` {agent or judge: its model}.
         """
         keeps_seed = run.get("fallback", "seed") == "seed"
@@ -87,6 +88,7 @@ class RunTally:
                 "seeds": run.get("seeds", self.counts["finished"]),
                 "bad_rows": run.get("bad_rows", 0),
                 "duplicates": run.get("duplicates", 0),
+                **({"held_out": run["held_out"]} if run.get("held_out") else {}),
                 "finished": self.counts["finished"],
                 **{key: self.counts[key] for key in ("drawn", "generated", "scored", "judged", "accepted")},
                 "kept_seed": kept_seed,

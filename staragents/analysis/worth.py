@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -12,36 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staragents.analysis.reward_model import Floats, Indices, Log, expected_rewards
-from staragents.base.statistics import Z_95
+from staragents.base.estimate import Estimate
 
 MIN_SEEDS = 40
 # Expected draws in the second half of the seeds. A pair with fewer is valued by its model more than by
 # rewards.
 MIN_DRAWS = 5.0
 BLOCKS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A mean over seeds with its 95 % interval."""
-
-    mean: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, values: Floats) -> Estimate:
-        mean = float(values.mean())
-        half = Z_95 * float(values.std(ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else math.inf
-        return cls(round(mean, 4), round(mean - half, 4), round(mean + half, 4))
-
-    @property
-    def told(self) -> bool:
-        """Whether the interval excludes 0."""
-        return self.low > 0 or self.high < 0
-
-    def __str__(self) -> str:
-        return f"{self.mean:+.3f}, 95 % interval {self.low:+.3f} to {self.high:+.3f}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from staragents.base.estimate import Estimate
 from staragents.comparison.measured import Measured, fill_unreached
 from staragents.evolution.drawing import FloatArray
 
@@ -18,15 +19,6 @@ RESAMPLED_AT_ONCE = 100_000
 LEVEL = 0.95
 COURSE = 100
 FEW_SEEDS = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A mean over seeds and its 95 % interval."""
-
-    mean: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,9 @@ class EvaluationConfig:
     plain."""
     max_length: Annotated[int, Range(2)] = 1024
     """Maximum tokens of prompt plus answer, in training and measuring. Longer answers are cut."""
-    step_tokens: Annotated[int, ONE_OR_MORE] = 1024
-    """Answer tokens per optimiser step, so that all arms take the same number of steps."""
+    step_tokens: Annotated[int | None, ONE_OR_MORE] = None
+    """Answer tokens per optimiser step, so that all arms take the same number of steps. Unset: 1024, or fewer
+    for 20 steps."""
     learning_rate: Annotated[float | None, POSITIVE] = None
     """Peak of a cosine schedule. Unset: 2e-5 for all weights, 2e-4 for LoRA."""
     warmup: Annotated[float, SHARE] = 0.1
@@ -47,10 +48,3 @@ class EvaluationConfig:
     """GPUs per student."""
     num_cpus: Annotated[float, POSITIVE] = 2.0
     """CPUs and threads per student."""
-    judged: Annotated[int, ZERO_OR_MORE] = 0
-    """Held-out prompts that students answer for the run's judge, which compares them with the untrained
-    student's answers in both orders. 0: none, as this needs the judge's model."""
-    answer_tokens: Annotated[int, ONE_OR_MORE] = 256
-    """Maximum tokens of an answer for the judge."""
-    tasks: list[str] = field(default_factory=list)
-    """Tasks of lm-evaluation-harness to run on every student, such as ifeval (needs the package lm-eval)."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated
 
-from staragents.config.marks import ONE_OR_MORE, POSITIVE, Location, Mark
+from staragents.config.marks import ONE_OR_MORE, POSITIVE, Location, Mark, Range
 
 
 class RowFormat(StrEnum):
@@ -65,6 +65,9 @@ class SeedsConfig:
     in the encoding that its bytes suggest, which `validate` and `run` name. utf-8 turns the guess off."""
     limit: Annotated[int | None, ONE_OR_MORE] = None
     """Take only this many usable rows from the start. Unset: all."""
+    hold_out: Annotated[float, Range(0, 0.9), Mark.added] = 0.0
+    """Share of the seeds that a run leaves out, chosen by the hash of their id, and writes to held_out.jsonl:
+    what `evaluate` measures on. `limit` counts them too."""
     strict: Annotated[bool, Mark.on_resume] = False
     """Stop before writing anything if a row is invalid, instead of putting invalid rows into quarantine."""
     max_chars: Annotated[int, ONE_OR_MORE] = 100_000

@@ -13,7 +13,7 @@ from staragents.data.readers.data_files import Block, DataFiles
 from staragents.data.readers.raw_row import BadRow, RawRow
 from staragents.data.readers.row_messages import RowReader
 from staragents.data.seed_path import SETTING, seed_path
-from staragents.data.seed_row import SeedRow, digest_of, parse_row
+from staragents.data.seed_row import SeedRow, digest_of, is_held_out, parse_row
 from staragents.data.seed_scan import SeedScan, SeedTally
 from staragents.data.seen import Seen
 
@@ -52,7 +52,10 @@ class SeedFile:
                 tally.bad.add(file, row)
             else:
                 tally.add(row, before)
-        tally.bad.check(self._config.path, tally.seeds, self._config.strict, "usable row")
+        tally.bad.check(self._config.path, tally.seeds + tally.held_out, self._config.strict, "usable row")
+        if not tally.seeds and tally.held_out:
+            share = f"seeds.hold_out: expected a smaller share than {self._config.hold_out:g}"
+            raise BadInput(f"{share}, which holds out all {tally.held_out} seeds")
         if not tally.seeds:
             raise BadInput(f"{self._config.path}: expected rows, got an empty file")
         return tally.result(self._files.notes.lines())
@@ -61,10 +64,16 @@ class SeedFile:
         """The seeds in order, skipping the first `start`."""
         number = 0
         for _, before, row in self._rows():
-            if isinstance(row, SeedRow) and not row.repeated:
+            if isinstance(row, SeedRow) and not row.repeated and not row.held_out:
                 number += 1
                 if number > start:
                     yield row.seed(before)
+
+    def held_out(self) -> Iterator[Seed]:
+        """The seeds that `seeds.hold_out` leaves out, in order."""
+        for _, before, row in self._rows():
+            if isinstance(row, SeedRow) and not row.repeated and row.held_out:
+                yield row.seed(before)
 
     def bad_rows(self) -> Iterator[tuple[str, BadRow]]:
         """Every bad row with the name of its file."""
@@ -93,6 +102,8 @@ class SeedFile:
                 rows = [parse_row(raw, self._reader) for raw in block.rows]
                 _mark_repeated([row for row in rows if isinstance(row, SeedRow)], seen)
                 for row in rows:
+                    if self._config.hold_out and isinstance(row, SeedRow):
+                        row.held_out = is_held_out(row.seed(before).seed_id, self._config.hold_out)
                     yield block.file, before, row
                     seeds += isinstance(row, SeedRow) and not row.repeated
                     if seeds == self._config.limit:

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 
 from staragents.base.messages import Conversation, as_dicts
-from staragents.base.records import Seed, stable_id
+from staragents.base.records import Seed, stable_id, stable_seed
 from staragents.config import RowFormat
 from staragents.data.readers.raw_row import BadRow, InvalidRow, RawRow
 from staragents.data.readers.row_messages import RowReader
@@ -17,17 +17,25 @@ DIGEST_BYTES = 16
 
 @dataclass(slots=True)
 class SeedRow:
-    """A valid row. SeedFile sets `digest`, and `repeated` if an earlier row has the same conversation."""
+    """A valid row. SeedFile sets `digest`, `repeated` if an earlier row has the same conversation, and
+    `held_out` if the run leaves the seed out."""
 
     row: int
     format: RowFormat
     messages: Conversation
     digest: bytes = b""
     repeated: bool = False
+    held_out: bool = False
 
     def seed(self, before: int) -> Seed:
         """The seed, with an id derived from the conversation. Earlier files have `before` rows."""
         return Seed(stable_id(json.dumps(as_dicts(self.messages))), before + self.row, self.messages)
+
+
+def is_held_out(seed_id: str, share: float) -> bool:
+    """Whether a run leaves the seed out. It depends on the id alone, so that a seed stays held out when rows
+    are added, and remains so with a larger share."""
+    return stable_seed("hold_out", seed_id) < share * 2**31
 
 
 def digest_of(messages: Conversation) -> bytes:

@@ -38,13 +38,15 @@ class SeedScan:
     with_images: int
     notes: tuple[str, ...] = ()
     """How files were read that could be read in several ways."""
+    held_out: int = 0
+    """Seeds that `seeds.hold_out` leaves out; in no other number but `duplicates`."""
 
 
 class SeedTally:
     """Counts rows for a SeedScan."""
 
     def __init__(self) -> None:
-        self.seeds = 0
+        self.seeds = self.held_out = 0
         self.bad = BadRows()
         self._duplicates = 0
         self._digest = hashlib.sha256()
@@ -59,6 +61,9 @@ class SeedTally:
         """A valid row; earlier files have `before` rows."""
         if row.repeated:
             self._duplicates += 1
+            return
+        if row.held_out:
+            self.held_out += 1
             return
         self.seeds += 1
         self._digest.update(row.digest)
@@ -90,4 +95,5 @@ class SeedTally:
             self._with_reasoning,
             self._with_images,
             tuple(notes),
+            self.held_out,
         )

@@ -19,7 +19,8 @@ class TrainingRow:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One choice of training data. Row i of every arm belongs to the same seed."""
+    """One choice of training data. Row i of every arm belongs to the same seed, except in an arm from a file
+    whose rows name no seeds."""
 
     name: str
     rows: tuple[TrainingRow, ...]

@@ -43,7 +43,7 @@ class Contamination:
     def __call__(self, messages: Conversation) -> str | None:
         for found in (words(text) for message in messages for text in message.texts):
             location = self._whole.get(" ".join(found)) or next(
-                (self._grams[gram] for gram in _grams(found, self._ngram) if gram in self._grams), None
+                (self._grams[gram] for gram in grams(found, self._ngram) if gram in self._grams), None
             )
             if location:
                 return f"also in {location}"
@@ -64,13 +64,14 @@ class Contamination:
 
     def _add(self, found: list[str], location: str) -> None:
         if len(found) >= self._ngram:
-            for gram in _grams(found, self._ngram):
+            for gram in grams(found, self._ngram):
                 self._grams.setdefault(gram, location)
         elif len(found) >= MIN_WORDS:
             self._whole.setdefault(" ".join(found), location)
 
 
-def _grams(found: list[str], length: int) -> Iterator[str]:
+def grams(found: list[str], length: int) -> Iterator[str]:
+    """All runs of `length` consecutive words; none if there are fewer."""
     for start in range(len(found) - length + 1):
         yield " ".join(found[start : start + length])
 

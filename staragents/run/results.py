@@ -18,6 +18,7 @@ from staragents.report.chart_data import ChartData
 from staragents.report.dataset_card import write_card
 from staragents.report.report import write_page
 from staragents.run.dataset import writing_dataset
+from staragents.run.held_out import write_held_out
 from staragents.run.quarantine import writing_quarantine
 from staragents.run_directory.file_facts import FileFacts, facts_of
 from staragents.run_directory.manifest import (
@@ -53,6 +54,7 @@ def write_results(run: RunDirectory, config: Config, scan: SeedScan) -> dict[str
         writing_quarantine(run, SeedFile(config.seeds)) as quarantine,
     ):
         one_pass(run.seeds(), dataset, quarantine, tally, charts)
+    write_held_out(run, config)
     summary = tally.summary(
         {
             **state.get("facts", {}),
@@ -60,6 +62,7 @@ def write_results(run: RunDirectory, config: Config, scan: SeedScan) -> dict[str
             "seeds": scan.seeds,
             "bad_rows": scan.bad_rows,
             "duplicates": scan.duplicates,
+            **({"held_out": scan.held_out} if scan.held_out else {}),
             "dataset": asdict(dataset.written),
             "filters": asdict(config.filters),
             "quarantined": quarantine.rows,

@@ -24,8 +24,8 @@ RESULTS = (
     "summary.json", "report.html", "README.md",
 )  # fmt: skip
 """Files of every finished run besides candidates and state."""
-EXTRA = ("diagnosis.json",)
-"""Optional result files."""
+EXTRA = ("diagnosis.json", "held_out.jsonl")
+"""Result files of some runs."""
 INTERPRETED = ("config.yaml", "summary.json", "diagnosis.json")
 """Small files that other commands read, so their content is always checked."""
 

@@ -57,9 +57,12 @@ class IfdModel:
         batch_tokens: int = 8192,
         min_answer_tokens: int = 5,
         cache: SpanCache | None = None,
+        loaded: tuple[Any, Any] | None = None,
     ) -> None:
+        """`loaded`: a model in evaluation mode and its tokenizer, to be scored instead of loading `path`, and
+        without a cache, as its weights may differ from those at `path`. Its attention may be replaced."""
         torch.set_num_threads(threads)
-        model, self._tokenizer = load(path, loading)
+        model, self._tokenizer = loaded or load(path, loading)
         # Truncation happens here, so transformers need not warn about long texts.
         self._tokenizer.model_max_length = 1 << 62
         self._head = model.get_output_embeddings()
@@ -107,6 +110,17 @@ class IfdModel:
                 scores += self._window_scores(texts, passes)
         return scores
 
+    def score_with_prompt(self, rows: Sequence[ScoreRow]) -> list[Score]:
+        """Like `score`, but without the pass that only IFD needs: `nll_direct` is None."""
+        scores: list[Score] = []
+        for start in range(0, len(rows), _WINDOW):
+            texts, passes = self._passes(rows[start : start + _WINDOW])
+            spans = list(dict.fromkeys(one.cond for one in passes if one.cond is not None))
+            self._check_ids(spans)
+            nlls = self._span_nlls(spans)
+            scores += [self._row_score(p, text, nlls) for p, text in zip(passes, texts, strict=True)]
+        return scores
+
     def _window_scores(self, scored: list[str], passes: list[Passes]) -> list[Score]:
         # Equal sequences are computed once: repeated rows, the direct pass of repeated answers, and both
         # passes of a row without a prompt, whose IFD is therefore exactly 1.
@@ -142,16 +156,17 @@ class IfdModel:
         return ids
 
     def _row_score(self, passes: Passes, answer: str, nlls: dict[Span, float]) -> Score:
+        """Without `nlls` of the direct pass, a score without `nll_direct`."""
         size = len(answer.encode())
         if passes.cond is None or passes.direct is None:
             return Score(None, None, 0, passes.tokens_total, size, passes.status)
-        cond, direct = nlls[passes.cond], nlls[passes.direct]
+        cond, direct = nlls[passes.cond], nlls.get(passes.direct)
         tokens = passes.cond.tokens
         if passes.status is Status.truncated:
             # Truncation may split a character.
             text = self._tokenizer.decode(passes.cond.ids[passes.cond.start :]).rstrip("\ufffd")
             size = len(text.encode())
-        if not (math.isfinite(cond) and math.isfinite(direct)):
+        if not math.isfinite(cond) or not math.isfinite(direct or 0.0):
             return Score(None, None, tokens, passes.tokens_total, size, Status.nonfinite)
         return Score(cond, direct, tokens, passes.tokens_total, size, passes.status)
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from staragents.analysis import advised_choice
 from staragents.analysis.reward_model import Log, expected_rewards
-from staragents.analysis.worth import MIN_SEEDS, Drawn, Estimate, Worth, worth_of
+from staragents.analysis.worth import MIN_SEEDS, Drawn, Worth, worth_of
+from staragents.base.estimate import Estimate
 from staragents.config import EvolutionConfig, PolicyName
 from staragents.evolution.choice import make_policy
 from staragents.evolution.policy import NO_CONTEXT, Outcome

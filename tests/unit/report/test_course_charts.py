@@ -5,7 +5,8 @@ from __future__ import annotations
 import plotly.graph_objects as go
 import pytest
 
-from staragents.comparison.comparison import Estimate, Row
+from staragents.base.estimate import Estimate
+from staragents.comparison.comparison import Row
 from staragents.report.chart import Chart
 from staragents.report.chart_data import Window
 from staragents.report.course_charts import courses_chart, memory_chart, reward_chart

@@ -1,0 +1,78 @@
+"""The table of `staragents evaluate` in a terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cluster.terminal.console import safe_console
+from staragents.base.estimate import Estimate
+from staragents.evaluation.arm_row import ArmRow, Difference
+from staragents.evaluation.evaluation import PAGE, RESULT, Evaluation
+
+LOG_WIDTH = 150
+
+
+def show(console: Console, result: Evaluation, folder: Path) -> None:
+    """Print the table, what it can tell, warnings and paths of the files."""
+    seeds = len(result.training_seeds)
+    console.print(
+        f"{result.student}: {len(result.arms)} arms, {seeds} training seed{'s' if seeds != 1 else ''}, "
+        f"{result.seeds:,} seeds; loss in nats a token on {result.held_out.conversations:,} held-out "
+        "conversations",
+        markup=False,
+        highlight=False,
+    )
+    # A file has no width: use one line per arm, for logs and grep.
+    wide = console if console.is_terminal else safe_console(file=console.file, width=LOG_WIDTH)
+    wide.print(table(result), highlight=False)
+    console.print(f"{result.power}", markup=False, highlight=False)
+    for sentence in result.by_pair.sentences() if result.by_pair is not None else ():
+        console.print(sentence, markup=False, highlight=False)
+    for warning in result.warnings:
+        console.print(f"note: {warning}", style="yellow", markup=False, highlight=False)
+    for name in (PAGE, RESULT):
+        console.print(str(folder / name), markup=False, highlight=False)
+
+
+def table(result: Evaluation) -> Table:
+    """One row per arm: its loss, and its differences from the references. * marks intervals without 0."""
+    made = Table(box=None, pad_edge=False)
+    judged = any(row.wins is not None for row in result.arms)
+    tasks = list(dict.fromkeys(task for row in result.arms for task in row.scores))
+    columns = ["arm", "loss", *(f"vs {one}" for one in result.references)]
+    columns += ["judge"] * judged + tasks + ["rows", "unchanged", "trained tokens"]
+    for heading in columns:
+        made.add_column(Text(heading), justify="left" if heading == "arm" else "right")
+    for row in [*([result.untrained] if result.untrained is not None else []), *result.arms]:
+        differences = [result.difference(row.name, reference) for reference in result.references]
+        made.add_row(
+            Text(row.name),
+            _loss(row),
+            *(_difference(one) for one in differences),
+            *([_estimate(row.wins)] * judged),
+            *(_estimate(row.scores.get(task)) for task in tasks),
+            f"{row.rows:,}" if row.rows else "-",
+            f"{row.filled:,}" if row.rows else "-",
+            f"{row.trained_tokens:,.0f}",
+        )
+    return made
+
+
+def _loss(row: ArmRow) -> str:
+    return "-" if row.loss is None else f"{row.loss.mean:.4f}"
+
+
+def _difference(one: Difference | None) -> str:
+    if one is None or one.estimate is None:
+        return "-"
+    star = "*" if one.estimate.told else " "
+    half = (one.estimate.high - one.estimate.low) / 2
+    return f"{one.estimate.mean:+.4f} +- {half:.4f}{star}"
+
+
+def _estimate(one: Estimate | None) -> str:
+    return "-" if one is None else f"{one.mean:.3f} +- {(one.high - one.low) / 2:.3f}"

@@ -1,0 +1,159 @@
+"""Trains students on what runs made and on alternatives to it, and says which was better."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from cluster.driver.students import CHECKPOINTS, Students
+from staragents.base.environment import ray_address
+from staragents.base.errors import BadInput
+from staragents.config import EvaluationConfig, FiltersConfig
+from staragents.evaluation.arms import Arms, arms_of
+from staragents.evaluation.build import evaluation_of
+from staragents.evaluation.contamination import without_contaminated
+from staragents.evaluation.defaults import completed
+from staragents.evaluation.evaluation import PAGE, RESULT, Evaluation, HeldOutFacts
+from staragents.evaluation.held_out import HeldOut
+from staragents.evaluation.held_out_file import read_held_out
+from staragents.evaluation.packages import check_packages
+from staragents.evaluation.plan import Plan, plan_of
+from staragents.evaluation.power import Power, power_of
+from staragents.evaluation.student import Student
+from staragents.evaluation.training_memory import check_memory
+from staragents.evaluation.training_time import seconds_for
+from staragents.models.packaged_models import resolve_model
+from staragents.report.evaluation_page import page_of
+from staragents.run_directory.run_directory import RunDirectory
+from staragents.run_directory.run_lock import command_lock
+from staragents.scoring.identity import model_identity
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a command asks for. `held_out_rows`: how many of the held-out conversations to draw; `difference`:
+    nats a token that must be visible, or the work does not start; `files`: further arms by name."""
+
+    runs: Sequence[Path]
+    held_out: str
+    settings: EvaluationConfig
+    files: Mapping[str, Path] = field(default_factory=dict)
+    by_pair: bool = False
+    held_out_rows: int | None = None
+    difference: float | None = None
+
+
+class Evaluating:
+    """One evaluation in its own folder. Running it again resumes it."""
+
+    def __init__(self, question: Question, folder: Path, say: Callable[[str], None]) -> None:
+        self._question = question
+        self._folder = folder
+        self._say = say
+
+    def run(self) -> Evaluation:
+        """Train what is not trained yet, write evaluate.html and evaluate.json.
+
+        Raises BadInput before any training if the question can't be answered, or if a student does not fit or
+        does not learn; RunFailed if Ray fails. Finished students stay.
+        """
+        question = self._question
+        check_packages()
+        held_out = read_held_out(question.held_out, question.held_out_rows)
+        arms = arms_of(question.runs, question.settings.arms, question.files, by_pair=question.by_pair)
+        if not arms.arms:
+            raise BadInput("evaluation.arms: expected at least one arm, got none")
+        held_out, seen = without_contaminated(arms.arms, held_out, question.held_out, FiltersConfig().ngram)
+        arms = replace(arms, warnings=(*arms.warnings, *seen))
+        settings, plan = self._planned(arms, held_out)
+        self._check_power(power_of(len(plan.held_out), settings.training_seeds, arms.compared))
+        with command_lock(self._folder, "--output"):
+            self._tell(plan, (*arms.warnings, *_too_long(plan, len(held_out))), arms, settings)
+            results = Students(plan, settings, self._folder, self._say).results()
+            result = evaluation_of(
+                arms,
+                results,
+                student=settings.student,
+                runs=[str(run) for run in question.runs],
+                settings=asdict(settings),
+                held_out=_facts(question.held_out, plan.held_out),
+                identity=_identity(plan),
+                answer_tokens=plan.answer_tokens,
+                warnings=_too_long(plan, len(held_out)),
+            )
+            folder = RunDirectory(self._folder)
+            # The JSON is written last: it marks the evaluation as finished.
+            folder.write(PAGE, page_of(result))
+            folder.write_json(RESULT, result.as_dict())
+        return result
+
+    def _planned(self, arms: Arms, held_out: Sequence[HeldOut]) -> tuple[EvaluationConfig, Plan]:
+        """The settings, with the defaults that depend on the student, and the plan."""
+        settings = self._question.settings
+        try:
+            path = resolve_model(settings.student)
+        except BadInput as error:
+            raise BadInput(f"--student: {error}") from error
+        if not settings.num_gpus and not ray_address():
+            check_memory(path, settings, on_gpu=False)
+        student = Student(path, settings.template, settings.max_length)
+        settings = replace(
+            completed(settings, path), template=student.template, max_length=student.max_length
+        )
+        checkpoints = (self._folder / CHECKPOINTS).absolute()
+        return settings, plan_of(arms.arms, held_out, student, settings, model_identity(path), checkpoints)
+
+    def _check_power(self, power: Power) -> None:
+        """Say what can be seen. Raises BadInput if that is not what was asked for."""
+        self._say(str(power))
+        wanted = self._question.difference
+        if wanted is not None and power.difference > wanted:
+            raise BadInput(
+                f"--difference: expected enough held-out conversations and training seeds to see {wanted:g} "
+                f"nats a token, got {power.conversations} and {power.training_seeds}, which show "
+                f"{power.difference:.3f} or more"
+            )
+
+    def _tell(self, plan: Plan, warnings: Sequence[str], arms: Arms, settings: EvaluationConfig) -> None:
+        """The plan, before the work starts."""
+        for warning in warnings:
+            self._say(f"note: {warning}")
+        for arm in arms.arms:
+            filled = f", {arm.filled} of them unchanged seeds" if arm.filled else ""
+            self._say(f"arm {arm.name}: {len(arm.rows)} rows{filled}")
+        seconds = seconds_for(plan.jobs[0].path, sum(map(plan.work, plan.jobs)), settings)
+        time = "" if seconds is None else f"; about {max(1, round(seconds / 60))} min one after another"
+        adapters = f"adapters of rank {settings.lora_rank}" if settings.lora_rank else "all weights"
+        self._say(
+            f"{len(plan.jobs)} students, {settings.training_seeds} per arm and one untrained; {adapters}, "
+            f"{plan.tokens:,} answer tokens in {plan.steps} step{'s' if plan.steps != 1 else ''} each; "
+            f"measured on {len(plan.held_out)} conversations, {plan.measured_tokens:,} tokens{time}"
+        )
+
+
+def _facts(path: str, held_out: Sequence[HeldOut]) -> HeldOutFacts:
+    said = json.dumps([[one.conversation_id, sorted(one.answers)] for one in held_out])
+    writers = dict.fromkeys(writer for one in held_out for writer in one.answers)
+    return HeldOutFacts(path, hashlib.sha256(said.encode()).hexdigest(), len(held_out), list(writers))
+
+
+def _identity(plan: Plan) -> str:
+    """Checksum of everything that determines the result."""
+    prints = [job.fingerprint(plan.held_out) for job in plan.jobs]
+    return hashlib.sha256(json.dumps(prints).encode()).hexdigest()
+
+
+def _too_long(plan: Plan, held_out: int) -> list[str]:
+    """What is left out of `held_out` conversations and of the seeds."""
+    left_out = {
+        "seeds are in no arm": plan.too_long,
+        "held-out conversations are not measured": held_out - len(plan.held_out),
+    }
+    return [
+        f"{number} {what}: the prompt leaves no room within evaluation.max_length"
+        for what, number in left_out.items()
+        if number
+    ]

@@ -1,0 +1,162 @@
+"""Trains the students of an evaluation, each in a Ray task of its own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+
+from actors.clean_up import quietly
+from actors.reasons import own_cause, reason_of
+from actors.student_cell import cell_environment, train_cell
+from cluster.session.demand import Demand, PoolDemand
+from cluster.session.ray_session import ray_session
+from cluster.terminal.stop_signals import restore_sigterm
+from staragents.base.errors import RunFailed
+from staragents.config import EvaluationConfig
+from staragents.evaluation.cell import CellResult
+from staragents.evaluation.cell_job import CellJob
+from staragents.evaluation.plan import Plan, cell_name
+from staragents.evaluation.training_memory import training_bytes
+from staragents.files.atomic_file import write_text
+
+CELLS = "cells"
+CHECKPOINTS = ".training"
+ATTEMPTS = 4
+"""Of a cell whose process or node dies."""
+LINE_EVERY_S = 30.0
+
+
+class Students:
+    """The cells of a plan in a folder, which the caller has locked. Finished ones are kept and read again."""
+
+    def __init__(
+        self, plan: Plan, settings: EvaluationConfig, folder: Path, say: Callable[[str], None]
+    ) -> None:
+        self._plan = plan
+        self._settings = settings
+        self._folder = folder
+        self._say = say
+        self._prints = {job.cell: job.fingerprint(plan.held_out) for job in plan.jobs}
+
+    def results(self) -> list[CellResult]:
+        """One result per job of the plan, in order, trained now unless its file is there.
+
+        Raises BadInput for a student that does not fit or does not learn, RunFailed if Ray fails; finished
+        cells stay, also after Ctrl-C.
+        """
+        found = {job.cell: result for job in self._plan.jobs if (result := self._saved(job)) is not None}
+        if todo := [job for job in self._plan.jobs if job.cell not in found]:
+            if found:
+                self._say(f"{len(found)} of {len(self._plan.jobs)} students are already done; resuming")
+            (self._folder / CELLS).mkdir(exist_ok=True)
+            # Ray prints a worker's death to standard output, which may carry JSON.
+            with redirect_stdout(sys.stderr), ray_session(self._demand()):
+                restore_sigterm()
+                found |= self._trained(todo)
+        shutil.rmtree(self._folder / CHECKPOINTS, ignore_errors=True)
+        return [found[job.cell] for job in self._plan.jobs]
+
+    def _trained(self, todo: list[CellJob]) -> dict[Any, CellResult]:
+        """Run all cells that are not done, as many at once as fit."""
+        task: Any = ray.remote(train_cell).options(
+            num_cpus=self._settings.num_cpus,
+            num_gpus=self._settings.num_gpus,
+            max_retries=ATTEMPTS - 1,
+            runtime_env={"env_vars": cell_environment(self._settings)},
+        )
+        held_out = ray.put(self._plan.held_out)
+        running = {task.remote(job, held_out): job for job in todo}
+        progress = _Progress(self._plan, todo, self._say)
+        found = {}
+        try:
+            while running:
+                done, _ = ray.wait(list(running), timeout=0.5)
+                for one in done:
+                    job = running.pop(one)
+                    found[job.cell] = result = _result(one, job)
+                    self._save(job, result)
+                    progress.finished(job, result)
+                progress.tick()
+            return found
+        finally:
+            for one in running:
+                quietly(ray.cancel, one)
+
+    def _path(self, job: CellJob) -> Path:
+        return self._folder / CELLS / f"{cell_name(job.cell)}.json"
+
+    def _saved(self, job: CellJob) -> CellResult | None:
+        """The result in the folder, if it belongs to this plan."""
+        try:
+            saved = json.loads(self._path(job).read_text(encoding="utf-8"))
+            if saved["identity"] != self._prints[job.cell]:
+                return None
+            return CellResult.from_dict(saved["result"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def _save(self, job: CellJob, result: CellResult) -> None:
+        content = {"identity": self._prints[job.cell], "result": result.as_dict()}
+        try:
+            write_text(self._path(job), json.dumps(content) + "\n")
+        except OSError as error:
+            raise RunFailed(f"--output: can't write {self._path(job)}: {error.strerror}") from error
+
+    def _demand(self) -> Demand:
+        settings, job = self._settings, self._plan.jobs[0]
+        need = training_bytes(job.path, settings, settings.num_gpus > 0)
+        pool = PoolDemand("student", "evaluation", 1, 1, settings.num_cpus, settings.num_gpus, need)
+        return Demand((pool,))
+
+
+def _result(done: Any, job: CellJob) -> CellResult:
+    try:
+        result: CellResult = ray.get(done)
+        return result
+    except RayError as error:
+        if (cause := own_cause(error)) is not None:
+            raise cause from None
+        cell = job.cell
+        raise RunFailed(f"arm {cell.arm}, training seed {cell.training_seed}: {reason_of(error)}") from error
+
+
+class _Progress:
+    """A line after each student, with the time left at the rate of the finished ones."""
+
+    def __init__(self, plan: Plan, todo: list[CellJob], say: Callable[[str], None]) -> None:
+        self._plan = plan
+        self._say = say
+        self._begun = self._shown = time.monotonic()
+        self._total = len(plan.jobs)
+        self._done = self._total - len(todo)
+        self._work = sum(map(plan.work, todo))
+        self._worked = 0
+
+    def finished(self, job: CellJob, result: CellResult) -> None:
+        self._done += 1
+        self._worked += self._plan.work(job)
+        loss = "" if result.final_loss is None else f", training loss {result.final_loss:.3f}"
+        seed = f" seed {job.cell.training_seed}" if job.steps else ""
+        self._line(f"{job.cell.arm}{seed} in {result.seconds:.0f} s{loss}")
+
+    def tick(self) -> None:
+        if time.monotonic() - self._shown >= LINE_EVERY_S:
+            self._line("training")
+
+    def _line(self, what: str) -> None:
+        self._shown = time.monotonic()
+        passed = self._shown - self._begun
+        eta = "..."
+        if self._worked:
+            left = max(0, int(passed * (self._work / self._worked) - passed))
+            eta = f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}"
+        self._say(f"students {self._done}/{self._total} | {what} | ETA {eta}")

@@ -1,0 +1,193 @@
+"""The arms of an evaluation: what a run chose and alternatives to it, on the same seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from staragents.base.errors import BadInput
+from staragents.base.messages import Conversation
+from staragents.evaluation.arm import Arm, TrainingRow
+from staragents.evaluation.choices import OF_RUNS, PAIR, SEEDS, Rows, rows_of
+from staragents.evaluation.dataset_file import file_rows
+from staragents.evaluation.pair_measures import PairMeasures
+from staragents.evaluation.run_folders import named_runs
+from staragents.evaluation.run_rows import RunRows
+from staragents.validation.merging import nearest, shown
+
+SETTING = "evaluation.arms"
+
+
+@dataclass(frozen=True, slots=True)
+class Arms:
+    """`arms` in the order that was asked for. `pairs`: what the runs measured about the pair of each arm
+    `pair:NAME`, by the name of the arm. `seeds`: how many the arms share."""
+
+    arms: tuple[Arm, ...]
+    pairs: Mapping[str, PairMeasures]
+    seeds: int
+    warnings: tuple[str, ...]
+
+    @property
+    def compared(self) -> int:
+        """How many arms are compared with a reference at once: pairs count apart from the others."""
+        return len(self.arms) - len(self.pairs) - 1 or len(self.pairs) or 1
+
+
+def arms_of(
+    runs: Sequence[Path],
+    names: Sequence[str],
+    files: Mapping[str, Path] | None = None,
+    seed: int = 0,
+    by_pair: bool = False,
+) -> Arms:
+    """The arms `names` of every run, and one arm for each of `files`, by name.
+
+    `runs` are run directories of the same seeds, or `compare` folders, which stand for the runs of their
+    variants. With several runs, an arm is called RUN:NAME; `seeds` is the same for all and remains one arm.
+    `by_pair` adds an arm for each pair that has a candidate. `seed` makes the random choices, each from its
+    seed's id, so that they depend neither on the order of seeds nor on other arms.
+
+    Row i of every arm belongs to the same seed. Seeds of which a filter dropped every row of the dataset are
+    in no arm. Where an arm lacks a row, it gets the unchanged seed, marked as filled. An exception is a file
+    whose rows have no `seed_id` of the runs: its rows are taken as they are.
+
+    Raises BadInput for an unknown arm, an arm without a row of its own, a run whose results are missing,
+    incomplete or damaged, runs of different seeds, and a bad row of a file.
+    """
+    check_names(names)
+    folders = named_runs(runs)
+    read = [RunRows.read(path, name) for name, path in folders.items()]
+    if not read:
+        raise BadInput("RUN: expected at least one run, got none")
+    _check_same_seeds(read)
+    building = _Building(read, seed)
+    for name in names:
+        building.add(name)
+    if by_pair:
+        building.add_pairs(names)
+    for name, path in (files or {}).items():
+        building.add_file(name, path)
+    return building.result()
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Raises BadInput for a name of an arm that no run has, and for a repeated one."""
+    known = [SEEDS, *OF_RUNS]
+    for number, name in enumerate(names):
+        if name not in known and not (name.startswith(PAIR) and len(name) > len(PAIR)):
+            near = nearest(name, known)
+            instead = f", did you mean {near}?" if near else ""
+            expected = f"one of {', '.join(known)}, {PAIR}NAME"
+            raise BadInput(f"{SETTING}[{number}]: expected {expected}, got {shown(name)}{instead}")
+        if name in names[:number]:
+            raise BadInput(f"{SETTING}[{number}]: expected each arm once, got {shown(name)} again")
+
+
+def _check_same_seeds(runs: Sequence[RunRows]) -> None:
+    first = runs[0]
+    for run in runs[1:]:
+        if run.seeds_sha256 != first.seeds_sha256:
+            raise BadInput(
+                f"RUN: expected runs of the same seeds, got others in {run.name} than in {first.name}"
+            )
+
+
+class _Building:
+    """Adds arms one by one."""
+
+    def __init__(self, runs: Sequence[RunRows], seed: int) -> None:
+        self._runs = runs
+        self._seed = seed
+        longest = max(runs, key=lambda run: len(run.seeds))
+        left_out = frozenset[str]().union(*(run.left_out for run in runs))
+        self._seeds: dict[str, Conversation] = {
+            seed_id: one.messages for seed_id, one in longest.seeds.items() if seed_id not in left_out
+        }
+        self._arms: dict[str, Arm] = {}
+        self._pairs: dict[str, PairMeasures] = {}
+        self._warnings: list[str] = []
+        if left_out:
+            self._warnings.append(
+                f"{len(left_out)} seeds are in no arm: filters dropped every row that the dataset could have"
+            )
+        for run in runs:
+            if len(run.seeds) < run.total_seeds:
+                self._warnings.append(
+                    f"{run.name} has done {len(run.seeds)} of its {run.total_seeds} seeds"
+                    + ("; its arms get the others unchanged" if len(run.seeds) < len(longest.seeds) else "")
+                )
+
+    def add(self, name: str) -> None:
+        """An arm of every run."""
+        if name == SEEDS:
+            self._put(name, self._seeds, SETTING)
+            return
+        for run in self._runs:
+            if name.startswith(PAIR):
+                _check_pair(run, name)
+            self._put_of(run, name, rows_of(run, name, self._seed))
+
+    def add_pairs(self, names: Sequence[str]) -> None:
+        """An arm of each pair that has a row of its own and is not in `names` already."""
+        for run in self._runs:
+            for pair in run.pairs:
+                name = f"{PAIR}{pair}"
+                if name in names:
+                    continue
+                rows = rows_of(run, name, self._seed)
+                if rows.keys() & self._seeds.keys():
+                    self._put_of(run, name, rows)
+                else:
+                    self._warnings.append(f"the pair {pair} has no candidate to train on: no arm")
+
+    def add_file(self, name: str, path: Path) -> None:
+        """A dataset file."""
+        setting = f"--arm {name}"
+        if name in self._arms:
+            raise BadInput(f"{setting}: expected a name that no other arm has")
+        rows = file_rows(path, setting)
+        known = {row.seed_id: row.messages for row in rows if row.seed_id in self._seeds}
+        if known:
+            if other := len(rows) - len(known):
+                self._warnings.append(
+                    f"{other} rows of {name} belong to no seed of the arms and are left out"
+                )
+            self._put(name, {seed_id: row for seed_id, row in known.items() if seed_id}, setting)
+            return
+        self._warnings.append(
+            f"the rows of {name} name no seeds of the run, so that it is trained on other instructions"
+        )
+        self._arms[name] = Arm(name, tuple(TrainingRow(row.row_id, row.messages) for row in rows))
+
+    def result(self) -> Arms:
+        return Arms(tuple(self._arms.values()), self._pairs, len(self._seeds), tuple(self._warnings))
+
+    def _put_of(self, run: RunRows, name: str, rows: Rows) -> None:
+        full = name if len(self._runs) == 1 else f"{run.name}:{name}"
+        self._put(full, rows, SETTING)
+        if name.startswith(PAIR):
+            self._pairs[full] = run.pairs[name.removeprefix(PAIR)]
+
+    def _put(self, name: str, rows: Rows, setting: str) -> None:
+        arm = Arm(
+            name,
+            tuple(
+                TrainingRow(seed_id, rows.get(seed_id, messages), filled=seed_id not in rows)
+                for seed_id, messages in self._seeds.items()
+            ),
+        )
+        if arm.filled == len(arm.rows):
+            raise BadInput(f"{setting}: expected an arm with rows, got {name}, for which no seed has one")
+        if name != SEEDS and all(row.messages == self._seeds[row.seed_id] for row in arm.rows):
+            self._warnings.append(f"{name} equals {SEEDS}: none of its rows differs from the seed")
+        self._arms[name] = arm
+
+
+def _check_pair(run: RunRows, name: str) -> None:
+    pair = name.removeprefix(PAIR)
+    if pair not in run.pairs:
+        near = nearest(pair, run.pairs)
+        instead = f", did you mean {PAIR}{near}?" if near else ""
+        raise BadInput(f"{SETTING}: expected a pair of {run.name}, got {shown(name)}{instead}")

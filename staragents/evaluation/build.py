@@ -1,0 +1,182 @@
+"""Makes the result from the arms and the measurements of all students."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from staragents.base.errors import RunFailed
+from staragents.base.estimate import Estimate
+from staragents.evaluation.arm import Arm
+from staragents.evaluation.arm_row import LOSS, SCORE, WINS, ArmRow, Difference
+from staragents.evaluation.arms import Arms
+from staragents.evaluation.bootstrap import difference_intervals, mean_intervals
+from staragents.evaluation.by_pair import by_pair
+from staragents.evaluation.caveats import warnings_for
+from staragents.evaluation.cell import BASE, CellResult
+from staragents.evaluation.choices import DATASET, RANDOM, SEEDS
+from staragents.evaluation.evaluation import Evaluation, HeldOutFacts
+from staragents.evaluation.grid import Grid, Values, grid_of, losses, score, tasks_of, wins, writers_of
+from staragents.evaluation.power import Power, measured_power, power_of
+
+
+def evaluation_of(
+    arms: Arms,
+    results: Sequence[CellResult],
+    *,
+    student: str,
+    runs: Sequence[str],
+    settings: Mapping[str, Any],
+    held_out: HeldOutFacts,
+    identity: str,
+    answer_tokens: Mapping[str, float] | None = None,
+    warnings: Sequence[str] = (),
+) -> Evaluation:
+    """The evaluation of all finished students.
+
+    Only training seeds that every arm has count. A student whose losses are not finite does not count, and an
+    arm without a student is left out; a warning names both. `answer_tokens`: mean tokens of an answer by arm.
+    `warnings` are further ones of the caller. Raises RunFailed if no arm has a finished student.
+    """
+    trained, lost = usable([one for one in results if one.cell.arm != BASE])
+    grid = grid_of(trained, losses())
+    if grid is None:
+        raise RunFailed("evaluate: no arm has a student with finite losses on the held-out answers")
+    names = list(grid.arms)
+    references = references_of(names)
+    measures = [(LOSS, "", losses())] + [(LOSS, one, losses(one)) for one in writers_of(trained)]
+    measures += [(WINS, "", wins)] + [(SCORE, task, score(task)) for task in tasks_of(trained)]
+    grids = {(name, of): grid_of(trained, values) for name, of, values in measures}
+    rows = _rows(arms, trained, grids, answer_tokens or {})
+    gains = by_pair(grid, arms.pairs, SEEDS)
+    differences = [
+        one
+        for (name, of), found in grids.items()
+        if found is not None
+        for reference in references
+        for one in _differences(found, name, of, reference, arms.pairs.keys())
+    ]
+    untrained = [one for one in results if one.cell.arm == BASE]
+    return Evaluation(
+        student=student,
+        runs=list(runs),
+        settings=dict(settings),
+        held_out=HeldOutFacts(held_out.path, held_out.sha256, len(grid.units), writers_of(trained)),
+        seeds=arms.seeds,
+        training_seeds=list(grid.training_seeds),
+        references=references,
+        untrained=_untrained(untrained, measures) if untrained else None,
+        arms=rows,
+        differences=differences,
+        power=_power(grid, references[0], arms.pairs.keys()),
+        by_pair=gains,
+        warnings=[*arms.warnings, *lost, *warnings, *warnings_for(rows, grid, gains, references)],
+        identity=identity,
+    )
+
+
+def references_of(names: Sequence[str]) -> list[str]:
+    """The arms to compare with: `seeds` and `random`; with several runs `random` and `dataset` of the first
+    one. The first arm if there is none of these."""
+    found = [name for name in (SEEDS, RANDOM) if name in names]
+    for ending in (f":{RANDOM}", f":{DATASET}"):
+        found += [name for name in names if name.endswith(ending)][:1]
+    return found or list(names[:1])
+
+
+def usable(results: Sequence[CellResult]) -> tuple[list[CellResult], list[str]]:
+    """The students with finite losses, of arms that share a training seed, and warnings about the others."""
+    finite, warnings = [], []
+    for one in results:
+        if one.losses and all(math.isfinite(x.nats) for by in one.losses.values() for x in by.values()):
+            finite.append(one)
+        else:
+            cell = one.cell
+            warnings.append(
+                f"{cell.arm}, training seed {cell.training_seed}: a loss is not a finite number, so this "
+                "student does not count; try a lower evaluation.learning_rate"
+            )
+    of_arms: dict[str, set[int]] = {}
+    for one in finite:
+        of_arms.setdefault(one.cell.arm, set()).add(one.cell.training_seed)
+    while len(of_arms) > 1 and not set.intersection(*of_arms.values()):
+        fewest = min(of_arms, key=lambda arm: len(of_arms[arm]))
+        del of_arms[fewest]
+        warnings.append(f"{fewest} is left out: it shares no training seed with the other arms")
+    return [one for one in finite if one.cell.arm in of_arms], warnings
+
+
+def _differences(
+    grid: Grid, measure: str, of: str, reference: str, pairs: Collection[str]
+) -> list[Difference]:
+    """The arms of pairs are a family of their own, so that asking for them widens no other interval."""
+    if reference not in grid.arms:
+        return []
+    arms, values = grid.against(reference)
+    found: dict[str, Estimate | None] = {}
+    for family in (False, True):
+        at = [index for index, arm in enumerate(arms) if (arm in pairs) is family]
+        found |= zip([arms[index] for index in at], difference_intervals(values[at]), strict=True)
+    return [Difference(measure, of, arm, reference, found[arm]) for arm in arms]
+
+
+def _power(grid: Grid, reference: str, pairs: Collection[str]) -> Power:
+    """Of the arms that are no pair's, or of all if there are no others."""
+    arms, values = grid.against(reference)
+    at = [index for index, arm in enumerate(arms) if arm not in pairs] or list(range(len(arms)))
+    return measured_power(values[at]) if at else power_of(len(grid.units), len(grid.training_seeds), 1)
+
+
+def _rows(
+    arms: Arms,
+    results: Sequence[CellResult],
+    grids: Mapping[tuple[str, str], Grid | None],
+    answer_tokens: Mapping[str, float],
+) -> list[ArmRow]:
+    known = {arm.name: arm for arm in arms.arms}
+    estimates = {key: _estimates(grid) for key, grid in grids.items()}
+    names = dict.fromkeys(one.cell.arm for one in results)
+    return [
+        _row(
+            name, known.get(name), [one for one in results if one.cell.arm == name], estimates, answer_tokens
+        )
+        for name in names
+    ]
+
+
+def _estimates(grid: Grid | None) -> dict[str, Estimate | None]:
+    return {} if grid is None else dict(zip(grid.arms, mean_intervals(grid.values), strict=True))
+
+
+def _row(
+    name: str,
+    arm: Arm | None,
+    cells: Sequence[CellResult],
+    estimates: Mapping[tuple[str, str], Mapping[str, Estimate | None]],
+    answer_tokens: Mapping[str, float],
+) -> ArmRow:
+    finals = [one.final_loss for one in cells if one.final_loss is not None]
+    return ArmRow(
+        name=name,
+        rows=len(arm.rows) if arm is not None else 0,
+        filled=arm.filled if arm is not None else 0,
+        answer_tokens=answer_tokens.get(name),
+        trained_tokens=_mean([one.trained_tokens for one in cells]),
+        steps=_mean([one.steps for one in cells]),
+        final_loss=_mean(finals) if finals else None,
+        seconds=round(sum(one.seconds for one in cells), 3),
+        loss=estimates[LOSS, ""].get(name),
+        writers={of: found.get(name) for (measure, of), found in estimates.items() if measure == LOSS and of},
+        wins=estimates[WINS, ""].get(name),
+        scores={of: found.get(name) for (measure, of), found in estimates.items() if measure == SCORE},
+    )
+
+
+def _untrained(results: Sequence[CellResult], measures: Sequence[tuple[str, str, Values]]) -> ArmRow:
+    estimates = {(name, of): _estimates(grid_of(results, values)) for name, of, values in measures}
+    return _row(BASE, None, results, estimates, {})
+
+
+def _mean(values: Sequence[float]) -> float:
+    return round(sum(values) / len(values), 4)

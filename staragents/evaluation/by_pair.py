@@ -1,0 +1,135 @@
+"""Whether what a run measured about its pairs predicts what students learn from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from staragents.base.estimate import Estimate
+from staragents.evaluation.arm_row import read_estimate
+from staragents.evaluation.bootstrap import DIGITS, LEVEL, RESAMPLES, Floats, difference_intervals
+from staragents.evaluation.choices import PAIR
+from staragents.evaluation.grid import Grid
+from staragents.evaluation.pair_measures import MEASURES, PairMeasures
+
+MIN_PAIRS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class PairGain:
+    """One pair: means over its candidates, and how much lower the loss is after training on them."""
+
+    arm: str
+    pair: str
+    candidates: int
+    reward: float | None
+    ifd_gap: float | None
+    judge_win: float | None
+    gain: Estimate | None
+    """Loss of the arm `seeds` minus that of the pair's arm, in nats a token."""
+
+
+@dataclass(frozen=True, slots=True)
+class ByPair:
+    """`correlations`: Spearman's rank correlation of each of `MEASURES` with the gain, over pairs; None for
+    fewer than `MIN_PAIRS` pairs or without variation."""
+
+    pairs: list[PairGain]
+    correlations: dict[str, Estimate | None]
+
+    @classmethod
+    def from_dict(cls, saved: dict[str, Any]) -> ByPair:
+        """The inverse of `dataclasses.asdict`."""
+        pairs = [PairGain(**{**one, "gain": read_estimate(one["gain"])}) for one in saved["pairs"]]
+        return cls(pairs, {name: read_estimate(one) for name, one in saved["correlations"].items()})
+
+    def sentences(self) -> list[str]:
+        """What the correlations say, one line for each measure."""
+        found = []
+        for name, one in self.correlations.items():
+            what = f"mean {MEASURES[name]} of a pair and the gain of a student trained on its candidates"
+            if one is None:
+                found.append(f"{what}: no correlation, as fewer than {MIN_PAIRS} pairs differ in both")
+                continue
+            verdict = ": it predicts training" if one.low > 0 else ""
+            verdict = ": it predicts the opposite" if one.high < 0 else verdict
+            verdict = verdict or ": the interval includes 0, so it may not predict training"
+            found.append(f"{what}: rank correlation {one} over {len(self.pairs)} pairs{verdict}")
+        return found
+
+
+def by_pair(grid: Grid, pairs: Mapping[str, PairMeasures], reference: str) -> ByPair | None:
+    """The pairs' gains over `reference`, and their correlations; None without a pair's arm or the reference.
+
+    `grid` has losses, `pairs` the measures by the name of the arm.
+    """
+    if reference not in grid.arms:
+        return None
+    arms, differences = grid.against(reference)
+    at = [index for index, arm in enumerate(arms) if arm in pairs]
+    if not at:
+        return None
+    gains = -differences[at]
+    estimates = difference_intervals(gains)
+    rows = [
+        PairGain(
+            arm=arms[index],
+            pair=arms[index].rpartition(PAIR)[2],
+            candidates=pairs[arms[index]].candidates,
+            reward=_rounded(pairs[arms[index]].reward.value),
+            ifd_gap=_rounded(pairs[arms[index]].ifd_gap.value),
+            judge_win=_rounded(pairs[arms[index]].judge_win.value),
+            gain=gain,
+        )
+        for index, gain in zip(at, estimates, strict=True)
+    ]
+    correlations = {name: correlation([getattr(row, name) for row in rows], gains) for name in MEASURES}
+    return ByPair(rows, correlations)
+
+
+def correlation(measures: Sequence[float | None], gains: Floats) -> Estimate | None:
+    """Spearman's correlation of one measure with the mean gain, shape (pairs, training seeds, conversations).
+
+    The interval is that of the percentiles when pairs, training seeds and conversations are all drawn with
+    replacement, so that it holds for other pairs like these. Resamples without variation are left out.
+    """
+    known = np.array([index for index, value in enumerate(measures) if value is not None], dtype=np.intp)
+    x = np.array([measures[index] for index in known], dtype=float)
+    gains = gains[known]
+    if len(known) < MIN_PAIRS or len(set(x)) < 2:
+        return None
+    pairs, seeds, conversations = gains.shape
+    rng = np.random.default_rng(0)
+    of_seeds = rng.integers(seeds, size=(RESAMPLES, seeds))
+    found = np.empty(RESAMPLES)
+    for number in range(RESAMPLES):
+        drawn = rng.integers(pairs, size=pairs)
+        counts = np.bincount(rng.integers(conversations, size=conversations), minlength=conversations)
+        means = gains[:, of_seeds[number]].mean(axis=1) @ counts
+        found[number] = spearman(x[drawn], means[drawn])
+    whole = spearman(x, gains.mean(axis=(1, 2)))
+    if np.isnan(whole):
+        return None
+    low, high = np.nanquantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Estimate(*(round(float(value), DIGITS) for value in (whole, low, high)))
+
+
+def spearman(x: Floats, y: Floats) -> float:
+    """Pearson's correlation of ranks, ties sharing the mean rank; NaN if x or y is constant."""
+    a, b = _ranks(x), _ranks(y)
+    below = float(np.sqrt((a**2).sum() * (b**2).sum()))
+    return float((a * b).sum()) / below if below > 0 else float("nan")
+
+
+def _ranks(values: Floats) -> Floats:
+    """Ranks less their mean."""
+    _, at, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks = np.cumsum(counts) - (counts - 1) / 2
+    return ranks[at] - (len(values) + 1) / 2
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, DIGITS)

@@ -1,0 +1,68 @@
+"""Caveats for reading an evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from staragents.evaluation.arm_row import ArmRow
+from staragents.evaluation.by_pair import ByPair
+from staragents.evaluation.choices import RANDOM, SEEDS
+from staragents.evaluation.grid import Grid
+
+FEW_CONVERSATIONS = 30
+UNEQUAL_TOKENS = 0.05
+UNEQUAL_FILLED = 0.25
+
+
+def warnings_for(
+    rows: Sequence[ArmRow], grid: Grid, gains: ByPair | None, references: Sequence[str]
+) -> list[str]:
+    """One line for each reason to doubt the table."""
+    found = []
+    if len(grid.training_seeds) == 1:
+        found.append(
+            "one training seed: the intervals leave out how much students of the same arm differ and are too "
+            "narrow"
+        )
+    elif (len(grid.arms) - 1) * (len(grid.training_seeds) - 1) in (1, 2):
+        found.append(
+            "few students: if students of the same arm differ much, the intervals hold in fewer than 95 % of "
+            "repeats; more training seeds or arms make them exact"
+        )
+    if len(grid.units) < FEW_CONVERSATIONS:
+        found.append(
+            f"{len(grid.units)} held-out conversations are few: the intervals are too narrow below about "
+            f"{FEW_CONVERSATIONS}"
+        )
+    if grid.dropped:
+        found.append(f"{grid.dropped} held-out conversations lack a loss in some arm and are left out")
+    found += [
+        f"{row.filled} of the {row.rows} rows of {row.name} are unchanged seeds, as it has no row for them"
+        for row in rows
+        if row.rows and row.filled > row.rows / 2
+    ]
+    tokens = [row.trained_tokens for row in rows]
+    if min(tokens) < (1 - UNEQUAL_TOKENS) * max(tokens):
+        least = min(rows, key=lambda row: row.trained_tokens)
+        most = max(rows, key=lambda row: row.trained_tokens)
+        found.append(
+            f"unequal training: {least.name} was trained on {least.trained_tokens:,.0f} answer tokens, "
+            f"{most.name} on {most.trained_tokens:,.0f}"
+        )
+    if not any(name == RANDOM or name.endswith(f":{RANDOM}") for name in references):
+        found.append(f"without the arm {RANDOM}, a gain over {SEEDS} does not show that choosing helped")
+    return found + _about_pairs(rows, gains)
+
+
+def _about_pairs(rows: Sequence[ArmRow], gains: ByPair | None) -> list[str]:
+    if gains is None:
+        return []
+    arms = {one.arm for one in gains.pairs}
+    shares = [row.filled / row.rows for row in rows if row.name in arms and row.rows]
+    if shares and max(shares) - min(shares) > UNEQUAL_FILLED:
+        return [
+            f"the pairs' arms are unchanged seeds in {min(shares):.0%} to {max(shares):.0%} of their rows: a "
+            "pair that was drawn more often can gain more; evolution.policy=uniform or more draws make them "
+            "alike"
+        ]
+    return []

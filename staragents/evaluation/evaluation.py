@@ -1,0 +1,76 @@
+"""The result of an evaluation: the content of evaluate.json."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from staragents.evaluation.arm_row import LOSS, ArmRow, Difference
+from staragents.evaluation.by_pair import ByPair
+from staragents.evaluation.power import Power
+
+RESULT = "evaluate.json"
+PAGE = "evaluate.html"
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOutFacts:
+    """The file that students were measured on."""
+
+    path: str
+    sha256: str
+    conversations: int
+    """Conversations with a loss in every student."""
+    writers: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Students trained on each arm, measured on held-out answers."""
+
+    student: str
+    runs: list[str]
+    settings: dict[str, Any]
+    """The section `evaluation` of the config, with the defaults that depend on the student filled in."""
+    held_out: HeldOutFacts
+    seeds: int
+    """Seeds that all arms share."""
+    training_seeds: list[int]
+    """Those that all arms were trained with; others do not count."""
+    references: list[str]
+    """Arms with which the others are compared."""
+    untrained: ArmRow | None
+    """The student without training."""
+    arms: list[ArmRow]
+    differences: list[Difference]
+    power: Power
+    by_pair: ByPair | None
+    warnings: list[str]
+    identity: str
+    """Digest of everything that determines the result; an identical evaluation is not repeated."""
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, saved: dict[str, Any]) -> Evaluation:
+        """The inverse of `as_dict`. Raises KeyError or TypeError if it was not made by it."""
+        untrained, pairs = saved["untrained"], saved["by_pair"]
+        read = {
+            "held_out": HeldOutFacts(**saved["held_out"]),
+            "untrained": ArmRow.from_dict(untrained) if untrained is not None else None,
+            "arms": [ArmRow.from_dict(row) for row in saved["arms"]],
+            "differences": [Difference.from_dict(one) for one in saved["differences"]],
+            "power": Power(**saved["power"]),
+            "by_pair": ByPair.from_dict(pairs) if pairs is not None else None,
+        }
+        return cls(**{**saved, **read})
+
+    def compared(self, reference: str, measure: str = LOSS, of: str = "") -> list[Difference]:
+        """The differences of one measure from one reference, in the order of the arms."""
+        wanted = (reference, measure, of)
+        return [one for one in self.differences if (one.reference, one.measure, one.of) == wanted]
+
+    def difference(self, arm: str, reference: str, measure: str = LOSS, of: str = "") -> Difference | None:
+        """One difference; None for the reference itself and where nothing was measured."""
+        return next((one for one in self.compared(reference, measure, of) if one.arm == arm), None)

@@ -1,0 +1,164 @@
+"""Trains one student on one arm's steps."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+
+from staragents.config import EvaluationConfig
+from staragents.evaluation.defaults import completed
+from staragents.evaluation.packages import check_packages
+from staragents.evaluation.training_memory import check_memory
+from staragents.scoring.conventions import Span
+from staragents.scoring.model_loading import Loading, load
+
+logger = logging.getLogger(__name__)
+
+CPU_PART_TOKENS, GPU_PART_TOKENS = 1024, 8192
+"""Padded tokens in one forward and backward pass. Activations of a 135M model take about 2.5 GiB for 1024."""
+LARGE = 1_000_000_000
+"""Parameters above which activations are computed twice instead of kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A student after training, in evaluation mode, and its loss in nats a token at every step."""
+
+    model: Any
+    tokenizer: Any
+    losses: tuple[float, ...]
+
+    @property
+    def final_loss(self) -> float | None:
+        """Mean of the last tenth of the steps; None without training."""
+        last = self.losses[-max(1, len(self.losses) // 10) :]
+        return sum(last) / len(last) if last else None
+
+
+def fine_tune(
+    path: str,
+    steps: Sequence[Sequence[Span]],
+    training_seed: int,
+    settings: EvaluationConfig,
+    folder: Path,
+) -> Trained:
+    """The model at `path` (a folder or hub id) after these optimiser steps; without steps, unchanged.
+
+    AdamW without weight decay, a cosine schedule, gradients clipped at 1, no early stopping. The result
+    depends only on the arguments, the device and its number of threads. Checkpoints go to `folder`, from
+    which a later call continues.
+
+    Raises BadInput if the model can't be loaded, does not fit, or a package is missing; FloatingPointError if
+    a loss is not finite.
+    """
+    threads = max(1, round(settings.num_cpus))
+    torch.set_num_threads(threads)
+    on_gpu = settings.num_gpus > 0 and torch.cuda.is_available()
+    settings = completed(settings, path)
+    rank = settings.lora_rank or 0
+    check_packages(lora=bool(rank and steps))
+    if steps:
+        check_memory(path, settings, on_gpu)
+    model, tokenizer = load(path, _loading(settings, rank, on_gpu))
+    if not steps:
+        return Trained(model, tokenizer, ())
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    trainer = _trainer(model, tokenizer, steps, training_seed, settings, rank, folder)
+    last = _last_checkpoint(folder)
+    if last is not None:
+        logger.info("training continues from %s", last)
+    trainer.train(resume_from_checkpoint=last)
+    losses = tuple(entry["loss"] for entry in trainer.state.log_history if "loss" in entry)
+    trained: Any = trainer.accelerator.unwrap_model(trainer.model)
+    if rank:
+        trained = trained.merge_and_unload()
+    return Trained(trained.requires_grad_(False).eval(), tokenizer, losses)
+
+
+def _loading(settings: EvaluationConfig, rank: int, on_gpu: bool) -> Loading:
+    """Weights that are trained themselves are float32: updates are too small for fewer bits."""
+    device = "cuda" if on_gpu else "cpu"
+    return Loading(str(settings.dtype) if rank else "float32", device)
+
+
+def _trainer(
+    model: Any,
+    tokenizer: Any,
+    steps: Sequence[Sequence[Span]],
+    training_seed: int,
+    settings: EvaluationConfig,
+    rank: int,
+    folder: Path,
+) -> Any:
+    from datasets import Dataset
+    from trl import SFTConfig
+
+    from staragents.evaluation.step_trainer import IGNORED, StepTrainer
+
+    spans = [span for step in steps for span in step]
+    rows = Dataset.from_dict(
+        {
+            "input_ids": [list(span.ids) for span in spans],
+            "labels": [[IGNORED] * span.start + list(span.ids[span.start :]) for span in spans],
+        }
+    )
+    starts = [sum(len(step) for step in steps[:number]) for number in range(len(steps))]
+    on_gpu = model.device.type == "cuda"
+    half = {"bfloat16": "bf16", "float16": "fp16", "auto": "bf16" if on_gpu else ""}.get(settings.dtype, "")
+    options = SFTConfig(
+        output_dir=str(folder),
+        num_train_epochs=1,
+        max_steps=len(steps),
+        learning_rate=cast(float, settings.learning_rate),
+        lr_scheduler_type="cosine",
+        warmup_steps=round(settings.warmup * len(steps)),
+        weight_decay=0.0,
+        max_grad_norm=1.0,
+        bf16=half == "bf16",
+        fp16=half == "fp16",
+        use_cpu=not on_gpu,
+        gradient_checkpointing=model.num_parameters() > LARGE,
+        seed=training_seed,
+        data_seed=training_seed,
+        max_length=None,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        report_to="none",
+        save_strategy="no",
+        save_total_limit=1,
+        disable_tqdm=True,
+        dataloader_pin_memory=False,
+    )
+    if not rank:
+        model.requires_grad_(True)
+    return StepTrainer(
+        [range(start, start + len(step)) for start, step in zip(starts, steps, strict=True)],
+        GPU_PART_TOKENS if on_gpu else CPU_PART_TOKENS,
+        model=model,
+        args=options,
+        train_dataset=rows,
+        processing_class=tokenizer,
+        peft_config=_lora(rank) if rank else None,
+    )
+
+
+def _lora(rank: int) -> Any:
+    from peft import LoraConfig
+
+    return LoraConfig(
+        r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM"
+    )
+
+
+def _last_checkpoint(folder: Path) -> str | None:
+    """The newest checkpoint that was saved to its end."""
+    from staragents.evaluation.step_trainer import COMPLETE
+
+    found = [path.parent for path in folder.glob(f"checkpoint-*/{COMPLETE}")]
+    return str(max(found, key=lambda path: int(path.name.partition("-")[2]))) if found else None

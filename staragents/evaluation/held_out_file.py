@@ -1,0 +1,81 @@
+"""Reads conversations that no student is trained on."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from staragents.base.errors import BadInput
+from staragents.base.messages import as_dicts
+from staragents.base.records import stable_id, stable_seed
+from staragents.data.bad_rows import BadRows
+from staragents.data.readers.data_files import DataFiles
+from staragents.data.readers.raw_row import BadRow, InvalidRow, RawRow, shown
+from staragents.data.readers.row_messages import RowReader
+from staragents.data.seed_path import seed_path
+from staragents.evaluation.held_out import ANSWER, HeldOut
+
+SETTING = "--held-out"
+ANSWERS = "answers"
+"""The column of rows with several writers: an object of answers by writer, beside an instruction or turns
+that end with the user's."""
+_PLACE = "response"
+"""Takes the place of the answers while the prompt is read."""
+
+
+def read_held_out(path: str, rows: int | None = None) -> tuple[HeldOut, ...]:
+    """The conversations of a dataset in any format that seeds may have, or with the column `ANSWERS`.
+
+    Repeated conversations are read once; several rows with the same prompt and writers stay apart. `rows`
+    draws that many at random, the same in every call, in the order of the file.
+
+    Raises BadInput with file:row:field for a bad row, and if there are no rows.
+    """
+    reader = RowReader(rewritable=True)
+    files = DataFiles(seed_path(path, SETTING), reader.columns | {ANSWERS}, setting=SETTING)
+    bad = BadRows()
+    found: dict[str, HeldOut] = {}
+    for block in files.blocks():
+        for raw in block.rows:
+            try:
+                if isinstance(raw, BadRow):
+                    bad.add(block.file, raw)
+                else:
+                    one = _held_out(raw, reader)
+                    found.setdefault(one.conversation_id, one)
+            except InvalidRow as error:
+                bad.add(block.file, BadRow(raw.row, error.problem))
+    bad.check(path, len(found), strict=True, wanted="conversation")
+    if not found:
+        raise BadInput(f"{SETTING}: expected rows, got none in {path}")
+    if rows is None or rows >= len(found):
+        return tuple(found.values())
+    drawn = set(sorted(found, key=lambda name: (stable_seed("held out", name), name))[:rows])
+    return tuple(one for name, one in found.items() if name in drawn)
+
+
+def _held_out(raw: RawRow, reader: RowReader) -> HeldOut:
+    """Raises InvalidRow."""
+    value = raw.value
+    if not isinstance(value, dict) or ANSWERS not in value:
+        _, messages = reader.read(value)
+        answers = {ANSWER: messages[-1].content}
+    else:
+        answers = _answers(value[ANSWERS])
+        rest = {name: one for name, one in value.items() if name != ANSWERS}
+        _, messages = reader.read({**rest, _PLACE: next(iter(answers.values()))})
+    said = json.dumps([as_dicts(messages[:-1]), sorted(answers.items())])
+    return HeldOut(stable_id(said), messages[:-1], answers)
+
+
+def _answers(value: Any) -> dict[str, str]:
+    """Raises InvalidRow unless it holds texts by writer."""
+    by_writer = value.items() if isinstance(value, dict) else ()
+    # Parquet has all writers of a file in every row, null where one did not answer.
+    answers = {name: text for name, text in by_writer if text is not None}
+    if not answers:
+        raise InvalidRow(ANSWERS, "expected an object with an answer by writer", shown(value))
+    for name, text in answers.items():
+        if not isinstance(text, str) or not text.strip():
+            raise InvalidRow(f"{ANSWERS}.{name}", "expected text", shown(text))
+    return answers

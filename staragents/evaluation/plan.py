@@ -1,0 +1,140 @@
+"""All students that an evaluation trains, with equal work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+
+from staragents.base.errors import BadInput
+from staragents.base.messages import Message
+from staragents.base.records import stable_seed
+from staragents.config import EvaluationConfig
+from staragents.evaluation.arm import Arm
+from staragents.evaluation.cell import BASE, Cell
+from staragents.evaluation.cell_job import CellJob
+from staragents.evaluation.defaults import step_tokens_for
+from staragents.evaluation.held_out import HeldOut
+from staragents.evaluation.steps import Steps, steps_of
+from staragents.evaluation.student import Student
+from staragents.scoring.conventions import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`jobs` begin with the untrained student, then all arms of one training seed after those of the other.
+    Each trained student learns `tokens` answer tokens in `steps` steps."""
+
+    jobs: tuple[CellJob, ...]
+    held_out: tuple[HeldOut, ...]
+    rows: int
+    too_long: int
+    """Seeds that no arm has, because in one of them the prompt leaves no room for an answer."""
+    tokens: int
+    steps: int
+    answer_tokens: Mapping[str, float]
+    """Mean tokens of an answer by arm, with EOS."""
+    measured_tokens: int
+    """Tokens of all held-out prompts and answers."""
+
+    def work(self, job: CellJob) -> int:
+        """Token passes through the model: three for a token that is trained, as the backward pass takes twice
+        the time of the forward pass, and one for a token that is measured."""
+        return 3 * sum(len(span.ids) for step in job.steps for span in step) + self.measured_tokens
+
+
+def plan_of(
+    arms: Sequence[Arm],
+    held_out: Iterable[HeldOut],
+    student: Student,
+    settings: EvaluationConfig,
+    identity: str,
+    folder: Path,
+) -> Plan:
+    """The plan for at least one arm. Seeds that do not fit in one arm are in none.
+
+    `identity`: of the student's weights (`model_identity`). `folder`: for checkpoints. Raises BadInput if
+    nothing is left to train or measure on.
+    """
+    spans = {arm.name: {row.seed_id: student.tokens(row.messages) for row in arm.rows} for arm in arms}
+    too_long = {seed_id for some in spans.values() for seed_id, span in some.items() if span is None}
+    kept = {
+        name: [span for seed_id, span in some.items() if span is not None and seed_id not in too_long]
+        for name, some in spans.items()
+    }
+    if not all(kept.values()):
+        longest = max(spans, key=lambda name: list(spans[name].values()).count(None))
+        raise BadInput(
+            f"evaluation.max_length: expected prompts with at most {student.max_length - 2} tokens, got "
+            f"longer ones in {longest}"
+        )
+    lengths = {name: [span.tokens for span in some] for name, some in kept.items()}
+    tokens = settings.tokens or max(1, round(min(map(sum, lengths.values())) * settings.epochs))
+    step_tokens = settings.step_tokens or step_tokens_for(tokens)
+    measurable, measured_tokens = _measurable(held_out, student)
+    jobs = [_job(Cell(BASE, 0), (), (), student, settings, identity, folder)]
+    for seed in range(settings.training_seeds):
+        steps = steps_of(lengths, tokens=tokens, step_tokens=step_tokens, training_seed=seed)
+        jobs += [
+            _job(Cell(name, seed), steps[name], some, student, settings, identity, folder)
+            for name, some in kept.items()
+        ]
+    return Plan(
+        jobs=tuple(jobs),
+        held_out=measurable,
+        rows=max(map(len, kept.values())),
+        too_long=len(too_long),
+        tokens=tokens,
+        steps=len(jobs[-1].steps),
+        answer_tokens={name: mean(some) for name, some in lengths.items()},
+        measured_tokens=measured_tokens,
+    )
+
+
+def _measurable(held_out: Iterable[HeldOut], student: Student) -> tuple[tuple[HeldOut, ...], int]:
+    """The conversations with an answer that fits, and their number of tokens."""
+    found, tokens = [], 0
+    for one in held_out:
+        spans = [student.tokens((*one.prompt, Message("assistant", text))) for text in one.answers.values()]
+        if fitting := [len(span.ids) for span in spans if span is not None]:
+            found.append(one)
+            tokens += sum(fitting)
+    if not found:
+        raise BadInput(
+            f"--held-out: expected a prompt with at most {student.max_length - 2} tokens "
+            "(evaluation.max_length), got none"
+        )
+    return tuple(found), tokens
+
+
+def _job(
+    cell: Cell,
+    steps: Steps,
+    spans: Sequence[Span],
+    student: Student,
+    settings: EvaluationConfig,
+    identity: str,
+    folder: Path,
+) -> CellJob:
+    return CellJob(
+        cell=cell,
+        path=student.path,
+        identity=identity,
+        template=student.template,
+        steps=tuple(tuple(_cut(spans[piece.row], piece.tokens) for piece in step) for step in steps),
+        rows=len({piece.row for step in steps for piece in step}),
+        settings=settings,
+        folder=folder / cell_name(cell),
+    )
+
+
+def _cut(span: Span, tokens: int) -> Span:
+    return Span(span.ids[: span.start + tokens], span.start)
+
+
+def cell_name(cell: Cell) -> str:
+    """A file name for a cell, without an ending. Differs between cells."""
+    plain = "".join(one if one.isalnum() or one in "+-_." else "_" for one in cell.arm)[:80]
+    mark = "" if plain == cell.arm else f"-{stable_seed('cell', cell.arm):08x}"
+    return f"{plain}{mark}-{cell.training_seed}"

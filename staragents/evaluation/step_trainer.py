@@ -1,0 +1,77 @@
+"""TRL's SFTTrainer with optimiser steps that are decided beforehand."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader
+from transformers import PrinterCallback, TrainerCallback
+from trl import SFTTrainer
+
+from staragents.scoring.packing import pack_padded
+
+IGNORED = -100
+"""Label of a token that is not trained."""
+SAVE_EVERY_S = 300.0
+COMPLETE = "complete"
+"""Empty file in a checkpoint that was saved to its end."""
+
+
+class StepTrainer(SFTTrainer):
+    """Each batch of the data loader is one optimiser step of any number of rows.
+
+    A step's loss is the mean over its trained tokens. It is computed in parts of at most `part_tokens` padded
+    tokens, to bound the memory, with the same gradient as in one part. Raises FloatingPointError when a loss
+    is not finite.
+    """
+
+    def __init__(self, steps: Sequence[Sequence[int]], part_tokens: int, **options: Any) -> None:
+        """`steps`: row numbers of `train_dataset`, which has the columns input_ids and labels."""
+        super().__init__(callbacks=[_SaveByTime()], **options)
+        self.remove_callback(PrinterCallback)
+        self._steps = [list(step) for step in steps]
+        self._part_tokens = part_tokens
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        rows: Any = self.train_dataset
+        loader: DataLoader[Any] = DataLoader(rows, batch_sampler=self._steps, collate_fn=self.data_collator)
+        prepared: DataLoader[Any] = self.accelerator.prepare(loader)
+        return prepared
+
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
+        total = torch.zeros((), device=self.args.device)
+        for part in self._parts(inputs):
+            total = total + super().training_step(model, part, num_items_in_batch)
+        if not math.isfinite(total.item()):
+            raise FloatingPointError(f"the loss of step {self.state.global_step + 1} is {total.item()}")
+        return total
+
+    def _parts(self, inputs: dict[str, torch.Tensor]) -> Iterator[dict[str, torch.Tensor]]:
+        """Rows of similar length together, without the padding that they do not need."""
+        lengths = inputs["attention_mask"].sum(dim=1).tolist()
+        for rows in pack_padded(lengths, self._part_tokens):
+            longest = max(lengths[row] for row in rows)
+            yield {name: value[rows, :longest] for name, value in inputs.items()}
+
+    def create_model_card(self, *arguments: Any, **options: Any) -> None:
+        """A checkpoint is only for resuming: it needs none."""
+
+
+class _SaveByTime(TrainerCallback):
+    """Saves a checkpoint every SAVE_EVERY_S seconds, and marks it when it is complete."""
+
+    def __init__(self) -> None:
+        self._saved = time.monotonic()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if time.monotonic() - self._saved >= SAVE_EVERY_S:
+            control.should_save = True
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._saved = time.monotonic()
+        (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()

@@ -1,0 +1,159 @@
+"""Real training of a tiny model in a world where it is known which data help."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from statistics import mean
+
+import pytest
+
+from staragents.base.errors import BadInput
+from staragents.config import EvaluationConfig
+from staragents.evaluation import step_trainer, training_memory
+from staragents.evaluation.cell import BASE, CellResult
+from staragents.evaluation.held_out import ANSWER
+from staragents.evaluation.plan import Plan, plan_of
+from staragents.evaluation.student import Student
+from tests.support import planted_world
+from tests.support.paths import ROOT
+
+LENGTH = 64
+
+
+@pytest.fixture(scope="module")
+def student(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return planted_world.save_student(tmp_path_factory.mktemp("student"))
+
+
+def settings(**changes: object) -> EvaluationConfig:
+    plain = EvaluationConfig(
+        tokens=3000, step_tokens=64, learning_rate=5e-3, max_length=LENGTH, num_cpus=1, training_seeds=2
+    )
+    return dataclasses.replace(plain, **changes)  # type: ignore[arg-type]
+
+
+def plan(path: str, folder: Path, *arms: str, **changes: object) -> Plan:
+    config = settings(**changes)
+    chosen = [one for name, one in planted_world.arms().items() if name in arms]
+    return plan_of(
+        chosen, planted_world.held_out(), Student(path, None, config.max_length), config, "tiny", folder
+    )
+
+
+def result_of(made: Plan, arm: str, seed: int = 0) -> CellResult:
+    (job,) = [job for job in made.jobs if (job.cell.arm, job.cell.training_seed) == (arm, seed)]
+    return job.run(made.held_out)
+
+
+def loss(result: CellResult) -> float:
+    return mean(one[ANSWER].nats for one in result.losses.values())
+
+
+def test_bad_data_are_found_worse_and_equal_data_equal(student: str, tmp_path: Path) -> None:
+    made = plan(student, tmp_path, "real", "again", "shuffled", "greek", training_seeds=1)
+    base, real, again, shuffled, greek = (
+        result_of(made, name) for name in (BASE, "real", "again", "shuffled", "greek")
+    )
+    assert loss(real) < 0.5 < loss(base) - 3
+    assert loss(shuffled) > loss(real) + 1
+    assert loss(greek) > loss(real) + 3
+    assert again.losses == real.losses  # the same cell twice: bit by bit
+    assert {one.trained_tokens for one in (real, shuffled, greek)} == {3000}
+    assert {one.steps for one in (real, shuffled, greek)} == {47}
+    assert base.final_loss is None
+    assert real.final_loss is not None
+    assert real.final_loss < 0.5
+    assert not list(tmp_path.iterdir())  # no checkpoint stays
+
+
+def test_training_seeds_differ(student: str, tmp_path: Path) -> None:
+    made = plan(student, tmp_path, "real", tokens=300)
+    assert result_of(made, "real", 0).losses != result_of(made, "real", 1).losses
+
+
+def test_adapters_learn_too(student: str, tmp_path: Path) -> None:
+    made = plan(student, tmp_path, "real", lora_rank=8, learning_rate=2e-2)
+    assert loss(result_of(made, "real")) < loss(result_of(made, BASE)) - 0.3
+
+
+def test_rows_computed_in_parts_have_the_gradient_of_one_part(
+    student: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from staragents.evaluation import fine_tuning
+
+    made = plan(student, tmp_path, "real", tokens=600)
+    whole = result_of(made, "real")
+    monkeypatch.setattr(fine_tuning, "CPU_PART_TOKENS", 30)
+    assert loss(result_of(made, "real")) == pytest.approx(loss(whole), rel=1e-4)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from staragents.evaluation import step_trainer
+from tests.models import test_students as here
+step_trainer.SAVE_EVERY_S = 0.0
+saved = step_trainer._SaveByTime.on_save
+def on_save(self, args, state, control, **rest):
+    saved(self, args, state, control, **rest)
+    if state.global_step == 9:
+        os.kill(os.getpid(), signal.SIGKILL)
+step_trainer._SaveByTime.on_save = on_save
+here.result_of(here.plan(sys.argv[1], Path(sys.argv[2]), "real", tokens=1000), "real")
+"""
+
+
+def test_a_killed_cell_continues_from_its_checkpoint_with_the_same_result(
+    student: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "killed"
+    killed = subprocess.run([sys.executable, "-c", KILLED, student, str(folder)], cwd=ROOT)
+    assert killed.returncode == -signal.SIGKILL
+    assert [path.name for path in folder.glob("*/*/complete")]
+    steps = []
+    step = step_trainer.StepTrainer.training_step
+
+    def counted(self: step_trainer.StepTrainer, *arguments: object) -> object:
+        steps.append(self.state.global_step)
+        return step(self, *arguments)
+
+    monkeypatch.setattr(step_trainer.StepTrainer, "training_step", counted)
+    resumed = result_of(plan(student, folder, "real", tokens=1000), "real")
+    assert steps[0] == 9
+    whole = result_of(plan(student, tmp_path / "whole", "real", tokens=1000), "real")
+    assert resumed.losses == whole.losses
+    assert resumed.final_loss == whole.final_loss
+
+
+def test_a_loss_that_is_not_finite_names_arm_and_seed(student: str, tmp_path: Path) -> None:
+    made = plan(student, tmp_path, "real", learning_rate=1e30)
+    with pytest.raises(BadInput, match=r"^arm real, training seed 1: .*lower evaluation.learning_rate$"):
+        result_of(made, "real", 1)
+
+
+def test_a_student_that_does_not_fit(student: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_memory.psutil, "virtual_memory", lambda: type("M", (), {"available": 9}))
+    made = plan(student, tmp_path, "real")
+    with pytest.raises(BadInput, match=r"does not fit: training needs .* of memory"):
+        result_of(made, "real")
+
+
+def test_prompts_without_room_for_an_answer(student: str, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"^evaluation.max_length: expected prompts with at most 1 tokens"):
+        plan(student, tmp_path, "real", max_length=3)
+
+
+def test_only_the_answer_and_its_end_are_trained(student: str) -> None:
+    tokens = Student(student, None, LENGTH)
+    row = planted_world.arms()["real"].rows[0].messages
+    span = tokens.tokens(row)
+    assert span is not None
+    assert tokens._tokenizer.decode(span.ids[1 : span.start]) == f"{row[0].content}\n"
+    assert tokens._tokenizer.decode(span.ids[span.start :]) == f"{row[1].content}</s>"
+    cut = Student(student, None, span.start + 2).tokens(row)
+    assert cut is not None
+    assert cut.ids == span.ids[: span.start + 2]

@@ -1,0 +1,216 @@
+"""Arms of real runs on fake engines: what each one contains, and which input is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from staragents.agents.rejects import words
+from staragents.base.errors import BadInput
+from staragents.base.messages import as_dicts
+from staragents.base.records import Candidate
+from staragents.evaluation.arm import Arm
+from staragents.evaluation.arms import Arms, arms_of
+from staragents.evaluation.length_match import length_matched
+from staragents.run_directory.run_directory import RunDirectory
+from staragents.validation.loading import load_config
+from tests.support.local_run import local_run
+from tests.support.paths import FAKE
+
+ALL = ["dataset", "seeds", "random", "random-length", "judge", "ifd", "base"]
+
+
+def by_name(found: Arms) -> dict[str, Arm]:
+    return {arm.name: arm for arm in found.arms}
+
+
+def candidates_of(run: Path) -> dict[str, list[Candidate]]:
+    return {candidates[0].seed_id: candidates for candidates in RunDirectory(run).seeds()}
+
+
+def run_with(folder: Path, *overrides: str) -> Path:
+    asyncio.run(local_run(load_config(FAKE, [f"output.dir={folder}", "seeds.limit=8", *overrides])))
+    return folder
+
+
+def test_every_arm_has_the_same_seeds_and_rows_from_its_own_candidates(finished_run: Path) -> None:
+    found = arms_of([finished_run], ALL, by_pair=True)
+    candidates = candidates_of(finished_run)
+    assert [arm.name for arm in found.arms[: len(ALL)]] == ALL
+    orders = {tuple(row.seed_id for row in arm.rows) for arm in found.arms}
+    assert len(orders) == 1
+    assert found.seeds == len(next(iter(orders))) > 30
+    for arm in found.arms:
+        for row in arm.rows:
+            seed = candidates[row.seed_id][0].seed_messages
+            generated = [one.messages for one in candidates[row.seed_id] if one.generated]
+            assert (
+                row.messages == seed
+                if row.filled or arm.name == "seeds"
+                else row.messages in [*generated, seed]
+            )
+            assert not row.filled or arm.name != "seeds"
+
+
+def test_the_dataset_arm_is_the_dataset(finished_run: Path) -> None:
+    arm = by_name(arms_of([finished_run], ["dataset"]))["dataset"]
+    lines = [json.loads(line) for line in (finished_run / "dataset.jsonl").read_text().splitlines()]
+    assert [(row.seed_id, as_dicts(row.messages)) for row in arm.rows if not row.filled] == [
+        (line["seed_id"], line["messages"]) for line in lines
+    ]
+
+
+def test_judge_ifd_base_and_pair_take_what_their_names_say(finished_run: Path) -> None:
+    pair = Counter(one.pair for seed in candidates_of(finished_run).values() for one in seed).most_common(1)[
+        0
+    ][0]
+    found = by_name(arms_of([finished_run], ["judge", "ifd", "base", f"pair:{pair}"]))
+    for seed_id, candidates in candidates_of(finished_run).items():
+        generated = [one for one in candidates if one.generated]
+        rows = {name: next(row for row in arm.rows if row.seed_id == seed_id) for name, arm in found.items()}
+        wins = {one.messages: one.judge_win for one in generated if one.judge_win is not None}
+        if wins:
+            assert wins[rows["judge"].messages] == max(wins.values())
+        below = {
+            one.messages: one.target_ifd
+            for one in generated
+            if one.target_ifd is not None and one.target_ifd < 1
+        }
+        if below:
+            assert below[rows["ifd"].messages] == max(below.values())
+        else:
+            assert rows["ifd"].filled
+        for name, matches in (("base", lambda one: one.base), (f"pair:{pair}", lambda one: one.pair == pair)):
+            own = [one.messages for one in generated if matches(one)]
+            assert rows[name].messages in own if own else rows[name].filled
+
+
+def test_random_choices_depend_on_the_seed_and_its_id_only(finished_run: Path) -> None:
+    alone = by_name(arms_of([finished_run], ["random"], seed=3))["random"]
+    among = by_name(arms_of([finished_run], ALL, seed=3))["random"]
+    other = by_name(arms_of([finished_run], ["random"], seed=4))["random"]
+    assert alone == among
+    assert alone.rows != other.rows
+
+
+def test_lengths_of_random_choices_follow_the_wanted_distribution() -> None:
+    rng = np.random.default_rng(5)
+    lengths = [list(map(int, rng.lognormal(5, 0.8, 4))) for _ in range(2000)]
+    targets = [max(one) if rng.random() < 0.5 else one[0] for one in lengths]
+    draws = list(rng.random(2000))
+    chosen = np.array(
+        [one[i] for one, i in zip(lengths, length_matched(lengths, targets, draws), strict=True)]
+    )
+    unmatched = np.array([one[0] for one in lengths])
+    for share in (0.1, 0.25, 0.5, 0.75, 0.9):
+        wanted = np.quantile(targets, share)
+        assert np.quantile(chosen, share) == pytest.approx(wanted, rel=0.08)
+    assert unmatched.mean() < 0.8 * np.mean(targets)
+    assert chosen.mean() == pytest.approx(np.mean(targets), rel=0.05)
+
+
+def test_a_matched_choice_does_not_prefer_an_option_of_equal_length() -> None:
+    chosen = length_matched([[7, 7, 7, 7]] * 4000, [7] * 10, list(np.random.default_rng(0).random(4000)))
+    assert all(900 < count < 1100 for count in Counter(chosen).values())
+
+
+def test_filters_bind_every_arm(tmp_path: Path) -> None:
+    run = run_with(tmp_path / "run", "filters.length=drop", "filters.max_words=30")
+    found = arms_of([run], ["dataset", "random", "seeds"])
+    reached = len(candidates_of(run))
+    assert 0 < found.seeds < reached
+    assert f"{reached - found.seeds} seeds are in no arm" in found.warnings[0]
+    for row in by_name(found)["random"].rows:
+        assert row.filled or len(words(row.messages[-1].content)) <= 30
+
+
+def test_several_runs_have_arms_of_their_own_and_one_arm_of_seeds(tmp_path: Path) -> None:
+    first = run_with(tmp_path / "a" / "run")
+    second = run_with(tmp_path / "b" / "run", "evolution.policy=uniform", "memory.enabled=false")
+    found = arms_of([first, second], ["dataset", "seeds"])
+    assert [arm.name for arm in found.arms] == ["a/run:dataset", "b/run:dataset", "seeds"]
+    (tmp_path / "both").mkdir()
+    (tmp_path / "both" / "compare.json").write_text(
+        json.dumps({"rows": [{"name": "full"}, {"name": "mine"}]})
+    )
+    shutil.copytree(first, tmp_path / "both" / "full")
+    shutil.copytree(second, tmp_path / "both" / "mine")
+    compared = arms_of([tmp_path / "both"], ["dataset"])
+    assert [arm.name for arm in compared.arms] == ["full:dataset", "mine:dataset"]
+    assert [arm.rows for arm in compared.arms] == [arm.rows for arm in found.arms[:2]]
+
+
+def test_a_file_is_matched_by_its_seed_ids(finished_run: Path, tmp_path: Path) -> None:
+    lines = [json.loads(line) for line in (finished_run / "dataset.jsonl").read_text().splitlines()]
+    turns = [{"role": "user", "content": "Name a colour."}, {"role": "assistant", "content": "Teal."}]
+    rows = [
+        {"seed_id": lines[5]["seed_id"], "messages": turns},
+        {"seed_id": "x", "messages": [*turns[:1], {"role": "assistant", "content": "Red."}]},
+    ]
+    path = tmp_path / "mine.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = arms_of([finished_run], ["seeds"], {"mine": path})
+    arm = by_name(found)["mine"]
+    assert arm.filled == len(arm.rows) - 1
+    assert [as_dicts(row.messages) for row in arm.rows if not row.filled] == [turns]
+    assert "1 rows of mine belong to no seed" in found.warnings[-1]
+    path.write_text(json.dumps({"messages": turns}) + "\n")
+    as_they_are = arms_of([finished_run], ["seeds"], {"mine": path})
+    assert [as_dicts(row.messages) for row in by_name(as_they_are)["mine"].rows] == [turns]
+    assert "name no seeds" in as_they_are.warnings[-1]
+
+
+def refused(*arguments: object, **more: object) -> str:
+    with pytest.raises(BadInput) as raised:
+        arms_of(*arguments, **more)  # type: ignore[arg-type]
+    assert "\n" not in str(raised.value)
+    assert raised.value.exit_code == 2
+    return str(raised.value)
+
+
+def test_bad_input_is_one_line(finished_run: Path, tmp_path: Path) -> None:
+    assert "did you mean dataset?" in refused([finished_run], ["datasett"])
+    assert "evaluation.arms[1]: expected each arm once" in refused([finished_run], ["seeds", "seeds"])
+    assert "expected a pair of" in refused([finished_run], ["pair:nobody+nothing"])
+    assert "twice" in refused([finished_run, finished_run], ["seeds"])
+    assert "no summary.json" in refused([tmp_path], ["seeds"])
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text('{"messages": [{"role": "user", "content": "a"}]}\n')
+    assert refused([finished_run], ["seeds"], {"bad": bad}).startswith(f"{bad}:1:messages")
+    bad.write_text("")
+    assert "--arm bad" in refused([finished_run], ["seeds"], {"bad": bad})
+    assert "at least one run" in refused([], ["seeds"])
+
+
+def test_an_unfinished_or_damaged_run_is_refused(finished_run: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    (run / "manifest.json").unlink()
+    assert "no complete results yet" in refused([run], ["seeds"])
+    shutil.rmtree(run)
+    shutil.copytree(finished_run, run)
+    data = bytearray((run / "dataset.parquet").read_bytes())
+    data[len(data) // 2] ^= 255
+    (run / "dataset.parquet").write_bytes(data)
+    assert "dataset.parquet: its content has changed" in refused([run], ["seeds"])
+    shutil.rmtree(run)
+    shutil.copytree(finished_run, run)
+    shard = next((run / "candidates").glob("*.parquet"))
+    shard.write_bytes(shard.read_bytes()[:100])
+    assert "candidates: damaged" in refused([run], ["seeds"])
+
+
+def test_runs_of_other_seeds_and_an_arm_without_rows_are_refused(finished_run: Path, tmp_path: Path) -> None:
+    other = run_with(tmp_path / "other")
+    assert "runs of the same seeds" in refused([finished_run, other], ["seeds"])
+    pairs = load_config(other / "config.yaml", []).pairs
+    drawn = {one.pair for seed in candidates_of(other).values() for one in seed if one.generated}
+    if unused := [pair for pair in pairs if pair not in drawn]:
+        assert "no seed has one" in refused([other], [f"pair:{unused[0]}"])
+    found = arms_of([other], ["seeds"], by_pair=True)
+    assert {name.removeprefix("pair:") for name in found.pairs} == drawn

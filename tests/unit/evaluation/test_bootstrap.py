@@ -1,0 +1,105 @@
+"""Intervals of simulated differences: how often they hold, and that they shrink with what is measured."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from staragents.evaluation.bootstrap import difference_intervals, mean_intervals
+from staragents.evaluation.power import measured_power, power_of
+
+REPEATS = 120
+
+
+def differences(
+    rng: np.random.Generator, arms: int, seeds: int, conversations: int, between_seeds: float
+) -> np.ndarray:
+    """Equal arms against one reference; each has errors of conversations, training seeds and both."""
+    one = [
+        rng.normal(0, 0.05, (1, conversations))
+        + rng.normal(0, between_seeds, (seeds, 1))
+        + rng.normal(0, 0.02, (seeds, conversations))
+        for _ in range(arms + 1)
+    ]
+    return np.array(one[1:]) - one[0]
+
+
+@pytest.mark.parametrize(("seeds", "conversations"), [(2, 50), (3, 100)])
+def test_equal_arms_are_found_different_in_about_five_percent_of_repeats(
+    seeds: int, conversations: int
+) -> None:
+    rng = np.random.default_rng(11)
+    wrong = sum(
+        any(one is not None and one.told for one in difference_intervals(world))
+        for world in (differences(rng, 4, seeds, conversations, 0.005) for _ in range(REPEATS))
+    )
+    # 5 % of 120 are 6, with a standard deviation of 2.4.
+    assert wrong <= 13
+
+
+def test_intervals_of_single_arms_are_narrower_than_those_of_many() -> None:
+    world = differences(np.random.default_rng(3), 6, 3, 80, 0.005)
+    (alone,) = difference_intervals(world[:1])
+    together = difference_intervals(world)[0]
+    assert alone is not None
+    assert together is not None
+    assert alone.mean == together.mean
+    assert together.high - together.low > 1.2 * (alone.high - alone.low)
+
+
+def test_few_training_seeds_that_differ_widen_the_interval() -> None:
+    rng = np.random.default_rng(3)
+    steady, shaky = (differences(rng, 1, 2, 400, sd)[0][None] for sd in (0.0, 0.05))
+    (narrow,), (wide,) = difference_intervals(steady), difference_intervals(shaky)
+    assert narrow is not None
+    assert wide is not None
+    assert wide.high - wide.low > 5 * (narrow.high - narrow.low)
+
+
+def test_the_interval_of_one_row_has_the_textbook_width() -> None:
+    values = np.random.default_rng(0).normal(1.0, 0.3, (1, 1, 400))
+    (one,) = mean_intervals(values)
+    assert one is not None
+    assert one.mean == pytest.approx(values.mean(), abs=1e-5)
+    assert one.high - one.mean == pytest.approx(1.96 * values.std(ddof=1) / 20, rel=0.05)
+
+
+def test_one_number_has_no_interval_and_two_have_students() -> None:
+    assert mean_intervals(np.array([[[0.4]]])) == [None]
+    assert difference_intervals(np.zeros((2, 1, 1))) == [None, None]
+    assert difference_intervals(np.zeros((0, 3, 5))) == []
+    (one,) = mean_intervals(np.array([[[0.4], [0.6]]]))
+    assert one is not None
+    assert one.high - one.mean == pytest.approx(12.706 * 0.1, rel=0.01)
+
+
+def test_identical_arms_have_an_interval_without_width() -> None:
+    (one, other) = difference_intervals(np.zeros((2, 3, 20)))
+    assert one is not None
+    assert (one.low, one.high) == (0.0, 0.0)
+    assert not one.told
+    assert other == one
+
+
+@pytest.mark.slow
+def test_the_promised_difference_is_found_in_eighty_percent_of_repeats() -> None:
+    rng = np.random.default_rng(2)
+    promised = power_of(100, 3, 3, 0.05 * 2**0.5, 0.005 * 2**0.5)
+    found = 0
+    for _ in range(REPEATS):
+        world = differences(rng, 3, 3, 100, 0.005)
+        world[0] += promised.difference
+        one = difference_intervals(world)[0]
+        found += one is not None and one.low > 0
+    assert 0.7 <= found / REPEATS <= 0.9
+
+
+def test_power_grows_with_conversations_and_seeds_and_says_what_it_assumes() -> None:
+    small, more, seeds = power_of(50, 2, 3), power_of(200, 2, 3), power_of(200, 5, 3)
+    assert small.difference > more.difference > seeds.difference > 0
+    assert "assumed" in str(small)
+    assert "50 conversations and 2 training seeds" in str(small)
+    measured = measured_power(differences(np.random.default_rng(0), 3, 5, 400, 0.005))
+    assert measured.conversation_sd == pytest.approx(0.05 * 2**0.5, rel=0.1)
+    assert measured.training_sd == pytest.approx(0.005 * 2**0.5, rel=0.6)
+    assert "measured" in str(measured)

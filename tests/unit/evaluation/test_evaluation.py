@@ -1,0 +1,207 @@
+"""Evaluations of simulated students: what is found, what is left out, and what the file keeps."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from staragents.base.errors import RunFailed
+from staragents.base.statistics import Mean
+from staragents.evaluation.arms import Arms
+from staragents.evaluation.build import evaluation_of, references_of
+from staragents.evaluation.by_pair import ByPair, correlation, spearman
+from staragents.evaluation.cell import BASE, Cell, CellResult, Loss
+from staragents.evaluation.evaluation import Evaluation, HeldOutFacts
+from staragents.evaluation.pair_measures import PairMeasures
+from tests.support.student_worlds import WRITERS, arms_named, students
+
+HELD_OUT = HeldOutFacts("held.jsonl", "0" * 64, 999, [])
+ARMS = {"dataset": -0.05, "seeds": 0.0, "random": 0.0, "shuffled": 0.2}
+
+
+def evaluated(results: Sequence[CellResult], arms: Arms | None = None) -> Evaluation:
+    names = dict.fromkeys(one.cell.arm for one in results if one.cell.arm != BASE)
+    return evaluation_of(
+        arms or arms_named(list(names)),
+        results,
+        student="packaged:smollm2-135m-instruct",
+        runs=["runs/mine"],
+        settings={"epochs": 1.0},
+        held_out=HELD_OUT,
+        identity="x",
+    )
+
+
+def test_planted_differences_are_found_and_equal_arms_are_not_told_apart() -> None:
+    found = evaluated(students(ARMS, conversations=120))
+    better, worse = (found.difference(name, "seeds") for name in ("dataset", "shuffled"))
+    assert better is not None
+    assert worse is not None
+    assert better.estimate is not None
+    assert worse.estimate is not None
+    assert better.estimate.high < 0
+    assert worse.estimate.low > 0
+    equal = found.difference("random", "seeds")
+    assert equal is not None
+    assert equal.estimate is not None
+    assert not equal.estimate.told
+    assert found.references == ["seeds", "random"]
+    assert found.difference("seeds", "seeds") is None
+    assert found.held_out.conversations == 120
+    assert found.power.measured
+    assert found.power.arms == arms_named(list(ARMS)).compared == 3
+
+
+def test_losses_pool_tokens_of_writers_and_weigh_conversations_equally() -> None:
+    losses = {
+        "a": {"x": Loss(1.0, 10, 0), "y": Loss(2.0, 30, 0)},
+        "b": {"x": Loss(4.0, 1000, 0)},
+    }
+    found = evaluated([CellResult(Cell("seeds", 0), losses, 10, 1, 1, 1.0, 1.0)])
+    (row,) = found.arms
+    assert row.loss is not None
+    assert row.loss.mean == pytest.approx((1.75 + 4.0) / 2)
+    assert row.writers["x"] is not None
+    assert row.writers["x"].mean == pytest.approx(2.5)
+    assert row.writers["y"] is None  # one conversation and one training seed have no interval
+    assert found.differences == []
+
+
+def test_each_writer_is_reported_and_the_untrained_student_apart() -> None:
+    found = evaluated(students(ARMS))
+    assert found.untrained is not None
+    assert found.untrained.loss is not None
+    assert found.untrained.trained_tokens == 0
+    assert BASE not in [row.name for row in found.arms]
+    for row in found.arms:
+        assert set(row.writers) == set(WRITERS)
+        assert row.loss is not None
+        assert row.loss.mean < found.untrained.loss.mean
+    assert len(found.compared("random", "loss", "beta")) == 3
+
+
+def test_wins_and_scores_are_compared_like_losses() -> None:
+    rng = np.random.default_rng(0)
+
+    def with_more(one: CellResult) -> CellResult:
+        if one.cell.arm == BASE:
+            return one
+        bonus = 0.2 if one.cell.arm == "dataset" else 0.0
+        wins = {f"c{number}": float(rng.uniform(0.3, 0.7) + bonus) for number in range(40)}
+        return dataclasses.replace(one, wins=wins, scores={"ifeval": bonus + float(rng.normal(0.3, 0.01))})
+
+    found = evaluated([with_more(one) for one in students(ARMS)])
+    for measure, of in (("wins", ""), ("score", "ifeval")):
+        better, equal = (found.difference(name, "seeds", measure, of) for name in ("dataset", "random"))
+        assert better is not None
+        assert equal is not None
+        assert better.estimate is not None
+        assert equal.estimate is not None
+        assert better.estimate.mean == pytest.approx(0.2, abs=0.05)
+        assert better.estimate.low > 0
+        assert not equal.estimate.told
+    assert found.arms[0].scores["ifeval"] is not None
+    assert found.arms[0].wins is not None
+
+
+def test_a_student_that_diverged_does_not_count_and_is_named() -> None:
+    results = students(ARMS, training_seeds=3)
+    at = next(i for i, one in enumerate(results) if one.cell == Cell("random", 1))
+    losses = {
+        name: {writer: Loss(float("nan"), 5, 5) for writer in by} for name, by in results[at].losses.items()
+    }
+    results[at] = dataclasses.replace(results[at], losses=losses)
+    found = evaluated(results)
+    assert found.training_seeds == [0, 2]
+    assert "random, training seed 1: a loss is not a finite number" in found.warnings[0]
+    only = [one for one in results if one.cell == Cell("random", 1)]
+    with pytest.raises(RunFailed, match="no arm has a student"):
+        evaluated(only)
+
+
+def test_an_arm_that_shares_no_training_seed_is_left_out() -> None:
+    results = [one for one in students(ARMS) if one.cell.arm != "shuffled"]
+    results.append(dataclasses.replace(results[1], cell=Cell("shuffled", 9)))
+    found = evaluated(results)
+    assert [row.name for row in found.arms] == ["dataset", "seeds", "random"]
+    assert "shuffled is left out" in found.warnings[0]
+
+
+def test_doubts_are_written_down() -> None:
+    results = students({"dataset": 0.0, "seeds": 0.0}, training_seeds=1, conversations=12)
+    results[1] = dataclasses.replace(results[1], trained_tokens=20_000)
+    warnings = "\n".join(evaluated(results, arms_named(["dataset", "seeds"], filled=30)).warnings)
+    for part in (
+        "one training seed",
+        "12 held-out",
+        "30 of the 40 rows",
+        "unequal training",
+        "without the arm",
+    ):
+        assert part in warnings
+    assert "few students" not in warnings
+    two = students({"seeds": 0.0, "random": 0.0}, training_seeds=2)
+    assert [warning.partition(":")[0] for warning in evaluated(two).warnings] == ["few students"]
+    assert evaluated(students(ARMS)).warnings == []
+
+
+def test_references_are_seeds_and_random_of_one_run_or_the_first() -> None:
+    assert references_of(["dataset", "random", "seeds"]) == ["seeds", "random"]
+    assert references_of(["seeds", "a:dataset", "a:random", "b:random"]) == ["seeds", "a:random", "a:dataset"]
+    assert references_of(["mine", "other"]) == ["mine"]
+
+
+PAIRS = [f"pair:p{number}" for number in range(8)]
+
+
+def measured_pairs(gains: Sequence[float]) -> dict[str, PairMeasures]:
+    def of(value: float) -> PairMeasures:
+        return PairMeasures(30, *(Mean(1, sign * value, 0.0) for sign in (1, -1)), Mean())
+
+    return {name: of(gain) for name, gain in zip(PAIRS, gains, strict=True)}
+
+
+def test_a_reward_that_predicts_gains_is_told_from_one_that_does_not() -> None:
+    gains = [0.02 * number for number in range(8)]
+    results = students({"seeds": 0.0, **{name: -gain for name, gain in zip(PAIRS, gains, strict=True)}})
+    arms = dataclasses.replace(arms_named(["seeds", *PAIRS]), pairs=measured_pairs(gains))
+    assert arms.compared == len(PAIRS) == evaluated(results, arms).power.arms
+    found = evaluated(results, arms).by_pair
+    assert found is not None
+    assert [one.pair for one in found.pairs] == [name.removeprefix("pair:") for name in PAIRS]
+    reward, gap, win = (found.correlations[name] for name in ("reward", "ifd_gap", "judge_win"))
+    assert reward is not None
+    assert gap is not None
+    assert win is None
+    assert reward.low > 0
+    assert gap.high < 0
+    assert "it predicts training" in found.sentences()[0]
+    assert "predicts the opposite" in found.sentences()[1]
+    assert "no correlation" in found.sentences()[2]
+    none = students({"seeds": 0.0, **dict.fromkeys(PAIRS, 0.0)})
+    chance = evaluated(none, arms).by_pair
+    assert chance is not None
+    assert chance.correlations["reward"] is not None
+    assert not chance.correlations["reward"].told
+    assert ByPair.from_dict(dataclasses.asdict(found)) == found
+
+
+def test_rank_correlation_agrees_with_scipy_and_needs_variation() -> None:
+    from scipy.stats import spearmanr
+
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 5, 30).astype(float), rng.normal(size=30)
+    assert spearman(x, y) == pytest.approx(spearmanr(x, y).statistic)
+    assert np.isnan(spearman(np.ones(3), y[:3]))
+    assert correlation([1.0, 1.0, 1.0, 1.0], rng.normal(size=(4, 2, 9))) is None
+    assert correlation([1.0, 2.0, 3.0], rng.normal(size=(3, 2, 9))) is None
+
+
+def test_the_result_survives_json() -> None:
+    arms = dataclasses.replace(arms_named(["seeds", *PAIRS]), pairs=measured_pairs(range(8)))
+    found = evaluated(students({"seeds": 0.0, **dict.fromkeys(PAIRS, 0.0)}), arms)
+    assert Evaluation.from_dict(json.loads(json.dumps(found.as_dict(), allow_nan=False))) == found

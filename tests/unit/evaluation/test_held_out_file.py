@@ -1,0 +1,88 @@
+"""Held-out conversations from any dataset, with one or several writers."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from staragents.base.errors import BadInput
+from staragents.base.messages import Message
+from staragents.evaluation.held_out import ANSWER
+from staragents.evaluation.held_out_file import read_held_out
+
+
+def written(folder: Path, *rows: Any, name: str = "held.jsonl") -> str:
+    path = folder / name
+    lines = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    path.write_bytes(gzip.compress(lines) if name.endswith(".gz") else lines)
+    return str(path)
+
+
+def test_a_dataset_has_one_writer_and_repeats_are_read_once(tmp_path: Path) -> None:
+    row = {"instruction": "Add.", "input": "1 and 2", "output": "3"}
+    turns = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Hello"},
+        {"role": "user", "content": "Bye"},
+        {"role": "assistant", "content": "See you"},
+    ]
+    first, second = read_held_out(written(tmp_path, row, row, {"messages": turns}))
+    assert first.prompt == (Message("user", "Add.\n\n1 and 2"),)
+    assert first.answers == {ANSWER: "3"}
+    assert [turn.content for turn in second.prompt] == ["Hi", "Hello", "Bye"]
+    assert second.answers == {ANSWER: "See you"}
+
+
+def test_several_writers_of_a_compressed_file(tmp_path: Path) -> None:
+    asked = {"instruction": "Sing.", "answers": {"one": "La.", "two": "Lalala."}, "dataset": "songs"}
+    turns = {"messages": [{"role": "user", "content": "Sing again."}], "answers": {"one": "No."}}
+    first, second = read_held_out(written(tmp_path, asked, turns, name="held.jsonl.gz"))
+    assert first.prompt == (Message("user", "Sing."),)
+    assert first.answers == {"one": "La.", "two": "Lalala."}
+    assert second.prompt == (Message("user", "Sing again."),)
+    assert second.answers == {"one": "No."}
+
+
+def test_ids_depend_on_the_conversation_only(tmp_path: Path) -> None:
+    rows = [{"instruction": f"Say {n}.", "output": str(n)} for n in range(4)]
+    one = read_held_out(written(tmp_path, *rows))
+    other = read_held_out(written(tmp_path, *reversed(rows), name="other.jsonl"))
+    assert {row.conversation_id: row for row in one} == {row.conversation_id: row for row in other}
+    assert len({row.conversation_id for row in one}) == 4
+
+
+def test_a_draw_of_rows_is_the_same_every_time_and_grows_with_its_number(tmp_path: Path) -> None:
+    path = written(tmp_path, *({"instruction": f"Say {n}.", "output": str(n)} for n in range(20)))
+    few, more, all_rows = (read_held_out(path, rows) for rows in (5, 12, 40))
+    assert (len(few), len(more), len(all_rows)) == (5, 12, 20)
+    assert set(one.conversation_id for one in few) < set(one.conversation_id for one in more)
+    assert few == read_held_out(path, 5)
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        ({"instruction": "Sing."}, r"held.jsonl:2:"),
+        ({"instruction": "Sing.", "answers": []}, r"held.jsonl:2:answers: expected an object"),
+        ({"instruction": "Sing.", "answers": {}}, r"held.jsonl:2:answers: expected an object"),
+        ({"instruction": "Sing.", "answers": {"one": " "}}, r"held.jsonl:2:answers.one: expected text"),
+        ({"instruction": "Sing.", "answers": {"one": 3}}, r"held.jsonl:2:answers.one: expected text, got 3"),
+        ({"answers": {"one": "La."}}, r"held.jsonl:2:"),
+    ],
+)
+def test_a_bad_row_is_one_line_with_its_place(tmp_path: Path, row: dict[str, Any], problem: str) -> None:
+    path = written(tmp_path, {"instruction": "Say 1.", "output": "1"}, row)
+    with pytest.raises(BadInput, match=problem) as caught:
+        read_held_out(path)
+    assert len(caught.value.problems) == 1
+
+
+def test_a_missing_and_an_empty_file(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"nowhere\.jsonl"):
+        read_held_out(str(tmp_path / "nowhere.jsonl"))
+    with pytest.raises(BadInput, match="expected rows, got none"):
+        read_held_out(written(tmp_path))

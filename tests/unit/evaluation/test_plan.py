@@ -1,0 +1,107 @@
+"""The plan of an evaluation, with a student that counts words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from staragents.base.errors import BadInput
+from staragents.base.messages import Conversation, Message, with_exchange
+from staragents.config import EvaluationConfig, Template
+from staragents.evaluation.arm import Arm, TrainingRow
+from staragents.evaluation.cell import BASE, Cell
+from staragents.evaluation.held_out import HeldOut
+from staragents.evaluation.plan import Plan, cell_name, plan_of
+from staragents.scoring.conventions import Span
+
+
+class WordStudent:
+    """A token per word, its length; at most ten of them."""
+
+    path, template, max_length = "words", Template.plain, 10
+
+    def tokens(self, messages: Conversation) -> Span | None:
+        prompt = [len(word) for turn in messages[:-1] for word in turn.content.split()]
+        answer = [len(word) for word in messages[-1].content.split()]
+        ids = (0, *prompt, *answer, 1)[: self.max_length]
+        return Span(ids, len(prompt) + 1) if len(ids) > len(prompt) + 1 else None
+
+
+def arm(name: str, *pairs: tuple[str, str]) -> Arm:
+    rows = [TrainingRow(f"seed {n}", with_exchange((), *pair)) for n, pair in enumerate(pairs)]
+    return Arm(name, tuple(rows))
+
+
+HELD_OUT = (
+    HeldOut("a", (Message("user", "one two"),), {"x": "three", "y": "four five"}),
+    HeldOut("b", (Message("user", "w " * 12),), {"x": "six"}),
+)
+SHORT = arm("short", ("say", "one"), ("say it", "two"), ("say so", "three"))
+LONG = arm("long", ("say", "one and more of it"), ("say it", "two and more"), ("w " * 12, "three"))
+
+
+def plan(*arms: Arm, **changes: object) -> Plan:
+    settings = EvaluationConfig(training_seeds=2, **changes)  # type: ignore[arg-type]
+    return plan_of(arms, HELD_OUT, WordStudent(), settings, "id", Path("work"))  # type: ignore[arg-type]
+
+
+def test_arms_do_equal_work_and_seeds_that_do_not_fit_in_one_are_in_none() -> None:
+    made = plan(SHORT, LONG)
+    assert [(job.cell.arm, job.cell.training_seed) for job in made.jobs] == [
+        (BASE, 0), ("short", 0), ("long", 0), ("short", 1), ("long", 1)
+    ]  # fmt: skip
+    assert (made.rows, made.too_long, made.tokens) == (2, 1, 4)  # answers of short: one + EOS, two + EOS
+    assert made.answer_tokens == {"short": 2, "long": 5}
+    assert {job.tokens for job in made.jobs[1:]} == {4}
+    assert {len(job.steps) for job in made.jobs[1:]} == {made.steps}
+    assert made.jobs[0].steps == ()
+    assert [job.rows for job in made.jobs[1:3]] == [2, 1]  # the first answer of long is enough
+
+
+def test_the_last_answer_is_cut_without_its_end() -> None:
+    (job,) = [job for job in plan(LONG, tokens=3).jobs if job.cell == Cell("long", 0)]
+    (span,) = (span for step in job.steps for span in step)
+    assert span.tokens == 3
+    assert span.ids[-1] != 1
+
+
+def test_tokens_and_epochs_decide_how_much_is_trained() -> None:
+    assert plan(SHORT, tokens=11).tokens == 11
+    assert plan(SHORT, epochs=1.5).tokens == 9
+    assert plan(SHORT, epochs=0.01).tokens == 1
+
+
+def test_conversations_that_do_not_fit_are_not_measured() -> None:
+    made = plan(SHORT)
+    assert [one.conversation_id for one in made.held_out] == ["a"]
+    assert made.measured_tokens == 5 + 6
+    with pytest.raises(BadInput, match=r"^--held-out: expected a prompt with at most 8 tokens"):
+        plan_of([SHORT], HELD_OUT[1:], WordStudent(), EvaluationConfig(), "id", Path("work"))  # type: ignore[arg-type]
+
+
+def test_an_arm_of_too_long_prompts_is_bad_input() -> None:
+    with pytest.raises(BadInput, match=r"^evaluation.max_length: .* got longer ones in huge$"):
+        plan(SHORT, arm("huge", *[("w " * 12, "x")] * 3))
+
+
+def test_a_result_is_used_again_only_for_the_same_work() -> None:
+    def prints(**changes: object) -> list[str]:
+        return [job.fingerprint(HELD_OUT) for job in plan(SHORT, **changes).jobs]
+
+    whole = prints()
+    assert len(set(whole)) == len(whole)
+    assert prints(num_cpus=1.0) == whole
+    for change in ({"learning_rate": 1e-3}, {"max_length": 9}, {"lora_rank": 2}, {"warmup": 0.2}):
+        assert not set(prints(**change)) & set(whole)
+    assert prints(tokens=5)[0] == whole[0]  # the untrained student
+    assert not set(prints(tokens=5)[1:]) & set(whole)
+    assert plan(SHORT).jobs[1].fingerprint(HELD_OUT[:1]) != whole[1]
+
+
+def test_names_of_files_are_plain_and_differ() -> None:
+    arms = ("dataset", "pair:a+b", "pair_a+b", "../../x", "run/one:seeds", "\u00e9t\u00e9", "x" * 300)
+    names = [cell_name(Cell(name, seed)) for name in arms for seed in (0, 1)]
+    assert len(set(names)) == len(names)
+    assert names[:2] == ["dataset-0", "dataset-1"]
+    assert all("/" not in name and len(name) < 120 for name in names)

@@ -1,0 +1,96 @@
+"""The page and the terminal table of an evaluation."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from cluster.cli.evaluation_table import show
+from staragents.base.statistics import Mean
+from staragents.evaluation.build import evaluation_of
+from staragents.evaluation.evaluation import Evaluation, HeldOutFacts
+from staragents.evaluation.pair_measures import PairMeasures
+from staragents.report.evaluation_page import charts, page_of
+from tests.support.student_worlds import arms_named, students
+
+HOSTILE = "<b>worse</b>"
+PAIRS = [f"pair:p{number}" for number in range(4)]
+
+
+@pytest.fixture(scope="module")
+def result() -> Evaluation:
+    effects = {"dataset": -0.1, "seeds": 0.0, "random": 0.0, HOSTILE: 0.2}
+    effects |= {name: -0.05 * number for number, name in enumerate(PAIRS)}
+    measures = {
+        name: PairMeasures(9, Mean(1, 0.1 * number, 0.0), Mean(1, 0.2, 0.0), Mean())
+        for number, name in enumerate(PAIRS)
+    }
+    return evaluation_of(
+        dataclasses.replace(arms_named(list(effects)), pairs=measures),
+        students(effects, training_seeds=2, conversations=40),
+        student="packaged:<i>student</i>",
+        runs=["runs/</script>"],
+        settings={"epochs": 1.0},
+        held_out=HeldOutFacts("held.jsonl", "0" * 64, 40, []),
+        identity="x",
+        warnings=["a <u>doubt</u>"],
+    )
+
+
+def test_the_page_is_escaped_and_complete(result: Evaluation) -> None:
+    page = page_of(result)
+    for text in ("<b>worse", "<i>student", "<u>doubt", "runs/</script>"):
+        assert text not in page
+    assert "&lt;b&gt;worse&lt;/b&gt;" in page
+    assert "http://" not in page.split('id="plotly"')[0]
+    assert "<strong>-0.1" in page
+    assert "Does the reward predict training?" in page
+    for chart in charts(result):
+        assert f'id="chart-{chart.name}"' in page
+
+
+def test_charts_show_the_intervals_of_the_result(result: Evaluation) -> None:
+    shown = {chart.name: chart.figure for chart in charts(result)}
+    assert list(shown) == ["against-0", "against-1", "writers", "pairs-reward", "pairs-ifd_gap"]
+    first = shown["against-0"]
+    assert first is not None
+    (trace,) = first["data"]
+    one = result.difference("dataset", "seeds")
+    assert one is not None
+    assert one.estimate is not None
+    assert trace["x"][0] == one.estimate.mean
+    assert trace["error_x"]["array"][0] == pytest.approx(one.estimate.high - one.estimate.mean)
+    assert trace["y"] == ["dataset", "random", "&lt;b&gt;worse&lt;/b&gt;", *PAIRS]
+
+
+def test_asking_for_pairs_widens_no_other_interval(result: Evaluation) -> None:
+    effects = {"dataset": -0.1, "seeds": 0.0, "random": 0.0, HOSTILE: 0.2}
+    found = evaluation_of(
+        arms_named(list(effects)),
+        students(effects, training_seeds=2, conversations=40),
+        student="",
+        runs=[],
+        settings={},
+        held_out=result.held_out,
+        identity="",
+    )
+    assert found.difference("dataset", "seeds") == result.difference("dataset", "seeds")
+    assert found.power.arms == result.power.arms == 3
+
+
+def test_the_table_marks_what_is_told_and_stays_on_a_line(result: Evaluation) -> None:
+    out = io.StringIO()
+    show(Console(file=out, width=80), result, Path("runs/x-evaluate"))
+    lines = out.getvalue().splitlines()
+    (dataset,) = [line for line in lines if line.startswith("dataset ")]
+    assert dataset.count("*") == 2
+    (equal,) = [line for line in lines if line.startswith("random ")]
+    assert "*" not in equal
+    assert any(line.startswith(HOSTILE) for line in lines)
+    assert "80% power" in out.getvalue()
+    assert "note: a <u>doubt</u>" in out.getvalue()
+    assert "runs/x-evaluate/evaluate.html" in out.getvalue()
