@@ -12,9 +12,9 @@ from staragents.evolution.kernel_reading import KernelReading
 from staragents.evolution.log_odds import rounded
 from staragents.evolution.policy import NO_CONTEXT, DrawContext, Outcome, RecalledOutcomes
 
-# An explained sum of squares counts as far as it exceeds this many noise variances per slope: the square of
-# the normal's 95 % point, as slopes are tested on one side.
-DOUBT = 2.7
+# An explained sum of squares counts as far as it exceeds this many noise variances per slope: the price of a
+# parameter in Akaike's criterion (1974).
+DOUBT = 2.0
 # Readings are saved with every draw, so with more pairs only the largest are used.
 MAX_READINGS = 64
 # A smaller sum of squares is a rounding error; two readings that share more than the rest of their variance
@@ -27,7 +27,7 @@ class Context:
     """Within-pair regression of the reward on two readings of the recalled outcomes (`KernelReading`): that
     of the pair itself, and the sum of those of its two agents.
 
-    Slopes are shrunk as by James and Stein, max(0, 1 - 2.7 / t^2) for a single one, and never negative. Of own
+    Slopes are shrunk as by James and Stein, max(0, 1 - 2 / t^2) for a single one, and never negative. Of own
     slope, agents' slope and both, those count that explain most after this doubt. If embeddings or memories
     are useless, slopes are 0 and draws ignore memory.
     """

@@ -36,9 +36,9 @@ def joined(*parts: RecalledOutcomes) -> RecalledOutcomes:
     )
 
 
-def kinds_run(policy: Policy, useful: bool, seeds: int = 300) -> float:
+def kinds_run(policy: Policy, useful: bool, seeds: int = 300, world: int = 1) -> float:
     """Mean reward where a suits even and b odd seeds; recalled is that kind or a random one."""
-    rng = np.random.default_rng(1)
+    rng = np.random.default_rng(world)
     past: list[list[RecalledOutcomes]] = [[], []]
     total = 0.0
     for number in range(seeds):
@@ -66,10 +66,17 @@ def test_pairs_that_suit_a_kind_are_drawn_on_it(name: PolicyName) -> None:
 
 
 @pytest.mark.parametrize("name", [PolicyName.thompson, PolicyName.ucb])
-def test_useless_recollections_have_no_slope_and_change_no_draw(name: PolicyName) -> None:
-    policy, blind = (fresh(name, list("abcd"), 300, memory_weight=weight) for weight in (1.0, 0.0))
-    assert kinds_run(policy, useful=False) == pytest.approx(kinds_run(blind, useful=False), abs=0.01)
-    assert policy.memory_worth() == 0.0
+def test_useless_recollections_mostly_have_no_slope_and_cost_nothing(name: PolicyName) -> None:
+    """Akaike's criterion takes a useless parameter for a useful one in a sixth of all cases, and half of these
+    are negative."""
+    slopes, costs = [], []
+    for world in range(12):
+        policy, blind = (fresh(name, list("abcd"), 300, memory_weight=weight) for weight in (1.0, 0.0))
+        on, off = (kinds_run(one, useful=False, world=world) for one in (policy, blind))
+        costs.append(off - on)
+        slopes.append(policy.memory_worth())
+    assert slopes.count(0.0) >= 9
+    assert abs(np.mean(costs)) < 0.003
 
 
 def test_how_hard_instructions_are_is_not_read_as_a_pairs_worth() -> None:
