@@ -28,11 +28,16 @@ LOGGED_EVERY_S = 60.0
 class Checkpoints:
     """Writes a shard, then the state that names it. After a kill in between, the shard is salvaged."""
 
-    def __init__(self, run: RunDirectory, session: str, every_s: float, pairs: Sequence[str]) -> None:
-        """`session`: id of the command that holds the run directory. `pairs`: all agent pairs of the run."""
+    def __init__(
+        self, run: RunDirectory, session: str, every_s: float, pairs: Sequence[str], admitted: int
+    ) -> None:
+        """`session`: id of the command that holds the run directory. `pairs`: all agent pairs of the run.
+        `admitted`: the number of seeds in flight."""
         self._run = run
         self._session = session
         self._every_s = every_s
+        # A state names the seeds in flight: with thousands, writing it for every 512 rows costs too much.
+        self._every_rows = max(ROWS_PER_SHARD, admitted)
         self._pairs = pairs
         self._shards: list[Shard] = []
         self._rows: list[Candidate] = []
@@ -68,7 +73,7 @@ class Checkpoints:
 
     @property
     def due(self) -> bool:
-        return len(self._rows) >= ROWS_PER_SHARD or self.age_s > self._every_s
+        return len(self._rows) >= self._every_rows or self.age_s > self._every_s
 
     async def save(self, state: dict[str, Any]) -> None:
         """Save `state` and the candidates added since the last save.

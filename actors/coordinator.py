@@ -82,7 +82,9 @@ class Coordinator:
         self._facts = facts
         self._run = RunDirectory(config.output.dir)
         self._session = session
-        self._checkpoints = Checkpoints(self._run, session, config.run.checkpoint_s, config.pairs)
+        self._checkpoints = Checkpoints(
+            self._run, session, config.run.checkpoint_s, config.pairs, config.run.admitted_seeds
+        )
         self._first_state = first_state(config, scan)
         self.worker = worker
         self._metrics = RunMetrics(self._run.name, config.run.metrics)

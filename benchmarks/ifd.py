@@ -4,7 +4,7 @@ Baseline: one row at a time, two forward passes with the logits of every token (
 Cherry_LLM scripts), in the same process with the same number of threads. Limit: 2 N (q + 2a) FLOP for the
 backbone of N parameters and 2 d V 2a for the head, at the rate of a large matrix product measured in this
 run; padding, prompt logits and attention do not count. Needs torch, transformers, tokenizers, numpy and
-pyarrow.
+pyarrow. With `--naive-rows`, the baseline scores only the first rows; `ratio` is that of the FLOP/s.
 
     python benchmarks/ifd.py packaged:smollm2-135m-instruct packaged:gemma-3-270m --data DATA.json.gz
     python benchmarks/ifd.py --random-weights llama-7b --rows 512        # one GPU, nothing to download
@@ -33,6 +33,7 @@ from typing import Any
 os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 
 import torch
+from random_llama import SIZES, save_random
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -43,14 +44,9 @@ from staragents.scoring.ifd import Score, ScoreRow
 from staragents.scoring.ifd_model import IfdModel
 from staragents.scoring.model_loading import Loading, load
 
-# (layers, hidden, inner, heads, key/value heads, vocabulary size)
-RANDOM = {
-    "llama-7b": (32, 4096, 11008, 32, 32, 32000),
-    "llama-1b": (16, 2048, 8192, 32, 8, 128256),
-    "tiny": (2, 64, 128, 4, 2, 512),
-}
 # Answer and prompt tokens of the synthetic mixes: (median, standard deviation of the logarithm) each.
 MIXES = {"short": ((40, 0.6), (20, 0.6)), "long": ((400, 0.4), (150, 0.6)), "mixed": ((120, 1.2), (60, 1.0))}
+PROFILED_ROWS = 64
 
 
 @dataclass
@@ -68,22 +64,29 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("models", nargs="*", help="hub ids, folders or packaged:NAME")
-    parser.add_argument("--random-weights", choices=RANDOM, help="a Llama of this size with random weights")
+    parser.add_argument("--random-weights", choices=SIZES, help="a Llama of this size with random weights")
     parser.add_argument("--data", help="JSON or JSON.gz with Alpaca columns, instead of the synthetic mixes")
     parser.add_argument("--mix", choices=MIXES, action="append", help="synthetic lengths; default: all")
     parser.add_argument("--rows", type=int, default=64)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--batch-tokens", type=int, default=8192)
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each method; the best counts")
+    parser.add_argument(
+        "--naive-rows", type=int, help="rows of the baseline, once; default: all, in all rounds"
+    )
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="default: the GPU if there is one")
+    parser.add_argument("--profile", type=Path, help="write a profile of packed scoring to this file")
     arguments = parser.parse_args()
+    arguments.device = arguments.device or ("cuda" if torch.cuda.is_available() else "cpu")
     if not arguments.models and not arguments.random_weights:
         parser.error("expected a model or --random-weights")
     torch.set_num_threads(arguments.threads)
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or "CPU"
+    on_gpu = arguments.device == "cuda"
+    device = torch.cuda.get_device_name() if on_gpu else platform.processor() or "CPU"
     print(f"{device}, {arguments.threads} threads, torch {torch.__version__}")
     if arguments.random_weights:
         with tempfile.TemporaryDirectory() as folder:
-            save_random(arguments.random_weights, folder)
+            save_random(arguments.random_weights, folder, arguments.device)
             benchmark(folder, arguments.random_weights, arguments)
     for model in arguments.models:
         benchmark(resolved(model), model, arguments)
@@ -94,11 +97,12 @@ def benchmark(path: str, name: str, arguments: argparse.Namespace) -> None:
     chosen = mixes(arguments)
     results: dict[tuple[str, str], tuple[Any, float]] = {}
     memory: dict[Execution, float] = {}
-    rates = []
+    loading = Loading(device=arguments.device)
     # One copy of the model at a time, ours first, so that the measured memory is that of scoring alone.
     for way in (Execution.packed, Execution.padded):
         scorer = IfdModel(
             path,
+            loading=loading,
             threads=arguments.threads,
             execution=way,
             batch_tokens=arguments.batch_tokens,
@@ -107,13 +111,17 @@ def benchmark(path: str, name: str, arguments: argparse.Namespace) -> None:
         for mix, rows in chosen.items():
             step = functools.partial(scorer.score, rows)
             results[mix, way.value] = timed(step, arguments.rounds)
-        memory[way] = memory_gib()
-    passes = {mix: scorer._passes(rows) for mix, rows in chosen.items()}
-    del scorer
-    model, tokenizer = load(path, Loading())
+        memory[way] = memory_gib(arguments.device)
+        if way is Execution.packed and arguments.profile:
+            write_profile(scorer, chosen, arguments.profile)
+        passes = {mix: scorer._passes(rows)[1] for mix, rows in chosen.items()}
+        del scorer
+    model, tokenizer = load(path, loading)
+    rates = []
     for mix, rows in chosen.items():
         rates.append(peak(model.dtype, model.device))
-        results[mix, "naive"] = timed(functools.partial(naive, model, tokenizer, rows), arguments.rounds)
+        step = functools.partial(naive, model, tokenizer, rows[: arguments.naive_rows])
+        results[mix, "naive"] = timed(step, 1 if arguments.naive_rows else arguments.rounds)
     rate = max(*rates, peak(model.dtype, model.device))
     print(
         f"\n{name}, limits at {rate / 1e12:.3g} TFLOP/s, "
@@ -121,18 +129,43 @@ def benchmark(path: str, name: str, arguments: argparse.Namespace) -> None:
     )
     print(f"{'rows':8}{'way':>8}{'rows/s':>9}{'ratio':>7}{'of limit':>10}{'worst error':>13}")
     for mix in chosen:
-        reference, baseline = results[mix, "naive"]
-        work = least_work(model, passes[mix])
-        for way in ("naive", "padded", "packed"):
-            scores, seconds = results[mix, way]
-            print(
-                f"{mix:8}{way:>8}{work.rows / seconds:9.2f}{baseline / seconds:7.2f}"
-                f"{work.flop / seconds / rate:10.0%}{worst(scores, reference):13.1e}"
-            )
+        table(mix, model, passes[mix], results, rate)
+
+
+def table(
+    mix: str, model: Any, passes: list[Passes], results: dict[tuple[str, str], tuple[Any, float]], rate: float
+) -> None:
+    """Print the lines of one mix; `rate` is the limit in FLOP/s."""
+    reference, baseline = results[mix, "naive"]
+    of_baseline = least_work(model, passes[: len(reference)])
+    for way in ("naive", "padded", "packed"):
+        scores, seconds = results[mix, way]
+        work = of_baseline if way == "naive" else least_work(model, passes)
+        ratio = (work.flop / seconds) / (of_baseline.flop / baseline)
         print(
-            f"{'':8}limit {work.rows * rate / work.flop:.2f} rows/s; {work.tokens / work.rows:.0f} tokens "
-            f"per row, {work.answer_tokens / work.rows:.0f} of them scored"
+            f"{mix:8}{way:>8}{work.rows / seconds:9.2f}{ratio:7.2f}"
+            f"{work.flop / seconds / rate:10.0%}{worst(scores[: len(reference)], reference):13.1e}"
         )
+    work = least_work(model, passes)
+    print(
+        f"{'':8}limit {work.rows * rate / work.flop:.2f} rows/s; {work.tokens / work.rows:.0f} tokens "
+        f"per row, {work.answer_tokens / work.rows:.0f} of them scored"
+    )
+
+
+def write_profile(scorer: IfdModel, chosen: dict[str, list[ScoreRow]], path: Path) -> None:
+    """Write the operations of packed scoring, for each mix, that take the most time on the device."""
+    from torch.profiler import ProfilerActivity, profile
+
+    on_gpu = torch.cuda.is_available()
+    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_gpu else [])]
+    order = "self_cuda_time_total" if on_gpu else "self_cpu_time_total"
+    with path.open("w", encoding="utf-8") as file:
+        for mix, rows in chosen.items():
+            with profile(activities=activities) as found:
+                scorer.score(rows[:PROFILED_ROWS])
+            text = found.key_averages().table(sort_by=order, row_limit=25, max_name_column_width=60)
+            file.write(f"{mix}, {len(rows[:PROFILED_ROWS])} rows\n{text}\n\n")
 
 
 def timed(step: Callable[[], Any], rounds: int) -> tuple[Any, float]:
@@ -229,32 +262,6 @@ def row(prompt: str, answer: str) -> ScoreRow:
     return ScoreRow((Message("user", prompt), Message("assistant", answer)))
 
 
-def save_random(name: str, folder: str) -> None:
-    """Save a Llama with random weights and bytes as tokens."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
-    layers, hidden, inner, heads, kv_heads, vocab_size = RANDOM[name]
-    config = LlamaConfig(
-        num_hidden_layers=layers, hidden_size=hidden, intermediate_size=inner, num_attention_heads=heads,
-        num_key_value_heads=kv_heads, vocab_size=vocab_size, max_position_embeddings=4096,
-    )  # fmt: skip
-    on_gpu = torch.cuda.is_available()
-    torch.manual_seed(0)
-    torch.set_default_dtype(torch.bfloat16 if on_gpu else torch.float32)
-    with torch.device("cuda" if on_gpu else "cpu"):
-        LlamaForCausalLM(config).save_pretrained(folder)
-    torch.set_default_dtype(torch.float32)
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {token: i for i, token in enumerate(["<s>", "</s>", *alphabet])}
-    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>").save_pretrained(
-        folder
-    )
-
-
 def resolved(model: str) -> str:
     if not model.startswith("packaged:"):
         return model
@@ -263,8 +270,8 @@ def resolved(model: str) -> str:
     return resolve_model(model)
 
 
-def memory_gib() -> float:
-    if torch.cuda.is_available():
+def memory_gib(device: str) -> float:
+    if device == "cuda":
         return torch.cuda.max_memory_allocated() / 2**30
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 

@@ -180,6 +180,8 @@ def through_ray(workers: list[int], seeds: int) -> None:
             f"CPU each ({each / first:.2f} of the first): limit {1 / each:.0f} candidates/s",
             flush=True,
         )
+        for kind, seconds in used.by_kind().items():
+            print(f"{'':12}{kind:<26}{1e3 * seconds:6.2f} ms of CPU a candidate", flush=True)
 
 
 def main() -> None:

@@ -34,8 +34,8 @@ def plan(config: str, overrides: tuple[str, ...], like: Path | None, as_json: bo
     """Will it fit, how long will it take, what will it cost?
 
     Compares the config's demand with this machine, or with the cluster at RAY_ADDRESS including its
-    autoscaler's maxima. Predicts tokens, time, GPU-hours and, with prices in the config, cost. Loads no
-    model. Exits with 2 if the run can't fit.
+    autoscaler's maxima. Predicts tokens, time, GPU-hours and, with prices in the config, cost, and what the
+    run's own processes and its state need. Loads no model. Exits with 2 if the run can't fit.
 
     \b
     Examples:
@@ -45,6 +45,7 @@ def plan(config: str, overrides: tuple[str, ...], like: Path | None, as_json: bo
     """
     from cluster.session.demand import demand_of
     from staragents.data.seed_file import SeedFile
+    from staragents.run.control_plane import control_plane
     from staragents.run.forecast import Rates, forecast
     from staragents.validation.loading import load_config
 
@@ -54,6 +55,8 @@ def plan(config: str, overrides: tuple[str, ...], like: Path | None, as_json: bo
     there = capacity(demand)
     there.check(demand)
     predicted = forecast(settings, SeedFile(settings.seeds).scan().seeds, demand.gpus, rates)
+    rate = rates.candidates_per_second if rates else None
+    control = control_plane(settings, predicted.seeds, predicted.candidates, rate)
     if as_json:
         click.echo(
             json.dumps(
@@ -63,12 +66,16 @@ def plan(config: str, overrides: tuple[str, ...], like: Path | None, as_json: bo
                     "gpus": demand.gpus,
                     "capacity": {"where": there.where, "cpus": there.cpus, "gpus": there.gpus},
                     "forecast": predicted.as_dict(),
+                    "control_plane": asdict(control),
                     "like": asdict(rates) if rates else None,
                 }
             )
         )
         return
-    show(safe_console(soft_wrap=True), demand, there, predicted, rates)
+    console = safe_console(soft_wrap=True)
+    show(console, demand, there, predicted, rates)
+    for line in control.lines(settings.run.workers):
+        console.print(line, markup=False, highlight=False)
 
 
 def capacity(demand: Demand) -> Capacity:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
@@ -22,7 +23,7 @@ def register(device: str, dtype: torch.dtype) -> str:
     In this order: flash-attn's variable-length kernel if installed, torch's, or scaled dot-product attention
     per document. The first two need CUDA and a 16-bit dtype.
     """
-    name, kernel = _kernel(device, dtype)
+    name, kernel = next(iter(kernels(device, dtype).items()))
 
     def attend(
         module: torch.nn.Module,
@@ -48,21 +49,20 @@ def register(device: str, dtype: torch.dtype) -> str:
     return name
 
 
-def _kernel(device: str, dtype: torch.dtype) -> tuple[str, Kernel]:
+def kernels(device: str, dtype: torch.dtype) -> dict[str, Kernel]:
+    """The available kernels by name, the fastest first."""
+    found: dict[str, Kernel] = {}
     if device == "cuda" and dtype in (torch.bfloat16, torch.float16):
-        try:
+        with suppress(ImportError):
             from flash_attn import flash_attn_varlen_func
-        except ImportError:
-            pass
-        else:
-            return "flash-attn varlen", _varlen(flash_attn_varlen_func, "softmax_scale", causal=True)
-        try:
+
+            found["flash-attn varlen"] = _varlen(flash_attn_varlen_func, "softmax_scale", causal=True)
+        with suppress(ImportError):
             from torch.nn.attention.varlen import varlen_attn
-        except ImportError:
-            pass
-        else:
-            return "torch varlen", _varlen(varlen_attn, "scale", enable_gqa=True)
-    return "SDPA by document", _by_document
+
+            found["torch varlen"] = _varlen(varlen_attn, "scale", enable_gqa=True)
+    found["SDPA by document"] = _by_document
+    return found
 
 
 def _by_document(

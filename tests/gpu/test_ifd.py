@@ -7,6 +7,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from staragents.config import Execution
+from staragents.scoring import packed_attention
 from staragents.scoring.ifd_model import IfdModel
 from staragents.scoring.model_loading import Loading
 from tests.support.tiny_models import TEXTS, rows, save_tokenizer
@@ -35,3 +36,15 @@ def test_packed_and_padded_match_the_cpu(folder: str, dtype: str) -> None:
         for score, other in zip(model.score(rows(TEXTS)), expected, strict=True):
             assert score.nll_cond == pytest.approx(other.nll_cond, rel=tolerance)
             assert score.nll_direct == pytest.approx(other.nll_direct, rel=tolerance)
+
+
+@pytest.mark.parametrize("name", packed_attention.kernels("cuda", torch.bfloat16))
+def test_every_attention_kernel_matches_the_cpu(
+    folder: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = IfdModel(folder, loading=Loading(device="cpu")).score(rows(TEXTS))
+    kernel = packed_attention.kernels("cuda", torch.bfloat16)[name]
+    monkeypatch.setattr(packed_attention, "kernels", lambda *_: {name: kernel})
+    model = IfdModel(folder, loading=Loading(dtype="bfloat16", device="cuda"), execution=Execution.packed)
+    for score, other in zip(model.score(rows(TEXTS)), expected, strict=True):
+        assert score.nll_cond == pytest.approx(other.nll_cond, rel=2e-2)
