@@ -32,7 +32,7 @@ def diagnose(run_dir: Path, embedder: str | None, label: str | None, as_json: bo
 
     Checks yield, early lock-in, reliability of the pair ranking, memory, both models' IFDs, the judge, cost,
     whether learning paid, and which pairs suit which kind of instruction (clusters). If an evaluation by pair
-    (`staragents evaluate --by-pair`) lies beside the run, it says whether the reward predicted training. The
+    (`--by-pair` of `evaluate`) lies beside the run, it says whether the reward predicted training. The
     result is also written to diagnosis.json and report.html of the run.
 
     \b

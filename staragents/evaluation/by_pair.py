@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from staragents.base.estimate import Estimate
+from staragents.evaluation.arm_row import read_estimate
 from staragents.evaluation.bootstrap import DIGITS, LEVEL, RESAMPLES, Floats, difference_intervals
 from staragents.evaluation.choices import PAIR
 from staragents.evaluation.grid import Grid
@@ -42,8 +43,8 @@ class ByPair:
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> ByPair:
         """The inverse of `dataclasses.asdict`."""
-        pairs = [PairGain(**{**one, "gain": _estimate(one["gain"])}) for one in saved["pairs"]]
-        return cls(pairs, {name: _estimate(one) for name, one in saved["correlations"].items()})
+        pairs = [PairGain(**{**one, "gain": read_estimate(one["gain"])}) for one in saved["pairs"]]
+        return cls(pairs, {name: read_estimate(one) for name, one in saved["correlations"].items()})
 
     def sentences(self) -> list[str]:
         """What the correlations say, one line for each measure."""
@@ -58,10 +59,6 @@ class ByPair:
             verdict = verdict or ": the interval includes 0, so it may not predict training"
             found.append(f"{what}: rank correlation {one} over {len(self.pairs)} pairs{verdict}")
         return found
-
-
-def _estimate(saved: dict[str, float] | None) -> Estimate | None:
-    return None if saved is None else Estimate(**saved)
 
 
 def by_pair(grid: Grid, pairs: Mapping[str, PairMeasures], reference: str) -> ByPair | None:
