@@ -5,8 +5,8 @@ from __future__ import annotations
 from staragents.config import EvaluationConfig
 from staragents.models.model_size import size_of
 
-CPU_FLOPS = 1.5e10
-"""A second, by one core of a small server that trains SmolLM2-135M in float32."""
+CPU_FLOPS = 4e10
+"""A second of one core's time, measured with SmolLM2-135M in float32 on a small server."""
 GPU_FLOPS = 1e14
 """A second, by one data-centre GPU in bfloat16 with batches of a few thousand tokens."""
 
