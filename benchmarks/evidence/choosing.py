@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import multiprocessing
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,6 @@ import click
 import numpy as np
 from responses import choices
 
-from cluster.cli.replay import embed
 from staragents.base.messages import with_exchange
 from staragents.base.records import stable_id, stable_seed
 from staragents.config import EvaluationConfig
@@ -55,32 +56,34 @@ class Recorded:
 
     table: RecordedTable
     responses: list[dict[str, str]]
-    words: np.ndarray
-    nearness: Nearness
 
     @classmethod
     def read(cls, path: Path) -> Recorded:
-        table = RecordedTable.read(path)
         with opened(path, str(path)) as content:
-            responses = [json.loads(line)["response"] for line in content.lines()]
-        words = np.array([[len(row[agent].split()) for agent in table.agents] for row in responses], float)
-        return cls(table, responses, words, Nearness(embed(table.instructions, "packaged:all-minilm-l6-v2")))
+            return cls(RecordedTable.read(path), [json.loads(line)["response"] for line in content.lines()])
 
-    def arms(self, replicate: int, names: tuple[str, ...]) -> Iterator[Arm]:
-        chosen = choices(self.table, self.words, self.nearness, replicate)
-        for name in names:
-            yield Arm(
-                name,
-                tuple(
-                    TrainingRow(
-                        stable_id("recorded", instruction),
-                        with_exchange((), instruction, row[self.table.agents[column]]),
-                    )
-                    for instruction, row, column in zip(
-                        self.table.instructions, self.responses, chosen[name].tolist(), strict=True
-                    )
-                ),
-            )
+    def arms(self, names: tuple[str, ...], chosen: dict[str, list[int]]) -> list[Arm]:
+        return [Arm(name, tuple(self._rows(chosen[name]))) for name in names]
+
+    def _rows(self, columns: list[int]) -> Iterator[TrainingRow]:
+        for instruction, row, column in zip(self.table.instructions, self.responses, columns, strict=True):
+            messages = with_exchange((), instruction, row[self.table.agents[column]])
+            yield TrainingRow(stable_id("recorded", instruction), messages)
+
+    def choices(self, replicates: int, path: Path) -> list[dict[str, list[int]]]:
+        """The choices of every replicate, kept in the file `path`, as they need the embedder."""
+        known = json.loads(path.read_text()) if path.exists() else []
+        if len(known) < replicates:
+            from cluster.cli.replay import embed
+
+            agents = self.table.agents
+            words = np.array([[len(row[agent].split()) for agent in agents] for row in self.responses], float)
+            nearness = Nearness(embed(self.table.instructions, "packaged:all-minilm-l6-v2"))
+            for replicate in range(len(known), replicates):
+                found = choices(self.table, words, nearness, replicate)
+                known.append({name: columns.tolist() for name, columns in found.items()})
+            write_text(path, json.dumps(known) + "\n")
+        return known[:replicates]
 
 
 def held_out_prompts(path: Path, writers: tuple[str, ...]) -> tuple[list[HeldOut], list[HeldOut]]:
@@ -100,17 +103,17 @@ def found(folder: Path, name: str) -> Path:
     raise click.BadParameter(f"expected {name} in it, got none", param_hint="DATA")
 
 
-def measured(job: CellJob, held_out: list[HeldOut], output: Path) -> dict[str, Any]:
+def measured(job: CellJob, held_out: Sequence[HeldOut], output: Path) -> dict[str, Any]:
     """The saved result, trained and measured if it is not there."""
     path = output / f"{cell_name(job.cell)}.json"
-    print_ = job.fingerprint(held_out)
-    if path.exists() and (saved := json.loads(path.read_text())).pop("fingerprint") == print_:
-        return saved
+    fingerprint = job.fingerprint(held_out)
+    if path.exists() and (saved := json.loads(path.read_text())).pop("fingerprint") == fingerprint:
+        return dict(saved)
     result = job.run(held_out).as_dict()
     for by_writer in result["losses"].values():
         for loss in by_writer.values():
             loss[0] = round(loss[0], 6)
-    write_text(path, json.dumps({"fingerprint": print_, **result}) + "\n")
+    write_text(path, json.dumps({"fingerprint": fingerprint, **result}) + "\n")
     return result
 
 
@@ -129,6 +132,7 @@ def mean_loss(result: dict[str, Any]) -> float:
 @click.option("--tune", is_flag=True)
 @click.option("--all-writers", is_flag=True, help="Also measure the writers that are reported apart.")
 @click.option("--gpus", default=0.0, type=float)
+@click.option("--processes", default=1, type=click.IntRange(1), help="Students at the same time.")
 @click.option("-o", "--output", default="benchmarks/evidence/results", type=click.Path(path_type=Path))
 def main(
     data: Path,
@@ -140,39 +144,51 @@ def main(
     tune: bool,
     all_writers: bool,
     gpus: float,
+    processes: int,
     output: Path,
 ) -> None:
     names = ("U",) if tune else tuple(arms.split(","))
     if unknown := set(names) - set(ARMS):
         raise click.BadParameter(f"expected some of {', '.join(ARMS)}, got {unknown}", param_hint="--arms")
-    recorded = Recorded.read(found(data, "recorded_agents.jsonl.gz"))
     answers = found(data, "alpacaeval_answers_200.jsonl.gz")
     writers = tuple(next(iter(read_held_out(str(answers)))).answers) if all_writers else WRITERS
     tuning, endpoint = held_out_prompts(answers, writers)
+    recorded = Recorded.read(found(data, "recorded_agents.jsonl.gz"))
+    output.mkdir(parents=True, exist_ok=True)
+    chosen = recorded.choices(1 if tune else replicates, output / "choices.json")
     path = resolve_model(student)
-    folder = output / student.replace("/", "-").replace("packaged:", "") / f"{tokens}"
+    folder = output / student.rpartition("/")[2].replace("packaged:", "") / ("tune" if tune else str(tokens))
     settings = EvaluationConfig(max_length=MAX_LENGTH, step_tokens=STEP_TOKENS, tokens=tokens, num_gpus=gpus)
-    reader = Student(path, None, MAX_LENGTH)
+    reader, identity = Student(path, None, MAX_LENGTH), model_identity(path)
+    tasks = []
     with tempfile.TemporaryDirectory() as checkpoints:
-        for replicate in range(1 if tune else replicates):
-            rows = list(recorded.arms(replicate, names))
+        for replicate, choice in enumerate(chosen):
             for rate in RATES if tune else (learning_rate,):
-                used = dataclasses.replace(settings, learning_rate=rate)
                 plan = plan_of(
-                    rows, tuning if tune else endpoint, reader, used, model_identity(path), Path(checkpoints),
-                    seeds=(replicate,),
-                )  # fmt: skip
-                for job in plan.jobs:
-                    if job.cell.arm == BASE and (tune or replicate):
-                        continue
-                    result = measured(
-                        job, list(plan.held_out), folder / (f"tune-{rate:g}" if tune else "cells")
-                    )
-                    click.echo(
-                        f"{job.cell.arm} {replicate} rate {rate:g}: loss {mean_loss(result):.4f}, "
-                        f"{result['trained_tokens']:,} tokens of {result['rows']} rows in {result['steps']} "
-                        f"steps, {result['seconds']:.0f} s"
-                    )
+                    recorded.arms(names, choice),
+                    tuning if tune else endpoint,
+                    reader,
+                    dataclasses.replace(settings, learning_rate=rate),
+                    identity,
+                    Path(checkpoints) / f"{rate:g}",
+                    training_seeds=(replicate,),
+                )
+                place = folder / f"{rate:g}"
+                tasks += [
+                    (job, plan.held_out, place)
+                    for job in plan.jobs
+                    if job.cell.arm != BASE or not (tune or replicate)
+                ]
+        click.echo(f"{len(tasks)} students, {len(tasks[-1][1])} held-out prompts, {', '.join(writers)}")
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(processes, context) as pool:
+            for task, result in zip(tasks, pool.map(measured, *zip(*tasks, strict=True)), strict=True):
+                job = task[0]
+                click.echo(
+                    f"{job.cell.arm} {job.cell.training_seed}, rate {job.settings.learning_rate:g}: loss "
+                    f"{mean_loss(result):.4f}, {result['trained_tokens']:,} tokens of {result['rows']} rows "
+                    f"in {result['steps']} steps, {result['seconds']:.0f} s"
+                )
 
 
 if __name__ == "__main__":

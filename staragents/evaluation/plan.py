@@ -51,11 +51,13 @@ def plan_of(
     settings: EvaluationConfig,
     identity: str,
     folder: Path,
+    training_seeds: Sequence[int] | None = None,
 ) -> Plan:
     """The plan for at least one arm. Seeds that do not fit in one arm are in none.
 
-    `identity`: of the student's weights (`model_identity`). `folder`: for checkpoints. Raises BadInput if
-    nothing is left to train or measure on.
+    `identity`: of the student's weights (`model_identity`). `folder`: for checkpoints. `training_seeds`: from
+    0 on, as many as the settings say, unless given. Raises BadInput if nothing is left to train or measure
+    on.
     """
     spans = {arm.name: {row.seed_id: student.tokens(row.messages) for row in arm.rows} for arm in arms}
     too_long = {seed_id for some in spans.values() for seed_id, span in some.items() if span is None}
@@ -74,7 +76,7 @@ def plan_of(
     step_tokens = settings.step_tokens or step_tokens_for(tokens)
     measurable, measured_tokens = _measurable(held_out, student)
     jobs = [_job(Cell(BASE, 0), (), (), student, settings, identity, folder)]
-    for seed in range(settings.training_seeds):
+    for seed in range(settings.training_seeds) if training_seeds is None else training_seeds:
         steps = steps_of(lengths, tokens=tokens, step_tokens=step_tokens, training_seed=seed)
         jobs += [
             _job(Cell(name, seed), steps[name], some, student, settings, identity, folder)

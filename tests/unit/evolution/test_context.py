@@ -67,8 +67,8 @@ def test_pairs_that_suit_a_kind_are_drawn_on_it(name: PolicyName) -> None:
 
 @pytest.mark.parametrize("name", [PolicyName.thompson, PolicyName.ucb])
 def test_useless_recollections_mostly_have_no_slope_and_cost_nothing(name: PolicyName) -> None:
-    """Akaike's criterion takes a useless parameter for a useful one in a sixth of all cases, and half of these
-    are negative."""
+    """Akaike's criterion takes one useless parameter in six for a useful one, half of them with a negative
+    sign."""
     slopes, costs = [], []
     for world in range(12):
         policy, blind = (fresh(name, list("abcd"), 300, memory_weight=weight) for weight in (1.0, 0.0))
