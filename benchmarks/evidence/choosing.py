@@ -113,6 +113,7 @@ def measured(job: CellJob, held_out: Sequence[HeldOut], output: Path) -> dict[st
     for by_writer in result["losses"].values():
         for loss in by_writer.values():
             loss[0] = round(loss[0], 6)
+    output.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps({"fingerprint": fingerprint, **result}) + "\n")
     return result
 
