@@ -134,7 +134,7 @@ def mean_loss(result: dict[str, Any]) -> float:
 @click.option("--all-writers", is_flag=True, help="Also measure the writers that are reported apart.")
 @click.option("--gpus", default=0.0, type=float)
 @click.option("--processes", default=1, type=click.IntRange(1), help="Students at the same time.")
-@click.option("-o", "--output", default="benchmarks/evidence/results", type=click.Path(path_type=Path))
+@click.option("-o", "--output", default="runs/evidence", type=click.Path(path_type=Path))
 def main(
     data: Path,
     student: str,

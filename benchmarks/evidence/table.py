@@ -1,12 +1,14 @@
 """The tables of experiment 1 from the results of its students (CLAIMS.md).
 
-    python benchmarks/evidence/table.py FOLDER
+    python benchmarks/evidence/table.py RESULTS
 
-FOLDER holds one JSON file per student, as `choosing.py` writes them.
+RESULTS is a folder with one JSON file per student, as `choosing.py` writes them, or a .jsonl.gz with one line
+per student, as kept in `benchmarks/evidence/results`.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -59,14 +61,24 @@ def table(results: Sequence[CellResult], values: Values, title: str) -> None:
         click.echo(f"\nP - U: {measured_power((grid.row('P') - grid.row('U'))[None])}")
 
 
-@click.command(help=__doc__)
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-def main(folder: Path) -> None:
+def read(path: Path) -> list[CellResult]:
+    texts = (
+        [one.read_text() for one in sorted(path.glob("*.json"))]
+        if path.is_dir()
+        else gzip.decompress(path.read_bytes()).decode().splitlines()
+    )
     results = []
-    for path in sorted(folder.glob("*.json")):
-        saved = json.loads(path.read_text())
-        saved.pop("fingerprint")
+    for text in texts:
+        saved = json.loads(text)
+        saved.pop("fingerprint", None)
         results.append(CellResult.from_dict(saved))
+    return results
+
+
+@click.command(help=__doc__)
+@click.argument("path", metavar="RESULTS", type=click.Path(exists=True, path_type=Path))
+def main(path: Path) -> None:
+    results = read(path)
     trained = [one for one in results if one.cell.arm != BASE]
     click.echo(
         f"{len(trained)} students, {trained[0].trained_tokens:,} response tokens in "

@@ -74,7 +74,7 @@ def fine_tune(
         logger.info("training continues from %s", last)
     trainer.train(resume_from_checkpoint=last)
     losses = tuple(entry["loss"] for entry in trainer.state.log_history if "loss" in entry)
-    trained: Any = trainer.accelerator.unwrap_model(trainer.model)
+    trained: Any = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
     if rank:
         trained = trained.merge_and_unload()
     return Trained(trained.requires_grad_(False).eval(), tokenizer, losses)

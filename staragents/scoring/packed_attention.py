@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import pairwise
@@ -60,7 +61,9 @@ def kernels(device: str, dtype: torch.dtype) -> dict[str, Kernel]:
         with suppress(ImportError):
             from torch.nn.attention.varlen import varlen_attn
 
-            found["torch varlen"] = _varlen(varlen_attn, "scale", enable_gqa=True)
+            # Torch 2.11 lacks them; without them, windows and shared heads would need a kernel of their own.
+            if {"window_size", "enable_gqa"} <= inspect.signature(varlen_attn).parameters.keys():
+                found["torch varlen"] = _varlen(varlen_attn, "scale", enable_gqa=True)
     found["SDPA by document"] = _by_document
     return found
 

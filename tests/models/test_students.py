@@ -10,11 +10,13 @@ from pathlib import Path
 from statistics import mean
 
 import pytest
+import torch
 
 from staragents.base.errors import BadInput
-from staragents.config import EvaluationConfig
+from staragents.config import Dtype, EvaluationConfig
 from staragents.evaluation import step_trainer, training_memory
 from staragents.evaluation.cell import BASE, CellResult
+from staragents.evaluation.fine_tuning import fine_tune
 from staragents.evaluation.held_out import ANSWER
 from staragents.evaluation.plan import Plan, plan_of
 from staragents.evaluation.student import Student
@@ -78,6 +80,18 @@ def test_training_seeds_differ(student: str, tmp_path: Path) -> None:
 def test_adapters_learn_too(student: str, tmp_path: Path) -> None:
     made = plan(student, tmp_path, "real", lora_rank=8, learning_rate=2e-2)
     assert loss(result_of(made, "real")) < loss(result_of(made, BASE)) - 0.3
+
+
+def test_mixed_precision_ends_with_the_training(student: str, tmp_path: Path) -> None:
+    made = plan(student, tmp_path, "real", tokens=300, dtype=Dtype.bfloat16)
+    job = made.jobs[1]
+    model = fine_tune(job.path, job.steps, 0, job.settings, job.folder).model
+    ids = torch.arange(20)[None]
+    with torch.inference_mode():
+        whole = model(ids).logits
+        apart = model.get_output_embeddings()(model.model(ids).last_hidden_state)
+    assert whole.dtype == torch.float32
+    assert torch.equal(whole, apart)
 
 
 def test_rows_computed_in_parts_have_the_gradient_of_one_part(
