@@ -26,7 +26,7 @@ COMMANDS = {
     "explain": "Explain the result of one seed.",
     "export": "Write the dataset of a run in a trainer's format.",
     "compare": "Does it help? Compare variants of a config on the same seeds.",
-    "evaluate": "Are the data better? Train a student on them and on alternatives.",
+    "evaluate": "Are the data better? Train a student and find out.",
     "replay": "Reward of policies on recorded agents or on finished runs.",
     "memory": "Show what a run remembers, by pair; also while it is running.",
     "completion": "Print the completion script for a shell.",

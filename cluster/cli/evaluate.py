@@ -48,7 +48,7 @@ def evaluate(
     difference: float | None,
     as_json: bool,
 ) -> int:
-    """Are the data better? Train a student on them and on alternatives.
+    """Are the data better? Train a student and find out.
 
     Every arm trains the same student on rows of the same seeds, in the same order, for the same number of
     steps and answer tokens. Then each student predicts answers that none has seen: the arm with the lower

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
+import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -19,7 +19,6 @@ from cluster.terminal.watcher import Watcher
 from staragents.agents.judge import Verdict
 from staragents.agents.judge_trials import Harm, JudgeTrial, judge_trials
 from staragents.analysis.judge_calibration import JudgeCalibration, calibration_of
-from staragents.base.records import stable_id
 from staragents.config import Config
 from staragents.data.seed_file import SeedFile
 
@@ -35,7 +34,7 @@ def checked_judge(config: Config, seeds: int, watcher: Watcher) -> JudgeCalibrat
     judge = model.model or model.kind.value
     with ray_session(demand_of(alone)):
         watcher.say(f"loading the judge, {judge}")
-        with running_generators(alone, f"judge-{stable_id(str(time.time_ns()))[:8]}") as apps:
+        with running_generators(alone, f"judge-{uuid.uuid4().hex[:8]}") as apps:
             watcher.say(f"asking it about {len(trials)} worse responses")
             verdicts = asyncio.run(_verdicts(alone, trials, connect(alone, apps, None)))
     return calibration_of(verdicts, judge, config.reward.margin)

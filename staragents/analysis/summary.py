@@ -31,7 +31,7 @@ class RunTally:
         self.counts["finished"] += 1
         if not any(candidate.selected for candidate in candidates):
             self.counts["without_winner"] += 1
-            # Without `require_win`, a reward above 0 would have been chosen.
+            # The judge prefers it, but by less than the margin: otherwise a reward above 0 would be chosen.
             self.counts["within_margin"] += any(
                 one.status is Status.outranked and (one.reward or 0.0) > 0.0 for one in candidates
             )
@@ -93,7 +93,6 @@ class RunTally:
                 **{key: self.counts[key] for key in ("drawn", "generated", "scored", "judged", "accepted")},
                 "kept_seed": kept_seed,
                 "left_out": 0 if keeps_seed else without,
-                # Seeds without a choice, one of whose candidates the judge prefers by less than the margin.
                 "within_margin": self.counts["within_margin"],
                 "rows": dataset["rows"],
                 "rewritten": dataset["rewritten"],

@@ -15,7 +15,7 @@ from tests.support.paths import ROOT
 
 FORBIDDEN = {"staragents": {"ray", "vllm"}, "cluster": {"vllm"}}
 """Libraries that a package does not import."""
-TORCH_MAY_STAND_IN = ("staragents/scoring/", "staragents/models/")
+TORCH_MAY_STAND_IN = ("staragents/scoring/", "staragents/models/", "staragents/evaluation/")
 
 
 def imports(path: Path) -> Iterator[str]:

@@ -98,7 +98,7 @@ def test_outcomes_match_the_reasons(run_writer: Callable[..., Path]) -> None:
         "chosen": "chosen: ",
         "failed: rewrite": "failed at stage rewrite",
         "rejected: refusal": "rejected: it is a refusal",
-        "not chosen: judge": "not chosen: the judge prefers",
+        "not chosen: judge": "not chosen: the judge ",
         "not chosen: reward": "not chosen: its reward",
         "not chosen: no verdict": "not chosen: the judge's verdict was unreadable",
     }
