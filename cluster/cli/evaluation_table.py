@@ -14,6 +14,7 @@ from staragents.evaluation.arm_row import ArmRow, Difference
 from staragents.evaluation.evaluation import PAGE, RESULT, Evaluation
 
 LOG_WIDTH = 150
+LEGEND = "lower is better; +- is a 95 % interval that holds for all arms of a column at once; *: without 0"
 
 
 def show(console: Console, result: Evaluation, folder: Path) -> None:
@@ -29,6 +30,8 @@ def show(console: Console, result: Evaluation, folder: Path) -> None:
     # A file has no width: use one line per arm, for logs and grep.
     wide = console if console.is_terminal else safe_console(file=console.file, width=LOG_WIDTH)
     wide.print(table(result), highlight=False)
+    if result.references:
+        console.print(LEGEND, markup=False, highlight=False)
     console.print(f"{result.power}", markup=False, highlight=False)
     for sentence in result.by_pair.sentences() if result.by_pair is not None else ():
         console.print(sentence, markup=False, highlight=False)
