@@ -135,15 +135,14 @@ def draw_pairs(inclusion: Mapping[str, float], seed: int, group: Container[str] 
         order = np.array(sorted(order.tolist(), key=lambda index: names[index] not in group))
     probabilities = np.array(values)[order]
     # Certain pairs are handled separately: due to rounding, their interval could hold two points or none.
-    certain = probabilities > 1.0 - 1e-9
-    size = round(float(probabilities.sum()))
     chosen: list[int] = []
-    if certain.any():
+    if max(values) > 1.0 - 1e-9:
+        certain = probabilities > 1.0 - 1e-9
         chosen = order[certain].tolist()
         order, probabilities = order[~certain], probabilities[~certain]
-        size -= len(chosen)
+    cumulative = probabilities.cumsum()
+    size = round(float(cumulative[-1])) if len(cumulative) else 0
     if size > 0:
-        cumulative = probabilities.cumsum()
         cumulative[-1] = size  # exact, or the last point could exceed it
         points = [float(numbers[0]) + offset for offset in range(size)]
         chosen += order[cumulative.searchsorted(points, side="right")].tolist()
