@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
-from typing import Any
 
-from staragents.base.estimate import Estimate
 from staragents.evaluation.arm_row import LOSS, SCORE, WINS
 from staragents.evaluation.evaluation import Evaluation
 from staragents.evaluation.pair_measures import MEASURES
@@ -16,12 +13,11 @@ from staragents.report.chart import (
     PALETTE,
     Axis,
     Chart,
-    bar_height,
     figure,
     label,
     legend_height,
-    names_axis,
 )
+from staragents.report.interval_chart import error_bars, interval_chart, interval_points, vertical_line
 from staragents.report.page import rendered
 
 NATS = ".4f"
@@ -56,7 +52,8 @@ def _differences(result: Evaluation, reference: str, number: int) -> Chart:
         f"Loss on held-out answers after training, each arm minus {reference}: left of the line is better. "
         "Whiskers are 95 % intervals that hold for all arms at once; one that crosses the line may be chance."
     )
-    return _intervals(f"against-{number}", f"Loss, difference from {reference}", note, shown, f"+{NATS}")
+    title = f"Loss, difference from {reference}"
+    return interval_chart(f"against-{number}", title, note, shown, f"+{NATS}", _hover("%{y}", f"+{NATS}"))
 
 
 def _more(result: Evaluation, measure: str, of: str, number: int) -> Chart:
@@ -71,48 +68,12 @@ def _more(result: Evaluation, measure: str, of: str, number: int) -> Chart:
         else f"Score of the task {of}"
     )
     note += f", each arm minus {reference}: right of the line is better."
-    return _intervals(f"more-{number}", f"{what}, difference from {reference}", note, shown, "+.3f")
+    title = f"{what}, difference from {reference}"
+    return interval_chart(f"more-{number}", title, note, shown, "+.3f", _hover("%{y}", "+.3f"))
 
 
-def _intervals(name: str, title: str, note: str, shown: Sequence[tuple[str, Estimate]], shape: str) -> Chart:
-    if not shown:
-        return Chart(name, title, note, None, "Nothing to compare.")
-    names = [arm for arm, _ in shown]
-    zero = {"type": "line", "x0": 0, "x1": 0, "y0": 0, "y1": 1, "yref": "paper"}
-    trace = _markers([one for _, one in shown], [html.escape(arm) for arm in names], ACCENT, shape)
-    return Chart(
-        name,
-        title,
-        note,
-        figure(
-            [trace],
-            Axis("", {"tickformat": shape, "nticks": 6}),
-            names_axis(names),
-            showlegend=False,
-            shapes=[{**zero, "line": {"color": MUTED, "dash": "dot", "width": 1.5}}],
-        ),
-        height=bar_height(len(shown)),
-    )
-
-
-def _markers(estimates: Sequence[Estimate], y: Sequence[str], colour: str, shape: str) -> dict[str, Any]:
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "x": [one.mean for one in estimates],
-        "y": list(y),
-        "error_x": {
-            "type": "data",
-            "symmetric": False,
-            "array": [one.high - one.mean for one in estimates],
-            "arrayminus": [one.mean - one.low for one in estimates],
-            "color": colour,
-        },
-        "marker": {"color": colour, "size": 9},
-        "customdata": [[one.low, one.high] for one in estimates],
-        "hovertemplate": f"%{{y}}: %{{x:{shape}}} (%{{customdata[0]:{shape}}} to %{{customdata[1]:{shape}}})"
-        "<extra></extra>",
-    }
+def _hover(what: str, shape: str) -> str:
+    return f"{what}: %{{x:{shape}}} (%{{customdata[0]:{shape}}} to %{{customdata[1]:{shape}}})<extra></extra>"
 
 
 def _writers(result: Evaluation) -> Chart:
@@ -129,11 +90,9 @@ def _writers(result: Evaluation) -> Chart:
         ]
         # Writers of one arm lie below each other.
         rows = [arms.index(arm) + (number - (len(writers) - 1) / 2) * 0.7 / len(writers) for arm, _ in found]
-        trace = _markers([one for _, one in found], [], PALETTE[number], f"+{NATS}")
         traces.append(
-            trace
+            interval_points([one for _, one in found], rows, PALETTE[number])
             | {
-                "y": rows,
                 "name": label(writer),
                 "text": [html.escape(arm) for arm, _ in found],
                 "hovertemplate": f"%{{text}}, {label(writer)}: %{{x:+{NATS}}}<extra></extra>",
@@ -147,7 +106,6 @@ def _writers(result: Evaluation) -> Chart:
     rows_axis = {**ticks, "range": [len(arms) - 0.5, -0.5], "showgrid": False, "ticksuffix": " "}
     left_out = len(result.held_out.writers) - len(writers)
     more = f" {left_out} more writers are in the table." if left_out else ""
-    zero = {"type": "line", "x0": 0, "x1": 0, "y0": 0, "y1": 1, "yref": "paper"}
     return Chart(
         "writers",
         f"By writer, difference from {reference}",
@@ -157,7 +115,7 @@ def _writers(result: Evaluation) -> Chart:
             traces,
             Axis("", {"tickformat": f"+{NATS}", "nticks": 6}),
             Axis(more=rows_axis),
-            shapes=[{**zero, "line": {"color": MUTED, "dash": "dot", "width": 1.5}}],
+            shapes=[vertical_line(0)],
         )
         if arms
         else None,
@@ -187,13 +145,7 @@ def _pairs(result: Evaluation, measure: str) -> Chart:
         "mode": "markers",
         "x": [x for x, *_ in shown],
         "y": [gain.mean for _, gain, *_ in shown],
-        "error_y": {
-            "type": "data",
-            "symmetric": False,
-            "array": [gain.high - gain.mean for _, gain, *_ in shown],
-            "arrayminus": [gain.mean - gain.low for _, gain, *_ in shown],
-            "color": MUTED,
-        },
+        "error_y": error_bars([gain for _, gain, *_ in shown], MUTED),
         "marker": {"color": ACCENT, "size": 9},
         "text": [f"{html.escape(pair)}, {count} candidates" for *_, pair, count in shown],
         "hovertemplate": f"%{{text}}<br>{name} %{{x:.3f}}, gain %{{y:+{NATS}}}<extra></extra>",

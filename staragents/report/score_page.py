@@ -7,6 +7,7 @@ from typing import Any
 
 from staragents.files.atomic_file import write_text
 from staragents.report.chart import ACCENT, MUTED, SECOND, Axis, Chart, figure
+from staragents.report.interval_chart import vertical_line
 from staragents.report.page import rendered
 
 _COLOURS = {"target": ACCENT, "larger": SECOND}
@@ -28,7 +29,7 @@ def _ifd_chart(summary: dict[str, Any], roles: list[str]) -> Chart:
     traces = [
         _bars(role, summary[role]["ifd"], _COLOURS[role]) for role in roles if summary[role]["ifd"]["rows"]
     ]
-    layout = {"barmode": "overlay", "shapes": [_line(1.0)], "bargap": 0.04}
+    layout = {"barmode": "overlay", "shapes": [vertical_line(1.0)], "bargap": 0.04}
     return Chart(
         "ifd",
         "IFD",
@@ -41,7 +42,7 @@ def _ifd_chart(summary: dict[str, Any], roles: list[str]) -> Chart:
 
 def _gap_chart(gaps: dict[str, Any]) -> Chart:
     traces = [_bars("gap", gaps, MUTED)] if gaps["rows"] else []
-    layout = {"shapes": [_line(0.0)], "bargap": 0.04}
+    layout = {"shapes": [vertical_line(0.0)], "bargap": 0.04}
     return Chart(
         "gap",
         "IFD gap",
@@ -67,8 +68,3 @@ def _bars(name: str, spread: dict[str, Any], colour: str) -> dict[str, Any]:
         "marker": {"color": colour},
         "opacity": 0.7,
     }
-
-
-def _line(x: float) -> dict[str, Any]:
-    position = {"x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper"}
-    return {"type": "line", **position, "line": {"color": MUTED, "dash": "dot", "width": 1.5}}
