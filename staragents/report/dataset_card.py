@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from staragents.analysis.saved_run import REFERENCE, SavedRun
 from staragents.config import Config, FilterAction
 from staragents.models.packaged_models import PACKAGED
 from staragents.report.number_format import number, share
+from staragents.report.templates import templates
 from staragents.text.printable import one_line, printable
 
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -126,18 +127,8 @@ def card_text(run: SavedRun, contents: Contents) -> str:
 
 @cache
 def _environment() -> Environment:
-    """Kept, because it keeps the compiled template."""
     # Autoescape is the fallback for `md`; only our own text is inserted unescaped.
-    environment = Environment(
-        loader=PackageLoader("staragents", "report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"md": markdown, "number": number, "share": share}
-    return environment
+    return templates({"md": markdown, "number": number, "share": share}, keep_trailing_newline=True)
 
 
 def _filters(run: SavedRun) -> Iterator[tuple[str, str, int]]:

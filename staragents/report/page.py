@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from staragents.config.prices import amount
 from staragents.report.chart import Chart
 from staragents.report.number_format import duration, number, share, short
+from staragents.report.templates import templates
 from staragents.text.printable import printable
 
 if TYPE_CHECKING:
@@ -42,27 +43,8 @@ def rendered(template: str, drawn: Iterable[Chart], more_scripts: Iterable[str] 
 
 @cache
 def _environment() -> Environment:
-    """Kept, because it keeps the compiled templates: compiling takes longer than rendering."""
-    # Only a command that writes a page needs it.
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    # Autoescape escapes every text; `tojson` also neutralises </script> and <!--.
-    environment = Environment(
-        loader=PackageLoader("staragents", "report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_shown,
-    )
-    environment.filters |= {
-        "number": number,
-        "share": share,
-        "short": short,
-        "duration": duration,
-        "amount": amount,
-    }
-    return environment
+    filters = {"number": number, "share": share, "short": short, "duration": duration, "amount": amount}
+    return templates(filters, finalize=_shown)
 
 
 def _shown(value: Any) -> Any:
