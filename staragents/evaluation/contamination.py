@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from staragents.agents.rejects import words
 from staragents.base.errors import BadInput
@@ -11,7 +11,7 @@ from staragents.base.messages import Conversation
 from staragents.data.readers.raw_row import shown
 from staragents.evaluation.arm import Arm
 from staragents.evaluation.held_out import HeldOut
-from staragents.filters.contamination import MIN_WORDS, grams
+from staragents.filters.contamination import compared
 
 MOST_SHARED = 0.1
 """Share of the held-out conversations beyond which the file was evidently not held out."""
@@ -31,7 +31,7 @@ def without_contaminated(
     index: defaultdict[str, set[int]] = defaultdict(set)
     for number, one in enumerate(held_out):
         for text in (*_texts(one.prompt), *one.answers.values()):
-            for key in _keys(words(text), ngram):
+            for key in compared(words(text), ngram):
                 index[key].add(number)
     rows: dict[Conversation, str] = {}
     for arm in arms:
@@ -40,7 +40,7 @@ def without_contaminated(
     shared: dict[int, str] = {}
     for messages, name in rows.items():
         for text in _texts(messages):
-            for key in _keys(words(text), ngram):
+            for key in compared(words(text), ngram):
                 for number in index.get(key, ()):
                     shared.setdefault(number, name)
     if not shared:
@@ -59,10 +59,3 @@ def _texts(messages: Conversation) -> Iterator[str]:
     for turn in messages:
         if turn.role != "system":
             yield from turn.texts
-
-
-def _keys(found: list[str], ngram: int) -> Iterable[str]:
-    """What of a text is compared: all of its n-grams, or the whole text if it is shorter."""
-    if len(found) >= ngram:
-        return grams(found, ngram)
-    return (" ".join(found),) if len(found) >= MIN_WORDS else ()

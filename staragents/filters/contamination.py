@@ -25,28 +25,25 @@ class Contamination:
     def __init__(self, paths: Iterable[str], ngram: int) -> None:
         """Raises BadInput, naming the setting, if a path can't be read or contains no text to search for."""
         self._ngram = ngram
-        self._grams: dict[str, str] = {}
-        self._whole: dict[str, str] = {}
+        self._known: dict[str, str] = {}
         for number, path in enumerate(paths):
-            before = len(self._grams) + len(self._whole)
+            before = len(self._known)
             try:
                 self._read(path)
             except BadInput as error:
                 raise BadInput(
                     f"filters.evaluation[{number}]: {problem}" for problem in error.problems
                 ) from error
-            if len(self._grams) + len(self._whole) == before:
+            if len(self._known) == before:
                 raise BadInput(
                     f"filters.evaluation[{number}]: expected texts that no other set has, got none: {path}"
                 )
 
     def __call__(self, messages: Conversation) -> str | None:
         for found in (words(text) for message in messages for text in message.texts):
-            location = self._whole.get(" ".join(found)) or next(
-                (self._grams[gram] for gram in grams(found, self._ngram) if gram in self._grams), None
-            )
-            if location:
-                return f"also in {location}"
+            for key in compared(found, self._ngram):
+                if (location := self._known.get(key)) is not None:
+                    return f"also in {location}"
         return None
 
     def _read(self, path: str) -> None:
@@ -60,18 +57,17 @@ class Contamination:
             first = block.rows[0].row if block.rows else 1
             for row, value in enumerate(values, first):
                 for text in _texts(value):
-                    self._add(words(text), f"{block.file}:{row}")
-
-    def _add(self, found: list[str], location: str) -> None:
-        if len(found) >= self._ngram:
-            for gram in grams(found, self._ngram):
-                self._grams.setdefault(gram, location)
-        elif len(found) >= MIN_WORDS:
-            self._whole.setdefault(" ".join(found), location)
+                    for key in compared(words(text), self._ngram):
+                        self._known.setdefault(key, f"{block.file}:{row}")
 
 
-def grams(found: list[str], length: int) -> Iterator[str]:
-    """All runs of `length` consecutive words; none if there are fewer."""
+def compared(found: list[str], length: int) -> Iterator[str]:
+    """What of a text is compared: all runs of `length` consecutive words, or the whole text if it is shorter,
+    but has `MIN_WORDS`."""
+    if len(found) < length:
+        if len(found) >= MIN_WORDS:
+            yield " ".join(found)
+        return
     for start in range(len(found) - length + 1):
         yield " ".join(found[start : start + length])
 
