@@ -7,7 +7,7 @@ import json
 import logging
 import math
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -103,31 +103,27 @@ class IfdModel:
 
         Raises EngineError if a single sequence exceeds the GPU's memory.
         """
+        # Equal sequences are computed once: repeated rows, the direct pass of repeated answers, and both
+        # passes of a row without a prompt, whose IFD is therefore exactly 1.
+        return self._scored(rows, lambda passes: (passes.cond, passes.direct))
+
+    def score_with_prompt(self, rows: Sequence[ScoreRow]) -> list[Score]:
+        """Like `score`, but without the pass that only IFD needs: `nll_direct` is None."""
+        return self._scored(rows, lambda passes: (passes.cond,))
+
+    def _scored(
+        self, rows: Sequence[ScoreRow], needed: Callable[[Passes], tuple[Span | None, ...]]
+    ) -> list[Score]:
+        """`needed`: the sequences of a row to compute."""
         windows = [rows[start : start + _WINDOW] for start in range(0, len(rows), _WINDOW)]
         scores: list[Score] = []
         with ThreadPoolExecutor(1, thread_name_prefix="tokenise") as ahead:
             for texts, passes in ahead.map(self._passes, windows):
-                scores += self._window_scores(texts, passes)
+                spans = list(dict.fromkeys(s for p in passes for s in needed(p) if s is not None))
+                self._check_ids(spans)
+                nlls = self._span_nlls(spans)
+                scores += [self._row_score(p, text, nlls) for text, p in zip(texts, passes, strict=True)]
         return scores
-
-    def score_with_prompt(self, rows: Sequence[ScoreRow]) -> list[Score]:
-        """Like `score`, but without the pass that only IFD needs: `nll_direct` is None."""
-        scores: list[Score] = []
-        for start in range(0, len(rows), _WINDOW):
-            texts, passes = self._passes(rows[start : start + _WINDOW])
-            spans = list(dict.fromkeys(one.cond for one in passes if one.cond is not None))
-            self._check_ids(spans)
-            nlls = self._span_nlls(spans)
-            scores += [self._row_score(p, text, nlls) for p, text in zip(passes, texts, strict=True)]
-        return scores
-
-    def _window_scores(self, scored: list[str], passes: list[Passes]) -> list[Score]:
-        # Equal sequences are computed once: repeated rows, the direct pass of repeated answers, and both
-        # passes of a row without a prompt, whose IFD is therefore exactly 1.
-        spans = list(dict.fromkeys(s for p in passes for s in (p.cond, p.direct) if s is not None))
-        self._check_ids(spans)
-        nlls = self._span_nlls(spans)
-        return [self._row_score(p, text, nlls) for text, p in zip(scored, passes, strict=True)]
 
     def _passes(self, rows: Sequence[ScoreRow]) -> tuple[list[str], list[Passes]]:
         """The scored text and the passes of each row."""
