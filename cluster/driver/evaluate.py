@@ -72,7 +72,8 @@ class Evaluating:
         self._check_power(power_of(len(plan.held_out), settings.training_seeds, arms.compared))
         with command_lock(self._folder, "--output"):
             self._tell(plan, (*arms.warnings, *_too_long(plan, len(held_out))), arms, settings)
-            results = Students(plan, settings, self._folder, self._say).results()
+            students = Students(plan, settings, self._folder, self._say)
+            results = students.results()
             result = evaluation_of(
                 arms,
                 results,
@@ -80,7 +81,7 @@ class Evaluating:
                 runs=[str(run) for run in question.runs],
                 settings=asdict(settings),
                 held_out=_facts(question.held_out, plan.held_out),
-                identity=_identity(plan),
+                identity=_digest(list(students.fingerprints.values())),
                 answer_tokens=plan.answer_tokens,
                 warnings=_too_long(plan, len(held_out)),
             )
@@ -135,15 +136,13 @@ class Evaluating:
 
 
 def _facts(path: str, held_out: Sequence[HeldOut]) -> HeldOutFacts:
-    said = json.dumps([[one.conversation_id, sorted(one.answers)] for one in held_out])
+    digest = _digest([[one.conversation_id, sorted(one.answers)] for one in held_out])
     writers = dict.fromkeys(writer for one in held_out for writer in one.answers)
-    return HeldOutFacts(path, hashlib.sha256(said.encode()).hexdigest(), len(held_out), list(writers))
+    return HeldOutFacts(path, digest, len(held_out), list(writers))
 
 
-def _identity(plan: Plan) -> str:
-    """Checksum of everything that determines the result."""
-    prints = [job.fingerprint(plan.held_out) for job in plan.jobs]
-    return hashlib.sha256(json.dumps(prints).encode()).hexdigest()
+def _digest(facts: object) -> str:
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 def _too_long(plan: Plan, held_out: int) -> list[str]:

@@ -27,6 +27,7 @@ from staragents.evaluation.cell_job import CellJob
 from staragents.evaluation.plan import Plan, cell_name
 from staragents.evaluation.training_memory import training_bytes
 from staragents.files.atomic_file import write_text
+from staragents.text.clock import clock
 
 CELLS = "cells"
 CHECKPOINTS = ".training"
@@ -45,7 +46,8 @@ class Students:
         self._settings = settings
         self._folder = folder
         self._say = say
-        self._prints = {job.cell: job.fingerprint(plan.held_out) for job in plan.jobs}
+        self.fingerprints = {job.cell: job.fingerprint(plan.held_out) for job in plan.jobs}
+        """Of each cell, of everything that determines its result."""
 
     def results(self) -> list[CellResult]:
         """One result per job of the plan, in order, trained now unless its file is there.
@@ -98,14 +100,14 @@ class Students:
         """The result in the folder, if it belongs to this plan."""
         try:
             saved = json.loads(self._path(job).read_text(encoding="utf-8"))
-            if saved["identity"] != self._prints[job.cell]:
+            if saved["identity"] != self.fingerprints[job.cell]:
                 return None
             return CellResult.from_dict(saved["result"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def _save(self, job: CellJob, result: CellResult) -> None:
-        content = {"identity": self._prints[job.cell], "result": result.as_dict()}
+        content = {"identity": self.fingerprints[job.cell], "result": result.as_dict()}
         try:
             write_text(self._path(job), json.dumps(content) + "\n")
         except OSError as error:
@@ -158,5 +160,5 @@ class _Progress:
         eta = "..."
         if self._worked:
             left = max(0, int(passed * (self._work / self._worked) - passed))
-            eta = f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}"
+            eta = clock(left)
         self._say(f"students {self._done}/{self._total} | {what} | ETA {eta}")

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from actors.recent_rates import RecentRates
 from cluster.terminal.console import safe_console
+from staragents.text.clock import clock
 
 LINE_EVERY_S = 30.0
 
@@ -65,5 +66,5 @@ class ScoreProgress:
             left = int((self._rows - self._done) / max(1e-9, rate))
             self.say(
                 f"{time.strftime('%H:%M:%S')} {self._done:,}/{self._rows:,} rows | {rate:,.1f} rows/s | "
-                f"ETA {left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}"
+                f"ETA {clock(left)}"
             )

@@ -17,6 +17,7 @@ from rich.text import Text
 from cluster.terminal.stop_signals import draining
 from staragents.config.prices import amount
 from staragents.data.seed_scan import SeedScan
+from staragents.text.clock import clock
 
 LINE_EVERY_S = 30.0
 PANEL_EVERY_S = 1.0
@@ -109,8 +110,7 @@ def eta(status: dict[str, Any]) -> str:
     rate = status["seeds_per_s"] or done / max(1.0, status["seconds"])
     if not rate:
         return "..."
-    left = int((total - done) / rate)
-    return f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}"
+    return clock(int((total - done) / rate))
 
 
 def panel(status: dict[str, Any], hint: str = "Ctrl-C saves and stops") -> Panel:

@@ -10,6 +10,7 @@ from staragents.base.errors import BadInput
 from staragents.config import Config
 from staragents.config.prices import Bill, Prices, amount
 from staragents.run_directory.run_directory import RunDirectory
+from staragents.text.clock import clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +83,12 @@ class Forecast:
             found.append(f"tokens: at most {self.most_tokens_out:,} out, plus the judge's")
             found.append("time: unknown without a measured rate; give --like RUN")
             return found
-        seconds = round(self.seconds)
         found.append(
             f"tokens: about {self.tokens_in:,} in and {self.tokens_out:,} out "
             f"({rates.tokens_in:.0f} and {rates.tokens_out:.0f} per candidate in {rates.run})"
         )
         found.append(
-            f"time: about {seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d} at "
+            f"time: about {clock(round(self.seconds))} at "
             f"{rates.candidates_per_second:.2f} candidates/s, the rate of {rates.run} with its pools; "
             f"{self.gpu_hours:.2f} GPU-hours"
         )
