@@ -104,31 +104,33 @@ def correlation(measures: Sequence[float | None], gains: Floats) -> Estimate | N
     pairs, seeds, conversations = gains.shape
     rng = np.random.default_rng(0)
     of_seeds = rng.integers(seeds, size=(RESAMPLES, seeds))
-    found = np.empty(RESAMPLES)
+    drawn = np.empty((RESAMPLES, pairs), dtype=np.intp)
+    means = np.empty((RESAMPLES, pairs))
     for number in range(RESAMPLES):
-        drawn = rng.integers(pairs, size=pairs)
+        drawn[number] = rng.integers(pairs, size=pairs)
         counts = np.bincount(rng.integers(conversations, size=conversations), minlength=conversations)
-        means = gains[:, of_seeds[number]].mean(axis=1) @ counts
-        found[number] = spearman(x[drawn], means[drawn])
-    whole = spearman(x, gains.mean(axis=(1, 2)))
+        means[number] = gains[:, of_seeds[number]].mean(axis=1) @ counts
+    found = spearman(x[drawn], np.take_along_axis(means, drawn, axis=1))
+    whole = float(spearman(x, gains.mean(axis=(1, 2))))
     if np.isnan(whole):
         return None
     low, high = np.nanquantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Estimate(*(round(float(value), DIGITS) for value in (whole, low, high)))
 
 
-def spearman(x: Floats, y: Floats) -> float:
-    """Pearson's correlation of ranks, ties sharing the mean rank; NaN if x or y is constant."""
+def spearman(x: Floats, y: Floats) -> Floats:
+    """Pearson's correlation of ranks along the last axis, ties sharing the mean rank; NaN where x or y is
+    constant."""
     a, b = _ranks(x), _ranks(y)
-    below = float(np.sqrt((a**2).sum() * (b**2).sum()))
-    return float((a * b).sum()) / below if below > 0 else float("nan")
+    below = np.sqrt((a**2).sum(axis=-1) * (b**2).sum(axis=-1))
+    return np.divide((a * b).sum(axis=-1), below, out=np.full(below.shape, np.nan), where=below > 0)
 
 
 def _ranks(values: Floats) -> Floats:
     """Ranks less their mean."""
-    _, at, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ranks = np.cumsum(counts) - (counts - 1) / 2
-    return ranks[at] - (len(values) + 1) / 2
+    from scipy.stats import rankdata  # takes a second to import
+
+    return np.asarray(rankdata(values, axis=-1)) - (values.shape[-1] + 1) / 2
 
 
 def _rounded(value: float | None) -> float | None:
