@@ -14,14 +14,13 @@ from staragents.base.errors import RunFailed
 from staragents.base.records import Candidate
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_lock import check_session
-from staragents.run_directory.run_state import RunState, Shard
+from staragents.run_directory.run_state import RunState, Shard, shard_rows
 from staragents.run_directory.salvage import Salvage, set_aside
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-ROWS_PER_SHARD = 512
 LOGGED_EVERY_S = 60.0
 
 
@@ -36,8 +35,7 @@ class Checkpoints:
         self._run = run
         self._session = session
         self._every_s = every_s
-        # A state names the seeds in flight: with thousands, writing it for every 512 rows costs too much.
-        self._every_rows = max(ROWS_PER_SHARD, admitted)
+        self._every_rows = shard_rows(admitted)
         self._pairs = pairs
         self._shards: list[Shard] = []
         self._rows: list[Candidate] = []

@@ -25,7 +25,6 @@ import virtual_time
 from pipeline import LocalScorer
 from scale import Finished, in_a_process, make, settings
 
-from actors.checkpoints import ROWS_PER_SHARD
 from actors.engines.fake_engine import FakeEngine
 from actors.request_messages import pack_answers, pack_requests
 from actors.scorer import pack_rows, pack_scores
@@ -39,7 +38,7 @@ from staragents.data.seed_file import SeedFile
 from staragents.evolution.evolution import Evolution
 from staragents.evolution.policy import NO_CONTEXT, Draw, DrawContext
 from staragents.run_directory.run_directory import RunDirectory
-from staragents.run_directory.run_state import first_state
+from staragents.run_directory.run_state import ROWS_PER_SHARD, first_state
 
 REQUESTS = 4
 """Of a candidate: rewrite, answer, and the verdict in both orders; none keeps its instruction here."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from staragents.config import Config
+from staragents.run_directory.run_state import shard_rows
 
 # CPU seconds of a candidate on one core, from `python benchmarks/scale.py ray --workers 0 2` (docs/scale.md).
 ALONE_S = 0.0042
@@ -21,8 +22,6 @@ BUSY = 0.8
 # Bytes in run_state.json, from `python benchmarks/scale_out.py gpus` and `resume`.
 STATE_BYTES = 20_000
 SEED_BYTES, DRAW_BYTES, NEIGHBOURS_BYTES, READING_BYTES, SHARD_BYTES = 120, 60, 680, 40, 165
-ROWS_PER_SHARD = 512
-"""At least, while candidates come fast enough."""
 ROW_S = 60e-6
 """CPU seconds to read a row of the seeds twice."""
 
@@ -59,7 +58,7 @@ def control_plane(config: Config, seeds: int, candidates: int, per_second: float
     """`per_second`: the expected candidates per second, if known."""
     workers, admitted = config.run.workers, config.run.admitted_seeds
     deciding = DECIDING_S if workers else ALONE_S
-    shards = candidates / max(ROWS_PER_SHARD, admitted)
+    shards = candidates / shard_rows(admitted)
     if per_second and config.run.checkpoint_s:
         shards = max(shards, candidates / per_second / config.run.checkpoint_s)
     pairs = len(config.pairs)

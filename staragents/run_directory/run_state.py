@@ -16,6 +16,16 @@ Format = Literal[1]
 FORMAT: Format = 1
 
 
+ROWS_PER_SHARD = 512
+"""At least, while candidates come fast enough."""
+
+
+def shard_rows(admitted: int) -> int:
+    """Candidates after which a checkpoint is written, with `admitted` seeds in flight. The state names these
+    seeds: with thousands, writing it for every 512 candidates costs too much."""
+    return max(ROWS_PER_SHARD, admitted)
+
+
 class Shard(FileFacts):
     """A file of candidates/ with committed seeds."""
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from actors.checkpoints import ROWS_PER_SHARD, Checkpoints
+from actors.checkpoints import Checkpoints
 from staragents.base.records import Candidate
 from staragents.run_directory.run_directory import RunDirectory
+from staragents.run_directory.run_state import ROWS_PER_SHARD
 
 
 @pytest.mark.parametrize("admitted", [8, 4 * ROWS_PER_SHARD])
