@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 
 from staragents.analysis.judge_calibration import MOST_SPOILED, JudgeCalibration
+from staragents.report.number_format import share
 
 WORDS = {
     "truncated": "second half missing",
@@ -52,10 +53,6 @@ def lines_of(found: JudgeCalibration) -> list[str]:
             f"candidate would replace {share(found.taken_then)} of the seeds"
         )
     return lines
-
-
-def share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.0%}"
 
 
 def number(value: float | None) -> str:

@@ -19,7 +19,7 @@ from cluster.session.demand import demand_of
 from cluster.session.ray_session import ray_session
 from cluster.terminal.watcher import Watcher
 from staragents.agents.generation_cache import GenerationCache
-from staragents.comparison.comparison import Comparison, rows_of, seeds_ifd, warnings_for
+from staragents.comparison.comparison import RESULT, Comparison, rows_of, seeds_ifd, warnings_for
 from staragents.comparison.measured import Measured, chosen_candidates, measured
 from staragents.comparison.variant import Variant
 from staragents.config import Config
@@ -30,8 +30,6 @@ from staragents.run.work import finish, work_of
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_lock import command_lock
 from staragents.validation.loading import fingerprint
-
-RESULT = "compare.json"
 
 
 class Interrupted(Exception):

@@ -79,9 +79,8 @@ def calibration_of(
     }
     every = np.array([win for found in wins.values() for win in found])
     margins = np.round(np.arange(0.0, LARGEST + STEP / 2, STEP), 2).tolist()
-    enough = next((one for one in margins if (_above(every, one) or 0.0) <= MOST_SPOILED), None)
-    if not len(every):
-        enough = None
+    spoiled = ((one, _above(every, one)) for one in margins)
+    enough = next((one for one, share in spoiled if share is not None and share <= MOST_SPOILED), None)
     return JudgeCalibration(
         judge=judge,
         margin=margin,

@@ -13,6 +13,7 @@ from staragents.base.estimate import Estimate
 from staragents.comparison.measured import Measured, fill_unreached
 from staragents.evolution.drawing import FloatArray
 
+RESULT = "compare.json"
 RESAMPLES = 4000
 RESAMPLED_AT_ONCE = 100_000
 """Drawn seeds in memory, times the number of variants."""

@@ -58,5 +58,5 @@ class RewardConfig:
 
     @property
     def least_win(self) -> float:
-        """The probability w above which a candidate may replace the seed. 0 without `require_win`."""
-        return 0.5 + self.margin if self.require_win else 0.0
+        """With `require_win`, the probability w above which a candidate may replace the seed."""
+        return 0.5 + self.margin

@@ -71,8 +71,8 @@ class CellResult:
             name: {writer: Loss(*one) for writer, one in by_writer.items()}
             for name, by_writer in saved["losses"].items()
         }
-        cell = Cell(saved.pop("arm"), saved.pop("training_seed"))
-        return cls(**{**saved, "cell": cell, "losses": losses})
+        rest = {name: value for name, value in saved.items() if name not in ("arm", "training_seed")}
+        return cls(**{**rest, "cell": Cell(saved["arm"], saved["training_seed"]), "losses": losses})
 
 
 BASE = "untrained"

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from staragents.base.errors import BadInput
-
-COMPARE = "compare.json"
+from staragents.comparison.comparison import RESULT
 
 
 def named_runs(paths: Sequence[Path]) -> dict[str, Path]:
@@ -36,11 +35,11 @@ def named_runs(paths: Sequence[Path]) -> dict[str, Path]:
 
 def _runs_in(path: Path) -> list[Path]:
     try:
-        saved = json.loads((path / COMPARE).read_text(encoding="utf-8"))
+        saved = json.loads((path / RESULT).read_text(encoding="utf-8"))
         return [path / str(row["name"]) for row in saved["rows"]]
     except (FileNotFoundError, NotADirectoryError):
         return [path]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInput(
-            f"{path / COMPARE}: expected the result of `staragents compare`, got {error!r}"
+            f"{path / RESULT}: expected the result of `staragents compare`, got {error!r}"
         ) from error
