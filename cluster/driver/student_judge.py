@@ -141,11 +141,11 @@ class StudentJudge:
         unreadable = [one for some in pairs.values() for one in self._unreadable(some).values()]
         failed = sum(len(self._left(some)) for some in pairs.values())
         if unreadable:
-            yield f"{len(unreadable)} comparisons have no readable verdict; the first: {unreadable[0]}"
+            yield f"comparisons without a readable verdict: {len(unreadable)}; the first: {unreadable[0]}"
         if failed:
             yield (
-                f"{failed} comparisons have no verdict, because a request failed ({failure}); run the same "
-                "command to ask again"
+                f"comparisons without a verdict, because a request failed: {failed} ({failure}); run the "
+                "same command to ask again"
             )
         prompts = {pair.conversation_id for some in pairs.values() for pair in some}
         if left_out := sum(any(name not in of_cell for of_cell in wins.values()) for name in prompts):
