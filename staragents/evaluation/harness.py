@@ -21,6 +21,8 @@ from staragents.evaluation.packages import check_harness
 from staragents.scoring.identity import files_identity
 
 SETTING, FOLDER_SETTING = "--tasks", "--tasks-folder"
+SEED = 1234
+"""Of few-shot examples and of all else that a task draws; the harness's own default."""
 BATCH_ROWS = 8
 """Requests in one batch. A number that adapts to the memory would change the last digits from run to run."""
 
@@ -38,7 +40,7 @@ def checked_tasks(names: Sequence[str], folder: Path | None, limit: int | None) 
         raise BadInput(f"{FOLDER_SETTING}: expected a folder with task files, got {shown(str(folder))}")
     where = None if folder is None else str(folder.absolute())
     with _quiet():
-        manager = _manager(where)
+        manager = _manager(names, where)
         index = manager.task_index
         if unknown := [_unknown(name, index) for name in names if name not in index]:
             raise BadInput(unknown)
@@ -46,7 +48,9 @@ def checked_tasks(names: Sequence[str], folder: Path | None, limit: int | None) 
         problems = [problem for name in found if (problem := _problem(name, manager)) is not None]
     if problems:
         raise BadInput(problems)
-    return HarnessTasks({name: _fingerprint(name, index[name], where, limit) for name in found}, where, limit)
+    prints = {name: _fingerprint(name, index[name], where, limit) for name in found}
+    files = {name: file for name in found if (file := _file(index[name])) is not None}
+    return HarnessTasks(prints, files, where, limit)
 
 
 def task_scores(model: Any, tokenizer: Any, tasks: HarnessTasks, chat: bool) -> dict[str, float]:
@@ -56,42 +60,55 @@ def task_scores(model: Any, tokenizer: Any, tasks: HarnessTasks, chat: bool) -> 
     `model` is in evaluation mode. `chat`: apply the tokenizer's chat template. A score does not depend on the
     other tasks; code that a model writes is never run. Raises RunFailed if a task fails.
     """
-    from lm_eval import simple_evaluate
     from lm_eval.models.huggingface import HFLM
 
-    scores = {}
     with _quiet():
-        manager = _manager(tasks.folder)
-        # A copy of the tokenizer, because the harness may give it a token for padding.
+        manager = _manager([name for name in tasks.names if name not in tasks.files], tasks.folder)
         student = HFLM(
             pretrained=model,
+            # A copy, because the harness may give it a token for padding.
             tokenizer=copy.deepcopy(tokenizer),
             batch_size=BATCH_ROWS,
             trust_remote_code=False,
         )
-        for name in tasks.names:
-            try:
-                loaded = _loaded(name, manager)
-                found = simple_evaluate(
-                    student,
-                    tasks=[loaded],
-                    task_manager=manager,
-                    limit=tasks.limit,
-                    apply_chat_template=chat,
-                    bootstrap_iters=0,
-                    log_samples=False,
-                    confirm_run_unsafe_code=False,
-                )
-                scores[name] = _score(found, name, _main_metric(loaded))
-            except Exception as error:  # a task may raise anything
-                raise RunFailed(f"{SETTING}: {name}: {_line(error)}") from error
-    return scores
+        return {name: _task_score(student, name, tasks, manager, chat) for name in tasks.names}
 
 
-def _manager(folder: str | None) -> Any:
+def _task_score(student: Any, name: str, tasks: HarnessTasks, manager: Any, chat: bool) -> float:
+    from lm_eval import evaluate
+    from transformers import set_seed
+
+    try:
+        set_seed(SEED)  # some tasks shuffle their choices while they are loaded
+        loaded = _loaded(name, manager, tasks.files.get(name))
+        for task in loaded["tasks"].values():
+            if task.get_config("num_fewshot") is None:
+                task.set_config("num_fewshot", 0)
+            task.set_fewshot_seed(SEED)
+        found = evaluate(
+            student,
+            loaded,
+            limit=tasks.limit,
+            apply_chat_template=chat,
+            fewshot_as_multiturn=chat,
+            bootstrap_iters=0,
+            log_samples=False,
+            confirm_run_unsafe_code=False,
+        )
+        metric = _main_metric(_named(loaded, name))
+        results = found.get("groups", {}).get(name) or found["results"][name]
+        return float(next(value for key, value in results.items() if key.partition(",")[0] == metric))
+    except Exception as error:  # a task may raise anything
+        raise RunFailed(f"{SETTING}: {name}: {_line(error)}") from error
+
+
+def _manager(names: Sequence[str], folder: str | None) -> Any:
+    """An index of the tasks in the folder, and of the harness's own if a name is not there: to read these
+    takes many seconds."""
     from lm_eval.tasks import TaskManager
 
-    return TaskManager(include_path=folder)
+    own = TaskManager(include_path=folder, include_defaults=False)
+    return own if all(name in own.task_index for name in names) else TaskManager(include_path=folder)
 
 
 def _unknown(name: str, index: Mapping[str, Any]) -> str:
@@ -111,12 +128,12 @@ def _problem(name: str, manager: Any) -> str | None:
         return f"{SETTING}: expected a task that runs no code of a model, got {name}"
     try:
         loaded = _loaded(name, manager)
-        leaves = loaded.get_all_tasks() if _is_group(loaded) else [loaded]
+        leaves = list(loaded["tasks"].values())
         if any(getattr(leaf, "UNSAFE_CODE", False) for leaf in leaves):
             return f"{SETTING}: expected a task that runs no code of a model, got {name}"
         if any(getattr(leaf, "MULTIMODAL", False) for leaf in leaves):
             return f"{SETTING}: expected a task of texts only, got {name}"
-        metric = _main_metric(loaded)
+        metric = _main_metric(_named(loaded, name))
         if metric is None:
             some = ", ".join(leaf.task_name for leaf in leaves[:3])
             return f"{SETTING}: expected tasks, got the group {name}, which has no score; it has {some}, ..."
@@ -127,26 +144,35 @@ def _problem(name: str, manager: Any) -> str | None:
     return None
 
 
-def _loaded(name: str, manager: Any) -> Any:
-    """The task or group with its data."""
-    loaded = manager.load([name])
+def _file(entry: Any) -> str | None:
+    """The file of a task, which is all that it takes to load it, relative to the harness's own tasks if it is
+    one of them: another node may have them elsewhere."""
+    if entry.kind.name == "GROUP" or entry.yaml_path is None:
+        return None
+    path = Path(entry.yaml_path).absolute()
+    return str(path.relative_to(_own_tasks()) if path.is_relative_to(_own_tasks()) else path)
+
+
+def _own_tasks() -> Path:
+    import lm_eval.tasks
+
+    return Path(lm_eval.tasks.__file__).absolute().parent
+
+
+def _loaded(name: str, manager: Any, file: str | None = None) -> Any:
+    """The task, or the group with its tasks, with data, from its file or the manager's index."""
+    return manager.load([name if file is None else str(_own_tasks() / file)])
+
+
+def _named(loaded: Any, name: str) -> Any:
     return loaded["groups"][name] if name in loaded["groups"] else loaded["tasks"][name]
 
 
-def _is_group(loaded: Any) -> bool:
-    return hasattr(loaded, "get_all_tasks")
-
-
-def _main_metric(loaded: Any) -> str | None:
+def _main_metric(named: Any) -> str | None:
     """The first metric in the file of a task or group; None for a group that does not aggregate any."""
-    if not _is_group(loaded):
-        return str(next(iter(loaded.aggregation())))
-    return str(loaded.aggregate_metric_list[0].metric) if loaded.aggregate_metric_list else None
-
-
-def _score(found: Any, name: str, metric: str | None) -> float:
-    results = found.get("groups", {}).get(name) or found["results"][name]
-    return float(next(value for key, value in results.items() if key.partition(",")[0] == metric))
+    if hasattr(named, "aggregation"):
+        return str(next(iter(named.aggregation())))
+    return str(named.aggregate_metric_list[0].metric) if named.aggregate_metric_list else None
 
 
 def _fingerprint(name: str, entry: Any, folder: str | None, limit: int | None) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
 class HarnessTasks:
     """Checked tasks. `fingerprints`: by name, in the order in which they were asked for, of everything that
-    determines a student's score. `folder`: further task files, an absolute path. `limit`: rows a task."""
+    determines a student's score. `files`: by name of a task, its file, which may be relative to the harness's
+    own; groups have none. `folder`: further task files, an absolute path. `limit`: rows a task."""
 
     fingerprints: Mapping[str, str]
+    files: Mapping[str, str] = field(default_factory=dict)
     folder: str | None = None
     limit: int | None = None
 
