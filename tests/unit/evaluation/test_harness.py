@@ -72,7 +72,10 @@ def test_a_score_is_used_again_until_the_task_its_rows_or_the_limit_change(tmp_p
             {"metric": "brier_score", "higher": "false"},
             "better when it is higher, got brier_score of planted",
         ),
-        ({"more": "test_split: nowhere\ndataset_name: nowhere\n"}, "planted can't be loaded: ValueError: "),
+        (
+            {"more": "test_split: nowhere\ndataset_name: nowhere\n"},
+            "planted can't be loaded: KeyError: 'nowhere'",
+        ),
     ],
 )
 def test_a_task_that_can_not_score_is_named_before_training(
