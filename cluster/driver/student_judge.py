@@ -19,6 +19,7 @@ from staragents.base.environment import ray_address
 from staragents.base.errors import BadInput, RunFailed
 from staragents.config import Compare, Config, EngineKind
 from staragents.evaluation.answer_pair import AnswerPair
+from staragents.evaluation.caveats import FEW_CONVERSATIONS
 from staragents.evaluation.cell import BASE, Cell, CellResult
 from staragents.evaluation.held_out import HeldOut
 from staragents.evaluation.judge_facts import JudgeFacts
@@ -111,7 +112,7 @@ class StudentJudge:
             for pair_id, one in found.items():
                 self._said[pair_id] = one.win if isinstance(one, Verdict) else one.message
             self._save(cell, some, identities[cell])
-            self._say(f"judged {number}/{len(pairs)} students: {len(left)} comparisons asked")
+            self._say(f"judged {number}/{len(pairs)} students, comparisons asked: {len(left)}")
         return judge.failure
 
     def _left(self, pairs: Sequence[AnswerPair]) -> list[AnswerPair]:
@@ -148,6 +149,11 @@ class StudentJudge:
                 "same command to ask again"
             )
         prompts = {pair.conversation_id for some in pairs.values() for pair in some}
+        if len(prompts) < FEW_CONVERSATIONS:
+            yield (
+                f"{len(prompts)} judged prompts are few: the intervals of wins are too narrow below about "
+                f"{FEW_CONVERSATIONS}"
+            )
         if left_out := sum(any(name not in of_cell for of_cell in wins.values()) for name in prompts):
             yield f"{left_out} of {len(prompts)} prompts lack the verdict on some student and are left out"
 

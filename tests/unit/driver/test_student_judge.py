@@ -28,6 +28,7 @@ from staragents.validation.loading import load_config
 from tests.support.local_run import LocalHandle, local_handles
 from tests.support.paths import FAKE
 
+FEW = "4 judged prompts are few: the intervals of wins are too narrow below about 30"
 PROMPTS = [f"c{number}" for number in range(4)]
 HELD_OUT = tuple(HeldOut(name, (Message("user", f"Name {name}."),), {ANSWER: "x"}) for name in PROMPTS)
 
@@ -104,7 +105,7 @@ def test_wins_are_what_a_run_would_say_and_equal_answers_are_asked_once(
     assert first.wins["c1"] == second.wins["c1"]
     assert requests == 2 * (3 + 2)
     assert (judged.facts.fake, judged.facts.model, judged.facts.comparisons) == (True, "fake", 8)
-    assert judged.warnings == []
+    assert judged.warnings == [FEW]
 
     settings = dataclasses.replace(config.judge, compare=Compare.response_same_instruction)
     pair = AnswerPair("c2", HELD_OUT[2].prompt, "a jam", "the sea")
@@ -137,6 +138,7 @@ def test_unreadable_verdicts_are_counted_kept_and_left_out(judging: Judging) -> 
     assert judged.facts.unreadable == 3
     assert judged.warnings == [
         "comparisons without a readable verdict: 3; the first: no verdict in the judge's answer: Well.",
+        FEW,
         "2 of 4 prompts lack the verdict on some student and are left out",
     ]
     assert requests == 3 * 2 + 2 * 2 * 2  # each unreadable pair is asked twice
@@ -155,7 +157,7 @@ def test_failed_requests_are_asked_again_by_the_next_command(judging: Judging, t
     assert set(saved["wins"]) == {"c0", "c1", "c2"}
     whole, requests, _ = judging(RESULTS[:2])
     assert requests == 2
-    assert whole.warnings == []
+    assert whole.warnings == [FEW]
     with pytest.raises(RunFailed, match=r"^--judge: fake answered nothing: judge: the server is down$"):
         judging(handle=lambda real: Breaking(real, ["a web", "a fig"], down))
 
