@@ -61,7 +61,7 @@ def _more(result: Evaluation, measure: str, of: str, number: int) -> Chart:
     shown = [
         (one.arm, one.estimate) for one in result.compared(reference, measure, of) if one.estimate is not None
     ]
-    what = "Judge" if measure == WINS else of
+    what = "Wins over untrained" if measure == WINS else of
     note = (
         "Probability that the judge prefers a student's answer to the untrained student's"
         if measure == WINS
