@@ -34,6 +34,22 @@ from staragents.base.errors import INTERRUPTED, BadInput
     type=click.FloatRange(0, min_open=True),
     help="Do not start unless a difference of so many nats a token can be seen.",
 )
+@click.option(
+    "--judge",
+    is_flag=True,
+    help="Have the run's judge compare each student's answers to held-out prompts with those of the "
+    "untrained student (evaluation.judged_prompts, evaluation.answer_tokens).",
+)
+@click.option(
+    "--tasks",
+    help="Tasks of lm-evaluation-harness that score each student, separated by commas "
+    "(evaluation.task_limit). Needs staragents[harness].",
+)
+@click.option(
+    "--tasks-folder",
+    type=click.Path(path_type=Path),
+    help="Folder with task files of your own. Their Python functions are run.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print evaluate.json; progress goes to standard error.")
 def evaluate(
     runs: tuple[str, ...],
@@ -46,6 +62,9 @@ def evaluate(
     seeds: int | None,
     held_out_rows: int | None,
     difference: float | None,
+    judge: bool,
+    tasks: str | None,
+    tasks_folder: Path | None,
     as_json: bool,
 ) -> int:
     """Are the data better? Train a student and find out.
@@ -76,18 +95,19 @@ def evaluate(
       staragents evaluate runs/node8 --arm alpaca=alpaca.json --held-out test.jsonl -o runs/versus-alpaca \\
         evaluation.num_gpus=1 evaluation.lora_rank=16
       staragents evaluate runs/node8 --by-pair --arms seeds --held-out test.jsonl -o runs/by-pair
+      staragents evaluate runs/node8 --judge --tasks ifeval,arc_easy --held-out test.jsonl -o runs/node8-more
     """
-    given = {
-        "student": student,
-        "arms": None if arms is None else _names(arms),
-        "training_seeds": seeds,
-    }
+    names = None if arms is None else _names(arms)
+    given = {"student": student, "arms": names, "training_seeds": seeds}
     asked = {
         "held_out": held_out,
         "files": _files(files),
         "by_pair": by_pair,
         "held_out_rows": held_out_rows,
         "difference": difference,
+        "judge": judge,
+        "tasks": _tasks(tasks, tasks_folder),
+        "tasks_folder": tasks_folder,
     }
     return _evaluated(runs, given, asked, output, as_json)
 
@@ -111,10 +131,13 @@ def _evaluated(
         raise BadInput("RUN: expected at least one run, got settings only")
     overrides = [name for name in arguments if is_override(name)]
     first = next(iter(named_runs(runs).values()))
-    settings = evaluation_settings(SavedRun.read(first).config, overrides, given)
+    config = SavedRun.read(first).config
+    settings = evaluation_settings(config, overrides, given)
+    asked = asked | {"judge": (config, first) if asked["judge"] else None}
+    question = Question(runs, settings=settings, **asked)
     console = make_console(to_stderr=as_json)
     begin_long_work()
-    evaluating = Evaluating(Question(runs, settings=settings, **asked), output, Watcher(console).say)
+    evaluating = Evaluating(question, output, Watcher(console).say)
     try:
         result = evaluating.run()
     except KeyboardInterrupt:
@@ -129,6 +152,14 @@ def _evaluated(
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _tasks(text: str | None, folder: Path | None) -> list[str]:
+    if text is not None and not _names(text):
+        raise BadInput("--tasks: expected names of tasks, got none")
+    if folder is not None and text is None:
+        raise BadInput("--tasks-folder: expected --tasks with it, got none")
+    return _names(text or "")
 
 
 def _files(texts: tuple[str, ...]) -> dict[str, Path]:

@@ -14,6 +14,7 @@ from staragents.evaluation.arm_row import ArmRow, Difference
 from staragents.evaluation.evaluation import PAGE, RESULT, Evaluation
 
 LOG_WIDTH = 150
+WINS_HEADING = "wins over untrained"
 LEGEND = "lower is better; +- is a 95 % interval that holds for all arms of a column at once; *: without 0"
 
 
@@ -33,6 +34,8 @@ def show(console: Console, result: Evaluation, folder: Path) -> None:
     if result.references:
         console.print(LEGEND, markup=False, highlight=False)
     console.print(f"{result.power}", markup=False, highlight=False)
+    if result.judge is not None:
+        console.print(f"{WINS_HEADING}: {result.judge}", markup=False, highlight=False)
     for sentence in result.by_pair.sentences() if result.by_pair is not None else ():
         console.print(sentence, markup=False, highlight=False)
     for warning in result.warnings:
@@ -45,9 +48,8 @@ def table(result: Evaluation) -> Table:
     """One row per arm: its loss, and its differences from the references. * marks intervals without 0."""
     made = Table(box=None, pad_edge=False)
     judged = any(row.wins is not None for row in result.arms)
-    tasks = list(dict.fromkeys(task for row in result.arms for task in row.scores))
     columns = ["arm", "loss", *(f"vs {one}" for one in result.references)]
-    columns += ["judge"] * judged + tasks + ["rows", "unchanged", "trained tokens"]
+    columns += [WINS_HEADING] * judged + result.tasks + ["rows", "unchanged", "trained tokens"]
     for heading in columns:
         made.add_column(Text(heading), justify="left" if heading == "arm" else "right")
     for row in [*([result.untrained] if result.untrained is not None else []), *result.arms]:
@@ -56,8 +58,8 @@ def table(result: Evaluation) -> Table:
             Text(row.name),
             _loss(row),
             *(_difference(one) for one in differences),
-            *([_estimate(row.wins)] * judged),
-            *(_estimate(row.scores.get(task)) for task in tasks),
+            *([_percent(row.wins)] * judged),
+            *(_estimate(row.scores.get(task)) for task in result.tasks),
             f"{row.rows:,}" if row.rows else "-",
             f"{row.filled:,}" if row.rows else "-",
             f"{row.trained_tokens:,.0f}",
@@ -77,5 +79,12 @@ def _difference(one: Difference | None) -> str:
     return f"{one.estimate.mean:+.4f} +- {half:.4f}{star}"
 
 
+def _percent(one: Estimate | None) -> str:
+    """Of a probability."""
+    return "-" if one is None else f"{100 * one.mean:.1f} % +- {50 * (one.high - one.low):.1f}"
+
+
 def _estimate(one: Estimate | None) -> str:
-    return "-" if one is None else f"{one.mean:.3f} +- {(one.high - one.low) / 2:.3f}"
+    if one is None:
+        return "-"
+    return f"{one.mean:.3f}" + (f" +- {(one.high - one.low) / 2:.3f}" if one.low != one.high else "")

@@ -8,15 +8,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from cluster.driver.student_judge import Judged, StudentJudge
 from cluster.driver.students import CHECKPOINTS, Students
 from staragents.base.environment import ray_address
 from staragents.base.errors import BadInput
-from staragents.config import EvaluationConfig, FiltersConfig
+from staragents.config import Config, EvaluationConfig, FiltersConfig
 from staragents.evaluation.arms import Arms, arms_of
 from staragents.evaluation.build import evaluation_of
 from staragents.evaluation.contamination import without_contaminated
 from staragents.evaluation.defaults import completed
 from staragents.evaluation.evaluation import PAGE, RESULT, Evaluation, HeldOutFacts
+from staragents.evaluation.harness import checked_tasks
 from staragents.evaluation.held_out import HeldOut
 from staragents.evaluation.held_out_file import read_held_out
 from staragents.evaluation.packages import check_packages
@@ -35,7 +37,9 @@ from staragents.scoring.identity import model_identity
 @dataclass(frozen=True, slots=True)
 class Question:
     """What a command asks for. `held_out_rows`: how many of the held-out conversations to draw; `difference`:
-    nats a token that must be visible, or the work does not start; `files`: further arms by name."""
+    nats a token that must be visible, or the work does not start; `files`: further arms by name; `judge`: the
+    config of the run whose judge compares the students' answers, with its directory; `tasks`: of
+    lm-evaluation-harness, with a folder of further ones."""
 
     runs: Sequence[Path]
     held_out: str
@@ -44,6 +48,9 @@ class Question:
     by_pair: bool = False
     held_out_rows: int | None = None
     difference: float | None = None
+    judge: tuple[Config, Path] | None = None
+    tasks: Sequence[str] = ()
+    tasks_folder: Path | None = None
 
 
 class Evaluating:
@@ -62,6 +69,7 @@ class Evaluating:
         """
         question = self._question
         check_packages()
+        judge = None if question.judge is None else StudentJudge(*question.judge, self._folder, self._say)
         held_out = read_held_out(question.held_out, question.held_out_rows)
         arms = arms_of(question.runs, question.settings.arms, question.files, by_pair=question.by_pair)
         if not arms.arms:
@@ -70,10 +78,17 @@ class Evaluating:
         arms = replace(arms, warnings=(*arms.warnings, *seen))
         settings, plan = self._planned(arms, held_out)
         self._check_power(power_of(len(plan.held_out), settings.training_seeds, arms.compared))
+        too_long = _too_long(plan, len(held_out))
         with command_lock(self._folder, "--output"):
-            self._tell(plan, (*arms.warnings, *_too_long(plan, len(held_out))), arms, settings)
+            self._tell(plan, (*arms.warnings, *too_long), arms, settings)
+            if judge is not None:
+                self._say(_to_judge(plan, judge))
             students = Students(plan, settings, self._folder, self._say)
             results = students.results()
+            judged = None
+            if judge is not None:
+                judged = judge.judged(plan.held_out, results, settings.answer_tokens)
+                results = judged.results
             result = evaluation_of(
                 arms,
                 results,
@@ -81,9 +96,10 @@ class Evaluating:
                 runs=[str(run) for run in question.runs],
                 settings=asdict(settings),
                 held_out=_facts(question.held_out, plan.held_out),
-                identity=_digest(list(students.fingerprints.values())),
+                identity=_digest([*students.fingerprints.values(), *_more(plan, judged)]),
                 answer_tokens=plan.answer_tokens,
-                warnings=_too_long(plan, len(held_out)),
+                warnings=[*too_long, *(judged.warnings if judged else ())],
+                judge=judged.facts if judged else None,
             )
             folder = RunDirectory(self._folder)
             # The JSON is written last: it marks the evaluation as finished.
@@ -104,8 +120,20 @@ class Evaluating:
         settings = replace(
             completed(settings, path), template=student.template, max_length=student.max_length
         )
-        checkpoints = (self._folder / CHECKPOINTS).absolute()
-        return settings, plan_of(arms.arms, held_out, student, settings, model_identity(path), checkpoints)
+        question = self._question
+        tasks = None
+        if question.tasks:
+            tasks = checked_tasks(question.tasks, question.tasks_folder, settings.task_limit)
+        return settings, plan_of(
+            arms.arms,
+            held_out,
+            student,
+            settings,
+            model_identity(path),
+            (self._folder / CHECKPOINTS).absolute(),
+            judged=question.judge is not None,
+            tasks=tasks,
+        )
 
     def _check_power(self, power: Power) -> None:
         """Say what can be seen. Raises BadInput if that is not what was asked for."""
@@ -127,12 +155,30 @@ class Evaluating:
             self._say(f"arm {arm.name}: {len(arm.rows)} rows{filled}")
         seconds = seconds_for(plan.jobs[0].path, sum(map(plan.work, plan.jobs)), settings)
         time = "" if seconds is None else f"; about {max(1, round(seconds / 60))} min one after another"
+        tasks = plan.jobs[0].tasks
+        scored = f", scored on {', '.join(tasks.names)}" if tasks else ""
+        time += ", without the tasks" if tasks and time else ""
         adapters = f"adapters of rank {settings.lora_rank}" if settings.lora_rank else "all weights"
         self._say(
             f"{len(plan.jobs)} students, {settings.training_seeds} per arm and one untrained; {adapters}, "
             f"{plan.tokens:,} answer tokens in {plan.steps} step{'s' if plan.steps != 1 else ''} each; "
-            f"measured on {len(plan.held_out)} conversations, {plan.measured_tokens:,} tokens{time}"
+            f"measured on {len(plan.held_out)} conversations, {plan.measured_tokens:,} tokens{scored}{time}"
         )
+
+
+def _to_judge(plan: Plan, judge: StudentJudge) -> str:
+    settings, students = plan.jobs[0].settings, len(plan.jobs) - 1
+    return (
+        f"each student answers {len(plan.asked)} prompts with at most {settings.answer_tokens} tokens; the "
+        f"judge, {judge.name}, compares them with the untrained student's: at most "
+        f"{2 * students * len(plan.asked):,} requests"
+    )
+
+
+def _more(plan: Plan, judged: Judged | None) -> list[object]:
+    """What determines answers, scores and verdicts; nothing if none are asked for."""
+    parts = plan.jobs[0].parts()
+    return [*([parts] if parts else []), *([judged.identities] if judged else [])]
 
 
 def _facts(path: str, held_out: Sequence[HeldOut]) -> HeldOutFacts:

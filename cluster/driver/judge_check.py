@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import islice
 
 from actors.common_judge import ask_or_none
-from actors.generator_client import GeneratorClient, connect
+from actors.generator_client import GeneratorClient
 from actors.judging import verdict_on
-from cluster.pools.generators import running_generators
-from cluster.session.demand import demand_of
-from cluster.session.ray_session import ray_session
+from cluster.driver.running_judge import judge_name, only_judge, running_judge
 from cluster.terminal.watcher import Watcher
 from staragents.agents.judge import Verdict
 from staragents.agents.judge_trials import Harm, JudgeTrial, judge_trials
@@ -30,29 +26,10 @@ def checked_judge(config: Config, seeds: int, watcher: Watcher) -> JudgeCalibrat
     """
     trials = list(judge_trials(list(islice(SeedFile(config.seeds).seeds(), seeds))))
     alone = only_judge(config)
-    model = config.models[config.judge.model]
-    judge = model.model or model.kind.value
-    with ray_session(demand_of(alone)):
-        watcher.say(f"loading the judge, {judge}")
-        with running_generators(alone, f"judge-{uuid.uuid4().hex[:8]}") as apps:
-            watcher.say(f"asking it about {len(trials)} worse responses")
-            verdicts = asyncio.run(_verdicts(alone, trials, connect(alone, apps, None)))
-    return calibration_of(verdicts, judge, config.reward.margin)
-
-
-def only_judge(config: Config) -> Config:
-    """`config` without what the judge does not need."""
-    scoring = config.scoring
-    return replace(
-        config,
-        models={config.judge.model: config.models[config.judge.model]},
-        scoring=replace(
-            scoring,
-            target=replace(scoring.target, replicas=0, max_replicas=None),
-            larger=replace(scoring.larger, replicas=0, max_replicas=None),
-        ),
-        memory=replace(config.memory, enabled=False),
-    )
+    with running_judge(alone, watcher.say) as generators:
+        watcher.say(f"asking it about {len(trials)} worse responses")
+        verdicts = asyncio.run(_verdicts(alone, trials, generators))
+    return calibration_of(verdicts, judge_name(alone), config.reward.margin)
 
 
 async def _verdicts(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import time
@@ -22,9 +21,10 @@ from cluster.session.ray_session import ray_session
 from cluster.terminal.stop_signals import restore_sigterm
 from staragents.base.errors import RunFailed
 from staragents.config import EvaluationConfig
-from staragents.evaluation.cell import CellResult
+from staragents.evaluation.cell import Cell, CellResult
 from staragents.evaluation.cell_job import CellJob
 from staragents.evaluation.plan import Plan, cell_name
+from staragents.evaluation.saved_cell import SavedCell
 from staragents.evaluation.training_memory import training_bytes
 from staragents.files.atomic_file import write_text
 from staragents.text.clock import clock
@@ -47,7 +47,8 @@ class Students:
         self._folder = folder
         self._say = say
         self.fingerprints = {job.cell: job.fingerprint(plan.held_out) for job in plan.jobs}
-        """Of each cell, of everything that determines its result."""
+        """Of each cell, of everything that determines the student and its losses."""
+        self._done: dict[Cell, SavedCell] = {}
 
     def results(self) -> list[CellResult]:
         """One result per job of the plan, in order, trained now unless its file is there.
@@ -55,19 +56,36 @@ class Students:
         Raises BadInput for a student that does not fit or does not learn, RunFailed if Ray fails; finished
         cells stay, also after Ctrl-C.
         """
-        found = {job.cell: result for job in self._plan.jobs if (result := self._saved(job)) is not None}
-        if todo := [job for job in self._plan.jobs if job.cell not in found]:
-            if found:
-                self._say(f"{len(found)} of {len(self._plan.jobs)} students are already done; resuming")
+        if todo := self._todo():
             (self._folder / CELLS).mkdir(exist_ok=True)
             # Ray prints a worker's death to standard output, which may carry JSON.
             with redirect_stdout(sys.stderr), ray_session(self._demand()):
                 restore_sigterm()
-                found |= self._trained(todo)
+                self._train(todo)
         shutil.rmtree(self._folder / CHECKPOINTS, ignore_errors=True)
-        return [found[job.cell] for job in self._plan.jobs]
+        return [self._done[job.cell].result_of(job) for job in self._plan.jobs]
 
-    def _trained(self, todo: list[CellJob]) -> dict[Any, CellResult]:
+    def _todo(self) -> list[CellJob]:
+        """What is left of all jobs."""
+        jobs = self._plan.jobs
+        self._done = {job.cell: saved for job in jobs if (saved := self._saved(job)) is not None}
+        todo, again = [], 0
+        for job in jobs:
+            saved = self._done.get(job.cell)
+            left = job if saved is None else saved.missing(job)
+            if left is not None:
+                todo.append(left)
+                again += saved is not None
+        if todo and len(todo) < len(jobs):
+            self._say(f"{len(jobs) - len(todo)} of {len(jobs)} students are already done; resuming")
+        if again:
+            self._say(
+                f"{again} students are trained again for answers or scores that were not asked for before: "
+                "weights are not kept"
+            )
+        return todo
+
+    def _train(self, todo: list[CellJob]) -> None:
         """Run all cells that are not done, as many at once as fit."""
         task: Any = ray.remote(train_cell).options(
             num_cpus=self._settings.num_cpus,
@@ -78,17 +96,15 @@ class Students:
         held_out = ray.put(self._plan.held_out)
         running = {task.remote(job, held_out): job for job in todo}
         progress = _Progress(self._plan, todo, self._say)
-        found = {}
         try:
             while running:
                 done, _ = ray.wait(list(running), timeout=0.5)
                 for one in done:
                     job = running.pop(one)
-                    found[job.cell] = result = _result(one, job)
+                    result = _result(one, job)
                     self._save(job, result)
                     progress.finished(job, result)
                 progress.tick()
-            return found
         finally:
             for one in running:
                 quietly(ray.cancel, one)
@@ -96,20 +112,20 @@ class Students:
     def _path(self, job: CellJob) -> Path:
         return self._folder / CELLS / f"{cell_name(job.cell)}.json"
 
-    def _saved(self, job: CellJob) -> CellResult | None:
-        """The result in the folder, if it belongs to this plan."""
+    def _saved(self, job: CellJob) -> SavedCell | None:
+        """The file in the folder, if it belongs to this student."""
         try:
-            saved = json.loads(self._path(job).read_text(encoding="utf-8"))
-            if saved["identity"] != self.fingerprints[job.cell]:
-                return None
-            return CellResult.from_dict(saved["result"])
+            saved = SavedCell.from_json(self._path(job).read_text(encoding="utf-8"))
+            return saved if saved.identity == self.fingerprints[job.cell] else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def _save(self, job: CellJob, result: CellResult) -> None:
-        content = {"identity": self.fingerprints[job.cell], "result": result.as_dict()}
+        before = self._done.get(job.cell)
+        saved = SavedCell(self.fingerprints[job.cell], result, job.parts())
+        self._done[job.cell] = saved = saved if before is None else before.with_more(job, result)
         try:
-            write_text(self._path(job), json.dumps(content) + "\n")
+            write_text(self._path(job), saved.to_json())
         except OSError as error:
             raise RunFailed(f"--output: can't write {self._path(job)}: {error.strerror}") from error
 

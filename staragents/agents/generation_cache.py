@@ -28,7 +28,7 @@ class GenerationCache:
     """
 
     def __init__(self, path: str | Path, models: Mapping[str, ModelConfig]) -> None:
-        self._models = {name: _identity(model) for name, model in models.items()}
+        self._models = {name: model_facts(model) for name, model in models.items()}
         try:
             self._database = sqlite3.connect(path, timeout=_BUSY_S, check_same_thread=False)
             self._database.execute("PRAGMA journal_mode=WAL")
@@ -82,7 +82,7 @@ class GenerationCache:
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
-def _identity(model: ModelConfig) -> dict[str, Any]:
+def model_facts(model: ModelConfig) -> dict[str, Any]:
     """The model settings that determine its texts; pool sizes and speed do not."""
     default = ModelConfig()
     later = ("reasoning", "thinking_tokens", "chat_template_kwargs", "extra_body")

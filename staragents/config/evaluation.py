@@ -44,6 +44,14 @@ class EvaluationConfig:
     parameters, 16 beyond."""
     dtype: Dtype = Dtype.auto
     """auto: bfloat16 on a GPU, float32 on a CPU."""
+    judged_prompts: Annotated[int, ONE_OR_MORE] = 50
+    """With `--judge`: held-out prompts that each student answers, chosen by the hash of their
+    conversation."""
+    answer_tokens: Annotated[int, ONE_OR_MORE] = 256
+    """With `--judge`: maximum new tokens of such an answer. Prompts that leave no room for them within
+    `max_length` are not judged."""
+    task_limit: Annotated[int | None, ONE_OR_MORE] = None
+    """With `--tasks`: rows of each task, the first ones. Unset: all of them."""
     num_gpus: Annotated[float, ZERO_OR_MORE] = 0.0
     """GPUs per student."""
     num_cpus: Annotated[float, POSITIVE] = 2.0

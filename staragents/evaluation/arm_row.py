@@ -39,7 +39,7 @@ class ArmRow:
     wins: Estimate | None = None
     """Probability that the judge prefers the student's answer to the untrained student's."""
     scores: dict[str, Estimate | None] = field(default_factory=dict)
-    """By task of lm-evaluation-harness."""
+    """By task of lm-evaluation-harness. `low` equals `high` where a single student has no interval."""
 
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> ArmRow:

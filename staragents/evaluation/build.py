@@ -18,6 +18,7 @@ from staragents.evaluation.cell import BASE, CellResult
 from staragents.evaluation.choices import DATASET, RANDOM, SEEDS
 from staragents.evaluation.evaluation import Evaluation, HeldOutFacts
 from staragents.evaluation.grid import Grid, Values, grid_of, losses, score, tasks_of, wins, writers_of
+from staragents.evaluation.judge_facts import JudgeFacts
 from staragents.evaluation.power import Power, measured_power, power_of
 
 
@@ -32,6 +33,7 @@ def evaluation_of(
     identity: str,
     answer_tokens: Mapping[str, float] | None = None,
     warnings: Sequence[str] = (),
+    judge: JudgeFacts | None = None,
 ) -> Evaluation:
     """The evaluation of all finished students.
 
@@ -73,6 +75,7 @@ def evaluation_of(
         by_pair=gains,
         warnings=[*arms.warnings, *lost, *warnings, *warnings_for(rows, grid, gains, references)],
         identity=identity,
+        judge=judge,
     )
 
 
@@ -135,7 +138,7 @@ def _rows(
     answer_tokens: Mapping[str, float],
 ) -> list[ArmRow]:
     known = {arm.name: arm for arm in arms.arms}
-    estimates = {key: _estimates(grid) for key, grid in grids.items()}
+    estimates = {key: _estimates(grid, key[0]) for key, grid in grids.items()}
     names = dict.fromkeys(one.cell.arm for one in results)
     return [
         _row(
@@ -145,8 +148,15 @@ def _rows(
     ]
 
 
-def _estimates(grid: Grid | None) -> dict[str, Estimate | None]:
-    return {} if grid is None else dict(zip(grid.arms, mean_intervals(grid.values), strict=True))
+def _estimates(grid: Grid | None, measure: str) -> dict[str, Estimate | None]:
+    if grid is None:
+        return {}
+    if measure == SCORE and len(grid.training_seeds) == 1:
+        # One number, which has no interval but is worth showing.
+        return {
+            arm: Estimate(mean, mean, mean) for arm in grid.arms for mean in grid.row(arm).ravel().tolist()
+        }
+    return dict(zip(grid.arms, mean_intervals(grid.values), strict=True))
 
 
 def _row(
@@ -174,7 +184,7 @@ def _row(
 
 
 def _untrained(results: Sequence[CellResult], measures: Sequence[tuple[str, str, Values]]) -> ArmRow:
-    estimates = {(name, of): _estimates(grid_of(results, values)) for name, of, values in measures}
+    estimates = {(name, of): _estimates(grid_of(results, values), name) for name, of, values in measures}
     return _row(BASE, None, results, estimates, {})
 
 

@@ -45,6 +45,8 @@ class CellResult:
     student's, as the mean of both orders. None if nothing was judged."""
     scores: Mapping[str, float] | None = None
     """By task of lm-evaluation-harness. None if it did not run."""
+    answers: Mapping[str, str] | None = None
+    """By conversation id: what the student wrote to a held-out prompt, for the judge. None if not asked."""
 
     def as_dict(self) -> dict[str, Any]:
         """JSON of one cell's file, the inverse of `from_dict`."""
@@ -62,6 +64,7 @@ class CellResult:
             "seconds": self.seconds,
             "wins": None if self.wins is None else dict(self.wins),
             "scores": None if self.scores is None else dict(self.scores),
+            "answers": None if self.answers is None else dict(self.answers),
         }
 
     @classmethod

@@ -10,21 +10,30 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from staragents.base.errors import BadInput
 from staragents.config import EvaluationConfig, Template
 from staragents.evaluation.cell import Cell, CellResult
+from staragents.evaluation.harness_tasks import HarnessTasks
 from staragents.evaluation.held_out import HeldOut
+from staragents.evaluation.judged_prompt import JudgedPrompt
 from staragents.scoring.conventions import Span
+
+if TYPE_CHECKING:
+    from staragents.evaluation.fine_tuning import Trained
 
 DECISIVE = ("max_length", "learning_rate", "warmup", "lora_rank", "dtype", "num_gpus")
 """Settings that change a student, beside its steps. The number of CPUs changes only the order of sums."""
+ANSWERS, TASK = "answers", "task:"
+"""Names of the parts of a result beside the losses; the latter begins that of a task's score."""
 
 
 @dataclass(frozen=True, slots=True)
 class CellJob:
     """`path`: the student, a folder or hub id; `identity`: what it is (`model_identity`). `folder`: for
-    checkpoints of this cell. Without steps, the student is only measured."""
+    checkpoints of this cell. Without steps, the student is only measured. `asked`: the prompts that it
+    answers for the judge. `tasks`: those that it is scored on."""
 
     cell: Cell
     path: str
@@ -34,6 +43,8 @@ class CellJob:
     rows: int
     settings: EvaluationConfig
     folder: Path
+    asked: tuple[JudgedPrompt, ...] = ()
+    tasks: HarnessTasks | None = None
 
     @property
     def tokens(self) -> int:
@@ -41,7 +52,7 @@ class CellJob:
         return sum(span.tokens for step in self.steps for span in step)
 
     def fingerprint(self, held_out: Sequence[HeldOut]) -> str:
-        """Checksum of everything that determines the result."""
+        """Checksum of everything that determines the trained student and its losses."""
         settings = asdict(self.settings)
         facts = [
             asdict(self.cell),
@@ -53,15 +64,25 @@ class CellJob:
         ]
         return hashlib.sha256(json.dumps(facts, default=asdict).encode()).hexdigest()
 
+    def parts(self) -> dict[str, str]:
+        """What else is measured, with the checksum of what determines it beside the student."""
+        found = {} if self.tasks is None else {TASK + n: one for n, one in self.tasks.fingerprints.items()}
+        if self.asked:
+            facts = [[[one.conversation_id, one.ids] for one in self.asked], self.settings.answer_tokens]
+            found[ANSWERS] = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+        return found
+
     def run(self, held_out: Sequence[HeldOut]) -> CellResult:
         """Train and measure. Raises BadInput naming arm and training seed if a loss is not finite, and as
-        `fine_tune` does."""
+        `fine_tune` and `task_scores` do."""
         from staragents.evaluation.fine_tuning import fine_tune
         from staragents.evaluation.measuring import held_out_losses
 
         begun = time.monotonic()
         try:
             trained = fine_tune(self.path, self.steps, self.cell.training_seed, self.settings, self.folder)
+            # Before the losses: to measure them may replace the model's attention.
+            answers, scores = self._answers(trained), self._scores(trained)
             losses = held_out_losses(
                 trained.model, trained.tokenizer, self.path, self.template, held_out, self.settings
             )
@@ -81,7 +102,23 @@ class CellJob:
             steps=len(self.steps),
             final_loss=trained.final_loss,
             seconds=time.monotonic() - begun,
+            answers=answers,
+            scores=scores,
         )
+
+    def _answers(self, trained: Trained) -> dict[str, str] | None:
+        if not self.asked:
+            return None
+        from staragents.evaluation.answering import greedy_answers
+
+        return greedy_answers(trained.model, trained.tokenizer, self.asked, self.settings.answer_tokens)
+
+    def _scores(self, trained: Trained) -> dict[str, float] | None:
+        if self.tasks is None:
+            return None
+        from staragents.evaluation.harness import task_scores
+
+        return task_scores(trained.model, trained.tokenizer, self.tasks, self.template is Template.chat)
 
 
 def _free_memory() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from staragents.evaluation.arm_row import LOSS, ArmRow, Difference
 from staragents.evaluation.by_pair import ByPair
+from staragents.evaluation.judge_facts import JudgeFacts
 from staragents.evaluation.power import Power
 
 RESULT = "evaluate.json"
@@ -48,6 +49,8 @@ class Evaluation:
     warnings: list[str]
     identity: str
     """Digest of everything that determines the result; an identical evaluation is not repeated."""
+    judge: JudgeFacts | None = None
+    """Who compared the students' answers; None if nobody did."""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -55,7 +58,7 @@ class Evaluation:
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> Evaluation:
         """The inverse of `as_dict`. Raises KeyError or TypeError if it was not made by it."""
-        untrained, pairs = saved["untrained"], saved["by_pair"]
+        untrained, pairs, judge = saved["untrained"], saved["by_pair"], saved.get("judge")
         read = {
             "held_out": HeldOutFacts(**saved["held_out"]),
             "untrained": ArmRow.from_dict(untrained) if untrained is not None else None,
@@ -63,8 +66,14 @@ class Evaluation:
             "differences": [Difference.from_dict(one) for one in saved["differences"]],
             "power": Power(**saved["power"]),
             "by_pair": ByPair.from_dict(pairs) if pairs is not None else None,
+            "judge": JudgeFacts(**judge) if judge is not None else None,
         }
         return cls(**{**saved, **read})
+
+    @property
+    def tasks(self) -> list[str]:
+        """Tasks with a score in some arm."""
+        return list(dict.fromkeys(task for row in self.arms for task in row.scores))
 
     def compared(self, reference: str, measure: str = LOSS, of: str = "") -> list[Difference]:
         """The differences of one measure from one reference, in the order of the arms."""

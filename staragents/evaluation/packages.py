@@ -1,4 +1,4 @@
-"""The packages that training needs."""
+"""The packages that training and tasks need."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import importlib.util
 from staragents.base.errors import BadInput
 
 INSTALL = "pip install 'staragents[train]'"
+INSTALL_HARNESS = "pip install 'staragents[harness]'"
 
 
 def check_packages(lora: bool = False) -> None:
@@ -14,3 +15,9 @@ def check_packages(lora: bool = False) -> None:
     needed = ("trl", "accelerate", "datasets", *(("peft",) if lora else ()))
     if missing := [name for name in needed if importlib.util.find_spec(name) is None]:
         raise BadInput(f"evaluate: expected the package {' and '.join(missing)}: {INSTALL}")
+
+
+def check_harness() -> None:
+    """The same for lm-evaluation-harness."""
+    if importlib.util.find_spec("lm_eval") is None:
+        raise BadInput(f"--tasks: expected the package lm_eval: {INSTALL_HARNESS}")

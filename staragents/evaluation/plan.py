@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
 
@@ -15,7 +15,9 @@ from staragents.evaluation.arm import Arm
 from staragents.evaluation.cell import BASE, Cell
 from staragents.evaluation.cell_job import CellJob
 from staragents.evaluation.defaults import step_tokens_for
+from staragents.evaluation.harness_tasks import HarnessTasks
 from staragents.evaluation.held_out import HeldOut
+from staragents.evaluation.judged_prompt import JudgedPrompt, judged_prompts
 from staragents.evaluation.steps import Steps, steps_of
 from staragents.evaluation.student import Student
 from staragents.scoring.conventions import Span
@@ -37,11 +39,15 @@ class Plan:
     """Mean tokens of an answer by arm, with EOS."""
     measured_tokens: int
     """Tokens of all held-out prompts and answers."""
+    asked: tuple[JudgedPrompt, ...] = ()
+    """The prompts that every student answers for the judge."""
 
     def work(self, job: CellJob) -> int:
         """Token passes through the model: three for a token that is trained, as the backward pass takes twice
-        the time of the forward pass, and one for a token that is measured."""
-        return 3 * sum(len(span.ids) for step in job.steps for span in step) + self.measured_tokens
+        the time of the forward pass, and one for a token that is measured or written. Tasks do not count."""
+        trained = sum(len(span.ids) for step in job.steps for span in step)
+        written = sum(len(one.ids) + job.settings.answer_tokens for one in job.asked)
+        return 3 * trained + self.measured_tokens + written
 
 
 def plan_of(
@@ -52,12 +58,14 @@ def plan_of(
     identity: str,
     folder: Path,
     training_seeds: Sequence[int] | None = None,
+    judged: bool = False,
+    tasks: HarnessTasks | None = None,
 ) -> Plan:
     """The plan for at least one arm. Seeds that do not fit in one arm are in none.
 
     `identity`: of the student's weights (`model_identity`). `folder`: for checkpoints. `training_seeds`: from
-    0 on, as many as the settings say, unless given. Raises BadInput if nothing is left to train or measure
-    on.
+    0 on, as many as the settings say, unless given. `judged`: whether students answer prompts for the judge.
+    Raises BadInput if nothing is left to train, measure or judge on.
     """
     spans = {arm.name: {row.seed_id: student.tokens(row.messages) for row in arm.rows} for arm in arms}
     too_long = {seed_id for some in spans.values() for seed_id, span in some.items() if span is None}
@@ -82,8 +90,9 @@ def plan_of(
             _job(Cell(name, seed), steps[name], some, student, settings, identity, folder)
             for name, some in kept.items()
         ]
+    asked = judged_prompts(measurable, student, settings) if judged else ()
     return Plan(
-        jobs=tuple(jobs),
+        jobs=tuple(replace(job, asked=asked, tasks=tasks) for job in jobs),
         held_out=measurable,
         rows=max(map(len, kept.values())),
         too_long=len(too_long),
@@ -91,6 +100,7 @@ def plan_of(
         steps=len(jobs[-1].steps),
         answer_tokens={name: mean(some) for name, some in lengths.items()},
         measured_tokens=measured_tokens,
+        asked=asked,
     )
 
 

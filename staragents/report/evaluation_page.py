@@ -61,7 +61,7 @@ def _more(result: Evaluation, measure: str, of: str, number: int) -> Chart:
     shown = [
         (one.arm, one.estimate) for one in result.compared(reference, measure, of) if one.estimate is not None
     ]
-    what = "Judge" if measure == WINS else of
+    what = "Wins over untrained" if measure == WINS else of
     note = (
         "Probability that the judge prefers a student's answer to the untrained student's"
         if measure == WINS
@@ -69,7 +69,8 @@ def _more(result: Evaluation, measure: str, of: str, number: int) -> Chart:
     )
     note += f", each arm minus {reference}: right of the line is better."
     title = f"{what}, difference from {reference}"
-    return interval_chart(f"more-{number}", title, note, shown, "+.3f", _hover("%{y}", "+.3f"))
+    shape = "+.1%" if measure == WINS else "+.3f"
+    return interval_chart(f"more-{number}", title, note, shown, shape, _hover("%{y}", shape))
 
 
 def _hover(what: str, shape: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 # Tokenizer, config and adapter are hashed; larger weight files count by size and modification time.
@@ -10,17 +11,22 @@ _READ_BYTES = 1 << 25
 
 
 def model_identity(path: str) -> str:
-    """A digest that changes with the model's folder; a hub id is its own identity.
+    """A digest that changes with the model's folder; a hub id is its own identity."""
+    folder = Path(path)
+    if not folder.is_dir():
+        return path
+    return files_identity(file for file in folder.iterdir() if not file.name.startswith("."))
+
+
+def files_identity(files: Iterable[Path]) -> str:
+    """A digest that changes with these files, in any order and by their names only.
 
     Files up to 32 MiB count by content, larger ones by size and modification time: hashing the weights of a
     large model would take longer than loading it.
     """
-    folder = Path(path)
-    if not folder.is_dir():
-        return path
     digest = hashlib.sha256()
-    for file in sorted(folder.iterdir()):
-        if not file.is_file() or file.name.startswith("."):
+    for file in sorted(files):
+        if not file.is_file():
             continue
         facts = file.stat()
         if facts.st_size <= _READ_BYTES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import signal
 import subprocess
 import sys
@@ -15,11 +16,17 @@ import torch
 from staragents.base.errors import BadInput
 from staragents.config import Dtype, EvaluationConfig
 from staragents.evaluation import step_trainer, training_memory
+from staragents.evaluation.answering import greedy_answers
 from staragents.evaluation.cell import BASE, CellResult
 from staragents.evaluation.fine_tuning import fine_tune
+from staragents.evaluation.harness import checked_tasks
+from staragents.evaluation.harness_tasks import HarnessTasks
 from staragents.evaluation.held_out import ANSWER
+from staragents.evaluation.judged_prompt import JudgedPrompt
 from staragents.evaluation.plan import Plan, plan_of
 from staragents.evaluation.student import Student
+from staragents.scoring.model_loading import Loading, load
+from staragents.text.storable import storable
 from tests.support import planted_world
 from tests.support.paths import ROOT
 
@@ -38,11 +45,25 @@ def settings(**changes: object) -> EvaluationConfig:
     return dataclasses.replace(plain, **changes)  # type: ignore[arg-type]
 
 
-def plan(path: str, folder: Path, *arms: str, **changes: object) -> Plan:
+def plan(
+    path: str,
+    folder: Path,
+    *arms: str,
+    judged: bool = False,
+    tasks: HarnessTasks | None = None,
+    **changes: object,
+) -> Plan:
     config = settings(**changes)
     chosen = [one for name, one in planted_world.arms().items() if name in arms]
     return plan_of(
-        chosen, planted_world.held_out(), Student(path, None, config.max_length), config, "tiny", folder
+        chosen,
+        planted_world.held_out(),
+        Student(path, None, config.max_length),
+        config,
+        "tiny",
+        folder,
+        judged=judged,
+        tasks=tasks,
     )
 
 
@@ -70,6 +91,74 @@ def test_bad_data_are_found_worse_and_equal_data_equal(student: str, tmp_path: P
     assert real.final_loss is not None
     assert real.final_loss < 0.5
     assert not list(tmp_path.iterdir())  # no checkpoint stays
+
+
+def test_a_student_answers_what_it_learnt_and_is_measured_as_without_answering(
+    student: str, tmp_path: Path
+) -> None:
+    made = plan(student, tmp_path, "real", judged=True, answer_tokens=8)
+    right = {one.conversation_id: one.answers[ANSWER] for one in made.held_out}
+    base, real = (result_of(made, name) for name in (BASE, "real"))
+    assert base.answers is not None
+    assert real.answers is not None
+    assert list(real.answers) == list(base.answers) == list(right)
+    assert sum(real.answers[name] == said for name, said in right.items()) >= 14
+    assert not any(base.answers[name] == said for name, said in right.items())
+    assert real.losses == result_of(plan(student, tmp_path, "real"), "real").losses
+
+
+def test_answers_are_greedy_whatever_the_models_own_settings_and_the_padding(student: str) -> None:
+    model, tokenizer = load(student, Loading("float32", "cpu"))
+    own = model.generation_config
+    own.do_sample, own.temperature, own.repetition_penalty, own.max_length = True, 2.0, 9.0, 12
+    ids = [tuple(range(5, 5 + length)) for length in (3, 20, 9)]
+    prompts = [JudgedPrompt(str(number), one) for number, one in enumerate(ids)]
+    found = greedy_answers(model, tokenizer, prompts, 10)
+    assert model.generation_config is own
+    for number, known in enumerate(ids):
+        written = list(known)
+        with torch.inference_mode():
+            while len(written) < len(known) + 10 and written[-1] != tokenizer.eos_token_id:
+                written.append(int(model(torch.tensor([written])).logits[0, -1].argmax()))
+        said = tokenizer.decode(written[len(known) :], skip_special_tokens=True)
+        assert found[str(number)] == storable(said).strip()
+
+
+def test_a_task_of_the_harness_scores_a_student_by_what_it_learnt(student: str, tmp_path: Path) -> None:
+    pytest.importorskip("lm_eval", reason="needs pip install 'staragents[harness]'")
+    folder = tmp_path / "tasks"
+    folder.mkdir()
+    things = list(planted_world.THINGS.values())
+    rows = [
+        {"prompt": asked, "choices": things, "label": things.index(said)}
+        for asked, said in planted_world.texts(16, first=1000)
+    ]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "planted.yaml").write_text(TASK.format(folder / "rows.jsonl"))
+    tasks = checked_tasks(["planted"], folder, None)
+    made = plan(student, tmp_path / "work", "real", tasks=tasks)
+    base, real = (result_of(made, name) for name in (BASE, "real"))
+    assert base.scores is not None
+    assert real.scores is not None
+    assert base.scores["planted"] < 0.5
+    assert real.scores["planted"] > 0.85
+    assert result_of(made, "real").scores == real.scores
+
+
+TASK = """\
+task: planted
+dataset_path: json
+dataset_kwargs: {{data_files: {{test: {}}}}}
+test_split: test
+output_type: multiple_choice
+doc_to_text: "{{{{prompt}}}}\\n"
+doc_to_choice: choices
+doc_to_target: label
+target_delimiter: ""
+metric_list:
+  - {{metric: acc, aggregation: mean, higher_is_better: true}}
+  - {{metric: acc_norm, aggregation: mean, higher_is_better: true}}
+"""
 
 
 def test_training_seeds_differ(student: str, tmp_path: Path) -> None:

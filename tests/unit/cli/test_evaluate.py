@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,9 @@ def held_out(tmp_path: Path) -> str:
         (["--student", "x", "evaluation.warmup=2"], "error: evaluation.warmup: "),
         (["--student", "x", "evaluation.steps=2"], "error: evaluation.steps: unknown key"),
         (["--student", "x", "--held-out", "no.jsonl"], "error: --held-out: "),
+        (["--student", "x", "evaluation.judged_prompts=0"], "error: evaluation.judged_prompts: "),
+        (["--student", "x", "--tasks", " , "], "error: --tasks: expected names of tasks, got none"),
+        (["--student", "x", "--tasks-folder", "x"], "error: --tasks-folder: expected --tasks with it"),
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(
@@ -57,3 +61,34 @@ def test_settings_alone_name_no_run(
     command = ["evaluate", "evaluation.epochs=2", "--held-out", held_out, "-o", "out"]
     assert staragents(monkeypatch, *command) == 2
     assert capsys.readouterr().err == "error: RUN: expected at least one run, got settings only\n"
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (("model: judge\n", "model: jugde\n"), "judge.model: expected"),
+        (None, "expected a run's config, got "),
+    ],
+)
+def test_a_run_without_a_usable_judge_is_one_line_before_any_work(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    finished_run: Path,
+    held_out: str,
+    capsys: pytest.CaptureFixture[str],
+    change: tuple[str, str] | None,
+    problem: str,
+) -> None:
+    run, out = tmp_path / "run", tmp_path / "students"
+    shutil.copytree(finished_run, run)
+    if change is None:
+        (run / "config.yaml").unlink()
+    else:
+        text = (run / "config.yaml").read_text()
+        assert change[0] in text
+        (run / "config.yaml").write_text(text.replace(*change))
+    command = ["evaluate", str(run), "--student", "x", "--judge", "--held-out", held_out, "-o", str(out)]
+    assert staragents(monkeypatch, *command) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert f"{run / 'config.yaml'}: {problem}" in line
+    assert not out.exists()

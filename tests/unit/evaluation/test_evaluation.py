@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 from staragents.base.errors import RunFailed
+from staragents.base.estimate import Estimate
 from staragents.base.statistics import Mean
 from staragents.evaluation.arms import Arms
 from staragents.evaluation.build import evaluation_of, references_of
 from staragents.evaluation.by_pair import ByPair, correlation, spearman
 from staragents.evaluation.cell import BASE, Cell, CellResult, Loss
 from staragents.evaluation.evaluation import Evaluation, HeldOutFacts
+from staragents.evaluation.judge_facts import JudgeFacts
 from staragents.evaluation.pair_measures import PairMeasures
 from tests.support.student_worlds import WRITERS, arms_named, students
 
@@ -106,6 +108,23 @@ def test_wins_and_scores_are_compared_like_losses() -> None:
         assert not equal.estimate.told
     assert found.arms[0].scores["ifeval"] is not None
     assert found.arms[0].wins is not None
+
+
+def test_the_score_of_a_single_student_is_shown_without_an_interval() -> None:
+    effects = {"seeds": 0.0, "random": 0.0}
+    scores = {BASE: 0.25, "seeds": 0.5, "random": 0.75}
+    results = [
+        dataclasses.replace(one, scores={"arc": scores[one.cell.arm]})
+        for one in students(effects, training_seeds=1)
+    ]
+    found = evaluated(results)
+    assert found.untrained is not None
+    for row in (found.untrained, *found.arms):
+        assert row.scores["arc"] == Estimate(*[scores[row.name]] * 3)
+    one = found.difference("random", "seeds", "score", "arc")
+    assert one is not None
+    assert one.estimate is None
+    assert found.tasks == ["arc"]
 
 
 def test_a_student_that_diverged_does_not_count_and_is_named() -> None:
@@ -204,4 +223,9 @@ def test_rank_correlation_agrees_with_scipy_and_needs_variation() -> None:
 def test_the_result_survives_json() -> None:
     arms = dataclasses.replace(arms_named(["seeds", *PAIRS]), pairs=measured_pairs(range(8)))
     found = evaluated(students({"seeds": 0.0, **dict.fromkeys(PAIRS, 0.0)}), arms)
-    assert Evaluation.from_dict(json.loads(json.dumps(found.as_dict(), allow_nan=False))) == found
+    judge = JudgeFacts("a/judge", False, prompts=50, answer_tokens=256, comparisons=100, unreadable=1)
+    for one in (found, dataclasses.replace(found, judge=judge)):
+        assert Evaluation.from_dict(json.loads(json.dumps(one.as_dict(), allow_nan=False))) == one
+    saved = found.as_dict()
+    del saved["judge"]  # written by an earlier version
+    assert Evaluation.from_dict(saved) == found

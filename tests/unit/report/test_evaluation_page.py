@@ -6,13 +6,16 @@ import dataclasses
 import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from cluster.cli.evaluation_table import show
 from staragents.base.statistics import Mean
 from staragents.evaluation.build import evaluation_of
+from staragents.evaluation.cell import BASE
 from staragents.evaluation.evaluation import Evaluation, HeldOutFacts
+from staragents.evaluation.judge_facts import JudgeFacts
 from staragents.evaluation.pair_measures import PairMeasures
 from staragents.report.evaluation_page import charts, page_of
 from tests.support.student_worlds import arms_named, students
@@ -94,3 +97,57 @@ def test_the_table_marks_what_is_told_and_stays_on_a_line(result: Evaluation) ->
     assert "80% power" in out.getvalue()
     assert "note: a <u>doubt</u>" in out.getvalue()
     assert "runs/x-evaluate/evaluate.html" in out.getvalue()
+
+
+def with_more(result: Evaluation, fake: bool) -> Evaluation:
+    """The same result with verdicts and the scores of a task."""
+    effects = {"dataset": 0.2, "seeds": 0.0, "random": 0.0}
+    rng = np.random.default_rng(0)
+    measured = [
+        one
+        if one.cell.arm == BASE
+        else dataclasses.replace(
+            one,
+            wins={f"c{n}": float(rng.uniform(0.3, 0.7) + effects[one.cell.arm]) for n in range(40)},
+            scores={"<u>arc</u>": 0.5 + effects[one.cell.arm] + 0.001 * one.cell.training_seed},
+        )
+        for one in students(effects, training_seeds=2, conversations=40)
+    ]
+    return evaluation_of(
+        arms_named(list(effects)),
+        measured,
+        student="x",
+        runs=["runs/mine"],
+        settings={},
+        held_out=result.held_out,
+        identity="x",
+        judge=JudgeFacts("fake" if fake else "a/<u>judge</u>", fake, 40, 256, 240, 3),
+    )
+
+
+def test_wins_and_scores_are_on_the_page_and_in_the_table(result: Evaluation) -> None:
+    found = with_more(result, fake=False)
+    page = page_of(found)
+    row = next(row for row in found.arms if row.name == "dataset")
+    assert row.wins is not None
+    assert f"{100 * row.wins.mean:.1f} % <small>({100 * row.wins.low:.1f} to" in page
+    assert "3 of 240 comparisons have no readable verdict" in page
+    assert "a/&lt;u&gt;judge&lt;/u&gt; compared each answer" in page
+    assert "<th>&lt;u&gt;arc&lt;/u&gt;</th>" in page
+    assert "<u>" not in page
+    assert "FAKE" not in page
+    assert [chart.name for chart in charts(found)][-2:] == ["more-0", "more-1"]
+    out = io.StringIO()
+    show(Console(file=out, width=80), found, Path("runs/x-evaluate"))
+    assert "wins over untrained" in out.getvalue()
+    (line,) = [line for line in out.getvalue().splitlines() if line.startswith("dataset ")]
+    assert f"{100 * row.wins.mean:.1f} % +- {50 * (row.wins.high - row.wins.low):.1f}" in line
+    assert "judge a/<u>judge</u>: 240 comparisons on 40 prompts" in out.getvalue()
+
+
+def test_a_fake_judge_says_so_everywhere(result: Evaluation) -> None:
+    found = with_more(result, fake=True)
+    assert "<strong>FAKE JUDGE</strong>" in page_of(found)
+    out = io.StringIO()
+    show(Console(file=out, width=80), found, Path("runs/x-evaluate"))
+    assert "FAKE judge, whose verdicts say nothing" in out.getvalue()

@@ -1,0 +1,198 @@
+"""Has the judge of a run compare what trained students answer with what the untrained student answers."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from actors.answer_judge import AnswerJudge
+from actors.generator_client import GeneratorClient
+from cluster.driver.running_judge import judge_name, only_judge, running_judge
+from cluster.session.capacity import of_this_machine
+from cluster.session.demand import demand_of
+from staragents.agents.judge import TIE, Verdict
+from staragents.base.environment import ray_address
+from staragents.base.errors import BadInput, RunFailed
+from staragents.config import Compare, Config, EngineKind
+from staragents.evaluation.answer_pair import AnswerPair
+from staragents.evaluation.caveats import FEW_CONVERSATIONS
+from staragents.evaluation.cell import BASE, Cell, CellResult
+from staragents.evaluation.held_out import HeldOut
+from staragents.evaluation.judge_facts import JudgeFacts
+from staragents.evaluation.plan import cell_name
+from staragents.evaluation.student_verdicts import StudentVerdicts, verdicts_identity
+from staragents.files.atomic_file import write_text
+from staragents.models.packaged_models import resolve_model
+from staragents.scoring.identity import model_identity
+from staragents.validation.checks import check_config
+
+VERDICTS = "verdicts"
+Pairs = Mapping[Cell, Sequence[AnswerPair]]
+"""By trained student."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """`results` with `wins`, in the order given. `identities`: checksums of what decided the verdicts."""
+
+    results: list[CellResult]
+    facts: JudgeFacts
+    warnings: list[str]
+    identities: list[str]
+
+
+class StudentJudge:
+    """The verdicts of one evaluation, kept in a folder that the caller has locked: a file per student."""
+
+    def __init__(self, config: Config, source: Path, folder: Path, say: Callable[[str], None]) -> None:
+        """`config`: of the run in `source`. Starts nothing. Raises BadInput if its judge can't start here."""
+        begins = ("judge.", f"models.{config.judge.model}.")
+        if problems := [line for line in check_config(config) if line.startswith(begins)]:
+            raise BadInput([f"--judge: {source / 'config.yaml'}: {line}" for line in problems])
+        # Both answers are to the same instruction, so there is nothing else to compare.
+        judge = replace(config.judge, compare=Compare.response_same_instruction, both_orders=True)
+        self._config = only_judge(replace(config, judge=judge))
+        self._model = self._config.models[judge.model]
+        self._folder = folder / VERDICTS
+        self._say = say
+        self._said: dict[str, float | str] = {}
+        """By `pair_id`: w, or why the verdict could not be read."""
+        demand = demand_of(self._config)
+        if not ray_address():
+            of_this_machine(demand).check(demand)
+
+    @property
+    def name(self) -> str:
+        """The judge's model, or its kind of engine."""
+        return judge_name(self._config)
+
+    def judged(
+        self, held_out: Sequence[HeldOut], results: Sequence[CellResult], answer_tokens: int
+    ) -> Judged:
+        """The results, of which all but the untrained student's get `wins`. `answer_tokens`: the maximum of
+        an answer.
+
+        Verdicts are saved after each student. Raises RunFailed if the judge does not start or answers
+        nothing, and BadInput if there is no room for it.
+        """
+        pairs = _pairs(held_out, results)
+        identities = {
+            cell: verdicts_identity(some, self._config, self._weights()) for cell, some in pairs.items()
+        }
+        self._said = {pair.pair_id: TIE.win for some in pairs.values() for pair in some if pair.is_tie}
+        for cell, some in pairs.items():
+            self._read(cell, some, identities[cell])
+        failure = None
+        if any(self._left(some) for some in pairs.values()):
+            # Ray prints a worker's death to standard output, which may carry JSON.
+            with redirect_stdout(sys.stderr), running_judge(self._config, self._say) as generators:
+                failure = asyncio.run(self._ask(pairs, identities, generators))
+        wins = {cell: self._wins(some) for cell, some in pairs.items()}
+        return Judged(
+            [replace(one, wins=wins.get(one.cell)) for one in results],
+            self._facts(pairs, answer_tokens),
+            list(self._warnings(pairs, wins, failure)),
+            list(identities.values()),
+        )
+
+    async def _ask(
+        self, pairs: Pairs, identities: Mapping[Cell, str], generators: GeneratorClient
+    ) -> str | None:
+        """Ask about all pairs without a verdict; returns why the first failed request did so."""
+        judge = AnswerJudge(self._config, generators)
+        for number, (cell, some) in enumerate(pairs.items(), start=1):
+            left = self._left(some)
+            found = await judge.verdicts(left)
+            if left and not found:
+                raise RunFailed(f"--judge: {self.name} answered nothing: {judge.failure}")
+            for pair_id, one in found.items():
+                self._said[pair_id] = one.win if isinstance(one, Verdict) else one.message
+            self._save(cell, some, identities[cell])
+            self._say(f"judged {number}/{len(pairs)} students, comparisons asked: {len(left)}")
+        return judge.failure
+
+    def _left(self, pairs: Sequence[AnswerPair]) -> list[AnswerPair]:
+        return [pair for pair in pairs if pair.pair_id not in self._said]
+
+    def _wins(self, pairs: Sequence[AnswerPair]) -> dict[str, float]:
+        said = ((pair.conversation_id, self._said.get(pair.pair_id)) for pair in pairs)
+        return {name: one for name, one in said if isinstance(one, float)}
+
+    def _unreadable(self, pairs: Sequence[AnswerPair]) -> dict[str, str]:
+        said = ((pair.conversation_id, self._said.get(pair.pair_id)) for pair in pairs)
+        return {name: one for name, one in said if isinstance(one, str)}
+
+    def _facts(self, pairs: Pairs, answer_tokens: int) -> JudgeFacts:
+        return JudgeFacts(
+            model=self.name,
+            fake=self._model.kind is EngineKind.fake,
+            prompts=max(map(len, pairs.values()), default=0),
+            answer_tokens=answer_tokens,
+            comparisons=sum(map(len, pairs.values())),
+            unreadable=sum(len(self._unreadable(some)) for some in pairs.values()),
+        )
+
+    def _warnings(
+        self, pairs: Pairs, wins: Mapping[Cell, Mapping[str, float]], failure: str | None
+    ) -> Iterator[str]:
+        unreadable = [one for some in pairs.values() for one in self._unreadable(some).values()]
+        failed = sum(len(self._left(some)) for some in pairs.values())
+        if unreadable:
+            yield f"comparisons without a readable verdict: {len(unreadable)}; the first: {unreadable[0]}"
+        if failed:
+            yield (
+                f"comparisons without a verdict, because a request failed: {failed} ({failure}); run the "
+                "same command to ask again"
+            )
+        prompts = {pair.conversation_id for some in pairs.values() for pair in some}
+        if len(prompts) < FEW_CONVERSATIONS:
+            yield (
+                f"{len(prompts)} judged prompts are few: the intervals of wins are too narrow below about "
+                f"{FEW_CONVERSATIONS}"
+            )
+        if left_out := sum(any(name not in of_cell for of_cell in wins.values()) for name in prompts):
+            yield f"{left_out} of {len(prompts)} prompts lack the verdict on some student and are left out"
+
+    def _weights(self) -> str:
+        """What the judge's weights are, where they are files here."""
+        local = self._model.kind is EngineKind.vllm
+        return model_identity(resolve_model(self._model.model)) if local else self._model.model
+
+    def _path(self, cell: Cell) -> Path:
+        return self._folder / f"{cell_name(cell)}.json"
+
+    def _read(self, cell: Cell, pairs: Sequence[AnswerPair], identity: str) -> None:
+        """Take over the verdicts in the folder, if they belong to these answers and this judge."""
+        try:
+            saved = StudentVerdicts.from_json(self._path(cell).read_text(encoding="utf-8"))
+        except (OSError, ValueError, KeyError, TypeError):
+            return
+        if saved.identity == identity:
+            known: dict[str, float | str] = {**saved.unreadable, **saved.wins}
+            self._said |= {p.pair_id: known[p.conversation_id] for p in pairs if p.conversation_id in known}
+
+    def _save(self, cell: Cell, pairs: Sequence[AnswerPair], identity: str) -> None:
+        verdicts = StudentVerdicts(identity, self._wins(pairs), self._unreadable(pairs))
+        try:
+            self._folder.mkdir(exist_ok=True)
+            write_text(self._path(cell), verdicts.to_json())
+        except OSError as error:
+            raise RunFailed(f"--output: can't write {self._path(cell)}: {error.strerror}") from error
+
+
+def _pairs(held_out: Sequence[HeldOut], results: Sequence[CellResult]) -> Pairs:
+    """Of every trained student, in the order of its answers."""
+    prompts = {one.conversation_id: one.prompt for one in held_out}
+    untrained = next(one.answers or {} for one in results if one.cell.arm == BASE)
+    return {
+        one.cell: [
+            AnswerPair(name, prompts[name], answer, untrained[name])
+            for name, answer in (one.answers or {}).items()
+        ]
+        for one in results
+        if one.cell.arm != BASE
+    }

@@ -1,0 +1,172 @@
+"""The judge of a run on students' answers, with a fake engine in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from actors.failure import Failure
+from actors.generator_client import GeneratorClient
+from actors.judging import verdict_on
+from cluster.driver import student_judge
+from cluster.driver.student_judge import VERDICTS, Judged, StudentJudge
+from staragents.agents.judge import Verdict
+from staragents.base.errors import BadInput, RunFailed
+from staragents.base.generation import Generation, GenerationRequest
+from staragents.base.messages import Message
+from staragents.config import Compare, Config
+from staragents.evaluation.answer_pair import AnswerPair
+from staragents.evaluation.cell import BASE, Cell, CellResult
+from staragents.evaluation.held_out import ANSWER, HeldOut
+from staragents.validation.loading import load_config
+from tests.support.local_run import LocalHandle, local_handles
+from tests.support.paths import FAKE
+
+FEW = "4 judged prompts are few: the intervals of wins are too narrow below about 30"
+PROMPTS = [f"c{number}" for number in range(4)]
+HELD_OUT = tuple(HeldOut(name, (Message("user", f"Name {name}."),), {ANSWER: "x"}) for name in PROMPTS)
+
+
+def student(arm: str, seed: int, answers: Sequence[str]) -> CellResult:
+    said = dict(zip(PROMPTS, answers, strict=True))
+    return CellResult(Cell(arm, seed), {}, 1, 1, 1, 1.0, 1.0, answers=said)
+
+
+RESULTS = [
+    student(BASE, 0, ["an oak", "a tin", "the sea", "fog"]),
+    student("dataset", 0, ["an oak", "a hut", "a jam", "a pig"]),
+    student("dataset", 1, ["an oak", "a hut", "a web", "a fig"]),
+]
+
+
+class Breaking:
+    """Answers as the engine does, but `instead` where one of `texts` is in the request."""
+
+    def __init__(self, handle: LocalHandle, texts: Sequence[str], instead: Generation | Failure) -> None:
+        self._handle, self._texts, self._instead = handle, texts, instead
+        self.requests = 0
+
+    async def remote(self, request: GenerationRequest) -> Generation | Failure:
+        self.requests += 1
+        said = "".join(turn.content for turn in request.messages or ()) + (request.prompt or "")
+        return (
+            self._instead if any(one in said for one in self._texts) else await self._handle.remote(request)
+        )
+
+
+@pytest.fixture
+def config() -> Config:
+    return load_config(FAKE)
+
+
+Judging = Callable[..., tuple[Judged, int, list[str]]]
+
+
+@pytest.fixture
+def judging(config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Judging:
+    """Judge `RESULTS`; returns what came of it, the number of requests, and what was said."""
+
+    def judge(
+        results: Sequence[CellResult] = RESULTS, handle: Callable[[LocalHandle], Breaking] | None = None
+    ) -> tuple[Judged, int, list[str]]:
+        lines: list[str] = []
+        real = asyncio.run(local_handles(config))["judge"]
+        used = real if handle is None else handle(real)
+
+        @contextmanager
+        def in_this_process(alone: Config, say: Callable[[str], None]) -> Iterator[GeneratorClient]:
+            assert list(alone.models) == ["judge"]
+            say("loading the judge")
+            yield GeneratorClient({"judge": used}, {"judge": 8}, 1)
+
+        monkeypatch.setattr(student_judge, "running_judge", in_this_process)
+        judged = StudentJudge(config, tmp_path, tmp_path, lines.append).judged(HELD_OUT, results, 9)
+        return judged, used.requests, lines
+
+    return judge
+
+
+def test_wins_are_what_a_run_would_say_and_equal_answers_are_asked_once(
+    config: Config, judging: Judging, tmp_path: Path
+) -> None:
+    judged, requests, _ = judging()
+    untrained, first, second = judged.results
+    assert untrained.wins is None
+    assert first.wins is not None
+    assert second.wins is not None
+    assert list(first.wins) == PROMPTS
+    assert first.wins["c0"] == 0.5  # identical, and no request
+    assert first.wins["c1"] == second.wins["c1"]
+    assert requests == 2 * (3 + 2)
+    assert (judged.facts.fake, judged.facts.model, judged.facts.comparisons) == (True, "fake", 8)
+    assert judged.warnings == [FEW]
+
+    settings = dataclasses.replace(config.judge, compare=Compare.response_same_instruction)
+    pair = AnswerPair("c2", HELD_OUT[2].prompt, "a jam", "the sea")
+    client = GeneratorClient(asyncio.run(local_handles(config)), dict.fromkeys(config.models, 8), 1)  # type: ignore[arg-type]
+    said = asyncio.run(
+        verdict_on(pair.pair_id, pair.candidate, pair.baseline, settings, config, client.generate)
+    )
+    assert isinstance(said, Verdict)
+    assert first.wins["c2"] == said.win
+    assert said.win == pytest.approx((said.win_first + (said.win_second or 0.0)) / 2)
+
+
+def test_only_missing_verdicts_are_asked_for(judging: Judging, tmp_path: Path) -> None:
+    whole, _, _ = judging()
+    again, requests, lines = judging()
+    assert (again, requests, lines) == (whole, 0, [])
+    (tmp_path / VERDICTS / "dataset-1.json").unlink()  # killed before it was written
+    again, requests, lines = judging()
+    assert again == whole
+    assert requests == 2 * 2  # c1 is known from the other student
+    assert lines[0] == "loading the judge"
+    changed = [*RESULTS[:2], student("dataset", 1, ["an oak", "a hut", "a web", "a yew"])]
+    _, requests, _ = judging(changed)
+    assert requests == 2 * 2
+
+
+def test_unreadable_verdicts_are_counted_kept_and_left_out(judging: Judging) -> None:
+    mumbled = Generation("Well.", "stop", 1, 1, 0.0)
+    judged, requests, _ = judging(handle=lambda real: Breaking(real, ["a hut", "a web"], mumbled))
+    assert judged.facts.unreadable == 3
+    assert judged.warnings == [
+        "comparisons without a readable verdict: 3; the first: no verdict in the judge's answer: Well.",
+        FEW,
+        "2 of 4 prompts lack the verdict on some student and are left out",
+    ]
+    assert requests == 3 * 2 + 2 * 2 * 2  # each unreadable pair is asked twice
+    again, requests, _ = judging()
+    assert (again, requests) == (judged, 0)
+
+
+def test_failed_requests_are_asked_again_by_the_next_command(judging: Judging, tmp_path: Path) -> None:
+    down = Failure("EngineError", "the server is down", retryable=False)
+    judged, _, _ = judging(RESULTS[:2], lambda real: Breaking(real, ["a pig"], down))
+    assert (
+        "comparisons without a verdict, because a request failed: 1 (judge: the server is down)"
+        in (judged.warnings[0])
+    )
+    saved = json.loads((tmp_path / VERDICTS / "dataset-0.json").read_text())
+    assert set(saved["wins"]) == {"c0", "c1", "c2"}
+    whole, requests, _ = judging(RESULTS[:2])
+    assert requests == 2
+    assert whole.warnings == [FEW]
+    with pytest.raises(RunFailed, match=r"^--judge: fake answered nothing: judge: the server is down$"):
+        judging(handle=lambda real: Breaking(real, ["a web", "a fig"], down))
+
+
+def test_a_judge_that_can_not_start_is_named_before_any_work(config: Config, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    unknown = dataclasses.replace(config, judge=dataclasses.replace(config.judge, model="jugde"))
+    with pytest.raises(BadInput, match=r"^--judge: .*run/config.yaml: judge.model: expected .*judge"):
+        StudentJudge(unknown, run, tmp_path, print)
+    config.models["judge"].num_gpus = 99.0
+    with pytest.raises(BadInput, match="expected 99 GPUs"):
+        StudentJudge(config, run, tmp_path, print)

@@ -1,0 +1,106 @@
+"""Tasks of lm-evaluation-harness, checked before anything is trained."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+from staragents.base.errors import BadInput
+from staragents.evaluation.harness import checked_tasks
+
+TASK = """\
+task: planted
+dataset_path: json
+dataset_kwargs: {{data_files: {{test: {rows}}}}}
+test_split: test
+output_type: multiple_choice
+doc_to_text: "{{{{prompt}}}}"
+doc_to_choice: choices
+doc_to_target: label
+metric_list:
+  - {{metric: {metric}, aggregation: mean, higher_is_better: {higher}}}
+{more}"""
+
+
+def folder_with(path: Path, metric: str = "acc", higher: str = "true", more: str = "") -> Path:
+    """A folder with the task `planted` and its rows."""
+    path.mkdir(exist_ok=True)
+    rows = [{"prompt": "Name a tree.", "choices": ["oak", "tin"], "label": 0}] * 2
+    (path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    text = TASK.format(rows=path / "rows.jsonl", metric=metric, higher=higher, more=more)
+    (path / "planted.yaml").write_text(text)
+    return path
+
+
+def test_a_missing_package_is_one_line_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(
+        BadInput, match=r"^--tasks: expected the package lm_eval: pip install 'staragents\[harness\]'$"
+    ):
+        checked_tasks(["ifeval"], None, None)
+
+
+@pytest.fixture
+def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("lm_eval", reason="needs pip install 'staragents[harness]'")
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+
+
+@pytest.mark.usefixtures("harness")
+def test_a_score_is_used_again_until_the_task_its_rows_or_the_limit_change(tmp_path: Path) -> None:
+    folder = folder_with(tmp_path / "tasks")
+    first = checked_tasks(["planted"], folder, None)
+    assert (first.names, first.folder) == (["planted"], str(folder))
+    assert first.files == {"planted": str(folder / "planted.yaml")}
+    assert checked_tasks(["planted"], folder, None) == first
+    assert checked_tasks(["planted"], folder, 1).fingerprints != first.fingerprints
+    with (folder / "rows.jsonl").open("a") as rows:
+        rows.write('{"prompt": "Name a metal.", "choices": ["oak", "tin"], "label": 1}\n')
+    assert checked_tasks(["planted"], folder, None).fingerprints != first.fingerprints
+
+
+@pytest.mark.usefixtures("harness")
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"more": "unsafe_code: true\n"}, "expected a task that runs no code of a model, got planted"),
+        (
+            {"metric": "brier_score", "higher": "false"},
+            "better when it is higher, got brier_score of planted",
+        ),
+        (
+            {"more": "test_split: nowhere\ndataset_name: nowhere\n"},
+            "planted can't be loaded: KeyError: 'nowhere'",
+        ),
+    ],
+)
+def test_a_task_that_can_not_score_is_named_before_training(
+    tmp_path: Path, changes: dict[str, str], problem: str
+) -> None:
+    with pytest.raises(BadInput) as caught:
+        checked_tasks(["planted"], folder_with(tmp_path / "tasks", **changes), None)
+    (line,) = caught.value.problems
+    assert line.startswith("--tasks: ")
+    assert problem in line
+    assert "\n" not in line
+
+
+@pytest.mark.usefixtures("harness")
+def test_a_folder_that_is_none_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"^--tasks-folder: expected a folder with task files, got "):
+        checked_tasks(["planted"], tmp_path / "no", None)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("harness")
+def test_unknown_names_have_suggestions() -> None:
+    with pytest.raises(BadInput) as caught:
+        checked_tasks(["arc_esy", "x!"], None, None)
+    first, second = caught.value.problems
+    assert first.startswith("--tasks: expected a task of lm-evaluation-harness, got 'arc_esy', did you mean ")
+    assert "arc_easy" in first
+    assert second == "--tasks: expected a task of lm-evaluation-harness, got 'x!'"
