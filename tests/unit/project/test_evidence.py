@@ -1,0 +1,100 @@
+"""What the training experiments decide by themselves: verdicts from recorded ones, seeds, and answers."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.evidence.weak_agent import SEEDS, TABLE, Weak, against
+from staragents.base.errors import BadInput
+from staragents.base.estimate import Estimate
+from staragents.replay.recorded_answers import RecordedAnswers
+
+EVIDENCE = Path(__file__).parents[3] / "benchmarks" / "evidence"
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Path:
+    rows = [
+        {
+            "instruction": f"Describe mill {number}.",
+            "response": {"weak": f"Mill {number}.", "strong": f"Mill {number} grinds.", "same": "Mill 0."},
+            "win": {"weak": 0.2, "strong": 0.5, "same": 0.9},
+        }
+        for number in range(4)
+    ]
+    rows.append({**rows[0], "instruction": "Say nothing.", "response": {**rows[0]["response"], "weak": " "}})
+    path = tmp_path / "recorded.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("win", "other", "expected"),
+    [(0.5, 0.5, 0.5), (0.01, 0.01, 0.5), (0.8, 0.5, 0.8), (0.5, 0.8, 0.2), (0.8, 0.2, 16 / 17)],
+)
+def test_a_verdict_is_the_difference_of_two_in_log_odds(win: float, other: float, expected: float) -> None:
+    assert against(win, other) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("win", "other"), [(0.0, 0.0), (1.0, 1.0), (0.0, 1e-6)])
+def test_verdicts_below_the_last_recorded_decimal_do_not_differ(win: float, other: float) -> None:
+    assert against(win, other) == 0.5
+    assert against(0.0, 1.0) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_the_seeds_have_the_weak_agents_responses_and_the_table_verdicts_on_the_others(
+    recorded: Path, tmp_path: Path
+) -> None:
+    weak = Weak.read(recorded, "weak")
+    weak.write(tmp_path, 2, {})
+    assert weak.agents == ("strong", "same")
+    orders = [
+        [json.loads(line) for line in (tmp_path / replicate / SEEDS).read_text().splitlines()]
+        for replicate in ("0", "1")
+    ]
+    assert orders[0] != orders[1]
+    assert sorted(row["output"] for row in orders[0]) == [f"Mill {number}." for number in range(4)]
+    answers = RecordedAnswers.read(tmp_path / TABLE)
+    assert answers.agents == {"strong", "same"}
+    assert answers.is_reference("Describe mill 2.", "Mill 2.")
+    assert answers.win("Describe mill 2.", "Mill 2 grinds.") == pytest.approx(0.8)
+    # An answer that is the seed's ties with it, whatever was recorded.
+    assert answers.win("Describe mill 0.", "Mill 0.") == 0.5
+    assert answers.win("Describe mill 1.", "Mill 0.") == pytest.approx(36 / 37)
+    assert Weak.saved(tmp_path) == weak
+
+
+def test_fewer_prompts_are_the_first_of_more(recorded: Path) -> None:
+    assert Weak.read(recorded, "weak", 2).rows == Weak.read(recorded, "weak", 3).rows[:2]
+
+
+def test_an_agent_that_is_not_recorded_and_a_bad_row_are_named(recorded: Path) -> None:
+    with pytest.raises(BadInput, match="expected one of weak, strong, same, got alpaca"):
+        Weak.read(recorded, "alpaca")
+    recorded.write_text(recorded.read_text() + '{"instruction": "x", "win": {"weak": 2}}\n')
+    with pytest.raises(BadInput, match=r"recorded\.jsonl:6:win"):
+        Weak.read(recorded, "weak")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (-0.02, -0.001, "supported"),
+        (-0.003, -0.001, "supported, but less than what matters"),
+        (-0.003, 0.002, "refuted"),
+        (0.001, 0.02, "refuted"),
+        (-0.02, 0.002, "not settled"),
+    ],
+)
+def test_an_answer_is_settled_only_by_an_interval_that_excludes_the_other_one(
+    low: float, high: float, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The scripts of the folder import each other as the command does.
+    monkeypatch.syspath_prepend(str(EVIDENCE))
+    table: Any = importlib.import_module("reward_table")
+    assert table.verdict(Estimate((low + high) / 2, low, high), table.MATTERS) == expected
