@@ -21,18 +21,18 @@ import time
 from pathlib import Path
 
 import click
-from reward_arms import ARMS, POLICIES, facts_of_replicate
+import yaml
+from reward_arms import ARMS, DEFAULT, OTHERS, facts_of_replicate
 from reward_students import Planning
 from reward_table import show
 from students import MAX_LENGTH, STEP_TOKENS, WRITERS, found
 from students import train as train_students
 from table import read
-from weak_agent import CONFIG, LARGER, SEEDS, TARGET, Weak
+from weak_agent import CONFIG, LARGER, TARGET, Weak
 
 from staragents.base.errors import BadInput
 from staragents.config import EvaluationConfig
 from staragents.files.atomic_file import write_text
-from staragents.run_directory.run_directory import RunDirectory
 
 RECORDED, ANSWERS = "recorded_agents.jsonl.gz", "alpacaeval_answers_200.jsonl.gz"
 FACTS, STUDENTS = "facts.json", "students"
@@ -70,7 +70,8 @@ def prepare(
 ) -> None:
     """Run every policy on the recorded answers of the other agents, with settings as KEY=VALUE.
 
-    All runs share one file of losses, so that no answer is scored twice.
+    A replicate is one `staragents compare`, which gives every policy the words that the default one used. All
+    replicates share one file of losses, so that no answer is scored twice.
     """
     recorded = Weak.read(found(data, RECORDED), weak, prompts)
     folder.mkdir(parents=True, exist_ok=True)
@@ -81,36 +82,21 @@ def prepare(
         "cache_path": str((scores or folder / "scores.sqlite").absolute()),
     }
     recorded.write(folder, replicates, {"evolution": {"draws": draws}, "scoring": scoring})
+    variants = [DEFAULT]
+    for policy in OTHERS:
+        variants.append(str(folder / f"{policy}.yaml"))
+        write_text(Path(variants[-1]), yaml.safe_dump({"evolution": {"policy": policy}}))
     facts = []
     for replicate in range(replicates):
-        for name, policy in POLICIES.items():
-            _run(folder, replicate, name, policy, overrides)
-        facts.append(facts_of_replicate(folder / str(replicate), recorded))
+        begun = time.monotonic()
+        place = folder / str(replicate)
+        shared = {"seeds.path": recorded.seeds_file(folder, replicate).absolute(), "run.seed": replicate}
+        words = ["compare", str(folder / CONFIG), *(f"{key}={value}" for key, value in shared.items())]
+        words += [*overrides, "--ablation", ",".join(variants), "-o", str(place)]
+        subprocess.run([sys.executable, "-m", "staragents", *words], check=True)
+        facts.append(facts_of_replicate(place, recorded))
         write_text(folder / FACTS, json.dumps(facts) + "\n")
-
-
-def _run(folder: Path, replicate: int, name: str, policy: str, overrides: tuple[str, ...]) -> None:
-    """One run of the product, unless it is finished."""
-    place = folder / str(replicate) / name
-    begun = time.monotonic()
-    if not _finished(place):
-        settings = {
-            "seeds.path": place.with_name(SEEDS).absolute(),
-            "evolution.policy": policy,
-            "run.seed": replicate,
-            "output.dir": place.absolute(),
-        }
-        words = ["run", str(folder / CONFIG), *(f"{key}={value}" for key, value in settings.items())]
-        subprocess.run([sys.executable, "-m", "staragents", *words, *overrides], check=True)
-    click.echo(f"replicate {replicate}, {name}: finished, {time.monotonic() - begun:.0f} s")
-
-
-def _finished(place: Path) -> bool:
-    try:
-        RunDirectory(place).results()
-    except BadInput:
-        return False
-    return True
+        click.echo(f"replicate {replicate}: {time.monotonic() - begun:.0f} s")
 
 
 @main.command()

@@ -23,8 +23,10 @@ from staragents.evaluation.run_rows import RunRows
 from staragents.reward.composite import choose, composite
 from staragents.run_directory.run_directory import RunDirectory
 
-DEFAULT, UNIFORM, PAPER = "default", "uniform", "paper"
-POLICIES = {DEFAULT: "thompson", UNIFORM: "uniform", PAPER: "paper"}
+DEFAULT, UNIFORM, PAPER = "full", "uniform", "paper"
+"""The variants of a comparison; the first one is the config unchanged."""
+OTHERS = (UNIFORM, PAPER)
+RUNS = (DEFAULT, *OTHERS)
 WIN = "win"
 """What the default run would have chosen with w alone as reward, and without IFD."""
 OF_DEFAULT = (RANDOM, RANDOM_LENGTH, JUDGE, IFD, DATASET)
@@ -34,17 +36,15 @@ ARMS = (SEEDS, *OF_DEFAULT, WIN, f"{DATASET}:{UNIFORM}", f"{DATASET}:{PAPER}")
 def arms_of_replicate(folder: Path, weak: Weak) -> list[Arm]:
     """`ARMS`, then an arm `pair:AGENT` with all recorded responses of each agent, on the same seeds.
 
-    `folder` has a run for each of `POLICIES`. Raises BadInput if one is unfinished or damaged.
+    `folder` has a run for each of `RUNS`. Raises BadInput if one is unfinished or damaged.
     """
-    runs = {name: folder / name for name in POLICIES}
+    runs = {name: folder / name for name in RUNS}
     made = {arm.name: arm for arm in arms_of(list(runs.values()), (SEEDS, *OF_DEFAULT)).arms}
     arms = [made[SEEDS]]
     arms += [replace(made[f"{DEFAULT}:{name}"], name=name) for name in OF_DEFAULT]
     by_win = _by_win(SavedRun.open(runs[DEFAULT]))
     arms.append(_own_rows(WIN, made[SEEDS], by_win))
-    arms += [
-        replace(made[f"{name}:{DATASET}"], name=f"{DATASET}:{name}") for name in POLICIES if name != DEFAULT
-    ]
+    arms += [replace(made[f"{name}:{DATASET}"], name=f"{DATASET}:{name}") for name in OTHERS]
     return arms + [_of_agent(agent, made[SEEDS], weak) for agent in weak.agents]
 
 
@@ -94,11 +94,11 @@ def _words(text: str) -> str:
 def facts_of_replicate(folder: Path, weak: Weak) -> dict[str, Any]:
     """Numbers about the runs of a replicate: what they cost, what they measured about pairs, and what the
     arms consist of. No text."""
-    runs = {name: RunRows.read(folder / name, name) for name in POLICIES}
+    runs = {name: RunRows.read(folder / name, name) for name in RUNS}
     pairs = runs[UNIFORM].pairs
     arms = arms_of_replicate(folder, weak)
     return {
-        "costs": {name: _costs(RunDirectory(folder / name)) for name in POLICIES},
+        "costs": {name: _costs(RunDirectory(folder / name)) for name in RUNS},
         "pairs": {agent: _measures(pairs[weak.pair(agent)]) for agent in weak.agents},
         "arms": {arm.name: _facts(arm, arms[0], list(runs.values())) for arm in arms},
     }

@@ -82,10 +82,13 @@ def show(results: Sequence[CellResult], facts: Facts) -> None:
         _by(trained, values, title)
 
 
-def verdict(estimate: Estimate | None, matters: float) -> str:
-    """Of an interval of which `matters` or more in the negative direction would be an effect."""
+def verdict(estimate: Estimate | None, matters: float, replicates: int) -> str:
+    """Of an interval of which `matters` or more in the negative direction would be an effect. Fewer
+    replicates than `REPLICATES` are a pilot, whose losses test nothing."""
     if estimate is None:
         return "not measured"
+    if replicates < min(REPLICATES):
+        return f"not tested: {replicates} replicates"
     if estimate.high < 0:
         return "supported" if estimate.low <= -matters else "supported, but less than what matters"
     if estimate.low > -matters:
@@ -126,8 +129,7 @@ def _questions(grid: Grid, results: Sequence[CellResult], facts: Facts) -> None:
     click.echo(f"\n| question | measured | mean and {CONFIDENCE:.2%} interval | answer |\n|---|---|---|---|")
     for test in TESTS:
         estimate = estimated(grid, test.arm, test.reference, CONFIDENCE)
-        answer = verdict(estimate, MATTERS)
-        # Fewer words are no reason to doubt a gain, more are.
+        answer = verdict(estimate, MATTERS, len(grid.training_seeds))
         if test.reference.endswith(UNIFORM) and answer.startswith("supported") and costs_more(facts) > DEARER:
             answer = f"not settled: its run cost {costs_more(facts):.2f} times as much"
         click.echo(f"| {test.question} | {test.arm} - {test.reference} | {shown(estimate)} | {answer} |")
@@ -135,7 +137,8 @@ def _questions(grid: Grid, results: Sequence[CellResult], facts: Facts) -> None:
     answer = "not measured"
     if estimate is not None:
         # A loss is better if lower, a correlation if higher.
-        answer = verdict(Estimate(-estimate.mean, -estimate.high, -estimate.low), PREDICTS)
+        turned = Estimate(-estimate.mean, -estimate.high, -estimate.low)
+        answer = verdict(turned, PREDICTS, len(grid.training_seeds))
     click.echo(
         "| 4. Does the reward of a pair predict the gain of its student? | rank correlation | "
         f"{shown(estimate)} | {answer} |"

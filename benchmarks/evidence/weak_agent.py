@@ -20,7 +20,7 @@ from staragents.replay.recorded_table import RecordedTable
 FLOOR = 5e-6
 """Recorded probabilities have five decimals, so that 0 says no more than this."""
 REWRITER = "keep"
-TABLE, CONFIG, SEEDS = "table.jsonl", "config.yaml", "seeds.jsonl"
+TABLE, CONFIG = "table.jsonl", "config.yaml"
 TARGET, LARGER = "packaged:smollm2-135m-instruct", "packaged:gemma-3-270m"
 
 
@@ -77,8 +77,11 @@ class Weak:
                 self.rows, key=lambda row: stable_seed("order", str(replicate), row["instruction"])
             )
             seeds = [{"instruction": row["instruction"], "output": row["reference"]} for row in ordered]
-            (folder / str(replicate)).mkdir(exist_ok=True)
-            write_text(folder / str(replicate) / SEEDS, _lines(seeds))
+            write_text(self.seeds_file(folder, replicate), _lines(seeds))
+
+    def seeds_file(self, folder: Path, replicate: int) -> Path:
+        """Where `write` writes the seeds of a replicate."""
+        return folder / f"seeds-{replicate}.jsonl"
 
     def _config(self, folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
         recorded = {"kind": "recorded", "table": str((folder / TABLE).absolute()), "num_cpus": 0}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.evidence.weak_agent import SEEDS, TABLE, Weak, against
+from benchmarks.evidence.weak_agent import TABLE, Weak, against
 from staragents.base.errors import BadInput
 from staragents.base.estimate import Estimate
 from staragents.replay.recorded_answers import RecordedAnswers
@@ -54,8 +54,8 @@ def test_the_seeds_have_the_weak_agents_responses_and_the_table_verdicts_on_the_
     weak.write(tmp_path, 2, {})
     assert weak.agents == ("strong", "same")
     orders = [
-        [json.loads(line) for line in (tmp_path / replicate / SEEDS).read_text().splitlines()]
-        for replicate in ("0", "1")
+        [json.loads(line) for line in weak.seeds_file(tmp_path, replicate).read_text().splitlines()]
+        for replicate in (0, 1)
     ]
     assert orders[0] != orders[1]
     assert sorted(row["output"] for row in orders[0]) == [f"Mill {number}." for number in range(4)]
@@ -97,4 +97,6 @@ def test_an_answer_is_settled_only_by_an_interval_that_excludes_the_other_one(
     # The scripts of the folder import each other as the command does.
     monkeypatch.syspath_prepend(str(EVIDENCE))
     table: Any = importlib.import_module("reward_table")
-    assert table.verdict(Estimate((low + high) / 2, low, high), table.MATTERS) == expected
+    estimate = Estimate((low + high) / 2, low, high)
+    assert table.verdict(estimate, table.MATTERS, 5) == expected
+    assert table.verdict(estimate, table.MATTERS, 2) == "not tested: 2 replicates"
