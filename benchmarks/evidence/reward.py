@@ -93,7 +93,8 @@ def prepare(
         shared = {"seeds.path": recorded.seeds_file(folder, replicate).absolute(), "run.seed": replicate}
         words = ["compare", str(folder / CONFIG), *(f"{key}={value}" for key, value in shared.items())]
         words += [*overrides, "--ablation", ",".join(variants), "-o", str(place)]
-        subprocess.run([sys.executable, "-m", "staragents", *words], check=True)
+        if code := subprocess.run([sys.executable, "-m", "staragents", *words]).returncode:
+            sys.exit(code)
         facts.append(facts_of_replicate(place, recorded))
         write_text(folder / FACTS, json.dumps(facts) + "\n")
         click.echo(f"replicate {replicate}: {time.monotonic() - begun:.0f} s")
@@ -108,7 +109,7 @@ def prepare(
 @click.option("--replicates", type=click.IntRange(1), help="Unset: all that are prepared.")
 @click.option("--tokens", default=60_000, show_default=True, type=click.IntRange(1))
 @click.option("--learning-rate", default=1e-4, show_default=True, type=float)
-@click.option("--held-out-rows", type=click.IntRange(1), help="Measure on so many prompts; unset: all 160.")
+@click.option("--held-out-rows", type=click.IntRange(1), help="Measure on the first prompts; unset: all 160.")
 @click.option("--gpus", default=0.0, type=float)
 @click.option("--processes", default=1, type=click.IntRange(1), help="Students at the same time.")
 def train(
