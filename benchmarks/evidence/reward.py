@@ -1,7 +1,8 @@
 """Experiment 2 of CLAIMS.md: does each part of the reward train a better student?
 
     python benchmarks/evidence/reward.py prepare DATA FOLDER [--replicates 5] [KEY=VALUE]...
-    python benchmarks/evidence/reward.py train DATA FOLDER [--student packaged:gemma-3-270m] [--gpus 1]
+    python benchmarks/evidence/reward.py train DATA FOLDER [--student packaged:smollm2-135m-instruct]
+        [--tokens 60000] [--learning-rate 1e-4] [--gpus 1] [--processes 8]
     python benchmarks/evidence/reward.py table FOLDER/students/STUDENT FOLDER/facts.json
 
 `prepare` makes the runs and needs Ray; `train` needs FOLDER, the held-out answers in DATA and the packages of
