@@ -12,7 +12,11 @@ import pytest
 from benchmarks.evidence.weak_agent import TABLE, Weak, against
 from staragents.base.errors import BadInput
 from staragents.base.estimate import Estimate
+from staragents.base.messages import with_exchange
+from staragents.base.records import MISALIGNED, Candidate
+from staragents.config import RewardConfig
 from staragents.replay.recorded_answers import RecordedAnswers
+from staragents.reward.composite import choose
 
 EVIDENCE = Path(__file__).parents[3] / "benchmarks" / "evidence"
 
@@ -79,6 +83,31 @@ def test_an_agent_that_is_not_recorded_and_a_bad_row_are_named(recorded: Path) -
     recorded.write_text(recorded.read_text() + '{"instruction": "x", "win": {"weak": 2}}\n')
     with pytest.raises(BadInput, match=r"recorded\.jsonl:6:win"):
         Weak.read(recorded, "weak")
+
+
+def test_w_alone_chooses_what_ifd_excluded_and_nothing_that_a_rule_rejected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(EVIDENCE))
+    arms: Any = importlib.import_module("reward_arms")
+    seed = with_exchange((), "Describe a mill.", "A mill.")
+    rows = [
+        Candidate(
+            "seed", name, name, "keep", name, 1.0, seed, with_exchange((), "Describe a mill.", name),
+            judge_win=win, reward=reward, reject_reason=reason,
+        )
+        for name, win, reward, reason in (
+            ("hard", 0.7, 0.6, None),
+            ("liked", 0.8, 0.1, None),
+            ("misaligned", 0.9, 0.0, MISALIGNED),
+            ("refusal", 0.95, 0.0, "refusal"),
+        )
+    ]  # fmt: skip
+    rule = RewardConfig()
+    by_reward, by_win = choose(rows, rule), choose([arms._with_win(one) for one in rows], rule)
+    assert by_reward is not None
+    assert by_win is not None
+    assert (by_reward.candidate_id, by_win.candidate_id) == ("hard", "misaligned")
 
 
 @pytest.mark.parametrize(
