@@ -54,6 +54,11 @@ class Weak:
             raise BadInput(f"--weak: expected one of {', '.join(table.agents)}, got {weak}")
         with opened(path, str(path)) as content:
             rows = [json.loads(line) for line in content.lines()]
+        for number, row in enumerate(rows, 1):
+            said = row.get("response")
+            for agent in table.agents:
+                if not isinstance(said, dict) or not isinstance(said.get(agent), str):
+                    raise BadInput(f"{path}:{number}:response.{agent}: expected a text")
         others = tuple(agent for agent in table.agents if agent != weak)
         answered = [row for row in rows if row["response"][weak].strip()]
         answered.sort(key=lambda row: stable_seed("reward", row["instruction"]))

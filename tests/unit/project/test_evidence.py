@@ -80,7 +80,11 @@ def test_fewer_prompts_are_the_first_of_more(recorded: Path) -> None:
 def test_an_agent_that_is_not_recorded_and_a_bad_row_are_named(recorded: Path) -> None:
     with pytest.raises(BadInput, match="expected one of weak, strong, same, got alpaca"):
         Weak.read(recorded, "alpaca")
-    recorded.write_text(recorded.read_text() + '{"instruction": "x", "win": {"weak": 2}}\n')
+    good = recorded.read_text()
+    recorded.write_text(good.replace('"strong": "Mill 2 grinds."', '"strong": null'))
+    with pytest.raises(BadInput, match=r"recorded\.jsonl:3:response\.strong: expected a text"):
+        Weak.read(recorded, "weak")
+    recorded.write_text(good + '{"instruction": "x", "win": {"weak": 2}}\n')
     with pytest.raises(BadInput, match=r"recorded\.jsonl:6:win"):
         Weak.read(recorded, "weak")
 
