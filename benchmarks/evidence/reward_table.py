@@ -88,7 +88,7 @@ def verdict(estimate: Estimate | None, matters: float, replicates: int) -> str:
     if estimate is None:
         return "not measured"
     if replicates < min(REPLICATES):
-        return f"not tested: {replicates} replicates"
+        return f"not tested: {replicates} of {min(REPLICATES)} replicates"
     if estimate.high < 0:
         return "supported" if estimate.low <= -matters else "supported, but less than what matters"
     if estimate.low > -matters:

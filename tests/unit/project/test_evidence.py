@@ -132,4 +132,4 @@ def test_an_answer_is_settled_only_by_an_interval_that_excludes_the_other_one(
     table: Any = importlib.import_module("reward_table")
     estimate = Estimate((low + high) / 2, low, high)
     assert table.verdict(estimate, table.MATTERS, 5) == expected
-    assert table.verdict(estimate, table.MATTERS, 2) == "not tested: 2 replicates"
+    assert table.verdict(estimate, table.MATTERS, 2) == "not tested: 2 of 3 replicates"
