@@ -13,28 +13,24 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import multiprocessing
 import tempfile
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
 from responses import choices
+from students import MAX_LENGTH, STEP_TOKENS, WRITERS, found, held_out_prompts, train
 
 from staragents.base.messages import with_exchange
-from staragents.base.records import stable_id, stable_seed
+from staragents.base.records import stable_id
 from staragents.config import EvaluationConfig
 from staragents.data.readers.content import opened
 from staragents.evaluation.arm import Arm, TrainingRow
 from staragents.evaluation.cell import BASE
-from staragents.evaluation.cell_job import CellJob
-from staragents.evaluation.held_out import HeldOut
 from staragents.evaluation.held_out_file import read_held_out
-from staragents.evaluation.plan import cell_name, plan_of
+from staragents.evaluation.plan import plan_of
 from staragents.evaluation.student import Student
 from staragents.files.atomic_file import write_text
 from staragents.models.packaged_models import resolve_model
@@ -43,10 +39,6 @@ from staragents.replay.recorded_table import RecordedTable
 from staragents.scoring.identity import model_identity
 
 RATES = (1e-5, 3e-5, 1e-4, 3e-4)
-WRITERS = ("Mixtral-8x22B-Instruct-v0.1", "mistral-large-2402", "Meta-Llama-3-70B-Instruct")
-TUNED_ON = 40
-MAX_LENGTH = 640
-STEP_TOKENS = 1024
 ARMS = ("W", "U", "L", "B", "P", "F", "O")
 
 
@@ -84,43 +76,6 @@ class Recorded:
                 known.append({name: columns.tolist() for name, columns in found.items()})
             write_text(path, json.dumps(known) + "\n")
         return known[:replicates]
-
-
-def held_out_prompts(path: Path, writers: tuple[str, ...]) -> tuple[list[HeldOut], list[HeldOut]]:
-    """The prompts for the learning rate, and those for the endpoint."""
-    every = sorted(read_held_out(str(path)), key=lambda one: stable_seed("tuned", one.conversation_id))
-    kept = [
-        dataclasses.replace(one, answers={writer: one.answers[writer] for writer in writers}) for one in every
-    ]
-    return kept[:TUNED_ON], kept[TUNED_ON:]
-
-
-def found(folder: Path, name: str) -> Path:
-    """The file in `folder` or one of its folders."""
-    for path in (folder / name, *sorted(folder.glob(f"*/{name}"))):
-        if path.exists():
-            return path
-    raise click.BadParameter(f"expected {name} in it, got none", param_hint="DATA")
-
-
-def measured(job: CellJob, held_out: Sequence[HeldOut], output: Path) -> dict[str, Any]:
-    """The saved result, trained and measured if it is not there."""
-    path = output / f"{cell_name(job.cell)}.json"
-    fingerprint = job.fingerprint(held_out)
-    if path.exists() and (saved := json.loads(path.read_text())).pop("fingerprint") == fingerprint:
-        return dict(saved)
-    result = job.run(held_out).as_dict()
-    for by_writer in result["losses"].values():
-        for loss in by_writer.values():
-            loss[0] = round(loss[0], 6)
-    output.mkdir(parents=True, exist_ok=True)
-    write_text(path, json.dumps({"fingerprint": fingerprint, **result}) + "\n")
-    return result
-
-
-def mean_loss(result: dict[str, Any]) -> float:
-    """Mean over prompts of the mean over writers, in nats a token."""
-    return float(np.mean([np.mean([one[0] for one in some.values()]) for some in result["losses"].values()]))
 
 
 @click.command(help=__doc__)
@@ -181,15 +136,7 @@ def main(
                     if job.cell.arm != BASE or not (tune or replicate)
                 ]
         click.echo(f"{len(tasks)} students, {len(tasks[-1][1])} held-out prompts, {', '.join(writers)}")
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(processes, context) as pool:
-            for task, result in zip(tasks, pool.map(measured, *zip(*tasks, strict=True)), strict=True):
-                job = task[0]
-                click.echo(
-                    f"{job.cell.arm} {job.cell.training_seed}, rate {job.settings.learning_rate:g}: loss "
-                    f"{mean_loss(result):.4f}, {result['trained_tokens']:,} tokens of {result['rows']} rows "
-                    f"in {result['steps']} steps, {result['seconds']:.0f} s"
-                )
+        train(tasks, processes)
 
 
 if __name__ == "__main__":

@@ -19,9 +19,9 @@ LEVEL = 0.95
 DIGITS = 6
 
 
-def difference_intervals(values: Floats) -> list[Estimate | None]:
+def difference_intervals(values: Floats, confidence: float = LEVEL) -> list[Estimate | None]:
     """Of differences from one reference, shape (arms, training seeds, conversations): the mean of each arm
-    with intervals that hold for all arms at once in 95 % of repeats.
+    with intervals that hold for all arms at once in the share `confidence` of repeats.
 
     The variance between training seeds is taken to be the same in every arm and in the reference, so that all
     arms estimate it together, with arms * (training seeds - 1) degrees of freedom: it is the interaction of
@@ -35,7 +35,8 @@ def difference_intervals(values: Floats) -> list[Estimate | None]:
     variance = float((residuals**2).sum()) / freedom / seeds if freedom else 0.0
     rng = np.random.default_rng(0)
     draws = rng.normal(0, math.sqrt(variance), size=(RESAMPLES, arms + 1))
-    return _intervals(values, draws[:, 1:] - draws[:, :1], np.full(arms, 2 * variance), freedom, rng)
+    noise = draws[:, 1:] - draws[:, :1]
+    return _intervals(values, noise, np.full(arms, 2 * variance), freedom, rng, confidence)
 
 
 def mean_intervals(values: Floats) -> list[Estimate | None]:
@@ -52,7 +53,12 @@ def mean_intervals(values: Floats) -> list[Estimate | None]:
 
 
 def _intervals(
-    values: Floats, noise: Floats, variances: Floats, freedom: int, rng: np.random.Generator
+    values: Floats,
+    noise: Floats,
+    variances: Floats,
+    freedom: int,
+    rng: np.random.Generator,
+    confidence: float = LEVEL,
 ) -> list[Estimate | None]:
     """The means of `values`, shape (rows, training seeds, conversations), with intervals.
 
@@ -62,9 +68,9 @@ def _intervals(
     mean over training seeds, with the measured `variances`, shape (rows,), of `freedom` degrees of freedom.
 
     The largest studentised deviation of all rows in each resample (Westfall and Young 1993) gives the level
-    of one interval at which all hold at once in 95 %, and Student's distribution gives the quantile of this
-    level, with the degrees of freedom of both variances together (`freedom_of`). None if there is only one
-    training seed and one conversation, so that nothing tells how much values vary.
+    of one interval at which all hold at once in the share `confidence`, and Student's distribution gives the
+    quantile of this level, with the degrees of freedom of both variances together (`freedom_of`). None if
+    there is only one training seed and one conversation, so that nothing tells how much values vary.
     """
     rows, seeds, conversations = values.shape
     if not rows or seeds < 2 > conversations:
@@ -73,7 +79,7 @@ def _intervals(
     of_conversations = _resampled(values.mean(axis=1), rng)
     by_conversation = of_conversations.var(axis=0)
     errors = np.sqrt(by_conversation + variances)
-    level = _level(of_conversations + noise, errors)
+    level = _level(of_conversations + noise, errors, confidence)
     quantiles = [
         student(level, freedom_of(((float(of_seeds), freedom), (float(rest), conversations - 1))))
         for of_seeds, rest in zip(variances, by_conversation, strict=True)
@@ -115,12 +121,13 @@ def _resampled(values: Floats, rng: np.random.Generator) -> Floats:
     return np.concatenate(found)
 
 
-def _level(resampled: Floats, errors: Floats) -> float:
-    """The level of one interval at which the intervals of all rows hold at once in 95 % of the resamples."""
+def _level(resampled: Floats, errors: Floats, confidence: float) -> float:
+    """The level of one interval at which the intervals of all rows hold at once in the share `confidence` of
+    the resamples."""
     from scipy.stats import norm
 
     varying = errors > 0
     if varying.sum() < 2:
-        return 1 - LEVEL
+        return 1 - confidence
     largest = np.abs(resampled[:, varying] / errors[varying]).max(axis=1)
-    return min(2 * float(norm.sf(np.quantile(largest, LEVEL))), 1 - LEVEL)
+    return min(2 * float(norm.sf(np.quantile(largest, confidence))), 1 - confidence)

@@ -90,7 +90,9 @@ def by_pair(grid: Grid, pairs: Mapping[str, PairMeasures], reference: str) -> By
     return ByPair(rows, correlations)
 
 
-def correlation(measures: Sequence[float | None], gains: Floats) -> Estimate | None:
+def correlation(
+    measures: Sequence[float | None], gains: Floats, confidence: float = LEVEL
+) -> Estimate | None:
     """Spearman's correlation of one measure with the mean gain, shape (pairs, training seeds, conversations).
 
     The interval is that of the percentiles when pairs, training seeds and conversations are all drawn with
@@ -114,7 +116,7 @@ def correlation(measures: Sequence[float | None], gains: Floats) -> Estimate | N
     whole = float(spearman(x, gains.mean(axis=(1, 2))))
     if np.isnan(whole):
         return None
-    low, high = np.nanquantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.nanquantile(found, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Estimate(*(round(float(value), DIGITS) for value in (whole, low, high)))
 
 

@@ -47,6 +47,15 @@ def test_intervals_of_single_arms_are_narrower_than_those_of_many() -> None:
     assert together.high - together.low > 1.2 * (alone.high - alone.low)
 
 
+def test_an_interval_of_more_confidence_is_wider_around_the_same_mean() -> None:
+    values = np.random.default_rng(0).normal(1.0, 0.3, (1, 1, 400))
+    (usual,), (wide,) = difference_intervals(values), difference_intervals(values, 0.9875)
+    assert usual is not None
+    assert wide is not None
+    assert wide.mean == usual.mean
+    assert (wide.high - wide.low) / (usual.high - usual.low) == pytest.approx(2.498 / 1.960, rel=0.02)
+
+
 def test_few_training_seeds_that_differ_widen_the_interval() -> None:
     rng = np.random.default_rng(3)
     steady, shaky = (differences(rng, 1, 2, 400, sd)[0][None] for sd in (0.0, 0.05))

@@ -1,0 +1,147 @@
+"""The arms of experiment 2 from the runs of one replicate, and what their choice cost. See CLAIMS.md."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from weak_agent import Weak
+
+from staragents.analysis.saved_run import SavedRun
+from staragents.base.messages import Conversation, with_exchange
+from staragents.base.records import Candidate, Status
+from staragents.config import Composite
+from staragents.evaluation.arm import Arm, TrainingRow
+from staragents.evaluation.arms import arms_of
+from staragents.evaluation.choices import DATASET, IFD, JUDGE, PAIR, RANDOM, RANDOM_LENGTH, SEEDS
+from staragents.evaluation.pair_measures import PairMeasures
+from staragents.evaluation.run_rows import RunRows
+from staragents.reward.composite import choose, composite
+from staragents.run_directory.run_directory import RunDirectory
+
+DEFAULT, UNIFORM, PAPER = "full", "uniform", "paper"
+"""The variants of a comparison; the first one is the config unchanged."""
+OTHERS = (UNIFORM, PAPER)
+RUNS = (DEFAULT, *OTHERS)
+WIN = "win"
+"""What the default run would have chosen with w alone as reward, and without IFD."""
+OF_DEFAULT = (RANDOM, RANDOM_LENGTH, JUDGE, IFD, DATASET)
+ARMS = (SEEDS, *OF_DEFAULT, WIN, f"{DATASET}:{UNIFORM}", f"{DATASET}:{PAPER}")
+
+
+def arms_of_replicate(folder: Path, weak: Weak) -> list[Arm]:
+    """`ARMS`, then an arm `pair:AGENT` with all recorded responses of each agent, on the same seeds.
+
+    `folder` has a run for each of `RUNS`. Raises BadInput if one is unfinished or damaged.
+    """
+    runs = {name: folder / name for name in RUNS}
+    made = {arm.name: arm for arm in arms_of(list(runs.values()), (SEEDS, *OF_DEFAULT)).arms}
+    arms = [made[SEEDS]]
+    arms += [replace(made[f"{DEFAULT}:{name}"], name=name) for name in OF_DEFAULT]
+    by_win = _by_win(SavedRun.open(runs[DEFAULT]))
+    arms.append(_own_rows(WIN, made[SEEDS], by_win))
+    arms += [replace(made[f"{name}:{DATASET}"], name=f"{DATASET}:{name}") for name in OTHERS]
+    return arms + [_of_agent(agent, made[SEEDS], weak) for agent in weak.agents]
+
+
+def _by_win(run: SavedRun) -> dict[str, Conversation]:
+    """The chosen candidate of each seed that has one, by the rule of the run with w in place of the reward.
+
+    A candidate that IFD alone excluded may be chosen.
+    """
+    found = {}
+    for candidates in run.folder.seeds():
+        chosen = choose([_with_win(one) for one in candidates], run.config.reward)
+        if chosen is not None:
+            found[chosen.seed_id] = chosen.messages
+    return found
+
+
+def _with_win(candidate: Candidate) -> Candidate:
+    reason = None if candidate.status is Status.misaligned else candidate.reject_reason
+    reward = composite(candidate.judge_win, 0.0, Composite.judge_only)
+    return replace(candidate, reward=reward, reject_reason=reason)
+
+
+def _own_rows(name: str, seeds: Arm, rows: Mapping[str, Conversation]) -> Arm:
+    return Arm(
+        name,
+        tuple(
+            TrainingRow(row.seed_id, rows.get(row.seed_id, row.messages), row.seed_id not in rows)
+            for row in seeds.rows
+        ),
+    )
+
+
+def _of_agent(agent: str, seeds: Arm, weak: Weak) -> Arm:
+    said = {_words(row["instruction"]): row["response"][agent] for row in weak.rows}
+    rows = {}
+    for row in seeds.rows:
+        *context, asked, _ = row.messages
+        rows[row.seed_id] = with_exchange(tuple(context), asked.content, said[_words(asked.content)])
+    return _own_rows(f"{PAIR}{agent}", seeds, rows)
+
+
+def _words(text: str) -> str:
+    """The text as seeds and table share it: readers may change white space."""
+    return " ".join(text.split())
+
+
+def facts_of_replicate(folder: Path, weak: Weak) -> dict[str, Any]:
+    """Numbers about the runs of a replicate: what they cost, what they measured about pairs, and what the
+    arms consist of. No text."""
+    runs = {name: RunRows.read(folder / name, name) for name in RUNS}
+    pairs = runs[UNIFORM].pairs
+    arms = arms_of_replicate(folder, weak)
+    return {
+        "costs": {name: _costs(RunDirectory(folder / name)) for name in RUNS},
+        "pairs": {agent: _measures(pairs[weak.pair(agent)]) for agent in weak.agents},
+        "arms": {arm.name: _facts(arm, arms[0], list(runs.values())) for arm in arms},
+    }
+
+
+def _costs(run: RunDirectory) -> dict[str, int]:
+    """Of all candidates of a run. Recorded engines count words as tokens; a scored answer is read twice by
+    each model."""
+    found = Counter[str](candidates=0)
+    for candidate in (one for candidates in run.seeds() for one in candidates):
+        found["candidates"] += 1
+        tokens = candidate.tokens_by_stage()
+        found["words_written"] += tokens.get("answer", (0, 0))[1]
+        found["words_judged"] += sum(tokens.get("judge", (0, 0)))
+        found["target_tokens"] += 2 * (candidate.target_tokens or 0)
+        found["larger_tokens"] += 2 * (candidate.larger_tokens or 0)
+    return dict(found)
+
+
+def _measures(pair: PairMeasures) -> dict[str, float | int | None]:
+    return {
+        "candidates": pair.candidates,
+        "reward": pair.reward.value,
+        "ifd_gap": pair.ifd_gap.value,
+        "judge_win": pair.judge_win.value,
+    }
+
+
+def _facts(arm: Arm, seeds: Arm, runs: Sequence[RunRows]) -> dict[str, float]:
+    """Shares of the rows that are not the seed, and of these that are the commonest pair's."""
+    pairs = {(of_seed, messages): pair for of_seed, messages, pair in _options(runs)}
+    new = [row for row, seed in zip(arm.rows, seeds.rows, strict=True) if row.messages != seed.messages]
+    writers = Counter(pairs.get((row.seed_id, row.messages), arm.name) for row in new)
+    return {
+        "rows": len(arm.rows),
+        "replaced": len(new) / len(arm.rows),
+        "commonest": max(writers.values()) / len(new) if new else 0.0,
+        "words": float(np.mean([len(row.messages[-1].content.split()) for row in arm.rows])),
+    }
+
+
+def _options(runs: Sequence[RunRows]) -> Iterator[tuple[str, Conversation, str]]:
+    for run in runs:
+        for seed in run.seeds.values():
+            for option in seed.options:
+                yield seed.seed_id, option.messages, option.pair

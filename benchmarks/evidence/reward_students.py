@@ -1,0 +1,72 @@
+"""The students of experiment 2 (CLAIMS.md), one for every arm of every replicate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from reward_arms import arms_of_replicate
+from students import MAX_LENGTH, WRITERS, held_out_prompts
+from weak_agent import Weak
+
+from staragents.config import EvaluationConfig, FiltersConfig
+from staragents.evaluation.cell import BASE
+from staragents.evaluation.cell_job import CellJob
+from staragents.evaluation.choices import PAIR, SEEDS
+from staragents.evaluation.contamination import without_contaminated
+from staragents.evaluation.held_out import HeldOut
+from staragents.evaluation.plan import plan_of
+from staragents.evaluation.student import Student
+from staragents.models.packaged_models import resolve_model
+from staragents.scoring.identity import model_identity
+
+
+class Planning:
+    """The students of each replicate."""
+
+    def __init__(
+        self,
+        answers: Path,
+        folder: Path,
+        student: str,
+        settings: EvaluationConfig,
+        checkpoints: Path,
+        held_out_rows: int | None,
+    ) -> None:
+        """`answers`: the held-out file, of which `held_out_rows` prompts are used. `folder`: as prepared."""
+        path = resolve_model(student)
+        self._folder = folder
+        self._weak = Weak.saved(folder)
+        self._answers = answers
+        self._held_out = held_out_prompts(answers, WRITERS)[1][:held_out_rows]
+        self._student = Student(path, None, MAX_LENGTH)
+        self._identity = model_identity(path)
+        self._settings = settings
+        self._checkpoints = checkpoints
+
+    def jobs(
+        self, replicate: int, names: list[str], by_pair: bool
+    ) -> list[tuple[CellJob, tuple[HeldOut, ...]]]:
+        """Each with its held-out prompts. The untrained student is in the first replicate only."""
+        every = arms_of_replicate(self._folder / str(replicate), self._weak)
+        # The arms of pairs have all recorded responses, so that the same prompts remain in every replicate.
+        held_out, notes = without_contaminated(
+            every, self._held_out, str(self._answers), FiltersConfig().ngram
+        )
+        for note in notes:
+            click.echo(f"replicate {replicate}: {note}")
+        plan = plan_of(
+            [arm for arm in every if arm.name in names or (by_pair and _by_pair(arm.name))],
+            held_out,
+            self._student,
+            self._settings,
+            self._identity,
+            self._checkpoints,
+            training_seeds=(replicate,),
+        )
+        return [(job, plan.held_out) for job in plan.jobs if job.cell.arm != BASE or not replicate]
+
+
+def _by_pair(name: str) -> bool:
+    """Whether the fourth question needs this arm."""
+    return name.startswith(PAIR) or name == SEEDS

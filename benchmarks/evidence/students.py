@@ -1,0 +1,78 @@
+"""Trains the students of an experiment, several at once, and keeps the result of each."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import multiprocessing
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from staragents.base.records import stable_seed
+from staragents.evaluation.cell_job import CellJob
+from staragents.evaluation.held_out import HeldOut
+from staragents.evaluation.held_out_file import read_held_out
+from staragents.evaluation.plan import cell_name
+from staragents.files.atomic_file import write_text
+
+WRITERS = ("Mixtral-8x22B-Instruct-v0.1", "mistral-large-2402", "Meta-Llama-3-70B-Instruct")
+TUNED_ON = 40
+MAX_LENGTH = 640
+STEP_TOKENS = 1024
+
+Task = tuple[CellJob, Sequence[HeldOut], Path]
+"""A student, what it is measured on, and the folder of its result."""
+
+
+def found(folder: Path, name: str) -> Path:
+    """The file in `folder` or one of its folders."""
+    for path in (folder / name, *sorted(folder.glob(f"*/{name}"))):
+        if path.exists():
+            return path
+    raise click.BadParameter(f"expected {name} in it, got none", param_hint="DATA")
+
+
+def held_out_prompts(path: Path, writers: tuple[str, ...]) -> tuple[list[HeldOut], list[HeldOut]]:
+    """The prompts for the learning rate, and those for the endpoint."""
+    every = sorted(read_held_out(str(path)), key=lambda one: stable_seed("tuned", one.conversation_id))
+    kept = [
+        dataclasses.replace(one, answers={writer: one.answers[writer] for writer in writers}) for one in every
+    ]
+    return kept[:TUNED_ON], kept[TUNED_ON:]
+
+
+def train(tasks: Sequence[Task], processes: int) -> None:
+    """The students one after another in each process, with a line for each; those with a result are read."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, context) as pool:
+        for (job, _, _), result in zip(tasks, pool.map(measured, *zip(*tasks, strict=True)), strict=True):
+            click.echo(
+                f"{job.cell.arm} {job.cell.training_seed}, rate {job.settings.learning_rate:g}: loss "
+                f"{mean_loss(result):.4f}, {result['trained_tokens']:,} tokens of {result['rows']} rows "
+                f"in {result['steps']} steps, {result['seconds']:.0f} s"
+            )
+
+
+def measured(job: CellJob, held_out: Sequence[HeldOut], folder: Path) -> dict[str, Any]:
+    """The saved result, trained and measured if it is not there."""
+    path = folder / f"{cell_name(job.cell)}.json"
+    fingerprint = job.fingerprint(held_out)
+    if path.exists() and (saved := json.loads(path.read_text())).pop("fingerprint") == fingerprint:
+        return dict(saved)
+    result = job.run(held_out).as_dict()
+    for by_writer in result["losses"].values():
+        for loss in by_writer.values():
+            loss[0] = round(loss[0], 6)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(path, json.dumps({"fingerprint": fingerprint, **result}) + "\n")
+    return result
+
+
+def mean_loss(result: dict[str, Any]) -> float:
+    """Mean over prompts of the mean over writers, in nats a token."""
+    return float(np.mean([np.mean([one[0] for one in some.values()]) for some in result["losses"].values()]))
