@@ -10,15 +10,18 @@ demo: models
 # With four workers on two cores, Ray starts too slowly for the tests' time limits. Each takes up to 3 GB of memory.
 WORKERS ?= 2
 
-# Files stay together for their fixtures, and in order, because the long ones come first. Spinning threads would
-# take the other workers' cores; without bytecode, every process would compile our modules again.
+# A worker has a core: two threads that wait for each other on a busy core take longer than one.
+THREADS := OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=1
+
+# Files stay together for their fixtures, and in order, because the long ones come first. Without bytecode, every
+# process would compile our modules again.
 test: models
-	env -u PYTHONDONTWRITEBYTECODE OMP_WAIT_POLICY=PASSIVE $(VENV)/pytest -n $(WORKERS) --dist loadfile \
+	env -u PYTHONDONTWRITEBYTECODE $(THREADS) $(VENV)/pytest -n $(WORKERS) --dist loadfile \
 		--no-loadscope-reorder --durations=25
 
 # Neither Ray nor models: for the time between two edits.
 test-fast: $(READY)
-	OMP_WAIT_POLICY=PASSIVE $(VENV)/pytest tests/unit -n 2 --dist loadfile -q -m "not slow"
+	$(THREADS) $(VENV)/pytest tests/unit -n 2 --dist loadfile -q -m "not slow"
 
 lint: $(READY)
 	$(VENV)/ruff check .

@@ -1,4 +1,5 @@
-"""Keeps pandas out of processes that hold no data frame: a third of a second and 60 MB in each.
+"""Lets processes start sooner: keeps pandas out of those that hold no data frame, a third of a second and 60 MB
+in each, and lets Python look for reference cycles less often, a tenth of the time of all imports.
 
 Serve imports it to encode data frames, and pyarrow imports it at the first array, to recognise them. Both do
 without it where it is not installed. A local Ray imports this module in every worker before any other (see
@@ -7,6 +8,7 @@ without it where it is not installed. A local Ray imports this module in every w
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
@@ -14,6 +16,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 PANDAS = "pandas"
+NEW_OBJECTS = 50_000
+"""Python looks for cycles among new objects after so many; its default of 700 is made for small programs."""
 # pyarrow is compiled and has no frame: it appears as its caller. None of these needs pandas by itself.
 WITHOUT = ("ray.serve.", "actors.", "staragents.", "pyarrow.dataset", "sklearn.")
 
@@ -42,6 +46,7 @@ def _importer() -> str:
 
 def install() -> None:
     """Do so in this process from now on."""
+    gc.set_threshold(NEW_OBJECTS, *gc.get_threshold()[1:])
     if not any(isinstance(finder, LeanImports) for finder in sys.meta_path):
         sys.meta_path.insert(0, LeanImports())
 

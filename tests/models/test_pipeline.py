@@ -24,6 +24,7 @@ from tests.support.paths import ROOT
 
 SEEDS = 4
 DRAWS = 2
+REWRITERS = ("deepen", "constrain", "concretise", "reason", "broaden", "lengthen")
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,9 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory, smollm2: Any, gemma3: Any)
     folder = tmp_path_factory.mktemp("runs") / "four"
     command = [
         sys.executable, "-m", "cluster.job", "run", "configs/demo.yaml", f"seeds.limit={SEEDS}",
-        f"output.dir={folder}", f"evolution.draws={DRAWS}", "run.checkpoint_s=0",
+        f"output.dir={folder}", f"evolution.draws={DRAWS}", "run.checkpoint_s=0", "models.small.num_cpus=1",
+        *(f"agents.instruction.{name}.max_tokens=48" for name in REWRITERS),
+        *(f"agents.response.{name}.max_tokens=96" for name in ("brief", "step_by_step")),
     ]  # fmt: skip
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL) as run:
         while not (state := RunDirectory(folder).state()) or not state["cursor"]:

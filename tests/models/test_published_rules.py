@@ -51,7 +51,7 @@ def rows() -> list[dict[str, str]]:
     if not ALPACA.exists():
         return OWN
     all_rows = [
-        row for row in json.loads(gzip.decompress(ALPACA.read_bytes())) if 40 < len(row["output"]) < 300
+        row for row in json.loads(gzip.decompress(ALPACA.read_bytes())) if 40 < len(row["output"]) < 150
     ]
     with_input = [row for row in all_rows if row["input"]][:COUNT]
     return OWN + with_input + [row for row in all_rows if not row["input"]][:2]

@@ -37,7 +37,7 @@ def texts() -> list[tuple[str, str]]:
     """Prompt and answer of our own rows, and of six Alpaca rows if the file is available."""
     if not ALPACA.exists():
         return OWN
-    rows = [row for row in json.loads(gzip.decompress(ALPACA.read_bytes()))[:60] if len(row["output"]) < 300]
+    rows = [row for row in json.loads(gzip.decompress(ALPACA.read_bytes()))[:60] if len(row["output"]) < 150]
     alpaca = [("\n".join(filter(None, (row["instruction"], row["input"]))), row["output"]) for row in rows]
     return OWN + [pair for pair in alpaca if pair[1].strip()][:6]
 
