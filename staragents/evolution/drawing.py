@@ -7,8 +7,10 @@ With successive weighted draws, exact propensities would require enumeration.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Container, Mapping, Sequence
 from functools import cache
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,8 @@ FloatArray = npt.NDArray[np.float64]
 MIN_FLOOR = 1e-6
 # Prevents a division by 0 when all weights are 0; far below any distinguishable p.
 MIN_WEIGHT = 1e-200
+# A pair with a higher inclusion probability is always drawn.
+CERTAIN = 1.0 - 1e-9
 # Constants of splitmix64. SEED_FACTOR is a different odd number, so that the streams of seeds n and n + 1
 # are not shifted copies of each other.
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -101,17 +105,20 @@ def above_threshold(mean: FloatArray, sd: FloatArray, count: int) -> FloatArray:
     return inclusion
 
 
-def uniform_numbers(seed: int, number: int) -> FloatArray:
-    """`number` independent uniform numbers in [0, 1) that depend on `seed` alone.
+def uniform_bits(seed: int, number: int) -> npt.NDArray[np.uint64]:
+    """`number` independent uniform integers below 2^53 that depend on `seed` alone.
 
     splitmix64 (Steele, Lea and Flood 2014) of seed and position: every draw needs a few numbers from its own
     stream, and creating a numpy generator would dominate the time of a draw.
     """
     state = _counters(number) + np.uint64((seed * SEED_FACTOR) & MASK_64)
-    state = (state ^ (state >> SHIFTS[0])) * FACTORS[0]
-    state = (state ^ (state >> SHIFTS[1])) * FACTORS[1]
+    state ^= state >> SHIFTS[0]
+    state *= FACTORS[0]
+    state ^= state >> SHIFTS[1]
+    state *= FACTORS[1]
     state ^= state >> SHIFTS[2]
-    return (state >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    state >>= np.uint64(11)
+    return state
 
 
 @cache
@@ -129,21 +136,20 @@ def draw_pairs(inclusion: Mapping[str, float], seed: int, group: Container[str] 
     if not names:
         return []
     values = list(inclusion.values())
-    numbers = uniform_numbers(seed, len(names) + 1)
-    order = numbers[1:].argsort()
+    bits = uniform_bits(seed, len(names) + 1)
+    # Plain lists from here: for a few dozen pairs, numpy's calls would take longer than the work.
+    order = bits[1:].argsort().tolist()
     if group:
-        order = np.array(sorted(order.tolist(), key=lambda index: names[index] not in group))
-    probabilities = np.array(values)[order]
+        order.sort(key=lambda index: names[index] not in group)
     # Certain pairs are handled separately: due to rounding, their interval could hold two points or none.
     chosen: list[int] = []
-    if max(values) > 1.0 - 1e-9:
-        certain = probabilities > 1.0 - 1e-9
-        chosen = order[certain].tolist()
-        order, probabilities = order[~certain], probabilities[~certain]
-    cumulative = probabilities.cumsum()
-    size = round(float(cumulative[-1])) if len(cumulative) else 0
+    if max(values) > CERTAIN:
+        chosen = [index for index in order if values[index] > CERTAIN]
+        order = [index for index in order if values[index] <= CERTAIN]
+    cumulative = list(accumulate(values[index] for index in order))
+    size = round(cumulative[-1]) if cumulative else 0
     if size > 0:
         cumulative[-1] = size  # exact, or the last point could exceed it
-        points = [float(numbers[0]) + offset for offset in range(size)]
-        chosen += order[cumulative.searchsorted(points, side="right")].tolist()
+        first = int(bits[0]) * 2.0**-53
+        chosen += [order[bisect_right(cumulative, first + offset)] for offset in range(size)]
     return [Draw(names[index], values[index]) for index in sorted(chosen)]
