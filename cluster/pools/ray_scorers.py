@@ -6,7 +6,9 @@ import asyncio
 import uuid
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
+from threading import Thread
 from typing import Any
 
 import ray
@@ -48,15 +50,14 @@ class RayScorers:
 
         Raises EngineError if a row could not be scored in ATTEMPTS attempts.
         """
-        flight: deque[asyncio.Task[dict[str, list[Score]]]] = deque()
-        # The loop only runs while we wait; meanwhile each actor has a second pack queued.
-        with asyncio.Runner() as runner:
+        flight: deque[Future[dict[str, list[Score]]]] = deque()
+        with _loop_in_a_thread() as loop:
             for window in windows:
-                flight.append(runner.get_loop().create_task(self._window(window)))
+                flight.append(asyncio.run_coroutine_threadsafe(self._window(window), loop))
                 if len(flight) == WINDOWS_IN_FLIGHT:
-                    yield runner.run(_result(flight.popleft()))
+                    yield flight.popleft().result()
             while flight:
-                yield runner.run(_result(flight.popleft()))
+                yield flight.popleft().result()
 
     async def _window(self, rows: list[ScoreRow]) -> dict[str, list[Score]]:
         scores = await asyncio.gather(*(self._scored(pool, rows) for pool in self._pools.values()))
@@ -66,8 +67,19 @@ class RayScorers:
         return [score for score, _ in await asyncio.gather(*(pool.score(row.messages) for row in rows))]
 
 
-async def _result(task: asyncio.Task[dict[str, list[Score]]]) -> dict[str, list[Score]]:
-    return await task
+@contextmanager
+def _loop_in_a_thread() -> Iterator[asyncio.AbstractEventLoop]:
+    """An event loop beside the calling thread, where Ctrl-C arrives: in a coroutine it would break the loop.
+    Tasks that are left at the end are cancelled."""
+    with asyncio.Runner() as runner:
+        loop = runner.get_loop()
+        thread = Thread(target=loop.run_forever, daemon=True)
+        thread.start()
+        try:
+            yield loop
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
 
 
 @contextmanager

@@ -59,8 +59,10 @@ def test_pools_are_resized_and_paused_during_a_run_and_the_dataset_is_the_same(
     # Frozen scorers let rows pile up as slow ones would.
     with frozen_scorers(job.processes()) as frozen:
         assert frozen == 2
+        watcher = start("status", str(run_dir), "--watch", "--every", "0.5", "--json")
         assert ask("scale", str(run_dir), "target", "1:2") == (0, "scoring.target: 1:2\n")
-        wait_until(lambda: status(ask, run_dir)["scorers"]["target"] == 2, "another scorer")
+        assert any(json.loads(line)["scorers"]["target"] == 2 for line in watcher.process.stdout)
+        watcher.kill_group()
         assert ask("scale", str(run_dir), "writer", "0") == (0, "models.writer: 0\n")
 
     paused_at = cursor(run_dir)
