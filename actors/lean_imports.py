@@ -1,5 +1,5 @@
-"""Lets processes start sooner: keeps pandas out of those that hold no data frame, a third of a second and 60 MB
-in each, and lets Python look for reference cycles less often, a tenth of the time of all imports.
+"""Lets processes start sooner: keeps pandas out of those that hold no data frame, a third of a second and 60
+MB in each, and lets Python look for reference cycles less often, a tenth of the time of all imports.
 
 Serve imports it to encode data frames, and pyarrow imports it at the first array, to recognise them. Both do
 without it where it is not installed. A local Ray imports this module in every worker before any other (see
