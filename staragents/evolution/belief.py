@@ -78,7 +78,9 @@ class Belief:
             self._score[index] += u
             rr, uu, ru = rr + r * r, uu + u * u, ru + r * u
         total = sum(scores)
-        self._products += (rr, uu, ru, total * total - uu)
+        # One by one: making an array of them takes longer.
+        for place, product in enumerate((rr, uu, ru, total * total - uu)):
+            self._products[place] += product
         if len(indices) > 1 and len(self._partners):
             for index, u in zip(indices, scores, strict=True):
                 self._partners[index] += total - u

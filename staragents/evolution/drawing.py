@@ -146,7 +146,7 @@ def draw_pairs(inclusion: Mapping[str, float], seed: int, group: Container[str] 
     if max(values) > CERTAIN:
         chosen = [index for index in order if values[index] > CERTAIN]
         order = [index for index in order if values[index] <= CERTAIN]
-    cumulative = list(accumulate(values[index] for index in order))
+    cumulative = list(accumulate(map(values.__getitem__, order)))
     size = round(cumulative[-1]) if cumulative else 0
     if size > 0:
         cumulative[-1] = size  # exact, or the last point could exceed it

@@ -94,7 +94,8 @@ class ThompsonPolicy:
     def observe(self, outcomes: Sequence[Outcome], context: DrawContext = NO_CONTEXT) -> None:
         self._rewards.add_all(outcomes)
         self._belief.observe(outcomes)
-        self._context.observe(outcomes, [outcome.reward for outcome in outcomes], context)
+        if context.readings:
+            self._context.observe(outcomes, [outcome.reward for outcome in outcomes], context)
         self._seeds += 1
         # Not in a draw: reading probabilities must not change later draws.
         if self._seeds - self._refreshed_at >= max(1, self._refreshed_at // REFRESH):

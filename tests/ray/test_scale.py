@@ -16,7 +16,7 @@ from tests.ray.conftest import frozen_scorers
 from tests.support.local_run import decided, local_run
 
 FAKE = "configs/fake.yaml"
-SEEDS = 40
+SEEDS = 30
 
 
 def cursor(run_dir: Path) -> int:
