@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from functools import partial
 from itertools import islice
 
-from actors.common_judge import ask_or_none
+from actors.batched_judge import BatchedJudge
 from actors.generator_client import GeneratorClient
-from actors.judging import verdict_on
 from cluster.driver.running_judge import judge_name, only_judge, running_judge
 from cluster.terminal.watcher import Watcher
 from staragents.agents.judge import Verdict
 from staragents.agents.judge_trials import Harm, JudgeTrial, judge_trials
 from staragents.analysis.judge_calibration import JudgeCalibration, calibration_of
+from staragents.base.messages import Conversation
 from staragents.config import Config
 from staragents.data.seed_file import SeedFile
 
@@ -35,11 +34,12 @@ def checked_judge(config: Config, seeds: int, watcher: Watcher) -> JudgeCalibrat
 async def _verdicts(
     config: Config, trials: Sequence[JudgeTrial], generators: GeneratorClient
 ) -> list[tuple[Harm, Verdict | None]]:
-    ask = partial(ask_or_none, generators)
-    found = await asyncio.gather(
-        *(verdict_on(trial.trial_id, trial.harmed, trial.seed, config.judge, config, ask) for trial in trials)
-    )
+    judge = BatchedJudge(config, config.judge, generators)
     return [
         (trial.harm, verdict if isinstance(verdict, Verdict) else None)
-        for trial, verdict in zip(trials, found, strict=True)
+        async for trial, verdict in judge.verdicts(trials, _compared)
     ]
+
+
+def _compared(trial: JudgeTrial) -> tuple[str, Conversation, Conversation]:
+    return trial.trial_id, trial.harmed, trial.seed

@@ -9,7 +9,7 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from actors.answer_judge import AnswerJudge
+from actors.batched_judge import BatchedJudge
 from actors.generator_client import GeneratorClient
 from cluster.driver.running_judge import judge_name, only_judge, running_judge
 from cluster.session.capacity import of_this_machine
@@ -17,6 +17,7 @@ from cluster.session.demand import demand_of
 from staragents.agents.judge import TIE, Verdict
 from staragents.base.environment import ray_address
 from staragents.base.errors import BadInput, RunFailed
+from staragents.base.messages import Conversation
 from staragents.config import Compare, Config, EngineKind
 from staragents.evaluation.answer_pair import AnswerPair
 from staragents.evaluation.caveats import FEW_CONVERSATIONS
@@ -103,14 +104,14 @@ class StudentJudge:
         self, pairs: Pairs, identities: Mapping[Cell, str], generators: GeneratorClient
     ) -> str | None:
         """Ask about all pairs without a verdict; returns why the first failed request did so."""
-        judge = AnswerJudge(self._config, generators)
+        judge = BatchedJudge(self._config, self._config.judge, generators)
         for number, (cell, some) in enumerate(pairs.items(), start=1):
             left = self._left(some)
-            found = await judge.verdicts(left)
-            if left and not found:
+            async for pair, one in judge.verdicts(left, _compared):
+                if one is not None:
+                    self._said[pair.pair_id] = one.win if isinstance(one, Verdict) else one.message
+            if left and self._left(left) == left:
                 raise RunFailed(f"--judge: {self.name} answered nothing: {judge.failure}")
-            for pair_id, one in found.items():
-                self._said[pair_id] = one.win if isinstance(one, Verdict) else one.message
             self._save(cell, some, identities[cell])
             self._say(f"judged {number}/{len(pairs)} students, comparisons asked: {len(left)}")
         return judge.failure
@@ -196,3 +197,7 @@ def _pairs(held_out: Sequence[HeldOut], results: Sequence[CellResult]) -> Pairs:
         for one in results
         if one.cell.arm != BASE
     }
+
+
+def _compared(pair: AnswerPair) -> tuple[str, Conversation, Conversation]:
+    return pair.pair_id, pair.candidate, pair.baseline
