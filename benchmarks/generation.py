@@ -20,7 +20,8 @@ from typing import Any
 
 import ray
 
-from actors.engines.vllm_engine import VllmEngine, vllm_environment
+from actors.engines.vllm_engine import VllmEngine
+from actors.engines.vllm_environment import vllm_environment
 from actors.generator_client import GeneratorClient, handle
 from cluster.pools.generators import running_generators
 from cluster.session.demand import demand_of

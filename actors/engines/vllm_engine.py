@@ -4,29 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from actors.engines.core_log import CoreLog
 from actors.engines.vllm_thinking import VllmThinking, model_type
-from staragents.base.environment import cache_dir
 from staragents.base.errors import EngineDead, EngineError, PromptTooLong
 from staragents.base.generation import Generation, GenerationRequest, Sampling, TokenLogprobs
 from staragents.base.messages import as_dicts
 from staragents.base.system_turn import chat_turns
 from staragents.config import ModelConfig
-from staragents.files.folders import folder_problem
 
 if TYPE_CHECKING:
     from vllm import CompletionOutput, RequestOutput, SamplingParams
 
 logger = logging.getLogger(__name__)
-
-LONGEST_SOCKET_FOLDER = 65
-"""The name of one of vLLM's sockets takes another 37 characters."""
 
 
 class VllmEngine:
@@ -38,6 +30,7 @@ class VllmEngine:
     def __init__(self, config: ModelConfig, model_path: str) -> None:
         self.config = config
         self.model_path = model_path
+        self._core_log = CoreLog()
 
     async def start(self) -> None:
         """Load the model and generate one token. Raises EngineDead with vLLM's reason if that fails."""
@@ -68,8 +61,7 @@ class VllmEngine:
                 GenerationRequest("probe", Sampling(temperature=0.0, max_tokens=1), seed=0, prompt="Hello")
             )
         except Exception as error:
-            reason = " ".join(str(error).split())
-            raise EngineDead(f"vLLM could not start {self.config.model}: {reason}") from error
+            raise EngineDead(f"vLLM could not start {self.config.model}: {self._reason(error)}") from error
 
     def _engine_args(self) -> dict[str, Any]:
         config = self.config
@@ -135,7 +127,7 @@ class VllmEngine:
         except TimeoutError:
             raise EngineError(f"no answer from {self.config.model} within {request.deadline_s:g} s") from None
         except self._fatal as error:
-            raise EngineDead(f"the vLLM engine of {self.config.model} died: {error}") from error
+            raise EngineDead(self._death(error)) from error
         except self._invalid as error:
             raise EngineError(f"vLLM rejected the request: {error}") from error
         return self._generation(request, output, len(prompt_ids), time.monotonic() - started)
@@ -215,7 +207,13 @@ class VllmEngine:
         try:
             await self._engine.check_health()
         except Exception as error:
-            raise EngineDead(str(error) or f"the vLLM engine of {self.config.model} died") from error
+            raise EngineDead(self._death(error)) from error
+
+    def _death(self, error: Exception) -> str:
+        return f"the vLLM engine of {self.config.model} died: {self._reason(error)}"
+
+    def _reason(self, error: Exception) -> str:
+        return self._core_log.reason() or " ".join(str(error).split())
 
     async def stop(self) -> None:
         if hasattr(self, "_engine"):
@@ -242,40 +240,3 @@ def _stat_loggers() -> list[Any] | None:
     from vllm.v1.metrics.ray_wrappers import RayPrometheusStatLogger
 
     return [RayPrometheusStatLogger]
-
-
-def _faster_libraries() -> list[str]:
-    """Intel's OpenMP from its wheel and the system's tcmalloc, if installed: nearly twice the tokens/s."""
-    candidates = [
-        Path(sys.prefix) / "lib" / "libiomp5.so",
-        *sorted(Path("/usr/lib/x86_64-linux-gnu").glob("libtcmalloc_minimal.so.4")),
-    ]
-    return [str(path) for path in candidates if path.exists()]
-
-
-def vllm_environment(config: ModelConfig, local_model: bool) -> dict[str, str]:
-    """Environment variables that the actor needs before it imports vLLM (for `runtime_env`)."""
-    variables = {
-        "VLLM_NO_USAGE_STATS": "1",
-        "VLLM_LOGGING_LEVEL": os.environ.get("VLLM_LOGGING_LEVEL", "WARNING"),
-    }
-    if len(tempfile.gettempdir()) > LONGEST_SOCKET_FOLDER:
-        # Its sockets are there, and their paths may have 107 characters.
-        variables["VLLM_RPC_BASE_PATH"] = "/tmp"
-    if folder_problem(os.path.expanduser("~/.cache")):
-        folders = {"VLLM_CACHE_ROOT": "vllm", "TRITON_CACHE_DIR": "triton"}
-        unset = {name: folder for name, folder in folders.items() if name not in os.environ}
-        variables |= {name: str(cache_dir() / folder) for name, folder in unset.items()}
-    if local_model:
-        variables["HF_HUB_OFFLINE"] = "1"
-    if not config.num_gpus:
-        variables |= {
-            # Automatic binding pins two engines on one host to the same core (vllm#43240).
-            "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-            "VLLM_CPU_KVCACHE_SPACE": str(config.kv_cache_gib),
-            "OMP_NUM_THREADS": str(max(1, round(config.num_cpus))),
-            "LD_PRELOAD": ":".join(_faster_libraries()),
-            # Does not change the `uni` executor on a CPU, and saves a child process and an import of vllm.
-            "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
-        }
-    return variables

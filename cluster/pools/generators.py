@@ -16,7 +16,7 @@ from ray.serve.exceptions import RayServeException
 from ray.serve.schema import ApplicationStatus, ApplicationStatusOverview, LoggingConfig
 
 from actors.clean_up import quietly
-from actors.engines.vllm_engine import vllm_environment
+from actors.engines.vllm_environment import vllm_environment
 from actors.generator_replica import GeneratorReplica
 from actors.orphan_cleanup import guarded
 from actors.ray_internals import with_version

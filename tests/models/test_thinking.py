@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from actors.engines.vllm_engine import VllmEngine, vllm_environment
+from actors.engines.vllm_engine import VllmEngine
+from actors.engines.vllm_environment import vllm_environment
 from actors.engines.vllm_thinking import PARSERS, VllmThinking, model_type
 from staragents.agents.judge import parse_verdict
+from staragents.base.errors import EngineDead
 from staragents.base.generation import Generation, GenerationRequest, Sampling
 from staragents.base.messages import Message
 from staragents.config import JudgeConfig, ModelConfig, Reasoning
@@ -22,6 +26,7 @@ from tests.support.thinking_model import thinking_model
 
 pytest.importorskip("vllm")
 BUDGET = 24
+EAGER: dict[str, Any] = {"enforce_eager": True}
 VERDICT = {
     "type": "object",
     "properties": {
@@ -53,14 +58,28 @@ def config_of(folder: Path, **more: Any) -> ModelConfig:
     return ModelConfig(model=str(folder), max_model_len=1024, max_num_seqs=4, thinking_tokens=BUDGET, **more)
 
 
-@pytest.fixture(scope="module")
-def generations(folder: Path) -> Iterator[dict[str, Generation]]:
-    """Answers of one engine, by the name of their request."""
-    config = config_of(folder, engine_args={"enforce_eager": True})
+@contextmanager
+def vllm_variables(config: ModelConfig) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in vllm_environment(config, local_model=True).items():
             if name != "LD_PRELOAD":
                 patch.setenv(name, value)
+        yield
+
+
+def test_an_engine_that_does_not_start_says_why(folder: Path, tmp_path: Path) -> None:
+    """Its own process fails, and vLLM only refers to the log of that."""
+    shutil.copytree(folder, tmp_path / "unfinished", ignore=shutil.ignore_patterns("*.safetensors"))
+    config = config_of(tmp_path / "unfinished", engine_args=EAGER)
+    with vllm_variables(config), pytest.raises(EngineDead, match=r"Cannot find any model weights"):
+        asyncio.run(VllmEngine(config, config.model).start())
+
+
+@pytest.fixture(scope="module")
+def generations(folder: Path) -> Iterator[dict[str, Generation]]:
+    """Answers of one engine, by the name of their request."""
+    config = config_of(folder, engine_args=EAGER)
+    with vllm_variables(config):
         yield asyncio.run(_answers(VllmEngine(config, str(folder))))
 
 

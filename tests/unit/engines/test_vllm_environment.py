@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.engines.vllm_engine import vllm_environment
+from actors.engines.vllm_environment import vllm_environment
 from staragents.config import ModelConfig
 
 CACHES = ("VLLM_CACHE_ROOT", "TRITON_CACHE_DIR")
