@@ -29,10 +29,10 @@ def start_actor(
     return made.options(name=name, max_restarts=-1, **options).remote(*arguments)
 
 
-def started(what: str, starting: Sequence[Any]) -> list[dict[str, Any]]:
+def started(failure: str, starting: Sequence[Any]) -> list[dict[str, Any]]:
     """Wait for calls of `start`; returns their results. Raises RunFailed with the first reason if one fails,
-    caused by Ray's error."""
+    caused by Ray's error. `failure`: how its line begins."""
     try:
         return ray.get(list(starting))
     except RayError as error:
-        raise RunFailed(f"{what} did not start: {reason_of(error)}") from error
+        raise RunFailed(f"{failure} {reason_of(error)}") from error

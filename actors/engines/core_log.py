@@ -11,7 +11,7 @@ import re
 import stat
 from pathlib import Path
 
-from actors.reasons import last_error
+from staragents.base.last_error import last_error
 
 OUTPUT = Path("/proc/self/fd/1")
 """The standard output of this process, which vLLM's processes share: a file under Ray."""

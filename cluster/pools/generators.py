@@ -20,12 +20,12 @@ from actors.engines.vllm_environment import vllm_environment
 from actors.generator_replica import GeneratorReplica
 from actors.orphan_cleanup import guarded
 from actors.ray_internals import with_version
-from actors.reasons import last_error
 from cluster.session.demand import replica_bundles
 from staragents.agents.probes import probes_of
 from staragents.base.environment import ray_address
 from staragents.base.errors import RunFailed
 from staragents.base.generation import GenerationRequest
+from staragents.base.last_error import last_error
 from staragents.config import Config, EngineKind, ModelConfig
 from staragents.models.packaged_models import resolve_model
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,51 +9,10 @@ import pytest
 from ray.exceptions import ActorUnavailableError, RayTaskError
 from ray.serve.schema import ApplicationStatus
 
-from actors.reasons import LONGEST_REASON, last_error, reason_of
+from actors.reasons import reason_of
 from cluster.pools import generators
-from staragents.base.errors import BadInput, EngineDead, RunFailed
-
-
-def traced(error: Exception) -> str:
-    """A traceback as in Ray and Serve, with colours and their own text around it."""
-    try:
-        try:
-            raise KeyError("an earlier one")
-        except KeyError as earlier:
-            raise error from earlier
-    except Exception:
-        return (
-            "The deployment failed to start 1 times in a row. See controller logs for details. Error:\n"
-            "\x1b[36mray::ServeReplica:x.initialize_and_get_metadata()\x1b[39m (pid=1, ip=127.0.0.1)\n"
-            + traceback.format_exc()
-        )
-
-
-@pytest.mark.parametrize(
-    ("error", "line"),
-    [
-        (ImportError("Using SOCKS proxy, but 'socksio' is missing."), "ImportError: Using SOCKS proxy, but"),
-        (FileNotFoundError(2, "No such file or directory"), "FileNotFoundError: [Errno 2] No such file or"),
-        (
-            OSError("x is no folder\n  File a ticket\n\nor pass a token"),
-            "OSError: x is no folder File a ticket or",
-        ),
-        (EngineDead("vLLM could not start x: no memory"), "vLLM could not start x: no memory"),
-        (BadInput(["expected a", "expected b"]), "expected a expected b"),
-        (AssertionError(), "AssertionError"),
-        (ValueError("x" * 9999), "ValueError: xxx"),
-    ],
-)
-def test_the_last_exception_is_the_reason_whatever_its_type(error: Exception, line: str) -> None:
-    found = last_error(traced(error))
-    assert found.startswith(line)
-    assert "\n" not in found
-    assert len(found) <= LONGEST_REASON + 3
-
-
-def test_a_text_without_a_traceback_is_the_reason_itself() -> None:
-    assert last_error("The runtime_env\n  could not be set up") == "The runtime_env could not be set up"
-    assert last_error("") == ""
+from staragents.base.errors import BadInput, RunFailed
+from tests.support.tracebacks import traced
 
 
 def test_a_dead_actor_is_named_by_its_reason_and_not_by_its_ids() -> None:
