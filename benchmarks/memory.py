@@ -69,8 +69,10 @@ async def milliseconds(call: Call, calls: int = CALLS) -> tuple[float, float, fl
     return spent, float(np.median(clock)), float(np.percentile(clock, 95))
 
 
-def show(what: str, times: tuple[float, float, float]) -> None:
+def show(what: str, times: tuple[float, float, float]) -> float:
+    """Print a line; returns the CPU time."""
     print(f"  {what:28s} {times[0]:7.2f} ms CPU; clock {times[1]:.2f} median, {times[2]:.2f} p95", flush=True)
+    return times[0]
 
 
 def written(memories: list[Memory], folder: str, keep: str) -> None:
@@ -86,7 +88,7 @@ def written(memories: list[Memory], folder: str, keep: str) -> None:
 
 async def ours(
     memories: list[Memory], points: int, neighbours: int, folder: str, announced: bool = True
-) -> None:
+) -> float:
     bank = LocalBank(MemoryConfig(neighbours=neighbours), folder)
     written(memories[:points], folder, bank.config.keep.value)
     cpu = time.process_time()
@@ -105,23 +107,24 @@ async def ours(
     async def store(number: int) -> None:
         await bank.remember([later[number]])
 
-    show("recall", await milliseconds(recall))
+    recalled = show("recall", await milliseconds(recall))
     show("store", await milliseconds(store))
     print(f"  open                         {opening:7.2f} s CPU, {bank.bytes / 2**20:.0f} MiB")
     await bank.close()
+    return recalled
 
 
-async def with_numpy(memories: list[Memory], points: int, neighbours: int, folder: str) -> None:
+async def with_numpy(memories: list[Memory], points: int, neighbours: int, folder: str) -> float:
     vectors = np.array([one.vector for one in memories])
     kept = vectors[:points].copy()
 
     async def product(number: int) -> None:
         (kept @ vectors[points + number]).argpartition(-neighbours)
 
-    show("recall", await milliseconds(product))
+    return show("recall", await milliseconds(product))
 
 
-async def with_qdrant_local(memories: list[Memory], points: int, neighbours: int, folder: str) -> None:
+async def with_qdrant_local(memories: list[Memory], points: int, neighbours: int, folder: str) -> float:
     from qdrant_client import QdrantClient, models
 
     client = QdrantClient(path=folder)
@@ -144,17 +147,18 @@ async def with_qdrant_local(memories: list[Memory], points: int, neighbours: int
     async def store(number: int) -> None:
         put([memories[points + number]])
 
-    show("recall", await milliseconds(recall, CALLS // 8))
+    recalled = show("recall", await milliseconds(recall, CALLS // 8))
     show("store", await milliseconds(store))
     client.close()
     cpu = time.process_time()
     QdrantClient(path=folder).close()
     print(f"  open                         {time.process_time() - cpu:7.2f} s CPU, {mib_of(folder):.0f} MiB")
+    return recalled
 
 
 async def with_qdrant_edge(
     memories: list[Memory], points: int, neighbours: int, folder: str, int8: bool = False
-) -> None:
+) -> float:
     import qdrant_edge as edge
 
     quantised = edge.ScalarQuantizationConfig(type=edge.ScalarType.Int8, always_ram=True) if int8 else None
@@ -181,12 +185,13 @@ async def with_qdrant_edge(
     async def store(number: int) -> None:
         put([memories[points + number]])
 
-    show("recall", await milliseconds(recall))
+    recalled = show("recall", await milliseconds(recall))
     show("store", await milliseconds(store))
     shard.close()
     cpu = time.process_time()
     edge.EdgeShard.load(folder).close()
     print(f"  open                         {time.process_time() - cpu:7.2f} s CPU, {mib_of(folder):.0f} MiB")
+    return recalled
 
 
 def payload_of(memory: Memory) -> dict[str, object]:
@@ -201,7 +206,8 @@ def mib_of(folder: str) -> float:
     return sum(path.stat().st_blocks * 512 for path in Path(folder).rglob("*") if path.is_file()) / 2**20
 
 
-ENGINES: dict[str, Callable[[list[Memory], int, int, str], Awaitable[None]]] = {
+ENGINES: dict[str, Callable[[list[Memory], int, int, str], Awaitable[float]]] = {
+    # Each prints its times and returns milliseconds of CPU a recall.
     "bank": ours,
     "alone": partial(ours, announced=False),
     "numpy": with_numpy,

@@ -8,6 +8,7 @@ import math
 import random
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 from hashlib import blake2b
@@ -58,21 +59,25 @@ class FakeEngine:
         rng = random.Random(_number(f"{request.seed}\n{prompt}"))
         latency, refusal = rng.random(), rng.random()
         await self._take_time(-math.log(1.0 - latency) * self.config.latency_s, request.deadline_s)
-        if random.Random(_number(request.request_id)).random() < self.config.failure_rate:
+        # Seeding a generator takes longer than half of the rest.
+        rate = self.config.failure_rate
+        if rate and random.Random(_number(request.request_id)).random() < rate:
             raise EngineError(f"fake failure of request {request.request_id}")
-        tokens_in = prompt.count(" ") + 1
-        answer = self._answer(request, rng, refusal < self.config.refusal_rate, tokens_in)
+        tokens_in, seconds = prompt.count(" ") + 1, time.perf_counter() - started
+        answer = self._answer(request, rng, refusal < self.config.refusal_rate, tokens_in, seconds)
         if self._thinks and request.messages is not None:
             answer = self._after_a_thought(answer, random.Random(_number(f"{request.seed}\nthink\n{prompt}")))
-        return replace(answer, seconds=time.perf_counter() - started)
+        return answer
 
     @staticmethod
-    def _answer(request: GenerationRequest, rng: random.Random, refusal: bool, tokens_in: int) -> Generation:
+    def _answer(
+        request: GenerationRequest, rng: random.Random, refusal: bool, tokens_in: int, seconds: float
+    ) -> Generation:
         if request.json_schema and "verdict" in request.json_schema.get("properties", {}):
             logprobs = _verdict(request.json_schema["properties"], rng)
             text = "".join(token.text for token in logprobs)
             shown = logprobs if request.top_logprobs else ()
-            return Generation(text, "stop", tokens_in, len(logprobs), 0.0, shown)
+            return Generation(text, "stop", tokens_in, len(logprobs), seconds, shown)
         words = REFUSAL.split() if refusal else _words(rng)
         kept = words[: request.sampling.max_tokens]
         return Generation(
@@ -80,7 +85,7 @@ class FakeEngine:
             finish_reason="stop" if kept == words else "length",
             tokens_in=tokens_in,
             tokens_out=len(kept),
-            seconds=0.0,
+            seconds=seconds,
         )
 
     def _after_a_thought(self, answer: Generation, rng: random.Random) -> Generation:
@@ -140,8 +145,8 @@ def _verdict(properties: dict[str, Any], rng: random.Random) -> tuple[TokenLogpr
     return (*tokens, *_certain("}"))
 
 
-def _certain(text: str) -> list[TokenLogprobs]:
-    return [_certain_token(piece) for piece in _PIECES.findall(text)]
+def _certain(text: str) -> Iterator[TokenLogprobs]:
+    return map(_certain_token, _PIECES.findall(text))
 
 
 @lru_cache(2 * len(WORDS))

@@ -1,35 +1,45 @@
 """Our speed beside that of others who do the same work: ratios of runs made in turn on this machine.
 
     make bench                                               # all peers that are installed
-    python benchmarks/peers/compare.py --cache DIR --install # install distilabel in DIR, then compare
+    python benchmarks/peers/compare.py --cache DIR --install # install the peers in DIR, then compare
 
 | peer | its work | ours |
 |---|---|---|
 | distilabel | rewrite, answer, judge with an instant model, in batches of 50 | the whole path on Ray |
 | naive IFD | two forward passes a row, as the scripts of Superfiltering and Cherry_LLM | packed scoring |
+| Qdrant's embedded engine | 150 of 20,000 outcomes, exact | our bank, seeds known before their draw |
 
 Each round runs the peer and then us; the ratio is that of a round. Other programs on the machine slow both.
+The table becomes the section "Beside peers" of benchmarks/RESULTS.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
+import contextlib
 import functools
+import io
 import json
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import venv
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 HERE = Path(__file__).parent
-DISTILABEL = "distilabel"
+RESULTS = ROOT / "benchmarks" / "RESULTS.md"
+SECTION = "## Beside peers\n"
+DISTILABEL, IFD, BANK = "distilabel", "ifd", "qdrant-edge"
+POINTS, NEIGHBOURS = 20_000, 150
 IFD_MODEL = "packaged:smollm2-135m-instruct"
 PEER_S = 900.0
 
@@ -47,16 +57,35 @@ class Pair:
     theirs: Callable[[], float]
     ours: Callable[[], float]
 
-    def compare(self, rounds: int) -> None:
-        """Run both in turn and print a line per round, then the ratio's median and spread."""
-        ratios = []
+    def compare(self, rounds: int) -> str:
+        """Run both in turn and print a line per round. Returns a row of the table."""
+        theirs, ours, ratios = list[float](), list[float](), list[float]()
         for number in range(rounds):
-            theirs, ours = self.theirs(), self.ours()
-            ratios.append(ours / theirs)
-            line = f"{theirs:8.1f}, ours {ours:8.1f} {self.unit}: {ratios[-1]:.2f} times"
+            theirs.append(self.theirs())
+            ours.append(self.ours())
+            ratios.append(ours[-1] / theirs[-1])
+            line = f"{theirs[-1]:8.1f}, ours {ours[-1]:8.1f} {self.unit}: {ratios[-1]:.2f} times"
             print(f"{self.name}, round {number + 1}: {line}", flush=True)
-        spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
-        print(f"{self.name}: {statistics.median(ratios):.2f} times ({spread}), {rounds} rounds", flush=True)
+        ratio = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+        return f"| {self.name} | {self.unit} | {_range(theirs)} | {_range(ours)} | {ratio} | {rounds} |"
+
+
+def _range(rates: list[float]) -> str:
+    return f"{min(rates):.4g} to {max(rates):.4g}"
+
+
+def written(text: str, rows: list[str]) -> str:
+    """`text` of RESULTS.md with these rows as its section, in place of earlier ones."""
+    table = [
+        "| peer | unit | theirs | ours | times (median, range) | rounds |",
+        "|---|---|---|---|---|---|",
+        *rows,
+    ]
+    section = "\n".join([SECTION, f"`make bench`, {os.cpu_count()} cores:", "", *table])
+    before, _, rest = text.partition(SECTION)
+    _, heading, after = rest.partition("\n## ")
+    parts = [before.strip(), section, f"{heading}{after}".strip()]
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def main() -> None:
@@ -68,20 +97,27 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=700, help="for distilabel and the path on Ray")
     parser.add_argument("--rows", type=int, default=48, help="for IFD")
-    parser.add_argument("--only", choices=(DISTILABEL, "ifd"), help="one peer")
+    parser.add_argument("--only", choices=(DISTILABEL, IFD, BANK), help="one peer; RESULTS.md stays as it is")
     arguments = parser.parse_args()
     if arguments.install:
         install(arguments.cache)
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for name, pair in (
-            (DISTILABEL, lambda: distilabel_pair(arguments.cache, Path(folder), arguments.seeds)),
-            ("ifd", lambda: ifd_pair(arguments.rows)),
-        ):
+        pairs: dict[str, Callable[[], Pair]] = {
+            DISTILABEL: lambda: distilabel_pair(arguments.cache, Path(folder), arguments.seeds),
+            IFD: lambda: ifd_pair(arguments.rows),
+            BANK: lambda: bank_pair(arguments.cache),
+        }
+        for name, pair in pairs.items():
             if arguments.only in (None, name):
                 try:
-                    pair().compare(arguments.rounds)
+                    rows.append(pair().compare(arguments.rounds))
                 except Missing as missing:
                     print(f"{name}: {missing}", flush=True)
+    print("\n".join(rows))
+    if len(rows) == len(pairs):
+        RESULTS.write_text(written(RESULTS.read_text(encoding="utf-8"), rows), encoding="utf-8")
+        print(f"written to {RESULTS}")
 
 
 def python_of(cache: Path) -> Path:
@@ -89,11 +125,24 @@ def python_of(cache: Path) -> Path:
 
 
 def install(cache: Path) -> None:
-    """An environment for distilabel: its dependencies exclude ours."""
+    """An environment for distilabel, whose dependencies exclude ours, and a folder with Qdrant's engine."""
     venv.create(cache / DISTILABEL, with_pip=True)
-    requirements = str(HERE / "distilabel_requirements.txt")
-    pip = [str(python_of(cache)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "-r", requirements], check=True)
+    quiet = ["install", "--quiet", "--disable-pip-version-check", "-r"]
+    pip = [str(python_of(cache)), "-m", "pip", *quiet]
+    subprocess.run([*pip, str(HERE / "distilabel_requirements.txt")], check=True)
+    bank = [
+        str(HERE / "qdrant_edge_requirements.txt"),
+        "--no-deps",
+        "--target",
+        str(cache / BANK),
+        "--upgrade",
+    ]
+    subprocess.run([*pip, *bank], check=True)
+
+
+def not_installed(cache: Path) -> Missing:
+    command = f"python benchmarks/peers/compare.py --cache {cache} --install"
+    return Missing(f"not installed; install it and compare: {command}")
 
 
 def distilabel_pair(cache: Path, folder: Path, seeds: int) -> Pair:
@@ -102,8 +151,7 @@ def distilabel_pair(cache: Path, folder: Path, seeds: int) -> Pair:
 
     python = python_of(cache)
     if not python.is_file():
-        command = f"python benchmarks/peers/compare.py --cache {cache} --install"
-        raise Missing(f"not installed; install it and compare: {command}")
+        raise not_installed(cache)
     path = many_seeds(folder, seeds)
     runs = iter(range(10**6))
 
@@ -146,10 +194,31 @@ def ifd_pair(count: int) -> Pair:
         return len(rows) / timed(step, 1)[1]
 
     return Pair(
-        "naive IFD",
+        "naive IFD loop",
         "rows/s",
         lambda: rate(functools.partial(naive, model, tokenizer, rows)),
         lambda: rate(functools.partial(scorer.score, rows)),
+    )
+
+
+def bank_pair(cache: Path) -> Pair:
+    """Recalls a second of CPU time. Raises Missing."""
+    if not (cache / BANK).is_dir():
+        raise not_installed(cache)
+    sys.path.append(str(cache / BANK))
+    from memory import CALLS, memories_of, ours, with_qdrant_edge
+
+    memories = memories_of(POINTS + CALLS)
+
+    def rate(engine: Callable[..., Coroutine[Any, Any, float]]) -> float:
+        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+            return 1e3 / asyncio.run(engine(memories, POINTS, NEIGHBOURS, folder))
+
+    return Pair(
+        "Qdrant's embedded engine",
+        "recalls per CPU second",
+        lambda: rate(with_qdrant_edge),
+        lambda: rate(ours),
     )
 
 
