@@ -29,7 +29,7 @@ def start_actor(
     return made.options(name=name, max_restarts=-1, **options).remote(*arguments)
 
 
-def started(failure: str, starting: Sequence[Any]) -> list[dict[str, Any]]:
+def started(starting: Sequence[Any], failure: str = "an actor did not start:") -> list[dict[str, Any]]:
     """Wait for calls of `start`; returns their results. Raises RunFailed with the first reason if one fails,
     caused by Ray's error. `failure`: how its line begins."""
     try:

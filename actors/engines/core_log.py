@@ -11,13 +11,12 @@ import re
 import stat
 from pathlib import Path
 
-from staragents.base.last_error import last_error
+from staragents.base.last_error import has_traceback, last_error
 
 OUTPUT = Path("/proc/self/fd/1")
 """The standard output of this process, which vLLM's processes share: a file under Ray."""
 LARGEST = 1_000_000
 _ERROR = re.compile(r"\(((?:EngineCore|Worker)[^)]*)\) ERROR [^\[]*\[[^\]]*\] ?(.*)")
-_FRAME = '  File "'
 _COMPILER = ("InvalidCxxCompiler", "Failed to find C compiler")
 
 
@@ -38,10 +37,9 @@ class CoreLog:
         said: dict[str, list[str]] = {}
         for process, line in _ERROR.findall(text):
             said.setdefault(process, []).append(line)
-        for lines in said.values():
-            if any(line.startswith(_FRAME) for line in lines):
-                return _with_advice(last_error("\n".join(lines)))
-        return None
+        errors = ("\n".join(lines) for lines in said.values())
+        first = next(filter(has_traceback, errors), None)
+        return None if first is None else _with_advice(last_error(first))
 
 
 def _size(path: Path) -> int | None:

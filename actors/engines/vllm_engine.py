@@ -31,6 +31,7 @@ class VllmEngine:
         self.config = config
         self.model_path = model_path
         self._core_log = CoreLog()
+        self._died: str | None = None
 
     async def start(self) -> None:
         """Load the model and generate one token. Raises EngineDead with vLLM's reason if that fails."""
@@ -210,7 +211,10 @@ class VllmEngine:
             raise EngineDead(self._death(error)) from error
 
     def _death(self, error: Exception) -> str:
-        return f"the vLLM engine of {self.config.model} died: {self._reason(error)}"
+        """The log is read once: all requests in flight fail at the same time."""
+        if self._died is None:
+            self._died = f"the vLLM engine of {self.config.model} died: {self._reason(error)}"
+        return self._died
 
     def _reason(self, error: Exception) -> str:
         return self._core_log.reason() or " ".join(str(error).split())

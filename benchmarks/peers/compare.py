@@ -114,7 +114,8 @@ def main() -> None:
                     rows.append(pair().compare(arguments.rounds))
                 except Missing as missing:
                     print(f"{name}: {missing}", flush=True)
-    print("\n".join(rows))
+    for row in rows:
+        print(row)
     if len(rows) == len(pairs):
         RESULTS.write_text(written(RESULTS.read_text(encoding="utf-8"), rows), encoding="utf-8")
         print(f"written to {RESULTS}")
@@ -127,17 +128,10 @@ def python_of(cache: Path) -> Path:
 def install(cache: Path) -> None:
     """An environment for distilabel, whose dependencies exclude ours, and a folder with Qdrant's engine."""
     venv.create(cache / DISTILABEL, with_pip=True)
-    quiet = ["install", "--quiet", "--disable-pip-version-check", "-r"]
-    pip = [str(python_of(cache)), "-m", "pip", *quiet]
-    subprocess.run([*pip, str(HERE / "distilabel_requirements.txt")], check=True)
-    bank = [
-        str(HERE / "qdrant_edge_requirements.txt"),
-        "--no-deps",
-        "--target",
-        str(cache / BANK),
-        "--upgrade",
-    ]
-    subprocess.run([*pip, *bank], check=True)
+    pip = [str(python_of(cache)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "-r", str(HERE / "distilabel_requirements.txt")], check=True)
+    pip += ["--no-deps", "--upgrade", "--target", str(cache / BANK)]
+    subprocess.run([*pip, "-r", str(HERE / "qdrant_edge_requirements.txt")], check=True)
 
 
 def not_installed(cache: Path) -> Missing:

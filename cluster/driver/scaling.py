@@ -167,7 +167,7 @@ class Scaling:
     def _add_scorer(self, role: str, name: str) -> None:
         actor = start_scorer(self._live.config.scoring, role, name)
         try:
-            started(f"scoring.{role}: another scorer did not start:", [actor.start.remote()])
+            started([actor.start.remote()], f"scoring.{role}: another scorer did not start:")
         except RunFailed:
             quietly(ray.kill, actor)
             raise

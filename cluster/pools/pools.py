@@ -58,7 +58,7 @@ def running_pools(config: Config, run_name: str) -> Iterator[Pools]:
                 config, run_name, lambda: _check([*starting, *([memory.starting] if memory else [])])
             ) as generators,
         ):
-            tokenizers = {facts["tokenizer"] for facts in started("an actor did not start:", starting)}
+            tokenizers = {facts["tokenizer"] for facts in started(starting)}
             pools = Pools(
                 run_name,
                 generators,
@@ -88,7 +88,7 @@ class StartingMemory:
 
     def ready(self) -> str:
         """Wait until loaded; return its name. Raises RunFailed with the reason if it fails to start."""
-        (facts,) = started("an actor did not start:", [self.starting])
+        (facts,) = started([self.starting])
         logger.info("memory is up: a %s bank with %d points", facts["bank"], facts["points"])
         return self.name
 
@@ -151,4 +151,4 @@ def _on_driver_node() -> NodeAffinitySchedulingStrategy:
 def _check(starting: list[Any]) -> None:
     """Raises RunFailed if one of them has already failed."""
     done, _ = ray.wait(starting, num_returns=len(starting), timeout=0, fetch_local=False)
-    started("an actor did not start:", done)
+    started(done)

@@ -115,7 +115,7 @@ def _pool(scoring: ScoringConfig, role: str, actors: list[Any]) -> ScorerPool:
 
 def _facts(role: str, starting: list[Any]) -> dict[str, Any]:
     try:
-        return started(f"a {role} scorer did not start:", starting)[0]
+        return started(starting, f"a {role} scorer did not start:")[0]
     except RunFailed as error:
         if isinstance(found := error.__cause__, BadInput):  # Ray's error has the type of its cause too
             raise bad_model(role, getattr(found, "cause", found)) from None

@@ -16,6 +16,10 @@ _OURS = {name for name, kind in vars(errors).items() if isinstance(kind, type)}
 """Names of our exceptions, whose messages need no type in front."""
 
 
+def has_traceback(text: str) -> bool:
+    return any(_FRAME.match(line) for line in text.splitlines())
+
+
 def last_error(text: str) -> str:
     """The exception at the end of the last traceback in `text`, or all of `text` if it has none."""
     lines = without_colours(text).splitlines()
