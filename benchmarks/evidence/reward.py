@@ -1,15 +1,17 @@
 """Experiment 2 of CLAIMS.md: does each part of the reward train a better student?
 
     python benchmarks/evidence/reward.py prepare DATA FOLDER [--replicates 5] [KEY=VALUE]...
-    python benchmarks/evidence/reward.py train DATA FOLDER [--student packaged:smollm2-135m-instruct]
+    python benchmarks/evidence/reward.py train DATA FACTS FOLDER [--student packaged:smollm2-135m-instruct]
         [--tokens 60000] [--learning-rate 1e-4] [--gpus 1] [--processes 8]
-    python benchmarks/evidence/reward.py table FOLDER/students/STUDENT FOLDER/facts.json
+    python benchmarks/evidence/reward.py table STUDENTS FACTS
 
-`prepare` makes the runs and needs Ray; `train` needs FOLDER, the held-out answers in DATA and the packages of
-`staragents[train]`, but no Ray; `table` needs what the two wrote and no text. Each repeats nothing that is
-done: run the same command to resume. DATA has `recorded_agents.jsonl.gz` (instruction, win {agent:
-probability}, response {agent: text}) and `alpacaeval_answers_200.jsonl.gz` (instruction, answers {model:
-text}), in it or in its folders.
+`prepare` makes the runs, needs Ray and writes FACTS (FOLDER/facts.json): choices, costs and measures without
+text. `train` needs FACTS, DATA and the packages of `staragents[train]`, but no Ray, so that it can run on
+another machine. It writes STUDENTS, a folder in FOLDER with a JSON file per student. Each repeats nothing
+that is done: run the same command to resume.
+
+DATA has `recorded_agents.jsonl.gz` (instruction, win {agent: probability}, response {agent: text}) and
+`alpacaeval_answers_200.jsonl.gz` (instruction, answers {model: text}), in it or in its folders.
 """
 
 from __future__ import annotations
@@ -33,12 +35,14 @@ from weak_agent import CONFIG, LARGER, TARGET, Weak
 
 from staragents.base.errors import BadInput
 from staragents.config import EvaluationConfig
+from staragents.evaluation.choices import PAIR
 from staragents.files.atomic_file import write_text
 
 RECORDED, ANSWERS = "recorded_agents.jsonl.gz", "alpacaeval_answers_200.jsonl.gz"
-FACTS, STUDENTS = "facts.json", "students"
+FACTS = "facts.json"
 FOLDER = click.Path(file_okay=False, path_type=Path)
 DATA = click.Path(exists=True, file_okay=False, path_type=Path)
+FACTS_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group(help=__doc__)
@@ -103,6 +107,7 @@ def prepare(
 
 @main.command()
 @click.argument("data", type=DATA)
+@click.argument("facts", type=FACTS_FILE)
 @click.argument("folder", type=FOLDER)
 @click.option("--student", default=TARGET, show_default=True)
 @click.option("--arms", default=",".join(ARMS), help="Unset: all of them.")
@@ -115,6 +120,7 @@ def prepare(
 @click.option("--processes", default=1, type=click.IntRange(1), help="Students at the same time.")
 def train(
     data: Path,
+    facts: Path,
     folder: Path,
     student: str,
     arms: str,
@@ -127,12 +133,11 @@ def train(
     processes: int,
 ) -> None:
     """Train a student on every arm of every replicate and measure it on the held-out answers."""
-    names = arms.split(",")
+    names = [name for name in arms.split(",") if name]
     if unknown := set(names) - set(ARMS):
         raise click.BadParameter(f"expected some of {', '.join(ARMS)}, got {unknown}", param_hint="--arms")
-    if not (folder / FACTS).exists():
-        raise click.BadParameter(f"expected {FACTS} in it, got none; prepare first", param_hint="FOLDER")
-    prepared = len(json.loads((folder / FACTS).read_text()))
+    choices = [one["choices"] for one in json.loads(facts.read_text())][:replicates]
+    weak = Weak.read(found(data, RECORDED), choices[0]["weak"])
     settings = EvaluationConfig(
         max_length=MAX_LENGTH,
         step_tokens=STEP_TOKENS,
@@ -140,27 +145,29 @@ def train(
         num_gpus=gpus,
         learning_rate=learning_rate,
     )
-    place = folder / STUDENTS / f"{Path(student.replace(':', '/')).name}-{tokens}-{learning_rate:g}"
+    place = folder / f"{Path(student.replace(':', '/')).name}-{tokens}-{learning_rate:g}"
     with tempfile.TemporaryDirectory() as checkpoints:
-        planning = Planning(found(data, ANSWERS), folder, student, settings, Path(checkpoints), held_out_rows)
+        planning = Planning(found(data, ANSWERS), weak, student, settings, Path(checkpoints), held_out_rows)
         tasks = [
             (job, held_out, place)
-            for replicate in range(min(replicates or prepared, prepared))
-            for job, held_out in planning.jobs(replicate, names, by_pair=replicate < pairs)
+            for replicate, chosen in enumerate(choices)
+            for job, held_out in planning.jobs(replicate, chosen, names, by_pair=replicate < pairs)
         ]
+        # Three of the four questions need no pair.
+        tasks.sort(key=lambda task: task[0].cell.arm.startswith(PAIR))
         click.echo(f"{len(tasks)} students, {tokens:,} response tokens, {', '.join(WRITERS)}")
         train_students(tasks, processes)
 
 
 @main.command()
-@click.argument("results", type=click.Path(exists=True, path_type=Path))
-@click.argument("facts", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def table(results: Path, facts: Path) -> None:
+@click.argument("students", type=click.Path(exists=True, path_type=Path))
+@click.argument("facts", type=FACTS_FILE)
+def table(students: Path, facts: Path) -> None:
     """The arms, the answers to the four questions, and what choosing cost.
 
-    RESULTS is a folder with one JSON file per student or a .jsonl.gz with one line per student.
+    STUDENTS is a folder with one JSON file per student or a .jsonl.gz with one line per student.
     """
-    show(read(results), json.loads(facts.read_text()))
+    show(read(students), json.loads(facts.read_text()))
 
 
 if __name__ == "__main__":

@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from reward_choices import choices_of
 from weak_agent import Weak
 
 from staragents.analysis.saved_run import SavedRun
-from staragents.base.messages import Conversation, with_exchange
+from staragents.base.messages import Conversation
 from staragents.base.records import Candidate, Status
 from staragents.config import Composite
 from staragents.evaluation.arm import Arm, TrainingRow
 from staragents.evaluation.arms import arms_of
-from staragents.evaluation.choices import DATASET, IFD, JUDGE, PAIR, RANDOM, RANDOM_LENGTH, SEEDS
+from staragents.evaluation.choices import DATASET, IFD, JUDGE, RANDOM, RANDOM_LENGTH, SEEDS
 from staragents.evaluation.pair_measures import PairMeasures
 from staragents.evaluation.run_rows import RunRows
 from staragents.reward.composite import choose, composite
@@ -33,11 +34,8 @@ OF_DEFAULT = (RANDOM, RANDOM_LENGTH, JUDGE, IFD, DATASET)
 ARMS = (SEEDS, *OF_DEFAULT, WIN, f"{DATASET}:{UNIFORM}", f"{DATASET}:{PAPER}")
 
 
-def arms_of_replicate(folder: Path, weak: Weak) -> list[Arm]:
-    """`ARMS`, then an arm `pair:AGENT` with all recorded responses of each agent, on the same seeds.
-
-    `folder` has a run for each of `RUNS`. Raises BadInput if one is unfinished or damaged.
-    """
+def arms_of_replicate(folder: Path) -> list[Arm]:
+    """`ARMS`, from a folder with the runs `RUNS`. Raises BadInput if one is unfinished or damaged."""
     runs = {name: folder / name for name in RUNS}
     made = {arm.name: arm for arm in arms_of(list(runs.values()), (SEEDS, *OF_DEFAULT)).arms}
     arms = [made[SEEDS]]
@@ -45,7 +43,7 @@ def arms_of_replicate(folder: Path, weak: Weak) -> list[Arm]:
     by_win = _by_win(SavedRun.open(runs[DEFAULT]))
     arms.append(_own_rows(WIN, made[SEEDS], by_win))
     arms += [replace(made[f"{name}:{DATASET}"], name=f"{DATASET}:{name}") for name in OTHERS]
-    return arms + [_of_agent(agent, made[SEEDS], weak) for agent in weak.agents]
+    return arms
 
 
 def _by_win(run: SavedRun) -> dict[str, Conversation]:
@@ -77,30 +75,17 @@ def _own_rows(name: str, seeds: Arm, rows: Mapping[str, Conversation]) -> Arm:
     )
 
 
-def _of_agent(agent: str, seeds: Arm, weak: Weak) -> Arm:
-    said = {_words(row["instruction"]): row["response"][agent] for row in weak.rows}
-    rows = {}
-    for row in seeds.rows:
-        *context, asked, _ = row.messages
-        rows[row.seed_id] = with_exchange(tuple(context), asked.content, said[_words(asked.content)])
-    return _own_rows(f"{PAIR}{agent}", seeds, rows)
-
-
-def _words(text: str) -> str:
-    """The text as seeds and table share it: readers may change white space."""
-    return " ".join(text.split())
-
-
 def facts_of_replicate(folder: Path, weak: Weak) -> dict[str, Any]:
-    """Numbers about the runs of a replicate: what they cost, what they measured about pairs, and what the
-    arms consist of. No text."""
+    """Numbers about the runs of a replicate: what they cost, what they measured about pairs, what the arms
+    consist of, and the choices themselves. No text."""
     runs = {name: RunRows.read(folder / name, name) for name in RUNS}
     pairs = runs[UNIFORM].pairs
-    arms = arms_of_replicate(folder, weak)
+    arms = arms_of_replicate(folder)
     return {
         "costs": {name: _costs(RunDirectory(folder / name)) for name in RUNS},
         "pairs": {agent: _measures(pairs[weak.pair(agent)]) for agent in weak.agents},
         "arms": {arm.name: _facts(arm, arms[0], list(runs.values())) for arm in arms},
+        "choices": choices_of(arms, weak),
     }
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
-from reward_arms import arms_of_replicate
+from reward_choices import arms_from
 from students import MAX_LENGTH, WRITERS, held_out_prompts
 from weak_agent import Weak
 
@@ -27,16 +28,15 @@ class Planning:
     def __init__(
         self,
         answers: Path,
-        folder: Path,
+        weak: Weak,
         student: str,
         settings: EvaluationConfig,
         checkpoints: Path,
         held_out_rows: int | None,
     ) -> None:
-        """`answers`: the held-out file, of which `held_out_rows` prompts are used. `folder`: as prepared."""
+        """`answers`: the held-out file, of which `held_out_rows` prompts are used."""
         path = resolve_model(student)
-        self._folder = folder
-        self._weak = Weak.saved(folder)
+        self._weak = weak
         self._answers = answers
         self._held_out = held_out_prompts(answers, WRITERS)[1][:held_out_rows]
         self._student = Student(path, None, MAX_LENGTH)
@@ -45,10 +45,10 @@ class Planning:
         self._checkpoints = checkpoints
 
     def jobs(
-        self, replicate: int, names: list[str], by_pair: bool
+        self, replicate: int, choices: dict[str, Any], names: list[str], by_pair: bool
     ) -> list[tuple[CellJob, tuple[HeldOut, ...]]]:
         """Each with its held-out prompts. The untrained student is in the first replicate only."""
-        every = arms_of_replicate(self._folder / str(replicate), self._weak)
+        every = arms_from(choices, self._weak)
         # The arms of pairs have all recorded responses, so that the same prompts remain in every replicate.
         held_out, notes = without_contaminated(
             every, self._held_out, str(self._answers), FiltersConfig().ngram

@@ -38,10 +38,11 @@ def against(win: float, other: float) -> float:
 class Weak:
     """Recorded prompts whose seed's response is that of one agent.
 
-    `agents` are the others, in the order of the table. A row has `instruction`, `reference` (the seed's
-    response), `response` and `win` of the others, as recorded engines read them.
+    `name` is that agent, `agents` are the others, in the order of the table. A row has `instruction`,
+    `reference` (the seed's response), `response` and `win` of the others, as recorded engines read them.
     """
 
+    name: str
     agents: tuple[str, ...]
     rows: tuple[dict[str, Any], ...]
 
@@ -62,13 +63,7 @@ class Weak:
         others = tuple(agent for agent in table.agents if agent != weak)
         answered = [row for row in rows if row["response"][weak].strip()]
         answered.sort(key=lambda row: stable_seed("reward", row["instruction"]))
-        return cls(others, tuple(_row(row, weak, others) for row in answered[:prompts]))
-
-    @classmethod
-    def saved(cls, folder: Path) -> Weak:
-        """What `write` wrote."""
-        rows = [json.loads(line) for line in (folder / TABLE).read_text().splitlines()]
-        return cls(tuple(rows[0]["response"]), tuple(rows))
+        return cls(weak, others, tuple(_row(row, weak, others) for row in answered[:prompts]))
 
     def pair(self, agent: str) -> str:
         """The name of an agent's pair in the config; names of models are no keys there."""

@@ -15,6 +15,7 @@ from staragents.base.estimate import Estimate
 from staragents.base.messages import with_exchange
 from staragents.base.records import MISALIGNED, Candidate
 from staragents.config import RewardConfig
+from staragents.evaluation.arm import Arm, TrainingRow
 from staragents.replay.recorded_answers import RecordedAnswers
 from staragents.reward.composite import choose
 
@@ -70,7 +71,6 @@ def test_the_seeds_have_the_weak_agents_responses_and_the_table_verdicts_on_the_
     # An answer that is the seed's ties with it, whatever was recorded.
     assert answers.win("Describe mill 0.", "Mill 0.") == 0.5
     assert answers.win("Describe mill 1.", "Mill 0.") == pytest.approx(36 / 37)
-    assert Weak.saved(tmp_path) == weak
 
 
 def test_fewer_prompts_are_the_first_of_more(recorded: Path) -> None:
@@ -87,6 +87,46 @@ def test_an_agent_that_is_not_recorded_and_a_bad_row_are_named(recorded: Path) -
     recorded.write_text(good + '{"instruction": "x", "win": {"weak": 2}}\n')
     with pytest.raises(BadInput, match=r"recorded\.jsonl:6:win"):
         Weak.read(recorded, "weak")
+
+
+def test_an_experiment_is_trained_from_its_numbers_alone(
+    recorded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(EVIDENCE))
+    choices: Any = importlib.import_module("reward_choices")
+    weak = Weak.read(recorded, "weak")
+    first, second, *_ = weak.rows
+    # A run may change white space.
+    made = [
+        _arm("seeds", (second, second["reference"]), (first, f" {first['reference']}")),
+        _arm("dataset", (second, second["response"]["strong"] + "\n"), (first, first["reference"])),
+    ]
+    saved = json.loads(json.dumps(choices.choices_of(made, weak)))
+    assert saved["prompts"] == [1, 0]
+    assert saved["arms"] == {"seeds": [-1, -1], "dataset": [0, -1]}
+    arms = {arm.name: arm for arm in choices.arms_from(saved, weak)}
+    assert list(arms) == ["seeds", "dataset", "pair:strong", "pair:same"]
+    rows = arms["dataset"].rows
+    assert [[turn.content for turn in row.messages] for row in rows] == [
+        [second["instruction"], second["response"]["strong"]],
+        [first["instruction"], first["reference"]],
+    ]
+    assert [row.filled for row in rows] == [False, True]
+    assert [row.messages[-1].content for row in arms["pair:same"].rows] == ["Mill 0.", "Mill 0."]
+    with pytest.raises(BadInput, match="expected the recorded responses of strong, same, got others"):
+        choices.arms_from(saved, Weak.read(recorded, "strong"))
+    with pytest.raises(BadInput, match="got others"):
+        choices.arms_from(saved, Weak.read(recorded, "weak", 1))
+
+
+def _arm(name: str, *rows: tuple[dict[str, Any], str]) -> Arm:
+    return Arm(
+        name,
+        tuple(
+            TrainingRow(str(number), with_exchange((), row["instruction"], response))
+            for number, (row, response) in enumerate(rows)
+        ),
+    )
 
 
 def test_w_alone_chooses_what_ifd_excluded_and_nothing_that_a_rule_rejected(

@@ -1,0 +1,68 @@
+"""Whose response each arm of experiment 2 has for each prompt: numbers without text, to be published."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from weak_agent import Weak
+
+from staragents.base.errors import BadInput
+from staragents.base.messages import with_exchange
+from staragents.evaluation.arm import Arm, TrainingRow
+from staragents.evaluation.choices import PAIR
+
+SEED = -1
+"""In the place of an agent: the seed's own response."""
+
+
+def choices_of(arms: Sequence[Arm], weak: Weak) -> dict[str, Any]:
+    """`prompts`: numbers of rows of the recorded table, in the order of the run's seeds. `arms`: for each of
+    them an index of `agents` or `SEED`."""
+    numbers = {_words(row["instruction"]): number for number, row in enumerate(weak.rows)}
+    prompts = [numbers[_words(row.messages[-2].content)] for row in arms[0].rows]
+    return {
+        "weak": weak.name,
+        "agents": weak.agents,
+        "prompts": prompts,
+        "arms": {
+            arm.name: [
+                _chosen(weak.rows[number], row.messages[-1].content, weak.agents)
+                for number, row in zip(prompts, arm.rows, strict=True)
+            ]
+            for arm in arms
+        },
+    }
+
+
+def arms_from(choices: dict[str, Any], weak: Weak) -> list[Arm]:
+    """The arms that `choices_of` described, then an arm `pair:AGENT` with all responses of each agent.
+
+    Raises BadInput if `weak` is of another table.
+    """
+    agents, prompts = choices["agents"], choices["prompts"]
+    if list(weak.agents) != agents or max(prompts) >= len(weak.rows):
+        raise BadInput(f"DATA: expected the recorded responses of {', '.join(agents)}, got others")
+    chosen = choices["arms"] | {
+        f"{PAIR}{agent}": [index] * len(prompts) for index, agent in enumerate(agents)
+    }
+    return [
+        Arm(name, tuple(_row(weak, number, agent) for number, agent in zip(prompts, of_arm, strict=True)))
+        for name, of_arm in chosen.items()
+    ]
+
+
+def _chosen(row: dict[str, Any], response: str, agents: Sequence[str]) -> int:
+    said = [row["reference"], *(row["response"][agent] for agent in agents)]
+    return [_words(one) for one in said].index(_words(response)) - 1
+
+
+def _row(weak: Weak, number: int, agent: int) -> TrainingRow:
+    row = weak.rows[number]
+    response = row["reference"] if agent == SEED else row["response"][weak.agents[agent]]
+    return TrainingRow(str(number), with_exchange((), row["instruction"], response), agent == SEED)
+
+
+def _words(text: str) -> str:
+    """The text as runs and table share it: readers may change white space."""
+    return " ".join(text.split())
