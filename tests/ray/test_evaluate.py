@@ -5,19 +5,28 @@ from __future__ import annotations
 import json
 import threading
 import time
+from io import StringIO
 from pathlib import Path
 
 import psutil
 import pytest
 from ray.cluster_utils import Cluster
+from rich.console import Console
 
+from cluster.cli.evaluation_table import table
 from cluster.driver.students import CELLS, Students
 from staragents.base.errors import BadInput
 from staragents.config import EvaluationConfig
+from staragents.evaluation.arms import Arms
+from staragents.evaluation.build import evaluation_of
+from staragents.evaluation.cell import CellResult
+from staragents.evaluation.evaluation import HeldOutFacts
 from staragents.evaluation.held_out import ANSWER
 from staragents.evaluation.plan import Plan, plan_of
 from staragents.evaluation.student import Student
 from tests.support import planted_world
+
+ARMS = [one for name, one in planted_world.arms().items() if name in ("real", "greek")]
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +40,7 @@ def settings(**changes: float) -> EvaluationConfig:
 
 
 def plan(student: str, folder: Path, config: EvaluationConfig) -> Plan:
-    arms = [one for name, one in planted_world.arms().items() if name in ("real", "greek")]
-    return plan_of(arms, planted_world.held_out(), Student(student, None, 64), config, "tiny", folder)
+    return plan_of(ARMS, planted_world.held_out(), Student(student, None, 64), config, "tiny", folder)
 
 
 def training(number: int) -> list[psutil.Process]:
@@ -90,10 +98,27 @@ def test_results_are_those_of_one_process_even_if_a_worker_dies_and_are_kept(
     assert not kept
 
 
-def test_two_raylets_train_at_once_and_the_death_of_one_changes_no_result(
+def printed(made: Plan, results: list[CellResult]) -> str:
+    """The table that `staragents evaluate` shows."""
+    evaluation = evaluation_of(
+        Arms(tuple(ARMS), {}, made.rows, ()),
+        results,
+        student="tiny",
+        runs=[],
+        settings={},
+        held_out=HeldOutFacts("planted", "", len(made.held_out), [ANSWER]),
+        identity="",
+        answer_tokens=made.answer_tokens,
+    )
+    console = Console(file=StringIO(), width=150)
+    console.print(table(evaluation))
+    return str(console.file.getvalue())  # type: ignore[attr-defined]
+
+
+def test_two_raylets_train_at_once_and_the_death_of_one_changes_neither_losses_nor_table(
     student: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = settings()
+    config = settings(training_seeds=2)
     made = plan(student, tmp_path / ".training", config)
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     killed: list[int] = []
@@ -117,6 +142,9 @@ def test_two_raylets_train_at_once_and_the_death_of_one_changes_no_result(
         assert one.cell == other.cell
         for name, by_writer in one.losses.items():
             assert by_writer[ANSWER].nats == pytest.approx(other.losses[name][ANSWER].nats, rel=1e-3)
+    shown = printed(made, results)
+    assert shown == printed(made, alone)
+    assert [line.split()[0] for line in shown.splitlines()] == ["arm", "untrained", "real", "greek"]
 
 
 def test_a_student_that_does_not_learn_is_one_line_and_finished_ones_stay(
