@@ -16,7 +16,6 @@ import httpx2
 
 from actors.engines.capabilities import Capabilities
 from actors.engines.http_client import HttpClient, Reply
-from actors.engines.lessons import lesson, room_left
 from actors.engines.openai_answers import generation_of, most_bytes, most_bytes_of_events, tokens_of
 from actors.engines.openai_request import LIMITS, question
 from actors.engines.openai_start import Start
@@ -24,6 +23,7 @@ from actors.engines.openai_thinking import apart, is_unopened
 from actors.engines.rate_limits import RateLimits
 from actors.engines.refusal_errors import NotReady, kind_of, line_of
 from actors.engines.refusals import PASSING, Refusal, content_of
+from actors.engines.request_fallbacks import after_refusal, room_left
 from actors.engines.retry_after import retry_after
 from staragents.base.environment import secret
 from staragents.base.errors import EngineDead, EngineError
@@ -222,7 +222,7 @@ class OpenAIEngine:
         """The form to send next, and the capabilities that changed. None if the refusal does not help."""
         if not refusal.rejects_request or refusal.is_about_quota or self._setting(refusal):
             return None
-        return lesson(found, body, refusal, lambda form: question(self.config, request, form)[1])
+        return after_refusal(found, body, refusal, lambda form: question(self.config, request, form)[1])
 
     def adopt(self, found: Capabilities, reasons: dict[str, str]) -> None:
         """Use what an answer has confirmed for all later requests; log what is new."""

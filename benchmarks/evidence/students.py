@@ -74,5 +74,5 @@ def measured(job: CellJob, held_out: Sequence[HeldOut], folder: Path) -> dict[st
 
 
 def mean_loss(result: dict[str, Any]) -> float:
-    """Mean over prompts of the mean over writers, in nats a token."""
+    """Mean over prompts of the mean over writers, in nats per token."""
     return float(np.mean([np.mean([one[0] for one in some.values()]) for some in result["losses"].values()]))

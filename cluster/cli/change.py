@@ -13,7 +13,7 @@ from staragents.base.errors import RunFailed
 @click.argument("overrides", nargs=-1, required=True, metavar="KEY=VALUE...")
 @click.option("--json", "as_json", is_flag=True, help="Print what changes as JSON.")
 def change(run: str, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Change a running run: more agents, models or budget.
+    """Change a run in progress: more agents, models or budget.
 
     RUN is the run directory, or the run's name with RAY_ADDRESS set. You can add agents and models, and
     change agents.retired, filters, prices and the limits in run.*. New models are loaded while the run

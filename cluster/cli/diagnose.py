@@ -24,8 +24,10 @@ PAIRS_SHOWN = 20
 
 @click.command()
 @click.argument("run_dir", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--embedder", help="Cluster the domains by this embedding model instead of by their texts.")
-@click.option("--label", metavar="COLUMN", help="Use this column of the seed file as the domain.")
+@click.option("--embedder", help="Cluster instructions by this embedding model instead of by their texts.")
+@click.option(
+    "--label", metavar="COLUMN", help="Use this column of the seed file as the kind of instruction."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print findings and all numbers as JSON.")
 def diagnose(run_dir: Path, embedder: str | None, label: str | None, as_json: bool) -> None:
     """Find weaknesses of a run, and the settings to change.
@@ -79,7 +81,7 @@ def _written(run: SavedRun, embedder: str | None, label: str | None) -> tuple[Di
     charts = ChartData.of(run.config, funnel["seeds"], funnel["finished"])
     one_pass(run.folder.seeds(), evidence, charts)
     embed = _embedder(embedder) if embedder is not None and label is None else text_vectors
-    diagnosis = Diagnosis.of(run, evidence, charts.timeline.moments, embed, labels)
+    diagnosis = Diagnosis.of(run, evidence, charts.timeline.snapshots, embed, labels)
     diagnosis.numbers["worth"]["said"] += reward_sentences(run.folder.path)
     result = {"seeds": funnel["finished"], "findings": diagnosis.findings, **diagnosis.numbers}
     with rewriting(run.folder, "diagnosis.json", "report.html"):
@@ -110,7 +112,7 @@ def labels_of(config: Config, column: str) -> dict[int, str]:
 def kind_table(kinds: list[dict[str, Any]]) -> Table:
     """The best pair of each kind of instruction and what it earns beyond the best pair over all kinds."""
     table = Table(title="best pair by kind of instruction (95 % intervals)", title_justify="left")
-    for column in ("kind", "seeds", "best in the first half", "beyond the overall best, in the second half"):
+    for column in ("kind", "seeds", "best in the first half", "vs the overall best, in the second half"):
         table.add_column(column, overflow="fold", justify="right" if column == "seeds" else "left")
     for kind in kinds:
         table.add_row(Text(kind["kind"]), str(kind["seeds"]), Text(kind["pair"]), _beyond(kind["beyond"]))
@@ -127,7 +129,9 @@ def _beyond(beyond: dict[str, float] | None) -> str:
 
 def domain_table(domains: dict[str, Any]) -> Table:
     """Mean reward of each pair in each domain; * marks outliers."""
-    table = Table(title="mean reward of each pair in each domain (* stands out)", title_justify="left")
+    table = Table(
+        title="mean reward of each pair on each kind of instruction (* stands out)", title_justify="left"
+    )
     table.add_column("pair", overflow="fold")
     for domain in domains["domains"]:
         table.add_column(Text(f"{domain['name']} ({domain['seeds']} seeds)"), justify="right")

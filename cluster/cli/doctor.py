@@ -49,8 +49,8 @@ class Finding:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def doctor(config: str | None, overrides: tuple[str, ...], seeds: int | None, as_json: bool) -> int:
-    """Check the machine and the needs of a config. Asks each server for a few tokens; loads no model but
-    the judge's with --judge.
+    """Check the machine and the needs of a config. Asks each server for a few tokens; loads no
+    model. With --judge, only measures the judge, for which its model is loaded.
 
     \b
     Examples:

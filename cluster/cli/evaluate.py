@@ -32,7 +32,7 @@ from staragents.base.errors import INTERRUPTED, BadInput
 @click.option(
     "--difference",
     type=click.FloatRange(0, min_open=True),
-    help="Do not start unless a difference of so many nats a token can be seen.",
+    help="Refuse to start unless a difference of this many nats per token is detectable.",
 )
 @click.option(
     "--judge",
@@ -70,8 +70,8 @@ def evaluate(
     """Are the data better? Train a student and find out.
 
     Every arm trains the same student on rows of the same seeds, in the same order, for the same number of
-    steps and answer tokens. Then each student predicts answers that none has seen: the arm with the lower
-    loss chose better responses for these prompts. RUN is a run directory or a `compare` folder.
+    steps and answer tokens. Then each student predicts answers that none has seen: a lower loss means
+    that the arm's rows made these answers more likely. RUN is a run directory or a `compare` folder.
 
     \b
       dataset        what the run chose

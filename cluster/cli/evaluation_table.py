@@ -15,7 +15,10 @@ from staragents.evaluation.evaluation import PAGE, RESULT, Evaluation
 
 LOG_WIDTH = 150
 WINS_HEADING = "wins over untrained"
-LEGEND = "lower is better; +- is a 95 % interval that holds for all arms of a column at once; *: without 0"
+LEGEND = (
+    "lower is better; +- is half the width of a 95 % interval that holds for all arms of a column at once; "
+    "*: the interval excludes 0"
+)
 
 
 def show(console: Console, result: Evaluation, folder: Path) -> None:
@@ -23,7 +26,7 @@ def show(console: Console, result: Evaluation, folder: Path) -> None:
     seeds = len(result.training_seeds)
     console.print(
         f"{result.student}: {len(result.arms)} arms, {seeds} training seed{'s' if seeds != 1 else ''}, "
-        f"{result.seeds:,} seeds; loss in nats a token on {result.held_out.conversations:,} held-out "
+        f"{result.seeds:,} seeds; loss in nats per token on {result.held_out.conversations:,} held-out "
         "conversations",
         markup=False,
         highlight=False,

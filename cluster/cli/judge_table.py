@@ -40,7 +40,8 @@ def lines_of(found: JudgeCalibration) -> list[str]:
         lines.append(f"both orders have the same verdict in {share(found.agreement)} of the comparisons")
     if found.enough is None:
         lines.append(
-            f"no margin keeps the share of spoiled seeds at {share(MOST_SPOILED)}: use a stronger judge"
+            f"no margin keeps the share of seeds replaced by a worse candidate at {share(MOST_SPOILED)}: use "
+            "a stronger judge"
         )
     elif (found.taken_then or 0.0) <= 2 * MOST_SPOILED:
         lines.append(

@@ -27,7 +27,7 @@ def _block(results: list[Replayed]) -> list[str]:
     one = results[0]
     bounds = one.bounds
     with_cost = bounds.fixed_per_cost is not None
-    head = ["", "reward", "beyond uniform", "beyond best fixed *", "memory on - off", "gap closed"]
+    head = ["", "reward", "vs uniform", "vs best fixed *", "memory on - off", "gap closed"]
     rows = [head + (["per 1,000"] if with_cost else [])]
     for result in results:
         rows.append(

@@ -74,7 +74,7 @@ def show_summary(console: Console, path: Path, summary: dict[str, Any]) -> None:
     if unreadable := summary["judge"].get("unreadable"):
         table.add_row("unreadable verdicts", str(unreadable))
     if thought := summary["cost"].get("reasoning_tokens"):
-        table.add_row("tokens thought", f"{thought:,} of {summary['cost']['tokens_out']:,} generated")
+        table.add_row("reasoning tokens", f"{thought:,} of {summary['cost']['tokens_out']:,} generated")
     table.add_row("rows", str(funnel["rows"]))
     ledger = summary["run"].get("ledger", {})
     if ledger.get("gpu_hours"):

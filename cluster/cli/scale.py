@@ -19,7 +19,7 @@ STATUS_S = 30.0
 @click.argument("size", metavar="N|MIN:MAX")
 @click.option("--json", "as_json", is_flag=True, help="Print the pool's new size as JSON.")
 def scale(run: str, pool: str, size: str, as_json: bool) -> None:
-    """Resize a pool of a running run.
+    """Resize a pool of a run in progress.
 
     POOL is a model's name, or target or larger for IFD scorers. RUN is the run directory, or the run's name
     with RAY_ADDRESS set. MIN:MAX autoscales the pool in that range. Removed replicas finish their work first;

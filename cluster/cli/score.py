@@ -65,7 +65,8 @@ SHOWN_BINS = 16
     type=click.Choice(ScoredReasoning),
     default=ScoringConfig.reasoning,
     show_default=True,
-    help="Of answers with reasoning: score them without it, after it (context), or score both as one text.",
+    help="How answers with reasoning are scored: without it (ignore), after it (context), or both as one "
+    "text (both).",
 )
 @click.option(
     "--max-length",
@@ -79,7 +80,7 @@ SHOWN_BINS = 16
     default=ScoringConfig.min_answer_tokens,
     show_default=True,
     type=click.IntRange(1),
-    help="Shorter answers are too_short.",
+    help="Answers with fewer tokens get the status too_short and no IFD.",
 )
 @click.option(
     "--batch-tokens",
@@ -115,7 +116,7 @@ SHOWN_BINS = 16
 )
 @click.option(
     "--encoding",
-    help="Of text files, such as cp1252, gbk or utf-16. [default: UTF-8, or guessed if they are not]",
+    help="Encoding of text files, such as cp1252, gbk or utf-16. [default: UTF-8, else guessed]",
 )
 @click.option(
     "--sort-by", type=click.Choice(list(SORT_COLUMNS)), help="Highest first; rows without a value last."

@@ -84,7 +84,9 @@ def seed_lines(path: str, scan: SeedScan) -> list[str]:
     if scan.with_reasoning:
         lines.append(f"{scan.with_reasoning} with reasoning before an answer")
     if scan.with_images:
-        lines.append(f"{scan.with_images} with a place for an image, video or audio, which no agent sees")
+        lines.append(
+            f"{scan.with_images} with a placeholder for an image, video or audio, whose content no agent sees"
+        )
     if len(scan.formats) > 1:
         lines.append("  rows of several formats; set seeds.format to use only one")
     if scan.bad_rows:

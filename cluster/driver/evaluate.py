@@ -37,8 +37,8 @@ from staragents.scoring.identity import model_identity
 @dataclass(frozen=True, slots=True)
 class Question:
     """What a command asks for. `held_out_rows`: how many of the held-out conversations to draw; `difference`:
-    nats a token that must be visible, or the work does not start; `files`: further arms by name; `judge`: the
-    config of the run whose judge compares the students' answers, with its directory; `tasks`: of
+    nats per token that must be detectable, or the work does not start; `files`: further arms by name;
+    `judge`: the config of the run whose judge compares the students' answers, with its directory; `tasks`: of
     lm-evaluation-harness, with a folder of further ones."""
 
     runs: Sequence[Path]
@@ -141,9 +141,9 @@ class Evaluating:
         wanted = self._question.difference
         if wanted is not None and power.difference > wanted:
             raise BadInput(
-                f"--difference: expected enough held-out conversations and training seeds to see {wanted:g} "
-                f"nats a token, got {power.conversations} and {power.training_seeds}, which show "
-                f"{power.difference:.3f} or more"
+                "--difference: expected enough held-out conversations and training seeds to detect "
+                f"{wanted:g} nats per token, got {power.conversations} and {power.training_seeds}, which can "
+                f"detect {power.difference:.3f} or more"
             )
 
     def _tell(self, plan: Plan, warnings: Sequence[str], arms: Arms, settings: EvaluationConfig) -> None:

@@ -1,4 +1,4 @@
-"""Measures a config's judge on comparisons whose truth is known."""
+"""Measures a config's judge on comparisons with a known answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Config changes of a running run: which settings may change, and pools for new models."""
+"""Config changes of a run in progress: which settings may change, and pools for new models."""
 
 from __future__ import annotations
 

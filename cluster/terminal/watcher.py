@@ -95,7 +95,7 @@ def spent(ledger: dict[str, Any]) -> str:
     models = ledger["models"].values()
     read, written = (sum(model[key] for model in models) for key in ("tokens_in", "tokens_out"))
     thought = sum(model.get("reasoning_tokens", 0) for model in models)
-    found = [f"{read:,} tokens in, {written:,} out{f' ({thought:,} of them thought)' if thought else ''}"]
+    found = [f"{read:,} tokens in, {written:,} out{f' ({thought:,} of them reasoning)' if thought else ''}"]
     if ledger["gpu_hours"]:
         found.append(f"{ledger['gpu_hours']:.2f} GPU-hours")
     if ledger["money"] is not None:

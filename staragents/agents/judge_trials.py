@@ -1,4 +1,4 @@
-"""Comparisons whose truth is known, to measure a judge with."""
+"""Comparisons with a known answer, to measure a judge with."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MIN_PARTS = 6
 
 
 class Harm(StrEnum):
-    """What was done to the response of a seed, so that it is worse for certain."""
+    """How the response of a seed was degraded."""
 
     truncated = "truncated"
     """Its second half is missing."""

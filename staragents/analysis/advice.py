@@ -62,7 +62,7 @@ def _about_yield(funnel: dict[str, Any], judge: dict[str, Any]) -> Iterator[str]
     if funnel["accepted"] == 0 and judge["tried"] and not judge["judged"]:
         yield "no candidate was accepted, so the dataset equals the seeds: the judge gave no readable verdict"
     elif funnel["accepted"] == 0 and not funnel["generated"]:
-        yield "no candidate was accepted, so the dataset equals the seeds: none was generated whole"
+        yield "no candidate was accepted, so the dataset equals the seeds: every candidate failed"
     elif funnel["accepted"] == 0:
         yield (
             "no candidate was accepted, so the dataset equals the seeds: look at the examples, or "
@@ -158,7 +158,8 @@ def _about_pairs(summary: dict[str, Any]) -> Iterator[str]:
     if dominant["accepted"] > 0.7 * accepted:
         yield (
             f"one pair dominates: {name} wrote {dominant['accepted'] / accepted:.0%} of the accepted "
-            "samples; try a larger evolution.floor or a smaller evolution.rate"
+            "samples; try a larger evolution.floor, a larger evolution.exploration (thompson, ucb) or a "
+            "smaller evolution.rate (paper, additive)"
         )
 
 

@@ -1,4 +1,4 @@
-"""Says in sentences whether learning paid, which pairs to keep, and what the data can't tell."""
+"""Says in sentences whether learning paid, which pairs to keep, and what the data do not show."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ def sentences(worth: Worth | None, not_reproduced: int, seeds: int) -> list[str]
         return [_about_learning(worth), _about_fixed(worth), _about_kinds(worth), _about_oracle(worth)]
     if 2 * not_reproduced > seeds:
         return [
-            "Whether learning paid can't be told: another version or machine drew the pairs, so their "
+            "It is unknown whether learning paid: another version or machine drew the pairs, so their "
             "probabilities can't be recomputed."
         ]
     return [
-        f"Whether learning paid can't be told from {seeds} seeds: it takes {MIN_SEEDS} or more with drawn "
-        "pairs and rewards, and two pairs or more."
+        f"{seeds} seeds do not show whether learning paid: this takes at least {MIN_SEEDS} seeds with drawn "
+        "pairs and rewards, and at least two pairs."
     ]
 
 
@@ -46,14 +46,14 @@ def _about_learning(worth: Worth) -> str:
         f"{worth.uniform.mean:.3f} (difference {worth.learning})."
     )
     if not worth.learning.told:
-        return f"Whether learning paid can't be told yet: {numbers}"
+        return f"No measurable effect of learning so far: {numbers}"
     return f"Learning {'paid' if worth.learning.low > 0 else 'did not pay'}: {numbers}"
 
 
 def _about_fixed(worth: Worth) -> str:
     if worth.fixed is None or worth.fixed_beyond_run is None:
         return (
-            f"What a fixed choice would have earned can't be told: {_pairs(worth)} were best in the first "
+            f"No estimate for a fixed choice: {_pairs(worth)} were best in the first "
             "half of the seeds and drawn too rarely in the second."
         )
     difference = worth.fixed_beyond_run
@@ -70,12 +70,11 @@ def _about_kinds(worth: Worth) -> str:
     if len(worth.kinds) < 2:
         return "The instructions are of one kind, so there is nothing to choose by kind."
     if difference is None or worth.by_kind is None:
-        return "Whether kinds of instructions suit different pairs can't be told either."
+        return "There is no estimate for choosing by kind of instruction either."
     if difference.low == difference.high == 0:
         return (
-            "What choosing pairs by kind of instruction would have earned can't be told: no kind has "
-            "another choice "
-            "that was drawn often enough in the second half."
+            "No estimate for choosing pairs by kind of instruction: no kind has another choice that was "
+            "drawn often enough in the second half."
         )
     if not difference.told:
         return f"Choosing pairs by kind of instruction: no difference that can be measured ({difference})."
@@ -88,8 +87,9 @@ def _about_kinds(worth: Worth) -> str:
 
 def _about_oracle(worth: Worth) -> str:
     return (
-        f"The better of each seed's draws earned {worth.best_drawn.mean:.3f}: whoever knew the best pair of "
-        "every instruction would have earned at least that. How much more, a few draws a seed can't tell."
+        f"The better of each seed's draws earned {worth.best_drawn.mean:.3f}: an oracle that knows the best "
+        "pair for every instruction would have earned at least that; a few draws per seed do not show how "
+        "much more."
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from staragents.analysis.tallies import rounded
-from staragents.analysis.timeline import Moment
+from staragents.analysis.timeline import Snapshot
 from staragents.base.records import Candidate
 from staragents.base.statistics import Mean, relative_entropy
 from staragents.evolution.policy import PairStats
@@ -40,17 +40,17 @@ class Certainty:
         for candidate in candidates:
             half[candidate.pair].add(candidate.reward)
 
-    def summary(self, moments: list[Moment]) -> dict[str, Any]:
+    def summary(self, snapshots: list[Snapshot]) -> dict[str, Any]:
         """`agreement`: Pearson correlation of the pairs' means in both halves; None for too few pairs."""
-        values = [entropy(moment.pair_stats) for moment in moments]
+        values = [entropy(snapshot.pair_stats) for snapshot in snapshots]
         return {
             "entropy": [
-                [moment.seeds, round(value, 4)]
-                for moment, value in zip(moments, values, strict=True)
+                [snapshot.seeds, round(value, 4)]
+                for snapshot, value in zip(snapshots, values, strict=True)
                 if value is not None
             ],
             "agreement": rounded(self._agreement()),
-            "locked_in": _locked_in(moments),
+            "locked_in": _locked_in(snapshots),
         }
 
     def _agreement(self) -> float | None:
@@ -66,20 +66,20 @@ class Certainty:
         return float(np.corrcoef(means)[0, 1]) if (means.std(axis=1) > 0).all() else None
 
 
-def _locked_in(moments: list[Moment]) -> dict[str, Any] | None:
+def _locked_in(snapshots: list[Snapshot]) -> dict[str, Any] | None:
     """The first point in the first quarter of the run at which almost only one pair is drawn, although its
     interval still overlaps another's."""
-    last = moments[-1].seeds if moments else 0
-    for moment in moments:
-        value = entropy(moment.pair_stats)
-        if not 0 < moment.seeds <= EARLY * last or value is None or value > NARROW:
+    last = snapshots[-1].seeds if snapshots else 0
+    for snapshot in snapshots:
+        value = entropy(snapshot.pair_stats)
+        if not 0 < snapshot.seeds <= EARLY * last or value is None or value > NARROW:
             continue
-        leader = max(moment.pair_stats, key=lambda stats: stats.probability)
-        rivals = [one for one in moment.pair_stats if one is not leader and one.high > leader.low]
+        leader = max(snapshot.pair_stats, key=lambda stats: stats.probability)
+        rivals = [one for one in snapshot.pair_stats if one is not leader and one.high > leader.low]
         if rivals:
             rival = max(rivals, key=lambda stats: stats.high)
             return {
-                "seeds": moment.seeds,
+                "seeds": snapshot.seeds,
                 "pair": leader.pair,
                 "rival": rival.pair,
                 "entropy": round(value, 4),

@@ -19,7 +19,7 @@ from staragents.analysis.draw_history import DrawHistory, reproduces
 from staragents.analysis.memory_gain import MemoryGain
 from staragents.analysis.saved_run import SavedRun
 from staragents.analysis.tallies import IfdTally, rounded
-from staragents.analysis.timeline import Moment
+from staragents.analysis.timeline import Snapshot
 from staragents.analysis.worth import Drawn, Worth, worth_of
 from staragents.base.messages import last_exchange
 from staragents.base.records import Candidate
@@ -78,11 +78,11 @@ class Diagnosis:
         cls,
         run: SavedRun,
         evidence: Evidence,
-        moments: list[Moment],
+        snapshots: list[Snapshot],
         embed: Embed = kinds_of_instructions.text_vectors,
         labels: dict[int, str] | None = None,
     ) -> Diagnosis:
-        """`evidence` has all seeds; `moments` are those of a `Timeline` with all seeds.
+        """`evidence` has all seeds; `snapshots` are those of a `Timeline` with all seeds.
 
         Domains are clusters of the instructions, as `embed` places them, or `labels` by seed row.
         """
@@ -90,7 +90,7 @@ class Diagnosis:
         kinds = _kinds(seeds, embed, labels)
         worth = _worth(run.config, seeds, kinds)
         numbers = {
-            "policy": evidence.ranking.summary(moments),
+            "policy": evidence.ranking.summary(snapshots),
             "memory": evidence.memory.summary(),
             "ifd": {**run.summary["ifd"], **evidence.ifd.regression()},
             "judge": run.summary["judge"],

@@ -1,4 +1,4 @@
-"""How often a judge errs on comparisons whose truth is known, and the margin that prevents it."""
+"""How often a judge errs on comparisons with a known answer, and the margin that prevents it."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from staragents.evolution.policy import PairStats
 POINTS = 100
 
 
-class Moment(NamedTuple):
+class Snapshot(NamedTuple):
     """Pair statistics after `seeds` seeds."""
 
     seeds: int
@@ -27,7 +27,7 @@ class Timeline:
         self._history = PolicyHistory(config, total_seeds)
         self._step = max(1, math.ceil(finished_seeds / POINTS))
         self._last = finished_seeds
-        self.moments: list[Moment] = []
+        self.snapshots: list[Snapshot] = []
         self._keep()
 
     def add_seed(self, candidates: list[Candidate]) -> None:
@@ -39,4 +39,4 @@ class Timeline:
 
     def _keep(self) -> None:
         if self._history.policy is not None:
-            self.moments.append(Moment(self._history.seeds, list(self._history.policy.pair_stats())))
+            self.snapshots.append(Snapshot(self._history.seeds, list(self._history.policy.pair_stats())))

@@ -79,7 +79,7 @@ def worth_of(seeds: Sequence[Drawn], pairs: Sequence[str], names: Sequence[str],
     equal weights, the few late draws of a pair that the policy had given up decide everything (Hadad et al.
     2021).
 
-    Choices are made on the first half of the seeds and valued on the second half, so that they can't be
+    Choices are made on the first half of the seeds and evaluated on the second half, so that they can't be
     praised for the noise they were chosen by. The reverse would be wrong: what the policy draws in the second
     half, and so what looks best there, depends on the noise of the first. Intervals are normal, over seeds.
     """

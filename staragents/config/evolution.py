@@ -42,9 +42,9 @@ class EvolutionConfig:
     """Fraction of the draw probability that stays uniform, so that no pair is ever ruled out; 0 in the paper.
     Larger values improve off-policy estimates of other policies but reduce the reward of the run."""
     exploration: Annotated[float, Range(0.1, 0.6)] = 0.2
-    """thompson, ucb: how much draws explore: twice this share of what is uncertain at first, hardly at the
-    end of a run of any length. A smaller value earns more reward in most runs but may miss the best pair in
-    some."""
+    """thompson, ucb: strength of exploration. thompson multiplies the posterior's standard deviation by twice
+    this at the start of a run, and by less as fewer seeds are left. A smaller value earns more reward in most
+    runs but may miss the best pair in some."""
     discount: Annotated[float, Range(0.99, 1)] = 1.0
     """thompson, ucb, exp3: weight decay of past outcomes per seed. Below 1, the policy adapts to a judge or
     models that change, but learns less: 0.999 covers about the last 1,000 seeds."""

@@ -99,7 +99,8 @@ class ModelConfig:
     """Whether the model thinks before it answers. auto leaves it to the model's chat template; on and off ask
     for it by the template's own switch. What the model thinks is never part of an instruction or answer."""
     thinking_tokens: Annotated[int, ZERO_OR_MORE, Mark.added] = 2048
-    """Maximum new tokens that a model that thinks may use beside the max_tokens of its agents and judge."""
+    """Maximum new tokens that a model that thinks may use in addition to the max_tokens of its agents and
+    judge."""
     chat_template_kwargs: Annotated[dict[str, Any], Mark.added] = field(default_factory=dict)
     """Further variables of the model's chat template, such as {reasoning_effort: low}."""
     extra_body: Annotated[dict[str, Any], Mark.added] = field(default_factory=dict)

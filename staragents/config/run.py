@@ -27,7 +27,8 @@ class RunConfig:
     checkpoint_s: Annotated[float, ZERO_OR_MORE, Mark.live] = 5.0
     """Checkpoint interval: a killed run repeats at most this much finished work."""
     max_error_rate: Annotated[float, SHARE, Mark.live] = 0.5
-    """Stop when more than this fraction of the last 100 or more candidates failed: the engines are broken."""
+    """Stop when more than this fraction of the last 100 candidates failed, checked from 20 candidates on: the
+    engines are broken."""
     max_tokens: Annotated[int | None, ONE_OR_MORE, Mark.live, Mark.shared] = None
     """End the run before a seed that, at the mean cost per seed so far, would bring the prompt and generated
     tokens of the run above this. The run is saved like any other; a larger value lets it resume."""

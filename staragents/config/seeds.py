@@ -69,8 +69,8 @@ class SeedsConfig:
     """Share of the seeds that a run leaves out, chosen by the hash of their id, and writes to held_out.jsonl:
     what `evaluate` measures on. `limit` counts them too."""
     strict: Annotated[bool, Mark.on_resume] = False
-    """Stop before writing anything if a row is invalid, instead of putting invalid rows into quarantine."""
+    """Stop before writing anything if a row is bad, instead of putting bad rows into quarantine."""
     max_chars: Annotated[int, ONE_OR_MORE] = 100_000
-    """A row with a longer field is invalid: one huge row would occupy an engine for minutes."""
+    """A row with a longer field is bad: one huge row would occupy an engine for minutes."""
     max_unpacked_gib: Annotated[float, POSITIVE] = 64.0
     """A compressed file that expands to more than this ends the run: it may be a zip bomb."""

@@ -17,8 +17,9 @@ def read_estimate(saved: dict[str, float] | None) -> Estimate | None:
 
 @dataclass(frozen=True, slots=True)
 class ArmRow:
-    """The means of an arm over its students; each interval holds by itself in 95 %. Losses are nats a token,
-    and conversations count equally. The untrained student has such a row too, without trained tokens."""
+    """The means of an arm over its students; each interval holds by itself in 95 %. Losses are nats per
+    token, and conversations count equally. The untrained student has such a row too, without trained
+    tokens."""
 
     name: str
     rows: int
@@ -57,7 +58,7 @@ class Difference:
     others."""
 
     measure: str
-    """`LOSS` in nats a token, `WINS` or `SCORE`."""
+    """`LOSS` in nats per token, `WINS` or `SCORE`."""
     of: str
     """The writer or task; empty for the loss on all writers' answers, and for wins."""
     arm: str

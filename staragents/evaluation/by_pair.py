@@ -29,7 +29,7 @@ class PairGain:
     ifd_gap: float | None
     judge_win: float | None
     gain: Estimate | None
-    """Loss of the arm `seeds` minus that of the pair's arm, in nats a token."""
+    """Loss of the arm `seeds` minus that of the pair's arm, in nats per token."""
 
 
 @dataclass(frozen=True, slots=True)

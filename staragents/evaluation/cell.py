@@ -17,7 +17,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """Of one answer: the mean negative log-likelihood in nats a token, and what was counted."""
+    """Of one answer: the mean negative log-likelihood in nats per token, and what was counted."""
 
     nats: float
     tokens: int

@@ -27,7 +27,7 @@ LARGE = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A student after training, in evaluation mode, and its loss in nats a token at every step."""
+    """A student after training, in evaluation mode, and its loss in nats per token at every step."""
 
     model: Any
     tokenizer: Any

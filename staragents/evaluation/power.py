@@ -9,16 +9,16 @@ from staragents.evaluation.bootstrap import LEVEL, Floats, freedom_of, student
 
 POWER = 0.8
 ASSUMED_CONVERSATION_SD = 0.05
-"""Of a conversation's paired difference between two arms, in nats a token; assumed before anything is
+"""Of a conversation's paired difference between two arms, in nats per token; assumed before anything is
 measured."""
 ASSUMED_TRAINING_SD = 0.005
-"""Of the mean difference between training seeds, in nats a token; assumed before anything is measured."""
+"""Of the mean difference between training seeds, in nats per token; assumed before anything is measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class Power:
-    """`difference`: the true difference in nats a token that is found, with an interval without 0, in 80 % of
-    repeats."""
+    """`difference`: the true difference in nats per token that is found, with an interval without 0, in 80 %
+    of repeats."""
 
     difference: float
     conversations: int
@@ -36,8 +36,8 @@ class Power:
         source = "measured" if self.measured else "assumed"
         students = f"{self.training_seeds} training seed{'s' if self.training_seeds > 1 else ''}"
         return (
-            f"{self.conversations} conversations and {students} can tell differences of "
-            f"{self.difference:.3f} nats a token ({POWER:.0%} power, {self.arms} arms compared, {source} "
+            f"{self.conversations} conversations and {students} can detect differences of "
+            f"{self.difference:.3f} nats per token ({POWER:.0%} power, {self.arms} arms compared, {source} "
             f"standard deviations: {self.conversation_sd:.3f} between conversations, {self.training_sd:.4f} "
             "between training seeds)"
         )

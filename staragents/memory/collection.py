@@ -16,8 +16,8 @@ from staragents.base.errors import BadInput
 from staragents.base.loopback import is_on_loopback
 from staragents.base.records import stable_id
 from staragents.config import MemoryConfig, Quantization
+from staragents.memory.eviction import NEAR, worth
 from staragents.memory.memory import DIGITS, Memory, Vector
-from staragents.memory.worth import NEAR, worth
 
 # Cosine of unit vectors.
 DISTANCE = models.Distance.DOT

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staragents.config import Keep
+from staragents.memory.eviction import NEAR, worth
 from staragents.memory.memory import Memory, Vector
 from staragents.memory.outcome_log import Evicted, Opening, Record, Remembered, Reused
 from staragents.memory.vectors import Vectors
-from staragents.memory.worth import NEAR, worth
 
 
 class HeldMemories:

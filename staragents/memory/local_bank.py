@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from staragents.base.errors import BadInput, RunFailed
 from staragents.config import MemoryConfig
 from staragents.evolution.policy import RecalledOutcomes
+from staragents.memory.eviction import NEAR
 from staragents.memory.held_memories import HeldMemories
 from staragents.memory.memory import BEFORE_THIS_RUN, Memory, Vector, recalled
 from staragents.memory.outcome_log import VERSION, Opening, OutcomeLog, Record, Remembered, Reused
-from staragents.memory.worth import NEAR
 from staragents.text.printable import one_line
 
 logger = logging.getLogger(__name__)

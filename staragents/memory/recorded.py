@@ -10,8 +10,8 @@ from staragents.base.errors import BadInput
 from staragents.base.messages import last_exchange
 from staragents.config import Cost, MemoryConfig
 from staragents.evolution.policy import Outcome
+from staragents.memory.eviction import tells
 from staragents.memory.memory import BEFORE_THIS_RUN, Taught
-from staragents.memory.worth import tells
 from staragents.reward.cost import CostScale
 from staragents.run_directory.run_directory import RunDirectory
 

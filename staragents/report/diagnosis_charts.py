@@ -94,7 +94,7 @@ def domains_chart(domains: dict[str, Any] | None) -> Chart:
         )
         if cells
         else None,
-        missing="Run `staragents diagnose` on this run: finding domains needs the embedding model.",
+        missing="Run `staragents diagnose` on this run.",
         height=bar_height(len(pairs)) + 60,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from typing import Any
 
-from staragents.analysis.timeline import Moment
+from staragents.analysis.timeline import Snapshot
 from staragents.base.statistics import Sample
 from staragents.evolution.policy import PairStats
 from staragents.report.chart import (
@@ -28,15 +28,15 @@ BANDS = 4
 SHARE_AXIS: dict[str, Any] = {"range": [-0.03, 1.03], "dtick": 0.25}
 
 
-def policy_chart(moments: list[Moment], policy: str) -> Chart:
+def policy_chart(snapshots: list[Snapshot], policy: str) -> Chart:
     """The pairs with the highest final probability in colour, the others in grey."""
-    last = moments[-1].pair_stats if moments else []
+    last = snapshots[-1].pair_stats if snapshots else []
     order = [s.pair for s in sorted(last, key=lambda s: s.probability, reverse=True)]
     traces = [
-        {**_pair_line(moments, pair, MUTED), "opacity": 0.5, "showlegend": False}
+        {**_pair_line(snapshots, pair, MUTED), "opacity": 0.5, "showlegend": False}
         for pair in order[len(PALETTE) :]
     ]
-    traces += [_pair_line(moments, pair, colour) for pair, colour in zip(order, PALETTE, strict=False)]
+    traces += [_pair_line(snapshots, pair, colour) for pair, colour in zip(order, PALETTE, strict=False)]
     return Chart(
         name="policy",
         title="Pairs that the policy prefers",
@@ -45,25 +45,25 @@ def policy_chart(moments: list[Moment], policy: str) -> Chart:
         "not shown.",
         figure=figure(
             traces,
-            seeds_axis(moments[-1].seeds),
+            seeds_axis(snapshots[-1].seeds),
             Axis(more={"rangemode": "tozero", "tickformat": ".0%"}),
             hovermode="closest",
         )
-        if len(moments) > 1 and traces
+        if len(snapshots) > 1 and traces
         else None,
         missing="No seed was finished, or there are only base pairs.",
         height=330 + legend_height(order[: len(PALETTE)]),
     )
 
 
-def beliefs_chart(moments: list[Moment]) -> Chart:
+def beliefs_chart(snapshots: list[Snapshot]) -> Chart:
     """Running means of the pairs that ended highest; more bands would hide each other."""
-    last = moments[-1].pair_stats if moments else []
+    last = snapshots[-1].pair_stats if snapshots else []
     order = sorted(last, key=lambda s: s.probability, reverse=True)[:BANDS]
     traces = [
         trace
         for index, stats in enumerate(order)
-        for trace in _belief_band(moments, stats.pair, PALETTE[index])
+        for trace in _belief_band(snapshots, stats.pair, PALETTE[index])
     ]
     others = f" Only the {BANDS} pairs that ended highest are shown." if len(last) > BANDS else ""
     return Chart(
@@ -73,10 +73,10 @@ def beliefs_chart(moments: list[Moment]) -> Chart:
         f"narrow as a pair is drawn more often.{others}",
         figure=figure(
             traces,
-            seeds_axis(moments[-1].seeds),
+            seeds_axis(snapshots[-1].seeds),
             Axis("mean reward", {"range": [0, 1], "dtick": 0.25}),
         )
-        if len(moments) > 1 and traces
+        if len(snapshots) > 1 and traces
         else None,
         missing="No seed was finished, or there are only base pairs.",
         height=330 + legend_height([stats.pair for stats in order]),
@@ -121,7 +121,7 @@ def rewards_chart(pairs: dict[str, dict[str, Any]], rewards: dict[str, Sample[fl
         name="rewards",
         title="Reward by pair",
         note="Dots: single candidates (a sample). Diamond: mean with its 90 % interval; blue for base pairs. "
-        "Reward is difficulty times judge win, so many are exactly 0.",
+        "With reward.composite=product, reward is difficulty times judge win, so many are exactly 0.",
         figure=figure([*dots, points], Axis("reward", SHARE_AXIS), names_axis(names)) if names else None,
         missing="No candidate has a reward.",
         height=bar_height(len(names)),
@@ -190,13 +190,13 @@ def judge_chart(verdicts: Sample[VerdictPoint]) -> Chart:
     )
 
 
-def _pair_line(moments: list[Moment], pair: str, colour: str) -> dict[str, Any]:
-    pair_stats = _pair_stats(moments, pair)
+def _pair_line(snapshots: list[Snapshot], pair: str, colour: str) -> dict[str, Any]:
+    pair_stats = _pair_stats(snapshots, pair)
     return {
         "type": "scatter",
         "mode": "lines",
         "name": label(pair),
-        "x": [moment.seeds for moment in moments],
+        "x": [snapshot.seeds for snapshot in snapshots],
         "y": [s.probability for s in pair_stats],
         "line": {"color": colour, "width": 2},
         "customdata": [s.observations for s in pair_stats],
@@ -204,9 +204,9 @@ def _pair_line(moments: list[Moment], pair: str, colour: str) -> dict[str, Any]:
     }
 
 
-def _belief_band(moments: list[Moment], pair: str, colour: str) -> list[dict[str, Any]]:
-    pair_stats = _pair_stats(moments, pair)
-    seeds = [moment.seeds for moment in moments]
+def _belief_band(snapshots: list[Snapshot], pair: str, colour: str) -> list[dict[str, Any]]:
+    pair_stats = _pair_stats(snapshots, pair)
+    seeds = [snapshot.seeds for snapshot in snapshots]
     band = {
         "type": "scatter",
         "mode": "none",
@@ -232,8 +232,8 @@ def _belief_band(moments: list[Moment], pair: str, colour: str) -> list[dict[str
     return [band, line]
 
 
-def _pair_stats(moments: list[Moment], pair: str) -> list[PairStats]:
-    return [next(s for s in moment.pair_stats if s.pair == pair) for moment in moments]
+def _pair_stats(snapshots: list[Snapshot], pair: str) -> list[PairStats]:
+    return [next(s for s in snapshot.pair_stats if s.pair == pair) for snapshot in snapshots]
 
 
 def _ifd_points(name: str, points: list[IfdPoint], colour: str, size: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from staragents.analysis.certainty import entropy
 from staragents.analysis.one_pass import one_pass
 from staragents.analysis.saved_run import REFERENCE, SavedRun
-from staragents.analysis.timeline import Moment
+from staragents.analysis.timeline import Snapshot
 from staragents.report.candidate_table import MAX_ROWS, MAX_TEXT_MIB
 from staragents.report.chart import Chart
 from staragents.report.chart_data import ChartData
@@ -73,7 +73,7 @@ def _page(run: SavedRun, charts: ChartData) -> str:
 
 
 def _sections(run: SavedRun, charts: ChartData) -> list[Section]:
-    summary, moments = run.summary, charts.timeline.moments
+    summary, snapshots = run.summary, charts.timeline.snapshots
     stages = summary["cost"]["stages"]
     return [
         ("Yield", [funnel_chart(summary["funnel"]), losses_chart(summary["funnel"])]),
@@ -81,8 +81,8 @@ def _sections(run: SavedRun, charts: ChartData) -> list[Section]:
             "Agent pairs",
             [
                 reward_chart(charts.recall),
-                policy_chart(moments, run.config.evolution.policy.value),
-                beliefs_chart(moments),
+                policy_chart(snapshots, run.config.evolution.policy.value),
+                beliefs_chart(snapshots),
                 rewards_chart(summary["pairs"], charts.rewards),
                 recall_chart(charts.recall, run.config.memory.enabled),
             ],
@@ -94,7 +94,7 @@ def _sections(run: SavedRun, charts: ChartData) -> list[Section]:
         (
             "Diagnosis",
             [
-                entropy_chart(_entropy(moments)),
+                entropy_chart(_entropy(snapshots)),
                 memory_chart(run.diagnosis.get("memory"), run.config.memory.enabled),
                 domains_chart(run.diagnosis.get("domains")),
             ],
@@ -103,6 +103,6 @@ def _sections(run: SavedRun, charts: ChartData) -> list[Section]:
     ]
 
 
-def _entropy(moments: list[Moment]) -> list[list[float]]:
-    values = [(moment.seeds, entropy(moment.pair_stats)) for moment in moments]
+def _entropy(snapshots: list[Snapshot]) -> list[list[float]]:
+    values = [(snapshot.seeds, entropy(snapshot.pair_stats)) for snapshot in snapshots]
     return [[seeds, value] for seeds, value in values if value is not None]

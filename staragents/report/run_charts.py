@@ -125,8 +125,8 @@ def recall_chart(windows: list[Window], enabled: bool) -> Chart:
     return Chart(
         name="recall",
         title="Memory bank: share of seeds with recalled neighbours",
-        note="Share of seeds for which similar instructions were recalled, by position in the run. It is 0 "
-        "during the warm-up.",
+        note="Share of seeds for which similar instructions were recalled, by position in the run. With "
+        "memory.keep=winners it is 0 during the warm-up.",
         figure=figure(
             [line],
             seeds_axis(windows[-1].end),

@@ -1,4 +1,4 @@
-"""Comparisons whose truth is known."""
+"""Comparisons with a known answer."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from staragents.analysis.diagnosis import Diagnosis, Evidence
 from staragents.analysis.memory_gain import MemoryGain
 from staragents.analysis.one_pass import one_pass
 from staragents.analysis.saved_run import SavedRun
-from staragents.analysis.timeline import Moment, Timeline
+from staragents.analysis.timeline import Snapshot, Timeline
 from staragents.base.candidate_schema import candidates_table
 from staragents.base.errors import BadInput
 from staragents.base.messages import Message
@@ -63,7 +63,7 @@ def diagnosed(folder: Path) -> Diagnosis:
     evidence = Evidence(run.config, run.summary["funnel"]["seeds"], finished)
     timeline = Timeline(run.config, run.summary["funnel"]["seeds"], finished)
     one_pass(run.folder.seeds(), evidence, timeline)
-    return Diagnosis.of(run, evidence, timeline.moments, FakeEmbedder().embed)
+    return Diagnosis.of(run, evidence, timeline.snapshots, FakeEmbedder().embed)
 
 
 def test_the_diagnosis_finds_exactly_what_was_planted(run_writer: Callable[..., Path]) -> None:
@@ -145,12 +145,12 @@ def test_entropy_is_1_for_uniform_draws_and_0_for_one_pair() -> None:
 )  # fmt: skip
 def test_a_lock_in_is_early_and_undecided(seeds: int, rival_high: float, expected: bool) -> None:
     rest = [standing(pair, 0.01, 0.1, rival_high) for pair in "bcd"]
-    moments = [
-        Moment(1, [standing(pair, 0.25, 0.0, 1.0) for pair in "abcd"]),
-        Moment(seeds, [standing("a", 0.97, 0.4, 0.6), *rest]),
-        Moment(100, [standing("a", 0.97, 0.4, 0.6), *rest]),
+    snapshots = [
+        Snapshot(1, [standing(pair, 0.25, 0.0, 1.0) for pair in "abcd"]),
+        Snapshot(seeds, [standing("a", 0.97, 0.4, 0.6), *rest]),
+        Snapshot(100, [standing("a", 0.97, 0.4, 0.6), *rest]),
     ]
-    numbers = Certainty().summary(moments)
+    numbers = Certainty().summary(snapshots)
     assert (numbers["locked_in"] is not None) is expected
     said = list(certainty_findings(numbers, "thompson"))
     assert [finding.startswith("early lock-in") for finding in said] == [True] * expected

@@ -59,7 +59,7 @@ def test_a_run_that_learnt_is_told_from_uniform_draws() -> None:
     assert "Learning paid" in advised_choice.sentences(told[0], 0, 150)[0]
     uniform = worth(SAME, PolicyName.uniform, 300)
     assert not uniform.learning.told
-    assert "can't be told" in advised_choice.sentences(uniform, 0, 300)[0]
+    assert "No measurable effect" in advised_choice.sentences(uniform, 0, 300)[0]
 
 
 def test_a_better_fixed_choice_is_found_and_advised() -> None:
@@ -124,7 +124,7 @@ def test_kinds_whose_choice_was_hardly_drawn_later_are_not_valued() -> None:
 def test_too_few_seeds_or_pairs_say_so() -> None:
     seeds, _ = run(SAME, PolicyName.uniform, MIN_SEEDS - 1, 0)
     assert worth_of(seeds, PAIRS, ["cooking", "ships"], 2) is None
-    assert "it takes 40" in advised_choice.sentences(None, 0, 39)[0]
+    assert "at least 40 seeds" in advised_choice.sentences(None, 0, 39)[0]
     assert "another version" in advised_choice.sentences(None, 30, 39)[0]
     assert list(advised_choice.findings(None, True)) == []
 

@@ -33,7 +33,10 @@ def test_the_table_has_a_row_for_each_harm_that_was_tried() -> None:
     [
         ([0.1] * 20, "reward.margin=0 is enough to keep it at 5%; a better candidate would replace 100%"),
         ([0.5] * 20, "a better candidate would replace only 0% of the seeds: use a stronger judge"),
-        ([1.0] * 20, "no margin keeps the share of spoiled seeds at 5%: use a stronger judge"),
+        (
+            [1.0] * 20,
+            "no margin keeps the share of seeds replaced by a worse candidate at 5%: use a stronger judge",
+        ),
         ([None], "it gave no readable verdict: a run with it keeps every seed"),
     ],
 )

@@ -209,7 +209,7 @@ def test_thoughts_and_places_for_images_are_counted(validate, tmp_path: Path) ->
     assert "3 seeds, 1 bad rows" in said
     assert "1 with reasoning before an answer\n" in said
     assert "note: the reasoning of 1 seeds is dropped" in said
-    assert "1 with a place for an image, video or audio, which no agent sees\n" in said
+    assert "1 with a placeholder for an image, video or audio, whose content no agent sees\n" in said
     assert "  1 x output: expected an answer after the thought\n" in said
     assert "    response:    It is 4.\n" in said
     facts = json.loads(validate(path, "--json")[1])

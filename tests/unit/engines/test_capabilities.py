@@ -26,7 +26,7 @@ def test_a_remark_has_the_servers_words() -> None:
     ]
 
 
-def test_two_lessons_are_joined() -> None:
+def test_what_two_requests_learnt_is_joined() -> None:
     one, other = (
         Capabilities(seed=1, most_logprobs=8, least_tokens=16),
         Capabilities(top_p=2, most_logprobs=5),

@@ -199,7 +199,7 @@ def test_the_command_prints_tables_by_policies_and_draws_the_chart(
     options = ["--policies", "uniform,ucb", "--no-memory", "--orders", "3", "--chart", str(chart)]
     assert staragents(monkeypatch, "replay", *paths, *options) == 0
     printed = capsys.readouterr().out
-    for line in ("60.jsonl: 4 agents, 60 instructions", "40.jsonl: 4 agents", "beyond uniform", "gap closed"):
+    for line in ("60.jsonl: 4 agents, 60 instructions", "40.jsonl: 4 agents", "vs uniform", "gap closed"):
         assert line in printed
     assert "best 2 agents, fixed *" in printed
     assert "known only afterwards" in printed

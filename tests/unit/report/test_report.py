@@ -166,15 +166,15 @@ def test_pairs_whose_names_begin_alike_keep_their_own_rows(run_writer: Callable[
 def test_timeline_ends_at_the_policys_current_state_and_is_bounded(run_writer: Callable[..., Path]) -> None:
     run = SavedRun.open(run_writer(seeds=230))
     evidence = gathered(run, 230)
-    moments = evidence.timeline.moments
-    assert len(moments) <= POINTS + 2
-    assert (moments[0].seeds, moments[-1].seeds) == (0, 230)
+    snapshots = evidence.timeline.snapshots
+    assert len(snapshots) <= POINTS + 2
+    assert (snapshots[0].seeds, snapshots[-1].seeds) == (0, 230)
     rows = [row for seed in run.folder.seeds() for row in seed if not row.base and row.reward is not None]
-    for standing in moments[-1].pair_stats:
+    for standing in snapshots[-1].pair_stats:
         rewards = [row.reward for row in rows if row.pair == standing.pair]
         assert standing.observations == len(rewards)
         assert standing.mean_reward == pytest.approx(sum(rewards) / len(rewards))
-    assert sum(s.probability for s in moments[-1].pair_stats) == pytest.approx(1)
+    assert sum(s.probability for s in snapshots[-1].pair_stats) == pytest.approx(1)
 
 
 def test_evidence_stays_small_in_a_large_run(run_writer: Callable[..., Path]) -> None:

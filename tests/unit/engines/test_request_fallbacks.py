@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from actors.engines.capabilities import FORMS, Capabilities
-from actors.engines.lessons import lesson, room_left
 from actors.engines.openai_request import question
 from actors.engines.refusals import Refusal
+from actors.engines.request_fallbacks import after_refusal, room_left
 from staragents.base.generation import GenerationRequest, Sampling
 from staragents.base.messages import Message
 from staragents.config import EngineKind, ModelConfig
@@ -28,7 +28,7 @@ REQUEST = GenerationRequest(
 def learnt(text: str, parameter: str = "", found: Capabilities | None = None) -> Capabilities | None:
     before = found or Capabilities()
     refusal = Refusal(400, text, parameter, body=text.lower())
-    step = lesson(
+    step = after_refusal(
         before, question(MODEL, REQUEST, before)[1], refusal, lambda f: question(MODEL, REQUEST, f)[1]
     )
     return step[0] if step else None

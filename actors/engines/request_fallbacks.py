@@ -1,4 +1,4 @@
-"""From a refusal to the next form of a request that the server may take."""
+"""Chooses the next form of a request that a server refused."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _BOTH = re.compile(r"both|only one|either")
 _NUMBER = re.compile(r"(?<![\w.])\d{1,9}(?![\w.]*\d)")
 
 
-def lesson(
+def after_refusal(
     found: Capabilities, body: Body, refusal: Refusal, build: Callable[[Capabilities], Body]
 ) -> tuple[Capabilities, list[str]] | None:
     """What to send next after `refusal` of `body`, and the capabilities that changed. None if it names

@@ -16,7 +16,7 @@ ALONE = 0.5
 
 
 def worth(memory: Memory, near: Sequence[tuple[Memory, float]], keep: Keep) -> float:
-    """In [0, 1]: what the memory tells x (1 - the degree to which one of the `near` memories tells it too).
+    """In [0, 1], the lowest is evicted first: informativeness x (1 - redundancy with the `near` memories).
 
     `near` are the memories that were in the bank before, with their cosines. With `winners`, a memory tells
     its reward, and another memory of the same pair tells it to the degree of its cosine.
