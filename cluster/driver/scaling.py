@@ -166,7 +166,7 @@ class Scaling:
         while len(names) > size:
             name = names[-1]
             ray.get(self._coordinator.remove_scorer.remote(role, name))
-            quietly(lambda name=name: ray.kill(ray.get_actor(name)))  # type: ignore[misc]
+            quietly(lambda name=name: ray.kill(ray.get_actor(name)))
             self._started.pop(name, None)
             names.remove(name)
 
