@@ -65,6 +65,8 @@ class RequestBatches:
     def _send(self) -> None:
         ready = [asked for asked in self._ready if not asked.answer.done()]
         self._ready = []
+        if not ready:
+            return
         size = min(LARGEST, math.ceil(len(ready) / self.replicas)) if self.replicas else 1
         for start in range(0, len(ready), size):
             batch = ready[start : start + size]

@@ -100,7 +100,8 @@ class ScorerPool:
 
     def _send(self) -> None:
         self._sending = None
-        while self._waiting and len(self._dead) == len(self._packs):
+        # Not without any actor: the pool is then paused.
+        while self._waiting and self._packs and self._packs.keys() <= self._dead:
             _fail(self._waiting.popleft(), "all scorers died and can't be restarted")
         while self._waiting:
             free = [

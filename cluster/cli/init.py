@@ -12,6 +12,7 @@ from cluster.terminal.terminal import say
 from staragents.base.errors import BadInput
 from staragents.base.redaction import url_secret
 from staragents.config.new_config import SUGGESTED, Answers, Engine
+from staragents.files.atomic_file import write_text
 from staragents.validation.value_checks import VARIABLE
 
 WHERE = """Which engine generates the texts?
@@ -54,7 +55,7 @@ def init(file: Path, engine: str | None, yes: bool, force: bool, **given: str | 
     check_secrets(answers)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(answers.yaml(str(file)), encoding="utf-8")
+        write_text(file, answers.yaml(str(file)))
     except OSError as error:
         raise BadInput(f"FILE: can't write {file}: {error.strerror}") from error
     say(f"wrote {file}; next: staragents validate {file}")

@@ -17,6 +17,7 @@ from cluster.terminal.terminal import say_json
 from staragents.base.errors import BadInput
 from staragents.config import Config, Keep
 from staragents.evolution.policy import RecalledOutcomes
+from staragents.files.atomic_file import replacing
 from staragents.memory.bank import Bank, make_bank
 from staragents.memory.local_bank import FILE, LocalBank
 from staragents.memory.memory import Memory
@@ -171,6 +172,7 @@ def write(path: Path, held: list[Memory]) -> None:
         }
     )
     try:
-        pq.write_table(table, path, compression="zstd")
+        with replacing(path) as temporary:
+            pq.write_table(table, temporary, compression="zstd")
     except OSError as error:
         raise BadInput(f"--export: cannot write {path}: {error.strerror or error}") from error

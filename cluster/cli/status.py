@@ -59,9 +59,10 @@ def status(run: str, watch: bool, every: float, as_json: bool) -> None:
 
 
 def follow(coordinator: Any, every: float | None, as_json: bool) -> None:
-    """Print the status once, or every `every` seconds until the run ends."""
+    """Print the status once, or every `every` seconds until the run ends. Raises RunFailed if it can't be
+    printed once because the coordinator is busy or has just ended."""
     import ray
-    from ray.exceptions import ActorDiedError, ActorUnavailableError
+    from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutError
 
     from cluster.terminal.watcher import line, panel
 
@@ -76,7 +77,15 @@ def follow(coordinator: Any, every: float | None, as_json: bool) -> None:
             except ActorUnavailableError:
                 time.sleep(1.0)  # restarting
                 continue
+            except GetTimeoutError:
+                silent = f"the coordinator has not answered for {ANSWER_S:g} s"
+                if every is None:
+                    raise RunFailed(f"{silent}; it may be reading a long seed file: try again") from None
+                say(silent, err=True)
+                continue
             except ActorDiedError:
+                if every is None:
+                    raise RunFailed("the coordinator has just ended") from None
                 return
             if as_json:
                 say_json({"live": True, **found})

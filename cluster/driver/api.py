@@ -13,13 +13,15 @@ from typing import Any
 from cluster.driver.results import Result, Scored
 from cluster.terminal.console import safe_console
 from staragents.base.errors import BadInput
+from staragents.config import Config
 from staragents.config.new_config import SUGGESTED, Answers, Engine
+from staragents.config.tree import declared
 from staragents.files.atomic_file import replacing
 from staragents.score_file.input_columns import json_text
 from staragents.validation.loading import config_of
 from staragents.validation.merging import Tree, merge, parse_yaml, read_file, read_overrides
 
-SECTIONS = ("models", "agents", "evolution", "scoring", "reward", "judge", "memory", "run")
+SECTIONS = tuple(name for name in declared(Config) if name not in ("seeds", "output"))
 
 
 def optimise(

@@ -85,8 +85,11 @@ class Scaling:
             if self._over.is_set():
                 return
             if time.monotonic() - self._looked > LOAD_EVERY_S:
-                self._follow_load()
                 self._looked = time.monotonic()
+                try:
+                    self._follow_load()
+                except Exception as error:  # a request that is waiting must still be answered
+                    logger.warning("scorers are not resized by load: %s", reason_of(error))
         number, request = ray.get(asked)
         try:
             answer = self._do(request)
@@ -94,6 +97,9 @@ class Scaling:
             answer = Answer(tuple(str(error).split("\n")), error.exit_code)
         except RayError as error:
             answer = Answer((reason_of(error),), RunFailed.exit_code)
+        except Exception as error:  # whoever asked waits for an answer
+            logger.exception("a request failed")
+            answer = Answer((f"{type(error).__name__}: {error}",), RunFailed.exit_code)
         self._coordinator.answer.remote(number, answer)
         if isinstance(request, ChangeRequest) and not answer.exit_code:
             # The next coordinator starts with the new config and continues where this one ends.
@@ -160,7 +166,7 @@ class Scaling:
         while len(names) > size:
             name = names[-1]
             ray.get(self._coordinator.remove_scorer.remote(role, name))
-            ray.kill(ray.get_actor(name))
+            quietly(lambda name=name: ray.kill(ray.get_actor(name)))
             self._started.pop(name, None)
             names.remove(name)
 

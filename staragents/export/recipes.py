@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from staragents.base.errors import BadInput
 from staragents.base.messages import REASONING
 from staragents.config import Config
 from staragents.export.exporter import Exported
@@ -77,7 +78,7 @@ def write_recipes(exported: Exported, model: str) -> list[Path]:
     """Write `F.TRAINER.yaml` for every trainer that reads the format, and LLaMA-Factory's dataset_info.json.
 
     Paths have the form of the export's own: relative to its working directory if it was given so. Other
-    entries of dataset_info.json stay. Returns the written paths.
+    entries of dataset_info.json stay. Returns the written paths. Raises BadInput if that file can't be read.
     """
     folder = RunDirectory(exported.train.parent)
     written = []
@@ -306,8 +307,12 @@ def _write_dataset_info(folder: RunDirectory, exported: Exported) -> Path:
     path = folder.path / "dataset_info.json"
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except FileNotFoundError:
         known = {}
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path}: can't add the dataset to it: {error}; repair it or move it away") from error
+    if not isinstance(known, dict):
+        raise BadInput(f"{path}: expected a JSON object, got {type(known).__name__}; move it away")
     shape = LLAMAFACTORY_COLUMNS[exported.format]
     for file, _ in exported.files.values():
         known[_dataset_name(file)] = {"file_name": file.name, **shape}

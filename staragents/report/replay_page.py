@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from staragents.base.errors import BadInput
+from staragents.files.atomic_file import write_text
 from staragents.replay.replay import Replayed
 from staragents.report.chart import ACCENT, ALERT, MUTED, PALETTE, SECOND, Axis, figure
 from staragents.text.printable import one_line
@@ -38,7 +39,7 @@ def write_chart(path: Path, results: Sequence[Replayed]) -> None:
         "</script></body></html>"
     )
     try:
-        path.write_text(page, encoding="utf-8")
+        write_text(path, page)
     except OSError as error:
         raise BadInput(f"--chart: expected a writable file, got {path}: {error.strerror}") from error
 

@@ -49,7 +49,7 @@ def command_lock(folder: Path, setting: str = "output.dir") -> Iterator[str]:
     except (OSError, NotImplementedError) as error:
         raise BadInput(f"{setting}: can't write to {folder}: {_reason(error)}") from error
     try:
-        session = _take(folder)
+        session = _take(folder, setting)
         yield session
     finally:
         _remove_if_unused(folder)
@@ -81,7 +81,7 @@ def check_session(folder: Path, session: str) -> None:
         raise RunFailed(f"output.dir: {folder} was taken over{_by(folder)}; this command writes nothing more")
 
 
-def _take(folder: Path) -> str:
+def _take(folder: Path, setting: str) -> str:
     session = uuid.uuid4().hex
     since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     owner = {"host": socket.gethostname(), "pid": os.getpid(), "since": since, "session": session}
@@ -92,10 +92,10 @@ def _take(folder: Path) -> str:
             return session
     except Timeout:
         raise RunFailed(
-            f"output.dir: {folder} is still being written by the coordinator of a killed command"
+            f"{setting}: {folder} is still being written by the coordinator of a killed command"
         ) from None
     except OSError as error:
-        raise BadInput(f"output.dir: can't write to {folder}: {_reason(error)}") from error
+        raise BadInput(f"{setting}: can't write to {folder}: {_reason(error)}") from error
 
 
 def _remove_if_unused(folder: Path) -> None:

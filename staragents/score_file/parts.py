@@ -82,7 +82,7 @@ class Parts:
             self.flush()
 
     def flush(self) -> None:
-        """Write buffered scores."""
+        """Write buffered scores. Raises RunFailed if the disk does not take them."""
         if self._waiting:
             self._small.append(self._write_part(self.rows, pa.concat_tables(self._waiting)))
             self.rows += sum(len(table) for table in self._waiting)
@@ -117,8 +117,13 @@ class Parts:
 
     def _write_part(self, start: int, table: pa.Table) -> Path:
         target = self.folder / f"part-{start:012d}-{start + len(table):012d}.parquet"
-        with replacing(target) as temporary:
-            pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+        try:
+            with replacing(target) as temporary:
+                pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+        except OSError as error:
+            raise RunFailed(
+                f"-o: can't write {target}: {error.strerror or error}; run the same command to resume"
+            ) from error
         return target
 
     def _names(self) -> list[tuple[Path, int, int]]:

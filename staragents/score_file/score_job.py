@@ -221,9 +221,11 @@ class ScoreJob:
             self._output.parent.mkdir(parents=True, exist_ok=True)
             with copy.open("wb") as file:
                 shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)
-            yield DataFiles(copy, self._reader.columns, settings.limit, encoding=settings.encoding)
         except OSError as error:
+            copy.unlink(missing_ok=True)
             raise BadInput(f"-o: can't write to {self._output.parent}: {error.strerror}") from error
+        try:
+            yield DataFiles(copy, self._reader.columns, settings.limit, encoding=settings.encoding)
         finally:
             copy.unlink(missing_ok=True)
 

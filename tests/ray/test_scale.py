@@ -76,8 +76,10 @@ def test_pools_are_resized_and_paused_during_a_run_and_the_dataset_is_the_same(
     # Seeds in flight when the pool was paused may still be committed, nothing beyond them.
     assert paused["seeds"] <= paused_at + 4 < SEEDS
 
-    assert ask("scale", str(run_dir), "target", "1") == (0, "scoring.target: 1\n")
+    # Without scorers, the rows of new answers wait.
+    assert ask("scale", str(run_dir), "target", "0") == (0, "scoring.target: 0\n")
     assert ask("scale", str(run_dir), "models.writer", "3") == (0, "models.writer: 3\n")
+    assert ask("scale", str(run_dir), "target", "1") == (0, "scoring.target: 1\n")
     before = cursor(run_dir)
     wait_until(lambda: cursor(run_dir) > before + 3, "work after the pause", 300)
     with frozen_scorers(job.processes()):  # so that the run can't end meanwhile

@@ -170,6 +170,16 @@ async def test_a_call_that_ends_early_leaves_nobody_waiting() -> None:
     assert second.retryable
 
 
+async def test_requests_that_are_cancelled_before_the_call_make_none() -> None:
+    calls, problems = Calls(), []
+    pool = calls.pool()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: problems.append(context))
+    for asked in [pool.remote(request(name)) for name in ("a", "b")]:
+        asked.cancel()
+    await asyncio.sleep(2 * request_batches.BATCH_DELAY_S)
+    assert (calls.made, problems) == ([], [])
+
+
 async def test_a_call_is_cancelled_when_nobody_waits_for_it_and_not_before() -> None:
     calls = Calls()
     pool = calls.pool()

@@ -180,6 +180,25 @@ async def test_without_any_actor_rows_fail_in_one_line() -> None:
             await asyncio.wait_for(pool.score(conversation(1)), 20)
 
 
+async def test_without_actors_rows_wait_for_the_next_one() -> None:
+    first, second, dead = FakeActor(), FakeActor(), FakeActor(ActorDiedError(), back=[ActorDiedError()])
+    pool = ScorerPool([first], 1000, 3, 60)
+    await pool.remove(first)
+    waiting = pool.score(conversation(1))
+    await asyncio.sleep(3 * scorer_pool.PACK_DELAY_S)
+    assert not waiting.done()
+    pool.add(second)
+    await asyncio.wait_for(waiting, 20)
+    # An actor that died and was removed is not one of those that live.
+    pool.add(dead)
+    await pool.remove(second)
+    with pytest.raises(EngineError, match="all scorers died"):
+        await asyncio.wait_for(pool.score(conversation(2)), 20)
+    await pool.remove(dead)
+    pool.add(first)
+    await asyncio.wait_for(pool.score(conversation(3)), 20)
+
+
 async def test_the_pool_does_not_wait_for_a_silent_actor_beyond_the_timeout() -> None:
     silent = FakeActor()
     silent.go.clear()

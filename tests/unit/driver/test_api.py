@@ -109,3 +109,15 @@ def test_scores_come_back_as_rows() -> None:
     assert list(frame["instruction"][:3]) == [row["instruction"] for row in ROWS]
     assert frame["target_ifd"].notna().any()
     assert scored.summary["rows"] == 4
+
+
+def test_every_section_of_a_config_is_an_argument(asked: list[Config], tmp_path: Path) -> None:
+    optimise(
+        ROWS,
+        FAKE,
+        output=tmp_path,
+        filters={"duplicates": "flag"},
+        evaluation={"training_seeds": 2},
+    )
+    assert asked[0].filters.duplicates.value == "flag"
+    assert asked[0].evaluation.training_seeds == 2

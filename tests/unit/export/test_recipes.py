@@ -11,6 +11,7 @@ import yaml
 from datasets import load_dataset
 
 from staragents.analysis.saved_run import SavedRun
+from staragents.base.errors import BadInput
 from staragents.config import Config
 from staragents.data.formats.known import FORMATS
 from staragents.export.exporter import Exported, export
@@ -136,6 +137,18 @@ def test_other_entries_of_dataset_info_are_kept(finished_run: Path, tmp_path: Pa
     exported(finished_run, tmp_path, "messages")
     info = json.loads((tmp_path / "dataset_info.json").read_text())
     assert set(info) == {"mine", "data", "data_validation"}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"), [('{"mine": {', "can't add"), ("[]", "expected a JSON object, got list")]
+)
+def test_a_dataset_info_that_cannot_be_read_is_left_alone(
+    finished_run: Path, tmp_path: Path, text: str, problem: str
+) -> None:
+    (tmp_path / "dataset_info.json").write_text(text)
+    with pytest.raises(BadInput, match=problem):
+        exported(finished_run, tmp_path, "messages")
+    assert (tmp_path / "dataset_info.json").read_text() == text
 
 
 def test_the_model_to_train_is_the_target_model_by_its_public_name() -> None:

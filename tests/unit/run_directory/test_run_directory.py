@@ -16,6 +16,7 @@ from filelock import FileLock
 from staragents.base.errors import BadInput, RunFailed
 from staragents.config import Config
 from staragents.data.seed_file import SeedFile
+from staragents.run_directory import run_lock
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_lock import LOCK, OWNER
 from staragents.validation.loading import load_config
@@ -75,6 +76,18 @@ def test_a_command_that_takes_the_lock_now_is_not_mistaken_for_an_earlier_one(be
         with pytest.raises(RunFailed, match=f"in use by process {os.getpid()} "), run.claimed():
             raise AssertionError("two commands hold one folder")
         writing.join()
+
+
+def test_a_folder_whose_last_writer_lives_is_named_by_its_own_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_lock, "LAST_WRITER_S", 0.1)
+    with (
+        FileLock(tmp_path / run_lock.WRITER),
+        pytest.raises(RunFailed, match=r"^--output: .* is still being written by the coordinator"),
+        run_lock.command_lock(tmp_path, "--output"),
+    ):
+        raise AssertionError("a command and a coordinator hold one folder")
 
 
 def test_a_folder_in_use_names_its_owner_and_a_killed_owner_releases_it(begun: Config) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -87,6 +89,38 @@ def test_a_full_disk_at_the_end_is_one_line_and_the_same_command_resumes(
     assert watch.scored == 0
     names = [f"s.parquet{end}" for end in ("", ".quarantine.jsonl", ".summary.json")]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data.jsonl", *names]
+
+
+@pytest.mark.parametrize("from_stdin", [False, True])
+def test_a_full_disk_while_rows_are_scored_is_one_line_and_the_same_command_resumes(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch, from_stdin: bool
+) -> None:
+    written = []
+
+    def full(source: Path, target: Path) -> None:
+        if target.name.startswith("part-"):
+            if written:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            written.append(target)
+        rename(source, target)
+
+    rename = os.replace
+    source = Path("-") if from_stdin else data
+    monkeypatch.setattr(parts, "WRITE_EVERY_S", 0.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", full)
+        if from_stdin:
+            patched.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data.read_bytes())))
+        with pytest.raises(
+            RunFailed, match=r"^-o: can't write .*part-.*: No space left on device; run the same"
+        ):
+            job(source, tmp_path / "s.parquet")
+    assert not list(tmp_path.rglob("*.stdin.jsonl"))
+    if from_stdin:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data.read_bytes())))
+    watch = Silent()
+    job(source, tmp_path / "s.parquet", watch=watch)
+    assert watch.scored == 60 - int(written[0].stem.split("-")[2])
 
 
 def test_a_part_cut_short_by_a_crash_is_scored_again(tmp_path: Path, data: Path) -> None:

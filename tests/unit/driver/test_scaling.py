@@ -1,0 +1,76 @@
+"""What the driver's thread does when a request or the look at the load fails. Ray's calls are fakes."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from actors.request_queue import Answer, ScaleRequest
+from actors.seed_worker_actor import Pools
+from cluster.driver import scaling
+from cluster.driver.live_config import LiveConfig
+from cluster.driver.scaling import Scaling
+from staragents.run_directory.run_directory import RunDirectory
+from staragents.validation.loading import load_config
+from tests.support.paths import FAKE
+
+
+class FakeCoordinator:
+    """Takes one call at a time, as `call.remote(...)`; the handle of a call is its name."""
+
+    def __init__(self) -> None:
+        self.asked: queue.Queue[ScaleRequest] = queue.Queue()
+        self.answers: queue.Queue[Answer] = queue.Queue()
+
+    def __getattr__(self, name: str) -> Any:
+        return SimpleNamespace(remote=lambda *arguments: self._call(name, *arguments))
+
+    def _call(self, name: str, *arguments: Any) -> str:
+        if name == "answer":
+            self.answers.put(arguments[1])
+        return name
+
+    def wait(self, calls: list[str], timeout: float) -> tuple[list[str], list[str]]:
+        time.sleep(0.01)
+        return (calls, []) if not self.asked.empty() else ([], calls)
+
+    def get(self, call: str) -> Any:
+        if call == "next_request":
+            return 7, self.asked.get()
+        raise KeyError("no such scorer")
+
+
+@pytest.fixture
+def coordinator(monkeypatch: pytest.MonkeyPatch) -> FakeCoordinator:
+    fake = FakeCoordinator()
+    monkeypatch.setattr(scaling, "ray", SimpleNamespace(wait=fake.wait, get=fake.get))
+    monkeypatch.setattr(scaling, "LOAD_EVERY_S", 0.0)
+    return fake
+
+
+def test_whatever_fails_the_next_request_is_answered(
+    coordinator: FakeCoordinator, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = load_config(
+        str(FAKE),
+        [f"output.dir={tmp_path / 'run'}", "scoring.target.max_replicas=3"],
+    )
+    pools = Pools("r", {}, ["a"], ["b"], True, None)
+    live = LiveConfig(config, pools, RunDirectory(config.output.dir))
+    caplog.set_level(logging.WARNING)
+    with Scaling(live, lambda line: None) as attending:
+        attending.attend(coordinator)
+        deadline = time.monotonic() + 30
+        while "not resized by load" not in caplog.text and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert "scorers are not resized by load" in caplog.text
+        # The pool `writer` has no app here, and the coordinator fails to add or remove scorers.
+        for pool in ("scoring.target", "models.writer"):
+            coordinator.asked.put(ScaleRequest(pool, 0, 0))
+            assert coordinator.answers.get(timeout=30) == Answer(("KeyError: 'no such scorer'",), 1)
