@@ -13,7 +13,7 @@ class PolicyHistory:
     """`policy` equals the run's policy after the seeds added so far; None if every pair is a base pair."""
 
     def __init__(self, config: Config, total_seeds: int) -> None:
-        arms = [pair for pair in config.pairs if pair not in config.agents.base_pairs]
+        arms = config.drawn_pairs
         self.policy: Policy | None = (
             make_policy(config.evolution, arms, total_seeds, config.factors) if arms else None
         )
