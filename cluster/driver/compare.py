@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import hashlib
 import json
 from collections.abc import Sequence
 from contextlib import closing
@@ -19,6 +18,7 @@ from cluster.session.demand import demand_of
 from cluster.session.ray_session import ray_session
 from cluster.terminal.watcher import Watcher
 from staragents.agents.generation_cache import GenerationCache
+from staragents.base.digest import digest_of
 from staragents.comparison.comparison import RESULT, Comparison, rows_of, seeds_ifd, warnings_for
 from staragents.comparison.measured import Measured, chosen_candidates, measured
 from staragents.comparison.variant import Variant
@@ -162,5 +162,4 @@ class Comparing:
             [variant.name, fingerprint(variant.config), dataclasses.asdict(variant.config.run)]
             for variant in self._variants
         ]
-        decisive = [variants, self._reference.name, self._tokens, self._judge, scan.sha256]
-        return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()
+        return digest_of([variants, self._reference.name, self._tokens, self._judge, scan.sha256])

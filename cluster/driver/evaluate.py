@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from cluster.driver.student_judge import Judged, StudentJudge
 from cluster.driver.students import CHECKPOINTS, Students
+from staragents.base.digest import digest_of
 from staragents.base.environment import ray_address
 from staragents.base.errors import BadInput
 from staragents.config import Config, EvaluationConfig, FiltersConfig
@@ -96,7 +95,7 @@ class Evaluating:
                 runs=[str(run) for run in question.runs],
                 settings=asdict(settings),
                 held_out=_facts(question.held_out, plan.held_out),
-                identity=_digest([*students.fingerprints.values(), *_more(plan, judged)]),
+                identity=digest_of([*students.fingerprints.values(), *_more(plan, judged)]),
                 answer_tokens=plan.answer_tokens,
                 warnings=[*too_long, *(judged.warnings if judged else ())],
                 judge=judged.facts if judged else None,
@@ -182,13 +181,9 @@ def _more(plan: Plan, judged: Judged | None) -> list[object]:
 
 
 def _facts(path: str, held_out: Sequence[HeldOut]) -> HeldOutFacts:
-    digest = _digest([[one.conversation_id, sorted(one.answers)] for one in held_out])
+    digest = digest_of([[one.conversation_id, sorted(one.answers)] for one in held_out])
     writers = dict.fromkeys(writer for one in held_out for writer in one.answers)
     return HeldOutFacts(path, digest, len(held_out), list(writers))
-
-
-def _digest(facts: object) -> str:
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 def _too_long(plan: Plan, held_out: int) -> list[str]:
