@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
@@ -89,6 +89,16 @@ class Outcome:
     reward: float
     winner: bool
     propensity: float = 1.0
+
+
+def outcomes_of(learned: Iterable[tuple[Candidate, float]]) -> list[Outcome]:
+    """What a policy learns from the committed candidates of a seed and their values. Base pairs are called
+    for every seed, so it does not learn about them."""
+    return [
+        Outcome(candidate.pair, value, candidate.selected, candidate.propensity)
+        for candidate, value in learned
+        if not candidate.base
+    ]
 
 
 @dataclass(frozen=True, slots=True)
