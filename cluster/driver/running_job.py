@@ -14,11 +14,9 @@ from typing import Any
 from actors.actor_names import coordinator_name
 from staragents.base.environment import ray_address
 from staragents.base.errors import BadInput, RunFailed
-from staragents.run_directory.run_directory import RunDirectory
+from staragents.run_directory.run_directory import SESSION, RunDirectory
 from staragents.text.printable import printable
 
-SESSION = ".session.json"
-"""Holds the address of the Ray that a run is on; exists while its driver runs."""
 LARGEST_SESSION = 10_000
 LONGEST_ADDRESS = 100
 ELSE = "; set RAY_ADDRESS to the cluster that the run is on"

@@ -44,11 +44,13 @@ from staragents.validation.loading import additions, changed_keys, fingerprint, 
 
 SHARDS = "part-*.parquet"
 SIDELINED = "damaged"
+SESSION = ".session.json"
+"""Holds the address of the Ray that a run is on; exists while its driver runs."""
 BEGUN = {
     LOCK,
     WRITER,
     OWNER,
-    ".session.json",
+    SESSION,
     "config.yaml",
     "memory",
     "candidates",
