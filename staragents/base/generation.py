@@ -38,6 +38,11 @@ class GenerationRequest:
     top_logprobs: int = 0
     deadline_s: float = 600.0
 
+    @property
+    def prompt_text(self) -> str:
+        """The prompt without a chat template."""
+        return self.prompt or "\n".join(message.content for message in self.messages or ())
+
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprobs:
