@@ -36,8 +36,6 @@ class FakeEngine:
     Whether a request fails depends on its id, which differs between attempts.
     """
 
-    kind = "fake"
-
     def __init__(self, config: ModelConfig) -> None:
         self.config = config.fake
         self._thinks = config.fake.thinks and config.reasoning is not Reasoning.off

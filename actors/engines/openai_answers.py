@@ -42,7 +42,6 @@ class ChatChoice(msgspec.Struct):
 
 class ChatAnswer(msgspec.Struct):
     choices: Annotated[list[ChatChoice], msgspec.Meta(min_length=1)]
-    usage: Any = None
 
 
 class TextChoice(msgspec.Struct):
@@ -53,7 +52,6 @@ class TextChoice(msgspec.Struct):
 
 class TextAnswer(msgspec.Struct):
     choices: Annotated[list[TextChoice], msgspec.Meta(min_length=1)]
-    usage: Any = None
 
 
 def most_bytes(request: GenerationRequest) -> int:

@@ -60,8 +60,6 @@ class OpenAIEngine:
     Server messages in errors and logs never contain the key, which some servers echo.
     """
 
-    kind = "openai"
-
     def __init__(self, config: ModelConfig, probes: tuple[GenerationRequest, ...] = ()) -> None:
         """`probes`: requests of the model's roles, with which `start` finds out what the server takes."""
         self.config = config

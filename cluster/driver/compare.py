@@ -118,8 +118,8 @@ class Comparing:
         common_judge = CommonJudge(self._config, self._judge, generators)
         found = []
         for variant in self._variants:
-            chosen = ((index, one) for index, _, one in chosen_candidates(variant) if one is not None)
-            found.append(measured(variant, scan.seeds, await common_judge.wins(chosen)))
+            wins = await common_judge.wins(chosen_candidates(variant))
+            found.append(measured(variant, scan.seeds, wins))
         return found
 
     def _written(self, scan: SeedScan, variants: list[Measured], budget: int, identity: str) -> Comparison:

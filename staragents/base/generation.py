@@ -92,8 +92,6 @@ class Engine(Protocol):
     """Generates text for all agents that name its model. Implemented in `actors`: vllm, openai, recorded,
     fake."""
 
-    kind: str
-
     async def start(self) -> None:
         """Load the model and generate one token, as a hung engine must not look healthy (vllm#53157)."""
 

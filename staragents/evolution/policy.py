@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from staragents.base.records import Candidate
+from staragents.config import Credit
 
 SHOWN = 10
 """Neighbours kept with a draw."""
@@ -181,6 +182,6 @@ def context_of(candidates: Sequence[Candidate]) -> DrawContext:
     return DrawContext(first.neighbours, neighbours, first.readings or {})
 
 
-def credited(outcome: Outcome, credit: str) -> float:
+def credited(outcome: Outcome, credit: Credit) -> float:
     """The reward that a policy learns from: with `winner`, only that of the chosen candidate (eq. 8)."""
-    return outcome.reward if credit == "all" or outcome.winner else 0.0
+    return outcome.reward if credit is Credit.all or outcome.winner else 0.0
