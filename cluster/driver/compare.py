@@ -25,6 +25,7 @@ from staragents.comparison.variant import Variant
 from staragents.config import Config
 from staragents.data.seed_file import SeedFile
 from staragents.data.seed_scan import SeedScan
+from staragents.files.atomic_file import write_json, write_text
 from staragents.report.comparison_page import page_of
 from staragents.run.work import finish, work_of
 from staragents.run_directory.run_directory import RunDirectory
@@ -142,10 +143,9 @@ class Comparing:
             rows=rows,
             warnings=warnings_for(rows, scan.seeds, budget, self._judge == self._config.judge.model),
         )
-        folder = RunDirectory(self._folder)
         # The JSON is written last: it marks the comparison as finished.
-        folder.write("compare.html", page_of(result))
-        folder.write_json(RESULT, result.as_dict())
+        write_text(self._folder / "compare.html", page_of(result))
+        write_json(self._folder / RESULT, result.as_dict())
         return result
 
     def _known(self, identity: str) -> Comparison | None:

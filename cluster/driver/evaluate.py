@@ -26,9 +26,9 @@ from staragents.evaluation.power import Power, power_of
 from staragents.evaluation.student import Student
 from staragents.evaluation.training_memory import check_memory
 from staragents.evaluation.training_time import seconds_for
+from staragents.files.atomic_file import write_json, write_text
 from staragents.models.packaged_models import resolve_model
 from staragents.report.evaluation_page import page_of
-from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_lock import command_lock
 from staragents.scoring.identity import model_identity
 
@@ -100,10 +100,9 @@ class Evaluating:
                 warnings=[*too_long, *(judged.warnings if judged else ())],
                 judge=judged.facts if judged else None,
             )
-            folder = RunDirectory(self._folder)
             # The JSON is written last: it marks the evaluation as finished.
-            folder.write(PAGE, page_of(result))
-            folder.write_json(RESULT, result.as_dict())
+            write_text(self._folder / PAGE, page_of(result))
+            write_json(self._folder / RESULT, result.as_dict())
         return result
 
     def _planned(self, arms: Arms, held_out: Sequence[HeldOut]) -> tuple[EvaluationConfig, Plan]:
