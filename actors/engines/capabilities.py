@@ -34,6 +34,8 @@ FORMS: dict[str, tuple[str, ...]] = {
 """By capability: the forms in which it is sent, from what was asked for to what any server takes, and what
 the user reads about each."""
 
+# More than there are forms to step through.
+MOST_TRIES = 24
 LIMITED = {"most_logprobs": "logprobs", "most_tokens": "limit"}
 """The capability that a maximum belongs to."""
 

@@ -36,8 +36,6 @@ class FakeEngine:
     Whether a request fails depends on its id, which differs between attempts.
     """
 
-    kind = "fake"
-
     def __init__(self, config: ModelConfig) -> None:
         self.config = config.fake
         self._thinks = config.fake.thinks and config.reasoning is not Reasoning.off
@@ -55,7 +53,7 @@ class FakeEngine:
     async def generate(self, request: GenerationRequest) -> Generation:
         """Pseudo-words, or a verdict if the schema asks for one. Raises EngineError at `failure_rate`."""
         started = time.perf_counter()
-        prompt = request.prompt or "\n".join(message.content for message in request.messages or ())
+        prompt = request.prompt_text
         rng = random.Random(_number(f"{request.seed}\n{prompt}"))
         latency, refusal = rng.random(), rng.random()
         await self._take_time(-math.log(1.0 - latency) * self.config.latency_s, request.deadline_s)

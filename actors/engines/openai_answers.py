@@ -42,7 +42,6 @@ class ChatChoice(msgspec.Struct):
 
 class ChatAnswer(msgspec.Struct):
     choices: Annotated[list[ChatChoice], msgspec.Meta(min_length=1)]
-    usage: Any = None
 
 
 class TextChoice(msgspec.Struct):
@@ -53,7 +52,6 @@ class TextChoice(msgspec.Struct):
 
 class TextAnswer(msgspec.Struct):
     choices: Annotated[list[TextChoice], msgspec.Meta(min_length=1)]
-    usage: Any = None
 
 
 def most_bytes(request: GenerationRequest) -> int:
@@ -103,7 +101,7 @@ def generation_of(
         seconds=seconds,
         logprobs=of_answer(logprobs, text) if reasoning else logprobs,
         reasoning=reasoning,
-        reasoning_tokens=_reasoning_tokens(thought, reasoning, text, tokens_out),
+        reasoning_tokens=reasoning_tokens(thought, reasoning, text, tokens_out),
     )
 
 
@@ -181,7 +179,7 @@ def _is_thought(part: dict[str, Any]) -> bool:
     return part.get("type") in ("thinking", "reasoning", "reasoning_text", "thought", "summary_text")
 
 
-def _reasoning_tokens(counted: int, reasoning: str, text: str, tokens_out: int) -> int:
+def reasoning_tokens(counted: int, reasoning: str, text: str, tokens_out: int) -> int:
     """As counted by the server, at most `tokens_out`; estimated from the texts if it doesn't count them."""
     if counted:
         return min(counted, tokens_out)
@@ -220,20 +218,16 @@ def _count(value: Any, estimate: int, note: Note) -> int:
     """The token count from the server, or the estimate if that is no valid count."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_TOKENS:
-        return value
+    if (counted := _whole(value)) is not None:
+        return counted
     note("returns no usable token counts (usage); they are estimated from the texts")
     return estimate
 
 
 def tokens_of(request: GenerationRequest) -> int:
     """Estimate of the prompt's tokens."""
-    return _estimate(_prompt(request))
+    return _estimate(request.prompt_text)
 
 
 def _estimate(text: str) -> int:
     return math.ceil(len(text.encode("utf-8", "surrogatepass")) / BYTES_PER_COUNTED_TOKEN)
-
-
-def _prompt(request: GenerationRequest) -> str:
-    return request.prompt or "\n".join(message.content for message in request.messages or ())

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import os
 import random
 import re
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 import httpx2
 
-from actors.engines.capabilities import Capabilities
+from actors.engines.capabilities import MOST_TRIES, Capabilities
 from actors.engines.http_client import HttpClient, Reply
 from actors.engines.openai_answers import generation_of, most_bytes, most_bytes_of_events, tokens_of
 from actors.engines.openai_request import LIMITS, question
@@ -31,6 +32,7 @@ from staragents.base.generation import Generation, GenerationRequest
 from staragents.base.redaction import redacted
 from staragents.config import ModelConfig, Reasoning
 from staragents.text.printable import printable
+from staragents.validation.network_checks import given_certificates
 
 logger = logging.getLogger(__name__)
 
@@ -46,11 +48,8 @@ AGAIN_S = 1.0
 LONGEST_PAUSE_S = 60.0
 LONGEST_LINE = 300
 LONGEST_REASON = 160
-# More than there are forms to step through.
-MOST_TRIES = 24
 # Of new tokens. In a context with less room the prompt is called too long.
 LEAST_ROOM = 16
-CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 PROXIES = "ALL_PROXY, HTTPS_PROXY or HTTP_PROXY"
 
 
@@ -60,8 +59,6 @@ class OpenAIEngine:
 
     Server messages in errors and logs never contain the key, which some servers echo.
     """
-
-    kind = "openai"
 
     def __init__(self, config: ModelConfig, probes: tuple[GenerationRequest, ...] = ()) -> None:
         """`probes`: requests of the model's roles, with which `start` finds out what the server takes."""
@@ -88,8 +85,7 @@ class OpenAIEngine:
         try:
             return HttpClient(self.config.base_url or "", key, self.config.max_ongoing)
         except OSError as error:  # does not name the file
-            given = [f"{name}={os.environ[name]}" for name in CERTIFICATES if name in os.environ]
-            named = ", ".join(given) or "the system's certificates"
+            named = ", ".join(given_certificates()) or "the system's certificates"
             raise EngineDead(f"can't load {named}: {redacted(str(error))}") from None
         except Exception as error:  # an invalid address, or a scheme that needs another package
             raise EngineDead(f"can't use the proxy of {PROXIES}: {redacted(str(error))}") from None
@@ -129,11 +125,17 @@ class OpenAIEngine:
         Raises PromptTooLong or EngineError, not retryable if the server calls the request invalid. Never
         raises EngineDead: another replica would ask the same server.
         """
+        async with self.guarded(request.deadline_s):
+            return await self._answered(request)
+
+    @asynccontextmanager
+    async def guarded(self, deadline_s: float) -> AsyncIterator[None]:
+        """Ends the block after `deadline_s`. A failed or invalid answer in it becomes an EngineError."""
         try:
-            async with asyncio.timeout(request.deadline_s):
-                return await self._answered(request)
+            async with asyncio.timeout(deadline_s):
+                yield
         except TimeoutError:
-            raise EngineError(f"{self.client.address}: no answer within {request.deadline_s:g} s") from None
+            raise EngineError(f"{self.client.address}: no answer within {deadline_s:g} s") from None
         # `from None`, here and below: the text of the cause may contain the key.
         except httpx2.HTTPError as error:
             name = type(error).__name__

@@ -6,7 +6,8 @@ from typing import Any
 
 from actors.engines.capabilities import Capabilities
 from staragents.base.generation import GenerationRequest
-from staragents.base.messages import Conversation, Message
+from staragents.base.messages import Conversation
+from staragents.base.system_turn import without_system
 from staragents.config import ModelConfig, Reasoning
 
 LIMITS = ("max_tokens", "max_completion_tokens")
@@ -125,10 +126,8 @@ def _without_lengths(value: Any) -> Any:
 
 def _messages(messages: Conversation, found: Capabilities) -> list[dict[str, str]]:
     """Role and content only: servers refuse fields that they don't know."""
-    if found.system and len(messages) > 1 and messages[0].role == "system":
-        first = Message(messages[1].role, f"{messages[0].content}\n\n{messages[1].content}")
-        messages = (first, *messages[2:])
-    return [{"role": turn.role, "content": turn.content} for turn in messages]
+    turns = without_system(messages) if found.system else messages
+    return [{"role": turn.role, "content": turn.content} for turn in turns]
 
 
 def _template(config: ModelConfig, found: Capabilities, extra: dict[str, Any]) -> dict[str, Any]:

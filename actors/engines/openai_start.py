@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 
-from actors.engines.capabilities import FORMS, PLAINEST, Capabilities
+from actors.engines.capabilities import FORMS, MOST_TRIES, PLAINEST, Capabilities
 from actors.engines.http_client import BadAnswer
 from actors.engines.openai_request import precedence, question
 from actors.engines.refusals import Refusal
@@ -30,7 +30,6 @@ MOST_CHECKS = 3
 MOST_LOOKS = 2
 """Cut-off answers that are asked for again to see whether they are thoughts."""
 MODELS_SHOWN = 6
-MOST_TRIES = 24
 
 
 class Start:
@@ -53,7 +52,7 @@ class Start:
         for line in precedence(self._engine.config):
             self._engine.note(line)
         for probe in self._probes:
-            await self._guarded(self._limited(probe, attempt))
+            await self._ask(self._limited(probe, attempt))
         self._started = True
 
     async def check_again(self) -> bool:
@@ -69,7 +68,7 @@ class Start:
             self._checks += 1
             try:
                 for probe in self._probes:
-                    await self._guarded(self._limited(probe, 0))
+                    await self._ask(self._limited(probe, 0))
             except EngineError:
                 return False
         return self._engine.found != before
@@ -102,21 +101,12 @@ class Start:
         sampling = replace(probe.sampling, max_tokens=tokens, thinking_tokens=0)
         return replace(probe, sampling=sampling, deadline_s=PROBE_DEADLINE_S)
 
-    async def _guarded(self, probe: GenerationRequest) -> None:
-        """`_ask` with the errors of `OpenAIEngine.generate`."""
-        engine = self._engine
-        try:
-            async with asyncio.timeout(probe.deadline_s):
-                await self._ask(probe)
-        except TimeoutError:
-            raise EngineError(f"{engine.client.address}: no answer within {probe.deadline_s:g} s") from None
-        except httpx2.HTTPError as error:
-            name = type(error).__name__
-            raise EngineError(engine.line(f"no answer: {name}: {error}" if str(error) else name)) from None
-        except ValueError as error:
-            raise EngineError(engine.line(str(error))) from None
-
     async def _ask(self, probe: GenerationRequest) -> None:
+        """Raises the errors of `OpenAIEngine.generate`."""
+        async with self._engine.guarded(probe.deadline_s):
+            await self._answered(probe)
+
+    async def _answered(self, probe: GenerationRequest) -> None:
         engine = self._engine
         found, reasons = engine.found, dict[str, str]()
         answer = await self._reached(probe, found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from actors.engines.openai_answers import reasoning_tokens
 from actors.engines.openai_logprobs import of_answer
 from staragents.base.generation import Generation, GenerationRequest
 from staragents.text.thinking import split_thinking
@@ -48,14 +49,10 @@ def _with(answer: Generation, thought: str, text: str) -> Generation:
     """Some servers return the thought twice: in its own field and in the text."""
     given = answer.reasoning.strip()
     reasoning = given if not thought or thought in given else f"{given}\n\n{thought}".strip()
-    tokens = answer.reasoning_tokens
-    if not tokens and reasoning:
-        share = len(reasoning) / (len(reasoning) + len(text))
-        tokens = min(answer.tokens_out, max(1, round(answer.tokens_out * share)))
     return replace(
         answer,
         text=text,
         reasoning=reasoning,
-        reasoning_tokens=tokens,
+        reasoning_tokens=reasoning_tokens(answer.reasoning_tokens, reasoning, text, answer.tokens_out),
         logprobs=of_answer(answer.logprobs, text),
     )

@@ -30,8 +30,6 @@ class RecordedEngine:
     Requests without a recorded answer fail. There is no tokenizer, so words are counted as tokens.
     """
 
-    kind = "recorded"
-
     def __init__(self, config: ModelConfig) -> None:
         self.config = config
         self._answers: RecordedAnswers | None = None

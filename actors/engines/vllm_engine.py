@@ -25,8 +25,6 @@ class VllmEngine:
     """One AsyncLLM. Batching is left to the engine: in a batch made outside, the slowest row would delay all
     others (ray#52634)."""
 
-    kind = "vllm"
-
     def __init__(self, config: ModelConfig, model_path: str) -> None:
         self.config = config
         self.model_path = model_path

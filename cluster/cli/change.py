@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from cluster.terminal.terminal import say, say_json
-from staragents.base.errors import RunFailed
 
 
 @click.command()
@@ -27,19 +26,11 @@ def change(run: str, overrides: tuple[str, ...], as_json: bool) -> None:
       staragents change runs/node8 run.budget=80
     """
     import ray
-    from ray.exceptions import RayError
 
-    from actors.reasons import reason_of
-    from cluster.cli.scale import raise_if_failed
-    from cluster.driver.running_job import joined
+    from cluster.driver.running_job import asked, raise_if_failed
 
-    with joined(run) as coordinator:
-        try:
-            answer = ray.get(coordinator.change.remote(overrides))
-        except RayError as error:
-            raise RunFailed(
-                f"{run}: the coordinator did not answer, try again: {reason_of(error)}"
-            ) from error
+    with asked(run) as coordinator:
+        answer = ray.get(coordinator.change.remote(overrides))
     raise_if_failed(answer)
     if as_json:
         say_json({"changed": answer.lines})

@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from cluster.terminal.console import safe_console
+from cluster.terminal.console import for_table
 from cluster.terminal.terminal import say_json
 from staragents.base.errors import INTERRUPTED, BadInput
 from staragents.base.estimate import Estimate
@@ -17,8 +17,6 @@ from staragents.comparison.variant import FULL, Variant, load_variants
 from staragents.config import Config
 from staragents.validation.loading import load_config
 from staragents.validation.merging import shown
-
-LOG_WIDTH = 150
 
 
 @click.command()
@@ -150,9 +148,7 @@ def show(console: Console, result: Comparison, folder: Path) -> None:
             str(row.seeds_reached),
             f"{row.tokens:,}",
         )
-    # A file has no width: use one line per variant, for logs and grep.
-    wide = console if console.is_terminal else safe_console(file=console.file, width=LOG_WIDTH)
-    wide.print(table, highlight=False)
+    for_table(console).print(table, highlight=False)
     for warning in result.warnings:
         console.print(f"note: {warning}", style="yellow", markup=False, highlight=False)
     if result.fake:
@@ -165,4 +161,4 @@ def show(console: Console, result: Comparison, folder: Path) -> None:
 def _estimate(one: Estimate | None, sign: str = "") -> str:
     if one is None:
         return "-"
-    return f"{one.mean:{sign}.3f} +- {(one.high - one.low) / 2:.3f}"
+    return f"{one.mean:{sign}.3f} +- {one.half_width:.3f}"

@@ -8,12 +8,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cluster.terminal.console import safe_console
+from cluster.terminal.console import for_table
 from staragents.base.estimate import Estimate
 from staragents.evaluation.arm_row import ArmRow, Difference
 from staragents.evaluation.evaluation import PAGE, RESULT, Evaluation
 
-LOG_WIDTH = 150
 WINS_HEADING = "wins over untrained"
 LEGEND = (
     "lower is better; +- is half the width of a 95 % interval that holds for all arms of a column at once; "
@@ -31,9 +30,7 @@ def show(console: Console, result: Evaluation, folder: Path) -> None:
         markup=False,
         highlight=False,
     )
-    # A file has no width: use one line per arm, for logs and grep.
-    wide = console if console.is_terminal else safe_console(file=console.file, width=LOG_WIDTH)
-    wide.print(table(result), highlight=False)
+    for_table(console).print(table(result), highlight=False)
     if result.references:
         console.print(LEGEND, markup=False, highlight=False)
     console.print(f"{result.power}", markup=False, highlight=False)
@@ -78,16 +75,15 @@ def _difference(one: Difference | None) -> str:
     if one is None or one.estimate is None:
         return "-"
     star = "*" if one.estimate.told else " "
-    half = (one.estimate.high - one.estimate.low) / 2
-    return f"{one.estimate.mean:+.4f} +- {half:.4f}{star}"
+    return f"{one.estimate.mean:+.4f} +- {one.estimate.half_width:.4f}{star}"
 
 
 def _percent(one: Estimate | None) -> str:
     """Of a probability."""
-    return "-" if one is None else f"{100 * one.mean:.1f} % +- {50 * (one.high - one.low):.1f}"
+    return "-" if one is None else f"{100 * one.mean:.1f} % +- {100 * one.half_width:.1f}"
 
 
 def _estimate(one: Estimate | None) -> str:
     if one is None:
         return "-"
-    return f"{one.mean:.3f}" + (f" +- {(one.high - one.low) / 2:.3f}" if one.low != one.high else "")
+    return f"{one.mean:.3f}" + (f" +- {one.half_width:.3f}" if one.low != one.high else "")

@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 
-from actors.request_queue import Answer
-from staragents.base.errors import BadInput, RunFailed
+from staragents.base.errors import BadInput
 
 STATUS_S = 30.0
 
@@ -33,31 +32,16 @@ def scale(run: str, pool: str, size: str, as_json: bool) -> None:
       staragents scale runs/node8 target 0
     """
     import ray
-    from ray.exceptions import RayError
 
-    from actors.reasons import reason_of
-    from cluster.driver.running_job import joined
+    from cluster.driver.running_job import asked, raise_if_failed
 
     low, high = parse_size(size)
-    with joined(run) as coordinator:
-        try:
-            sizes = ray.get(coordinator.status.remote(), timeout=STATUS_S)["pools"]
-            key = pool_key(pool, sizes)
-            answer = ray.get(coordinator.scale.remote(key, low, high))
-        except RayError as error:
-            raise RunFailed(
-                f"{run}: the coordinator did not answer, try again: {reason_of(error)}"
-            ) from error
+    with asked(run) as coordinator:
+        sizes = ray.get(coordinator.status.remote(), timeout=STATUS_S)["pools"]
+        key = pool_key(pool, sizes)
+        answer = ray.get(coordinator.scale.remote(key, low, high))
     raise_if_failed(answer)
     click.echo(json.dumps({"pool": key, "min": low, "max": high}) if as_json else f"{key}: {size}")
-
-
-def raise_if_failed(answer: Answer) -> None:
-    """Raises BadInput or RunFailed if the driver reports an error."""
-    if answer.exit_code == BadInput.exit_code:
-        raise BadInput(answer.lines)
-    if answer.exit_code:
-        raise RunFailed("\n".join(answer.lines))
 
 
 def parse_size(text: str) -> tuple[int, int]:

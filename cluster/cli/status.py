@@ -121,7 +121,7 @@ def saved_progress(run: str) -> dict[str, Any] | None:
     over = state.get("facts", {}).get("finished", False)
     return {
         "live": False,
-        "finished": over and manifest is not None and is_of_state(manifest, folder.path),
+        "finished": over and is_of_state(manifest, folder.path),
         "results_missing": over and manifest is None,
         "seconds": state["seconds"],
         **state["progress"],

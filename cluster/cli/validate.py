@@ -41,7 +41,7 @@ def validate(config: str, overrides: tuple[str, ...], as_json: bool) -> None:
     settings = load_config(config, overrides)
     scan = SeedFile(settings.seeds).scan()
     resumes = RunDirectory(settings.output.dir).check(settings)
-    candidates = scan.seeds * (len(settings.agents.base_pairs) + settings.evolution.draws)
+    candidates = scan.seeds * settings.candidates_per_seed
     if as_json:
         facts: dict[str, Any] = {
             "seeds": scan.seeds,

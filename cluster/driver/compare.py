@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import hashlib
 import json
 from collections.abc import Sequence
 from contextlib import closing
@@ -19,12 +18,14 @@ from cluster.session.demand import demand_of
 from cluster.session.ray_session import ray_session
 from cluster.terminal.watcher import Watcher
 from staragents.agents.generation_cache import GenerationCache
+from staragents.base.digest import digest_of
 from staragents.comparison.comparison import RESULT, Comparison, rows_of, seeds_ifd, warnings_for
 from staragents.comparison.measured import Measured, chosen_candidates, measured
 from staragents.comparison.variant import Variant
 from staragents.config import Config
 from staragents.data.seed_file import SeedFile
 from staragents.data.seed_scan import SeedScan
+from staragents.files.atomic_file import write_json, write_text
 from staragents.report.comparison_page import page_of
 from staragents.run.work import finish, work_of
 from staragents.run_directory.run_directory import RunDirectory
@@ -118,8 +119,8 @@ class Comparing:
         common_judge = CommonJudge(self._config, self._judge, generators)
         found = []
         for variant in self._variants:
-            chosen = ((index, one) for index, _, one in chosen_candidates(variant) if one is not None)
-            found.append(measured(variant, scan.seeds, await common_judge.wins(chosen)))
+            wins = await common_judge.wins(chosen_candidates(variant))
+            found.append(measured(variant, scan.seeds, wins))
         return found
 
     def _written(self, scan: SeedScan, variants: list[Measured], budget: int, identity: str) -> Comparison:
@@ -142,10 +143,9 @@ class Comparing:
             rows=rows,
             warnings=warnings_for(rows, scan.seeds, budget, self._judge == self._config.judge.model),
         )
-        folder = RunDirectory(self._folder)
         # The JSON is written last: it marks the comparison as finished.
-        folder.write("compare.html", page_of(result))
-        folder.write_json(RESULT, result.as_dict())
+        write_text(self._folder / "compare.html", page_of(result))
+        write_json(self._folder / RESULT, result.as_dict())
         return result
 
     def _known(self, identity: str) -> Comparison | None:
@@ -162,5 +162,4 @@ class Comparing:
             [variant.name, fingerprint(variant.config), dataclasses.asdict(variant.config.run)]
             for variant in self._variants
         ]
-        decisive = [variants, self._reference.name, self._tokens, self._judge, scan.sha256]
-        return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()
+        return digest_of([variants, self._reference.name, self._tokens, self._judge, scan.sha256])

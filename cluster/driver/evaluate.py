@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from cluster.driver.student_judge import Judged, StudentJudge
 from cluster.driver.students import CHECKPOINTS, Students
+from staragents.base.digest import digest_of
 from staragents.base.environment import ray_address
 from staragents.base.errors import BadInput
 from staragents.config import Config, EvaluationConfig, FiltersConfig
@@ -27,9 +26,9 @@ from staragents.evaluation.power import Power, power_of
 from staragents.evaluation.student import Student
 from staragents.evaluation.training_memory import check_memory
 from staragents.evaluation.training_time import seconds_for
+from staragents.files.atomic_file import write_json, write_text
 from staragents.models.packaged_models import resolve_model
 from staragents.report.evaluation_page import page_of
-from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_lock import command_lock
 from staragents.scoring.identity import model_identity
 
@@ -96,15 +95,14 @@ class Evaluating:
                 runs=[str(run) for run in question.runs],
                 settings=asdict(settings),
                 held_out=_facts(question.held_out, plan.held_out),
-                identity=_digest([*students.fingerprints.values(), *_more(plan, judged)]),
+                identity=digest_of([*students.fingerprints.values(), *_more(plan, judged)]),
                 answer_tokens=plan.answer_tokens,
                 warnings=[*too_long, *(judged.warnings if judged else ())],
                 judge=judged.facts if judged else None,
             )
-            folder = RunDirectory(self._folder)
             # The JSON is written last: it marks the evaluation as finished.
-            folder.write(PAGE, page_of(result))
-            folder.write_json(RESULT, result.as_dict())
+            write_text(self._folder / PAGE, page_of(result))
+            write_json(self._folder / RESULT, result.as_dict())
         return result
 
     def _planned(self, arms: Arms, held_out: Sequence[HeldOut]) -> tuple[EvaluationConfig, Plan]:
@@ -182,13 +180,9 @@ def _more(plan: Plan, judged: Judged | None) -> list[object]:
 
 
 def _facts(path: str, held_out: Sequence[HeldOut]) -> HeldOutFacts:
-    digest = _digest([[one.conversation_id, sorted(one.answers)] for one in held_out])
+    digest = digest_of([[one.conversation_id, sorted(one.answers)] for one in held_out])
     writers = dict.fromkeys(writer for one in held_out for writer in one.answers)
     return HeldOutFacts(path, digest, len(held_out), list(writers))
-
-
-def _digest(facts: object) -> str:
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 def _too_long(plan: Plan, held_out: int) -> list[str]:

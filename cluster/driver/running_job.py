@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from actors.actor_names import coordinator_name
+from actors.request_queue import Answer
 from staragents.base.environment import ray_address
 from staragents.base.errors import BadInput, RunFailed
-from staragents.run_directory.run_directory import RunDirectory
+from staragents.run_directory.run_directory import SESSION, RunDirectory
 from staragents.text.printable import printable
 
-SESSION = ".session.json"
-"""Holds the address of the Ray that a run is on; exists while its driver runs."""
 LARGEST_SESSION = 10_000
 LONGEST_ADDRESS = 100
 ELSE = "; set RAY_ADDRESS to the cluster that the run is on"
@@ -88,6 +87,30 @@ def joined(run: str) -> Iterator[Any]:
         raise RunFailed(f"{run} is not running on the Ray at {address}") from error
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def asked(run: str) -> Iterator[Any]:
+    """As `joined`; raises RunFailed too if the coordinator does not answer what the block asks it."""
+    with joined(run) as coordinator:
+        from ray.exceptions import RayError
+
+        from actors.reasons import reason_of
+
+        try:
+            yield coordinator
+        except RayError as error:
+            raise RunFailed(
+                f"{run}: the coordinator did not answer, try again: {reason_of(error)}"
+            ) from error
+
+
+def raise_if_failed(answer: Answer) -> None:
+    """Raises BadInput or RunFailed if the driver reports an error."""
+    if answer.exit_code == BadInput.exit_code:
+        raise BadInput(answer.lines)
+    if answer.exit_code:
+        raise RunFailed("\n".join(answer.lines))
 
 
 def _announced(path: Path) -> str | None:

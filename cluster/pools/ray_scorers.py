@@ -14,7 +14,7 @@ from typing import Any
 import ray
 
 from actors.clean_up import quietly
-from actors.scorer_pool import ScorerPool
+from actors.scorer_pool import ScorerPool, pack_characters
 from actors.starting import started
 from cluster.pools.scorers import start_scorer
 from cluster.session.demand import demand_of
@@ -109,8 +109,7 @@ def ray_scorers(paths: Mapping[str, str], settings: ScoreSettings) -> Iterator[R
 
 def _pool(scoring: ScoringConfig, role: str, actors: list[Any]) -> ScorerPool:
     passes = GPU_PASSES if getattr(scoring, role).num_gpus else CPU_PASSES
-    # About four characters per token; every answer is scored twice, with and without its prompt.
-    return ScorerPool(actors, 2 * passes * scoring.batch_tokens, ATTEMPTS, DEADLINE_S)
+    return ScorerPool(actors, passes * pack_characters(scoring), ATTEMPTS, DEADLINE_S)
 
 
 def _facts(role: str, starting: list[Any]) -> dict[str, Any]:

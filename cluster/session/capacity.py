@@ -9,8 +9,9 @@ from pathlib import Path
 
 import psutil
 
-from cluster.session.demand import GIB, Demand, PoolDemand, gib
+from cluster.session.demand import Demand, PoolDemand, gib
 from staragents.base.errors import BadInput, RunFailed
+from staragents.models.model_size import GIB
 
 # GiB per GPU, by Ray's accelerator name; if a name covers several sizes, the largest.
 ACCELERATOR_GIB = {

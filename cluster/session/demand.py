@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from staragents.config import Config, EngineKind, ModelConfig, ScorerModelConfig
-from staragents.models.model_size import ModelSize, size_of
+from staragents.models.model_size import GIB, ModelSize, bytes_per_weight, size_of
 
-GIB = 2**30
 QUANTISED_BYTES = {"8bit": 1.0, "4bit": 0.5}
 
 
@@ -127,11 +126,11 @@ def _generator(name: str, model: ModelConfig) -> PoolDemand:
 
 
 def _with_bytes(pool: PoolDemand, size: ModelSize, model: ModelConfig) -> PoolDemand:
-    each = 4 if model.dtype == "float32" or (model.dtype == "auto" and not model.num_gpus) else 2
     # The cache has a fixed size on a CPU; on a GPU it uses the memory that the weights leave.
     sequence = size.kv_bytes_a_token() * model.max_model_len
     kv_cache = sequence if model.num_gpus else max(sequence, model.kv_cache_gib * GIB)
-    return replace(pool, weights=size.weight_bytes(each), kv_cache=kv_cache)
+    weights = size.weight_bytes(bytes_per_weight(model.dtype, on_gpu=bool(model.num_gpus)))
+    return replace(pool, weights=weights, kv_cache=kv_cache)
 
 
 def _scorer(role: str, model: ScorerModelConfig) -> PoolDemand:

@@ -12,6 +12,8 @@ from rich.segment import Segment
 
 from staragents.text.printable import printable
 
+LOG_WIDTH = 150
+
 
 def safe_console(**options: Any) -> Console:
     """Shows strings literally: `[red]`, `:boom:` and escape sequences have no effect."""
@@ -23,6 +25,12 @@ def safe_console(**options: Any) -> Console:
 def make_console(to_stderr: bool) -> Console:
     """A console on standard error if standard output carries JSON."""
     return safe_console(file=sys.stderr if to_stderr else sys.stdout, soft_wrap=True)
+
+
+def for_table(console: Console) -> Console:
+    """The console, or one of fixed width on the same file: a file has no width, and logs and grep need a line
+    for each row."""
+    return console if console.is_terminal else safe_console(file=console.file, width=LOG_WIDTH)
 
 
 class _Printable(RenderHook):

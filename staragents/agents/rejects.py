@@ -16,6 +16,7 @@ from staragents.base.generation import Generation
 from staragents.base.records import MISALIGNED
 from staragents.text.storable import REPLACEMENT
 from staragents.text.thinking import shows_thought
+from staragents.text.words import words
 
 REASONS = {
     "empty": "it is empty",
@@ -261,18 +262,6 @@ def _states(text: str) -> bool:
     if _ANSWERED.match(text):
         return True
     return bool(_STATEMENT.fullmatch(text)) and not _SENTENCE_END.search(text)
-
-
-# Scripts without spaces count by character, as a whole sentence would be one word.
-_WORD = re.compile(
-    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]"
-    r"|[^\W_\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]+"
-)
-
-
-def words(text: str) -> list[str]:
-    """Casefolded words without punctuation; single characters in scripts without spaces."""
-    return _WORD.findall(text.casefold())
 
 
 def _adds_nothing(old: list[str], new: list[str]) -> bool:

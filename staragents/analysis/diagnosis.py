@@ -174,7 +174,7 @@ def _worth(config: Config, seeds: list[Sampled], kinds: Kinds | None) -> Worth |
     """What other choices would have earned on the seeds whose draw can be recomputed."""
     if kinds is None:
         return None
-    pairs = [pair for pair in config.pairs if pair not in config.agents.base_pairs]
+    pairs = config.drawn_pairs
     index = {pair: number for number, pair in enumerate(pairs)}
     drawn = []
     for seed, kind in zip(seeds, kinds[0].tolist(), strict=True):

@@ -10,11 +10,11 @@ import numpy as np
 
 from staragents.agents.judge import Verdict
 from staragents.agents.judge_trials import Harm
+from staragents.config.reward import LARGEST_MARGIN
 
 MOST_SPOILED = 0.05
 """The largest share of better seeds that a margin should let worse candidates replace."""
 STEP = 0.01
-LARGEST = 0.49
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def calibration_of(
         if asked[harm]
     }
     every = np.array([win for found in wins.values() for win in found])
-    margins = np.round(np.arange(0.0, LARGEST + STEP / 2, STEP), 2).tolist()
+    margins = np.round(np.arange(0.0, LARGEST_MARGIN + STEP / 2, STEP), 2).tolist()
     spoiled = ((one, _above(every, one)) for one in margins)
     enough = next((one for one, share in spoiled if share is not None and share <= MOST_SPOILED), None)
     return JudgeCalibration(

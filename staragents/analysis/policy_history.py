@@ -5,7 +5,7 @@ from __future__ import annotations
 from staragents.base.records import Candidate
 from staragents.config import Config
 from staragents.evolution.choice import make_policy
-from staragents.evolution.policy import Outcome, Policy, context_of
+from staragents.evolution.policy import Policy, context_of, outcomes_of
 from staragents.reward.cost import CostScale
 
 
@@ -13,7 +13,7 @@ class PolicyHistory:
     """`policy` equals the run's policy after the seeds added so far; None if every pair is a base pair."""
 
     def __init__(self, config: Config, total_seeds: int) -> None:
-        arms = [pair for pair in config.pairs if pair not in config.agents.base_pairs]
+        arms = config.drawn_pairs
         self.policy: Policy | None = (
             make_policy(config.evolution, arms, total_seeds, config.factors) if arms else None
         )
@@ -21,14 +21,9 @@ class PolicyHistory:
         self._cost = CostScale(config.reward.cost)
 
     def add_seed(self, candidates: list[Candidate]) -> None:
-        """Add the next seed's candidates. The policy ignores base pairs, which are always called."""
+        """Add the next seed's candidates."""
         self.seeds += 1
         if self.policy is None:
             return
-        outcomes = [
-            Outcome(candidate.pair, value, candidate.selected, candidate.propensity)
-            for candidate, value in self._cost.learned(candidates)
-            if not candidate.base
-        ]
-        if outcomes:
+        if outcomes := outcomes_of(self._cost.learned(candidates)):
             self.policy.observe(outcomes, context_of(candidates))

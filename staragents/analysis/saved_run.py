@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from staragents.base.errors import BadInput
-from staragents.config import Config
+from staragents.config import Config, OutputConfig
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import from_yaml, to_yaml, without_secrets
 
@@ -60,4 +60,4 @@ class SavedRun:
     @property
     def title(self) -> str:
         """The configured title, reduced to one line."""
-        return " ".join(self.config.output.title.split()) or "Optimised instruction data"
+        return " ".join(self.config.output.title.split()) or OutputConfig.title

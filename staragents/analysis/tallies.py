@@ -10,10 +10,10 @@ from typing import Any
 from staragents.agents.judge import STILL_THINKING
 from staragents.base.records import Candidate, Stage
 from staragents.base.statistics import Line, Mean
+from staragents.scoring.ifd import SCORED_STATUSES
 
 STAGES = (Stage.rewrite, Stage.answer, Stage.score, Stage.judge)
 """Those of every run; a baseline is written only in some."""
-SCORED_STATUSES = ("ok", "truncated")
 
 
 @dataclass(slots=True)

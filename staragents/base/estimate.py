@@ -30,6 +30,10 @@ class Estimate:
         return cls(round(mean, 4), round(mean - half, 4), round(mean + half, 4))
 
     @property
+    def half_width(self) -> float:
+        return (self.high - self.low) / 2
+
+    @property
     def told(self) -> bool:
         """Whether the interval excludes 0."""
         return self.low > 0 or self.high < 0

@@ -38,6 +38,11 @@ class GenerationRequest:
     top_logprobs: int = 0
     deadline_s: float = 600.0
 
+    @property
+    def prompt_text(self) -> str:
+        """The prompt without a chat template."""
+        return self.prompt or "\n".join(message.content for message in self.messages or ())
+
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprobs:
@@ -86,8 +91,6 @@ class Generation:
 class Engine(Protocol):
     """Generates text for all agents that name its model. Implemented in `actors`: vllm, openai, recorded,
     fake."""
-
-    kind: str
 
     async def start(self) -> None:
         """Load the model and generate one token, as a hung engine must not look healthy (vllm#53157)."""

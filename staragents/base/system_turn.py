@@ -13,7 +13,13 @@ _PROBE = (Message("system", "A word: quokka."), Message("user", "Hi."))
 def chat_turns(messages: Conversation, tokenizer: Any) -> Conversation:
     """The turns in a form that the chat template of `tokenizer` supports: without system turns (Gemma 2, some
     Mistral models), the system text is prepended to the first user turn."""
-    if len(messages) < 2 or messages[0].role != "system" or _supports_system(tokenizer):
+    merged = without_system(messages)
+    return messages if merged is messages or _supports_system(tokenizer) else merged
+
+
+def without_system(messages: Conversation) -> Conversation:
+    """The turns with the text of a first system turn prepended to the turn after it."""
+    if len(messages) < 2 or messages[0].role != "system":
         return messages
     first = Message(messages[1].role, f"{messages[0].content}\n\n{messages[1].content}")
     return (first, *messages[2:])

@@ -45,10 +45,11 @@ class Measured:
         return (self.win > KEPT_WIN).astype(float)
 
 
-def chosen_candidates(variant: Variant) -> Iterator[tuple[int, Candidate, Candidate | None]]:
-    """Seed index, any of its candidates (for the seed's own scores), and the chosen candidate."""
+def chosen_candidates(variant: Variant) -> Iterator[tuple[int, Candidate]]:
+    """Index and chosen candidate of every seed that has one."""
     for index, candidates in enumerate(RunDirectory(variant.config.output.dir).seeds()):
-        yield index, candidates[0], _chosen(candidates)
+        if (chosen := _chosen(candidates)) is not None:
+            yield index, chosen
 
 
 def _chosen(candidates: list[Candidate]) -> Candidate | None:

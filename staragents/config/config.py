@@ -46,6 +46,16 @@ class Config:
         return named + [pair for pair in self.agents.base_pairs if pair not in named]
 
     @property
+    def drawn_pairs(self) -> list[str]:
+        """The pairs that the policy draws from: all but the base pairs, which every seed calls."""
+        return [pair for pair in self.pairs if pair not in self.agents.base_pairs]
+
+    @property
+    def candidates_per_seed(self) -> int:
+        """The checks keep `evolution.draws` within the number of pairs that can be drawn."""
+        return len(self.agents.base_pairs) + self.evolution.draws
+
+    @property
     def retired_pairs(self) -> set[str]:
         """Pairs that are retired or contain a retired agent."""
         retired = set(self.agents.retired)

@@ -8,6 +8,8 @@ from typing import Annotated
 
 from staragents.config.marks import Mark, Range, Was
 
+LARGEST_MARGIN = 0.49
+
 
 class Difficulty(StrEnum):
     rank = "rank"
@@ -47,7 +49,7 @@ class RewardConfig:
     ignores both."""
     require_win: bool = True
     """Choose only candidates that the judge prefers (w > 1/2 + margin); the paper has no threshold."""
-    margin: Annotated[float, Range(0, 0.49), Mark.added, Was(0.0)] = 0.1
+    margin: Annotated[float, Range(0, LARGEST_MARGIN), Mark.added, Was(0.0)] = 0.1
     """With `require_win`: choose only candidates with w above 1/2 plus this, as a weak judge's w is often
     near 1/2 whatever it compares. `doctor --judge` measures the margin that a judge needs."""
     cost: Cost = Cost.none

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import hashlib
-import json
 import shutil
 import time
 from collections.abc import Sequence
@@ -12,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from staragents.base.digest import digest_of
 from staragents.base.errors import BadInput
 from staragents.config import EvaluationConfig, Template
 from staragents.evaluation.cell import Cell, CellResult
@@ -62,14 +61,14 @@ class CellJob:
             {name: settings[name] for name in DECISIVE},
             [[one.conversation_id, sorted(one.answers)] for one in held_out],
         ]
-        return hashlib.sha256(json.dumps(facts, default=asdict).encode()).hexdigest()
+        return digest_of(facts)
 
     def parts(self) -> dict[str, str]:
         """What else is measured, with the checksum of what determines it beside the student."""
         found = {} if self.tasks is None else {TASK + n: one for n, one in self.tasks.fingerprints.items()}
         if self.asked:
             facts = [[[one.conversation_id, one.ids] for one in self.asked], self.settings.answer_tokens]
-            found[ANSWERS] = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+            found[ANSWERS] = digest_of(facts)
         return found
 
     def run(self, held_out: Sequence[HeldOut]) -> CellResult:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from staragents.agents.rejects import words
 from staragents.base.errors import BadInput
 from staragents.base.messages import Conversation
 from staragents.data.readers.raw_row import shown
 from staragents.evaluation.arm import Arm
 from staragents.evaluation.held_out import HeldOut
 from staragents.filters.contamination import compared
+from staragents.text.words import words
 
 MOST_SHARED = 0.1
 """Share of the held-out conversations beyond which the file was evidently not held out."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
-import hashlib
 import importlib.metadata
-import json
 import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +12,7 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from staragents.base.digest import digest_of
 from staragents.base.errors import BadInput, RunFailed
 from staragents.data.readers.raw_row import shown
 from staragents.evaluation.harness_tasks import HarnessTasks
@@ -181,8 +180,7 @@ def _fingerprint(name: str, entry: Any, folder: str | None, limit: int | None) -
     files = None
     if folder is not None and path is not None and path.absolute().is_relative_to(folder):
         files = files_identity(file for file in Path(folder).rglob("*") if "__pycache__" not in file.parts)
-    facts = [name, limit, importlib.metadata.version("lm_eval"), files]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+    return digest_of([name, limit, importlib.metadata.version("lm_eval"), files])
 
 
 def _line(error: Exception) -> str:

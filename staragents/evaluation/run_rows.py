@@ -29,7 +29,6 @@ class Option:
 
     candidate_id: str
     pair: str
-    base: bool
     messages: Conversation
     judge_win: float | None
     target_ifd: float | None
@@ -44,7 +43,6 @@ class SeedRows:
     """One seed: its conversation, its options, and its row in the dataset, if it has one."""
 
     seed_id: str
-    seed_row: int
     messages: Conversation
     options: tuple[Option, ...]
     dataset: Conversation | None
@@ -104,13 +102,13 @@ def _seed_rows(
     candidates: list[Candidate], dataset: Mapping[str, Conversation], filters: RowFilters
 ) -> SeedRows:
     options = [
-        Option(one.candidate_id, one.pair, one.base, one.messages, one.judge_win, one.target_ifd)
+        Option(one.candidate_id, one.pair, one.messages, one.judge_win, one.target_ifd)
         for one in candidates
         if one.generated and filters.look(one.messages).dropped_by is None
     ]
     first = candidates[0]
     row = dataset.get(first.seed_id)
-    return SeedRows(first.seed_id, first.seed_row, first.seed_messages, tuple(options), row)
+    return SeedRows(first.seed_id, first.seed_messages, tuple(options), row)
 
 
 def _candidates(folder: RunDirectory) -> Iterator[list[Candidate]]:

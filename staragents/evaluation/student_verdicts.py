@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from staragents.agents.generation_cache import model_facts
 from staragents.agents.judge import judge_requests
+from staragents.base.digest import digest_of
 from staragents.config import Config
 from staragents.evaluation.answer_pair import AnswerPair
 
@@ -43,5 +43,4 @@ def verdicts_identity(pairs: Sequence[AnswerPair], config: Config, weights: str)
         )]
         for pair in pairs
     ]  # fmt: skip
-    facts = [model_facts(model), weights, asdict(config.judge), asked]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+    return digest_of([model_facts(model), weights, asdict(config.judge), asked])

@@ -7,9 +7,8 @@ import psutil
 from staragents.base.errors import BadInput
 from staragents.config import EvaluationConfig
 from staragents.evaluation.defaults import completed
-from staragents.models.model_size import size_of
+from staragents.models.model_size import GIB, bytes_per_weight, size_of
 
-GIB = 2**30
 FULL_BYTES = 16
 """A parameter in float32 with its gradient and the two moments of Adam."""
 LORA_SHARE = 0.05
@@ -23,8 +22,8 @@ def training_bytes(model: str, settings: EvaluationConfig, on_gpu: bool) -> int 
         return None
     if not completed(settings, model).lora_rank:
         return size.parameters * FULL_BYTES
-    each = 4 if settings.dtype == "float32" or (settings.dtype == "auto" and not on_gpu) else 2
-    return size.weight_bytes(each) + round(size.parameters * LORA_SHARE) * FULL_BYTES
+    weights = size.weight_bytes(bytes_per_weight(settings.dtype, on_gpu))
+    return weights + round(size.parameters * LORA_SHARE) * FULL_BYTES
 
 
 def check_memory(model: str, settings: EvaluationConfig, on_gpu: bool) -> None:

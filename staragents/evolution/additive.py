@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from staragents.config import Credit
 from staragents.evolution.context import Context
 from staragents.evolution.drawing import available, draw_pairs, proportional, with_floor
 from staragents.evolution.paper import PaperPolicy
@@ -28,7 +29,7 @@ class AdditivePolicy(PaperPolicy):
         self,
         pairs: Sequence[str],
         beta: float,
-        credit: str = "all",
+        credit: Credit = Credit.all,
         floor: float = 0.05,
         memory_weight: float = 1.0,
         factors: Mapping[str, tuple[str, str]] | None = None,

@@ -26,8 +26,6 @@ def make_policy(
     `factors` names the two agents of each pair, for policies that also learn about agents; without it they
     learn about pairs only. Raises BadInput for a `credit` that does not go with the policy.
     """
-    if config.credit not in ("all", "winner"):
-        raise BadInput(f"evolution.credit: expected all or winner, got {config.credit!r}")
     if (problem := config.credit_problem()) is not None:
         raise BadInput(problem)
     credit, floor = config.credit, config.floor

@@ -16,6 +16,7 @@ from staragents.evolution.policy import (
     PairStats,
     RecalledOutcomes,
     context_of,
+    outcomes_of,
 )
 from staragents.evolution.tally import Tally
 from staragents.reward.composite import choose, composite
@@ -45,7 +46,6 @@ class Evolution:
         self._base_pairs = [pair for pair in pairs if pair in config.agents.base_pairs]
         drawable = [pair for pair in pairs if pair not in self._base_pairs]
         self.policy = make_policy(config.evolution, drawable, total_seeds, config.factors)
-        # Base pairs are called for every seed, so the policy does not learn about them.
         self._base_rewards = Tally(self._base_pairs)
         self._retired = config.retired_pairs
         self._draws = min(config.evolution.draws, len(set(drawable) - self._retired))
@@ -78,13 +78,11 @@ class Evolution:
         chosen = choose(candidates, self._config.reward)
         if chosen is not None:
             chosen.selected = True
-        outcomes = []
-        for candidate, value in self._cost.learned(candidates):
+        learned = self._cost.learned(candidates)
+        for candidate, value in learned:
             if candidate.base:
                 self._base_rewards.add(candidate.pair, value)
-            else:
-                outcomes.append(Outcome(candidate.pair, value, candidate is chosen, candidate.propensity))
-        if outcomes:
+        if outcomes := outcomes_of(learned):
             self.policy.observe(outcomes, context_of(candidates))
         return Committed(chosen, outcomes)
 

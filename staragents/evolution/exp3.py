@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from staragents.config import Credit
 from staragents.evolution.drawing import available, draw_pairs, proportional, with_floor
 from staragents.evolution.log_odds import rounded
 from staragents.evolution.policy import (
@@ -38,7 +39,11 @@ class Exp3Policy:
     name = "exp3"
 
     def __init__(
-        self, pairs: Sequence[str], credit: str = "all", floor: float = MIN_FLOOR, discount: float = 1.0
+        self,
+        pairs: Sequence[str],
+        credit: Credit = Credit.all,
+        floor: float = MIN_FLOOR,
+        discount: float = 1.0,
     ) -> None:
         self._credit = credit
         self._floor = max(floor, MIN_FLOOR)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from staragents.config import Credit
 from staragents.evolution.drawing import FloatArray, available, draw_pairs, proportional, with_floor
 from staragents.evolution.policy import (
     NO_CONTEXT,
@@ -35,7 +36,7 @@ class PaperPolicy:
         self,
         pairs: Sequence[str],
         beta: float,
-        credit: str = "winner",
+        credit: Credit = Credit.winner,
         floor: float = 0.0,
         recalled_draws: int | None = None,
     ) -> None:

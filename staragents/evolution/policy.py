@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from staragents.base.records import Candidate
+from staragents.config import Credit
 
 SHOWN = 10
 """Neighbours kept with a draw."""
@@ -89,6 +90,16 @@ class Outcome:
     reward: float
     winner: bool
     propensity: float = 1.0
+
+
+def outcomes_of(learned: Iterable[tuple[Candidate, float]]) -> list[Outcome]:
+    """What a policy learns from the committed candidates of a seed and their values. Base pairs are called
+    for every seed, so it does not learn about them."""
+    return [
+        Outcome(candidate.pair, value, candidate.selected, candidate.propensity)
+        for candidate, value in learned
+        if not candidate.base
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +182,6 @@ def context_of(candidates: Sequence[Candidate]) -> DrawContext:
     return DrawContext(first.neighbours, neighbours, first.readings or {})
 
 
-def credited(outcome: Outcome, credit: str) -> float:
+def credited(outcome: Outcome, credit: Credit) -> float:
     """The reward that a policy learns from: with `winner`, only that of the chosen candidate (eq. 8)."""
-    return outcome.reward if credit == "all" or outcome.winner else 0.0
+    return outcome.reward if credit is Credit.all or outcome.winner else 0.0

@@ -19,8 +19,8 @@ from staragents.base.errors import BadInput
 from staragents.base.messages import REASONING
 from staragents.config import Config
 from staragents.export.exporter import Exported
+from staragents.files.atomic_file import write_json, write_text
 from staragents.models.packaged_models import ALIASES, HUB_ID, PACKAGED
-from staragents.run_directory.run_directory import RunDirectory
 from staragents.text.printable import one_line
 
 UNKNOWN_MODEL = "YOUR-MODEL"
@@ -80,14 +80,13 @@ def write_recipes(exported: Exported, model: str) -> list[Path]:
     Paths have the form of the export's own: relative to its working directory if it was given so. Other
     entries of dataset_info.json stay. Returns the written paths. Raises BadInput if that file can't be read.
     """
-    folder = RunDirectory(exported.train.parent)
     written = []
     for recipe in _recipes(exported, model):
         path = exported.train.with_suffix(f".{recipe.trainer}.yaml")
-        folder.write(path.name, recipe.text(path))
+        write_text(path, recipe.text(path))
         written.append(path)
         if recipe.trainer == "llamafactory":
-            written.append(_write_dataset_info(folder, exported))
+            written.append(_write_dataset_info(exported))
     return written
 
 
@@ -303,8 +302,8 @@ def llamafactory_template(model: str) -> str:
     return next((template for part, template in LLAMAFACTORY_TEMPLATES if re.search(part, name)), "default")
 
 
-def _write_dataset_info(folder: RunDirectory, exported: Exported) -> Path:
-    path = folder.path / "dataset_info.json"
+def _write_dataset_info(exported: Exported) -> Path:
+    path = exported.train.parent / "dataset_info.json"
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -316,7 +315,7 @@ def _write_dataset_info(folder: RunDirectory, exported: Exported) -> Path:
     shape = LLAMAFACTORY_COLUMNS[exported.format]
     for file, _ in exported.files.values():
         known[_dataset_name(file)] = {"file_name": file.name, **shape}
-    folder.write_json(path.name, known)
+    write_json(path, known)
     return path
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 TEMPORARY = ".*.tmp"
 """Glob of temporary files that a killed writer leaves behind."""
@@ -38,6 +40,11 @@ def write_text(target: Path, text: str) -> None:
     """Atomically replace a file with UTF-8 text. Raises OSError."""
     with replacing(target) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(target: Path, value: Mapping[str, Any]) -> None:
+    """Atomically replace a file with indented JSON. Raises OSError, and ValueError for NaN and infinity."""
+    write_text(target, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def sync(path: Path) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from staragents.agents.rejects import words
 from staragents.base.errors import BadInput
 from staragents.base.messages import Conversation
 from staragents.files.user_files import read_text
+from staragents.text.words import words
 
 MAX_BYTES = 64 << 20
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from staragents.agents.rejects import words
 from staragents.base.errors import BadInput
 from staragents.base.messages import Conversation
 from staragents.data.readers.data_files import DataFiles
 from staragents.data.readers.raw_row import BadRow
+from staragents.text.words import words
 
 MIN_WORDS = 5
 """Shorter texts of an evaluation set are ignored: categories, names and one-word answers."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
-from staragents.agents.rejects import words
 from staragents.base.messages import Conversation
+from staragents.text.words import words
 
 DIGEST_BYTES = 16
 

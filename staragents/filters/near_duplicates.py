@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib.util
 from typing import TYPE_CHECKING
 
-from staragents.agents.rejects import words
 from staragents.base.messages import Conversation
+from staragents.text.words import words
 
 if TYPE_CHECKING:
     from datasketch import MinHash

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from staragents.agents.rejects import is_refusal, loops, speaks_as_ai, words
+from staragents.agents.rejects import is_refusal, loops, speaks_as_ai
 from staragents.base.messages import Conversation
+from staragents.text.words import words
 
 
 def odd_length(messages: Conversation, least: int, most: int | None) -> str | None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from staragents.base.errors import BadInput
 from staragents.base.messages import last_exchange
 from staragents.config import Cost, MemoryConfig
-from staragents.evolution.policy import Outcome
+from staragents.evolution.policy import outcomes_of
 from staragents.memory.eviction import tells
 from staragents.memory.memory import BEFORE_THIS_RUN, Taught
 from staragents.reward.cost import CostScale
@@ -23,13 +23,8 @@ def recorded(run: RunDirectory, config: MemoryConfig, cost: Cost, start: int = 0
     for order, candidates in enumerate(run.seeds()):
         learned = costs.learned(candidates)
         if order >= start:
-            outcomes = [
-                Outcome(one.pair, value, one.selected, one.propensity)
-                for one, value in learned
-                if not one.base
-            ]
             instruction, _ = last_exchange(candidates[0].seed_messages)
-            yield Taught.by(config, order, candidates[0].seed_id, instruction, outcomes)
+            yield Taught.by(config, order, candidates[0].seed_id, instruction, outcomes_of(learned))
 
 
 def of_earlier_runs(pairs: Container[str], config: MemoryConfig, cost: Cost) -> list[Taught]:

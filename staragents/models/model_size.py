@@ -14,6 +14,7 @@ from staragents.models.packaged_models import ALIASES, PACKAGED
 INDEX = "model.safetensors.index.json"
 # A header has a few hundred bytes per tensor; a file that claims more than this is not safetensors.
 LONGEST_HEADER = 100 << 20
+GIB = 2**30
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,11 @@ class ModelSize:
         """Keys and values of all layers and KV heads. An upper bound for layers with sliding-window
         attention."""
         return 2 * self.layers * self.kv_heads * self.head_size * bytes_each
+
+
+def bytes_per_weight(dtype: str, on_gpu: bool) -> int:
+    """`auto` is float32 on a CPU and a type of 16 bits on a GPU."""
+    return 4 if dtype == "float32" or (dtype == "auto" and not on_gpu) else 2
 
 
 def size_of(model: str) -> ModelSize | None:

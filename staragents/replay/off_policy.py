@@ -63,7 +63,7 @@ def estimate(seeds: Iterable[list[Candidate]], config: Config, total_seeds: int)
     Raises BadInput for candidates of pairs that the config lacks.
     """
     history = DrawHistory(config, total_seeds)
-    pairs = [pair for pair in config.pairs if pair not in config.agents.base_pairs]
+    pairs = config.drawn_pairs
     logs, recalled = _Logs(pairs), 0
     for candidates in seeds:
         drawn = [candidate for candidate in candidates if not candidate.base]

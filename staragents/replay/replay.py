@@ -114,20 +114,6 @@ def uses_memory(config: Config) -> bool:
     )
 
 
-def replay_table(
-    table: RecordedTable,
-    config: Config,
-    draws: int,
-    passes: int,
-    orders: int,
-    vectors: NDArray[np.float32] | None = None,
-) -> Replayed:
-    """One policy on one table in this process."""
-    return replay_tables(
-        [Table(table, vectors)], [config], Plan(min(draws, len(table.agents)), passes, orders)
-    )[0]
-
-
 def _replayed(
     table: Table, config: Config, plan: Plan, found: Sequence[OrderResult], off: Sequence[OrderResult] | None
 ) -> Replayed:

@@ -23,10 +23,6 @@ class RankSketch:
         self._counts = np.zeros(BINS, dtype=np.int64)
         self._total = 0
 
-    def __len__(self) -> int:
-        """Number of values added."""
-        return self._total
-
     def add(self, value: float) -> None:
         """Raises ValueError for NaN and infinity, which have no rank."""
         self._counts[_bin(value)] += 1

@@ -61,11 +61,9 @@ def control_plane(config: Config, seeds: int, candidates: int, per_second: float
     shards = candidates / shard_rows(admitted)
     if per_second and config.run.checkpoint_s:
         shards = max(shards, candidates / per_second / config.run.checkpoint_s)
-    pairs = len(config.pairs)
-    draws = min(pairs, len(config.agents.base_pairs) + config.evolution.draws)
-    pending = SEED_BYTES + DRAW_BYTES * draws
+    pending = SEED_BYTES + DRAW_BYTES * config.candidates_per_seed
     if config.memory.enabled:
-        pending += NEIGHBOURS_BYTES + READING_BYTES * pairs
+        pending += NEIGHBOURS_BYTES + READING_BYTES * len(config.pairs)
     state = STATE_BYTES + min(admitted, seeds) * pending + ceil(shards) * SHARD_BYTES
     most = BUSY * min(1 / deciding, workers / WORKER_S) if workers else BUSY / deciding
     if per_second is None:

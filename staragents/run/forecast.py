@@ -100,8 +100,7 @@ class Forecast:
 
 def forecast(config: Config, seeds: int, gpus: float, rates: Rates | None) -> Forecast:
     """`gpus` is the number of GPUs of the run. Time assumes the earlier run's rate, whatever its pools."""
-    others = len(config.pairs) - len(config.agents.base_pairs)
-    candidates = seeds * (len(config.agents.base_pairs) + min(config.evolution.draws, others))
+    candidates = seeds * config.candidates_per_seed
     agents = config.agents
     lengths = [
         (agents.instruction[i].max_tokens if agents.instruction[i].model else 0)

@@ -55,6 +55,6 @@ def _results(run: RunDirectory, deep: bool) -> list[Damage]:
         manifest = read_sealed(run.path / MANIFEST, Manifest)
     except Unreadable as error:
         return [damage_of(MANIFEST, error)]
-    if manifest is None or not is_of_state(manifest, run.path):
+    if not is_of_state(manifest, run.path):
         return []  # The run writes them again when it ends or stops.
     return result_damage(manifest, run.path, deep)

@@ -130,8 +130,8 @@ def _seeds_kept(run: RunDirectory) -> int:
 
 def _write_missing_results(run: RunDirectory, config: Config, scan: SeedScan) -> bool:
     """Write missing results of a run with committed seeds. The first checkpoint adds its facts."""
-    state, manifest = run.state(), read_manifest(run.path)
-    whole = manifest is not None and is_of_state(manifest, run.path)
+    state = run.state()
+    whole = is_of_state(read_manifest(run.path), run.path)
     if state is None or "facts" not in state or whole:
         return False
     write_results(run, config, scan)

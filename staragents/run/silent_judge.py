@@ -12,8 +12,7 @@ PART = 20
 
 def candidates_tried(config: Config, seeds: int) -> int:
     """How many candidates without a readable verdict, and none with one, end a run of `seeds` seeds."""
-    candidates = seeds * (config.evolution.draws + len(config.agents.base_pairs))
-    return min(MOST, max(LEAST, candidates // PART))
+    return min(MOST, max(LEAST, seeds * config.candidates_per_seed // PART))
 
 
 def silence(config: Config, seeds: int, verdicts: int, unreadable: int, first: str) -> str:

@@ -60,12 +60,11 @@ class StopRules:
                 self._flat = self._no_rise(self._before, self._block, self._run.patience)
             self._before, self._block = self._block, [0.0, 0.0]
 
-    def decide(self, number: int, seconds: float, bill: Bill = NOTHING) -> bool:
-        """Whether seed `number`, from 0, must not start after `seconds` of running time and a cost of
+    def decide(self, number: int, seconds: float, bill: Bill = NOTHING) -> None:
+        """Decide whether seed `number`, from 0, may start after `seconds` of running time and a cost of
         `bill`."""
         if self.stop is None and self._seeds:
             self.stop = self._decided(number, seconds, bill)
-        return self.stops(number)
 
     def stops(self, number: int) -> bool:
         """Whether an earlier decision stops seed `number`."""

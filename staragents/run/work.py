@@ -78,6 +78,6 @@ def _left(config: Config, scan: SeedScan, run: RunDirectory, state: RunState) ->
     if state["cursor"] < scan.seeds and stopped_before(config.run, state) is None:
         return Left.seeds
     manifest = read_manifest(run.path)
-    if manifest is None or not is_of_state(manifest, run.path):
+    if not is_of_state(manifest, run.path):
         return Left.results
     return Left.nothing if manifest["settings"] == result_settings(config) else Left.results

@@ -18,9 +18,6 @@ class Damage:
     file: str
     what: str
 
-    def __str__(self) -> str:
-        return f"{self.file}: {self.what}"
-
 
 class Damaged(BadInput):
     """A file of a run directory differs from what the run wrote. Nothing was changed."""

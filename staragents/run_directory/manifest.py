@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, TypeGuard
 
 import pyarrow.parquet as pq
 
@@ -70,8 +70,10 @@ def write_manifest(folder: Path, seeds: int, settings: dict[str, Any], shards: d
     write_sealed(folder / MANIFEST, {"format": FORMAT, "seeds": seeds, "settings": settings, "files": files})
 
 
-def is_of_state(manifest: Manifest, folder: Path) -> bool:
-    """Whether the results belong to the newest checkpoint and not to an earlier stop."""
+def is_of_state(manifest: Manifest | None, folder: Path) -> TypeGuard[Manifest]:
+    """Whether there are results and they belong to the newest checkpoint, not to an earlier stop."""
+    if manifest is None:
+        return False
     state = state_file(folder)
     facts = manifest["files"].get(state.name)
     return facts is not None and mismatch(state, facts, deep=True) is None

@@ -21,7 +21,7 @@ from staragents.base.records import Candidate, stable_id
 from staragents.config import Config
 from staragents.config.tree import as_dict
 from staragents.data.seed_scan import SeedScan
-from staragents.files.atomic_file import TEMPORARY, replacing, write_text
+from staragents.files.atomic_file import TEMPORARY, replacing, write_json, write_text
 from staragents.run_directory.damage import Damage, damaged
 from staragents.run_directory.file_facts import facts_of
 from staragents.run_directory.manifest import (
@@ -44,11 +44,13 @@ from staragents.validation.loading import additions, changed_keys, fingerprint, 
 
 SHARDS = "part-*.parquet"
 SIDELINED = "damaged"
+SESSION = ".session.json"
+"""Holds the address of the Ray that a run is on; exists while its driver runs."""
 BEGUN = {
     LOCK,
     WRITER,
     OWNER,
-    ".session.json",
+    SESSION,
     "config.yaml",
     "memory",
     "candidates",
@@ -246,7 +248,7 @@ class RunDirectory:
     # -- writing -----------------------------------------------------------------------------------------
 
     def write_json(self, name: str, value: dict[str, Any]) -> None:
-        self.write(name, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+        write_json(self.path / name, value)
 
     def write(self, name: str, text: str) -> None:
         """Atomically replace a file: readers and resumed runs see either the old one or the new one."""

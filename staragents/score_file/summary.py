@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from staragents.score_file.score_table import PROBLEM
+from staragents.scoring.ifd import SCORED_STATUSES
 
 BIN = 0.01
 MOST = 2.0
@@ -101,5 +102,5 @@ def _warnings(summary: dict[str, Any], roles: Sequence[str]) -> Iterable[str]:
 
 
 def _most(statuses: dict[str, int]) -> str:
-    others = {name: n for name, n in statuses.items() if name not in ("ok", "truncated")}
+    others = {name: n for name, n in statuses.items() if name not in SCORED_STATUSES}
     return ", ".join(f"{n} {name}" for name, n in sorted(others.items(), key=lambda item: -item[1]))

@@ -16,7 +16,7 @@ _MIN_DIRECT_NLL = 1e-6
 
 
 class Status(StrEnum):
-    """Outcome of scoring a row. Only `ok` and `truncated` have values; a failure is never 0 or NaN."""
+    """Outcome of scoring a row. Only SCORED_STATUSES have values; a failure is never 0 or NaN."""
 
     ok = "ok"
     empty = "empty"
@@ -24,6 +24,9 @@ class Status(StrEnum):
     prompt_too_long = "prompt_too_long"
     truncated = "truncated"
     nonfinite = "nonfinite"
+
+
+SCORED_STATUSES = (Status.ok, Status.truncated)
 
 
 @dataclass(frozen=True, slots=True)

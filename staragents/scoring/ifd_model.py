@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import math
 from array import array
@@ -14,6 +13,7 @@ from typing import Any
 
 import torch
 
+from staragents.base.digest import digest_of
 from staragents.base.errors import BadInput, EngineError
 from staragents.config import Convention, Execution, ScoredReasoning, Template
 from staragents.scoring.conventions import Passes, Span, exact, superfiltering
@@ -85,7 +85,7 @@ class IfdModel:
         self.model_name = Path(path).name if Path(path).is_dir() else path
         self.parameters: int = model.num_parameters()
         vocabulary = sorted(self._tokenizer.get_vocab().items())
-        self.tokenizer_id = hashlib.sha256(json.dumps(vocabulary).encode()).hexdigest()[:16]
+        self.tokenizer_id = digest_of(vocabulary)[:16]
 
     @torch.inference_mode()
     def _execution(self, model: Any, execution: Execution, path: str) -> PackedBackbone | PaddedBackbone:
@@ -272,4 +272,4 @@ def _weights_digest(path: str, loading: Loading, model: Any) -> bytes:
     # A hub id refers to the current state of its branch.
     commit = getattr(model.config, "_commit_hash", None)
     facts = [model_identity(path), commit, adapter, loading.quantization, str(model.dtype)]
-    return hashlib.sha256(json.dumps(facts).encode()).digest()
+    return bytes.fromhex(digest_of(facts))

@@ -22,8 +22,6 @@ _MIN_COSINE = 0.999
 class PackedBackbone:
     """Runs concatenated spans. Replaces the model's attention, which `PaddedBackbone` needs unchanged."""
 
-    name = "packed"
-
     def __init__(self, model: Any) -> None:
         self._model = model
         self._backbone = model.base_model

@@ -14,8 +14,6 @@ from staragents.scoring.packing import pack_padded
 class PaddedBackbone:
     """Runs spans of similar length together."""
 
-    name = "padded"
-
     def __init__(self, model: Any) -> None:
         self._backbone = model.base_model
 

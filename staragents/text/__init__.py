@@ -1,1 +1,2 @@
-"""Text of seeds, models and servers made safe to store, show and put into prompts. Imports no other room."""
+"""Text of seeds, models and servers made safe to store, show and put into prompts, and its words. Imports no
+other room."""

@@ -96,7 +96,7 @@ def _models(config: Config) -> Iterator[str]:
 
 def _evolution(config: Config) -> Iterator[str]:
     evolution = config.evolution
-    drawable = set(config.pairs) - set(config.agents.base_pairs) - config.retired_pairs
+    drawable = set(config.drawn_pairs) - config.retired_pairs
     has_agents = config.agents.instruction and config.agents.response
     if has_agents and evolution.draws > len(drawable):
         most = f"at most {len(drawable)}, the number of pairs that are neither base pairs nor retired"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from staragents.base.digest import digest_of
 from staragents.base.errors import BadInput
 from staragents.base.redaction import redacted
 from staragents.config import Config
@@ -116,8 +116,7 @@ def _redacted(value: Any) -> Any:
 def fingerprint(config: Config) -> str:
     """sha256 over all settings that determine the results of a run. A resumed run must have the same one."""
     # Sorted, as the order of sections does not matter. The order of pairs does: it affects draws.
-    text = json.dumps([sorted(_decisive(as_dict(config)).items()), config.pairs])
-    return hashlib.sha256(text.encode()).hexdigest()
+    return digest_of([sorted(_decisive(as_dict(config)).items()), config.pairs])
 
 
 def changed_keys(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

@@ -45,12 +45,16 @@ def network_problems() -> Iterator[str]:
         # Reads the certificates only.
         httpx2.create_ssl_context()
     except OSError as error:  # does not name the file
-        given = [f"{name}={os.environ[name]}" for name in CERTIFICATES if name in os.environ]
-        if given:
+        if given := given_certificates():
             name, _, path = given[0].partition("=")
             yield f"{name}: expected a file of certificates, got {path}: {error.strerror or error}"
         else:
             yield f"SSL_CERT_FILE: expected a file of certificates, as the system's fail: {error}"
+
+
+def given_certificates() -> list[str]:
+    """`VARIABLE=path` for each variable of certificates that is set."""
+    return [f"{name}={os.environ[name]}" for name in CERTIFICATES if name in os.environ]
 
 
 def _addresses(config: Config) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from staragents.config import EvolutionConfig, PolicyName
+from staragents.config import Credit, EvolutionConfig, PolicyName
 from staragents.config.evolution import WINNER_POLICIES
 from staragents.evolution.choice import make_policy
 from staragents.evolution.policy import Outcome, Policy, RecalledOutcomes
@@ -56,7 +56,7 @@ recollections = st.lists(
 settings_of_policies = st.fixed_dictionaries(
     {
         "floor": st.sampled_from([0.0, 0.05, 1.0]),
-        "credit": st.sampled_from(["all", "winner"]),
+        "credit": st.sampled_from(Credit),
         "rate": st.sampled_from([7.0, 100_000.0]),
         "recalled_draws": st.sampled_from([None, 0, 1, 9]),
     }

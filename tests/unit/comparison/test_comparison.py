@@ -218,7 +218,7 @@ async def test_all_variants_are_measured_alike_whatever_their_own_judge_did(tmp_
     client = GeneratorClient(handles, windows, 1, GenerationCache(cache, base.models))
     wins = {row["instruction"]: row["win"] for row in planted_rows(WINS, 15)}
     for variant in variants:
-        chosen = [(index, one) for index, _, one in chosen_candidates(variant) if one is not None]
+        chosen = list(chosen_candidates(variant))
         found = await CommonJudge(base, "judge", client).wins(chosen)
         assert found == {
             index: pytest.approx(wins[one.seed_messages[-2].content][one.response_agent])
@@ -237,7 +237,7 @@ async def test_a_missing_verdict_counts_as_a_tie(tmp_path: Path) -> None:
     path = recorded_config(tmp_path, WINS, rows=6, evolution={"draws": 2})
     (variant,) = load_variants(path, [], ["full"], tmp_path / "compared")
     await local_run(variant.config)
-    chosen = [(index, one) for index, _, one in chosen_candidates(variant) if one is not None]
+    chosen = list(chosen_candidates(variant))
     lost = chosen[1][0]
     rows = planted_rows(WINS, 6)
     del rows[lost]["win"][chosen[1][1].response_agent]

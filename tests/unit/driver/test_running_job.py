@@ -11,9 +11,9 @@ from typing import NoReturn
 
 import pytest
 
-from cluster.driver.running_job import SESSION, announced
+from cluster.driver.running_job import announced
 from staragents.base.errors import RunFailed
-from staragents.run_directory.run_directory import RunDirectory
+from staragents.run_directory.run_directory import SESSION, RunDirectory
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from staragents.agents.rejects import words
 from staragents.base.errors import BadInput
 from staragents.base.messages import as_dicts
 from staragents.base.records import Candidate
@@ -19,6 +18,7 @@ from staragents.evaluation.arm import Arm
 from staragents.evaluation.arms import Arms, arms_of
 from staragents.evaluation.length_match import length_matched
 from staragents.run_directory.run_directory import RunDirectory
+from staragents.text.words import words
 from staragents.validation.loading import load_config
 from tests.support.local_run import local_run
 from tests.support.paths import FAKE

@@ -16,6 +16,7 @@ from staragents.config import (
     Baseline,
     Composite,
     Config,
+    Credit,
     Difficulty,
     EvolutionConfig,
     Fallback,
@@ -41,7 +42,7 @@ def default(policy: PolicyName = PolicyName.thompson, draws: int = 2, **reward) 
 def paper() -> Config:
     return Config(
         agents=AgentsConfig(pairs=PAIRS, base_pairs=["base+x"]),
-        evolution=EvolutionConfig(policy=PolicyName.paper, draws=2, credit="winner", floor=0.0),
+        evolution=EvolutionConfig(policy=PolicyName.paper, draws=2, credit=Credit.winner, floor=0.0),
         judge=JudgeConfig(baseline=Baseline.base),
         reward=RewardConfig(difficulty=Difficulty.paper, require_win=False, fallback=Fallback.base),
     )

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from staragents.config import EvolutionConfig, PolicyName
+from staragents.config import Credit, EvolutionConfig, PolicyName
 from staragents.evolution.choice import make_policy
 from staragents.evolution.paper import PaperPolicy
 from staragents.evolution.policy import NO_CONTEXT, Outcome
@@ -46,7 +46,7 @@ def test_shards_of_the_papers_policy_that_favour_different_pairs_average_out() -
 
 def test_equation_eight_by_hand() -> None:
     policy = make_policy(
-        EvolutionConfig(policy=PolicyName.paper, rate=7, credit="winner", floor=0), list("abcd"), 70
+        EvolutionConfig(policy=PolicyName.paper, rate=7, credit=Credit.winner, floor=0), list("abcd"), 70
     )
     policy.observe([Outcome("a", 0.5, True), Outcome("b", 0.9, False)])
     # beta = 7 / 70: (0.25 + 0.1 * 0.5) / 1.05
@@ -56,7 +56,7 @@ def test_equation_eight_by_hand() -> None:
 
 
 def test_with_credit_for_all_every_evaluated_pair_rises_in_one_step() -> None:
-    policy = PaperPolicy(["a", "b"], beta=0.1, credit="all")
+    policy = PaperPolicy(["a", "b"], beta=0.1, credit=Credit.all)
     policy.observe([Outcome("a", 1.0, True), Outcome("b", 0.5, False)])
     assert policy.state()["p"] == pytest.approx({"a": 0.6 / 1.15, "b": 0.55 / 1.15})
 

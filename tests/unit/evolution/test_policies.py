@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from staragents.base.errors import BadInput
-from staragents.config import PolicyName
+from staragents.config import Credit, PolicyName
 from staragents.evolution.paper import PaperPolicy
 from staragents.evolution.policy import NO_CONTEXT, Outcome
 from staragents.evolution.tally import Tally
@@ -92,7 +92,7 @@ def test_a_restored_policy_continues_identically(name, before, after, seed) -> N
 
 @pytest.mark.parametrize("name", [n for n in NAMES if n not in (PolicyName.paper, PolicyName.additive)])
 @settings(max_examples=30, deadline=None)
-@given(one=histories(), other=histories(), credit=st.sampled_from(["all", "winner"]))
+@given(one=histories(), other=histories(), credit=st.sampled_from(Credit))
 def test_two_shards_merged_equal_one_run_on_both(name, one, other, credit) -> None:
     whole, shard, rest = (fresh(name, pairs_of(5), credit=credit) for _ in range(3))
     for outcomes in one:
@@ -110,11 +110,6 @@ def test_a_state_of_other_pairs_is_refused() -> None:
     policy = UniformPolicy(["a", "b"])
     with pytest.raises(BadInput, match=r"agents.pairs: expected the saved \['a', 'c'\], got \['a', 'b'\]"):
         policy.restore(UniformPolicy(["a", "c"]).state())
-
-
-def test_an_unknown_credit_is_refused() -> None:
-    with pytest.raises(BadInput, match="expected all or winner, got 'winners'"):
-        fresh(PolicyName.paper, ["a"], credit="winners")
 
 
 def test_thompsons_propensities_are_near_those_of_the_largest_posterior_samples() -> None:

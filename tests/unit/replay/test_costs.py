@@ -15,7 +15,7 @@ from staragents.base.errors import BadInput
 from staragents.config import Config, Cost, RewardConfig
 from staragents.replay.bounds import Bounds
 from staragents.replay.recorded_table import RecordedTable
-from staragents.replay.replay import replay_table
+from tests.support.replays import replay_table
 
 WIN = {"a": 0.5, "b": 0.25}
 

@@ -23,8 +23,9 @@ from staragents.evolution.policy import NO_CONTEXT
 from staragents.replay.off_policy import estimate
 from staragents.replay.order import Plan
 from staragents.replay.recorded_table import RecordedTable
-from staragents.replay.replay import Table, replay_table, replay_tables
+from staragents.replay.replay import Table, replay_tables
 from tests.support.paths import SHARED
+from tests.support.replays import replay_table
 
 pytestmark = pytest.mark.slow
 

@@ -151,7 +151,8 @@ def feed(rules: StopRules, rewards: list[float]) -> int | None:
     """The number of seeds after which the rules stop, with one seed in flight."""
     for number, reward in enumerate(rewards, 1):
         rules.observe(100, reward)
-        if rules.decide(number, 0.0):
+        rules.decide(number, 0.0)
+        if rules.stops(number):
             return number
     return None
 
@@ -176,7 +177,8 @@ def test_rules_restored_at_any_point_decide_like_undisturbed_ones(rewards: list[
         after.restore(json.loads(json.dumps(before.state())))
         for number, reward in enumerate(rewards[cut:], cut + 1):
             after.observe(100, reward)
-            if after.decide(number, 0.0):
+            after.decide(number, 0.0)
+            if after.stops(number):
                 found = number
                 break
     assert found == expected

@@ -16,10 +16,11 @@ from typing import Any
 import grpc
 import pytest
 
-from cluster.driver.running_job import SESSION, joined
+from cluster.driver.running_job import joined
 from cluster.session import ray_session
 from cluster.session.ray_session import join
 from staragents.base.errors import RunFailed
+from staragents.run_directory.run_directory import SESSION
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from cluster.cli.plan import lines
 from cluster.job import cli
 from cluster.session.capacity import Capacity, Node
-from cluster.session.demand import GIB, Demand, PoolDemand, demand_of
+from cluster.session.demand import Demand, PoolDemand, demand_of
 from staragents.base.errors import BadInput
-from staragents.models.model_size import size_of
+from staragents.models.model_size import GIB, size_of
 from staragents.run.forecast import Rates, forecast
 from staragents.validation.loading import load_config
 from tests.support.paths import FAKE
