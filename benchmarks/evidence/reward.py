@@ -3,7 +3,7 @@
     python benchmarks/evidence/reward.py prepare DATA FOLDER [--replicates 5] [KEY=VALUE]...
     python benchmarks/evidence/reward.py train DATA FACTS FOLDER [--student packaged:smollm2-135m-instruct]
         [--tokens 60000] [--learning-rate 1e-4] [--gpus 1] [--processes 8]
-    python benchmarks/evidence/reward.py table STUDENTS FACTS
+    python benchmarks/evidence/reward.py table FACTS [STUDENTS]
 
 `prepare` makes the runs, needs Ray and writes FACTS (FOLDER/facts.json): choices, costs and measures without
 text. `train` needs FACTS, DATA and the packages of `staragents[train]`, but no Ray, so that it can run on
@@ -27,7 +27,7 @@ import click
 import yaml
 from reward_arms import ARMS, DEFAULT, OTHERS, facts_of_replicate
 from reward_students import Planning
-from reward_table import show
+from reward_table import show, show_runs
 from students import MAX_LENGTH, STEP_TOKENS, WRITERS, found
 from students import train as train_students
 from table import read
@@ -160,14 +160,17 @@ def train(
 
 
 @main.command()
-@click.argument("students", type=click.Path(exists=True, path_type=Path))
 @click.argument("facts", type=FACTS_FILE)
-def table(students: Path, facts: Path) -> None:
-    """The arms, the answers to the four questions, and what choosing cost.
+@click.argument("students", required=False, type=click.Path(exists=True, path_type=Path))
+def table(facts: Path, students: Path | None) -> None:
+    """What the runs earned and cost; with STUDENTS, the arms and the answers to the four questions.
 
     STUDENTS is a folder with one JSON file per student or a .jsonl.gz with one line per student.
     """
-    show(read(students), json.loads(facts.read_text()))
+    made = json.loads(facts.read_text())
+    show_runs(made)
+    if students is not None:
+        show(read(students), made)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -15,6 +16,7 @@ from weak_agent import Weak
 from staragents.analysis.saved_run import SavedRun
 from staragents.base.messages import Conversation
 from staragents.base.records import Candidate, Status
+from staragents.comparison.comparison import RESULT
 from staragents.config import Composite
 from staragents.evaluation.arm import Arm, TrainingRow
 from staragents.evaluation.arms import arms_of
@@ -83,10 +85,17 @@ def facts_of_replicate(folder: Path, weak: Weak) -> dict[str, Any]:
     arms = arms_of_replicate(folder)
     return {
         "costs": {name: _costs(RunDirectory(folder / name)) for name in RUNS},
+        "earned": _earned(folder),
         "pairs": {agent: _measures(pairs[weak.pair(agent)]) for agent in weak.agents},
         "arms": {arm.name: _facts(arm, arms[0], list(runs.values())) for arm in arms},
         "choices": choices_of(arms, weak),
     }
+
+
+def _earned(folder: Path) -> dict[str, dict[str, float]]:
+    """Of each run: the mean reward of a draw, and w of the dataset's rows (1/2 where the seed was kept)."""
+    rows = json.loads((folder / RESULT).read_text())["rows"]
+    return {row["name"]: {"reward": row["course"][-1][1], "judge_win": row["win"]["mean"]} for row in rows}
 
 
 def _costs(run: RunDirectory) -> dict[str, int]:

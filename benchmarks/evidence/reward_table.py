@@ -9,6 +9,7 @@ from typing import Any
 import click
 import numpy as np
 from reward_arms import ARMS, DATASET, DEFAULT, IFD, JUDGE, RANDOM, RANDOM_LENGTH, SEEDS, UNIFORM, WIN
+from scipy.stats import t
 from table import per_byte, shown
 
 from staragents.base.estimate import Estimate
@@ -30,6 +31,9 @@ REPLICATES = range(3, 9)
 """From which the pilot chooses."""
 DEARER = 1.05
 """Words written and judged by the learnt policy's run, over those of the uniform run."""
+
+SHARES = ("replaced", "commonest")
+MEASURES = ("reward", "judge_win", "ifd_gap")
 
 Facts = Sequence[Mapping[str, Any]]
 """Of each replicate, as `facts_of_replicate` returns them."""
@@ -60,8 +64,43 @@ ALSO = (
 )
 
 
+def show_runs(facts: Facts) -> None:
+    """Print what the runs earned and what choosing cost."""
+    click.echo(f"{len(facts)} replicates of {len(facts[0]['choices']['prompts'])} seeds\n")
+    click.echo(
+        f"| run | reward of a draw | minus {UNIFORM}, 95 % | w of the dataset | replaced | of one pair |"
+    )
+    click.echo("|---|---|---|---|---|---|")
+    rewards = {run: np.array([one["earned"][run]["reward"] for one in facts]) for run in facts[0]["earned"]}
+    for run, values in rewards.items():
+        arm = DATASET if run == DEFAULT else f"{DATASET}:{run}"
+        win = np.mean([one["earned"][run]["judge_win"] for one in facts])
+        replaced, commonest = (np.mean([one["arms"][arm][name] for one in facts]) for name in SHARES)
+        click.echo(
+            f"| {run} | {values.mean():.3f} | {_paired(values - rewards[UNIFORM])} | {win:.3f} "
+            f"| {replaced:.0%} | {commonest:.0%} |"
+        )
+    click.echo("\n| pair | reward | w | IFD gap |\n|---|---|---|---|")
+    means = {
+        pair: [np.mean([one["pairs"][pair][name] for one in facts]) for name in MEASURES]
+        for pair in facts[0]["pairs"]
+    }
+    for pair, values in sorted(means.items(), key=lambda item: -item[1][0]):
+        click.echo(f"| {pair} | {' | '.join(f'{one:.3f}' for one in values)} |")
+    _costs(facts)
+
+
+def _paired(differences: Floats) -> str:
+    """Of replicates, with Student's interval."""
+    number = len(differences)
+    if number < 2 or not differences.any():
+        return "-"
+    half = t.ppf(0.975, number - 1) * differences.std(ddof=1) / number**0.5
+    return f"{differences.mean():+.3f} +- {half:.3f}"
+
+
 def show(results: Sequence[CellResult], facts: Facts) -> None:
-    """Print everything."""
+    """Print everything that students tell."""
     trained = [one for one in results if one.cell.arm != BASE and not one.cell.arm.startswith(PAIR)]
     grid = grid_of(trained, losses())
     if grid is None:
@@ -74,7 +113,6 @@ def show(results: Sequence[CellResult], facts: Facts) -> None:
     _arms(grid, results, facts)
     _questions(grid, results, facts)
     _others(grid)
-    _costs(facts)
     for title, values in (
         ("per byte", per_byte),
         *((f"per token, {writer}", losses(writer)) for writer in writers_of(trained)),
