@@ -9,12 +9,12 @@ from staragents.config import Config
 from staragents.run_directory.run_state import shard_rows
 
 # CPU seconds of a candidate on one core, from `python benchmarks/scale.py ray --workers 0 2` (docs/scale.md).
-ALONE_S = 0.0042
+ALONE_S = 0.0029
 """The coordinator's without workers."""
-DECIDING_S = 0.0011
+DECIDING_S = 0.0007
 """The coordinator's with workers."""
-WORKER_S = 0.0041
-RAY_S = 0.0003
+WORKER_S = 0.0026
+RAY_S = 0.0001
 """Serve's controller, raylet and GCS."""
 BUSY = 0.8
 """A process that is busier than this falls behind at times."""
