@@ -84,6 +84,11 @@ class ServerBank:
     async def remember(self, memories: Sequence[Memory]) -> None:
         self._queue.extend(one for one in memories if one.vector is not None and one.pairs)
         while len(self._queue) > QUEUE_LIMIT:
+            if not self.dropped:
+                logger.warning(
+                    "memory bank %s is unavailable and %d seeds wait for it: from now on the oldest are "
+                    "dropped, and it will not have their outcomes", self.location, QUEUE_LIMIT,
+                )  # fmt: skip
             self._queue.popleft()
             self.dropped += 1
         if self._queue:

@@ -17,7 +17,8 @@ MEASURES = {
 
 def page_of(result: Comparison) -> str:
     """The complete page."""
-    return rendered("compare.html.j2", charts(result), result=result, charts=charts(result))
+    drawn = charts(result)
+    return rendered("compare.html.j2", drawn, result=result, charts=drawn)
 
 
 def charts(result: Comparison) -> list[Chart]:

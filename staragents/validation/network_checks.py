@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from staragents.base.environment import hub_address
+from staragents.base.loopback import is_on_loopback
 from staragents.base.redaction import redacted
 from staragents.config import Config, EngineKind
 
@@ -19,7 +18,7 @@ CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 def check_network(config: Config) -> Iterator[str]:
     """The problems of the variables, if the config has a server on another machine."""
-    if any(not _is_near(address) for address in _addresses(config)):
+    if any(not is_on_loopback(address) for address in _addresses(config)):
         yield from network_problems()
 
 
@@ -83,12 +82,3 @@ def _is_on_the_hub(model: str) -> bool:
         return False
     path = Path(model).expanduser()
     return not path.exists() and find_file(model, "config.json") is None
-
-
-def _is_near(address: str) -> bool:
-    """Whether the address is on this machine."""
-    try:
-        host = urlsplit(address).hostname or ""
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -143,17 +143,18 @@ async def test_rewinding_also_drops_queued_points(peer: QdrantPeer) -> None:
     await memories.close()
 
 
-async def test_the_queue_is_bounded_and_loses_the_oldest(
-    peer: QdrantPeer, monkeypatch: pytest.MonkeyPatch
+async def test_the_queue_is_bounded_loses_the_oldest_and_says_so_once(
+    peer: QdrantPeer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(server_bank, "QUEUE_LIMIT", 2)
     memories = await opened(url=peer.url, timeout_s=1.0, retry_s=0.0)
     peer.mode = "error"
-    for order in range(3):
+    for order in range(4):
         await memories.remember([memory(order)])
-    assert (memories.queued, memories.dropped) == (2, 1)
+    assert (memories.queued, memories.dropped) == (2, 2)
+    assert caplog.text.count("from now on the oldest are dropped") == 1
     peer.mode = "ok"
-    assert set(await seeds(memories)) == {"seed-1", "seed-2"}
+    assert set(await seeds(memories)) == {"seed-2", "seed-3"}
     await memories.close()
 
 

@@ -69,7 +69,8 @@ def test_only_a_config_with_a_server_elsewhere_needs_them(
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
     load_config("configs/fake.yaml")
     server = ["models.writer.kind=openai", "models.writer.model=m"]
-    load_config("configs/fake.yaml", [*server, "models.writer.base_url=http://127.0.0.1:8000/v1"])
+    for host in ("127.0.0.1", "localhost", "app.localhost", "[::1]"):
+        load_config("configs/fake.yaml", [*server, f"models.writer.base_url=http://{host}:8000/v1"])
     download = ["models.writer.kind=vllm", "models.writer.num_cpus=1", "models.writer.model=org/a-model"]
     for settings in ([*server, "models.writer.base_url=https://api.example.com/v1"], download):
         with pytest.raises(BadInput, match="SSL_CERT_FILE: expected a file of certificates"):
