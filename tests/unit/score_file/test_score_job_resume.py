@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -19,13 +20,12 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from staragents.base.errors import BadInput, RunFailed
 from staragents.config import ScoredReasoning
 from staragents.data.readers.row_messages import RowReader
-from staragents.score_file import parts, score_job
+from staragents.score_file import parts
 from staragents.score_file.loading import load
 from staragents.score_file.selection import Selection
 from staragents.score_file.settings import ScoreSettings
 from staragents.scoring.fake_ifd_model import FakeIfdModel
 from staragents.scoring.ifd import Score, ScoreRow
-from staragents.scoring.ifd_model import IfdModel
 from tests.support.score_jobs import Silent, Stops, job, jsonl, read, row
 from tests.support.tiny_models import save_tokenizer
 
@@ -252,9 +252,14 @@ def test_a_second_command_with_the_same_cache_runs_nothing(
     save_tokenizer(tmp_path / "model")
     options = {"target": str(tmp_path / "model"), "larger": None, "cache": tmp_path / "losses", "limit": 20}
     job(data, tmp_path / "s.jsonl", load, **options)
-    with monkeypatch.context() as patched:
-        patched.setattr(IfdModel, "_batch_nlls", None)
-        job(data, tmp_path / "again.jsonl", load, **options)
+
+    def load_and_forbid(*arguments: Any) -> Any:
+        model = load(*arguments)
+        # Every forward pass goes through a linear layer.
+        monkeypatch.setattr(torch.nn.Linear, "forward", None)
+        return model
+
+    job(data, tmp_path / "again.jsonl", load_and_forbid, **options)
     assert read(tmp_path / "s.jsonl") == read(tmp_path / "again.jsonl")
     assert read(tmp_path / "s.jsonl")[0]["target_ifd"]
 
@@ -280,16 +285,16 @@ def test_reasoning_is_counted_and_its_use_ties_the_scores(
     assert "60 answers have reasoning, after which they are scored (--reasoning context)" in watch.lines
 
 
-def test_scores_of_joined_inputs_are_another_commands(
-    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_scores_of_joined_inputs_are_another_commands(tmp_path: Path, data: Path) -> None:
     """Earlier versions joined instruction and input by an empty line before scoring."""
     with_input = jsonl(tmp_path / "inputs.jsonl", [row(n, input="Twice.") for n in range(60)])
-    with monkeypatch.context() as earlier:
-        earlier.setattr(score_job, "_input_rule", lambda *_: {})
-        for source in (data, with_input):
-            with pytest.raises(KeyboardInterrupt):
-                job(source, source.with_suffix(".parquet"), lambda role, path, s: Stops(role, 30))
+    for source in (data, with_input):
+        with pytest.raises(KeyboardInterrupt):
+            job(source, source.with_suffix(".parquet"), lambda role, path, s: Stops(role, 30))
+        saved = source.with_suffix(".parquet.parts") / parts.MANIFEST
+        command = json.loads(saved.read_text())
+        command["facts"].pop("inputs", None)
+        saved.write_text(json.dumps(command))
     watch = Silent()
     job(data, data.with_suffix(".parquet"), watch=watch)
     assert watch.scored == 36
