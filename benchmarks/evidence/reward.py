@@ -148,11 +148,7 @@ def train(
     place = folder / f"{Path(student.replace(':', '/')).name}-{tokens}-{learning_rate:g}"
     with tempfile.TemporaryDirectory() as checkpoints:
         planning = Planning(found(data, ANSWERS), weak, student, settings, Path(checkpoints), held_out_rows)
-        tasks = [
-            (job, held_out, place)
-            for replicate, chosen in enumerate(choices)
-            for job, held_out in planning.jobs(replicate, chosen, names, by_pair=replicate < pairs)
-        ]
+        tasks = [(job, held_out, place) for job, held_out in planning.jobs(choices, names, by_pair=pairs)]
         # Three of the four questions need no pair.
         tasks.sort(key=lambda task: task[0].cell.arm.startswith(PAIR))
         click.echo(f"{len(tasks)} students, {tokens:,} response tokens, {', '.join(WRITERS)}")

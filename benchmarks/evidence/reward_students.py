@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from students import MAX_LENGTH, WRITERS, held_out_prompts
 from weak_agent import Weak
 
 from staragents.config import EvaluationConfig, FiltersConfig
+from staragents.evaluation.arm import Arm
 from staragents.evaluation.cell import BASE
 from staragents.evaluation.cell_job import CellJob
 from staragents.evaluation.choices import PAIR, SEEDS
@@ -45,16 +48,30 @@ class Planning:
         self._checkpoints = checkpoints
 
     def jobs(
-        self, replicate: int, choices: dict[str, Any], names: list[str], by_pair: bool
+        self, replicates: Sequence[dict[str, Any]], names: list[str], by_pair: int
     ) -> list[tuple[CellJob, tuple[HeldOut, ...]]]:
-        """Each with its held-out prompts. The untrained student is in the first replicate only."""
-        every = arms_from(choices, self._weak)
-        # The arms of pairs have all recorded responses, so that the same prompts remain in every replicate.
+        """Each with its held-out prompts. `replicates`: their choices; the first `by_pair` of them have the
+        arms of pairs. The untrained student is in the first one only."""
+        every = [arms_from(choices, self._weak) for choices in replicates]
         held_out, notes = without_contaminated(
-            every, self._held_out, str(self._answers), FiltersConfig().ngram
+            list(chain(*every)), self._held_out, str(self._answers), FiltersConfig().ngram
         )
         for note in notes:
-            click.echo(f"replicate {replicate}: {note}")
+            click.echo(note)
+        return [
+            job
+            for number, arms in enumerate(every)
+            for job in self._of_replicate(number, arms, held_out, names, number < by_pair)
+        ]
+
+    def _of_replicate(
+        self,
+        replicate: int,
+        every: Sequence[Arm],
+        held_out: Sequence[HeldOut],
+        names: list[str],
+        by_pair: bool,
+    ) -> list[tuple[CellJob, tuple[HeldOut, ...]]]:
         plan = plan_of(
             [arm for arm in every if arm.name in names or (by_pair and _by_pair(arm.name))],
             held_out,

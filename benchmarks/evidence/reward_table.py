@@ -9,7 +9,6 @@ from typing import Any
 import click
 import numpy as np
 from reward_arms import ARMS, DATASET, DEFAULT, IFD, JUDGE, RANDOM, RANDOM_LENGTH, SEEDS, UNIFORM, WIN
-from scipy.stats import t
 from table import per_byte, shown
 
 from staragents.base.estimate import Estimate
@@ -19,6 +18,7 @@ from staragents.evaluation.cell import BASE, CellResult
 from staragents.evaluation.choices import PAIR
 from staragents.evaluation.grid import Grid, Values, grid_of, losses, writers_of
 from staragents.evaluation.power import measured_power, power_of
+from staragents.replay.replay import Difference
 
 QUESTIONS = 4
 CONFIDENCE = 1 - 0.05 / QUESTIONS
@@ -91,12 +91,11 @@ def show_runs(facts: Facts) -> None:
 
 
 def _paired(differences: Floats) -> str:
-    """Of replicates, with Student's interval."""
-    number = len(differences)
-    if number < 2 or not differences.any():
+    """The mean difference of replicates with its interval."""
+    found = Difference.of(differences)
+    if found.half_width is None or not differences.any():
         return "-"
-    half = t.ppf(0.975, number - 1) * differences.std(ddof=1) / number**0.5
-    return f"{differences.mean():+.3f} +- {half:.3f}"
+    return f"{found.mean:+.3f} +- {found.half_width:.3f}"
 
 
 def show(results: Sequence[CellResult], facts: Facts) -> None:
