@@ -88,10 +88,10 @@ def _leading(text: str, opened: str, truncated: bool, closes: bool) -> Thinking:
     whole = opened + text
     split = None
     if whole[:1] in _BEGINNINGS or whole[:1].isspace():
-        split = _harmony(whole) or _thought_process(whole, truncated) or _tagged(whole)
+        split = _harmony(whole) or _thought_process(whole, truncated) or _tagged(whole, bool(opened))
         if split is None and whole.lstrip().startswith(tuple(marks.MARKED)):
             split = _unwrapped(whole, 0, [], whole)
-    if split is None and closes:
+    if split is None and closes and not _FIRST.match(whole):
         split = _tail_only(whole)
     if split is None:
         return Thinking("", text)
@@ -119,8 +119,9 @@ def _thought_process(text: str, truncated: bool) -> Thinking | None:
     return Thinking(text[begin.end() :].strip(), "", len(text), cut_off=True) if truncated else None
 
 
-def _tagged(text: str) -> Thinking | None:
-    """Blocks of thought at the start of the text."""
+def _tagged(text: str, is_open: bool) -> Thinking | None:
+    """Blocks of thought at the start of the text. `is_open`: whether the prompt began the first, so that the
+    text can't be about the tag."""
     thoughts: list[str] = []
     position, closing = 0, ""
     for _ in range(_BLOCKS):
@@ -130,11 +131,12 @@ def _tagged(text: str) -> Thinking | None:
         elif tag := _FIRST.match(text, position):
             while (again := _FIRST.match(text, tag.end())) and again["tag"] == tag["tag"]:
                 tag = again
-            begin, named = tag.end(), marks.closing_of(tag["tag"])
-            end = _end(text, begin, named)
-            if end is None and marks.is_spoken_of(text, begin):
+            begin = tag.end()
+            end = _end(text, begin, marks.closing_of(tag["tag"]))
+            is_about = any(marks.is_spoken_of(text, at) for at in (begin, end[1] if end else begin))
+            if is_about and (thoughts or not is_open):
                 break
-            closing = named
+            closing = text[slice(*end)] if end else ""
         else:
             break
         thought = text[begin : end[0] if end else len(text)]
@@ -156,7 +158,11 @@ def _tail_only(text: str) -> Thinking | None:
 def _after(text: str, position: int, thoughts: list[str], closing: str) -> Thinking:
     """The answer at `position`, or behind the closing tag if it comes again: twice, or quoted before. A
     closing tag at the very end ends an answer, not a thought."""
-    while closing and (again := _unopened(text, position, closing)) is not None:
+    while (
+        closing
+        and not _FIRST.match(text, position)
+        and (again := _unopened(text, position, closing)) is not None
+    ):
         before = text[position : again[0]]
         if before.strip() and not text[again[1] :].strip():
             return _unwrapped(text, position, thoughts, before)
@@ -171,14 +177,20 @@ def _box_end(text: str, start: int) -> tuple[int, int] | None:
 
 
 def _end(text: str, start: int, closing: str) -> tuple[int, int] | None:
-    """Span of the first closing tag, if possible of one that is not quoted."""
+    """Span of the first closing tag, if possible of one that is not quoted, else of another family's:
+    models confuse `</think>` and `</thinking>`."""
     quoted: tuple[int, int] | None = None
+    others: tuple[int, int] | None = None
     for found, is_quoted in marks.tags(text, start):
-        if found.lastgroup == "closing" and marks.same(found[0], closing):
-            if not is_quoted:
-                return found.span()
+        if found.lastgroup != "closing":
+            continue
+        if not marks.same(found[0], closing):
+            others = others or (None if is_quoted else found.span())
+        elif not is_quoted:
+            return found.span()
+        else:
             quoted = quoted or found.span()
-    return quoted
+    return quoted or others
 
 
 def _unopened(text: str, start: int, closing: str) -> tuple[int, int] | None:
