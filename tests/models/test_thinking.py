@@ -157,6 +157,27 @@ def test_a_parser_is_found_for_the_tokenizer_and_a_model_without_thoughts_gets_n
     assert model_type(smollm2) == "llama"
 
 
+@pytest.mark.parametrize(
+    ("family", "parser"),
+    [("deepseek_v41", "deepseek_v41"), ("deepseek_v4", "deepseek_v4"), ("glm_moe_dsa", "glm45"),
+     ("hy_v4", "hy_v4"), ("step3p7", "step3p5"), ("exaone4", "deepseek_r1")],
+)  # fmt: skip
+def test_a_family_has_its_own_parser(folder: Path, family: str, parser: str) -> None:
+    args = VllmThinking(tokenizer_of(str(folder)), config_of(folder), family).engine_args
+    assert args == {"reasoning_parser": parser}
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [("nope", "expected one of cohere_command3, .*, got nope"),
+     ("minimax_m3", r"expected one that suits the tokenizer \(.*start/end tokens.*\), got minimax_m3")],
+)  # fmt: skip
+def test_a_parser_that_can_not_be_used_is_one_line(folder: Path, name: str, line: str) -> None:
+    config = config_of(folder, engine_args={"reasoning_parser": name})
+    with pytest.raises(EngineDead, match=rf"^engine_args\.reasoning_parser: {line}$"):
+        VllmThinking(tokenizer_of(str(folder)), config, "llama")
+
+
 def test_every_parser_that_is_chosen_by_family_exists() -> None:
     from vllm.reasoning import ReasoningParserManager
 
