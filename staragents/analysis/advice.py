@@ -13,6 +13,8 @@ REMEDIES = {
     "cut_off": "a larger agents.*.max_tokens or a prompt that asks for less",
     "other_language": "models that know the seeds' language, or agents.keep_language=false",
     "thought_cut_off": "a larger models.*.thinking_tokens or models.*.reasoning=off",
+    "thought_leak": "another model or models.*.reasoning=off",
+    "empty": "models.*.reasoning=off if the model thinks and then answers nothing, or a stronger model",
     "content_filter": "another server or model, or seeds without the content that it stops",
     "refusal": "another model, or seeds without the content it declines",
 }

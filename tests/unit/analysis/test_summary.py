@@ -164,6 +164,8 @@ def test_ifds_above_one_lead_to_the_advice_on_templates() -> None:
         ("cut_off", "a larger agents.*.max_tokens"),
         ("rewrite_other_language", "agents.keep_language=false"),
         ("repetition", "a lower temperature"),
+        ("rewrite_thought_leak", "models.*.reasoning=off"),
+        ("empty", "models.*.reasoning=off if the model thinks and then answers nothing"),
     ],
 )
 def test_many_rejects_lead_to_advice_for_their_reason(reason: str, remedy: str) -> None:
