@@ -87,8 +87,8 @@ def _about_thoughts(summary: dict[str, Any]) -> Iterator[str]:
 
 
 def thought_remedy(model: str, is_off: bool, now: int | None = None) -> str:
-    """The setting against thoughts that are cut off. `is_off`: whether the model is asked not to think, so that
-    its thoughts have no budget of their own. `now`: its thinking_tokens, if they are to be named."""
+    """The setting against thoughts that are cut off. `is_off`: whether the model is asked not to think, so
+    that its thoughts have no budget of their own. `now`: its thinking_tokens, if they are to be named."""
     if is_off:
         return (
             f"models.{model}.reasoning=auto, which gives its thoughts thinking_tokens, as it thinks although "

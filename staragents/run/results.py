@@ -88,7 +88,7 @@ def write_results(run: RunDirectory, config: Config, scan: SeedScan) -> dict[str
 
 
 def _about_models(config: Config) -> dict[str, Any]:
-    """What findings name: the model of the judge and of every agent, and those that are asked not to think."""
+    """What findings name: the model of the judge and of every agent, and models asked not to think."""
     found = {"judge": config.judge.model}
     for section, agents in (("instruction", config.agents.instruction), ("response", config.agents.response)):
         found |= {f"{section}.{name}": agent.model for name, agent in agents.items()}

@@ -59,8 +59,9 @@ def _check_switches(key: str, model: ModelConfig) -> Iterator[str]:
     """A variable of the template may say more than `reasoning`, but not the opposite."""
     wanted = model.reasoning is Reasoning.on
     given = model.extra_body.get(VARIABLES)
-    for section, variables in ((VARIABLES, model.chat_template_kwargs), (f"extra_body.{VARIABLES}", given)):
-        for name in SWITCHES if isinstance(variables, dict) else ():
-            if variables.get(name) is (not wanted):
+    sections = {VARIABLES: model.chat_template_kwargs, f"extra_body.{VARIABLES}": given}
+    for section, variables in sections.items():
+        for name in SWITCHES:
+            if isinstance(variables, dict) and variables.get(name) is (not wanted):
                 expected = f"{str(wanted).lower()} or nothing, as {key}.reasoning is {model.reasoning}"
                 yield f"{key}.{section}.{name}: expected {expected}, got {str(not wanted).lower()}"
