@@ -38,8 +38,8 @@ REASONINGS = (
 """Names of what was thought before an answer: a key of its turn, or a column of its row."""
 SWITCHES = frozenset(
     ("on", "off", "true", "false", "yes", "no", "none", "null", "n/a", "auto", "adaptive", "hybrid",
-     "default", "minimal", "low", "medium", "high", "xhigh", "max", "enabled", "disabled", "detailed", "brief",
-     "short", "long", "deep", "think", "no_think", "/think", "/no_think", "thinking", "non-thinking",
+     "default", "minimal", "low", "medium", "high", "xhigh", "max", "enabled", "disabled", "detailed",
+     "brief", "short", "long", "deep", "think", "no_think", "/think", "/no_think", "thinking", "non-thinking",
      "detailed thinking on", "detailed thinking off")
 )  # fmt: skip
 """Values of a column `reasoning` that says how a model was asked to think, not what it thought."""
