@@ -22,6 +22,7 @@ SWITCHES: tuple[tuple[str, tuple[Any, ...], tuple[Any, ...]], ...] = (
     ("enable_thinking", (True,), (False,)),  # Qwen 3, GLM 4.5, Hunyuan, SmolLM 3, Nemotron 3 ...
     ("thinking", (True,), (False,)),  # DeepSeek 3.1, Granite 3.2, Kimi K2
     ("enable_reasoning", (True,), (False,)),
+    ("reasoning", (True,), (False,)),  # Command A
     ("thinking_mode", ("enabled", "thinking", "on"), ("disabled", "chat", "off")),  # MiniMax M3
     ("reasoning_effort", ("high", "medium"), ("none", "no_think")),  # Mistral, Hy3; gpt-oss can't be off
     ("thinking_budget", (None,), (0,)),  # Seed-OSS
@@ -35,7 +36,6 @@ _LEAST_EFFORT = "low"
 _FLAGS = (("/think", "/no_think"), ("/think", "/nothink"))
 _TAGS = {"<think>", "</think>"}
 _PARSER = "reasoning_parser"
-_PROBE = [{"role": "user", "content": "Hi."}]
 _GIVEN = frozenset(
     {"messages", "tools", "documents", "add_generation_prompt", "bos_token", "eos_token", "pad_token",
      "unk_token", "raise_exception", "strftime_now", "namespace", "range", "loop", "tojson",
@@ -77,7 +77,7 @@ def thinking_mode(tokenizer: Any, config: ModelConfig) -> ThinkingMode:
     switch = {} if asked is Reasoning.auto else ways and ways[0 if asked is Reasoning.on else 1]
     flag = "" if switch or asked is Reasoning.auto else _flag(source, asked is Reasoning.on)
     variables = {**(switch or {}), **given}
-    rendered = _rendered(tokenizer, variables)
+    rendered = _rendered(tokenizer, variables, flag)
     if rendered is None:
         raise EngineDead(
             f"the chat template of {config.model} can't be rendered with {variables}: see "
@@ -196,11 +196,12 @@ def _thinks(
     return rendered != _rendered(tokenizer, {**config.chat_template_kwargs, **off})
 
 
-def _rendered(tokenizer: Any, variables: Mapping[str, Any]) -> str | None:
+def _rendered(tokenizer: Any, variables: Mapping[str, Any], flag: str = "") -> str | None:
     """The prompt of a short turn; None if the template raises."""
+    turns = [{"role": "user", "content": f"Hi. {flag}".rstrip()}]
     try:
         return str(
-            tokenizer.apply_chat_template(_PROBE, tokenize=False, add_generation_prompt=True, **variables)
+            tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True, **variables)
         )
     except Exception:  # a template can raise anything
         return None

@@ -15,7 +15,7 @@ OURS = (
 )  # fmt: skip
 """Arguments of a chat template that the engine sets itself."""
 VARIABLES = "chat_template_kwargs"
-SWITCHES = ("enable_thinking", "thinking", "enable_reasoning")
+SWITCHES = ("enable_thinking", "thinking", "enable_reasoning", "reasoning")
 """Variables of chat templates that turn thinking on and off."""
 
 

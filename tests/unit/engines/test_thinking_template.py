@@ -59,6 +59,9 @@ FAMILIES = {
     # A flag in the last turn.
     "Nemotron-Nano-2": TURNS + ASSISTANT + "{% if '/no_think' in messages[-1].content %}<think></think>"
     "{% else %}<think>\n{% endif %}{% endif %}",
+    # The variable `reasoning`, on by default.
+    "Command-A-Reasoning": TURNS + ASSISTANT + "{% if reasoning is defined and not reasoning %}"
+    "<|START_THINKING|><|END_THINKING|>{% endif %}{% endif %}{# <|START_THINKING|> #}",
     # Distilled from R1, without a switch: the model begins the thought by itself.
     "R1-Distill": TURNS + "{% if '</think>' in messages[-1].content %}{% endif %}" + ASSISTANT +
     "{% endif %}{# <think> #}",
@@ -92,6 +95,7 @@ def mode(family: str, reasoning: str = "auto", tokens: tuple[str, ...] = (), **m
             {"thinking_mode": "thinking"},
             {"thinking_mode": "chat"},
         ),
+        ("Command-A-Reasoning", True, {"reasoning": True}, {"reasoning": False}),
         ("Hy3", False, {"reasoning_effort": "high"}, {"reasoning_effort": "no_think"}),
     ],
 )
@@ -117,7 +121,7 @@ def test_a_model_may_think_though_its_template_mentions_no_thoughts() -> None:
 
 def test_a_flag_is_added_where_the_template_reads_one() -> None:
     off = mode("Nemotron-Nano-2", "off")
-    assert (off.variables, off.flag, off.thinks) == ({}, "/no_think", False)
+    assert (off.variables, off.flag, off.thinks, off.opened) == ({}, "/no_think", False, "")
     turns = (Message("system", "Be kind."), Message("user", "Hi."))
     assert off.flagged(turns) == (turns[0], Message("user", "Hi. /no_think"))
     assert mode("Nemotron-Nano-2").flagged(turns) == turns
