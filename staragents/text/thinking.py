@@ -22,7 +22,7 @@ _BEGINNINGS = frozenset("<[\u25c1aH")
 """First characters of everything that begins a thought."""
 
 _THOUGHT_PROCESS = re.compile(r"\s*Here(?:'s| is) my thought process:")
-_MARKUP = re.compile(rf"{marks.OPENING}|<\|channel\|>|my thought process")
+_MARKUP = re.compile(rf"{marks.OPENING}|<\|channel\|>|to=self<\|message\|>|my thought process")
 _RESPONSE = re.compile(r"Here(?:'s| is) my response:")
 _END_OF_LINE = re.compile(r"[ \t]*\n?")
 _BLOCKS = 64
@@ -238,6 +238,7 @@ def _unwrapped(text: str, position: int, thoughts: list[str], answer: str) -> Th
     if marked is not None:
         begin, closing = answer.index(marked) + len(marked), marks.MARKED[marked]
         before, found, after = answer[begin:].rpartition(closing)
+        after = "" if marks.MARKED_END.fullmatch(after) else after
         inside = before.rstrip() + after if found else answer[begin:]
     elif wrapper is not None:
         body, closing = answer[wrapper.end() :], f"</{wrapper['name']}>"

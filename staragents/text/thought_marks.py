@@ -54,8 +54,11 @@ MARKED = {
     "<|START_RESPONSE|>": "<|END_RESPONSE|>",
     "<|START_TEXT|>": "<|END_TEXT|>",
     "<|begin_of_box|>": "<|end_of_box|>",
+    "<|open|>response<|sep|>": "<|close|>response<|sep|>",
 }
 """Special tokens around an answer, which no ordinary text contains."""
+MARKED_END = re.compile(r"(?:\s*<\|[^<>\n]{1,40}\|>(?:\w{1,20}(?=<\|))?)*\s*")
+"""Special tokens that end the turn behind those."""
 
 # A text may quote a tag instead of using it: "the </think> tag", "(</think>)", "put </think> last".
 _QUOTES = dict(zip("\"'(\u2018\u201c\u00ab", "\"')\u2019\u201d\u00bb", strict=True))

@@ -46,7 +46,47 @@ RECORDED = {
     "olmo3": ["<think>We compare.</think>Blue.", "We compare.</think>Blue."],
     "step3": ["We compare.</think>Blue."],
     "hunyuan_a13b": ["<think>\nWe compare.\n</think>\n<answer>\nBlue.\n</answer>"],
+    "seed_oss": ["<seed:think>We compare.</seed:think>Blue."],
+    "gemma4": ["<|channel>thought\nWe compare.<channel|>Blue."],
+    "mistral": ["[THINK]We compare.[/THINK]Blue."],
+    "minimax_m2": ["We compare.\n</think>\n\nBlue."],
+    "minimax_m3": ["<mm:think>We compare.</mm:think>Blue."],
+    "kimi_k2": ["<think>We compare.</think>Blue."],
+    "kimi_k3": [
+        "<|open|>think<|sep|>We compare.<|close|>think<|sep|>"
+        "<|open|>response<|sep|>Blue.<|close|>response<|sep|>"
+    ],
+    "k2_horizon": ["<ifm|think>We compare.</ifm|think>Blue."],
+    "plamo3": ["<|plamo:begin_think:plamo|>We compare.<|plamo:end_think:plamo|>Blue."],
+    "hy_v3": ["<think>We compare.</think>Blue."],
+    "nemotron_v3": ["We compare.\n</think>\n\nBlue."],
+    "poolside_v1": ["<think>We compare.</think>Blue."],
+    "deepseek_v3": ["We compare.</think>Blue."],
 }
+FAMILIES = (
+    "<seed:think>",
+    "</seed:think>",
+    "<|channel>",
+    "<channel|>",
+    "<|turn>",
+    "<turn|>",
+    "[THINK]",
+    "[/THINK]",
+    "[TOOL_CALLS]",
+    "<mm:think>",
+    "</mm:think>",
+    "<|open|>",
+    "<|close|>",
+    "<|sep|>",
+    "<ifm|think>",
+    "</ifm|think>",
+    "<|plamo:begin_think:plamo|>",
+    "<|plamo:end_think:plamo|>",
+    "<assistant>",
+    "<tool_call>",
+)
+"""Tokens of other families, which their parsers need."""
+SWITCHED_ON = {"thinking": True, "enable_thinking": True, "reasoning_effort": "high"}
 
 
 @pytest.fixture(scope="module")
@@ -188,9 +228,14 @@ def test_every_parser_that_is_chosen_by_family_exists() -> None:
     ("name", "text"), [(name, text) for name, texts in RECORDED.items() for text in texts]
 )
 def test_the_parts_are_those_of_vllms_own_parser(folder: Path, name: str, text: str) -> None:
+    from transformers import AutoTokenizer
     from vllm.reasoning import ReasoningParserManager
 
-    parser = ReasoningParserManager.get_reasoning_parser(name)(tokenizer_of(str(folder)))
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_tokens(list(FAMILIES))
+    made = ReasoningParserManager.get_reasoning_parser(name)
+    parser = made(tokenizer, chat_template_kwargs=SWITCHED_ON)
     reasoning, answer = parser.extract_reasoning(text, SimpleNamespace())  # type: ignore[arg-type]
     split = split_thinking(text)
+    assert split.reasoning == "We compare."
     assert (split.reasoning, split.answer.strip()) == ((reasoning or "").strip(), (answer or "").strip())

@@ -34,6 +34,13 @@ SHAPES = {
     "Hermes": "<SCRATCHPAD>{}</SCRATCHPAD>\n{}",
     "LLaVA-CoT": "<REASONING>{}</REASONING>\n\n<CONCLUSION>{}</CONCLUSION>",
     "two families' tags": "<think>{}</thinking>\n{}",
+    "Kimi K3": (
+        "<|open|>think<|sep|>{}<|close|>think<|sep|>"
+        "<|open|>response<|sep|>{}<|close|>response<|sep|><|close|>message<|sep|>"
+    ),
+    "Command A, with the end of its turn": (
+        "<|START_THINKING|>{}<|END_THINKING|><|START_RESPONSE|>{}<|END_RESPONSE|><|END_OF_TURN_TOKEN|>"
+    ),
     "Gemma 4": "<|channel>thought\n{}<channel|>{}",
     "gpt-oss": HARMONY,
     "gpt-oss, last message ended": HARMONY + "<|return|>",
