@@ -197,6 +197,17 @@ def test_a_parser_is_found_for_the_tokenizer_and_a_model_without_thoughts_gets_n
     assert model_type(smollm2) == "llama"
 
 
+def test_unexpected_thoughts_are_apart_and_said_once(smollm2: str, caplog: pytest.LogCaptureFixture) -> None:
+    plain = VllmThinking(tokenizer_of(smollm2), ModelConfig(model=smollm2), "llama")
+    text = "<think>\nWe compare.\n</think>\n\nBlue."
+    for _ in range(2):
+        ids = tokenizer_of(smollm2)(text)["input_ids"]
+        answer = plain.answered(Generation(text, "stop", 1, len(ids), 0.1), ids, Sampling())
+        assert (answer.text, answer.reasoning) == ("Blue.", "We compare.")
+        assert 0 < answer.reasoning_tokens < len(ids)
+    assert caplog.text.count("with reasoning=on they get thinking_tokens") == 1
+
+
 @pytest.mark.parametrize(
     ("family", "parser"),
     [("deepseek_v41", "deepseek_v41"), ("deepseek_v4", "deepseek_v4"), ("glm_moe_dsa", "glm45"),
