@@ -17,7 +17,7 @@ _HEADER = re.compile(rf"(?:{_START})?{_CHANNEL}|{_START}(?:<\|message\|>|\Z)")
 _END = re.compile(r"\s*<\|(?:end|return|call)\|>\s*\Z")
 # What is left of the channels when a server removes special tokens. Without its end only words can be a
 # thought, as a name in code may begin with the same letters.
-_BARE = re.compile(r"\s*analysis")
+_BARE = re.compile(r"\s*(?:analysis|(?=assistantfinal))")
 _BARE_WORDS = re.compile(r"\s*analysis(?=[\"'(]?[A-Z][\w'\u2019]*,? [\w\"'(])")
 _BARE_FINAL = "assistantfinal"
 

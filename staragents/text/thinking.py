@@ -24,6 +24,12 @@ _BEGINNINGS = frozenset("<[\u25c1aH")
 _THOUGHT_PROCESS = re.compile(r"\s*Here(?:'s| is) my thought process:")
 _MARKUP = re.compile(rf"{marks.OPENING}|<\|channel\|>|to=self<\|message\|>|my thought process")
 _RESPONSE = re.compile(r"Here(?:'s| is) my response:")
+# "Okay, so the user wants ...": no assistant says so to the user.
+_ABOUT_USER = re.compile(
+    r"\s*(?:(?:ok(?:ay)?|alright|hmm+|well|so|first)[,.!]*\s+){1,3}(?:the\s+user|the\s+person)(?:'s|\u2019s)?\s+"
+    r"(?:wants?|is|asks?|asked|has|needs?|said|says|provided|gave|gives|query|question|request)\b",
+    re.IGNORECASE,
+)
 _END_OF_LINE = re.compile(r"[ \t]*\n?")
 _BLOCKS = 64
 """Most blocks of thought at the start of one text; bounds the time for hostile text."""
@@ -61,11 +67,15 @@ def mentions_thoughts(template: str) -> bool:
 
 
 def shows_thought(text: str) -> bool:
-    """Whether a model thinks again in its answer: a tag of a thought stands on a line of its own, or a whole
-    `<think>` begins a line, outside code."""
-    return any(
-        not is_quoted and marks.is_a_line(text, *found.span()) for found, is_quoted in marks.tags(text, 0)
-    ) or (marks.has_closing(text) and bool(_without_later(text)[1]))
+    """Whether a model thinks in its answer: a tag of a thought stands on a line of its own, a whole `<think>`
+    begins a line, outside code, or it begins to speak of the user as thoughts without tags do."""
+    return (
+        _ABOUT_USER.match(text) is not None
+        or any(
+            not is_quoted and marks.is_a_line(text, *found.span()) for found, is_quoted in marks.tags(text, 0)
+        )
+        or (marks.has_closing(text) and bool(_without_later(text)[1]))
+    )
 
 
 def split_thinking(text: str, opened: str = "", truncated: bool = False, later: bool = False) -> Thinking:
@@ -206,7 +216,8 @@ def _unopened(text: str, start: int, closing: str) -> tuple[int, int] | None:
 
 
 def _without_later(text: str) -> tuple[str, list[str]]:
-    """The text without each `<think>` that begins a line and has an end, and these thoughts."""
+    """The text without each `<think>`, or tag that is a token, that begins a line and has an end, and these
+    thoughts."""
     thoughts: list[str] = []
     kept: list[str] = []
     begin: re.Match[str] | None = None
@@ -215,9 +226,9 @@ def _without_later(text: str) -> tuple[str, list[str]]:
         if is_quoted:
             continue
         if begin is None:
-            if marks.same(found[0], "<think>") and marks.begins_line(text, found.start()):
+            if marks.is_only_markup(found[0]) and marks.begins_line(text, found.start()):
                 begin = found
-        elif marks.same(found[0], "</think>"):
+        elif marks.same(found[0], marks.closing_of(begin[0])):
             kept.append(text[position : begin.start()])
             thoughts.append(text[begin.end() : found.start()])
             position = _END_OF_LINE.match(text, found.end()).end()  # type: ignore[union-attr]

@@ -117,6 +117,11 @@ def closing_of(opening: str) -> str:
     return _PAIRS.get(opening) or f"</{opening[1:-1].split(maxsplit=1)[0]}>"
 
 
+def is_only_markup(opening: str) -> bool:
+    """Whether an opening tag is no word of a document, as `<thought>` or `<reason>` may be."""
+    return opening in _PAIRS or opening.casefold().endswith(("<think>", ":think>"))
+
+
 def same(one: str, other: str) -> bool:
     return one.casefold() == other.casefold()
 

@@ -116,6 +116,21 @@ def test_an_answer_that_is_markup_keeps_it() -> None:
     assert split_thinking(f"<think>Short.</think>\n{answer}").answer == answer
 
 
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("Okay, so the user wants a colour.\n\nBlue.", True),
+        ("Hmm, the user's question is about colours. Blue.", True),
+        ("Okay, let's name one: blue.", False),
+        ("The user wants a login page. Write its HTML.", False),
+        ("First, the user must log in.", False),
+        ("So, the users want blue.", False),
+    ],
+)
+def test_a_thought_without_tags_shows_where_it_speaks_of_the_user(text: str, is_one: bool) -> None:
+    assert shows_thought(text) is is_one
+
+
 def test_an_answer_about_channels_keeps_its_tokens() -> None:
     answer = "The `<|end|>` token ends a message, and <|start|> begins one.\n<|channel|> names it."
     assert split_thinking(HARMONY.format("We compare.", f"{answer}<|return|>")).answer == answer
@@ -141,6 +156,9 @@ def test_messages_of_one_channel_are_paragraphs() -> None:
     [
         ("Sure.\n<think>Two.</think>\nFour.", "Sure.\nFour.", "Two."),
         ("<think>One.</think>Sure.\n  <think>\nTwo.\n</think>\nFour.", "Sure.\n  Four.", "One.\n\nTwo."),
+        ("Sure.\n[THINK]Two.[/THINK]\nFour.", "Sure.\nFour.", "Two."),
+        ("Sure.\n<seed:think>Two.</seed:think>Four.", "Sure.\nFour.", "Two."),
+        ("Sure.\n<reason>Late.</reason>\nFour.", None, ""),
         ("Sure.\n<think>Two.\nFour.", None, ""),
         ("Sure, <think>Two.</think> Four.", None, ""),
         ("```\n<think>\nTwo.\n</think>\n```\nFour.", None, ""),
@@ -152,7 +170,7 @@ def test_a_later_thought_is_taken_out_of_rows_and_shown_in_answers(
     split = split_thinking(text, later=True)
     assert (split.answer, split.reasoning) == (answer or text, reasoning)
     assert shows_thought(text) == (answer is not None)
-    assert "<think>" in split_thinking(text).answer
+    assert split_thinking(text).answer == text or text.startswith("<think>")
 
 
 @pytest.mark.parametrize(
