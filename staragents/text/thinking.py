@@ -24,12 +24,6 @@ _BEGINNINGS = frozenset("<[\u25c1aH")
 _THOUGHT_PROCESS = re.compile(r"\s*Here(?:'s| is) my thought process:")
 _MARKUP = re.compile(rf"{marks.OPENING}|<\|channel\|>|to=self<\|message\|>|my thought process")
 _RESPONSE = re.compile(r"Here(?:'s| is) my response:")
-# "Okay, so the user wants ...": no assistant says so to the user.
-_ABOUT_USER = re.compile(
-    r"\s*(?:(?:ok(?:ay)?|alright|hmm+|well|so|first)[,.!]*\s+){1,3}(?:the\s+user|the\s+person)(?:'s|\u2019s)?\s+"
-    r"(?:wants?|is|asks?|asked|has|needs?|said|says|provided|gave|gives|query|question|request)\b",
-    re.IGNORECASE,
-)
 _END_OF_LINE = re.compile(r"[ \t]*\n?")
 _BLOCKS = 64
 """Most blocks of thought at the start of one text; bounds the time for hostile text."""
@@ -70,7 +64,7 @@ def shows_thought(text: str) -> bool:
     """Whether a model thinks in its answer: a tag of a thought stands on a line of its own, a whole `<think>`
     begins a line, outside code, or it begins to speak of the user as thoughts without tags do."""
     return (
-        _ABOUT_USER.match(text) is not None
+        marks.speaks_of_user(text)
         or any(
             not is_quoted and marks.is_a_line(text, *found.span()) for found, is_quoted in marks.tags(text, 0)
         )

@@ -64,6 +64,12 @@ MARKED_END = re.compile(r"(?:\s*<\|[^<>\n]{1,40}\|>(?:\w{1,20}(?=<\|))?)*\s*")
 _QUOTES = dict(zip("\"'(\u2018\u201c\u00ab", "\"')\u2019\u201d\u00bb", strict=True))
 _QUOTED_BEFORE = re.compile(r"\b(?:the|an?|and|or|with|by|tags?|tokens?)[ ]\Z", re.IGNORECASE)
 _SAID_AFTER = re.compile(r"[ ](?:(?i:tags?|tokens?|markers?|elements?)|is|are|and|or|means|marks)\b")
+# "Okay, so the user wants ...": no assistant says so to the user.
+_ABOUT_USER = re.compile(
+    r"\s*(?:(?:ok(?:ay)?|alright|hmm+|well|so|first)[,.!]*\s+){1,3}(?:the\s+user|the\s+person)(?:'s|\u2019s)?\s+"
+    r"(?:wants?|is|asks?|asked|has|needs?|said|says|provided|gave|gives|query|question|request)\b",
+    re.IGNORECASE,
+)
 _WITHIN_WORDS = re.compile(r"[\w,] \Z")
 _AROUND = 12
 """Characters on each side of a tag that tell whether it is quoted."""
@@ -115,6 +121,11 @@ def is_a_line(text: str, start: int, end: int) -> bool:
 def closing_of(opening: str) -> str:
     """The markup that closes what `opening` opens."""
     return _PAIRS.get(opening) or f"</{opening[1:-1].split(maxsplit=1)[0]}>"
+
+
+def speaks_of_user(text: str) -> bool:
+    """Whether the text begins as thoughts do that have lost their tags."""
+    return _ABOUT_USER.match(text) is not None
 
 
 def is_only_markup(opening: str) -> bool:
