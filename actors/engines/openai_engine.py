@@ -151,7 +151,7 @@ class OpenAIEngine:
             if isinstance(answer, Generation):
                 if not found.thinks and (answer.reasoning or answer.reasoning_tokens):
                     found = replace(found, thinks=True)
-                    is_whole = answer.text and answer.finish_reason != "length"
+                    is_whole = answer.text.strip() and answer.finish_reason != "length"
                     if not is_whole and request.sampling.thinking_tokens:
                         # Again, with a budget for thinking and without stop strings.
                         answer, body = await self._in_turn(request, found, room)
@@ -238,7 +238,7 @@ class OpenAIEngine:
     def _finished(self, answer: Generation, request: GenerationRequest, found: Capabilities) -> Generation:
         """With what the server left to us."""
         is_off = self.config.reasoning is Reasoning.off
-        if answer.reasoning and not answer.text and answer.finish_reason == "stop":
+        if answer.reasoning and not answer.text.strip() and answer.finish_reason == "stop":
             # A reasoning parser that waits for an end tag, which a model does not write if it does not think.
             if is_off:
                 self.note("returns answers as reasoning although reasoning is off; they are used as answers")

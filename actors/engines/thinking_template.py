@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from jinja2 import Environment, TemplateError, meta, nodes
@@ -17,21 +18,24 @@ from staragents.text.thinking import closes_thought, mentions_thoughts, opening_
 
 logger = logging.getLogger(__name__)
 
-SWITCHES: tuple[tuple[str, Any, Any], ...] = (
-    ("enable_thinking", True, False),  # Qwen 3, GLM 4.5, Hunyuan, SmolLM 3, Nemotron 3 ...
-    ("thinking", True, False),  # DeepSeek 3.1, Granite 3.2, Kimi K2
-    ("enable_reasoning", True, False),
-    ("thinking_mode", "on", "off"),
-    ("reasoning_effort", "high", "none"),  # Mistral; gpt-oss has no "none"
-    ("thinking_budget", None, 0),  # Seed-OSS
+SWITCHES: tuple[tuple[str, tuple[Any, ...], tuple[Any, ...]], ...] = (
+    ("enable_thinking", (True,), (False,)),  # Qwen 3, GLM 4.5, Hunyuan, SmolLM 3, Nemotron 3 ...
+    ("thinking", (True,), (False,)),  # DeepSeek 3.1, Granite 3.2, Kimi K2
+    ("enable_reasoning", (True,), (False,)),
+    ("reasoning", (True,), (False,)),  # Command A
+    ("thinking_mode", ("enabled", "thinking", "on"), ("disabled", "chat", "off")),  # MiniMax M3
+    ("reasoning_effort", ("high", "medium"), ("none", "no_think")),  # Mistral, Hy3; gpt-oss can't be off
+    ("thinking_budget", (None,), (0,)),  # Seed-OSS
 )
-"""Variables of chat templates with their values for on and off. None leaves the variable unset."""
+"""Variables of chat templates with their values for on and off. A text is a value only of templates that
+contain it. None leaves the variable unset."""
 
 _EFFORT = "reasoning_effort"
 _LEAST_EFFORT = "low"
 # Flags that some templates, and models without a variable, read from the last user turn.
 _FLAGS = (("/think", "/no_think"), ("/think", "/nothink"))
-_PROBE = [{"role": "user", "content": "Hi."}]
+_TAGS = {"<think>", "</think>"}
+_PARSER = "reasoning_parser"
 _GIVEN = frozenset(
     {"messages", "tools", "documents", "add_generation_prompt", "bos_token", "eos_token", "pad_token",
      "unk_token", "raise_exception", "strftime_now", "namespace", "range", "loop", "tojson",
@@ -68,10 +72,12 @@ def thinking_mode(tokenizer: Any, config: ModelConfig) -> ThinkingMode:
     names = _variables(source)
     _check_names(config, names)
     asked = config.reasoning
-    switch = {} if asked is Reasoning.auto else _switch(source, names, asked is Reasoning.on)
+    given = config.chat_template_kwargs
+    ways = _switch(source, names, lambda way: _rendered(tokenizer, {**given, **way}))
+    switch = {} if asked is Reasoning.auto else ways and ways[0 if asked is Reasoning.on else 1]
     flag = "" if switch or asked is Reasoning.auto else _flag(source, asked is Reasoning.on)
-    variables = {**(switch or {}), **config.chat_template_kwargs}
-    rendered = _rendered(tokenizer, variables)
+    variables = {**(switch or {}), **given}
+    rendered = _rendered(tokenizer, variables, flag)
     if rendered is None:
         raise EngineDead(
             f"the chat template of {config.model} can't be rendered with {variables}: see "
@@ -79,10 +85,13 @@ def thinking_mode(tokenizer: Any, config: ModelConfig) -> ThinkingMode:
         )
     opened = opening_tag(rendered)
     can_think = bool(opened) or mentions_thoughts(source)
+    if asked is Reasoning.on:
+        # What its template does not mention the model may have learned, or the user knows better.
+        can_think = can_think or _PARSER in config.engine_args or tokenizer.get_vocab().keys() >= _TAGS
     if switch is None and not flag:
         _check_switch(config, can_think, opened)
-    thinks = can_think and _thinks(tokenizer, config, source, names, rendered, bool(switch or flag))
-    if "reasoning_parser" in config.engine_args and asked is not Reasoning.off:
+    thinks = can_think and _thinks(tokenizer, config, ways[1] if ways else {}, rendered, bool(switch or flag))
+    if _PARSER in config.engine_args and asked is not Reasoning.off:
         thinks = thinks or not closes_thought(rendered)
     return ThinkingMode(variables, thinks, flag, opened)
 
@@ -120,17 +129,28 @@ def _check_names(config: ModelConfig, names: frozenset[str] | None) -> None:
             )
 
 
-def _switch(source: str, names: frozenset[str] | None, on: bool) -> dict[str, Any] | None:
-    """The variable that turns thinking on or off; None if the template has none."""
-    for name, value_on, value_off in SWITCHES:
+def _switch(
+    source: str, names: frozenset[str] | None, render: Callable[[Mapping[str, Any]], str | None]
+) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """The variable that turns thinking on and off, with its two values; None if the template has none that
+    changes the prompt."""
+    for name, values_on, values_off in SWITCHES:
         if name not in names if names is not None else not re.search(rf"\b{name}\b", source):
             continue
-        if name == _EFFORT and not re.search(r"['\"]none['\"]", source):
+        known = [[value for value in values if _knows(source, value)] for values in (values_on, values_off)]
+        if name == _EFFORT and not known[1]:
             # It thinks in any case: its own effort, or the least.
-            return {} if on else {name: _LEAST_EFFORT}
-        value = value_on if on else value_off
-        return {} if value is None else {name: value}
+            return {}, {name: _LEAST_EFFORT}
+        for value_on, value_off in product(*known):
+            ways = [{} if value is None else {name: value} for value in (value_on, value_off)]
+            with_on, with_off = map(render, ways)
+            if with_on is not None and with_off is not None and with_on != with_off:
+                return ways[0], ways[1]
     return None
+
+
+def _knows(source: str, value: Any) -> bool:
+    return not isinstance(value, str) or re.search(rf"['\"]{value}['\"]", source) is not None
 
 
 def _flag(source: str, on: bool) -> str:
@@ -146,20 +166,19 @@ def _check_switch(config: ModelConfig, can_think: bool, opened: str) -> None:
         )
     if config.reasoning is Reasoning.on and not can_think:
         raise EngineDead(
-            f"reasoning: expected auto or off, as the chat template of {config.model} knows no thoughts, "
-            "got on"
+            f"reasoning: expected auto or off, as the chat template of {config.model} knows no thoughts "
+            f"(engine_args.{_PARSER} names the parser of a model that thinks all the same), got on"
         )
 
 
 def _thinks(
     tokenizer: Any,
     config: ModelConfig,
-    source: str,
-    names: frozenset[str] | None,
+    off: Mapping[str, Any],
     rendered: str,
     is_switched: bool,
 ) -> bool:
-    off = _switch(source, names, on=False) or {}
+    """Whether the model may think in the way that is asked for. `off`: the variable that turns it off."""
     always = off.get(_EFFORT) == _LEAST_EFFORT
     if config.reasoning is Reasoning.off:
         if always:
@@ -173,17 +192,16 @@ def _thinks(
         return False
     if config.reasoning is Reasoning.on or not off or always:
         return True
-    # Off by default: the same prompt as with the switch off, and another one with it on.
-    on = _switch(source, names, on=True) or {}
-    with_off, with_on = (_rendered(tokenizer, {**config.chat_template_kwargs, **way}) for way in (off, on))
-    return not (rendered == with_off != with_on)
+    # Off by default: the same prompt as with the switch off.
+    return rendered != _rendered(tokenizer, {**config.chat_template_kwargs, **off})
 
 
-def _rendered(tokenizer: Any, variables: Mapping[str, Any]) -> str | None:
+def _rendered(tokenizer: Any, variables: Mapping[str, Any], flag: str = "") -> str | None:
     """The prompt of a short turn; None if the template raises."""
+    turns = [{"role": "user", "content": f"Hi. {flag}".rstrip()}]
     try:
         return str(
-            tokenizer.apply_chat_template(_PROBE, tokenize=False, add_generation_prompt=True, **variables)
+            tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True, **variables)
         )
     except Exception:  # a template can raise anything
         return None

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from actors.engines.thinking_template import ThinkingMode, thinking_mode
+from staragents.base.errors import EngineDead
 from staragents.base.generation import Generation, Sampling
 from staragents.config import ModelConfig
 from staragents.text.thinking import Thinking, split_thinking
@@ -18,30 +19,42 @@ from staragents.text.thinking import Thinking, split_thinking
 logger = logging.getLogger(__name__)
 
 PARSERS = {
+    "bailing_moe_v3": "ling3",
+    "cohere2_moe": "cohere_command4",
     "cohere": "cohere_command3",
+    "deepseek_v41": "deepseek_v41",
     "deepseek_v4": "deepseek_v4",
     "ernie4_5": "ernie45",
     "gemma4": "gemma4",
-    "glm4": "glm45",
+    "glm": "glm45",
     "gpt_oss": "openai_gptoss",
     "granite": "granite",
     "hunyuan": "hunyuan_a13b",
+    "hy_v3": "hy_v3",
+    "hy_v4": "hy_v4",
+    "inkling": "inkling",
+    "k2_horizon": "k2_horizon",
     "kimi_k2": "kimi_k2",
     "kimi_k3": "kimi_k3",
+    "laguna": "poolside_v1",
     "mimo": "mimo",
+    "minicpmv": "minicpmv",
     "minimax_m2": "minimax_m2",
     "minimax_m3": "minimax_m3",
     "ministral": "mistral",
     "mistral": "mistral",
+    "muse_glimmer": "muse_glimmer",
     "nemotron": "nemotron_v3",
     "olmo3": "olmo3",
     "plamo3": "plamo3",
     "qwen3": "qwen3",
     "seed_oss": "seed_oss",
-    "step3p5": "step3p5",
+    "step3p": "step3p5",
     "step3": "step3",
 }
-"""vLLM's reasoning parser by the beginning of a config's `model_type`."""
+"""vLLM's reasoning parser by the beginning of a config's `model_type`; the first that fits."""
+DESCRIBED = "response_template"
+"""Key of a tokenizer's config that describes its answers, for vLLM's parser `hf`."""
 DEFAULT_PARSER = "deepseek_r1"
 """For all other models that have `<think>` and `</think>` as tokens, such as those distilled from R1."""
 
@@ -50,13 +63,15 @@ class VllmThinking:
     """What a model's thoughts need of vLLM. For a model that does not think it changes nothing."""
 
     def __init__(self, tokenizer: Any, config: ModelConfig, model_type: str) -> None:
-        """Raises EngineDead if the chat template can't do what the config asks for."""
+        """Raises EngineDead if the chat template or the named parser can't do what the config asks for."""
         self._tokenizer = tokenizer
         self.mode: ThinkingMode = thinking_mode(tokenizer, config)
         self._named = str(config.engine_args.get("reasoning_parser") or "")
         self._parser = self._made(self._named or self._known(model_type)) if self.mode.thinks else None
         self.tokens = config.thinking_tokens if self.mode.thinks else 0
         """Maximum tokens of a thought."""
+        self._model = config.model
+        self._is_surprised = False
         self.limits_thoughts = False
         """Whether vLLM ends a thought at its maximum; known once the engine has started."""
 
@@ -89,6 +104,12 @@ class VllmThinking:
         split = self._split(generation.text, generation.finish_reason == "length")
         if not split.found and not self.mode.thinks:
             return generation
+        if not self.mode.thinks and not self._is_surprised:
+            self._is_surprised = True
+            logger.warning(
+                "%s writes thoughts though none are expected: with reasoning=on they get thinking_tokens",
+                self._model,
+            )
         thought = self._tokens_before(token_ids, split.start)
         answer, finish = split.answer, generation.finish_reason
         if self.mode.thinks:
@@ -152,6 +173,8 @@ class VllmThinking:
                 return name
         if model_type.startswith("deepseek") and "thinking" in self.mode.variables:
             return "deepseek_v3"
+        if getattr(self._tokenizer, "init_kwargs", {}).get(DESCRIBED):
+            return "hf"
         vocab = self._tokenizer.get_vocab()
         return DEFAULT_PARSER if {"<think>", "</think>"} <= vocab.keys() else ""
 
@@ -167,7 +190,10 @@ class VllmThinking:
             return name, made(self._tokenizer, chat_template_kwargs=variables)
         except Exception as error:
             if self._named:
-                raise
+                known = ReasoningParserManager.list_registered()
+                suits = f"one that suits the tokenizer ({' '.join(str(error).split())})"
+                expected = suits if name in known else f"one of {', '.join(known)}"
+                raise EngineDead(f"engine_args.reasoning_parser: expected {expected}, got {name}") from error
             logger.warning("vLLM's reasoning parser %s does not suit the tokenizer: %s", name, error)
             return self._made(DEFAULT_PARSER) if name != DEFAULT_PARSER else None
 

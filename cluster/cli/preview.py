@@ -81,10 +81,11 @@ def preview(config: str, overrides: tuple[str, ...], seeds: int, as_json: bool) 
 def lines(summary: dict[str, Any], predicted: Forecast, rates: Rates | None) -> list[str]:
     """What the preview used, and the prediction for the whole dataset."""
     funnel, cost, ledger = summary["funnel"], summary["cost"], summary["run"]["ledger"]
+    thought = f" ({cost['reasoning_tokens']:,} of them reasoning)" if cost.get("reasoning_tokens") else ""
     money = "" if ledger["money"] is None else f", {amount(ledger['money'])} {ledger['currency']}"
     found = [
         f"this preview: {funnel['finished']} seeds, {funnel['drawn']} candidates, "
-        f"{cost['tokens_in']:,} tokens in and {cost['tokens_out']:,} out, "
+        f"{cost['tokens_in']:,} tokens in and {cost['tokens_out']:,} out{thought}, "
         f"{cost['wall_seconds']:.1f} s after loading{money}; "
         f"engine: {summary['engine']}",
     ]

@@ -192,12 +192,24 @@ def _cut(text: str, limit: int) -> str:
     return f"{text[: limit // 2]} [...] {text[len(text) - limit // 2 :]}"
 
 
+# A label, not the article in "a tie" or "a better answer", nor one of several in "A or B" or "A, B or tie".
+_ARTICLE = (
+    r"[ ]+(?:tie|draw|clear|close|better|best|more|strong|slight|narrow|marginal|bit|little|good|fair|mixed)"
+)
+_MORE = r"""["'*`\s]*(?:[/|]|or\b|and\b|vs\b)"""
+_NOT_ONE = rf"""(?:{_MORE}|["'*`\s]*,["'*`\s]*(?:A|B|tie){_MORE})["'*`\s]*(?:A|B|tie)\b"""
+_LABEL = (
+    r"(?:an?[ ]+(?=tie)|(?:the[ ]+)?(?:sample|response|answer|option|assistant|candidate)[ ]+)?"
+    rf"(?P<{{0}}>(?:A(?!{_ARTICLE})|B|tie)\b)(?!{_NOT_ONE})"
+)
 _WRITTEN_VERDICT = re.compile(
-    r"""verdict["'*]*\s*[:=]["'*\s]*(?P<json>A|B|tie)\b|\[\[\s*(?P<square>A|B|C|tie)\s*\]\]""", re.IGNORECASE
+    rf"""verdict["'*_`]*\s*[:=\uff1a]["'*_`\s]*{_LABEL.format("json")}"""
+    r"|\[\[\s*(?P<square>A|B|C|tie)\s*\]\]",
+    re.IGNORECASE,
 )
 # Quotes within a JSON string are escaped, so this matches a key of the answer and not quoted text.
-_JSON_VERDICT = re.compile(r"""(?<!\\)"verdict"\s*:\s*"(?P<json>A|B|tie)\b""", re.IGNORECASE)
-_BARE_VERDICT = re.compile(r"""\W*(?P<bare>A|B|tie)\W*""", re.IGNORECASE)
+_JSON_VERDICT = re.compile(rf"""(?<!\\)"verdict"\s*:\s*"{_LABEL.format("json")}""", re.IGNORECASE)
+_BARE_VERDICT = re.compile(rf"\W*(?:boxed\W+)?(?:text\W+)?{_LABEL.format('bare')}\W*", re.IGNORECASE)
 
 
 def parse_verdict(generation: Generation, config: JudgeConfig) -> OrderVerdict | None:

@@ -23,7 +23,7 @@ REASONS = {
     "damaged": "it contains a broken character (U+FFFD)",
     "cut_off": "it was truncated at max_tokens",
     "thought_cut_off": "the model was still thinking at its token limit and had answered nothing",
-    "thought_leak": "it contains a thought in tags",
+    "thought_leak": "it contains a thought",
     "content_filter": "the server's content filter stopped it",
     "refusal": "it is a refusal",
     "prompt_leak": "it repeats the agent's own prompt",

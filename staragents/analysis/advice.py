@@ -13,6 +13,8 @@ REMEDIES = {
     "cut_off": "a larger agents.*.max_tokens or a prompt that asks for less",
     "other_language": "models that know the seeds' language, or agents.keep_language=false",
     "thought_cut_off": "a larger models.*.thinking_tokens or models.*.reasoning=off",
+    "thought_leak": "another model or models.*.reasoning=off",
+    "empty": "models.*.reasoning=off if the model thinks and then answers nothing, or a stronger model",
     "content_filter": "another server or model, or seeds without the content that it stops",
     "refusal": "another model, or seeds without the content it declines",
 }
@@ -80,9 +82,24 @@ def _about_thoughts(summary: dict[str, Any]) -> Iterator[str]:
         if drawn >= MIN_OBSERVATIONS and count > 0.05 * drawn:
             yield (
                 f"{count / drawn:.0%} of the candidates were rejected because the thought was cut off "
-                f"({', '.join(of_model)}): try a larger models.{model}.thinking_tokens or "
-                f"models.{model}.reasoning=off"
+                f"({', '.join(of_model)}): try {_more_thought(model, summary['run'])}"
             )
+
+
+def thought_remedy(model: str, is_off: bool, now: int | None = None) -> str:
+    """The setting against thoughts that are cut off. `is_off`: whether the model is asked not to think, so
+    that its thoughts have no budget of their own. `now`: its thinking_tokens, if they are to be named."""
+    if is_off:
+        return (
+            f"models.{model}.reasoning=auto, which gives its thoughts thinking_tokens, as it thinks although "
+            "reasoning is off"
+        )
+    known = "" if now is None else f" (now {now})"
+    return f"a larger models.{model}.thinking_tokens{known} or models.{model}.reasoning=off"
+
+
+def _more_thought(model: str, run: dict[str, Any]) -> str:
+    return thought_remedy(model, model in run.get("reasoning_off", ()))
 
 
 def _model_of(agent: str, run: dict[str, Any]) -> str:
@@ -144,8 +161,7 @@ def unreadable_advice(judge: dict[str, Any], run: dict[str, Any]) -> str:
     """What to try against unreadable verdicts, and the first of them. `judge` and `run` of a summary."""
     remedy = "judge.reason=false, a larger judge.retries or a stronger judge"
     if 2 * judge.get("still_thinking", 0) > judge.get("unreadable", 0):
-        model = _model_of("judge", run)
-        remedy = f"a larger models.{model}.thinking_tokens or models.{model}.reasoning=off"
+        remedy = _more_thought(_model_of("judge", run), run)
     first = judge.get("first_unreadable")
     return f"try {remedy}{f' (the first: {first})' if first else ''}"
 

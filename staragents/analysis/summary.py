@@ -70,7 +70,8 @@ class RunTally:
         all optional: `engines` {generator model: kind}, `parts` {judge, target, larger, embedder: kind},
         `seeds`, `bad_rows`, `duplicates`, `held_out`, `fallback` (reward.fallback), `dataset`
         (`dataset.Written`),
-        `memory_enabled`, `wall_seconds`, `models_of` {agent or judge: its model}.
+        `memory_enabled`, `wall_seconds`, `models_of` {agent or judge: its model},
+        `reasoning_off` (models that are asked not to think).
         """
         keeps_seed = run.get("fallback", "seed") == "seed"
         without = self.counts["without_winner"]

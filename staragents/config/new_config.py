@@ -38,6 +38,7 @@ SUGGESTED = {
         "packaged:smollm2-135m-instruct",
         "packaged:gemma-3-270m",
     ),
+    # Under Apache-2.0, not gated. The judge thinks before its verdict.
     Engine.gpu: Models(
         "Qwen/Qwen3-4B-Instruct-2507",
         "openai/gpt-oss-20b",

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from staragents.base.errors import BadInput
-from staragents.config import Config
+from staragents.config import Config, EngineKind
 from staragents.config.prices import Bill, Prices, amount
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.text.clock import clock
+
+REAL = (EngineKind.vllm, EngineKind.openai)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ class Forecast:
     candidates: int
     most_tokens_out: int
     """Generated tokens if every rewrite and answer reached its maximum length; without the judge's."""
+    most_reasoning: int
+    """What the agents' models may think at most beside that, if all of them think."""
     tokens_in: int | None = None
     tokens_out: int | None = None
     seconds: float | None = None
@@ -80,7 +84,8 @@ class Forecast:
         """The forecast as lines of text."""
         found = [f"{self.seeds:,} seeds make {self.candidates:,} candidates"]
         if rates is None or self.seconds is None:
-            found.append(f"tokens: at most {self.most_tokens_out:,} out, plus the judge's")
+            thoughts = f" ({self.most_reasoning:,} more if all models think)" if self.most_reasoning else ""
+            found.append(f"tokens: at most {self.most_tokens_out:,} out{thoughts}, plus the judge's")
             found.append("time: unknown without a measured rate; give --like RUN")
             return found
         found.append(
@@ -102,14 +107,15 @@ def forecast(config: Config, seeds: int, gpus: float, rates: Rates | None) -> Fo
     """`gpus` is the number of GPUs of the run. Time assumes the earlier run's rate, whatever its pools."""
     candidates = seeds * config.candidates_per_seed
     agents = config.agents
-    lengths = [
-        (agents.instruction[i].max_tokens if agents.instruction[i].model else 0)
-        + agents.response[r].max_tokens
-        for i, r in config.factors.values()
-    ]
-    most = round(candidates * sum(lengths) / len(lengths))
+    pairs = [(agents.instruction[i], agents.response[r]) for i, r in config.factors.values()]
+    asked = [agent for pair in pairs for agent in pair if agent.model]
+    most = round(candidates * sum(agent.max_tokens for agent in asked) / len(pairs))
+    models = [config.models[agent.model] for agent in asked]
+    # A fake or recorded model says what it does, while `auto` is known only once the model is loaded.
+    budgets = sum(model.thinking_budget for model in models if model.kind in REAL or model.fake.thinks)
+    reasoning = round(candidates * budgets / len(pairs))
     if rates is None:
-        return Forecast(seeds, candidates, most)
+        return Forecast(seeds, candidates, most, reasoning)
     seconds = candidates / rates.candidates_per_second
     prices, money = Prices(config), None
     if prices.known and set(rates.by_model) >= set(config.models):
@@ -119,6 +125,7 @@ def forecast(config: Config, seeds: int, gpus: float, rates: Rates | None) -> Fo
         seeds,
         candidates,
         most,
+        reasoning,
         round(candidates * rates.tokens_in),
         round(candidates * rates.tokens_out),
         round(seconds, 1),

@@ -11,7 +11,7 @@ from typing import Any
 from staragents.analysis.one_pass import one_pass
 from staragents.analysis.saved_run import SavedRun
 from staragents.analysis.summary import RunTally
-from staragents.config import Config
+from staragents.config import Config, Reasoning
 from staragents.data.seed_file import SeedFile
 from staragents.data.seed_scan import SeedScan
 from staragents.report.chart_data import ChartData
@@ -66,7 +66,7 @@ def write_results(run: RunDirectory, config: Config, scan: SeedScan) -> dict[str
             "dataset": asdict(dataset.written),
             "filters": asdict(config.filters),
             "quarantined": quarantine.rows,
-            **({"models_of": _models_of(config)} if tally.thoughts_cut_off or tally.judge.unreadable else {}),
+            **(_about_models(config) if tally.thoughts_cut_off or tally.judge.unreadable else {}),
         }
     )
     run.write_json("summary.json", summary)
@@ -87,12 +87,13 @@ def write_results(run: RunDirectory, config: Config, scan: SeedScan) -> dict[str
     return summary
 
 
-def _models_of(config: Config) -> dict[str, str]:
-    """The model of the judge and of every agent, which findings name."""
+def _about_models(config: Config) -> dict[str, Any]:
+    """What findings name: the model of the judge and of every agent, and models asked not to think."""
     found = {"judge": config.judge.model}
     for section, agents in (("instruction", config.agents.instruction), ("response", config.agents.response)):
         found |= {f"{section}.{name}": agent.model for name, agent in agents.items()}
-    return found
+    off = [name for name, model in config.models.items() if model.reasoning is Reasoning.off]
+    return {"models_of": found, **({"reasoning_off": off} if off else {})}
 
 
 @contextmanager

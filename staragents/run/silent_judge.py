@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from staragents.agents.judge import STILL_THINKING
-from staragents.config import Config
+from staragents.analysis.advice import thought_remedy
+from staragents.config import Config, Reasoning
 
 LEAST, MOST = 10, 50
 PART = 20
@@ -30,6 +31,6 @@ def remedy(config: Config, first: str) -> str:
     """The likely settings."""
     judge = config.judge.model
     if first.startswith(STILL_THINKING):
-        most = config.models[judge].thinking_tokens
-        return f"a larger models.{judge}.thinking_tokens (now {most}) or models.{judge}.reasoning=off"
+        model = config.models[judge]
+        return thought_remedy(judge, model.reasoning is Reasoning.off, model.thinking_tokens)
     return f"judge.reason=false, models.{judge}.reasoning=off if it thinks, or another judge.model"

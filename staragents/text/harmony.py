@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 ANALYSIS = "<|channel|>analysis<|message|>"
 """Begins a thought."""
-_MARK = re.compile(r"<\|(start|channel|constrain|message|end|return|call)\|>")
-_BEGIN = re.compile(r"(?:<\|start\|>assistant\s*)?<\|channel\|>\s*(?:analysis|commentary|final)\b")
-_HEADER = re.compile(r"\s*(?P<name>analysis|commentary|final)(?:\s+to=\S+)?(?:\s+(?:json|code))?\s*")
+_START = r"<\|start\|>(?:assistant|functions\.\S{1,100}|tool)(?:\s+to=\S{1,100})?\s*"
+_CHANNEL = (
+    r"<\|channel\|>\s*(?P<channel>analysis|commentary|final)\b(?:\s*to=[^\s<]{1,100})?"
+    r"(?:\s*<\|constrain\|>\s*\w{0,20}|\s+(?:json|code)\b)?\s*(?:<\|message\|>)?"
+)
+_HEADER = re.compile(rf"(?:{_START})?{_CHANNEL}|{_START}(?:<\|message\|>|\Z)")
+"""Begins a message. One without a channel is the answer. In an answer, other tokens are text about them."""
+_END = re.compile(r"\s*<\|(?:end|return|call)\|>\s*\Z")
 # What is left of the channels when a server removes special tokens. Without its end only words can be a
 # thought, as a name in code may begin with the same letters.
-_BARE = re.compile(r"\s*analysis")
+_BARE = re.compile(r"\s*(?:analysis|(?=assistantfinal))")
 _BARE_WORDS = re.compile(r"\s*analysis(?=[\"'(]?[A-Z][\w'\u2019]*,? [\w\"'(])")
 _BARE_FINAL = "assistantfinal"
 
@@ -19,7 +25,7 @@ _BARE_FINAL = "assistantfinal"
 def split(text: str) -> tuple[str, str, int | None] | None:
     """Reasoning, answer, and the index at which the answer begins; None for this if no answer was begun.
     None if the text is not in this format."""
-    if _BEGIN.match(text.lstrip()):
+    if _HEADER.match(text.lstrip()):
         return _channels(text)
     if bare := _BARE.match(text):
         thought, found, answer = text[bare.end() :].partition(_BARE_FINAL)
@@ -35,20 +41,13 @@ def _channels(text: str) -> tuple[str, str, int | None]:
     thoughts: list[str] = []
     answers: list[str] = []
     start: int | None = None
-    channel, into = "", thoughts
-    marks = list(_MARK.finditer(text))
-    for mark, following in zip(marks, [*marks[1:], None], strict=True):
-        part = text[mark.end() : following.start() if following else len(text)]
-        if mark[1] in ("channel", "start"):
-            header = _HEADER.fullmatch(part) if mark[1] == "channel" else None
-            channel = header["name"] if header else ""
-            if mark[1] == "channel" and not header:
-                thoughts.append(part)
-        elif mark[1] == "message":
-            into = answers if channel == "final" else thoughts
-            start = mark.end() if channel == "final" and start is None else start
-            into.append(part)
-        elif mark[1] != "constrain" and part.strip():
-            into.append(part)
+    headers = list(_HEADER.finditer(text))
+    ends = [following.start() for _, following in pairwise(headers)]
+    for header, end in zip(headers, [*ends, len(text)], strict=True):
+        is_answer = header["channel"] == "final" if header["channel"] else "<|message|>" in header[0]
+        if is_answer and start is None:
+            start = header.end()
+        body = _END.sub("", text[header.end() : end])
+        (answers if is_answer else thoughts).append(body)
     reasoning = "\n".join(stripped for thought in thoughts if (stripped := thought.strip()))
     return reasoning, "\n\n".join(filter(str.strip, answers)), start

@@ -22,7 +22,7 @@ _BEGINNINGS = frozenset("<[\u25c1aH")
 """First characters of everything that begins a thought."""
 
 _THOUGHT_PROCESS = re.compile(r"\s*Here(?:'s| is) my thought process:")
-_MARKUP = re.compile(rf"{marks.OPENING}|<\|channel\|>|my thought process")
+_MARKUP = re.compile(rf"{marks.OPENING}|<\|channel\|>|to=self<\|message\|>|my thought process")
 _RESPONSE = re.compile(r"Here(?:'s| is) my response:")
 _END_OF_LINE = re.compile(r"[ \t]*\n?")
 _BLOCKS = 64
@@ -61,11 +61,15 @@ def mentions_thoughts(template: str) -> bool:
 
 
 def shows_thought(text: str) -> bool:
-    """Whether a model thinks again in its answer: a tag of a thought stands on a line of its own, or a whole
-    `<think>` begins a line, outside code."""
-    return any(
-        not is_quoted and marks.is_a_line(text, *found.span()) for found, is_quoted in marks.tags(text, 0)
-    ) or (marks.has_closing(text) and bool(_without_later(text)[1]))
+    """Whether a model thinks in its answer: a tag of a thought stands on a line of its own, a whole `<think>`
+    begins a line, outside code, or it begins to speak of the user as thoughts without tags do."""
+    return (
+        marks.speaks_of_user(text)
+        or any(
+            not is_quoted and marks.is_a_line(text, *found.span()) for found, is_quoted in marks.tags(text, 0)
+        )
+        or (marks.has_closing(text) and bool(_without_later(text)[1]))
+    )
 
 
 def split_thinking(text: str, opened: str = "", truncated: bool = False, later: bool = False) -> Thinking:
@@ -88,10 +92,10 @@ def _leading(text: str, opened: str, truncated: bool, closes: bool) -> Thinking:
     whole = opened + text
     split = None
     if whole[:1] in _BEGINNINGS or whole[:1].isspace():
-        split = _harmony(whole) or _thought_process(whole, truncated) or _tagged(whole)
+        split = _harmony(whole) or _thought_process(whole, truncated) or _tagged(whole, bool(opened))
         if split is None and whole.lstrip().startswith(tuple(marks.MARKED)):
             split = _unwrapped(whole, 0, [], whole)
-    if split is None and closes:
+    if split is None and closes and not _FIRST.match(whole):
         split = _tail_only(whole)
     if split is None:
         return Thinking("", text)
@@ -119,8 +123,9 @@ def _thought_process(text: str, truncated: bool) -> Thinking | None:
     return Thinking(text[begin.end() :].strip(), "", len(text), cut_off=True) if truncated else None
 
 
-def _tagged(text: str) -> Thinking | None:
-    """Blocks of thought at the start of the text."""
+def _tagged(text: str, is_open: bool) -> Thinking | None:
+    """Blocks of thought at the start of the text. `is_open`: whether the prompt began the first, so that the
+    text can't be about the tag."""
     thoughts: list[str] = []
     position, closing = 0, ""
     for _ in range(_BLOCKS):
@@ -130,11 +135,12 @@ def _tagged(text: str) -> Thinking | None:
         elif tag := _FIRST.match(text, position):
             while (again := _FIRST.match(text, tag.end())) and again["tag"] == tag["tag"]:
                 tag = again
-            begin, named = tag.end(), marks.closing_of(tag["tag"])
-            end = _end(text, begin, named)
-            if end is None and marks.is_spoken_of(text, begin):
+            begin = tag.end()
+            end = _end(text, begin, marks.closing_of(tag["tag"]))
+            is_about = any(marks.is_spoken_of(text, at) for at in (begin, end[1] if end else begin))
+            if is_about and (thoughts or not is_open):
                 break
-            closing = named
+            closing = text[slice(*end)] if end else ""
         else:
             break
         thought = text[begin : end[0] if end else len(text)]
@@ -156,7 +162,11 @@ def _tail_only(text: str) -> Thinking | None:
 def _after(text: str, position: int, thoughts: list[str], closing: str) -> Thinking:
     """The answer at `position`, or behind the closing tag if it comes again: twice, or quoted before. A
     closing tag at the very end ends an answer, not a thought."""
-    while closing and (again := _unopened(text, position, closing)) is not None:
+    while (
+        closing
+        and not _FIRST.match(text, position)
+        and (again := _unopened(text, position, closing)) is not None
+    ):
         before = text[position : again[0]]
         if before.strip() and not text[again[1] :].strip():
             return _unwrapped(text, position, thoughts, before)
@@ -171,14 +181,20 @@ def _box_end(text: str, start: int) -> tuple[int, int] | None:
 
 
 def _end(text: str, start: int, closing: str) -> tuple[int, int] | None:
-    """Span of the first closing tag, if possible of one that is not quoted."""
+    """Span of the first closing tag, if possible of one that is not quoted, else of another family's:
+    models confuse `</think>` and `</thinking>`."""
     quoted: tuple[int, int] | None = None
+    others: tuple[int, int] | None = None
     for found, is_quoted in marks.tags(text, start):
-        if found.lastgroup == "closing" and marks.same(found[0], closing):
-            if not is_quoted:
-                return found.span()
+        if found.lastgroup != "closing":
+            continue
+        if not marks.same(found[0], closing):
+            others = others or (None if is_quoted else found.span())
+        elif not is_quoted:
+            return found.span()
+        else:
             quoted = quoted or found.span()
-    return quoted
+    return quoted or others
 
 
 def _unopened(text: str, start: int, closing: str) -> tuple[int, int] | None:
@@ -194,7 +210,8 @@ def _unopened(text: str, start: int, closing: str) -> tuple[int, int] | None:
 
 
 def _without_later(text: str) -> tuple[str, list[str]]:
-    """The text without each `<think>` that begins a line and has an end, and these thoughts."""
+    """The text without each `<think>`, or tag that is a token, that begins a line and has an end, and these
+    thoughts."""
     thoughts: list[str] = []
     kept: list[str] = []
     begin: re.Match[str] | None = None
@@ -203,9 +220,9 @@ def _without_later(text: str) -> tuple[str, list[str]]:
         if is_quoted:
             continue
         if begin is None:
-            if marks.same(found[0], "<think>") and marks.begins_line(text, found.start()):
+            if marks.is_only_markup(found[0]) and marks.begins_line(text, found.start()):
                 begin = found
-        elif marks.same(found[0], "</think>"):
+        elif marks.same(found[0], marks.closing_of(begin[0])):
             kept.append(text[position : begin.start()])
             thoughts.append(text[begin.end() : found.start()])
             position = _END_OF_LINE.match(text, found.end()).end()  # type: ignore[union-attr]
@@ -226,6 +243,7 @@ def _unwrapped(text: str, position: int, thoughts: list[str], answer: str) -> Th
     if marked is not None:
         begin, closing = answer.index(marked) + len(marked), marks.MARKED[marked]
         before, found, after = answer[begin:].rpartition(closing)
+        after = "" if marks.MARKED_END.fullmatch(after) else after
         inside = before.rstrip() + after if found else answer[begin:]
     elif wrapper is not None:
         body, closing = answer[wrapper.end() :], f"</{wrapper['name']}>"

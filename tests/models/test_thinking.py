@@ -46,7 +46,47 @@ RECORDED = {
     "olmo3": ["<think>We compare.</think>Blue.", "We compare.</think>Blue."],
     "step3": ["We compare.</think>Blue."],
     "hunyuan_a13b": ["<think>\nWe compare.\n</think>\n<answer>\nBlue.\n</answer>"],
+    "seed_oss": ["<seed:think>We compare.</seed:think>Blue."],
+    "gemma4": ["<|channel>thought\nWe compare.<channel|>Blue."],
+    "mistral": ["[THINK]We compare.[/THINK]Blue."],
+    "minimax_m2": ["We compare.\n</think>\n\nBlue."],
+    "minimax_m3": ["<mm:think>We compare.</mm:think>Blue."],
+    "kimi_k2": ["<think>We compare.</think>Blue."],
+    "kimi_k3": [
+        "<|open|>think<|sep|>We compare.<|close|>think<|sep|>"
+        "<|open|>response<|sep|>Blue.<|close|>response<|sep|>"
+    ],
+    "k2_horizon": ["<ifm|think>We compare.</ifm|think>Blue."],
+    "plamo3": ["<|plamo:begin_think:plamo|>We compare.<|plamo:end_think:plamo|>Blue."],
+    "hy_v3": ["<think>We compare.</think>Blue."],
+    "nemotron_v3": ["We compare.\n</think>\n\nBlue."],
+    "poolside_v1": ["<think>We compare.</think>Blue."],
+    "deepseek_v3": ["We compare.</think>Blue."],
 }
+FAMILIES = (
+    "<seed:think>",
+    "</seed:think>",
+    "<|channel>",
+    "<channel|>",
+    "<|turn>",
+    "<turn|>",
+    "[THINK]",
+    "[/THINK]",
+    "[TOOL_CALLS]",
+    "<mm:think>",
+    "</mm:think>",
+    "<|open|>",
+    "<|close|>",
+    "<|sep|>",
+    "<ifm|think>",
+    "</ifm|think>",
+    "<|plamo:begin_think:plamo|>",
+    "<|plamo:end_think:plamo|>",
+    "<assistant>",
+    "<tool_call>",
+)
+"""Tokens of other families, which their parsers need."""
+SWITCHED_ON = {"thinking": True, "enable_thinking": True, "reasoning_effort": "high"}
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +197,38 @@ def test_a_parser_is_found_for_the_tokenizer_and_a_model_without_thoughts_gets_n
     assert model_type(smollm2) == "llama"
 
 
+def test_unexpected_thoughts_are_apart_and_said_once(smollm2: str, caplog: pytest.LogCaptureFixture) -> None:
+    plain = VllmThinking(tokenizer_of(smollm2), ModelConfig(model=smollm2), "llama")
+    text = "<think>\nWe compare.\n</think>\n\nBlue."
+    for _ in range(2):
+        ids = tokenizer_of(smollm2)(text)["input_ids"]
+        answer = plain.answered(Generation(text, "stop", 1, len(ids), 0.1), ids, Sampling())
+        assert (answer.text, answer.reasoning) == ("Blue.", "We compare.")
+        assert 0 < answer.reasoning_tokens < len(ids)
+    assert caplog.text.count("with reasoning=on they get thinking_tokens") == 1
+
+
+@pytest.mark.parametrize(
+    ("family", "parser"),
+    [("deepseek_v41", "deepseek_v41"), ("deepseek_v4", "deepseek_v4"), ("glm_moe_dsa", "glm45"),
+     ("hy_v4", "hy_v4"), ("step3p7", "step3p5"), ("exaone4", "deepseek_r1")],
+)  # fmt: skip
+def test_a_family_has_its_own_parser(folder: Path, family: str, parser: str) -> None:
+    args = VllmThinking(tokenizer_of(str(folder)), config_of(folder), family).engine_args
+    assert args == {"reasoning_parser": parser}
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [("nope", "expected one of cohere_command3, .*, got nope"),
+     ("minimax_m3", r"expected one that suits the tokenizer \(.*start/end tokens.*\), got minimax_m3")],
+)  # fmt: skip
+def test_a_parser_that_can_not_be_used_is_one_line(folder: Path, name: str, line: str) -> None:
+    config = config_of(folder, engine_args={"reasoning_parser": name})
+    with pytest.raises(EngineDead, match=rf"^engine_args\.reasoning_parser: {line}$"):
+        VllmThinking(tokenizer_of(str(folder)), config, "llama")
+
+
 def test_every_parser_that_is_chosen_by_family_exists() -> None:
     from vllm.reasoning import ReasoningParserManager
 
@@ -167,9 +239,14 @@ def test_every_parser_that_is_chosen_by_family_exists() -> None:
     ("name", "text"), [(name, text) for name, texts in RECORDED.items() for text in texts]
 )
 def test_the_parts_are_those_of_vllms_own_parser(folder: Path, name: str, text: str) -> None:
+    from transformers import AutoTokenizer
     from vllm.reasoning import ReasoningParserManager
 
-    parser = ReasoningParserManager.get_reasoning_parser(name)(tokenizer_of(str(folder)))
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_tokens(list(FAMILIES))
+    made = ReasoningParserManager.get_reasoning_parser(name)
+    parser = made(tokenizer, chat_template_kwargs=SWITCHED_ON)
     reasoning, answer = parser.extract_reasoning(text, SimpleNamespace())  # type: ignore[arg-type]
     split = split_thinking(text)
+    assert split.reasoning == "We compare."
     assert (split.reasoning, split.answer.strip()) == ((reasoning or "").strip(), (answer or "").strip())

@@ -10,9 +10,38 @@ from staragents.data.readers.raw_row import InvalidRow, shown
 from staragents.data.readers.texts import Texts
 from staragents.data.readers.thinking import spoken
 
-REASONING_KEYS = ("reasoning_content", "reasoning", "thinking", "think")
-"""Of a message."""
-SWITCHES = frozenset(("on", "off", "true", "false", "yes", "no", "none", "low", "medium", "high", "auto"))
+REASONINGS = (
+    "reasoning_content",
+    "reasoning",
+    "reasoning_details",
+    "reasoning_text",
+    "reasoning_trace",
+    "reasoning_process",
+    "response_reasoning",
+    "model_reasoning",
+    "thinking",
+    "thinking_content",
+    "thinking_process",
+    "thinking_trace",
+    "thinking_trajectories",
+    "think",
+    "thought",
+    "thoughts",
+    "thought_process",
+    "complex_cot",
+    "cot",
+    "chain_of_thought",
+    "scratchpad",
+    "deepseek_reasoning",
+    "r1_reasoning",
+)
+"""Names of what was thought before an answer: a key of its turn, or a column of its row."""
+SWITCHES = frozenset(
+    ("on", "off", "true", "false", "yes", "no", "none", "null", "n/a", "auto", "adaptive", "hybrid",
+     "default", "minimal", "low", "medium", "high", "xhigh", "max", "enabled", "disabled", "detailed",
+     "brief", "short", "long", "deep", "think", "no_think", "/think", "/no_think", "thinking", "non-thinking",
+     "detailed thinking on", "detailed thinking off")
+)  # fmt: skip
 """Values of a column `reasoning` that says how a model was asked to think, not what it thought."""
 THOUGHT_PARTS = ("thinking", "reasoning", "redacted_thinking")
 
@@ -52,6 +81,8 @@ def reasoning_text(texts: Texts, value: Any, field: str) -> str:
         if len(several) > 1:
             raise InvalidRow(field, "expected one thought", shown(value))
         return texts.optional(several[0], field) if several else ""
+    if isinstance(value, dict):
+        return texts.optional(part_text(value), field).strip()
     if not isinstance(value, str) or value.strip().lower() in SWITCHES:
         return ""
     # Some columns keep the tags around the thought.

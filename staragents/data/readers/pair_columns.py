@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from staragents.config import ColumnsConfig, RowFormat
+from staragents.data.readers.answers import REASONINGS
 from staragents.data.readers.raw_row import InvalidRow, shown, shown_columns
 
 QUESTIONS = ("question", "query", "problem")
@@ -58,23 +59,6 @@ REASONED = {
     "reasoning_content": "content",
 }
 """Columns of a thought, each with that of the answer it led to, which is the response of a row with both."""
-REASONINGS = (
-    "reasoning_content",
-    "reasoning",
-    "reasoning_trace",
-    "response_reasoning",
-    "thinking",
-    "thinking_content",
-    "thinking_trajectories",
-    "think",
-    "thought",
-    "complex_cot",
-    "cot",
-    "chain_of_thought",
-    "deepseek_reasoning",
-)
-"""Columns of a thought that led to the row's response, whatever that is."""
-
 ANY = ((*INSTRUCTIONS, *PROMPTS), RESPONSES)
 PAIRS = {
     RowFormat.alpaca: (("instruction",), ("output",)),

@@ -8,7 +8,7 @@ from typing import Any
 
 from staragents.base.messages import Conversation, Message, Role
 from staragents.data.readers.answers import (
-    REASONING_KEYS,
+    REASONINGS,
     THOUGHT_PARTS,
     answer_message,
     part_text,
@@ -265,7 +265,7 @@ def _pair_parts(
 
 
 def _reasoning(turn: dict[str, Any], field: str, texts: Texts) -> str:
-    names = [name for name in REASONING_KEYS if turn.get(name)]
+    names = [name for name in REASONINGS if turn.get(name)]
     return united(reasoning_text(texts, turn[name], f"{field}.{name}") for name in names) if names else ""
 
 

@@ -53,6 +53,15 @@ def read(text: str, config: JudgeConfig = SOFT) -> OrderVerdict | None:
         ("A", "A"),
         ('"tie"', "tie"),
         (" B.\n", "B"),
+        ("\\boxed{A}", "A"),
+        ('{"verdict": "Sample A"}', "A"),
+        ("Verdict: `B`", "B"),
+        ("Verdict\uff1aB", "B"),
+        ("**Verdict:** Response B is better.", "B"),
+        ("Verdict: A tie", "tie"),
+        ("Verdict: A provides more", "A"),
+        ("Verdict: A\nB is shorter.", "A"),
+        ("Verdict: B, A is shorter", "B"),
     ],
 )
 def test_the_last_verdict_counts_however_it_is_written(text: str, label: Label) -> None:
@@ -64,7 +73,20 @@ def test_the_last_verdict_counts_however_it_is_written(text: str, label: Label) 
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", '{"reason":"endless', "Both are good.", '{"verdict":"C"}', "null", "Apple"]
+    "text",
+    [
+        "",
+        "{",
+        '{"reason":"endless',
+        "Both are good.",
+        '{"verdict":"C"}',
+        "null",
+        "Apple",
+        "Verdict: A or B",
+        "Verdict: A better answer needs more",
+        '{"verdict": "A|B|tie"}',
+        'Reply in JSON: "reason", one short sentence, then "verdict": "A", "B" or "tie".',
+    ],
 )
 def test_a_missing_verdict_is_none_and_not_a_tie(text: str) -> None:
     assert read(text) is None

@@ -164,6 +164,8 @@ def test_ifds_above_one_lead_to_the_advice_on_templates() -> None:
         ("cut_off", "a larger agents.*.max_tokens"),
         ("rewrite_other_language", "agents.keep_language=false"),
         ("repetition", "a lower temperature"),
+        ("rewrite_thought_leak", "models.*.reasoning=off"),
+        ("empty", "models.*.reasoning=off if the model thinks and then answers nothing"),
     ],
 )
 def test_many_rejects_lead_to_advice_for_their_reason(reason: str, remedy: str) -> None:
@@ -274,3 +276,12 @@ def test_thoughts_that_were_cut_off_lead_to_one_line_and_to_no_stronger_model() 
     (line,) = (line for line in warnings if "rejected" in line)
     assert "models.writer.thinking_tokens" in line
     assert "stronger" not in " ".join(line for line in warnings if "no candidate" in line)
+
+
+def test_thoughts_of_a_model_that_was_asked_not_to_think_lead_to_a_budget_for_them() -> None:
+    cut = {"reject_reason": "thought_cut_off", "response_agent": "direct"}
+    rows = [candidate(f"s{n}", **cut) for n in range(12)]
+    run = {"models_of": {"response.direct": "writer"}, "reasoning_off": ["writer"]}
+    (line,) = (line for line in summarise(seeds_of(rows), run)["warnings"] if "rejected" in line)
+    assert "models.writer.reasoning=auto" in line
+    assert "reasoning=off" not in line

@@ -44,6 +44,7 @@ def test_suggestions_make_a_config_that_loads(
     assert text.count(f"{file} ") == 3, "the next steps name the file"
     config = loaded(file)
     assert config.models["writer"].kind is (EngineKind.openai if engine is Engine.api else EngineKind.vllm)
+    assert ("thinking_tokens" in text) == (engine is not Engine.packaged)
     assert ("judge" in config.models) == (engine is Engine.gpu)
     assert config.judge.model in config.models
     assert config.scoring.target.model == SUGGESTED[engine].target

@@ -9,8 +9,8 @@ from dataclasses import fields
 import pytest
 
 from staragents.config import ColumnsConfig, RowFormat
+from staragents.data.readers.answers import REASONINGS
 from staragents.data.readers.labels import LABELS
-from staragents.data.readers.pair_columns import REASONINGS
 from staragents.data.readers.raw_row import InvalidRow
 from staragents.data.readers.row_messages import RowReader
 from tests.support.paths import ROOT

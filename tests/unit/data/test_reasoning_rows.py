@@ -143,6 +143,10 @@ ROWS: dict[str, dict[str, Any]] = {
     "reasoning_content": assistant(reasoning_content=T),
     "reasoning": assistant(reasoning=T, reasoning_content=None),
     "thinking": assistant(thinking=T),
+    "details of a server": assistant(reasoning_details=[{"type": "reasoning.text", "text": T}]),
+    "an object": assistant(reasoning={"content": T}),
+    "thoughts": assistant(thoughts=T),
+    "a column of thoughts": {"question": Q, "thought_process": T, "answer": A},
     "the same in two places": assistant(content=TEXTS["think"], reasoning_content=T),
     "parts of a thought": assistant(
         content=[{"type": "thinking", "thinking": T, "signature": "x"}, {"type": "text", "text": A}]
@@ -198,7 +202,10 @@ def test_every_shape_keeps_the_thought_apart(name: str) -> None:
     assert messages == (Message("user", Q), Message("assistant", A, T))
 
 
-@pytest.mark.parametrize("value", ["on", "off", "high", None, "", True, 3, {"effort": "low"}, []])
+@pytest.mark.parametrize(
+    "value",
+    ["on", "off", "high", "minimal", "Enabled", "detailed", "N/A", None, "", True, 3, {"effort": "low"}, []],
+)
 def test_a_switch_of_reasoning_is_no_thought(value: Any) -> None:
     for row in ({"question": Q, "reasoning": value, "answer": A}, assistant(reasoning=value)):
         assert RowReader().read(row)[1] == (Message("user", Q), Message("assistant", A))

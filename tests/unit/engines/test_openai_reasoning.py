@@ -116,9 +116,12 @@ async def test_a_thought_that_used_all_tokens_is_cut_off_and_no_failure(
     assert (answer.text, answer.finish_reason, answer.reasoning_tokens) == ("", "length", 64)
 
 
-async def test_answers_sent_as_reasoning_are_answers_if_reasoning_is_off(peer: Peer) -> None:
+@pytest.mark.parametrize("content", [None, "", "\n\n"])
+async def test_answers_sent_as_reasoning_are_answers_if_reasoning_is_off(
+    peer: Peer, content: str | None
+) -> None:
     engine = OpenAIEngine(config(peer.url, reasoning=Reasoning.off))
-    thinks(peer, thought="The Loire.", content=None)
+    thinks(peer, thought="The Loire.", content=content)
     answer = await engine.generate(request())
     assert (answer.text, answer.reasoning) == ("The Loire.", "")
     assert any("returns answers as reasoning" in line for line in engine.remarks)

@@ -42,9 +42,26 @@ FAMILIES = {
     # A budget of 0 closes the thought.
     "Seed-OSS": TURNS + ASSISTANT + "{% if thinking_budget is defined and thinking_budget == 0 %}"
     "<seed:think></seed:think>{% endif %}{% endif %}{# <seed:think> #}",
+    # Three modes by name; the model itself decides by default.
+    "MiniMax-M3": "{% set mode = thinking_mode | default('adaptive') %}" + TURNS + ASSISTANT +
+    "{% if mode == 'enabled' %}<mm:think>{% elif mode == 'disabled' %}</mm:think>{% endif %}{% endif %}",
+    # Two modes by name, without thoughts by default.
+    "DeepSeek-V4, as a template": "{% set thinking_mode = thinking_mode | default('chat') %}" + TURNS +
+    ASSISTANT +
+    "{% if thinking_mode == 'thinking' %}<think>{% else %}</think>{% endif %}{% endif %}",
+    # The effort has a name of its own for off; the tags have a suffix.
+    "Hy3": "{% set reasoning_effort = reasoning_effort | default('no_think') %}" + TURNS + ASSISTANT +
+    "<think:6124c78e>{% if reasoning_effort == 'no_think' %}</think:6124c78e>{% endif %}{% endif %}"
+    "{# 'low', 'high' #}",
+    # Reads the variable only for earlier turns.
+    "no effect": "{% for m in messages %}{% if enable_thinking and m.reasoning_content %}<think>{% endif %}"
+    "{{ m.content }}{% endfor %}[assistant]<think>\n",
     # A flag in the last turn.
     "Nemotron-Nano-2": TURNS + ASSISTANT + "{% if '/no_think' in messages[-1].content %}<think></think>"
     "{% else %}<think>\n{% endif %}{% endif %}",
+    # The variable `reasoning`, on by default.
+    "Command-A-Reasoning": TURNS + ASSISTANT + "{% if reasoning is defined and not reasoning %}"
+    "<|START_THINKING|><|END_THINKING|>{% endif %}{% endif %}{# <|START_THINKING|> #}",
     # Distilled from R1, without a switch: the model begins the thought by itself.
     "R1-Distill": TURNS + "{% if '</think>' in messages[-1].content %}{% endif %}" + ASSISTANT +
     "{% endif %}{# <think> #}",
@@ -55,8 +72,9 @@ FAMILIES = {
 }  # fmt: skip
 
 
-def mode(family: str, reasoning: str = "auto", **more: Any) -> ThinkingMode:
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(WordLevel({"a": 0}, unk_token="a")))
+def mode(family: str, reasoning: str = "auto", tokens: tuple[str, ...] = (), **more: Any) -> ThinkingMode:
+    vocab = {token: number for number, token in enumerate(("a", *tokens))}
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(WordLevel(vocab, unk_token="a")))
     tokenizer.chat_template = FAMILIES[family]
     return thinking_mode(tokenizer, ModelConfig(model="org/m", reasoning=Reasoning(reasoning), **more))
 
@@ -70,6 +88,15 @@ def mode(family: str, reasoning: str = "auto", **more: Any) -> ThinkingMode:
         ("Granite-3.2", False, {"thinking": True}, {"thinking": False}),
         ("Mistral-Small-4", False, {"reasoning_effort": "high"}, {"reasoning_effort": "none"}),
         ("Seed-OSS", True, {}, {"thinking_budget": 0}),
+        ("MiniMax-M3", True, {"thinking_mode": "enabled"}, {"thinking_mode": "disabled"}),
+        (
+            "DeepSeek-V4, as a template",
+            False,
+            {"thinking_mode": "thinking"},
+            {"thinking_mode": "chat"},
+        ),
+        ("Command-A-Reasoning", True, {"reasoning": True}, {"reasoning": False}),
+        ("Hy3", False, {"reasoning_effort": "high"}, {"reasoning_effort": "no_think"}),
     ],
 )
 def test_the_variable_of_the_template_is_used(
@@ -85,9 +112,16 @@ def test_a_model_without_thoughts_is_asked_as_before() -> None:
     assert mode("no thoughts") == mode("no thoughts", "off") == ThinkingMode({})
 
 
+def test_a_model_may_think_though_its_template_mentions_no_thoughts() -> None:
+    assert not mode("no thoughts", "on", engine_args={"reasoning_parser": "deepseek_r1"}).variables
+    assert mode("no thoughts", "on", engine_args={"reasoning_parser": "deepseek_r1"}).thinks
+    assert mode("no thoughts", "on", tokens=("<think>", "</think>")).thinks
+    assert not mode("no thoughts", tokens=("<think>", "</think>")).thinks
+
+
 def test_a_flag_is_added_where_the_template_reads_one() -> None:
     off = mode("Nemotron-Nano-2", "off")
-    assert (off.variables, off.flag, off.thinks) == ({}, "/no_think", False)
+    assert (off.variables, off.flag, off.thinks, off.opened) == ({}, "/no_think", False, "")
     turns = (Message("system", "Be kind."), Message("user", "Hi."))
     assert off.flagged(turns) == (turns[0], Message("user", "Hi. /no_think"))
     assert mode("Nemotron-Nano-2").flagged(turns) == turns
@@ -112,6 +146,7 @@ def test_a_model_that_always_thinks_keeps_its_budget() -> None:
     [
         ("Qwen3-Thinking-2507", {"reasoning": "off"}, "expected auto or on, .* always begins a thought"),
         ("no thoughts", {"reasoning": "on"}, "expected auto or off, .* knows no thoughts"),
+        ("no effect", {"reasoning": "off"}, "expected auto or on, .* always begins a thought"),
         (
             "Qwen3",
             {"chat_template_kwargs": {"enable_thinkin": False}},

@@ -158,6 +158,16 @@ def test_plan_as_json() -> None:
     assert found["forecast"]["candidates"] == 180
 
 
+def test_a_forecast_without_a_measurement_counts_what_models_may_think_apart() -> None:
+    plain = forecast(load_config(CONFIG), 60, 0.0, None)
+    assert plain.most_reasoning == 0
+    thinks = forecast(load_config(CONFIG, ["models.writer.fake.thinks=true"]), 60, 0.0, None)
+    assert thinks.most_tokens_out == plain.most_tokens_out
+    # One request of the pairs that keep the instruction, two of the others.
+    assert thinks.most_reasoning == 180 * 2048 * (1 * 2 + 2 * 6) / 8
+    assert f"({thinks.most_reasoning:,} more if all models think)" in thinks.lines(None)[1]
+
+
 def test_a_forecast_is_proportional_to_the_measurement(tmp_path: Path) -> None:
     summary = {
         "funnel": {"drawn": 30},

@@ -26,10 +26,31 @@ SHAPES = {
     "Kimi-VL": "\u25c1think\u25b7{}\u25c1/think\u25b7{}",
     "Sky-T1": "<|begin_of_thought|>{}<|end_of_thought|><|begin_of_solution|>{}<|end_of_solution|>",
     "Command A": "<|START_THINKING|>{}<|END_THINKING|><|START_RESPONSE|>{}<|END_RESPONSE|>",
+    "Apertus": "<|inner_prefix|>{}<|inner_suffix|>{}",
+    "Solar Open": "<|think|>{}<|end|><|begin|>assistant<|content|>{}",
+    "GLM with a box": "<think>{}</think>\n<|begin_of_box|>{}<|end_of_box|>",
+    "a prompt's own tags": "<thought_process>\n{}\n</thought_process>\n\n{}",
+    "Claude": "<antThinking>{}</antThinking>\n{}",
+    "Hermes": "<SCRATCHPAD>{}</SCRATCHPAD>\n{}",
+    "LLaVA-CoT": "<REASONING>{}</REASONING>\n\n<CONCLUSION>{}</CONCLUSION>",
+    "two families' tags": "<think>{}</thinking>\n{}",
+    "Kimi K3": (
+        "<|open|>think<|sep|>{}<|close|>think<|sep|>"
+        "<|open|>response<|sep|>{}<|close|>response<|sep|><|close|>message<|sep|>"
+    ),
+    "Command A, with the end of its turn": (
+        "<|START_THINKING|>{}<|END_THINKING|><|START_RESPONSE|>{}<|END_RESPONSE|><|END_OF_TURN_TOKEN|>"
+    ),
     "Gemma 4": "<|channel>thought\n{}<channel|>{}",
     "gpt-oss": HARMONY,
     "gpt-oss, last message ended": HARMONY + "<|return|>",
     "gpt-oss with a role": "<|start|>assistant" + HARMONY,
+    "gpt-oss without a channel": (
+        "<|channel|>analysis<|message|>{}<|end|><|start|>assistant<|message|>{}<|return|>"
+    ),
+    "gpt-oss without <|message|>": "<|channel|>analysis<|message|>{}<|end|><|channel|>final {}",
+    "gpt-oss without <|end|>": "<|channel|>analysis<|message|>{}<|channel|>final<|message|>{}",
+    "gpt-oss with a format": HARMONY.replace("final<", "final <|constrain|>json<"),
     "gpt-oss without special tokens": "analysis{}assistantfinal{}",
     "Granite 3.2": "Here is my thought process: {} Here is my response: {}",
     "Granite, quantised": "Here's my thought process:\n{}\nHere's my response:\n{}",
@@ -61,6 +82,11 @@ ANSWERS = (
     "analysisResults = model.fit()",
     "Put </think> at the end of your plan, then go on.",
     "<think> tags surround what a model thinks.",
+    "<think> is the opening tag. </think> closes it.",
+    "<think>...</think> is how R1 writes.",
+    "Use:\n\n    <think>\n    steps\n    </think>\n\nin the prompt.",
+    "````\n```\n<think>\n```\n</think>\n````\nDone.",
+    "<rejection_reason>Late</rejection_reason>\n<code>12</code>",
     "<think about it> and answer.",
     "<|channel|> is a token of gpt-oss.",
     "<output>42</output> is what it prints.",
@@ -90,6 +116,35 @@ def test_an_answer_that_is_markup_keeps_it() -> None:
     assert split_thinking(f"<think>Short.</think>\n{answer}").answer == answer
 
 
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("Okay, so the user wants a colour.\n\nBlue.", True),
+        ("Hmm, the user's question is about colours. Blue.", True),
+        ("Okay, let's name one: blue.", False),
+        ("The user wants a login page. Write its HTML.", False),
+        ("First, the user must log in.", False),
+        ("So, the users want blue.", False),
+    ],
+)
+def test_a_thought_without_tags_shows_where_it_speaks_of_the_user(text: str, is_one: bool) -> None:
+    assert shows_thought(text) is is_one
+
+
+def test_an_answer_about_channels_keeps_its_tokens() -> None:
+    answer = "The `<|end|>` token ends a message, and <|start|> begins one.\n<|channel|> names it."
+    assert split_thinking(HARMONY.format("We compare.", f"{answer}<|return|>")).answer == answer
+
+
+@pytest.mark.parametrize("answer", ["Blue.", "Blue:\n```py\nx = 'blue'\n```"])
+def test_code_that_a_thought_does_not_finish_hides_no_end(answer: str) -> None:
+    """As where a token limit ends the thought."""
+    thought = "I write\n```py\nx ="
+    for opened in ("", "<think>"):
+        split = split_thinking(f"{thought}\n</think>\n\n{answer}", opened)
+        assert (split.reasoning, split.answer) == (thought, answer)
+
+
 def test_messages_of_one_channel_are_paragraphs() -> None:
     final = "<|end|><|start|>assistant<|channel|>final<|message|>"
     split = split_thinking(f"{HARMONY.format('We compare.', 'Blue.')}{final}Or green.<|return|>")
@@ -101,6 +156,9 @@ def test_messages_of_one_channel_are_paragraphs() -> None:
     [
         ("Sure.\n<think>Two.</think>\nFour.", "Sure.\nFour.", "Two."),
         ("<think>One.</think>Sure.\n  <think>\nTwo.\n</think>\nFour.", "Sure.\n  Four.", "One.\n\nTwo."),
+        ("Sure.\n[THINK]Two.[/THINK]\nFour.", "Sure.\nFour.", "Two."),
+        ("Sure.\n<seed:think>Two.</seed:think>Four.", "Sure.\nFour.", "Two."),
+        ("Sure.\n<reason>Late.</reason>\nFour.", None, ""),
         ("Sure.\n<think>Two.\nFour.", None, ""),
         ("Sure, <think>Two.</think> Four.", None, ""),
         ("```\n<think>\nTwo.\n</think>\n```\nFour.", None, ""),
@@ -112,7 +170,7 @@ def test_a_later_thought_is_taken_out_of_rows_and_shown_in_answers(
     split = split_thinking(text, later=True)
     assert (split.answer, split.reasoning) == (answer or text, reasoning)
     assert shows_thought(text) == (answer is not None)
-    assert "<think>" in split_thinking(text).answer
+    assert split_thinking(text).answer == text or text.startswith("<think>")
 
 
 @pytest.mark.parametrize(
@@ -178,7 +236,8 @@ def test_a_quoted_closing_tag_does_not_end_a_thought() -> None:
 _PIECES = st.lists(
     st.sampled_from(
         ["<think>", "</think>", "[THINK]", "[/THINK]", "<|channel|>", "analysis", "final", "<|message|>",
-         "<|end|>", "<answer>", "</answer>", "```\n", "`", "\n", " ", "word", "Here is my thought process:",
+         "<|end|>", "<answer>", "</answer>", "```\n", "```py\n", "````\n", "`", "\n", " ", "word",
+         "Here is my thought process:",
          "Here is my response:", "<|channel>thought", "<channel|>", "assistantfinal"]
     )
     | st.text(max_size=5),
@@ -208,7 +267,7 @@ def test_the_answer_begins_where_it_says(text: str) -> None:
     ["<think>", "</think>", "<think>```</think>", "`", "<think>\n```\n</think>\n", "<|channel|>", "\n", " ",
      "`</think>`", " </think> tag", "x</think>", "<|channel|>final<|message|>", "<answer>", "\n<think>a",
      '<details type="reasoning">', '<details type="reasoning"></details>', "<think a=", "<think>a</think>\n",
-     "</"],
+     "</", "````\n</think>", "```py\n</think>\n", "<|start|>assistant<|message|>", "~~~\n```\n"],
 )  # fmt: skip
 def test_hostile_text_takes_linear_time(piece: str) -> None:
     """Quadratic time would exceed pytest's timeout."""

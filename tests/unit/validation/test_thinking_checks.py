@@ -35,6 +35,34 @@ def first_response_agent() -> str:
             "models.{m}.extra_body: expected nothing for kind fake, .* got top_k",
         ),
         (["models.{m}.thinking_tokens=-1"], "models.{m}.thinking_tokens: expected .*at least 0"),
+        (
+            ["models.{m}.reasoning=on", "models.{m}.thinking_tokens=0"],
+            "models.{m}.thinking_tokens: expected at least 1, as models.{m}.reasoning is on, got 0",
+        ),
+        (
+            ["models.{m}.kind=vllm", "models.{m}.reasoning=on", "models.{m}.thinking_tokens=5000"],
+            "models.{m}.thinking_tokens: expected less than models.{m}.max_model_len .4096., .* got 5000",
+        ),
+        (
+            [
+                "models.{m}.kind=vllm",
+                "models.{m}.reasoning=on",
+                "models.{m}.chat_template_kwargs={{enable_thinking: false}}",
+            ],
+            "models.{m}.chat_template_kwargs.enable_thinking: expected true or nothing, .* got false",
+        ),
+        (
+            [
+                "models.{m}.kind=openai",
+                "models.{m}.reasoning=off",
+                "models.{m}.extra_body={{chat_template_kwargs: {{thinking: true}}}}",
+            ],
+            "models.{m}.extra_body.chat_template_kwargs.thinking: expected false or nothing, .* got true",
+        ),
+        (
+            ["models.{m}.kind=openai", "models.{m}.extra_body={{chat_template_kwargs: 7}}"],
+            "models.{m}.extra_body.chat_template_kwargs: expected a mapping, got 7",
+        ),
         (["models.{m}.reasoning=sometimes"], "models.{m}.reasoning: expected one of auto, on, off"),
         (
             ["agents.instruction.{i}.reasoning=keep"],
