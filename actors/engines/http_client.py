@@ -25,6 +25,10 @@ class BadAnswer(ValueError):
     """The server's answer does not conform to the API."""
 
 
+class NotTheApi(BadAnswer):
+    """The answer is none of the API's at all, such as a web page."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """Status, headers and body; the body of an error may be truncated."""

@@ -17,7 +17,7 @@ import httpx2
 
 from actors.engines.capabilities import MOST_TRIES, Capabilities
 from actors.engines.http_client import HttpClient, Reply
-from actors.engines.openai_answers import generation_of, most_bytes, most_bytes_of_events, tokens_of
+from actors.engines.openai_answers import estimate, generation_of, most_bytes, most_bytes_of_events, tokens_of
 from actors.engines.openai_request import LIMITS, question
 from actors.engines.openai_start import Start
 from actors.engines.openai_thinking import apart, is_unopened
@@ -113,6 +113,11 @@ class OpenAIEngine:
             if attempt < PROBES:
                 await asyncio.sleep(PROBE_PAUSE_S * max(1, attempt))
         raise EngineDead(f"{self.config.model} did not answer a probe: {problem}")
+
+    @property
+    def has_answered(self) -> bool:
+        """Whether the server has answered any request."""
+        return self._last_answer > -math.inf
 
     @property
     def remarks(self) -> list[str]:
@@ -214,6 +219,10 @@ class OpenAIEngine:
             return self._finished(answer, request, found), body
         if refusal.is_cut_off:
             return Generation("", "length", tokens_of(request), asked, seconds, reasoning_tokens=asked), body
+        if refusal.written is not None:
+            # An answer that breaks the schema: the judge's parser may read it, and counts it if not.
+            tokens_out = estimate(refusal.written)
+            return Generation(refusal.written, "stop", tokens_of(request), tokens_out, seconds), body
         if refusal.is_filtered and not refusal.is_about_quota:
             return Generation("", "content_filter", tokens_of(request), 0, seconds), body
         return self._paused(refusal, reply, longest_s), body
@@ -294,6 +303,7 @@ class OpenAIEngine:
 
     def note(self, text: str) -> None:
         """Log it once."""
+        text = self.short(text, LONGEST_LINE)
         if text not in self._noted:
             self._noted.append(text)
             logger.warning("%s %s", self.client.address, text)
@@ -317,5 +327,7 @@ def _room(refusal: Refusal, body: dict[str, Any]) -> int | None:
 
 def _may_have_changed(refusal: Refusal) -> bool:
     """Whether the server may no longer take what it took at the start."""
-    is_client_error = 400 <= refusal.status < 500 and refusal.status not in PASSING
+    # Gateways choose between servers that take different parameters.
+    is_passing = refusal.status in PASSING and "parameter" not in refusal.said.lower()
+    is_client_error = 400 <= refusal.status < 500 and not is_passing
     return is_client_error and not refusal.is_too_long and not refusal.is_about_quota
