@@ -289,9 +289,8 @@ MODES = {
 }
 
 
-def serve(peer: Peer, name: str) -> str:
-    """Make the server behave like the named one; returns the base_url to set."""
-    mode = MODES[name]
+def serve(peer: Peer, mode: Mode) -> str:
+    """Make the server behave so; returns the base_url to set."""
 
     def reply(request: web.Request) -> web.Response:
         answer = mode.answer(peer.asked[-1], request.path)
