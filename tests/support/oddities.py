@@ -212,7 +212,9 @@ ODDITIES = {
     "an empty body": Oddity("body", sends(http(b"")), "got an empty body"),
     "white space": Oddity("body", sends(http(b" \r\n ")), "got an empty body"),
     "no JSON": Oddity("body", sends(http(b"Bonjour!")), "got 'Bonjour!' (application/json)"),
-    "an HTML page": Oddity("body", sends(http(HTML, Content_Type="text/html")), "got a web page: 502 Bad Gateway"),
+    "an HTML page": Oddity(
+        "body", sends(http(HTML, Content_Type="text/html")), "got a web page: 502 Bad Gateway"
+    ),
     "an event stream": Oddity("body", sends(http(b"data: {}\n\ndata: [DONE]\n\n")), "got 'data: {}"),
     "a list": Oddity("body", sends(http(b"[]")), "Expected `object`, got `array`"),
     "null": Oddity("body", sends(http(b"null")), "Expected `object`, got `null`"),
