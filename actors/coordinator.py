@@ -121,6 +121,7 @@ class Coordinator:
                     await self._save()
                 if broken:
                     raise RunFailed(broken)
+            self._facts |= await self.later_facts()
             await self._save()
             return await self._write_results()
         finally:
@@ -131,6 +132,10 @@ class Coordinator:
                     admitted.task.cancel()
             await self.worker.stop()
             holding.__exit__(None, None, None)
+
+    async def later_facts(self) -> dict[str, Any]:
+        """Facts for summary.json that are known at the end only."""
+        return {}
 
     async def drain(self) -> None:
         """Start no more seeds; `run` returns when those in flight are committed and saved."""

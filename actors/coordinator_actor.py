@@ -13,6 +13,7 @@ from actors.logs import configure_logs
 from actors.request_queue import Answer, ChangeRequest, Request, RequestQueue, ScaleRequest
 from actors.seed_worker_actor import Pools, SeedWorkerActor
 from actors.seed_workers import SeedWorkers
+from actors.server_remarks import later_remarks
 from staragents.config import Config
 from staragents.data.seed_scan import SeedScan
 
@@ -43,6 +44,12 @@ class CoordinatorActor(Coordinator):
         memory = ray.get_actor(pools.memory) if pools.memory else None
         super().__init__(config, scan, self._workers, memory, facts, session)
         self._requests = RequestQueue()
+        self._pools = pools
+
+    async def later_facts(self) -> dict[str, Any]:
+        """What servers no longer took, or answered otherwise than at the start."""
+        servers = await later_remarks(self.config, self._pools.generators, self._pools.servers)
+        return {"servers": servers} if servers else {}
 
     async def status(self) -> dict[str, Any]:
         """Status including the target size of every pool."""

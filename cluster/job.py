@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import re
 import sys
 import traceback
 
@@ -15,7 +17,7 @@ from cluster.cli.command_group import CommandGroup
 from cluster.terminal.stop_signals import stop_on_signals
 from cluster.terminal.terminal import say
 from staragents.base import environment
-from staragents.base.errors import INTERRUPTED, StarAgentsError
+from staragents.base.errors import INTERRUPTED, BadInput, StarAgentsError
 from staragents.base.one_root import check_one_root
 from staragents.base.redaction import guard_logs, redacted
 from staragents.files.standard_streams import flush_all, secure_standard_streams
@@ -82,9 +84,18 @@ def main() -> None:
         if environment.debug():
             say(redacted(traceback.format_exc()), err=True)
         reason = redacted(" ".join(str(error).split()))[:LONGEST_REASON]
+        if isinstance(error, ValueError) and (variable := _variable_in(reason)):
+            say(f"error: {variable}: {reason}", err=True)
+            sys.exit(BadInput.exit_code)
         say(f"error: unexpected {type(error).__name__}: {reason}", err=True)
         click.echo("this should not happen: please report it with what --debug shows", err=True)
         sys.exit(1)
+
+
+def _variable_in(reason: str) -> str | None:
+    """The environment variable that an error is about: Ray reads some of its own while it is imported."""
+    found = re.search(r"(?i)environment variable\W{1,3}(\w+)", reason)
+    return found[1] if found and found[1] in os.environ else None
 
 
 if __name__ == "__main__":

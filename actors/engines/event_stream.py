@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from actors.engines.http_client import BadAnswer
+
+_DONE = b"[DONE]"
 TEXTS = ("content", "reasoning_content", "reasoning", "thinking", "refusal")
 
 
@@ -15,12 +18,14 @@ def is_event_stream(body: bytes) -> bool:
 
 def joined_events(body: bytes) -> dict[str, Any] | None:
     """The answer that the events of `body` make up, in the form of one that is not streamed; an event that
-    reports an error; None if no event has content. Raises ValueError for invalid JSON."""
+    reports an error; None if no event has content. Raises BadAnswer if the events break off, ValueError for
+    invalid JSON."""
     choice: dict[str, Any] = {}
     answer: dict[str, Any] = {}
     for event in _events(body):
-        if "choices" not in event and ("error" in event or "message" in event):
-            return event
+        if event.get("error") or ("choices" not in event and "message" in event):
+            # Without the part of an answer that came with it.
+            return {name: value for name, value in event.items() if name != "choices"}
         if event.get("usage"):
             answer["usage"] = event["usage"]
         choices = event.get("choices")
@@ -29,6 +34,9 @@ def joined_events(body: bytes) -> dict[str, Any] | None:
             answer["choices"] = [choice]
     for texts in (choice, choice.get("message", {})):
         texts |= {name: "".join(texts[name]) for name in ("text", *TEXTS) if name in texts}
+    if choice and "finish_reason" not in choice and _DONE not in body:
+        # A closed connection ends a stream without an error.
+        raise BadAnswer("the events of the answer break off before its end")
     return answer or None
 
 
@@ -37,7 +45,7 @@ def _events(body: bytes) -> list[dict[str, Any]]:
     for line in body.split(b"\n"):
         name, _, data = line.strip().partition(b":")
         data = data.strip()
-        if name == b"data" and data and data != b"[DONE]":
+        if name == b"data" and data and data != _DONE:
             event = json.loads(data)
             if isinstance(event, dict):
                 found.append(event)

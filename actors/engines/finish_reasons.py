@@ -3,44 +3,45 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Any, Literal
 
 from actors.engines.http_client import BadAnswer
+from actors.engines.openai_logprobs import Note
 
+_LONGEST = 40
 FinishReason = Literal["stop", "length", "content_filter"]
-# The words of servers and of the APIs behind them, without case, spaces and underscores.
-_FINISHED: dict[str, FinishReason] = {
-    **dict.fromkeys(
-        ("stop", "eos", "eostoken", "endturn", "endofturn", "stopsequence", "complete", "completed", "done"),
-        "stop",
-    ),
-    **dict.fromkeys(
-        (
-            "length", "maxtokens", "maxlength", "maxoutputtokens", "maxnewtokens", "modellength",
-            "tokenlimit", "incomplete", "modelcontextwindowexceeded",
-        ),
-        "length",
-    ),
-    **dict.fromkeys(
-        (
-            "contentfilter", "contentfiltered", "contentpolicy", "safety", "sensitive", "refusal",
-            "recitation", "blocklist", "prohibitedcontent", "spii", "guardrailintervened", "blocked",
-            "moderation",
-        ),
-        "content_filter",
-    ),
-}  # fmt: skip
+# Parts of the words of servers and of the APIs behind them, without case, spaces and underscores; the first
+# that fits decides.
+_FILTERED = re.compile(
+    r"filter|safety|toxic|sensitive|refusal|refused|recitation|blocklist|blocked|prohibited|spii|guardrail"
+    r"|moderation|contentpolicy|unsafe"
+)
+_CUT_OFF = re.compile(
+    r"length|maxtokens|max[a-z]*tokens|tokenlimit|context|incomplete|timelimit|truncated|repetition"
+)
+_BROKEN_OFF = re.compile(r"error|abort|cancel|timeout|fail|malformed|network|insufficient|killed|overload")
+_FINISHED = re.compile(
+    r"stop|eos|endof|endturn|endtoken|^end$|complete|done|finish|eog|toolcall|functioncall"
+)
 
 
-def finish_reason(value: str | None, tokens_out: int, asked: int) -> FinishReason:
-    """The reason in our words; `asked`: the limit of new tokens. Raises BadAnswer if the server broke off or
-    says something unknown."""
-    word = re.sub(r"[^a-z]", "", (value or "").rpartition(".")[2].lower())
-    if value is None or not value.strip() or word in ("none", "null"):
-        # Some servers don't say why they stop.
-        return "length" if tokens_out >= asked else "stop"
-    if word.startswith("contentfilter"):  # some append what was found
+def finish_reason(value: Any, tokens_out: int, asked: int, note: Note) -> FinishReason:
+    """The reason in our words; `asked`: the limit of new tokens. Raises BadAnswer if the server broke off."""
+    given = value.get("type") if isinstance(value, dict) else value
+    is_word = isinstance(given, str) and (not given.strip() or re.search("[A-Za-z]", given))
+    if given is not None and (not is_word or len(given) > _LONGEST):
+        raise BadAnswer(f"expected finish_reason stop or length, got {value!r}")
+    word = re.sub(r"[^a-z]", "", (given or "").rpartition(".")[2].lower()).removeprefix("finishreason")
+    if _FILTERED.search(word):
         return "content_filter"
-    if word in _FINISHED:
-        return _FINISHED[word]
-    raise BadAnswer(f"expected finish_reason stop or length, got {value!r}")
+    if _CUT_OFF.search(word):
+        return "length"
+    if _BROKEN_OFF.search(word):
+        raise BadAnswer(f"the server broke off: expected finish_reason stop or length, got {given!r}")
+    if _FINISHED.search(word):
+        return "stop"
+    # Some servers don't say why they stop.
+    is_cut_off = tokens_out >= asked
+    if word not in ("", "none", "null"):
+        note(f"gives an unknown finish_reason, {given!r}: read as finished, or as cut off at the token limit")
+    return "length" if is_cut_off else "stop"

@@ -25,6 +25,10 @@ class BadAnswer(ValueError):
     """The server's answer does not conform to the API."""
 
 
+class NotTheApi(BadAnswer):
+    """The answer is none of the API's at all, such as a web page."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """Status, headers and body; the body of an error may be truncated."""
@@ -51,6 +55,8 @@ class HttpClient:
             headers["Authorization"] = f"Bearer {key}"
             headers |= {name: key for host, name in KEY_HEADER.items() if address.host.endswith(host)}
         loopback = is_loopback(address.host)
+        # Reads no certificates where none are needed: they may be missing.
+        verify = address.scheme != "http" or not loopback
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=connections)
         self._client = httpx2.AsyncClient(
             auth=(address.username, address.password) if address.userinfo else None,
@@ -60,7 +66,8 @@ class HttpClient:
             timeout=None,
             # A transport of our own ignores proxies: none may come between us and this machine, whatever
             # NO_PROXY says.
-            transport=httpx2.AsyncHTTPTransport(limits=limits) if loopback else None,
+            transport=httpx2.AsyncHTTPTransport(verify=verify, limits=limits) if loopback else None,
+            verify=verify,
             limits=limits,
             follow_redirects=False,
         )

@@ -10,8 +10,10 @@ import msgspec
 
 from actors.engines.event_stream import is_event_stream, joined_events
 from actors.engines.finish_reasons import finish_reason
-from actors.engines.http_client import BadAnswer, Reply
+from actors.engines.http_client import BadAnswer, NotTheApi, Reply
+from actors.engines.message_texts import ChatMessage
 from actors.engines.openai_logprobs import Note, of_answer, read_logprobs
+from actors.engines.refusal_texts import page_text
 from staragents.base.generation import Generation, GenerationRequest
 
 # Well-behaved servers stay far below: no tokenizer's average token comes near 256 bytes, escaped or not, and
@@ -19,24 +21,18 @@ from staragents.base.generation import Generation, GenerationRequest
 BYTES_PER_TOKEN = 256
 BYTES_AROUND = 64 * 1024
 BYTES_PER_EVENT = 1024
+# Of a web page instead of an answer: read for its title, shown.
+_PAGE_BYTES, _PAGE_SHOWN = 4096, 120
 # More than any model's context holds, so a larger count must be wrong.
 MOST_TOKENS = 10_000_000
 # The usual estimate if the server reports no count.
 BYTES_PER_COUNTED_TOKEN = 4
 
 
-class ChatMessage(msgspec.Struct):
-    content: Any = None
-    refusal: str | None = None
-    reasoning_content: Any = None
-    reasoning: Any = None
-    thinking: Any = None
-    reasoning_details: Any = None
-
-
 class ChatChoice(msgspec.Struct):
-    message: ChatMessage
-    finish_reason: str | None = None
+    # Gemini leaves it out if its filter stopped the answer or reasoning used all tokens.
+    message: ChatMessage | None = None
+    finish_reason: Any = None
     logprobs: Any = None
 
 
@@ -46,7 +42,7 @@ class ChatAnswer(msgspec.Struct):
 
 class TextChoice(msgspec.Struct):
     text: str
-    finish_reason: str | None = None
+    finish_reason: Any = None
     logprobs: Any = None
 
 
@@ -82,20 +78,23 @@ def generation_of(
         tokens = max(thought, _count(usage.get("completion_tokens"), thought, note) + beside)
         return Generation("", "length", tokens_in, tokens, seconds, reasoning_tokens=thought)
     if isinstance(content, dict) and content.get("choices", 0) in ([], None):
-        raise BadAnswer("not an answer of the API: it has no choices")
+        raise NotTheApi("not an answer of the API: it has no choices")
     answer: ChatAnswer | TextAnswer
     try:
         answer = msgspec.convert(content, ChatAnswer) if chat else msgspec.convert(content, TextAnswer)
     except ValueError as error:  # includes msgspec.ValidationError
-        raise BadAnswer(f"not an answer of the API: {error}") from None
+        raise NotTheApi(f"not an answer of the API: {error}") from None
     choice = answer.choices[0]
     text, reasoning = _texts(choice)
     logprobs = read_logprobs(choice.logprobs, chat, note)
-    tokens_out = _count(usage.get("completion_tokens"), len(logprobs) or _estimate(reasoning + text), note)
+    tokens_out = _count(usage.get("completion_tokens"), len(logprobs) or estimate(reasoning + text), note)
     tokens_out += beside
+    reason = finish_reason(choice.finish_reason, tokens_out, asked, note)
+    if reason == "stop" and isinstance(choice, ChatChoice) and choice.message is None:
+        raise NotTheApi("not an answer of the API: its choice has no message")
     return Generation(
         text=text,
-        finish_reason=finish_reason(choice.finish_reason, tokens_out, asked),
+        finish_reason=reason,
         tokens_in=tokens_in,
         tokens_out=tokens_out,
         seconds=seconds,
@@ -106,20 +105,25 @@ def generation_of(
 
 
 def parsed(reply: Reply) -> Any:
-    """Parse the body as JSON or as events with JSON, whatever its Content-Type. Raises BadAnswer."""
+    """Parse the body as JSON or as events with JSON, whatever its Content-Type. Raises NotTheApi."""
     if not reply.body.strip():
-        raise BadAnswer("expected JSON, got an empty body")
+        raise NotTheApi("expected JSON, got an empty body")
     try:
         if is_event_stream(reply.body) and (events := joined_events(reply.body)) is not None:
             return events
         # Not msgspec: some servers write NaN for numbers that we don't need.
         return json.loads(reply.body)
+    except BadAnswer:
+        raise
     except RecursionError:
-        raise BadAnswer("expected the JSON of an answer, got it nested too deeply") from None
+        raise NotTheApi("expected the JSON of an answer, got it nested too deeply") from None
     except ValueError as error:
-        start = reply.body[:80].decode("utf-8", "replace")
+        text = reply.body[:_PAGE_BYTES].decode("utf-8", "replace")
+        if (page := page_text(text)) != text:
+            raise NotTheApi(f"expected JSON, got {page[:_PAGE_SHOWN]}") from None
+        start = text[:80]
         kind = reply.headers.get("content-type", "no Content-Type")
-        raise BadAnswer(f"expected JSON in UTF-8, got {start!r} ({kind}): {error}") from None
+        raise NotTheApi(f"expected JSON in UTF-8, got {start!r} ({kind}): {error}") from None
 
 
 def _most_tokens(request: GenerationRequest) -> int:
@@ -130,53 +134,7 @@ def _texts(choice: ChatChoice | TextChoice) -> tuple[str, str]:
     """Text and reasoning."""
     if isinstance(choice, TextChoice):
         return choice.text, ""
-    message = choice.message
-    text, thought = _parts(message.content)
-    given = (
-        message.reasoning_content,
-        message.reasoning,
-        message.thinking,
-        message.reasoning_details,
-    )
-    reasoning = next((value for value in map(_joined, given) if value), thought)
-    return text or message.refusal or "", reasoning
-
-
-def _joined(value: Any) -> str:
-    """A text, or the texts of a list of parts; anything else is none."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list):
-        texts = (
-            part.get("text") or part.get("summary") if isinstance(part, dict) else part for part in value
-        )
-        return "".join(map(_joined, texts))
-    return ""
-
-
-def _parts(content: Any) -> tuple[str, str]:
-    """Text and reasoning of a message's content, which is a text or a list of parts. Raises BadAnswer."""
-    if content is None or isinstance(content, str):
-        return content or "", ""
-    text, thought, is_known = "", "", isinstance(content, list)
-    for part in content if is_known else ():
-        if isinstance(part, dict) and isinstance(part.get("text"), str):
-            text, thought = (
-                (text, thought + part["text"]) if _is_thought(part) else (text + part["text"], thought)
-            )
-        elif isinstance(part, dict) and _is_thought(part):
-            thought += _joined(part.get("thinking") or part.get("reasoning") or part.get("summary"))
-        else:
-            is_known = False
-    if not is_known:
-        raise BadAnswer(
-            f"expected a text or parts with texts at `$.choices[0].message.content`, got {str(content)[:80]}"
-        )
-    return text, thought
-
-
-def _is_thought(part: dict[str, Any]) -> bool:
-    return part.get("type") in ("thinking", "reasoning", "reasoning_text", "thought", "summary_text")
+    return choice.message.texts() if choice.message is not None else ("", "")
 
 
 def reasoning_tokens(counted: int, reasoning: str, text: str, tokens_out: int) -> int:
@@ -226,8 +184,9 @@ def _count(value: Any, estimate: int, note: Note) -> int:
 
 def tokens_of(request: GenerationRequest) -> int:
     """Estimate of the prompt's tokens."""
-    return _estimate(request.prompt_text)
+    return estimate(request.prompt_text)
 
 
-def _estimate(text: str) -> int:
+def estimate(text: str) -> int:
+    """Estimate of a text's tokens."""
     return math.ceil(len(text.encode("utf-8", "surrogatepass")) / BYTES_PER_COUNTED_TOKEN)

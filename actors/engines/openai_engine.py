@@ -17,7 +17,7 @@ import httpx2
 
 from actors.engines.capabilities import MOST_TRIES, Capabilities
 from actors.engines.http_client import HttpClient, Reply
-from actors.engines.openai_answers import generation_of, most_bytes, most_bytes_of_events, tokens_of
+from actors.engines.openai_answers import estimate, generation_of, most_bytes, most_bytes_of_events, tokens_of
 from actors.engines.openai_request import LIMITS, question
 from actors.engines.openai_start import Start
 from actors.engines.openai_thinking import apart, is_unopened
@@ -50,6 +50,11 @@ LONGEST_LINE = 300
 LONGEST_REASON = 160
 # Of new tokens. In a context with less room the prompt is called too long.
 LEAST_ROOM = 16
+# Words of the library for TLS.
+_TLS_HINTS = {
+    "WRONG_VERSION_NUMBER": ": the server may speak http instead of https (base_url)",
+    "CERTIFICATE_VERIFY_FAILED": ": SSL_CERT_FILE names the certificates to trust",
+}
 PROXIES = "ALL_PROXY, HTTPS_PROXY or HTTP_PROXY"
 
 
@@ -63,11 +68,10 @@ class OpenAIEngine:
     def __init__(self, config: ModelConfig, probes: tuple[GenerationRequest, ...] = ()) -> None:
         """`probes`: requests of the model's roles, with which `start` finds out what the server takes."""
         self.config = config
-        # Keys read from files end with a newline, which is invalid in a header.
-        key = (secret(config.api_key_env) or "").strip() if config.api_key_env else ""
+        key = (secret(config.api_key_env) or "") if config.api_key_env else ""
         self._has_key = bool(key)
-        self._key_fits = key.isascii() and key.isprintable()
-        self.client = self._opened(key if key and self._key_fits else None)
+        self._key_problem = _key_problem(key)
+        self.client = self._opened(key if key and not self._key_problem else None)
         # OpenAI's newer models reject the old name, many other servers don't know the new one.
         self.found = Capabilities(limit=int("//api.openai.com" in self.client.address))
         """What the server takes, as known so far."""
@@ -93,9 +97,8 @@ class OpenAIEngine:
     async def start(self) -> None:
         """Ask every probe and find the form in which the server takes it. Raises EngineDead if the server is
         unreachable or takes none."""
-        if not self._key_fits:
-            name = self.config.api_key_env
-            raise EngineDead(f"{name}: expected a key of printable ASCII characters, got other characters")
+        if self._key_problem:
+            raise EngineDead(f"{self.config.api_key_env}: {self._key_problem}")
         attempt, is_waiting, give_up_at = 0, False, time.monotonic() + START_S
         while attempt < PROBES:
             try:
@@ -113,6 +116,11 @@ class OpenAIEngine:
             if attempt < PROBES:
                 await asyncio.sleep(PROBE_PAUSE_S * max(1, attempt))
         raise EngineDead(f"{self.config.model} did not answer a probe: {problem}")
+
+    @property
+    def has_answered(self) -> bool:
+        """Whether the server has answered any request."""
+        return self._last_answer > -math.inf
 
     @property
     def remarks(self) -> list[str]:
@@ -139,7 +147,10 @@ class OpenAIEngine:
         # `from None`, here and below: the text of the cause may contain the key.
         except httpx2.HTTPError as error:
             name = type(error).__name__
-            raise EngineError(self.line(f"no answer: {name}: {error}" if str(error) else name)) from None
+            hint = next((hint for words, hint in _TLS_HINTS.items() if words in str(error)), "")
+            raise EngineError(
+                self.line(f"no answer: {name}: {error}{hint}" if str(error) else name)
+            ) from None
         except ValueError as error:  # BadAnswer, or a prompt that can't be encoded
             raise EngineError(self.line(str(error))) from None
 
@@ -214,6 +225,10 @@ class OpenAIEngine:
             return self._finished(answer, request, found), body
         if refusal.is_cut_off:
             return Generation("", "length", tokens_of(request), asked, seconds, reasoning_tokens=asked), body
+        if refusal.written is not None:
+            # An answer that breaks the schema: the judge's parser may read it, and counts it if not.
+            tokens_out = estimate(refusal.written)
+            return Generation(refusal.written, "stop", tokens_of(request), tokens_out, seconds), body
         if refusal.is_filtered and not refusal.is_about_quota:
             return Generation("", "content_filter", tokens_of(request), 0, seconds), body
         return self._paused(refusal, reply, longest_s), body
@@ -294,6 +309,7 @@ class OpenAIEngine:
 
     def note(self, text: str) -> None:
         """Log it once."""
+        text = self.short(text, LONGEST_LINE)
         if text not in self._noted:
             self._noted.append(text)
             logger.warning("%s %s", self.client.address, text)
@@ -303,6 +319,15 @@ class OpenAIEngine:
 
     async def stop(self) -> None:
         await self.client.close()
+
+
+def _key_problem(key: str) -> str:
+    """Why no server will take the key; empty if it may."""
+    if not (key.isascii() and key.isprintable()):
+        return "expected a key of printable ASCII characters, got other characters"
+    if key[:1] in ("'", '"') or " " in key:
+        return "expected only the key, got quotes or spaces with it"
+    return ""
 
 
 def _asked(body: dict[str, Any]) -> int:
@@ -317,5 +342,7 @@ def _room(refusal: Refusal, body: dict[str, Any]) -> int | None:
 
 def _may_have_changed(refusal: Refusal) -> bool:
     """Whether the server may no longer take what it took at the start."""
-    is_client_error = 400 <= refusal.status < 500 and refusal.status not in PASSING
+    # Gateways choose between servers that take different parameters.
+    is_passing = refusal.status in PASSING and "parameter" not in refusal.said.lower()
+    is_client_error = 400 <= refusal.status < 500 and not is_passing
     return is_client_error and not refusal.is_too_long and not refusal.is_about_quota

@@ -30,6 +30,8 @@ class ChatLogprobs(msgspec.Struct):
 
 
 class TextLogprobs(msgspec.Struct):
+    """Of raw prompts; some servers use it for conversations too (Together)."""
+
     tokens_: list[str] = msgspec.field(name="tokens", default_factory=list)
     token_logprobs: list[Any] = []
     top_logprobs: list[dict[str, Any] | None] | None = None
@@ -47,7 +49,8 @@ def read_logprobs(value: Any, chat: bool, note: Note) -> tuple[TokenLogprobs, ..
     if value is None:
         return ()
     try:
-        shape: type[ChatLogprobs] | type[TextLogprobs] = ChatLogprobs if chat else TextLogprobs
+        in_lists = not chat or (isinstance(value, dict) and value.get("tokens") and not value.get("content"))
+        shape: type[ChatLogprobs] | type[TextLogprobs] = TextLogprobs if in_lists else ChatLogprobs
         return msgspec.convert(value, shape).tokens()
     except ValueError:
         note("returns unreadable log-probabilities; verdicts use only the label")

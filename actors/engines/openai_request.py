@@ -15,7 +15,8 @@ OURS = ("model", "messages", "prompt", "stream", "n")
 """Fields that `extra_body` can't replace."""
 LEAST_TEMPERATURE, MOST_TEMPERATURE = 0.01, 1.0
 SWITCHES: dict[Reasoning, tuple[dict[str, Any], ...]] = {
-    Reasoning.auto: ({},) * 5,
+    # DashScope refuses requests for whole answers, as ours are, if the model would think.
+    Reasoning.auto: ({}, {}, {}, {}, {"enable_thinking": False}, {}),
     # Templates ignore variables that they don't have: Qwen, GLM and others read the first, DeepSeek and
     # Granite the second.
     Reasoning.off: (
@@ -23,6 +24,7 @@ SWITCHES: dict[Reasoning, tuple[dict[str, Any], ...]] = {
         {"reasoning_effort": "none"},
         {"reasoning_effort": "low"},
         {"thinking": {"type": "disabled"}},
+        {"enable_thinking": False},
         {},
     ),
     Reasoning.on: (
@@ -30,6 +32,7 @@ SWITCHES: dict[Reasoning, tuple[dict[str, Any], ...]] = {
         {"reasoning_effort": "medium"},
         {"reasoning_effort": "medium"},
         {"thinking": {"type": "enabled"}},
+        {"enable_thinking": True},
         {},
     ),
 }

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 
-from actors.engines.capabilities import FORMS, MOST_TRIES, PLAINEST, Capabilities
-from actors.engines.http_client import BadAnswer
+from actors.engines.capabilities import FORMS, LIMITED, MOST_TRIES, PLAINEST, Capabilities
+from actors.engines.http_client import BadAnswer, NotTheApi
 from actors.engines.openai_request import precedence, question
 from actors.engines.refusals import Refusal
+from actors.engines.request_fallbacks import FEW_LOGPROBS
 from actors.engines.server_address import other_paths
 from actors.engines.server_models import served_models
 from staragents.base.errors import EngineError
@@ -39,6 +41,9 @@ class Start:
     def __init__(self, engine: OpenAIEngine, probes: tuple[GenerationRequest, ...]) -> None:
         self._engine = engine
         self._probes = probes or (hello(engine.config),)
+        self._unanswered = list(self._probes)
+        self._is_last = False
+        """Whether no attempt follows, in which an error of the server may have passed."""
         self._started = False
         self._checks = 0
         self._checking = asyncio.Lock()
@@ -51,8 +56,11 @@ class Start:
         """Ask all probes. Raises EngineError."""
         for line in precedence(self._engine.config):
             self._engine.note(line)
-        for probe in self._probes:
-            await self._ask(self._limited(probe, attempt))
+        self._is_last = attempt == len(PROBE_TOKENS) - 1
+        while self._unanswered:
+            await self._ask(self._limited(self._unanswered[0], attempt))
+            # Another attempt does not ask it again: the server may allow few requests.
+            self._unanswered.pop(0)
         self._started = True
 
     async def check_again(self) -> bool:
@@ -118,7 +126,7 @@ class Start:
             if learnt is None:
                 said = engine.short(answer.said)
                 found, answer = await self._eliminated(probe, answer)
-                reasons |= {name: said for name in FORMS if found.form(name) != engine.found.form(name)}
+                reasons |= {name: said for name in FORMS if not _is_same(name, found, engine.found)}
                 continue
             found, changed = learnt
             reasons |= dict.fromkeys(changed, engine.short(answer.said))
@@ -143,8 +151,10 @@ class Start:
                     break
             else:
                 client.path = given
+        if isinstance(answer, NotTheApi):
+            raise NotTheApi(f"{answer} (base_url)") from None
         if isinstance(answer, BadAnswer):
-            raise BadAnswer(f"{answer} (base_url)") from None
+            raise answer
         return answer
 
     async def _unless_page(
@@ -161,8 +171,10 @@ class Start:
         """What the server takes, found without its help: the plainest form, and whatever it takes beside it.
         Raises the error of `refusal` if it does not take even that."""
         engine, first = self._engine, self._engine.found
-        client_error = refusal.rejects_request and (refusal.status < 500 or refusal.status == 501)
-        if not client_error or refusal.is_wrong_address or refusal.is_about_quota or refusal.is_too_long:
+        is_passing = refusal.status == 403 or (refusal.status == 500 and not self._is_last)
+        is_elsewhere = refusal.is_wrong_address and not engine.has_answered
+        is_other = is_passing or is_elsewhere or refusal.is_about_quota or refusal.is_too_long
+        if is_other or not refusal.rejects_request:
             raise await self._error(refusal)
         for limit in range(first.limit, len(FORMS["limit"])):
             found = PLAINEST.with_form("limit", limit)
@@ -172,8 +184,7 @@ class Start:
         else:
             raise await self._error(refusal)
         for name in FORMS:
-            for form in range(first.form(name), found.form(name)):
-                tried = found.with_form(name, form)
+            for tried in _fuller(name, first, found):
                 if question(engine.config, probe, tried) == question(engine.config, probe, found):
                     found = tried  # this request does not tell
                     break
@@ -227,8 +238,21 @@ def hello(config: ModelConfig) -> GenerationRequest:
     return GenerationRequest("probe", Sampling(temperature=0.0, max_tokens=1), seed=0, **text)
 
 
+def _fuller(name: str, first: Capabilities, found: Capabilities) -> Iterator[Capabilities]:
+    """`found` with more of the capability, at most as much as in `first`; most first."""
+    for form in range(first.form(name), found.form(name)):
+        yield found.with_form(name, form)
+    if name == "logprobs" and not first.logprobs and found.logprobs:
+        yield replace(found.with_form(name, 0), most_logprobs=first.most_logprobs or FEW_LOGPROBS)
+
+
+def _is_same(name: str, one: Capabilities, other: Capabilities) -> bool:
+    limits = [limit for limit, limited in LIMITED.items() if limited == name]
+    return all(one.form(part) == other.form(part) for part in (name, *limits))
+
+
 def _is_elsewhere(answer: Generation | Refusal | BadAnswer) -> bool:
-    return isinstance(answer, BadAnswer) or (isinstance(answer, Refusal) and answer.is_wrong_address)
+    return isinstance(answer, NotTheApi) or (isinstance(answer, Refusal) and answer.is_wrong_address)
 
 
 def _thinks(answer: Generation) -> bool:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 from actors.engines.refusals import PASSING, Refusal
 from staragents.base.errors import EngineError, PromptTooLong
 
 MOVED = (301, 308)
+# 529: Anthropic's "overloaded".
+BUSY = (429, 503, 529)
+# Settings that a refusal is about although the request has nothing of them.
+_HINTS = {
+    "chat": re.compile(r"chat template|chat_template(?!_kwargs)|not a chat model|template not found"),
+    "reasoning": re.compile(r"enable_?thinking|thinking mode"),
+    "base_url": re.compile(r"api-version"),
+}
 
 
 class RequestRefused(EngineError):
@@ -15,7 +25,7 @@ class RequestRefused(EngineError):
 
 
 class NotReady(EngineError):
-    """The server is there but can't answer yet, as while it loads its model."""
+    """The server is there but can't answer yet, as while it loads its model or answers others."""
 
 
 def kind_of(refusal: Refusal) -> type[EngineError]:
@@ -23,7 +33,7 @@ def kind_of(refusal: Refusal) -> type[EngineError]:
     status = refusal.status
     if refusal.is_about_quota:
         return RequestRefused
-    if status == 503:
+    if status in BUSY:
         return NotReady
     if 300 <= status < 400:
         return RequestRefused if status in MOVED else EngineError
@@ -41,12 +51,23 @@ def line_of(refusal: Refusal, model: str, key: str, setting: str) -> str:
     said = f"pausing {refusal.pause_s:g} s: {said}" if refusal.pause_s else said
     if kind_of(refusal) is PromptTooLong:
         return said
+    is_page = said.startswith("a web page")
+    place = "no API answers there, or it" if refusal.is_wrong_address else "the server"
     meaning = {
         401: f"the server rejects {key}: ",
-        403: f"the server rejects {key}: ",
-        404: f"the server does not serve {model!r}: ",
+        403: "" if is_page else f"the server rejects {key}: ",
+        404: f"{place} does not serve {model!r}: ",
         429: "the server wants fewer requests, ",
     }.get(status, "")
     if refusal.is_about_quota:
         meaning = f"no quota or credit is left for {key}: "
+    setting = setting or hint_of(refusal)
     return f"status {status}: {meaning}{said}{f' ({setting})' if setting else ''}"
+
+
+def hint_of(refusal: Refusal) -> str:
+    """The setting that may help; empty if none is known."""
+    if refusal.is_wrong_address:
+        return "base_url"
+    said = refusal.said.lower()
+    return next((name for name, words in _HINTS.items() if words.search(said)), "")

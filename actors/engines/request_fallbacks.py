@@ -12,9 +12,11 @@ from actors.engines.openai_request import LEAST_TEMPERATURE, LIMITS, MOST_TEMPER
 from actors.engines.refusals import Refusal
 
 Body = dict[str, Any]
+FEW_LOGPROBS = 5
+"""The most that some servers allow."""
 
 SPELLED = {
-    "logprobs": re.compile(r"log_?probs?|log[- ]probabilit"),
+    "logprobs": re.compile(r"log_?probs?|log[- ]probabilit|top_n_tokens"),
     "schema": re.compile(
         r"response_?format|json_?schema|json_?object|structured.?outputs?|guided|grammar|text\.format"
         r"|additionalproperties|m(?:ax|in)length|invalid schema|the word 'json'"
@@ -29,14 +31,14 @@ SPELLED = {
     "stop": re.compile(r"(?<![\w-])stop(?:_?sequences?)?(?![\w-])"),
     "system": re.compile(
         r"\bsystem\b[^.]{0,40}\b(?:role|message|prompt|turn|instruction)|\brole\b[^.]{0,60}\bsystem\b"
-        r"|supported, got system|roles? must alternate|developer instruction"
+        r"|\bgot system\b|roles? must alternate|developer instruction|only user and assistant"
     ),
 }
 """How refusals name the capabilities."""
 SENT_AS = {
     "logprobs": ("logprobs",),
     "schema": ("response_format",),
-    "thinking": ("chat_template_kwargs", "reasoning_effort", "thinking"),
+    "thinking": ("chat_template_kwargs", "reasoning_effort", "thinking", "enable_thinking"),
     "limit": LIMITS,
 }
 # Words of a refusal of the field itself, whatever its value.
@@ -50,6 +52,8 @@ _RANGE = re.compile(
 )
 _AT_LEAST = re.compile(r">=|at least|minimum|below|greater|too small")
 _BOTH = re.compile(r"both|only one|either")
+_DEMANDED = re.compile(r"enable_thinking must be set to false")
+_THINKS_NOT = re.compile(r"not support (?:thinking|reasoning)(?![\w.])")
 _NUMBER = re.compile(r"(?<![\w.])\d{1,9}(?![\w.]*\d)")
 
 
@@ -91,6 +95,8 @@ def room_left(refusal: Refusal, asked: int) -> int | None:
 def _named(body: Body, refusal: Refusal) -> list[str]:
     """The capabilities that the refusal names, of those that the body uses."""
     used = [name for name in SPELLED if _is_used(name, body)]
+    if _DEMANDED.search(refusal.body) and "thinking" not in used:
+        used.append("thinking")
     if refusal.parameter:
         by_parameter = [name for name in used if SPELLED[name].search(refusal.parameter)]
         if by_parameter:
@@ -136,6 +142,8 @@ def _step(name: str, found: Capabilities, body: Body, refusal: Refusal) -> Capab
     if name == "top_p":
         bounded = taken and body["top_p"] == 1 and not found.top_p
         return found.with_form(name, 1 if bounded else 2)
+    if name == "thinking" and _THINKS_NOT.search(said):
+        return found.with_form(name, len(FORMS[name]) - 1)
     if name == "schema" and found.schema == 0 and not re.search(r"m(?:ax|in)length|schema for", said):
         # Only complaints about the schema's content are worth another schema.
         return found.with_form(name, 2)
@@ -147,6 +155,6 @@ def _fewer_logprobs(found: Capabilities, body: Body, numbers: list[int], taken: 
     smaller = [n for n in numbers if 1 < n < asked]
     if smaller and (taken or found.most_logprobs == 0):
         return replace(found, most_logprobs=max(smaller))
-    if taken and asked > 5:
-        return replace(found, most_logprobs=5)
+    if taken and asked > FEW_LOGPROBS:
+        return replace(found, most_logprobs=FEW_LOGPROBS)
     return _next_form("logprobs", found)

@@ -131,7 +131,9 @@ def _coordinate(
         )
         try:
             scaling.attend(coordinator)
-            return _follow(work.run, coordinator, live, watcher)
+            outcome = _follow(work.run, coordinator, live, watcher)
+            _say_remarks(outcome.summary["run"].get("servers", {}), pools.servers, watcher)
+            return outcome
         finally:
             kill_named({coordinator_name(pools.run_name): coordinator})
 
@@ -183,10 +185,16 @@ def loaded_pools(config: Config, run_name: str, users: Sequence[Config], watcher
     started = time.monotonic()
     with running_pools(config, run_name) as pools:
         watcher.say(f"models loaded in {time.monotonic() - started:.0f} s")
-        for name, lines in pools.servers.items():
-            for line in lines:
-                watcher.say(f"models.{name}: {line}")
+        _say_remarks(pools.servers, {}, watcher)
         yield pools
+
+
+def _say_remarks(found: dict[str, list[str]], said: dict[str, list[str]], watcher: Watcher) -> None:
+    """What the servers do not take, apart from what was said before."""
+    for name, lines in found.items():
+        for line in lines:
+            if line not in said.get(name, ()):
+                watcher.say(f"models.{name}: {line}")
 
 
 def _convert_models(configs: Sequence[Config], watcher: Watcher) -> None:
@@ -218,6 +226,7 @@ def _facts(config: Config, scan: SeedScan, pools: Pools) -> dict[str, Any]:
         "embedder": memory.embedder if memory.enabled else None,
         "memory_enabled": memory.enabled,
         "judge": config.judge.model,
+        "verdict": config.judge.verdict.value,
         "policy": config.evolution.policy.value,
         "fingerprint": fingerprint(config),
         "seeds_sha256": scan.sha256,

@@ -5,14 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 from ray import serve
-from ray.exceptions import RayError
 from ray.serve.config import AutoscalingConfig
-from ray.serve.exceptions import RayServeException
 from ray.serve.schema import ApplicationStatus, ApplicationStatusOverview, LoggingConfig
 
 from actors.clean_up import quietly
@@ -36,7 +34,6 @@ DRAIN_S = 600.0
 # How soon a pool scaled to zero removes its last replica.
 TO_ZERO_S = 1.0
 POLL_S = 0.2
-REMARKS_S = 10.0
 # Autoscaling parameters of Serve. Downscaling is slow, because a replica takes minutes to load.
 FOLLOWING: dict[str, Any] = {
     "upscale_delay_s": 30.0,
@@ -99,18 +96,6 @@ def _to_be_removed(config: Config) -> bool:
     """Whether the apps must be removed. On a local Ray, which ends with the command, only engines with child
     processes have something to free; to wait until Serve has removed the others takes two seconds."""
     return bool(ray_address()) or any(model.kind is EngineKind.vllm for model in config.models.values())
-
-
-def server_remarks(config: Config, apps: dict[str, str]) -> dict[str, list[str]]:
-    """By model on a server: what its running replica found that the server does not take. A replica that does
-    not tell in time has nothing to say: the run does not depend on it."""
-    found = {}
-    for name, app in apps.items():
-        if config.models[name].kind is EngineKind.openai:
-            replica = serve.get_app_handle(app).options(method_name="remarks")
-            with suppress(RayError, RayServeException, TimeoutError):
-                found[name] = list(replica.remote().result(timeout_s=REMARKS_S))
-    return {name: lines for name, lines in found.items() if lines}
 
 
 def resize_generator(

@@ -17,8 +17,9 @@ from actors.clean_up import quietly
 from actors.coordinator_actor import CoordinatorActor
 from actors.memory import MemoryActor
 from actors.seed_worker_actor import SAME_LOOP, Pools
+from actors.server_remarks import server_remarks
 from actors.starting import start_actor, started
-from cluster.pools.generators import running_generators, server_remarks
+from cluster.pools.generators import running_generators
 from cluster.pools.prewarm import nodes_requested
 from cluster.pools.scorers import scorer_name, start_scorer
 from cluster.session.demand import demand_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import stat
@@ -18,6 +19,9 @@ from staragents.base.errors import RunFailed
 # A socket path may have 107 characters, and Ray appends about 65 to its folder.
 LONGEST = 40
 LOCK = ".lock"
+FALLBACK = Path("/tmp")
+
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -42,20 +46,35 @@ def private_folder() -> Iterator[Path]:
 
 
 def _of_this_user() -> Path:
-    folder = Path(temporary_folder()) / f"staragents-{os.getuid()}"
-    if len(str(folder)) > LONGEST:
-        # Batch systems use long folder names, which do not fit into a socket path.
-        folder = Path("/tmp") / folder.name
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = folder.lstat()
-    except OSError as error:
-        raise RunFailed(f"can't make the temporary folder {folder}: {error.strerror}") from error
+    name = f"staragents-{os.getuid()}"
+    given = Path(temporary_folder()) / name
+    # Batch systems use long folder names, which do not fit into a socket path.
+    if not given.is_absolute() or len(str(given)) > LONGEST:
+        folder = _made(FALLBACK / name)
+    else:
+        try:
+            folder = _made(given)
+        except RunFailed as error:
+            if os.path.lexists(given) or given.parent == FALLBACK:
+                raise
+            folder = _made(FALLBACK / name)
+            logger.warning("%s; Ray uses %s", error, folder)
+    found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
         raise RunFailed(
             f"{folder}: expected a folder that you own with mode 0700, got {_described(found)}; remove it, "
             "or set RAY_TMPDIR to a short path that you own"
         )
+    return folder
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunFailed(
+            f"can't make the temporary folder {folder}: {error.strerror} (TMPDIR, RAY_TMPDIR)"
+        ) from error
     return folder
 
 

@@ -13,11 +13,15 @@ from rich.segment import Segment
 from staragents.text.printable import printable
 
 LOG_WIDTH = 150
+LEAST_WIDTH = 60
 
 
 def safe_console(**options: Any) -> Console:
     """Shows strings literally: `[red]`, `:boom:` and escape sequences have no effect."""
     console = Console(markup=False, emoji=False, **options)
+    # In a narrower one, rich cuts off words, and shows nothing at all in one of no width.
+    if console.width < LEAST_WIDTH:
+        console.width = LEAST_WIDTH
     console.push_render_hook(_Printable())
     return console
 

@@ -149,11 +149,25 @@ def _about_judge(judge: dict[str, Any], run: dict[str, Any]) -> Iterator[str]:
             f"the judge gives the same verdict in both orders only {agreement:.0%} of the time: "
             "try judge.verdict=conservative or a stronger judge"
         )
+    yield from _about_labels(judge, run)
     correlation = judge["length_correlation"]
     if correlation is not None and correlation > 0.4:
         yield (
             f"the judge prefers longer responses (correlation {correlation:.2f}): try a smaller max_tokens "
             "of the response agents, or another judge"
+        )
+
+
+def _about_labels(judge: dict[str, Any], run: dict[str, Any]) -> Iterator[str]:
+    """Soft verdicts of a judge on a server whose log-probabilities do not help, unless it said so itself."""
+    label_only, name = judge.get("label_only"), run.get("judge")
+    is_on_server = run.get("engines", {}).get(name) == "openai"
+    if label_only is None or label_only < 0.5 or run.get("verdict") != "soft" or not is_on_server:
+        return
+    if not any("log-probabilities" in line for line in run.get("servers", {}).get(name, ())):
+        yield (
+            f"{label_only:.0%} of the verdicts use only their label, as the log-probabilities of "
+            f"models.{name} show no other label at the verdict"
         )
 
 

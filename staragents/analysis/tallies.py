@@ -100,6 +100,8 @@ class JudgeTally:
     first: Mean = field(default_factory=Mean)
     second: Mean = field(default_factory=Mean)
     agreement: Mean = field(default_factory=Mean)
+    label_only: Mean = field(default_factory=Mean)
+    """Share of verdicts without a probability between those of the labels."""
     length: Line = field(default_factory=Line)
 
     def add(self, candidate: Candidate) -> None:
@@ -110,6 +112,8 @@ class JudgeTally:
             return
         self.win.add(win)
         self.agreement.add(candidate.judge_agreement)
+        wins = (candidate.judge_win_first, candidate.judge_win_second)
+        self.label_only.add(all(one in (None, 0.0, 0.5, 1.0) for one in wins))
         if candidate.selected:
             self.accepted_win.add(win)
         if candidate.judge_win_first is not None and candidate.judge_win_second is not None:
@@ -137,6 +141,7 @@ class JudgeTally:
             # P(candidate better | shown first) - P(candidate better | shown second): 0 for a fair judge.
             "position_bias": None if first is None or second is None else rounded(first - second),
             "agreement": rounded(self.agreement.value),
+            "label_only": rounded(self.label_only.value),
             # Correlation of the win with ln(response length / seed's response length).
             "length_correlation": rounded(self.length.correlation),
             # The linear counterpart of AlpacaEval's length-controlled win rate (arXiv 2404.04475).

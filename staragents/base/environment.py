@@ -64,10 +64,11 @@ def allows_long_contexts() -> bool:
 
 def secret(name: str) -> str | None:
     """The API key in the variable that a config field `*_env` names. Values read here are always redacted
-    (`staragents.base.redaction`), whatever the variable's name."""
+    (`staragents.base.redaction`), whatever the variable's name. Without white space around it, as values read
+    from files end with a newline; None if nothing is left."""
     if os.environ.get(name):
         _read_by_name.add(name)
-    return os.environ.get(name) or None
+    return os.environ.get(name, "").strip() or None
 
 
 def hub_token() -> str | None:

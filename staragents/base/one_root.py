@@ -19,9 +19,14 @@ def check_one_root() -> None:
     """Raises BadInput with a line for each name that this process or Ray's workers would import from
     elsewhere."""
     problems = []
+    try:
+        here = os.getcwd()
+    except FileNotFoundError:
+        # Ray's processes can't start in it either.
+        raise BadInput("the current folder was deleted: start the command in another one") from None
     for name in SHARED_NAMES:
         # Ray's workers search the working directory of the command first.
-        spec = PathFinder.find_spec(name, [os.getcwd(), *sys.path]) or importlib.util.find_spec(name)
+        spec = PathFinder.find_spec(name, [here, *sys.path]) or importlib.util.find_spec(name)
         found = _location(spec) if spec else None
         if found is None:
             problems.append(f"expected the package {name} in {ROOT}, got none: install staragents again")

@@ -13,6 +13,7 @@ LENGTHS = (
     "max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "max_target_positions",
     "max_sequence_length", "max_seq_length", "seq_len",
 )  # fmt: skip
+OF_TEXTS = ("text_config", "llm_config", "language_config", "thinker_config")
 OVERRIDE = "model_max_length"
 # With these, the length in config.json is already the scaled one.
 SCALED = {"su", "longrope", "llama3", "yarn", "deepseek_yarn", "deepseek_llama_scaling"}
@@ -26,7 +27,7 @@ def longest_context(model: str) -> tuple[int, str] | None:
         return None
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
-        text = config.get("text_config") or config
+        text = _of_texts(config)
         found = {name: int(text[name]) for name in LENGTHS if text.get(name) is not None}
         if text.get(OVERRIDE):
             found = {OVERRIDE: int(text[OVERRIDE])}
@@ -38,6 +39,12 @@ def longest_context(model: str) -> tuple[int, str] | None:
     except (OSError, ValueError, TypeError, AttributeError):
         # Not a format we can read; the engine reports problems itself.
         return None
+
+
+def _of_texts(config: dict[str, Any]) -> dict[str, Any]:
+    """The part about the language model, which models for images or speech keep below a name."""
+    below = next((config[name] for name in OF_TEXTS if isinstance(config.get(name), dict)), None)
+    return _of_texts(below) if below else config
 
 
 def _scaling(config: dict[str, Any]) -> float:

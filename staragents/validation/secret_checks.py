@@ -18,7 +18,10 @@ from staragents.config import Config
 from staragents.config.marks import Location
 from staragents.config.tree import Key, as_dict, leaves, marks
 from staragents.data.readers.locations import FSSPEC
+from staragents.text.secret_patterns import SECRET_PATTERNS
 
+PASSED_ON = ("engine_args", "hnsw", "extra_body", "chat_template_kwargs")
+"""Mappings whose keys are not ours."""
 LONG_SECRET = 12
 """Minimum length of a secret that is searched for inside longer strings."""
 
@@ -34,6 +37,8 @@ def check_secrets(config: Config) -> Iterator[str]:
         for text in texts(value):
             if source := _source(text, known):
                 yield f"{dotted}: expected no secret in a config, got that of {source}"
+            elif kind := next((kind for kind, found in SECRET_PATTERNS.items() if found.search(text)), None):
+                yield f"{dotted}: expected no secret in a config, got what looks like a {kind}"
             elif kind := url_secret(text):
                 yield f"{dotted}: {expected_without(kind, key)}"
 
@@ -99,7 +104,7 @@ def _source(text: str, known: dict[str, str]) -> str | None:
 
 def _is_named_secret(key: Key) -> bool:
     """Whether a key of a pass-through mapping names a secret. All other keys are fields of the config."""
-    return any(part in ("engine_args", "hnsw") for part in key) and names_secret(key[-1])
+    return any(part in PASSED_ON for part in key) and names_secret(key[-1])
 
 
 def _instead(key: Key) -> str:

@@ -38,6 +38,9 @@ class LocalHandle:
         self.requests += 1
         return await self._generator.generate(request)
 
+    async def remarks(self) -> list[str]:
+        return await self._generator.remarks()
+
 
 class LocalScorer:
     outstanding = size = 0

@@ -212,7 +212,9 @@ ODDITIES = {
     "an empty body": Oddity("body", sends(http(b"")), "got an empty body"),
     "white space": Oddity("body", sends(http(b" \r\n ")), "got an empty body"),
     "no JSON": Oddity("body", sends(http(b"Bonjour!")), "got 'Bonjour!' (application/json)"),
-    "an HTML page": Oddity("body", sends(http(HTML, Content_Type="text/html")), "got '<!DOCTYPE html>"),
+    "an HTML page": Oddity(
+        "body", sends(http(HTML, Content_Type="text/html")), "got a web page: 502 Bad Gateway"
+    ),
     "an event stream": Oddity("body", sends(http(b"data: {}\n\ndata: [DONE]\n\n")), "got 'data: {}"),
     "a list": Oddity("body", sends(http(b"[]")), "Expected `object`, got `array`"),
     "null": Oddity("body", sends(http(b"null")), "Expected `object`, got `null`"),
@@ -295,20 +297,19 @@ ODDITIES = {
     "logprobs of another shape": Oddity("numbers", choice(logprobs={"content": [1, "a"]}), None),
     "logprobs as a number": Oddity("numbers", choice(logprobs=7), None),
     "finish_reason null": Oddity("finish reason", choice(finish_reason=None), None),
-    "finish_reason tool_calls": Oddity(
-        "finish reason", choice(finish_reason="tool_calls"), "got 'tool_calls'"
-    ),
+    "finish_reason tool_calls": Oddity("finish reason", choice(finish_reason="tool_calls"), None),
+    "finish_reason error": Oddity("finish reason", choice(finish_reason="error"), "got 'error'"),
     "finish_reason content_filter": Oddity("finish reason", choice(finish_reason="content_filter"), None),
-    "finish_reason unknown": Oddity("finish reason", choice(finish_reason="bored"), "got 'bored'"),
-    "finish_reason as a number": Oddity("finish reason", choice(finish_reason=1), API),
+    "finish_reason unknown": Oddity("finish reason", choice(finish_reason="bored"), None),
+    "finish_reason as a number": Oddity("finish reason", choice(finish_reason=1), "got 1"),
     "no finish_reason": Oddity("finish reason", without("choices", 0, "finish_reason"), None),
     "no choices": Oddity("fields", without("choices"), "missing required field `choices`"),
     "empty choices": Oddity("fields", edited(lambda a: a.update(choices=[])), "it has no choices"),
     "choices null": Oddity("fields", edited(lambda a: a.update(choices=None)), "it has no choices"),
     "choices as an object": Oddity("fields", edited(lambda a: a.update(choices={"0": 1})), "`$.choices`"),
     "a choice as a text": Oddity("fields", edited(lambda a: a.update(choices=["hi"])), "`$.choices[0]`"),
-    "message null": Oddity("fields", choice(message=None), "`$.choices[0].message`"),
-    "no message": Oddity("fields", without("choices", 0, "message"), "missing required field `message`"),
+    "message null": Oddity("fields", choice(message=None), "its choice has no message"),
+    "no message": Oddity("fields", without("choices", 0, "message"), "its choice has no message"),
     "content in parts": Oddity("fields", message(content=[{"type": "text"}]), "message.content`"),
     "content as a number": Oddity("fields", message(content=7), "message.content`"),
     "a refusal": Oddity(

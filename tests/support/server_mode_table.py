@@ -11,6 +11,7 @@ from tests.support.server_modes import (
     all_of,
     forbids,
     honest,
+    in_lists,
     in_parts,
     no_json_schema,
     no_lengths,
@@ -147,6 +148,67 @@ MODES = {
         ("no seed is sent",),
         lacks=("seed",),
     ),
+    "log-probabilities with status 403 (OpenAI)": Mode(
+        refuses("logprobs", "You are not allowed to request logprobs from this model", 403),
+        ("no log-probabilities: verdicts use only their label", "You are not allowed"),
+        lacks=("logprobs", "top_logprobs"),
+    ),
+    "parameters refused with status 404 (OpenRouter)": Mode(
+        refuses("logprobs", "No endpoints found that can handle the requested parameters.", 404),
+        ("no log-probabilities: verdicts use only their label",),
+        lacks=("logprobs", "top_logprobs"),
+        has={"temperature": 0.0, "seed": 4},
+    ),
+    "JSON that needs more tokens than a probe has (Groq)": Mode(
+        unless(
+            lambda body: "response_format" not in body or body["max_tokens"] > 16,
+            "Failed to generate JSON. See 'failed_generation' for more details.",
+            code="json_validate_failed",
+            failed_generation="max completion tokens reached before generating a valid document",
+        ),
+        has={"max_tokens": 264},
+    ),
+    "top_n_tokens up to 5 (TGI)": Mode(
+        top_logprobs_at_most(5, "Input validation error: `top_n_tokens` must be >= 0 and <= 5. Given: 20"),
+        ("top_logprobs is at most 5",),
+        has={"top_logprobs": 5},
+    ),
+    "fewer log-probabilities, without a reason": Mode(
+        top_logprobs_at_most(5, "Bad Request"),
+        ("top_logprobs is at most 5 (the server: Bad Request)",),
+        has={"top_logprobs": 5},
+    ),
+    "an error of the server for what it does not take": Mode(
+        refuses("logprobs", "Internal Server Error", 500),
+        ("no log-probabilities: verdicts use only their label (the server: Internal Server Error)",),
+        lacks=("logprobs", "top_logprobs"),
+        is_seen_later=False,
+    ),
+    "no system role (llama.cpp, status 500)": Mode(
+        no_system("Only user and assistant roles are supported!", 500),
+        ("system text is put before the first user turn",),
+    ),
+    "no reasoning to switch off (Ollama)": Mode(
+        refuses("chat_template_kwargs", '"m" does not support thinking'),
+        ("no switch for reasoning is sent",),
+        settings=OFF,
+        lacks=("chat_template_kwargs", "reasoning_effort", "thinking", "enable_thinking"),
+    ),
+    "reasoning off by enable_thinking (DashScope)": Mode(
+        unless(
+            lambda body: body.get("enable_thinking") is False,
+            "parameter.enable_thinking must be set to false for non-streaming calls",
+        ),
+        ("reasoning is switched by enable_thinking, off if it is auto",),
+        settings=OFF,
+        has={"enable_thinking": False},
+    ),
+    "log-probabilities in lists (Together)": Mode(in_lists),
+    "finish_reason FINISH_REASON_STOP": Mode(with_choice(finish_reason="FINISH_REASON_STOP")),
+    "finish_reason with a token (SGLang)": Mode(with_choice(finish_reason={"type": "stop", "matched": 2})),
+    "an unknown finish_reason": Mode(
+        with_choice(finish_reason="OTHER"), ("gives an unknown finish_reason, 'OTHER'",)
+    ),
     "many at once (a reasoning model)": Mode(
         all_of(
             refuses("temperature", f"{NO_VALUE} supported.", param="temperature"),
@@ -227,9 +289,8 @@ MODES = {
 }
 
 
-def serve(peer: Peer, name: str) -> str:
-    """Make the server behave like the named one; returns the base_url to set."""
-    mode = MODES[name]
+def serve(peer: Peer, mode: Mode) -> str:
+    """Make the server behave so; returns the base_url to set."""
 
     def reply(request: web.Request) -> web.Response:
         answer = mode.answer(peer.asked[-1], request.path)

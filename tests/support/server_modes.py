@@ -32,7 +32,8 @@ class Mode:
     """Path of base_url."""
     settings: Body = field(default_factory=dict)
     """Of the model."""
-    verdict_text: str = VERDICT
+    is_seen_later: bool = True
+    """Whether the run notices if the server changes to this mode."""
 
 
 def honest(body: Body, **choice: Any) -> Body:
@@ -147,6 +148,17 @@ def in_parts(body: Body, path: str) -> web.Response:
     message = answer["choices"][0]["message"]
     thought = {"type": "thinking", "thinking": [{"type": "text", "text": "[fake] hm"}]}
     message["content"] = [thought, {"type": "text", "text": message["content"]}]
+    return web.json_response(answer)
+
+
+def in_lists(body: Body, path: str) -> web.Response | None:
+    """Log-probabilities as those of raw prompts."""
+    answer = honest(body)
+    choice = answer["choices"][0]
+    if choice["logprobs"] is None:
+        return None
+    tokens = [token["token"] for token in choice["logprobs"]["content"]]
+    choice["logprobs"] = {"tokens": tokens, "token_logprobs": [-0.1] * len(tokens)}
     return web.json_response(answer)
 
 

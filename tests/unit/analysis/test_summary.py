@@ -4,6 +4,7 @@ from collections.abc import Callable
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -118,6 +119,29 @@ def test_judge_that_only_sees_position_has_full_bias_and_no_agreement() -> None:
     assert summary["judge"]["agreement"] == 0.0
     assert summary["judge"]["win"] == 0.5
     assert any("prefers the first position by 1.00" in warning for warning in summary["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("wins", "run", "is_said"),
+    [
+        ((1.0, 0.0), {}, True),
+        ((0.5, 1.0), {}, True),
+        ((0.9, 0.2), {}, False),
+        ((1.0, 0.0), {"verdict": "hard"}, False),
+        ((1.0, 0.0), {"engines": {"judge": "vllm"}}, False),
+        ((1.0, 0.0), {"servers": {"judge": ["no log-probabilities: verdicts use only their label"]}}, False),
+    ],
+)
+def test_soft_verdicts_without_probabilities_are_said_once(
+    wins: tuple[float, float], run: dict[str, Any], is_said: bool
+) -> None:
+    """As from servers that return the whole answer as one token."""
+    rows = [judged(f"s{number}", *wins) for number in range(12)]
+    known = {"judge": "judge", "verdict": "soft", "engines": {"judge": "openai"}, **run}
+    summary = summarise(seeds_of(rows), known)
+    assert summary["judge"]["label_only"] == (0.0 if wins == (0.9, 0.2) else 1.0)
+    said = [line for line in summary["warnings"] if "use only their label" in line]
+    assert len(said) == is_said
 
 
 def test_unreadable_verdicts_are_invalid_and_engine_failures_are_not() -> None:

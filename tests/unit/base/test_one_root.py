@@ -94,3 +94,22 @@ def test_a_folder_without_init_is_one_line_where_it_hides_an_editable_install(tm
         timeout=60,
     )
     assert f"expected the package actors in {ROOT}, got {found}" in done.stderr.splitlines()[-1]
+
+
+def test_a_folder_that_was_deleted_is_named(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    program = (
+        "import os, sys; os.rmdir(os.getcwd()); from staragents.__main__ import main; "
+        "sys.argv[1:] = ['--version']; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=gone,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert done.stderr == "error: the current folder was deleted: start the command in another one\n"

@@ -227,3 +227,12 @@ def test_no_color_is_respected(finished_run: Path) -> None:
 
     assert colours()
     assert colours(NO_COLOR="1") == []
+
+
+def test_a_variable_that_ray_can_not_read_is_named(tmp_path: Path) -> None:
+    given = {**os.environ, "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "fast"}
+    command = [sys.executable, "-m", "cluster.job", "run", CONFIG, f"output.dir={tmp_path / 'run'}"]
+    ended = subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: RAY_SERVE_CONTROL_LOOP_INTERVAL_S: ")
+    assert "report it" not in ended.stderr

@@ -63,7 +63,7 @@ async def test_a_server_that_hangs_or_trickles_times_out(peer: Peer, engine: Ope
         '{"choices": []}',
         '{"choices": null}',
         '{"choices": [{"finish_reason": "stop"}]}',
-        '{"choices": [{"finish_reason": "stop", "message": {"content": ["a"]}}]}',
+        '{"choices": [{"finish_reason": "stop", "message": {"content": [7]}}]}',
     ],
 )
 @pytest.mark.parametrize("content_type", ["application/json", "text/html"])

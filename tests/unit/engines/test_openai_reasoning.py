@@ -190,7 +190,7 @@ def test_the_size_limit_leaves_room_for_reasoning() -> None:
     assert most_bytes(request(sampling=BUDGET)) - plain == 1000 * 256
 
 
-@pytest.mark.parametrize("content", [7, {"text": "a"}, [{"type": "image_url"}], ["a"]])
+@pytest.mark.parametrize("content", [7, {"verdict": "A"}, [{"type": "image_url"}], [7]])
 async def test_content_without_text_is_an_error(peer: Peer, engine: OpenAIEngine, content: Any) -> None:
     thinks(peer, content=content)
     with pytest.raises(EngineError, match=r"message\.content"):

@@ -16,8 +16,11 @@ from staragents.config import EngineKind, ModelConfig
 from tests.support.peer_server import KEY, Peer, chat_body, config, failure, request
 
 
-async def test_a_missing_key_is_named(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("key", [None, "", " \n"])
+async def test_a_missing_key_is_named(peer: Peer, key: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TEST_API_KEY", raising=False)
+    if key is not None:
+        monkeypatch.setenv("TEST_API_KEY", key)
     monkeypatch.setattr(openai_engine, "PROBE_PAUSE_S", 0.0)
     peer.refuses(401)
     with pytest.raises(EngineDead, match=r"without a key \(TEST_API_KEY is not set\)"):
@@ -32,7 +35,15 @@ async def test_white_space_around_a_key_is_not_sent(peer: Peer, monkeypatch: pyt
     assert peer.authorization == [f"Bearer {KEY}"]
 
 
-@pytest.mark.parametrize("key", ["sk-\u043a-that-no-header-can-hold", "sk-a\nb-that-no-header-can-hold"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "sk-\u043a-that-no-header-can-hold",
+        "sk-a\nb-that-no-header-can-hold",
+        '"sk-that-no-header-holds-with-quotes"',
+        "Bearer sk-that-no-header-holds-twice",
+    ],
+)
 async def test_a_key_that_does_not_fit_a_header_fails_without_being_shown(
     peer: Peer, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,3 +123,18 @@ def test_a_wrong_network_setting_is_named(
     with pytest.raises(EngineDead) as caught:
         OpenAIEngine(ModelConfig(kind=EngineKind.openai, model="x", base_url="https://models.invalid/v1"))
     assert str(caught.value).startswith(line)
+
+
+async def test_a_server_on_this_machine_needs_no_certificates(
+    peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Environments of conda often name a file that is gone."""
+    monkeypatch.setenv("SSL_CERT_FILE", "/gone/roots.pem")
+    engine = OpenAIEngine(config(peer.url))
+    assert (await engine.generate(request())).text == "The Loire."
+    await engine.stop()
+
+
+async def test_https_to_a_server_that_speaks_http_is_named(peer: Peer) -> None:
+    error = await failure(OpenAIEngine(config(peer.url.replace("http:", "https:"))))
+    assert "the server may speak http instead of https (base_url)" in str(error)

@@ -6,12 +6,14 @@ import pytest
 from aiohttp import web
 
 from actors.engines import openai_engine
+from actors.engines.capabilities import FORMS
 from actors.engines.http_client import HttpClient
 from actors.engines.openai_engine import OpenAIEngine
 from staragents.base.errors import EngineDead
 from staragents.base.loopback import is_loopback, is_on_loopback
+from staragents.base.messages import Message
 from staragents.config import EngineKind, ModelConfig
-from tests.support.peer_server import KEY, Peer, chat_body, config, failure
+from tests.support.peer_server import KEY, Peer, chat_body, config, failure, request
 
 
 @pytest.mark.parametrize("chat", [True, False])
@@ -49,6 +51,22 @@ async def test_starting_waits_for_a_server_that_loads_its_model(
     assert len([line for line in caplog.messages if "waiting up to 120 s for" in line]) == 1
 
 
+async def test_starting_waits_for_its_turn_and_repeats_no_probe_that_was_answered(
+    peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that allows a request a while would never answer all probes of one attempt."""
+    monkeypatch.setattr(openai_engine, "PROBE_PAUSE_S", 0.0)
+    probes = tuple(request(messages=(Message("user", f"Name river {number}."),)) for number in range(5))
+    busy = {"error": {"message": "Too many requests"}}
+    peer.reply = lambda _: (
+        web.json_response(busy, status=429) if len(peer.asked) % 2 else web.json_response(chat_body())
+    )
+    engine = OpenAIEngine(config(peer.url), probes)
+    await engine.start()
+    await engine.stop()
+    assert len(peer.asked) == 2 * len(probes)
+
+
 async def test_starting_does_not_wait_for_ever(
     peer: Peer, engine: OpenAIEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -67,7 +85,8 @@ async def test_starting_gives_up_on_a_server_that_stays_broken(
     peer.refuses(500)
     with pytest.raises(EngineDead, match="did not answer a probe"):
         await engine.start()
-    assert len(peer.asked) == openai_engine.PROBES
+    plainest = len(FORMS["limit"])
+    assert len(peer.asked) == openai_engine.PROBES + plainest
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,19 @@ NO_QUOTA = [
         {"code": "Arrearage", "message": "Access denied, please make sure your account is in good standing."},
     ),
     (200, {"code": 402, "message": "This request requires more credits, or fewer max_tokens."}),
+    (400, {"message": "Budget has been exceeded! Current cost: 10.1, Max budget: 10.0", "code": "400"}),
+    (429, {"message": "ExceededTokenBudget: Current spend for token: 7e-05; Max Budget for Token: 2e-07"}),
+    (403, {"message": "Your newly created team doesn't have any credits yet."}),
+    (429, {"message": "Your team has either used all available credits or reached its spending limit."}),
+    (412, {"message": "Account x is suspended, possibly due to reaching the monthly spending limit."}),
+    (400, {"message": "You have reached your specified API usage limits. You will regain access in May."}),
+    (429, "Rate limit exceeded: free-models-per-day. Add 10 credits to unlock 1000 free requests per day"),
+    (429, {"message": "You are using a Trial key, which is limited to 1000 API calls / month."}),
+    (429, {"message": "Too many tokens per day, please wait before trying again."}),
+    (403, {"message": "The request failed because your account has an overdue balance."}),
+    (403, {"message": "Sorry, your account balance is insufficient"}),
+    (403, {"reason": "NOT_ENOUGH_BALANCE", "message": "not enough balance"}),
+    (429, {"code": "1113", "message": "余额不足或无可用资源包,请充值。"}),
 ]
 BUSY = [
     (
@@ -43,6 +56,13 @@ BUSY = [
         {"message": "You exceeded your current quota, please check billing details. Please retry in 37.5s."},
     ),
     (429, {"message": "Rate limit reached on tokens per minute (TPM). Please try again in 5.289s."}),
+    (429, {"message": "Quota exceeded for generate_content_requests_per_minute_per_project"}),
+    (
+        429,
+        {"message": "Limit reached on tokens per day (TPD). Please try again in 3m2s. See billing"},
+    ),
+    (429, {"message": "Limit: 3 / min. Please add a payment method to your account to increase your limit."}),
+    (429, {"message": "Service tier capacity exceeded for this model."}),
     (503, {"message": "The model is overloaded."}),
 ]
 FILTERED = [
@@ -54,6 +74,12 @@ FILTERED = [
         {"code": "invalid_prompt", "message": "your prompt was flagged as potentially violating our policy"},
     ),
     (403, {"message": "Content violates usage guidelines. Failed check: SAFETY_CHECK"}),
+    (403, {"message": 'Your input was flagged for "violence". No credits were charged.'}),
+    (
+        400,
+        {"code": "SensitiveContentDetected", "message": "the input text may contain sensitive information"},
+    ),
+    (400, {"code": "1301", "message": "系统检测到输入或生成内容可能包含不安全或敏感内容"}),
 ]
 TOO_LONG = [
     (400, {"message": "This model's maximum context length is 4096 tokens."}),
@@ -127,6 +153,24 @@ def test_a_wait_is_read_from_the_text(text: str, seconds: float) -> None:
         ({"object": "error", "message": "no such model", "code": 404}, 404, "no such model"),
         ([{"error": {"code": 400, "message": "Bad"}}], 400, "Bad"),
         ({"detail": [{"loc": ["body", "seed"], "msg": "Extra"}]}, 200, "seed: Extra"),
+        ({"message": {"detail": [{"loc": ["seed"], "msg": "Extra"}]}, "object": "error"}, 200, "seed: Extra"),
+        ({"detail": "[{'loc': ('body', 'seed'), 'msg': 'Extra'}]"}, 200, "seed: Extra"),
+        ({"errors": [{"message": "unexpected field seed"}]}, 200, "unexpected field seed"),
+        ({"choices": None, "base_resp": {"status_code": 1008, "status_msg": "no seed"}}, 200, "no seed"),
+        ({"error": {"type": "overloaded_error", "message": "Overloaded"}}, 503, "Overloaded"),
+        ({"choices": [{"message": {}, "error": {"code": 502, "message": "gone"}}]}, 502, "gone"),
+        ({"choices": [{"message": {"content": "The"}}], "error": {"message": "gone"}}, 200, "gone"),
+        (
+            {
+                "error": {
+                    "message": "Failed",
+                    "code": 400,
+                    "metadata": {"raw": '{"error": {"message": "no"}}'},
+                }
+            },
+            400,
+            "Failed: no",
+        ),
     ],
 )
 def test_errors_with_a_status_of_success_are_refusals(body: Any, status: int, said: str) -> None:
@@ -135,10 +179,23 @@ def test_errors_with_a_status_of_success_are_refusals(body: Any, status: int, sa
     assert (found.status, found.said) == (status, said)
 
 
-@pytest.mark.parametrize("more", [{}, {"error": None}, {"message": "fake"}])
+@pytest.mark.parametrize("more", [{}, {"error": None}, {"error": {"message": None}}, {"message": "fake"}])
 def test_an_answer_is_no_refusal(more: dict[str, Any]) -> None:
     answer = {**honest({}), **more}
     assert content_of(Reply(200, httpx2.Headers(), json.dumps(answer).encode())) == answer
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        ("<html><head><title>502 Bad Gateway</title></head><body>x</body></html>", "502 Bad Gateway"),
+        ("<!DOCTYPE html><html><style>p{}</style><body><p>Sign &amp; go</p></body></html>", "Sign & go"),
+    ],
+)
+def test_of_a_web_page_its_title_or_text_is_shown(page: str, said: str) -> None:
+    found = content_of(Reply(502, httpx2.Headers(), page.encode()))
+    assert isinstance(found, Refusal)
+    assert found.said == f"a web page: {said}"
 
 
 NAMES = (

@@ -40,6 +40,8 @@ YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 
             (32768, "max_position_embeddings"),
         ),
         ({"text_config": {"max_position_embeddings": 2048}}, (2048, "max_position_embeddings")),
+        ({"llm_config": {"max_position_embeddings": 2048}}, (2048, "max_position_embeddings")),
+        ({"thinker_config": {"text_config": {"n_positions": 2048}}}, (2048, "n_positions")),
         ({"hidden_size": 8}, None),
         ([], None),
     ],

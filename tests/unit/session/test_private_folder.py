@@ -60,6 +60,18 @@ def test_a_long_path_is_replaced_by_a_short_one(tmp_path: Path, monkeypatch: pyt
         assert len(str(folder)) < 50
 
 
+@pytest.mark.parametrize("given", ["", "relative", "/proc/nowhere", "/etc/passwd"])
+def test_a_temporary_folder_that_can_not_be_used_is_replaced(
+    given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("RAY_TMPDIR", raising=False)
+    monkeypatch.setattr("cluster.session.private_folder.FALLBACK", tmp_path)
+    monkeypatch.setenv("TMPDIR", given)
+    with private_folder() as folder:
+        assert folder.parent == tmp_path / f"staragents-{os.getuid()}"
+    assert ("(TMPDIR, RAY_TMPDIR)" in caplog.text) is given.startswith("/")
+
+
 @pytest.mark.parametrize("permissions", [0o770, 0o707, 0o711])
 def test_a_folder_that_others_can_enter_is_refused(above: Path, permissions: int) -> None:
     above.mkdir()

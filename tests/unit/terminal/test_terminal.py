@@ -34,6 +34,16 @@ def test_a_console_shows_strings_literally_wherever_they_occur() -> None:
     assert obeyed(console.file.getvalue()) == []  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("columns", ["0", "1", "10"])
+def test_a_narrow_terminal_cuts_off_no_words(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    table = Table(box=None)
+    table.add_row("generated", "12", "candidates")
+    output = io.StringIO()
+    safe_console(file=output).print(table)
+    assert output.getvalue().split() == ["generated", "12", "candidates"]
+
+
 def test_colours_and_live_displays_still_work() -> None:
     console = safe_console(file=io.StringIO(), width=80, force_terminal=True, color_system="standard")
 

@@ -80,6 +80,14 @@ def problems(*overrides: str) -> str:
         (f"models.api_key={SECRET}", "models.api_key: expected a mapping, got something else"),
         (f"memory=[{{api_key: {SECRET}}}]", "memory: expected a mapping, got [{'api_key': '***'}]"),
         (
+            f"models.judge.extra_body.provider.api_key={SECRET}",
+            "models.judge.extra_body.provider.api_key: expected no",
+        ),
+        (
+            "models.judge.chat_template_kwargs.name=hf_" + "a" * 34,
+            "models.judge.chat_template_kwargs.name: expected no secret in a config, got what looks like a",
+        ),
+        (
             f"models.judge.engine_args.hf_token={SECRET}",
             "models.judge.engine_args.hf_token: expected no",
         ),
