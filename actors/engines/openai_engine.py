@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx2
 
+from actors.engines.api_key import ApiKey
 from actors.engines.capabilities import MOST_TRIES, Capabilities
 from actors.engines.http_client import HttpClient, Reply
 from actors.engines.openai_answers import estimate, generation_of, most_bytes, most_bytes_of_events, tokens_of
@@ -26,12 +27,11 @@ from actors.engines.refusal_errors import NotReady, kind_of, line_of
 from actors.engines.refusals import PASSING, Refusal, content_of
 from actors.engines.request_fallbacks import after_refusal, room_left
 from actors.engines.retry_after import retry_after
-from staragents.base.environment import secret
+from actors.engines.server_words import ServerWords
 from staragents.base.errors import EngineDead, EngineError
 from staragents.base.generation import Generation, GenerationRequest
 from staragents.base.redaction import redacted
 from staragents.config import ModelConfig, Reasoning
-from staragents.text.printable import printable
 from staragents.validation.network_checks import given_certificates
 
 logger = logging.getLogger(__name__)
@@ -46,8 +46,6 @@ AGAIN_S = 1.0
 """Most time before the first repetition."""
 # A server that asks for a longer pause is treated as unavailable.
 LONGEST_PAUSE_S = 60.0
-LONGEST_LINE = 300
-LONGEST_REASON = 160
 # Of new tokens. In a context with less room the prompt is called too long.
 LEAST_ROOM = 16
 # Words of the library for TLS.
@@ -68,10 +66,9 @@ class OpenAIEngine:
     def __init__(self, config: ModelConfig, probes: tuple[GenerationRequest, ...] = ()) -> None:
         """`probes`: requests of the model's roles, with which `start` finds out what the server takes."""
         self.config = config
-        key = (secret(config.api_key_env) or "") if config.api_key_env else ""
-        self._has_key = bool(key)
-        self._key_problem = _key_problem(key)
-        self.client = self._opened(key if key and not self._key_problem else None)
+        self._key = ApiKey(config.api_key_env)
+        self.client = self._opened()
+        self.words = ServerWords(self.client)
         # OpenAI's newer models reject the old name, many other servers don't know the new one.
         self.found = Capabilities(limit=int("//api.openai.com" in self.client.address))
         """What the server takes, as known so far."""
@@ -82,12 +79,11 @@ class OpenAIEngine:
         self._limits = RateLimits()
         self._last_answer = -math.inf
         self._start = Start(self, probes)
-        self._noted: list[str] = []
 
-    def _opened(self, key: str | None) -> HttpClient:
+    def _opened(self) -> HttpClient:
         """Open the client; reads the variables for proxies and certificates. Raises EngineDead."""
         try:
-            return HttpClient(self.config.base_url or "", key, self.config.max_ongoing)
+            return HttpClient(self.config.base_url or "", self._key.usable, self.config.max_ongoing)
         except OSError as error:  # does not name the file
             named = ", ".join(given_certificates()) or "the system's certificates"
             raise EngineDead(f"can't load {named}: {redacted(str(error))}") from None
@@ -97,8 +93,8 @@ class OpenAIEngine:
     async def start(self) -> None:
         """Ask every probe and find the form in which the server takes it. Raises EngineDead if the server is
         unreachable or takes none."""
-        if self._key_problem:
-            raise EngineDead(f"{self.config.api_key_env}: {self._key_problem}")
+        if self._key.problem:
+            raise EngineDead(f"{self.config.api_key_env}: {self._key.problem}")
         attempt, is_waiting, give_up_at = 0, False, time.monotonic() + START_S
         while attempt < PROBES:
             try:
@@ -125,7 +121,7 @@ class OpenAIEngine:
     @property
     def remarks(self) -> list[str]:
         """What the server does not take and what is done instead, a line each."""
-        return [*self.found.remarks(self.reasons), *self._noted]
+        return [*self.found.remarks(self.reasons), *self.words.noted]
 
     async def generate(self, request: GenerationRequest) -> Generation:
         """Answer one request within its timeout.
@@ -149,10 +145,10 @@ class OpenAIEngine:
             name = type(error).__name__
             hint = next((hint for words, hint in _TLS_HINTS.items() if words in str(error)), "")
             raise EngineError(
-                self.line(f"no answer: {name}: {error}{hint}" if str(error) else name)
+                self.words.line(f"no answer: {name}: {error}{hint}" if str(error) else name)
             ) from None
         except ValueError as error:  # BadAnswer, or a prompt that can't be encoded
-            raise EngineError(self.line(str(error))) from None
+            raise EngineError(self.words.line(str(error))) from None
 
     async def _answered(self, request: GenerationRequest) -> Generation:
         found, room, checked = self.found, None, False
@@ -177,13 +173,13 @@ class OpenAIEngine:
                 pass  # the same form with fewer new tokens
             elif (learnt := self.learn(request, found, answer, body)) is not None:
                 found, changed = learnt
-                reasons |= dict.fromkeys(changed, self.short(answer.said))
+                reasons |= dict.fromkeys(changed, self.words.short(answer.said))
             elif not checked and _may_have_changed(answer) and await self._start.check_again():
                 found, checked = self.found, True
             else:
                 raise self.error_of(answer)
             answer, body = await self._in_turn(request, found, room)
-        raise EngineError(self.line(f"no answer after {MOST_TRIES} forms of the request"))
+        raise EngineError(self.words.line(f"no answer after {MOST_TRIES} forms of the request"))
 
     async def _in_turn(
         self, request: GenerationRequest, found: Capabilities, room: int | None = None
@@ -198,9 +194,8 @@ class OpenAIEngine:
             is_limit = answer.status == 429 and not answer.is_about_quota
             if not is_limit or time.monotonic() - self._last_answer > SILENCE_S:
                 return answer, body
-            self.note(
-                f"wants fewer requests: they wait for their turn (the server: {self.short(answer.said)})"
-            )
+            said = self.words.short(answer.said)
+            self.words.note(f"wants fewer requests: they wait for their turn (the server: {said})")
             # After its pause, not all at once.
             await asyncio.sleep(random.uniform(0.1, 1.0) * AGAIN_S * min(8.0, 2.0**tries))
             tries += 1
@@ -220,7 +215,7 @@ class OpenAIEngine:
         self._limits.observe(reply.headers, ticket)
         refusal = content_of(reply)
         if not isinstance(refusal, Refusal):
-            answer = generation_of(refusal, request, asked, seconds, self.note)
+            answer = generation_of(refusal, request, asked, seconds, self.words.note)
             self._last_answer = time.monotonic()
             return self._finished(answer, request, found), body
         if refusal.is_cut_off:
@@ -256,17 +251,21 @@ class OpenAIEngine:
         if answer.reasoning and not answer.text.strip() and answer.finish_reason == "stop":
             # A reasoning parser that waits for an end tag, which a model does not write if it does not think.
             if is_off:
-                self.note("returns answers as reasoning although reasoning is off; they are used as answers")
+                self.words.note(
+                    "returns answers as reasoning although reasoning is off; they are used as answers"
+                )
                 answer = replace(answer, text=answer.reasoning, reasoning="", reasoning_tokens=0)
             else:
-                self.note("returns reasoning without an answer; if these are answers, set reasoning=off")
+                self.words.note(
+                    "returns reasoning without an answer; if these are answers, set reasoning=off"
+                )
         self._unopened = self._unopened or (request.messages is not None and is_unopened(answer.text))
         answer = apart(answer, request, self._unopened and not is_off)
         ends = [at for stop in request.sampling.stop if (at := answer.text.find(stop)) >= 0]
         if ends:
             answer = replace(answer, text=answer.text[: min(ends)], finish_reason="stop")
         if request.top_logprobs and not found.logprobs and answer.text and not answer.logprobs:
-            self.note("returns no log-probabilities; verdicts use only the label")
+            self.words.note("returns no log-probabilities; verdicts use only the label")
         return answer
 
     def _paused(self, refusal: Refusal, reply: Reply, longest_s: float) -> Refusal:
@@ -280,8 +279,8 @@ class OpenAIEngine:
 
     def error_of(self, refusal: Refusal, more: str = "") -> EngineError:
         """The error for a refused request; `more` is added to its line."""
-        line = line_of(refusal, self.config.model, self._key_name, self._setting(refusal))
-        return kind_of(refusal)(self.line(line) + more)
+        line = line_of(refusal, self.config.model, self._key.described, self._setting(refusal))
+        return kind_of(refusal)(self.words.line(line) + more)
 
     def _setting(self, refusal: Refusal) -> str:
         """The setting that put a field into the request which the refusal names."""
@@ -293,41 +292,11 @@ class OpenAIEngine:
         whole = self.config.chat_template_kwargs and "chat_template_kwargs" in named
         return "chat_template_kwargs" if whole else ""
 
-    @property
-    def _key_name(self) -> str:
-        name = self.config.api_key_env
-        if not name:
-            return "a request without a key (api_key_env is not set)"
-        return f"the key in {name}" if self._has_key else f"a request without a key ({name} is not set)"
-
-    def line(self, text: str) -> str:
-        """The server's untrusted text as one printable line of limited length, without our key."""
-        return f"{self.client.address}: {self.short(text, LONGEST_LINE)}"
-
-    def short(self, text: str, longest: int = LONGEST_REASON) -> str:
-        return printable(" ".join(redacted(self.client.redact(text)).split()))[:longest]
-
-    def note(self, text: str) -> None:
-        """Log it once."""
-        text = self.short(text, LONGEST_LINE)
-        if text not in self._noted:
-            self._noted.append(text)
-            logger.warning("%s %s", self.client.address, text)
-
     async def check(self) -> None:
         """An unavailable server fails its requests one by one; replacing this replica would not help."""
 
     async def stop(self) -> None:
         await self.client.close()
-
-
-def _key_problem(key: str) -> str:
-    """Why no server will take the key; empty if it may."""
-    if not (key.isascii() and key.isprintable()):
-        return "expected a key of printable ASCII characters, got other characters"
-    if key[:1] in ("'", '"') or " " in key:
-        return "expected only the key, got quotes or spaces with it"
-    return ""
 
 
 def _asked(body: dict[str, Any]) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -16,7 +15,7 @@ from actors.engines.openai_request import precedence, question
 from actors.engines.refusals import Refusal
 from actors.engines.request_fallbacks import FEW_LOGPROBS
 from actors.engines.server_address import other_paths
-from actors.engines.server_models import served_models
+from actors.engines.server_models import nearest, served_models
 from staragents.base.errors import EngineError
 from staragents.base.generation import Generation, GenerationRequest, Sampling
 from staragents.base.messages import Message
@@ -31,7 +30,6 @@ PROBE_TOKENS = (16, 256, 1024)
 MOST_CHECKS = 3
 MOST_LOOKS = 2
 """Cut-off answers that are asked for again to see whether they are thoughts."""
-MODELS_SHOWN = 6
 
 
 class Start:
@@ -55,7 +53,7 @@ class Start:
     async def find(self, attempt: int = 0) -> None:
         """Ask all probes. Raises EngineError."""
         for line in precedence(self._engine.config):
-            self._engine.note(line)
+            self._engine.words.note(line)
         self._is_last = attempt == len(PROBE_TOKENS) - 1
         while self._unanswered:
             await self._ask(self._limited(self._unanswered[0], attempt))
@@ -124,14 +122,14 @@ class Start:
                 return
             learnt = engine.learn(probe, found, answer, question(engine.config, probe, found)[1])
             if learnt is None:
-                said = engine.short(answer.said)
+                said = engine.words.short(answer.said)
                 found, answer = await self._eliminated(probe, answer)
                 reasons |= {name: said for name in FORMS if not _is_same(name, found, engine.found)}
                 continue
             found, changed = learnt
-            reasons |= dict.fromkeys(changed, engine.short(answer.said))
+            reasons |= dict.fromkeys(changed, engine.words.short(answer.said))
             answer, _ = await engine.once(probe, found)
-        raise EngineError(engine.line(f"no answer after {MOST_TRIES} forms of the request"))
+        raise EngineError(engine.words.line(f"no answer after {MOST_TRIES} forms of the request"))
 
     async def _reached(self, probe: GenerationRequest, found: Capabilities) -> Generation | Refusal:
         """The first answer. If `base_url` is not the address of the API, it is looked for where servers have
@@ -146,7 +144,7 @@ class Start:
                 other = await self._unless_page(probe, found)
                 if not _is_elsewhere(other):
                     self._reachable = True
-                    self._engine.note(f"is reached at {client.address}, as no API answers at base_url")
+                    self._engine.words.note(f"is reached at {client.address}, as no API answers at base_url")
                     answer = other
                     break
             else:
@@ -215,20 +213,18 @@ class Start:
                 return replace(tried, thinks=_thinks(other))
         if _thinks(answer) is not (wanted is Reasoning.on):
             shown = "its answers show no reasoning" if wanted is Reasoning.on else "the model thinks"
-            engine.note(f"has no switch for reasoning that works: reasoning={wanted.value}, but {shown}")
+            engine.words.note(
+                f"has no switch for reasoning that works: reasoning={wanted.value}, but {shown}"
+            )
         return replace(found, thinks=_thinks(answer))
 
     async def _error(self, refusal: Refusal) -> EngineError:
         """The error of the refusal; if the server does not list the model, with those that it lists."""
         engine, listed = self._engine, ""
-        name = engine.config.model
         if refusal.status in (400, 404, 422):
             names = list(await served_models(engine.client))
-            if names and name not in names:
-                near = get_close_matches(name, names, MODELS_SHOWN, cutoff=0.3)
-                shown = [*near, *(other for other in names if other not in near)][:MODELS_SHOWN]
-                more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
-                listed = f"; the server lists {engine.short(', '.join(shown))}{more}"
+            if names and engine.config.model not in names:
+                listed = f"; the server lists {engine.words.short(nearest(engine.config.model, names))}"
         return engine.error_of(refusal, listed)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from difflib import get_close_matches
 from typing import Any
 
 import httpx2
@@ -13,6 +14,7 @@ from staragents.text.printable import printable
 
 MOST_BYTES = 8 << 20
 TIMEOUT_S = 10.0
+MOST_SHOWN = 6
 
 
 async def served_models(client: HttpClient) -> dict[str, dict[str, Any]]:
@@ -31,6 +33,14 @@ async def served_models(client: HttpClient) -> dict[str, dict[str, Any]]:
         if isinstance(name, str):
             known[printable(name)] = entry
     return known
+
+
+def nearest(name: str, served: list[str]) -> str:
+    """The served names most like `name`, and how many more there are."""
+    near = get_close_matches(name, served, MOST_SHOWN, cutoff=0.3)
+    shown = [*near, *(other for other in served if other not in near)][:MOST_SHOWN]
+    more = f" and {len(served) - len(shown)} more" if len(served) > len(shown) else ""
+    return ", ".join(shown) + more
 
 
 def price_of(entry: dict[str, Any]) -> tuple[float, float] | None:

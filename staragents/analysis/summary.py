@@ -69,8 +69,7 @@ class RunTally:
         `run` contains facts that are not in the candidates; it is stored unchanged under the key `run`. Keys,
         all optional: `engines` {generator model: kind}, `parts` {judge, target, larger, embedder: kind},
         `seeds`, `bad_rows`, `duplicates`, `held_out`, `fallback` (reward.fallback), `dataset`
-        (`dataset.Written`),
-        `memory_enabled`, `wall_seconds`, `models_of` {agent or judge: its model},
+        (`dataset.Written`), `memory_enabled`, `wall_seconds`, `models_of` {agent or judge: its model},
         `reasoning_off` (models that are asked not to think).
         """
         keeps_seed = run.get("fallback", "seed") == "seed"
