@@ -9,7 +9,8 @@ from typing import Any
 from staragents.base.messages import Conversation
 from staragents.config import ColumnsConfig, RowFormat
 from staragents.data.readers.cell_values import parsed_list, parsed_objects
-from staragents.data.readers.column_names import ColumnNames, respelled
+from staragents.data.readers.column_names import respelled
+from staragents.data.readers.conversation_columns import ConversationColumns
 from staragents.data.readers.labels import LABELS, check_label, labels_in
 from staragents.data.readers.message_tree import best_path
 from staragents.data.readers.one_message import message_columns
@@ -27,14 +28,11 @@ from staragents.data.readers.pair_columns import (
 from staragents.data.readers.preferences import SIDES, WINNER, winning_column
 from staragents.data.readers.raw_row import InvalidRow, shown, shown_columns
 from staragents.data.readers.row_conversation import INSTANCES, TOOLS, RowConversation
-from staragents.data.readers.row_objects import row_object
+from staragents.data.readers.row_objects import inner_row, row_object
 from staragents.data.readers.texts import Texts
-from staragents.data.readers.turns import (
-    CONTENTS,
-    ROLE_KEYS,
-    is_sharegpt,
-    role_of,
-)
+from staragents.data.readers.transcripts import turns_of_text
+from staragents.data.readers.turns import CONTENTS, ROLE_KEYS, is_sharegpt, messages_in, role_of
+from staragents.data.readers.whole_conversation import check_is_whole
 
 TURNS = (
     "messages",
@@ -52,6 +50,7 @@ QUESTIONS_ALONE = "turns"
 """May hold the questions of a benchmark: texts in it alternate only if the user says so."""
 TREE = "prompt"
 REPLIES = "replies"
+WHOLE_TEXT = "text"
 WHOLE_ROW = "row"
 SERVER_ROW = "row_idx"
 """Beside a row as the hub's dataset viewer serves it."""
@@ -95,12 +94,13 @@ class RowReader:
         self._build = RowConversation(self._texts, self.named, setting, rewritable)
         self._setting = setting
         self._list_columns = frozenset(filter(None, (*TURNS, INSTANCES, self.named.messages)))
+        self._columns = self.columns
         self._shapes: dict[tuple[str, ...], _Shape] = {}
 
     @property
     def columns(self) -> frozenset[str]:
         """All columns that a conversation may use, in any spelling."""
-        return ColumnNames(KNOWN_COLUMNS | self._own)
+        return ConversationColumns(KNOWN_COLUMNS | self._own)
 
     @property
     def _own(self) -> set[str]:
@@ -118,6 +118,7 @@ class RowReader:
             value = found
         if SERVER_ROW in value and isinstance(value.get("row"), dict):
             value = value["row"]
+        value = inner_row(value, self._columns)
         names = tuple(value)
         shape = self._shapes.get(names) or self._shape(names, value)
         if not shape.respelled:
@@ -181,6 +182,8 @@ class RowReader:
         if self._format is not RowFormat.tree and isinstance(value.get(INSTANCES), list):
             return RowFormat.self_instruct, self._build.instances(value)
         if self._format is RowFormat.auto:
+            if (turns := _whole_text(value)) is not None:
+                return RowFormat.messages, self._build.turns(value, turns, WHOLE_TEXT)
             self._check_is_more_than_a_message(value)
             return self._pair(value)
         name = "prompt with replies" if self._format is RowFormat.tree else INSTANCES
@@ -193,11 +196,13 @@ class RowReader:
         for name in self._list_columns.intersection(value):
             cell = value[name]
             if isinstance(cell, str):
-                found = parsed_list(cell)
+                found = parsed_list(cell) or turns_of_text(cell)
             elif isinstance(cell, list):
                 found = parsed_objects(cell)
+            elif isinstance(cell, dict):
+                found = _rows_of_columns(cell) or (messages_in(cell) if role_of(cell) is None else None)
             else:
-                found = _rows_of_columns(cell) if isinstance(cell, dict) else None
+                found = None
             if found is not None:
                 lists[name] = found
         return {**value, **lists} if lists else value
@@ -272,9 +277,9 @@ class RowReader:
             name = self._setting.format("messages")
             hint = f": set {name} to {column} if they are of user and assistant in turn"
             raise InvalidRow(column, "expected turns that name their speaker", f"{len(turns)} texts", hint)
-        return self._format_of_turns(turns), self._build.turns(
-            value, self._build.answered(value, turns), column
-        )
+        if not is_named:
+            check_is_whole(value, column, self._own, self._setting)
+        return self._format_of_turns(turns), self._build.answered(value, turns, column)
 
     def _pair(self, value: dict[str, Any]) -> tuple[RowFormat, Conversation]:
         try:
@@ -295,6 +300,14 @@ class RowReader:
                 hint = f"; is {shown(name)} a conversation? then set {self._setting.format('messages')} to it"
                 return InvalidRow(problem.field, problem.reason, problem.got, hint)
         return error
+
+
+def _whole_text(value: dict[str, Any]) -> list[Any] | None:
+    """The turns of a row whose only text is a whole conversation, else None."""
+    text = value.get(WHOLE_TEXT)
+    if not isinstance(text, str) or any(name in value for name in (*INSTRUCTIONS, *PROMPTS, *RESPONSES)):
+        return None
+    return turns_of_text(text)
 
 
 def _tree_column(value: dict[str, Any]) -> str | None:

@@ -54,21 +54,9 @@ THOUGHT_ROLES = ("reasoning", "thinking", "think", "thought", "analysis")
 ROLE_KEYS = ("role", "from", "speaker", "sender")
 CONTENTS = ("content", "value", "text", "message", "utterance", "parts")
 PLAIN_TURNS = (("role", "content"), ("from", "value"))
-PAIR_KEYS = (
-    ("input", "output"),
-    ("human", "assistant"),
-    ("human", "gpt"),
-    ("user", "assistant"),
-    ("human", "bot"),
-    ("user", "bot"),
-    ("question", "answer"),
-    ("query", "response"),
-    ("query", "answer"),
-    ("prompt", "response"),
-    ("prompt", "completion"),
-    ("instruction", "output"),
-)
-"""Of a turn that holds a question and its answer."""
+ASKED = ("input", "human", "user", "question", "query", "prompt", "instruction", "q")
+ANSWERED = ("output", "assistant", "gpt", "chatgpt", "bot", "answer", "response", "completion", "a")
+"""Keys of a turn that holds a question and its answer."""
 
 
 def is_sharegpt(turns: Any) -> bool:
@@ -94,16 +82,22 @@ def messages_in(cell: dict[str, Any]) -> list[Any] | None:
     return [message] if isinstance(message, dict) else None
 
 
-def conversation_of(turns: Any, column: str, texts: Texts, *, rewritable: bool) -> Conversation:
+def conversation_of(
+    turns: Any, column: str, texts: Texts, *, rewritable: bool, then: tuple[int, str] | None = None
+) -> Conversation:
     """A conversation that ends with the assistant's turn. `rewritable` requires that the last exchange is
-    between user and assistant, without a tool. Raises InvalidRow."""
+    between user and assistant, without a tool. `then`: from which turn on they are from which other column,
+    for messages. Raises InvalidRow."""
     if not isinstance(turns, list) or not turns:
         raise InvalidRow(column, "expected a list of messages", shown(turns))
+    more, other = then or (len(turns), "")
+    fields = [f"{column}[{index}]" for index in range(more)]
+    fields += [f"{other}[{index}]" for index in range(len(turns) - more)]
     said = _Said(texts)
     for index, turn in enumerate(turns):
-        for part in _parts(turn, f"{column}[{index}]", index, texts):
+        for part in _parts(turn, fields[index], index, texts):
             said.add(part, is_first=index == 0)
-    last = f"{column}[{len(turns) - 1}]"
+    last = fields[-1]
     if said.thoughts:
         raise InvalidRow(last, "expected an answer after the thought", "nothing")
     if said.last_role != "assistant":
@@ -202,6 +196,14 @@ def _parts(turn: Any, field: str, index: int, texts: Texts) -> list[_Part]:
     if isinstance(turn, str):
         # Plain strings alternate between user and assistant.
         return [_Part(("user", "assistant")[index % 2], turn, field, field)]
+    if isinstance(turn, list) and len(turn) == 2 and all(isinstance(text, str) for text in turn):
+        named = turn[0].strip().lower()
+        if named in ROLES or named in TOOL_ROLES:
+            return [_Part(named, turn[1], f"{field}[1]", field, "", turn[0])]
+        return [
+            _Part("user", turn[0], f"{field}[0]", field),
+            _Part("assistant", turn[1], f"{field}[1]", field),
+        ]
     if isinstance(turn, dict) and len(turn) == 2:
         # Nearly every turn: nothing to look for but these.
         for named, column in PLAIN_TURNS:
@@ -213,9 +215,9 @@ def _parts(turn: Any, field: str, index: int, texts: Texts) -> list[_Part]:
         turn = {plain(name) if isinstance(name, str) else name: value for name, value in turn.items()}
         role = _role(turn)
     if isinstance(turn, dict) and role is None:
-        for asked, answered in PAIR_KEYS:
-            if asked in turn and answered in turn:
-                return _pair_parts(turn, (asked, answered), field, index, texts)
+        asked, answered = ([name for name in names if name in turn] for names in (ASKED, ANSWERED))
+        if asked and answered:
+            return _pair_parts(turn, (asked, answered), field, index, texts)
         if turn.get("type") == "reasoning":
             return [_Part("reasoning", part_text(turn), field, field)]
         turn = _with_role(turn)
@@ -224,6 +226,8 @@ def _parts(turn: Any, field: str, index: int, texts: Texts) -> list[_Part]:
     if text_column is None:
         raise InvalidRow(field, "expected an object with role and content")
     content, thought = turn.get(text_column), ""
+    if isinstance(content, dict):
+        content = content.get("parts", content.get("text", content))
     if isinstance(content, list):
         content, thought = joined(content, f"{field}.{text_column}")
     name = role.strip().lower() if isinstance(role, str) else shown(role)
@@ -251,9 +255,9 @@ def _with_role(turn: dict[str, Any]) -> dict[str, Any]:
 
 
 def _pair_parts(
-    turn: dict[str, Any], names: tuple[str, str], field: str, index: int, texts: Texts
+    turn: dict[str, Any], names: tuple[list[str], list[str]], field: str, index: int, texts: Texts
 ) -> list[_Part]:
-    asked, answered = names
+    asked, answered = (_only(turn, found, field) for found in names)
     parts = [
         _Part("user", turn[asked], f"{field}.{asked}", field),
         _Part("assistant", turn[answered], f"{field}.{answered}", field, _reasoning(turn, field, texts)),
@@ -262,6 +266,15 @@ def _pair_parts(
     if index and not (isinstance(system, str) and system.strip()):
         return parts
     return [_Part("system", system, f"{field}.system", field), *parts]
+
+
+def _only(turn: dict[str, Any], names: list[str], field: str) -> str:
+    """The key that has a value, or the first if none has one. Raises InvalidRow if several have."""
+    filled = [name for name in names if turn[name]]
+    if len(filled) > 1:
+        expected = f"expected one of {' and '.join(filled)} in a turn"
+        raise InvalidRow(f"{field}.{filled[0]}", expected, "both")
+    return (filled or names)[0]
 
 
 def _reasoning(turn: dict[str, Any], field: str, texts: Texts) -> str:
@@ -298,6 +311,8 @@ def joined(parts: list[Any], field: str) -> tuple[str, str]:
         kind = part.get("type") if isinstance(part, dict) else part
         if isinstance(part, dict) and kind in THOUGHT_PARTS:
             thoughts.append(part_text(part))
+        elif isinstance(part, str):
+            texts.append(part)
         elif isinstance(part, dict) and isinstance(part.get("text"), str):
             texts.append(part["text"])
         else:
