@@ -3,6 +3,7 @@ more files."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from io import BufferedReader
@@ -12,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from staragents.base.errors import BadInput
-from staragents.data.readers.arrow_rows import MAGICS, arrow_tables, table_rows
+from staragents.data.readers.arrow_rows import MAGICS, arrow_tables, check_unique, table_rows
 from staragents.data.readers.content import (
     BLOCK_BYTES,
     BYTE_ORDER_MARK,
@@ -34,6 +35,7 @@ CSV_SUFFIXES = (".csv", ".tsv")
 BLOCK_ROWS = 1000
 HEAD_BYTES = 1 << 16
 SEEDS_ENCODING = "seeds.encoding"
+_JSON = re.compile(rb'\[?\s*\{\s*"[^"]*"\s*:')
 EXPECTED = "expected JSONL, JSON, CSV (named .csv), Parquet or Arrow"
 
 
@@ -92,6 +94,7 @@ class DataFiles:
             if head.startswith(MAGICS):
                 first = 1
                 for table in arrow_tables(stream, head, file.name, BLOCK_ROWS):
+                    check_unique(table, file.name)
                     yield Block(file.name, table_rows(table, self._columns, first), table)
                     first += table.num_rows
                 return
@@ -104,7 +107,8 @@ class DataFiles:
                 yield Block(file.name, block)
 
     def _text_rows(self, stream: BufferedReader, name: str) -> Iterator[RawRow | BadRow]:
-        """Detect the format by content, but CSV and JSON also by suffix, as CSV can begin with anything."""
+        """Detect the format by content, but CSV and JSON also by suffix, as CSV can begin with nearly
+        anything."""
 
         def told(line: str) -> None:
             self.notes.add(name, line)
@@ -112,9 +116,9 @@ class DataFiles:
         raw = Utf8Stream(stream, name, self._encoding, told, self._encoding_setting)
         stream = BufferedReader(raw, BLOCK_BYTES)
         suffix = suffix_of(name)
-        if suffix in CSV_SUFFIXES:
-            return csv_rows(stream, name)
         text = stream.peek(HEAD_BYTES).removeprefix(BYTE_ORDER_MARK).lstrip()
+        if suffix in CSV_SUFFIXES and not _JSON.match(text):
+            return csv_rows(stream, name, self._columns)
         if not text or text[:1] in b"[{" or suffix in JSON_SUFFIXES:
             return json_rows(Content(stream), name, self._columns, told)
         raise BadInput(f"{name}: {EXPECTED}, got something else")
