@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Self
 
 
 def plain(name: str) -> str:
@@ -13,6 +14,10 @@ def plain(name: str) -> str:
 
 class ColumnNames(frozenset[str]):
     """A set of names that also contains their other spellings: `Instruction`, `OUTPUT`, `Prompt `."""
+
+    def also(self, *names: str) -> Self:
+        """With more names. The union of sets would lose the spellings."""
+        return type(self)((*self, *names))
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and (super().__contains__(name) or super().__contains__(plain(name)))

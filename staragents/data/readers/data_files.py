@@ -28,6 +28,7 @@ from staragents.data.readers.locations import data_files, suffix_of
 from staragents.data.readers.notes import Notes
 from staragents.data.readers.other_formats import other_format
 from staragents.data.readers.raw_row import BadRow, RawRow
+from staragents.data.readers.unread_columns import note_of, unread_columns
 from staragents.data.readers.utf8_stream import Utf8Stream
 
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
@@ -35,6 +36,7 @@ CSV_SUFFIXES = (".csv", ".tsv")
 BLOCK_ROWS = 1000
 HEAD_BYTES = 1 << 16
 SEEDS_ENCODING = "seeds.encoding"
+SEEDS_INPUT = "seeds.columns.input"
 _JSON = re.compile(rb'\[?\s*\{\s*"[^"]*"\s*:')
 EXPECTED = "expected JSONL, JSON, CSV (named .csv), Parquet or Arrow"
 
@@ -71,6 +73,7 @@ class DataFiles:
         self.files = data_files(self.path, setting, self.notes)
         self._encoding = encoding
         self._encoding_setting = SEEDS_ENCODING if setting.startswith("seeds.") else "--encoding"
+        self._input_setting = SEEDS_INPUT if setting.startswith("seeds.") else "--columns input=..."
         self._columns = columns
         self._limit = limit
         self._max_unpacked = max_unpacked_bytes
@@ -79,7 +82,9 @@ class DataFiles:
         """Raises BadInput if a file is unreadable or damaged."""
         left = self._limit
         for file in self.files:
-            for block in self._file_blocks(file):
+            for index, block in enumerate(self._file_blocks(file)):
+                if not index and (names := unread_columns(block.rows, block.table, self._columns)):
+                    self.notes.add(block.file, note_of(names, self._input_setting))
                 if left is not None and len(block.rows) >= left:
                     table = None if block.table is None else block.table.slice(0, left)
                     yield Block(block.file, block.rows[:left], table)

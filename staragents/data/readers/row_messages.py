@@ -98,7 +98,7 @@ class RowReader:
         self._shapes: dict[tuple[str, ...], _Shape] = {}
 
     @property
-    def columns(self) -> frozenset[str]:
+    def columns(self) -> ConversationColumns:
         """All columns that a conversation may use, in any spelling."""
         return ConversationColumns(KNOWN_COLUMNS | self._own)
 
