@@ -27,7 +27,7 @@ HISTORIES = (
     "history", "chat_history", "conversation_history", "dialogue_history", "dialog_history",
     "previous_messages", "previous_turns",
 )  # fmt: skip
-SYSTEMS = ("system", "system_prompt", "system_message", "system_instruction", "systeminstruction")
+SYSTEMS = ("system", "system_prompt", "system_message", "system_instruction", "sys_prompt")
 ARTICLES = (
     "article", "passage", "document", "paragraph", "story", "passages", "documents", "paragraphs", "contexts",
 )  # fmt: skip
@@ -180,7 +180,7 @@ def depends_on_values(row: dict[str, Any], named: ColumnsConfig) -> bool:
         (len(asks) > 1 and not named.instruction)
         or (len(answers) > 1 and not named.response)
         or (len(inputs) > 1 and not named.input)
-        or any(name in row for name in (*REASONED, *ARTICLES, "answers"))
+        or any(name in row for name in (*REASONED, *ARTICLES, "answers", "text"))
         or has_choices(row)
     )
 

@@ -32,7 +32,7 @@ from staragents.data.readers.row_objects import inner_row, row_object
 from staragents.data.readers.texts import Texts
 from staragents.data.readers.transcripts import turns_of_text
 from staragents.data.readers.turns import CONTENTS, ROLE_KEYS, is_sharegpt, messages_in, role_of
-from staragents.data.readers.whole_conversation import check_is_whole
+from staragents.data.readers.whole_conversation import check_continues_none, check_is_chosen, check_is_whole
 
 TURNS = (
     "messages",
@@ -44,6 +44,8 @@ TURNS = (
     "trajectory",
     "interactions",
     "contents",
+    "chosen_conversations",
+    "chosen_messages",
 )
 TURN_FORMATS = (RowFormat.messages, RowFormat.sharegpt)
 QUESTIONS_ALONE = "turns"
@@ -54,7 +56,8 @@ WHOLE_TEXT = "text"
 WHOLE_ROW = "row"
 SERVER_ROW = "row_idx"
 """Beside a row as the hub's dataset viewer serves it."""
-MESSAGE_OF_TREE = ("role", REPLIES, "text", "parent_id")
+PARENT = "parent_id"
+MESSAGE_OF_TREE = ("role", REPLIES, "text", PARENT)
 KNOWN_COLUMNS = PAIR_NAMES.union(
     (INSTANCES, *TOOLS, *TURNS, *MESSAGE_OF_TREE, *LABELS, *REJECTED, *ROLE_KEYS, *CONTENTS, *SIDES.values()),
     (WINNER,),
@@ -146,6 +149,8 @@ class RowReader:
             found, messages = self._any(value)
         else:
             found, messages = pair.format, self._build.exchange(value, pair)
+            if value.get(PARENT) and not (self.named.instruction and self.named.response):
+                check_continues_none(value[PARENT], PARENT, self._setting)
         # Last, as a row that is no exchange at all has a class, not a label.
         for name in shape.labels:
             present("label", value, name, self._setting)
@@ -168,6 +173,9 @@ class RowReader:
     def _any(self, value: dict[str, Any]) -> tuple[RowFormat, Conversation]:
         """A row in any format: a list of turns, a pair of columns, a message tree or instances."""
         value = self._with_lists(value)
+        named = self.named.instruction or self.named.response or self.named.messages
+        if self._format is RowFormat.auto and not named and (turns := _whole_text(value)) is not None:
+            return RowFormat.messages, self._build.turns(value, turns, WHOLE_TEXT)
         if (column := self._turns_column(value)) is not None:
             return self._turns_of(value, column)
         if self._is_whole_choice(value):
@@ -182,8 +190,6 @@ class RowReader:
         if self._format is not RowFormat.tree and isinstance(value.get(INSTANCES), list):
             return RowFormat.self_instruct, self._build.instances(value)
         if self._format is RowFormat.auto:
-            if (turns := _whole_text(value)) is not None:
-                return RowFormat.messages, self._build.turns(value, turns, WHOLE_TEXT)
             self._check_is_more_than_a_message(value)
             return self._pair(value)
         name = "prompt with replies" if self._format is RowFormat.tree else INSTANCES
@@ -208,7 +214,7 @@ class RowReader:
         return {**value, **lists} if lists else value
 
     def _check_is_more_than_a_message(self, value: dict[str, Any]) -> None:
-        others = (*TURNS, INSTANCES, REPLIES, "parent_id", *INSTRUCTIONS, *PROMPTS, *RESPONSES)
+        others = (*TURNS, INSTANCES, REPLIES, PARENT, *INSTRUCTIONS, *PROMPTS, *RESPONSES)
         if message_columns(value, others) is not None:
             hint = ": join the rows of a conversation to a list of messages"
             if self._rewritable:
@@ -279,6 +285,7 @@ class RowReader:
             raise InvalidRow(column, "expected turns that name their speaker", f"{len(turns)} texts", hint)
         if not is_named:
             check_is_whole(value, column, self._own, self._setting)
+            check_is_chosen(value, column, self._build.as_turns(value, "chosen"), self._setting)
         return self._format_of_turns(turns), self._build.answered(value, turns, column)
 
     def _pair(self, value: dict[str, Any]) -> tuple[RowFormat, Conversation]:
@@ -296,7 +303,11 @@ class RowReader:
         is_asked = any(name in value for name in (*INSTRUCTIONS, *PROMPTS))
         for name, cell in value.items():
             are_turns = isinstance(cell, list) and len(cell) > 1 and all(_may_be_turn(one) for one in cell)
-            if are_turns and (role_of(cell[0]) is not None or not is_asked):
+            if (
+                are_turns
+                and not shown(name).lower().startswith("'reject")
+                and (role_of(cell[0]) is not None or not is_asked)
+            ):
                 hint = f"; is {shown(name)} a conversation? then set {self._setting.format('messages')} to it"
                 return InvalidRow(problem.field, problem.reason, problem.got, hint)
         return error
@@ -305,7 +316,8 @@ class RowReader:
 def _whole_text(value: dict[str, Any]) -> list[Any] | None:
     """The turns of a row whose only text is a whole conversation, else None."""
     text = value.get(WHOLE_TEXT)
-    if not isinstance(text, str) or any(name in value for name in (*INSTRUCTIONS, *PROMPTS, *RESPONSES)):
+    others = (*INSTRUCTIONS, *PROMPTS, *RESPONSES, *TURNS, INSTANCES, REPLIES)
+    if not isinstance(text, str) or any(value.get(name) for name in others):
         return None
     return turns_of_text(text)
 

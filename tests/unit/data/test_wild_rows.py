@@ -65,6 +65,23 @@ ROWS: dict[str, tuple[Any, tuple[tuple[str, str], ...]]] = {
         {"messages": [{**USER, "content": {"content_type": "text", "parts": [Q]}}, ANSWER]},
         SAID,
     ),
+    "turns beside the same chosen ones": (
+        {"messages": [USER, ANSWER], "chosen": [USER, ANSWER], "rejected": [USER, {**ANSWER, "content": B}]},
+        SAID,
+    ),
+    "chosen_conversations": (
+        {"rejected_conversations": [USER, {**ANSWER, "content": B}], "chosen_conversations": [USER, ANSWER]},
+        SAID,
+    ),
+    "the first exchange of a chain": ({"instruction": Q, "output": A, "id": 1, "parent_id": None}, SAID),
+    "names in camel case": (
+        {"systemPrompt": "Be brief.", "chatHistory": GREETING, "userQuery": "", "query": Q, "Response": A},
+        (("system", "Be brief."), *EARLIER, *SAID),
+    ),
+    "a text beside empty columns": (
+        {"text": f"### Human: {Q}### Assistant: {A}", "prompt": None, "chosen": "", "conversations": []},
+        SAID,
+    ),
     "an object of messages": ({"conversation": {"messages": [USER, ANSWER]}}, SAID),
     "a row within a row": ({"id": 7, "data": {"prompt": Q, "response": A}, "annotations": []}, SAID),
     "turns within a row": ({"__key__": "1", "json": {"messages": [USER, ANSWER]}}, SAID),
@@ -140,6 +157,22 @@ LINES: dict[str, tuple[dict[str, Any], str]] = {
         {"instruction": "Be brief.", "conversation": [{"input": Q, "output": A}]},
         "instruction: expected a text that is part of conversation",
     ),
+    "turns beside other chosen ones": (
+        {"conversation": [{"input": Q, "output": B}], "chosen": [USER, ANSWER], "rejected": []},
+        "chosen: conversation, chosen could each be the conversation: set seeds.columns.messages to one",
+    ),
+    "turns beside another chosen text": (
+        {"messages": [USER, {**ANSWER, "content": B}], "chosen": A},
+        "chosen: messages, chosen could each be the conversation",
+    ),
+    "a later exchange of a chain": (
+        {"instruction": "And then?", "output": A, "id": 2, "parent_id": 1},
+        "parent_id: expected a whole conversation, got an exchange that continues another row",
+    ),
+    "a rejected conversation before another": (
+        {"rejected": [USER, ANSWER], "better": [USER, ANSWER]},
+        "is 'better' a conversation? then set seeds.columns.messages",
+    ),
     "a pair of two questions": (
         {"conversation": [{"instruction": "Be brief.", "input": Q, "output": A}]},
         "conversation[0].input: expected one of input and instruction in a turn, got both",
@@ -186,6 +219,12 @@ def test_a_row_that_could_mean_two_things_has_one_line(name: str) -> None:
             LINES["turns that obey an instruction"][0],
             {"system": "instruction"},
             (("system", "Be brief."), *SAID),
+        ),
+        (LINES["turns beside other chosen ones"][0], {"messages": "chosen"}, SAID),
+        (
+            LINES["a later exchange of a chain"][0],
+            {"instruction": "instruction", "response": "output"},
+            (("user", "And then?"), ("assistant", A)),
         ),
         (LINES["labels"][0], {"label": ""}, (SAID[0], ("assistant", B))),
     ],
