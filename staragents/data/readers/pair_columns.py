@@ -180,7 +180,7 @@ def depends_on_values(row: dict[str, Any], named: ColumnsConfig) -> bool:
         (len(asks) > 1 and not named.instruction)
         or (len(answers) > 1 and not named.response)
         or (len(inputs) > 1 and not named.input)
-        or any(name in row for name in (*REASONED, *ARTICLES, "answers", "text"))
+        or any(name in row for name in (*REASONED, *ARTICLES, "answers"))
         or has_choices(row)
     )
 

@@ -23,7 +23,8 @@ from staragents.data.readers.pair_columns import (
 from staragents.data.readers.raw_row import InvalidRow, shown
 from staragents.data.readers.texts import Texts
 from staragents.data.readers.transcripts import transcript
-from staragents.data.readers.turns import conversation_of, joined, messages_in, role_of
+from staragents.data.readers.turn_parts import joined, messages_in, role_of
+from staragents.data.readers.turns import conversation_of
 
 NEXT_TURNS = ("chosen", "response", "output", "completion", "answer")
 """Columns of the answer to a list of turns that ends with the user's."""

@@ -8,11 +8,10 @@ from typing import Any
 
 from staragents.base.messages import Conversation
 from staragents.config import ColumnsConfig, RowFormat
-from staragents.data.readers.cell_values import parsed_list, parsed_objects
 from staragents.data.readers.column_names import respelled
 from staragents.data.readers.conversation_columns import ConversationColumns
 from staragents.data.readers.labels import LABELS, check_label, labels_in
-from staragents.data.readers.message_tree import best_path
+from staragents.data.readers.message_tree import REPLIES, WHOLE_ROW, best_path, tree_column
 from staragents.data.readers.one_message import message_columns
 from staragents.data.readers.pair_columns import (
     INSTRUCTIONS,
@@ -25,35 +24,22 @@ from staragents.data.readers.pair_columns import (
     pair_columns,
     present,
 )
-from staragents.data.readers.preferences import SIDES, WINNER, winning_column
+from staragents.data.readers.preferences import SIDES, WINNER
 from staragents.data.readers.raw_row import InvalidRow, shown, shown_columns
 from staragents.data.readers.row_conversation import INSTANCES, TOOLS, RowConversation
 from staragents.data.readers.row_objects import inner_row, row_object
 from staragents.data.readers.texts import Texts
-from staragents.data.readers.transcripts import turns_of_text
-from staragents.data.readers.turns import CONTENTS, ROLE_KEYS, is_sharegpt, messages_in, role_of
+from staragents.data.readers.turn_parts import CONTENTS, ROLE_KEYS, is_sharegpt, role_of
+from staragents.data.readers.turns_column import (
+    QUESTIONS_ALONE,
+    TURN_FORMATS,
+    TURNS,
+    WHOLE_TEXT,
+    TurnsColumn,
+    whole_text,
+)
 from staragents.data.readers.whole_conversation import check_continues_none, check_is_chosen, check_is_whole
 
-TURNS = (
-    "messages",
-    "conversations",
-    "conversation",
-    "dialogue",
-    "dialog",
-    "turns",
-    "trajectory",
-    "interactions",
-    "contents",
-    "chosen_conversations",
-    "chosen_messages",
-)
-TURN_FORMATS = (RowFormat.messages, RowFormat.sharegpt)
-QUESTIONS_ALONE = "turns"
-"""May hold the questions of a benchmark: texts in it alternate only if the user says so."""
-TREE = "prompt"
-REPLIES = "replies"
-WHOLE_TEXT = "text"
-WHOLE_ROW = "row"
 SERVER_ROW = "row_idx"
 """Beside a row as the hub's dataset viewer serves it."""
 PARENT = "parent_id"
@@ -96,7 +82,7 @@ class RowReader:
         self._rewritable = rewritable
         self._build = RowConversation(self._texts, self.named, setting, rewritable)
         self._setting = setting
-        self._list_columns = frozenset(filter(None, (*TURNS, INSTANCES, self.named.messages)))
+        self._turns = TurnsColumn(self.named, format, setting)
         self._columns = self.columns
         self._shapes: dict[tuple[str, ...], _Shape] = {}
 
@@ -144,8 +130,8 @@ class RowReader:
 
     def _read(self, value: dict[str, Any], shape: _Shape) -> tuple[RowFormat, Conversation]:
         pair = shape.pair
-        # A prompt may also be a message tree.
-        if pair is None or isinstance(value[pair.instruction], dict):
+        # A prompt may also be a message tree, or empty beside columns of other formats.
+        if pair is None or not value[pair.instruction] or isinstance(value[pair.instruction], dict):
             found, messages = self._any(value)
         else:
             found, messages = pair.format, self._build.exchange(value, pair)
@@ -172,11 +158,11 @@ class RowReader:
 
     def _any(self, value: dict[str, Any]) -> tuple[RowFormat, Conversation]:
         """A row in any format: a list of turns, a pair of columns, a message tree or instances."""
-        value = self._with_lists(value)
+        value = self._turns.with_lists(value)
         named = self.named.instruction or self.named.response or self.named.messages
-        if self._format is RowFormat.auto and not named and (turns := _whole_text(value)) is not None:
+        if self._format is RowFormat.auto and not named and (turns := whole_text(value)) is not None:
             return RowFormat.messages, self._build.turns(value, turns, WHOLE_TEXT)
-        if (column := self._turns_column(value)) is not None:
+        if (column := self._turns.of(value)) is not None:
             return self._turns_of(value, column)
         if self._is_whole_choice(value):
             return RowFormat.preference, self._build.turns(
@@ -184,7 +170,7 @@ class RowReader:
             )
         if self._is_pair():
             return self._pair(value)
-        if (column := _tree_column(value)) is not None:
+        if (column := tree_column(value)) is not None:
             path = best_path(value if column == WHOLE_ROW else value[column], column)
             return RowFormat.tree, self._build.turns(value, path, column)
         if self._format is not RowFormat.tree and isinstance(value.get(INSTANCES), list):
@@ -195,23 +181,6 @@ class RowReader:
         name = "prompt with replies" if self._format is RowFormat.tree else INSTANCES
         expected = f"expected {name}, as the format is {self._format}"
         raise InvalidRow(WHOLE_ROW, expected, shown_columns(value))
-
-    def _with_lists(self, value: dict[str, Any]) -> dict[str, Any]:
-        """The row with lists where a cell holds them as text, or as columns of roles and texts."""
-        lists: dict[str, list[Any]] = {}
-        for name in self._list_columns.intersection(value):
-            cell = value[name]
-            if isinstance(cell, str):
-                found = parsed_list(cell) or turns_of_text(cell)
-            elif isinstance(cell, list):
-                found = parsed_objects(cell)
-            elif isinstance(cell, dict):
-                found = _rows_of_columns(cell) or (messages_in(cell) if role_of(cell) is None else None)
-            else:
-                found = None
-            if found is not None:
-                lists[name] = found
-        return {**value, **lists} if lists else value
 
     def _check_is_more_than_a_message(self, value: dict[str, Any]) -> None:
         others = (*TURNS, INSTANCES, REPLIES, PARENT, *INSTRUCTIONS, *PROMPTS, *RESPONSES)
@@ -241,38 +210,6 @@ class RowReader:
         if self._format is not RowFormat.auto:
             return self._format
         return RowFormat.sharegpt if is_sharegpt(turns) else RowFormat.messages
-
-    def _turns_column(self, value: dict[str, Any]) -> str | None:
-        """The column with a list of turns, or None."""
-        name = self.named.messages
-        if name is not None:
-            return present("messages", value, name, self._setting)
-        if self.named.instruction or self.named.response:
-            return None
-        if self._format in TURN_FORMATS:
-            name = next((name for name in TURNS if value.get(name)), None)
-            name = name or next((name for name in TURNS if value.get(name) is not None), None)
-            name = name or winning_column(value)
-            if name is None:
-                raise InvalidRow("messages", f"expected {' or '.join(TURNS[:2])}", shown_columns(value))
-            return name
-        if self._format is not RowFormat.auto:
-            return None
-        # `turns` and similar columns may contain other data: only a list counts, or a text that begins so.
-        for name in TURNS:
-            cell = value.get(name)
-            if (isinstance(cell, list) and cell) or (
-                isinstance(cell, str) and cell.lstrip().startswith("[{")
-            ):
-                return name
-        if (name := winning_column(value)) is not None:
-            return name
-        # Merged datasets have the columns of both, with one empty.
-        others = any(value.get(name) for name in (*INSTRUCTIONS, *PROMPTS, "chosen"))
-        empty = next((name for name in TURNS if value.get(name) == []), None)
-        if value.get("messages") or (not others and empty is None and value.get("messages") is not None):
-            return "messages"
-        return None if others else empty
 
     def _turns_of(self, value: dict[str, Any], column: str) -> tuple[RowFormat, Conversation]:
         turns = value[column]
@@ -313,23 +250,6 @@ class RowReader:
         return error
 
 
-def _whole_text(value: dict[str, Any]) -> list[Any] | None:
-    """The turns of a row whose only text is a whole conversation, else None."""
-    text = value.get(WHOLE_TEXT)
-    others = (*INSTRUCTIONS, *PROMPTS, *RESPONSES, *TURNS, INSTANCES, REPLIES)
-    if not isinstance(text, str) or any(value.get(name) for name in others):
-        return None
-    return turns_of_text(text)
-
-
-def _tree_column(value: dict[str, Any]) -> str | None:
-    """The column of a message tree, `row` if the row is the tree's root, or None."""
-    prompt = value.get(TREE)
-    if isinstance(prompt, dict) and (REPLIES in prompt or REPLIES in value):
-        return TREE
-    return WHOLE_ROW if REPLIES in value and not isinstance(prompt, dict) else None
-
-
 def _respelled(value: dict[str, Any], shape: _Shape) -> dict[str, Any]:
     other = shape.respelled
     return {other.get(name, name): cell for name, cell in value.items()} if other else value
@@ -348,15 +268,3 @@ def _with_spelling(error: InvalidRow, shape: _Shape) -> InvalidRow:
 
 def _may_be_turn(one: Any) -> bool:
     return isinstance(one, str) or role_of(one) is not None
-
-
-def _rows_of_columns(cell: dict[str, Any]) -> list[dict[str, Any]] | None:
-    """A list of turns that is stored as a list of roles and one of texts, else None."""
-    if len(cell) < 2 or not all(isinstance(v, list) for v in cell.values()):
-        return None
-    lengths = {len(column) for column in cell.values()}
-    return (
-        [dict(zip(cell, turn, strict=True)) for turn in zip(*cell.values(), strict=True)]
-        if (len(lengths) == 1)
-        else None
-    )

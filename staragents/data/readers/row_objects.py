@@ -6,7 +6,8 @@ from collections.abc import Collection
 from typing import Any
 
 from staragents.data.readers.cell_values import parsed_objects
-from staragents.data.readers.turns import role_of
+from staragents.data.readers.conversation_columns import ConversationColumns
+from staragents.data.readers.turn_parts import role_of
 
 
 def row_object(value: Any) -> dict[str, Any] | None:
@@ -21,10 +22,11 @@ def row_object(value: Any) -> dict[str, Any] | None:
     return None
 
 
-def inner_row(value: dict[str, Any], known: Collection[str]) -> dict[str, Any]:
+def inner_row(value: dict[str, Any], known: ConversationColumns) -> dict[str, Any]:
     """The row within another one that has no known column itself, such as `{"id": 1, "data": {...}}`; else
     `value`."""
-    if any(name in known for name in value):
+    # First by exact names, which is fast.
+    if not known.isdisjoint(value) or any(name in known for name in value):
         return value
     inner = [cell for cell in value.values() if isinstance(cell, dict) and _is_exchange(cell, known)]
     return inner[0] if len(inner) == 1 else value

@@ -7,10 +7,11 @@ from typing import Any
 
 from staragents.data.readers.pair_columns import ARTICLES
 from staragents.data.readers.raw_row import InvalidRow, shown
-from staragents.data.readers.turns import ROLE_KEYS, role_of
+from staragents.data.readers.turn_parts import ROLE_KEYS, role_of
 
 BESIDE_TURNS = ("instruction", "input", "context", *ARTICLES)
 """Columns whose text belongs to a conversation, unless the turns repeat it."""
+_BESIDE_TURNS = frozenset(BESIDE_TURNS)
 NO_PARENT = ("none", "null", "nan", "-1", "0", "0.0")
 _NO_TEXTS = (*ROLE_KEYS, "type")
 
@@ -18,9 +19,9 @@ _NO_TEXTS = (*ROLE_KEYS, "type")
 def check_is_whole(row: dict[str, Any], column: str, named: Collection[str], setting: str) -> None:
     """Raises InvalidRow if the turns of `column` lack a text that they are about, or that they obey, and that
     is in none of the columns that the user `named`."""
-    beside = [name for name in BESIDE_TURNS if name in row and name not in named]
-    if not beside:
+    if _BESIDE_TURNS.isdisjoint(row):
         return
+    beside = [name for name in BESIDE_TURNS if name in row and name not in named]
     said = "\n".join(_texts(row[column]))
     for name in beside:
         text = row[name]
@@ -35,7 +36,7 @@ def check_is_whole(row: dict[str, Any], column: str, named: Collection[str], set
 def check_is_chosen(row: dict[str, Any], column: str, chosen: Any, setting: str) -> None:
     """Raises InvalidRow if the turns of `column` end with another answer than `chosen`, the preferred one."""
     turns = row[column]
-    if not chosen or isinstance(chosen, bool) or not isinstance(turns, list) or role_of(turns[-1]) == "user":
+    if not chosen or isinstance(chosen, bool) or not turns or role_of(turns[-1]) == "user":
         return
     said = "\n".join(_texts(turns[-1]))
     answers = list(_texts(chosen[-1] if isinstance(chosen, list) else chosen))
