@@ -10,10 +10,10 @@ _OPENING = (
     r"|<\uff5cbegin\u2581of\u2581sentence\uff5c>|\s)*"
 )
 _BEGIN = re.compile(_OPENING)
-_END = re.compile(
-    r"(?:<\|im_end\|>|<\|eot_id\|>|<\|eom_id\|>|<\|eot\|>|<\|end\|>|<\|return\|>|<\|end_of_text\|>"
-    r"|<\|endoftext\|>|<end_of_turn>|<eos>|</s>|<s>|<\uff5cend\u2581of\u2581sentence\uff5c>|\s)+\Z"
-)
+_ENDS = (
+    "<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|eot|>", "<|end|>", "<|return|>", "<|end_of_text|>",
+    "<|endoftext|>", "<end_of_turn>", "<eos>", "</s>", "<s>", "<\uff5cend\u2581of\u2581sentence\uff5c>",
+)  # fmt: skip
 _TOKENS = (
     re.compile(r"<\|im_start\|>\s*(?P<role>\w+)[^\S\n]*\n"),
     re.compile(r"<\|start_header_id\|>\s*(?P<role>\w+)\s*<\|end_header_id\|>\s*"),
@@ -34,7 +34,7 @@ _HEADINGS = (
 """What begins a turn and may also be a line of any other text."""
 _PREAMBLE = re.compile(r"\s*(?:Below is an instruction|A chat between)\b")
 _ALPACA = "Below is an instruction"
-_SYS = re.compile(r"\s*<<SYS>>\s*(.*?)\s*<</SYS>>\s*", re.DOTALL)
+_SYS, _SYS_END = "<<SYS>>", "<</SYS>>"
 _ROLES = {"[inst]": "user", "[/inst]": "assistant", "instruction": "user", "response": "assistant"}
 _MAY_BEGIN = re.compile(
     rf"{_OPENING}(?:<[|\uff5cs]|\[INST\]|### ?[A-Z]|Below is an i|A chat b|USER:|SYSTEM:)"
@@ -67,7 +67,16 @@ def marked_turns(text: str, is_answer: bool = False) -> list[dict[str, Any]] | N
 
 def without_end(text: str) -> str:
     """An answer without the token that ends it."""
-    return _END.sub("", text)
+    at = len(text)
+    # A loop without copies: a pattern would need quadratic time for many spaces.
+    while at:
+        if text[at - 1].isspace():
+            at -= 1
+        elif end := next((end for end in _ENDS if text.endswith(end, 0, at)), None):
+            at -= len(end)
+        else:
+            break
+    return text[:at]
 
 
 def _has_user(turns: list[dict[str, Any]]) -> bool:
@@ -95,7 +104,9 @@ def _turns(pattern: re.Pattern[str], text: str) -> list[dict[str, Any]]:
 
 def _with_system(turns: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """With the system prompt that Llama 2 has within the first user turn as a turn of its own."""
-    if system := _SYS.match(turns[0]["content"]):
-        first = {**turns[0], "content": turns[0]["content"][system.end() :]}
-        return [{"role": "system", "content": system[1]}, first, *turns[1:]]
+    first = turns[0]["content"] if turns else ""
+    if first.startswith(_SYS) and _SYS_END in first:
+        system, _, asked = first.removeprefix(_SYS).partition(_SYS_END)
+        said = [{"role": "system", "content": system.strip()}, {**turns[0], "content": asked.strip()}]
+        return [*said, *turns[1:]]
     return turns

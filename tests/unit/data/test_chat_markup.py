@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 
+from staragents.data.readers.chat_markup import marked_turns, without_end
 from staragents.data.readers.raw_row import InvalidRow
 from staragents.data.readers.row_messages import RowReader
 
@@ -120,3 +122,22 @@ def test_other_texts_stay_what_they_are(text: str) -> None:
 def test_an_answer_about_templates_stays_what_it_is() -> None:
     text, _ = TEMPLATES["chatml"]
     assert read({"instruction": "Show it.", "output": text}) == (("user", "Show it."), ("assistant", text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<|im_start|>user\nQ" + " " * 200_000 + "x",
+        "[INST] <<SYS>>" + " " * 200_000 + "x [/INST]",
+        "\n" * 200_000 + "x",
+        "### Human: " + "### " * 50_000 + "x",
+        "</s>" * 50_000 + "x",
+        "x" + "</s>" * 50_000,
+    ],
+    ids=["spaces", "system", "lines", "headings", "ends within", "ends"],
+)
+def test_a_long_text_takes_linear_time(text: str) -> None:
+    start = time.process_time()
+    marked_turns(text)
+    without_end(text)
+    assert time.process_time() - start < 2
