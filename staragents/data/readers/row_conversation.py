@@ -59,8 +59,10 @@ class RowConversation:
         if isinstance(asked, list) or isinstance(answered, list):
             return self._listed(value, pair, asked, answered)
         given, history = ("", pair.history) if pair.input is None else self._given(value, pair)
-        if given and (asked is None or (isinstance(asked, str) and not asked.strip())):
-            # Some rows leave the instruction empty and ask in the input.
+        is_empty = asked is None or (isinstance(asked, str) and not asked.strip())
+        if given and is_empty and not texts.may_be_blank:
+            # Some rows leave the instruction empty and ask in the input. A scorer keeps them apart, as the
+            # published prompts do.
             asked, given = given, ""
         instruction = texts.text(asked, pair.instruction)
         thought = self._thought(value, pair.reasonings) if pair.reasonings else ""
