@@ -33,7 +33,7 @@ def file_rows(path: Path, setting: str) -> list[FileRow]:
     same `seed_id`.
     """
     reader = RowReader(max_chars=SeedsConfig().max_chars, rewritable=True)
-    files = DataFiles(path, {*reader.columns, SEED_ID}, setting=setting)
+    files = DataFiles(path, reader.columns.also(SEED_ID), setting=setting)
     rows: list[FileRow] = []
     places: dict[str, int] = {}
     for block in files.blocks():

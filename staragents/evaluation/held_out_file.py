@@ -32,7 +32,7 @@ def read_held_out(path: str, rows: int | None = None) -> tuple[HeldOut, ...]:
     Raises BadInput with file:row:field for a bad row, and if there are no rows.
     """
     reader = RowReader(rewritable=True)
-    files = DataFiles(seed_path(path, SETTING), reader.columns | {ANSWERS}, setting=SETTING)
+    files = DataFiles(seed_path(path, SETTING), reader.columns.also(ANSWERS), setting=SETTING)
     bad = BadRows()
     found: dict[str, HeldOut] = {}
     for block in files.blocks():

@@ -19,7 +19,7 @@ from staragents.config import ColumnsConfig, RowFormat, SeedsConfig
 from staragents.data.readers.locations import data_files
 from staragents.data.readers.raw_row import InvalidRow
 from staragents.data.readers.row_messages import KNOWN_COLUMNS, RowReader
-from staragents.data.readers.turns import ROLES, TOOL_ROLES
+from staragents.data.readers.turn_parts import ROLES, TOOL_ROLES
 from staragents.data.seed_file import SeedFile
 from tests.support.fuzz_fragments import FOLDER, TEXTS, fragments
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import IO, Any
@@ -11,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from staragents.base.errors import BadInput
+from staragents.data.readers.choices import CHOICE_LETTERS
 from staragents.data.readers.content import BLOCK_BYTES
-from staragents.data.readers.pair_columns import CHOICE_LETTERS
 from staragents.data.readers.raw_row import BadRow, Problem, RawRow
 
 PARQUET_MAGIC = b"PAR1"
@@ -40,6 +41,12 @@ def arrow_tables(stream: IO[bytes], head: bytes, name: str, size: int) -> Iterat
     except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise BadInput(f"{name}: not a readable {kind} file: {reason}") from error
+
+
+def check_unique(table: pa.Table, name: str) -> None:
+    """Raises BadInput if a column occurs twice."""
+    if twice := next((column for column, times in Counter(table.column_names).items() if times > 1), None):
+        raise BadInput(f"{name}: expected unique columns, got {twice!a} twice")
 
 
 def _sliced(batches: Any, size: int) -> Iterator[pa.Table]:

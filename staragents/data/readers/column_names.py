@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
+from typing import Self
+
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def plain(name: str) -> str:
@@ -11,11 +15,23 @@ def plain(name: str) -> str:
     return name.strip().lstrip("\ufeff").lower().replace(" ", "_").replace("-", "_")
 
 
+def known_name(name: str, known: frozenset[str]) -> str | None:
+    """The one of these names, as they stand there, that this is a spelling of: `systemPrompt` too."""
+    for spelling in (name, plain(name), plain(_CAMEL.sub("_", name))):
+        if frozenset.__contains__(known, spelling):
+            return spelling
+    return None
+
+
 class ColumnNames(frozenset[str]):
     """A set of names that also contains their other spellings: `Instruction`, `OUTPUT`, `Prompt `."""
 
+    def also(self, *names: str) -> Self:
+        """With more names. The union of sets would lose the spellings."""
+        return type(self)((*self, *names))
+
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and (super().__contains__(name) or super().__contains__(plain(name)))
+        return isinstance(name, str) and known_name(name, self) is not None
 
 
 def respelled(names: Iterable[object], known: frozenset[str]) -> dict[str, str]:
@@ -26,10 +42,6 @@ def respelled(names: Iterable[object], known: frozenset[str]) -> dict[str, str]:
     texts = [name for name in names if isinstance(name, str)]
     # An exact name, which `frozenset` tells apart from the spellings that ColumnNames also contains.
     exact = {name for name in texts if frozenset.__contains__(known, name)}
-    others = {name: plain(name) for name in texts if name not in exact}
+    others = {name: found for name in texts if name not in exact and (found := known_name(name, known))}
     times = Counter(others.values())
-    return {
-        name: known_name
-        for name, known_name in others.items()
-        if frozenset.__contains__(known, known_name) and known_name not in exact and times[known_name] == 1
-    }
+    return {name: found for name, found in others.items() if found not in exact and times[found] == 1}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 from io import TextIOWrapper
 from itertools import chain
 from typing import IO, Any
@@ -22,14 +23,15 @@ _EXCEL = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 _QUOTED = re.compile(r'"[^"]*"')
 
 
-def csv_rows(stream: IO[bytes], name: str) -> Iterator[RawRow | BadRow]:
+def csv_rows(stream: IO[bytes], name: str, columns: Collection[str] = ()) -> Iterator[RawRow | BadRow]:
     """Rows as dicts by column name; `row` is the line on which the row starts. The separator is the comma,
     tab, semicolon or bar, whichever is most frequent in the header, or the one that a first line `sep=;`
     names.
 
-    A column without a name is called `Unnamed: INDEX`, as pandas does, and omitted where it is empty. Rows
-    without any value are skipped; values that are missing at the end of a row are empty. Raises BadInput if
-    a column occurs twice or a quote is never closed.
+    A column without a name is called `Unnamed: INDEX`, a second `NAME` is called `NAME.1`, as pandas does;
+    the former is omitted where it is empty. Rows without any value are skipped; values that are missing at
+    the end of a row are empty. Raises BadInput if one of `columns`, those of a conversation, occurs twice or
+    a quote is never closed.
     """
     csv.field_size_limit(MAX_FIELD_CHARACTERS)
     # Surrogates limit a bad byte to its row.
@@ -49,10 +51,7 @@ def csv_rows(stream: IO[bytes], name: str) -> Iterator[RawRow | BadRow]:
         if header is None:
             return
         header = [column.strip() for column in header]
-        named_columns = [column for column in header if column]
-        if len(set(named_columns)) < len(named_columns):
-            twice = next(column for column in named_columns if named_columns.count(column) > 1)
-            raise BadInput(f"{name}:{skipped}: expected unique columns, got {twice!a} twice")
+        header = _unique(header, columns, f"{name}:{skipped}")
         line = skipped + reader.line_num
         while (fields := _next(reader, lines, separator, line)) is not None:
             if isinstance(fields, BadRow):
@@ -65,6 +64,17 @@ def csv_rows(stream: IO[bytes], name: str) -> Iterator[RawRow | BadRow]:
     finally:
         # The caller closes the stream.
         text.detach()
+
+
+def _unique(header: list[str], columns: Collection[str], place: str) -> list[str]:
+    times: Counter[str] = Counter()
+    found = []
+    for column in header:
+        if column and times[column] and column in columns:
+            raise BadInput(f"{place}: expected unique columns, got {column!a} twice")
+        found.append(f"{column}.{times[column]}" if column and times[column] else column)
+        times[column] += 1
+    return found
 
 
 class _Lines:

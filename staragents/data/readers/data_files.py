@@ -3,6 +3,7 @@ more files."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from io import BufferedReader
@@ -12,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from staragents.base.errors import BadInput
-from staragents.data.readers.arrow_rows import MAGICS, arrow_tables, table_rows
+from staragents.data.readers.arrow_rows import MAGICS, arrow_tables, check_unique, table_rows
 from staragents.data.readers.content import (
     BLOCK_BYTES,
     BYTE_ORDER_MARK,
@@ -27,6 +28,7 @@ from staragents.data.readers.locations import data_files, suffix_of
 from staragents.data.readers.notes import Notes
 from staragents.data.readers.other_formats import other_format
 from staragents.data.readers.raw_row import BadRow, RawRow
+from staragents.data.readers.unread_columns import note_of, unread_columns
 from staragents.data.readers.utf8_stream import Utf8Stream
 
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
@@ -34,6 +36,8 @@ CSV_SUFFIXES = (".csv", ".tsv")
 BLOCK_ROWS = 1000
 HEAD_BYTES = 1 << 16
 SEEDS_ENCODING = "seeds.encoding"
+SEEDS_INPUT = "seeds.columns.input"
+_JSON = re.compile(rb'\[?\s*\{\s*"[^"]*"\s*:')
 EXPECTED = "expected JSONL, JSON, CSV (named .csv), Parquet or Arrow"
 
 
@@ -69,6 +73,7 @@ class DataFiles:
         self.files = data_files(self.path, setting, self.notes)
         self._encoding = encoding
         self._encoding_setting = SEEDS_ENCODING if setting.startswith("seeds.") else "--encoding"
+        self._input_setting = SEEDS_INPUT if setting.startswith("seeds.") else "--columns input=..."
         self._columns = columns
         self._limit = limit
         self._max_unpacked = max_unpacked_bytes
@@ -77,7 +82,9 @@ class DataFiles:
         """Raises BadInput if a file is unreadable or damaged."""
         left = self._limit
         for file in self.files:
-            for block in self._file_blocks(file):
+            for index, block in enumerate(self._file_blocks(file)):
+                if not index and (names := unread_columns(block.rows, block.table, self._columns)):
+                    self.notes.add(block.file, note_of(names, self._input_setting))
                 if left is not None and len(block.rows) >= left:
                     table = None if block.table is None else block.table.slice(0, left)
                     yield Block(block.file, block.rows[:left], table)
@@ -92,6 +99,7 @@ class DataFiles:
             if head.startswith(MAGICS):
                 first = 1
                 for table in arrow_tables(stream, head, file.name, BLOCK_ROWS):
+                    check_unique(table, file.name)
                     yield Block(file.name, table_rows(table, self._columns, first), table)
                     first += table.num_rows
                 return
@@ -104,7 +112,8 @@ class DataFiles:
                 yield Block(file.name, block)
 
     def _text_rows(self, stream: BufferedReader, name: str) -> Iterator[RawRow | BadRow]:
-        """Detect the format by content, but CSV and JSON also by suffix, as CSV can begin with anything."""
+        """Detect the format by content, but CSV and JSON also by suffix, as CSV can begin with nearly
+        anything."""
 
         def told(line: str) -> None:
             self.notes.add(name, line)
@@ -112,9 +121,9 @@ class DataFiles:
         raw = Utf8Stream(stream, name, self._encoding, told, self._encoding_setting)
         stream = BufferedReader(raw, BLOCK_BYTES)
         suffix = suffix_of(name)
-        if suffix in CSV_SUFFIXES:
-            return csv_rows(stream, name)
         text = stream.peek(HEAD_BYTES).removeprefix(BYTE_ORDER_MARK).lstrip()
+        if suffix in CSV_SUFFIXES and not _JSON.match(text):
+            return csv_rows(stream, name, self._columns)
         if not text or text[:1] in b"[{" or suffix in JSON_SUFFIXES:
             return json_rows(Content(stream), name, self._columns, told)
         raise BadInput(f"{name}: {EXPECTED}, got something else")

@@ -72,6 +72,7 @@ _CAPITAL_WITHIN = re.compile("[a-zß-ÿ][À-ÞŒ]")
 _WITHIN = re.compile(
     "[^\\W\\d_][\u201a\u201e\u2026\u2020\u2021\u2030\u2039\u00a4\u00a6\u00ac\u00b6\u00b9\u00b3][^\\W\\d_]"
 )
+_OTHER_NULLS = 0.1
 _PLAUSIBLE, _SURE = 0.9, 0.8
 
 
@@ -94,9 +95,11 @@ def marked(head: bytes) -> str | None:
         if head.startswith(mark):
             return encoding
     start = head[:4096]
-    # Half of the bytes of ASCII in UTF-16 are null, which no text in another encoding contains.
+    # Half of the bytes of ASCII in UTF-16 are null, every other one. Those of a damaged file are in a row.
     if len(start) >= 4 and start.count(0) >= 0.3 * len(start):
-        return "utf-16-le" if start[1::2].count(0) > start[0::2].count(0) else "utf-16-be"
+        even, odd = start[0::2].count(0), start[1::2].count(0)
+        if min(even, odd) < _OTHER_NULLS * max(even, odd):
+            return "utf-16-le" if odd > even else "utf-16-be"
     return None
 
 

@@ -15,6 +15,8 @@ DEEPEST = 3
 COLUMN_NAMES = ("columns", "header", "headers")
 VALUES = ("data", "rows", "values")
 REPLIES = "replies"
+INSTANCES = "instances"
+"""Of one task with an instruction; of a file without one, its rows."""
 SERVER_ROW = {"row_idx", "row"}
 """Keys of a row as the hub's dataset viewer serves it."""
 
@@ -36,8 +38,10 @@ def rows_of(document: dict[str, Any], columns: Collection[str], name: str) -> Ro
 
 
 def looks_like_rows(value: Any) -> bool:
-    """Whether a list holds rows, and not the turns of one conversation."""
-    return isinstance(value, list) and bool(value) and isinstance(value[0], dict) and not _is_turn(value[0])
+    """Whether a list holds rows, objects or lists of turns, and not the turns of one conversation."""
+    if not isinstance(value, list) or not value:
+        return False
+    return _are_turns(value[0]) or (isinstance(value[0], dict) and not _is_turn(value[0]))
 
 
 def _below(value: Any, columns: Collection[str], name: str, path: str, deepest: int) -> Rows | None:
@@ -45,6 +49,8 @@ def _below(value: Any, columns: Collection[str], name: str, path: str, deepest: 
         return Rows(_served(value), f"the field {path}")
     if not isinstance(value, dict) or not value or not deepest or _is_row(value, columns):
         return None
+    if len(value) > 1 and all(_are_turns(one) and name.lower() not in columns for name, one in value.items()):
+        return Rows(list(value.values()), f"the lists of {path}" if path else "its lists of turns")
     found = _table(value) or _of_columns(value, columns) or _of_keyed(value, columns)
     if found is not None:
         return Rows(found, f"the columns of {path}" if path else "its columns")
@@ -52,18 +58,31 @@ def _below(value: Any, columns: Collection[str], name: str, path: str, deepest: 
 
 
 def _is_row(value: dict[str, Any], columns: Collection[str]) -> bool:
-    """Whether an object is one row: a column of a conversation holds a text, a list of objects or a tree."""
+    """Whether an object is one row: a column of a conversation holds a text, turns or a tree."""
+    if INSTANCES in value and not value.keys() & {"instruction", "Instruction"}:
+        return False
     known = [value[column] for column in value if column.lower() in columns or column in columns]
     return any(
         isinstance(one, str)
-        or (isinstance(one, list) and bool(one) and isinstance(one[0], dict))
+        or (isinstance(one, list) and bool(one) and isinstance(one[0], dict) and not _holds_turns(one[0]))
         or (isinstance(one, dict) and REPLIES in one)
         for one in known
     )
 
 
-def _is_turn(value: dict[str, Any]) -> bool:
+def _is_turn(value: Any) -> bool:
+    if not isinstance(value, dict):
+        return False
     return bool({"role", "from"} & value.keys()) and bool({"content", "value"} & value.keys())
+
+
+def _are_turns(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and _is_turn(value[0])
+
+
+def _holds_turns(value: dict[str, Any]) -> bool:
+    """Whether an object is a conversation, not a turn of one."""
+    return not _is_turn(value) and any(_are_turns(one) for one in value.values())
 
 
 def _served(rows: list[Any]) -> list[Any]:
@@ -132,8 +151,17 @@ def _of_splits(
     if not below:
         return None
     chosen = training_name(below)
-    if chosen is None:
-        raise undecided(name, "split", [_joined(path, key) for key in below])
+    others = [
+        key
+        for key, one in _places(value)
+        if key not in splits
+        and (rows := _below(one, columns, name, _joined(path, key), deepest - 1))
+        and rows.rows
+        and _fits(rows.rows[0], columns)
+    ]
+    if chosen is None or others:
+        what = "list of rows" if others else "split"
+        raise undecided(name, what, [_joined(path, key) for key in (*below, *others)])
     left = [key for key in below if key != chosen]
     found = below[chosen]
     assert found is not None

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from staragents.data.readers.raw_row import InvalidRow, shown
 
-LABELS = (
-    "kto_tag", "kto_label", "label", "is_chosen", "is_preferred", "is_desirable", "desirable", "chosen",
-    "is_correct", "correct", "is_accepted", "accepted",
+MOST_NAMES = 1000
+LABELS = ("label", "labels", "kto_tag", "kto_label")
+WANTED = (
+    "chosen", "preferred", "desirable", "desired", "correct", "accepted", "approved", "good", "wanted",
+    "valid", "liked", "passed", "upvoted",
 )  # fmt: skip
-"""`label` is also a class, and `chosen`, `correct` and `accepted` are also answers: only true and false count
-there."""
-TRAINING_MARKS = (
-    "weight", "train", "training", "train_on_turn", "trainable", "loss", "loss_mask", "loss_scale",
-    "loss_weight", "output_with_loss",
+UNWANTED = (
+    "rejected", "dispreferred", "undesirable", "undesired", "incorrect", "wrong", "bad", "unwanted",
+    "invalid", "disliked", "failed", "downvoted",
 )  # fmt: skip
-"""Keys of a turn that trainers skip if the value is 0 or false."""
-_ONLY_TRUTH = ("label", "chosen", "correct", "accepted")
-_ALSO_ANSWERS = _ONLY_TRUTH[1:]
-_WORDS = {
+"""What a column says of the answer, by its last word, as `is_correct` and `answerCorrect` do. Without a word
+before it, it is also a column of answers or of anything else: only true and false count there, as in `label`,
+which is also a class."""
+TRAINING_MARKS = frozenset(("weight", "train", "training", "trained", "trainable", "learn", "loss"))
+"""Words in keys of a turn that trainers skip if the value is 0 or false."""
+SKIP_MARKS = frozenset(("masked", "ignore", "ignored", "skip", "skipped", "exclude", "excluded"))
+"""Words in keys of a turn that trainers skip if the value is true."""
+_BEFORE = frozenset(
+    ("is", "was", "kto", "answer", "response", "output", "completion", "solution", "generation")
+)
+_ALSO_CLASSES = ("label", "labels")
+_TRUTHS = {
     "true": True,
     "false": False,
     "desirable": True,
@@ -35,24 +46,48 @@ _DOUBTFUL = {
 _UNCLEAR = ("0", "0.0", "-1", "-1.0", "bad")
 
 
-def labels_in(names: Any, named: str | None) -> tuple[str, ...]:
+@lru_cache(MOST_NAMES)
+def words_of(name: str) -> tuple[str, ...]:
+    """`answerCorrect`, `answer_correct` and `Answer Correct` as `answer` and `correct`."""
+    return tuple(
+        re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)
+        .lower()
+        .replace("-", "_")
+        .replace(" ", "_")
+        .strip("_")
+        .split("_")
+    )
+
+
+@lru_cache(MOST_NAMES)
+def is_label(name: str) -> bool:
+    """Whether a column says if the row's answer is one to learn from."""
+    *before, last = words_of(name)
+    return name in LABELS or (last in (*WANTED, *UNWANTED) and _BEFORE.issuperset(before))
+
+
+def labels_in(names: Iterable[object], named: str | None) -> tuple[str, ...]:
     """The columns to check: the one that the user named, none for an empty name, else those known."""
     if named is not None:
         return (named,) if named else ()
-    return tuple(name for name in LABELS if name in names)
+    return tuple(name for name in names if isinstance(name, str) and is_label(name))
 
 
 def check_label(value: Any, name: str, is_named: bool, setting: str) -> None:
     """Raises InvalidRow if the answer is labelled as not wanted, or if that can't be told."""
     word = str(value).strip().lower() if isinstance(value, str | int | float) else ""
-    wanted = _WORDS.get(word) if name not in _ALSO_ANSWERS or isinstance(value, bool) else None
+    *before, last = words_of(name)
+    is_adjective = not before and name not in LABELS
+    wanted = None if is_adjective and not isinstance(value, bool) and not is_named else _TRUTHS.get(word)
     how = setting.format("label")
     if wanted is None and word in _DOUBTFUL:
-        if is_named or name not in _ONLY_TRUTH:
+        if is_named or not (is_adjective or name in _ALSO_CLASSES):
             wanted = _DOUBTFUL[word]
-        elif name == "label" and word in _UNCLEAR:
+        elif name in _ALSO_CLASSES and word in _UNCLEAR:
             hint = f": set {how} to its name if that means an unwanted answer, and to nothing if not"
             raise InvalidRow(name, "expected a label of true or false", shown(value), hint)
+    if wanted is not None and last in UNWANTED and word not in UNWANTED:
+        wanted = not wanted
     if wanted is False:
         raise InvalidRow(
             name, "expected a wanted answer", shown(value), f"; to take all rows, set {how} to nothing"
@@ -63,8 +98,10 @@ def check_label(value: Any, name: str, is_named: bool, setting: str) -> None:
 
 def check_turn(turn: dict[str, Any], field: str) -> None:
     """Raises InvalidRow if a trainer would skip the turn."""
-    for name in TRAINING_MARKS:
-        value = turn.get(name)
-        off = value.strip().lower() in ("0", "0.0", "false") if isinstance(value, str) else value == 0
-        if off:
+    for name, value in turn.items():
+        words = set(words_of(name)) if isinstance(name, str) else set()
+        word = str(value).strip().lower() if isinstance(value, str | int | float) else ""
+        if (words & TRAINING_MARKS and word in ("0", "0.0", "false")) or (
+            words & SKIP_MARKS and word in ("1", "1.0", "true")
+        ):
             raise InvalidRow(f"{field}.{name}", "expected an answer to learn from", shown(value))

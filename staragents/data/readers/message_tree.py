@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from staragents.data.readers.raw_row import InvalidRow, shown
-from staragents.data.readers.turns import ROLES
+from staragents.data.readers.turn_parts import ROLES
 
+TREE = "prompt"
+REPLIES = "replies"
+WHOLE_ROW = "row"
 Node = dict[str, Any]
 
 
@@ -55,3 +58,11 @@ def _is_answer(node: Node) -> bool:
 def _rank(node: Node) -> float:
     rank = node.get("rank")
     return float(rank) if isinstance(rank, int) and 0 <= rank < 1 << 31 else float("inf")
+
+
+def tree_column(value: dict[str, Any]) -> str | None:
+    """The column of a message tree, `row` if the row is the tree's root, or None."""
+    prompt = value.get(TREE)
+    if isinstance(prompt, dict) and (REPLIES in prompt or REPLIES in value):
+        return TREE
+    return WHOLE_ROW if REPLIES in value and not isinstance(prompt, dict) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from staragents.data.readers.turns import CONTENTS, ROLE_KEYS, role_of
+from staragents.data.readers.turn_parts import CONTENTS, ROLE_KEYS, role_of
 
 
 def message_columns(row: dict[str, Any], known: Collection[str]) -> tuple[str, str] | None:

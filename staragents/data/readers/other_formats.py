@@ -16,6 +16,7 @@ _STARTS = {
     b"\x80\x04\x95": f"a pickle; {_CONVERT}",
     b"\x80\x05\x95": f"a pickle; {_CONVERT}",
     b"\x93NUMPY": f"a NumPy array; {_CONVERT}",
+    b"FEA1": f"a Feather file of version 1; {_CONVERT}",
     b"\x89HDF": f"an HDF5 file; {_CONVERT}",
     b"Obj\x01": f"an Avro file; {_CONVERT}",
 }

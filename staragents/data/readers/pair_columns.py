@@ -9,29 +9,30 @@ from typing import Any
 
 from staragents.config import ColumnsConfig, RowFormat
 from staragents.data.readers.answers import REASONINGS
-from staragents.data.readers.raw_row import InvalidRow, shown, shown_columns
+from staragents.data.readers.choices import (
+    CHOICE_COLUMNS,
+    CHOICE_LETTERS,
+    CHOICES,
+    check_choices,
+    has_choices,
+)
+from staragents.data.readers.raw_row import InvalidRow, shown_columns
 
 QUESTIONS = ("question", "query", "problem")
 INSTRUCTIONS = ("instruction", *QUESTIONS)
 PROMPTS = ("prompt", "inputs", "input", "text_input", "input_text")
-"""Used as the instruction only without one of the above; next to one they repeat it or contain more text."""
+"""Used as the instruction only without one of the above."""
 RESPONSES = ("output", "response", "answer", "completion", "solution", "target", "targets", "chosen")
-INPUTS = ("input", "context")
-HISTORIES = ("history",)
-SYSTEMS = ("system", "system_prompt", "system_message", "system_instruction", "systeminstruction")
-ARTICLES = ("article", "passage")
-"""What a question is about, in rows without one of INPUTS."""
-CHOICES = ("choices", "options")
-CHOICE_LETTERS = ("ABCDEF", "abcdef")
-CHOICE_COLUMNS = (
-    *map(tuple, CHOICE_LETTERS),
-    *(
-        tuple(f"{name}{number}" for number in numbers)
-        for name in ("option_", "option", "choice_", "choice", "opt_", "op", "ending", "sol")
-        for numbers in ("abcdef", "123456", "012345")
-    ),
-)
-"""Choices in a column each: a row has the first two of one of these, or the first three of single letters."""
+INPUTS = ("input", "inputs", "text_input", "input_text", "context")
+HISTORIES = (
+    "history", "chat_history", "conversation_history", "dialogue_history", "dialog_history",
+    "previous_messages", "previous_turns",
+)  # fmt: skip
+SYSTEMS = ("system", "system_prompt", "system_message", "system_instruction", "sys_prompt")
+ARTICLES = (
+    "article", "passage", "document", "paragraph", "story", "passages", "documents", "paragraphs", "contexts",
+)  # fmt: skip
+"""What a question is about, as text or a list of texts, in rows without one of INPUTS."""
 FURTHER_RESPONSES = (
     "assistant",
     "gpt",
@@ -104,14 +105,10 @@ def pair_columns(row: dict[str, Any], wanted: RowFormat, named: ColumnsConfig, s
     asks, answers = PAIRS.get(wanted, ANY)
     instruction = _instruction(row, asks, named.instruction, setting)
     response = _response(row, answers, named.response, setting)
-    inputs = [name for name in INPUTS if name in row and name not in (instruction, response)]
-    if not inputs and instruction == DEFINITION:
-        inputs = [name for name in PROMPTS if name in row]
-    if not inputs and instruction in QUESTIONS:
-        inputs = [name for name in ARTICLES if name in row]
     if not (named.instruction and named.response):
-        _check_choices(row, instruction, setting)
+        check_choices(row, instruction, setting)
     history = _optional("history", row, HISTORIES, named.history, setting)
+    inputs = () if named.input else _inputs(row, {instruction, response, history}, setting)
     if wanted is RowFormat.history and history is None:
         raise InvalidRow("history", "expected the column history", shown_columns(row))
     return PairColumns(
@@ -123,6 +120,26 @@ def pair_columns(row: dict[str, Any], wanted: RowFormat, named: ColumnsConfig, s
         _optional("system", row, SYSTEMS, named.system, setting),
         reasoning_columns(row, response, named, setting),
     )
+
+
+def _inputs(row: dict[str, Any], taken: set[str | None], setting: str) -> tuple[str, ...]:
+    """The column of the input, or none. Raises InvalidRow if several could be it."""
+    names = (*INPUTS, "prompt") if DEFINITION in taken else INPUTS
+    found = [name for name in names if name in row and name not in taken]
+    if any(not _is_blank(row[name]) for name in found):
+        return (_one("input", row, found, setting),)
+    asked = " ".join(cell for name in taken if name and isinstance(cell := row.get(name), str))
+    texts = {name: joined_texts(row[name]) for name in ARTICLES if name in row and name not in taken}
+    # Some questions contain the text that they are about.
+    articles = [name for name, text in texts.items() if text and text.strip() not in asked]
+    return (_one("input", row, articles, setting),) if articles else tuple(found[:1])
+
+
+def joined_texts(cell: Any) -> str | None:
+    """A text, or a list of texts as one; None for anything else."""
+    if isinstance(cell, list) and all(isinstance(text, str) for text in cell):
+        return "\n\n".join(cell)
+    return cell if isinstance(cell, str) else None
 
 
 def reasoning_columns(
@@ -140,13 +157,15 @@ def reasoning_columns(
 
 def depends_on_values(row: dict[str, Any], named: ColumnsConfig) -> bool:
     """Whether the choice of columns may differ in the next row with the same columns."""
-    asks = [name for name in row if name in INSTRUCTIONS]
+    asks = [name for name in row if name in (*INSTRUCTIONS, "prompt")]
+    inputs = [name for name in row if name in INPUTS]
     answers = [name for name in row if name in RESPONSES or name in FURTHER_RESPONSES]
     return (
         (len(asks) > 1 and not named.instruction)
         or (len(answers) > 1 and not named.response)
-        or any(name in row for name in (*CHOICES, *REASONED, "answers"))
-        or bool(_choice_columns(row))
+        or (len(inputs) > 1 and not named.input)
+        or any(name in row for name in (*REASONED, *ARTICLES, "answers"))
+        or has_choices(row)
     )
 
 
@@ -154,7 +173,7 @@ def _format(instruction: str, response: str, history: str | None) -> RowFormat:
     if history is not None:
         return RowFormat.history
     for format_, (asks, answers) in PAIRS.items():
-        if instruction in asks and response in answers:
+        if format_ is not RowFormat.history and instruction in asks and response in answers:
             return format_
     if instruction in (*PROMPTS, *SPEAKERS, DEFINITION):
         return RowFormat.prompt_completion
@@ -166,7 +185,10 @@ def _instruction(row: dict[str, Any], names: Collection[str], named: str | None,
         return present("instruction", row, named, setting)
     found = [name for name in names if name in row]
     if asks := [name for name in found if name in INSTRUCTIONS]:
-        return _one("instruction", row, asks, setting)
+        chosen = _one("instruction", row, asks, setting)
+        if "prompt" in found and not _is_part(row[chosen], row["prompt"]):
+            return _one("instruction", row, [chosen, "prompt"], setting)
+        return chosen
     if found:
         return DEFINITION if row.get(DEFINITION) is not None else found[0]
     speakers = [name for name in SPEAKERS if name in row]
@@ -179,7 +201,7 @@ def _response(row: dict[str, Any], names: Collection[str], named: str | None, se
     if named is not None:
         return present("response", row, named, setting)
     # `chosen` may also be a label.
-    found = [name for name in names if name in row and not isinstance(row[name], bool)]
+    found = [name for name in names if name in row and not (name == "chosen" and isinstance(row[name], bool))]
     # A format with one name for the response has no other.
     if len(names) > 1:
         led_to = [answer for thought, answer in REASONED.items() if row.get(thought) and row.get(answer)]
@@ -210,38 +232,15 @@ def _one(part: str, row: dict[str, Any], found: list[str], setting: str) -> str:
     )
 
 
+def _is_part(one: Any, other: Any) -> bool:
+    """Whether one of two texts repeats the other, or holds it among more."""
+    if not isinstance(one, str) or not isinstance(other, str):
+        return True
+    return one.strip() in other or other.strip() in one
+
+
 def _is_blank(value: Any) -> bool:
     return value is None or value != value or (isinstance(value, str) and not value.strip())
-
-
-def _check_choices(row: dict[str, Any], instruction: str, setting: str) -> None:
-    """Raises InvalidRow if the row has choices that its question does not contain."""
-    columns = _choice_columns(row)
-    for name in (*CHOICES, *columns[:1]):
-        choices = [row[column] for column in columns] if name in columns else row.get(name)
-        texts = [text for text in _texts(choices) if text.strip()]
-        asked = row[instruction]
-        if texts and isinstance(asked, str) and not all(text in asked for text in texts):
-            hint = f": add them to the question, or set {setting.format('instruction')} and "
-            raise InvalidRow(
-                name,
-                "expected a question that contains its choices",
-                shown(choices),
-                f"{hint}{setting.format('response')} to go without",
-            )
-
-
-def _choice_columns(row: dict[str, Any]) -> list[str]:
-    for names in CHOICE_COLUMNS:
-        if names[0] in row and names[1] in row and (len(names[0]) > 1 or names[2] in row):
-            return [name for name in names if name in row]
-    return []
-
-
-def _texts(choices: Any) -> list[str]:
-    if isinstance(choices, dict):
-        choices = choices.get("text", list(choices.values()))
-    return [text for text in choices if isinstance(text, str)] if isinstance(choices, list) else []
 
 
 def _unknown(part: str, row: dict[str, Any], names: Collection[str], setting: str) -> InvalidRow:

@@ -10,16 +10,28 @@ from staragents.base.messages import Conversation, Message
 from staragents.config import ColumnsConfig, RowFormat
 from staragents.data.readers.answers import answer_message, only_text, reasoning_text
 from staragents.data.readers.cell_values import parsed_list
-from staragents.data.readers.pair_columns import SYSTEMS, PairColumns, present, reasoning_columns
+from staragents.data.readers.chat_markup import OPEN_THOUGHTS, marked_turns, without_end
+from staragents.data.readers.pair_columns import (
+    PROMPTS,
+    RESPONSES,
+    SYSTEMS,
+    PairColumns,
+    joined_texts,
+    present,
+    reasoning_columns,
+)
 from staragents.data.readers.raw_row import InvalidRow, shown
 from staragents.data.readers.texts import Texts
 from staragents.data.readers.transcripts import transcript
-from staragents.data.readers.turns import conversation_of, joined, messages_in, role_of
+from staragents.data.readers.turn_parts import joined, messages_in, role_of
+from staragents.data.readers.turns import conversation_of
 
 NEXT_TURNS = ("chosen", "response", "output", "completion", "answer")
 """Columns of the answer to a list of turns that ends with the user's."""
 WHOLE_TEXTS = ("prompt", "chosen", "completion")
 """Columns whose text may be several turns."""
+NO_INPUT = ("<noinput>", "<no input>")
+"""What models were told to write into an `input` that stays empty."""
 OPEN_ENDS = ("Assistant:", "Assistant: ", "Assistant:\n")
 """Ends of an instruction that holds the earlier turns, too."""
 INSTANCES = "instances"
@@ -40,18 +52,38 @@ class RowConversation:
     def exchange(self, value: dict[str, Any], pair: PairColumns) -> Conversation:
         texts = self._texts
         asked, answered = self.as_turns(value, pair.instruction), self.as_turns(value, pair.response)
+        if not isinstance(asked, str):
+            asked = only_text(asked)
         if not isinstance(answered, str):
             answered = only_text(answered)
         if isinstance(asked, list) or isinstance(answered, list):
             return self._listed(value, pair, asked, answered)
+        given, history = ("", pair.history) if pair.input is None else self._given(value, pair)
+        is_empty = asked is None or (isinstance(asked, str) and not asked.strip())
+        if given and is_empty and not texts.may_be_blank:
+            # Some rows leave the instruction empty and ask in the input. A scorer keeps them apart, as the
+            # published prompts do.
+            asked, given = given, ""
         instruction = texts.text(asked, pair.instruction)
         thought = self._thought(value, pair.reasonings) if pair.reasonings else ""
         answer = answer_message(texts, answered, pair.response, thought)
-        given = texts.optional(value[pair.input], pair.input) if pair.input is not None else ""
         last = (Message.with_input(instruction, given), answer)
-        if pair.history is None and pair.system is None and _TOOLS.isdisjoint(value):
+        if history is None and pair.system is None and _TOOLS.isdisjoint(value):
             return last
-        return self._prefaced(value, pair.system, (*self._history(value, pair.history), *last))
+        return self._prefaced(value, pair.system, (*self._history(value, history), *last))
+
+    def _given(self, value: dict[str, Any], pair: PairColumns) -> tuple[str, str | None]:
+        """The text of the input and the column of the earlier turns, which may be one and the same."""
+        name = pair.input
+        assert name is not None
+        cell = value[name]
+        if isinstance(cell, str):
+            return "" if cell.strip().lower() in NO_INPUT else self._texts.optional(cell, name), pair.history
+        if isinstance(cell, list) and name not in PROMPTS:
+            if cell and pair.history is None and all(role_of(turn) is not None for turn in cell):
+                return "", name
+            cell = joined_texts(cell) or cell
+        return self._texts.optional(cell, name), pair.history
 
     def as_turns(self, value: dict[str, Any], column: str) -> Any:
         """The column's value, or the turns that it holds as one message or as text."""
@@ -60,6 +92,11 @@ class RowConversation:
             return messages_in(cell) or cell
         if not isinstance(cell, str):
             return cell
+        # An answer may be about chat templates.
+        if (column in WHOLE_TEXTS or column not in RESPONSES) and (
+            marked := marked_turns(cell, is_answer=column in RESPONSES)
+        ):
+            return marked
         is_open = cell.endswith(OPEN_ENDS) and not value.get("input")
         if not is_open and column not in WHOLE_TEXTS:
             return cell
@@ -90,15 +127,32 @@ class RowConversation:
         before = asked if isinstance(asked, list) else [{"role": "user", "content": asked}]
         after = answered if isinstance(answered, list) else [{"role": "assistant", "content": answered}]
         for turns, column in ((before, pair.instruction), (after, pair.response)):
-            if not all(isinstance(turn, dict) for turn in turns):
+            if not turns or not all(isinstance(turn, dict) for turn in turns):
                 raise InvalidRow(column, "expected text or a list of messages", shown(turns))
-        if before and role_of(before[-1]) == "assistant" and before[-1].get("content") == "":
+        if role_of(before[-1]) == "assistant" and before[-1].get("content") in OPEN_THOUGHTS:
             before = before[:-1]  # A prompt as text ends with the name of the speaker to come.
-        whole = bool(after) and role_of(after[0]) in ("user", "system")
-        return self.turns(value, after if whole else [*before, *after], pair.response)
+        if isinstance(answered, str) and isinstance(value[pair.instruction], str):
+            after = [{"role": "assistant", "content": without_end(answered)}]
+        for name in filter(None, (pair.input, pair.history)):
+            if value[name] and value[name] == value[name]:
+                hint = f": set {self._setting.format('messages')} to {pair.instruction} to go without"
+                raise InvalidRow(name, f"expected all turns in {pair.instruction}", shown(value[name]), hint)
+        return self._joined(value, before, pair.instruction, after, pair.response)
 
-    def turns(self, value: dict[str, Any], turns: Any, column: str) -> Conversation:
-        messages = conversation_of(turns, column, self._texts, rewritable=self._rewritable)
+    def _joined(
+        self, value: dict[str, Any], before: list[Any], column: str, after: list[Any], answer: str
+    ) -> Conversation:
+        """The turns of two columns; those of the second may repeat the first."""
+        if after and role_of(after[0]) in ("user", "system"):
+            return self.turns(value, after, answer)
+        return self.turns(value, [*before, *after], column, (len(before), answer))
+
+    def turns(
+        self, value: dict[str, Any], turns: Any, column: str, then: tuple[int, str] | None = None
+    ) -> Conversation:
+        """The conversation of these turns and the row's other columns. `then`: from which turn on they are
+        from which other column."""
+        messages = conversation_of(turns, column, self._texts, rewritable=self._rewritable, then=then)
         if messages[-1].reasoning_content is None:
             columns = reasoning_columns(value, None, self._named, self._setting)
             if columns and (thought := self._thought(value, columns)):
@@ -141,6 +195,8 @@ class RowConversation:
             return ()
         if not isinstance(history, list):
             raise InvalidRow(str(column), "expected a list of exchanges", shown(history))
+        if len(history) % 2 == 0 and all(isinstance(text, str) for text in history):
+            history = list(map(list, zip(history[::2], history[1::2], strict=True)))
         messages: list[Message] = []
         for index, exchange in enumerate(history):
             field = f"{column}[{index}]"
@@ -167,10 +223,10 @@ class RowConversation:
             field = problem.field if problem.field == "instruction" else f"{INSTANCES}.{problem.field}"
             raise InvalidRow(field, problem.reason, problem.got, problem.hint) from None
 
-    def answered(self, value: dict[str, Any], turns: Any) -> Any:
-        """The turns with the answer that another column has, if they end with the user's."""
+    def answered(self, value: dict[str, Any], turns: Any, column: str) -> Conversation:
+        """The turns of a column, with the answer that another column has if they end with the user's."""
         if not isinstance(turns, list) or not turns or role_of(turns[-1]) != "user":
-            return turns
+            return self.turns(value, turns, column)
         names = [self._named.response] if self._named.response else [n for n in NEXT_TURNS if value.get(n)]
         if len(names) > 1 and any(value[name] != value[names[0]] for name in names[1:]):
             raise InvalidRow(
@@ -179,12 +235,11 @@ class RowConversation:
                 hint=f": set {self._setting.format('response')}",
             )
         if not names:
-            return turns
-        answer = self.as_turns(value, present("response", value, names[0], self._setting))
-        if isinstance(answer, list):
-            is_whole = bool(answer) and role_of(answer[0]) in ("user", "system")
-            return answer if is_whole else [*turns, *answer]
-        return [*turns, {"role": "assistant", "content": answer}]
+            return self.turns(value, turns, column)
+        name = names[0]
+        answer = self.as_turns(value, present("response", value, name, self._setting))
+        after = answer if isinstance(answer, list) else [{"role": "assistant", "content": answer}]
+        return self._joined(value, turns, column, after, name)
 
 
 _INSTANCE = PairColumns(RowFormat.self_instruct, "instruction", "input", "output", None, None)

@@ -8,10 +8,10 @@ from typing import Any
 
 from staragents.base.messages import Conversation
 from staragents.config import ColumnsConfig, RowFormat
-from staragents.data.readers.cell_values import parsed_list, parsed_objects
-from staragents.data.readers.column_names import ColumnNames, respelled
+from staragents.data.readers.column_names import respelled
+from staragents.data.readers.conversation_columns import ConversationColumns
 from staragents.data.readers.labels import LABELS, check_label, labels_in
-from staragents.data.readers.message_tree import best_path
+from staragents.data.readers.message_tree import REPLIES, WHOLE_ROW, best_path, tree_column
 from staragents.data.readers.one_message import message_columns
 from staragents.data.readers.pair_columns import (
     INSTRUCTIONS,
@@ -24,38 +24,26 @@ from staragents.data.readers.pair_columns import (
     pair_columns,
     present,
 )
-from staragents.data.readers.preferences import SIDES, WINNER, winning_column
+from staragents.data.readers.preferences import SIDES, WINNER
 from staragents.data.readers.raw_row import InvalidRow, shown, shown_columns
 from staragents.data.readers.row_conversation import INSTANCES, TOOLS, RowConversation
-from staragents.data.readers.row_objects import row_object
+from staragents.data.readers.row_objects import inner_row, row_object
 from staragents.data.readers.texts import Texts
-from staragents.data.readers.turns import (
-    CONTENTS,
-    ROLE_KEYS,
-    is_sharegpt,
-    role_of,
+from staragents.data.readers.turn_parts import CONTENTS, ROLE_KEYS, is_sharegpt, role_of
+from staragents.data.readers.turns_column import (
+    QUESTIONS_ALONE,
+    TURN_FORMATS,
+    TURNS,
+    WHOLE_TEXT,
+    TurnsColumn,
+    whole_text,
 )
+from staragents.data.readers.whole_conversation import check_continues_none, check_is_chosen, check_is_whole
 
-TURNS = (
-    "messages",
-    "conversations",
-    "conversation",
-    "dialogue",
-    "dialog",
-    "turns",
-    "trajectory",
-    "interactions",
-    "contents",
-)
-TURN_FORMATS = (RowFormat.messages, RowFormat.sharegpt)
-QUESTIONS_ALONE = "turns"
-"""May hold the questions of a benchmark: texts in it alternate only if the user says so."""
-TREE = "prompt"
-REPLIES = "replies"
-WHOLE_ROW = "row"
 SERVER_ROW = "row_idx"
 """Beside a row as the hub's dataset viewer serves it."""
-MESSAGE_OF_TREE = ("role", REPLIES, "text", "parent_id")
+PARENT = "parent_id"
+MESSAGE_OF_TREE = ("role", REPLIES, "text", PARENT)
 KNOWN_COLUMNS = PAIR_NAMES.union(
     (INSTANCES, *TOOLS, *TURNS, *MESSAGE_OF_TREE, *LABELS, *REJECTED, *ROLE_KEYS, *CONTENTS, *SIDES.values()),
     (WINNER,),
@@ -94,13 +82,14 @@ class RowReader:
         self._rewritable = rewritable
         self._build = RowConversation(self._texts, self.named, setting, rewritable)
         self._setting = setting
-        self._list_columns = frozenset(filter(None, (*TURNS, INSTANCES, self.named.messages)))
+        self._turns = TurnsColumn(self.named, format, setting)
+        self._columns = self.columns
         self._shapes: dict[tuple[str, ...], _Shape] = {}
 
     @property
-    def columns(self) -> frozenset[str]:
+    def columns(self) -> ConversationColumns:
         """All columns that a conversation may use, in any spelling."""
-        return ColumnNames(KNOWN_COLUMNS | self._own)
+        return ConversationColumns(KNOWN_COLUMNS | self._own)
 
     @property
     def _own(self) -> set[str]:
@@ -118,6 +107,7 @@ class RowReader:
             value = found
         if SERVER_ROW in value and isinstance(value.get("row"), dict):
             value = value["row"]
+        value = inner_row(value, self._columns)
         names = tuple(value)
         shape = self._shapes.get(names) or self._shape(names, value)
         if not shape.respelled:
@@ -140,11 +130,13 @@ class RowReader:
 
     def _read(self, value: dict[str, Any], shape: _Shape) -> tuple[RowFormat, Conversation]:
         pair = shape.pair
-        # A prompt may also be a message tree.
-        if pair is None or isinstance(value[pair.instruction], dict):
+        # A prompt may also be a message tree, or empty beside columns of other formats.
+        if pair is None or not value[pair.instruction] or isinstance(value[pair.instruction], dict):
             found, messages = self._any(value)
         else:
             found, messages = pair.format, self._build.exchange(value, pair)
+            if value.get(PARENT) and not (self.named.instruction and self.named.response):
+                check_continues_none(value[PARENT], PARENT, self._setting)
         # Last, as a row that is no exchange at all has a class, not a label.
         for name in shape.labels:
             present("label", value, name, self._setting)
@@ -166,8 +158,11 @@ class RowReader:
 
     def _any(self, value: dict[str, Any]) -> tuple[RowFormat, Conversation]:
         """A row in any format: a list of turns, a pair of columns, a message tree or instances."""
-        value = self._with_lists(value)
-        if (column := self._turns_column(value)) is not None:
+        value = self._turns.with_lists(value)
+        named = self.named.instruction or self.named.response or self.named.messages
+        if self._format is RowFormat.auto and not named and (turns := whole_text(value)) is not None:
+            return RowFormat.messages, self._build.turns(value, turns, WHOLE_TEXT)
+        if (column := self._turns.of(value)) is not None:
             return self._turns_of(value, column)
         if self._is_whole_choice(value):
             return RowFormat.preference, self._build.turns(
@@ -175,7 +170,7 @@ class RowReader:
             )
         if self._is_pair():
             return self._pair(value)
-        if (column := _tree_column(value)) is not None:
+        if (column := tree_column(value)) is not None:
             path = best_path(value if column == WHOLE_ROW else value[column], column)
             return RowFormat.tree, self._build.turns(value, path, column)
         if self._format is not RowFormat.tree and isinstance(value.get(INSTANCES), list):
@@ -187,23 +182,8 @@ class RowReader:
         expected = f"expected {name}, as the format is {self._format}"
         raise InvalidRow(WHOLE_ROW, expected, shown_columns(value))
 
-    def _with_lists(self, value: dict[str, Any]) -> dict[str, Any]:
-        """The row with lists where a cell holds them as text, or as columns of roles and texts."""
-        lists: dict[str, list[Any]] = {}
-        for name in self._list_columns.intersection(value):
-            cell = value[name]
-            if isinstance(cell, str):
-                found = parsed_list(cell)
-            elif isinstance(cell, list):
-                found = parsed_objects(cell)
-            else:
-                found = _rows_of_columns(cell) if isinstance(cell, dict) else None
-            if found is not None:
-                lists[name] = found
-        return {**value, **lists} if lists else value
-
     def _check_is_more_than_a_message(self, value: dict[str, Any]) -> None:
-        others = (*TURNS, INSTANCES, REPLIES, "parent_id", *INSTRUCTIONS, *PROMPTS, *RESPONSES)
+        others = (*TURNS, INSTANCES, REPLIES, PARENT, *INSTRUCTIONS, *PROMPTS, *RESPONSES)
         if message_columns(value, others) is not None:
             hint = ": join the rows of a conversation to a list of messages"
             if self._rewritable:
@@ -231,38 +211,6 @@ class RowReader:
             return self._format
         return RowFormat.sharegpt if is_sharegpt(turns) else RowFormat.messages
 
-    def _turns_column(self, value: dict[str, Any]) -> str | None:
-        """The column with a list of turns, or None."""
-        name = self.named.messages
-        if name is not None:
-            return present("messages", value, name, self._setting)
-        if self.named.instruction or self.named.response:
-            return None
-        if self._format in TURN_FORMATS:
-            name = next((name for name in TURNS if value.get(name)), None)
-            name = name or next((name for name in TURNS if value.get(name) is not None), None)
-            name = name or winning_column(value)
-            if name is None:
-                raise InvalidRow("messages", f"expected {' or '.join(TURNS[:2])}", shown_columns(value))
-            return name
-        if self._format is not RowFormat.auto:
-            return None
-        # `turns` and similar columns may contain other data: only a list counts, or a text that begins so.
-        for name in TURNS:
-            cell = value.get(name)
-            if (isinstance(cell, list) and cell) or (
-                isinstance(cell, str) and cell.lstrip().startswith("[{")
-            ):
-                return name
-        if (name := winning_column(value)) is not None:
-            return name
-        # Merged datasets have the columns of both, with one empty.
-        others = any(value.get(name) for name in (*INSTRUCTIONS, *PROMPTS, "chosen"))
-        empty = next((name for name in TURNS if value.get(name) == []), None)
-        if value.get("messages") or (not others and empty is None and value.get("messages") is not None):
-            return "messages"
-        return None if others else empty
-
     def _turns_of(self, value: dict[str, Any], column: str) -> tuple[RowFormat, Conversation]:
         turns = value[column]
         is_named = self.named.messages is not None
@@ -272,9 +220,10 @@ class RowReader:
             name = self._setting.format("messages")
             hint = f": set {name} to {column} if they are of user and assistant in turn"
             raise InvalidRow(column, "expected turns that name their speaker", f"{len(turns)} texts", hint)
-        return self._format_of_turns(turns), self._build.turns(
-            value, self._build.answered(value, turns), column
-        )
+        if not is_named:
+            check_is_whole(value, column, self._own, self._setting)
+            check_is_chosen(value, column, self._build.as_turns(value, "chosen"), self._setting)
+        return self._format_of_turns(turns), self._build.answered(value, turns, column)
 
     def _pair(self, value: dict[str, Any]) -> tuple[RowFormat, Conversation]:
         try:
@@ -291,18 +240,14 @@ class RowReader:
         is_asked = any(name in value for name in (*INSTRUCTIONS, *PROMPTS))
         for name, cell in value.items():
             are_turns = isinstance(cell, list) and len(cell) > 1 and all(_may_be_turn(one) for one in cell)
-            if are_turns and (role_of(cell[0]) is not None or not is_asked):
+            if (
+                are_turns
+                and not shown(name).lower().startswith("'reject")
+                and (role_of(cell[0]) is not None or not is_asked)
+            ):
                 hint = f"; is {shown(name)} a conversation? then set {self._setting.format('messages')} to it"
                 return InvalidRow(problem.field, problem.reason, problem.got, hint)
         return error
-
-
-def _tree_column(value: dict[str, Any]) -> str | None:
-    """The column of a message tree, `row` if the row is the tree's root, or None."""
-    prompt = value.get(TREE)
-    if isinstance(prompt, dict) and (REPLIES in prompt or REPLIES in value):
-        return TREE
-    return WHOLE_ROW if REPLIES in value and not isinstance(prompt, dict) else None
 
 
 def _respelled(value: dict[str, Any], shape: _Shape) -> dict[str, Any]:
@@ -323,15 +268,3 @@ def _with_spelling(error: InvalidRow, shape: _Shape) -> InvalidRow:
 
 def _may_be_turn(one: Any) -> bool:
     return isinstance(one, str) or role_of(one) is not None
-
-
-def _rows_of_columns(cell: dict[str, Any]) -> list[dict[str, Any]] | None:
-    """A list of turns that is stored as a list of roles and one of texts, else None."""
-    if len(cell) < 2 or not all(isinstance(v, list) for v in cell.values()):
-        return None
-    lengths = {len(column) for column in cell.values()}
-    return (
-        [dict(zip(cell, turn, strict=True)) for turn in zip(*cell.values(), strict=True)]
-        if (len(lengths) == 1)
-        else None
-    )

@@ -13,7 +13,7 @@ KEYWORDS = {
     "test": "test", "testing": "test", "eval": "test", "evaluation": "test",
 }  # fmt: skip
 
-_BETWEEN = re.compile(r"[-._ \d/\\]+")
+_BETWEEN = re.compile(r"[\W\d_]+")
 
 
 def split_of(name: str) -> str | None:

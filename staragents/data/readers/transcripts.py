@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from staragents.data.readers.chat_markup import marked_turns
+
 _START = re.compile(r"\s*(?:#+ *)?(Human|User):", re.IGNORECASE)
 _TURN = re.compile(r"(?:\A|\n\n)(Human|Assistant): ?", re.IGNORECASE)
 _LOOSE_TURN = re.compile(r"(?:\A|\n)(?:#+ *)?(Human|User|Assistant): ?", re.IGNORECASE)
@@ -27,3 +29,9 @@ def transcript(text: str, is_loose: bool) -> list[dict[str, Any]] | None:
             texts = [piece.strip() for piece in pieces[1::2]]
             return [{"role": who, "content": said} for who, said in zip(roles, texts, strict=True)]
     return None
+
+
+def turns_of_text(text: str) -> list[dict[str, Any]] | None:
+    """The turns of a text that is a whole conversation, in a chat template or with names of speakers, else
+    None."""
+    return marked_turns(text) or transcript(text, is_loose=True)

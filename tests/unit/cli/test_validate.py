@@ -156,7 +156,7 @@ def test_escape_sequences_do_not_reach_the_terminal(validate, tmp_path: Path) ->
         tmp_path / "s.jsonl",
         {"instruction": f"Say{ESCAPES}", "output": ESCAPES},
         {ESCAPES: 1},
-        {"instruction": [ESCAPES], "output": "x"},
+        {"instruction": [ESCAPES, 1], "output": "x"},
         {"messages": [{"role": ESCAPES, "content": "x"}]},
     )
     code, said = validate(path)

@@ -15,8 +15,8 @@ from staragents.data.readers.raw_row import BadRow, Problem, RawRow
 AB = {"instruction": "a, b?", "output": "c"}
 
 
-def read(text: str | bytes) -> list[RawRow | BadRow]:
-    return list(csv_rows(io.BytesIO(text.encode() if isinstance(text, str) else text), "rows.csv"))
+def read(text: str | bytes, columns: tuple[str, ...] = ()) -> list[RawRow | BadRow]:
+    return list(csv_rows(io.BytesIO(text.encode() if isinstance(text, str) else text), "rows.csv", columns))
 
 
 @pytest.mark.parametrize(
@@ -71,9 +71,14 @@ def test_a_file_without_rows_has_none(text: str) -> None:
     assert read(text) == []
 
 
-def test_a_name_that_occurs_twice_is_one_line() -> None:
+def test_a_column_of_a_conversation_that_occurs_twice_is_one_line() -> None:
     with pytest.raises(BadInput, match=r"rows\.csv:2: expected unique columns, got 'a' twice"):
-        read("\na, a,\n1,2,\n")
+        read("\na, a,\n1,2,\n", columns=("a",))
+
+
+def test_any_other_column_may_occur_twice() -> None:
+    (row,) = read("a,note,note,note\n1,2,3,4\n", columns=("a",))
+    assert row == RawRow(2, {"a": "1", "note": "2", "note.1": "3", "note.2": "4"})
 
 
 @pytest.mark.parametrize("head", [b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"])

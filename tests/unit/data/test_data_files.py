@@ -85,7 +85,7 @@ def test_a_folder_means_all_its_files_in_name_order(tmp_path: Path) -> None:
         ("rows.txt", b"hello", "expected JSONL, JSON, CSV (named .csv), Parquet or Arrow"),
         ("rows.parquet", b"PAR1 but not really", "not a readable Parquet"),
         ("rows.json", b'[{"a": 1}, oops]', ":1: not JSON: Expecting value at column 12"),
-        ("rows.csv", b"a,a\n1,2\n", "expected unique columns, got 'a' twice"),
+        ("rows.csv", b"output,output\n1,2\n", "expected unique columns, got 'output' twice"),
         ("rows.jsonl.gz", gzip.compress(FORMS["rows.jsonl"] * 50)[:-20], "the gzip file is damaged"),
     ],
 )

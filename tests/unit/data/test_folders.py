@@ -48,6 +48,7 @@ def chosen(folder: Path) -> tuple[list[str], list[str]]:
     ("names", "read", "left"),
     [
         (["train.jsonl", "test.jsonl"], ["train.jsonl"], "test.jsonl"),
+        (["my set (train).jsonl", "my set (test).jsonl"], ["my set (train).jsonl"], "my set (test).jsonl"),
         (["train.jsonl", "test.jsonl", "valid.jsonl"], ["train.jsonl"], "test.jsonl and 1 more"),
         (["train.json", "dev.json", "README.md", ".gitattributes", "a.lock"], ["train.json"], "dev.json"),
         (["alpaca_train.csv", "alpaca_eval.csv"], ["alpaca_train.csv"], "alpaca_eval.csv"),

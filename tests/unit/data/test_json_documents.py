@@ -97,6 +97,31 @@ def test_rows_below_an_object_are_found_and_their_place_is_said(
     assert read(path, value, indent) == (ROWS, [f"{path}: rows are read from {place}"])
 
 
+@pytest.mark.parametrize(
+    ("value", "rows", "place"),
+    [
+        (
+            {"conversations": [{"id": 1, "messages": TURNS}, {"id": 2, "messages": TURNS}]},
+            [{"id": 1, "messages": TURNS}, {"id": 2, "messages": TURNS}],
+            "the field conversations",
+        ),
+        ({"data": [TURNS, SHAREGPT], "by": "me"}, [TURNS, SHAREGPT], "the field data"),
+        ({"c1": TURNS, "c2": SHAREGPT}, [TURNS, SHAREGPT], "its lists of turns"),
+        (
+            {"type": "text2text", "instances": [{"input": "Say 1.", "output": "One."}]},
+            [{"input": "Say 1.", "output": "One."}],
+            "the field instances",
+        ),
+    ],
+    ids=["conversations", "lists of turns", "lists of turns by id", "instances"],
+)
+def test_conversations_below_an_object_are_rows(
+    tmp_path: Path, value: Any, rows: list[Any], place: str
+) -> None:
+    path = tmp_path / "rows.json"
+    assert read(path, value) == (rows, [f"{path}: rows are read from {place}"])
+
+
 def test_one_list_of_conversations_is_a_column(tmp_path: Path) -> None:
     found, _ = read(tmp_path / "rows.json", {"messages": [TURNS, TURNS]})
     assert found == [{"messages": TURNS}] * 2
@@ -133,6 +158,7 @@ def test_objects_on_several_lines_each_are_rows(tmp_path: Path) -> None:
         ({"a": OTHERS, "b": ROWS}, "expected one list of rows, got a, b; write one of them"),
         ({"train_sft": ROWS, "train_prefs": OTHERS}, "expected one split, got train_sft, train_prefs"),
         ({"validation": ROWS, "test": OTHERS}, "expected one split, got validation, test"),
+        ({"train_data": ROWS, "more": OTHERS}, "expected one list of rows, got train_data, more"),
     ],
 )
 def test_an_open_choice_is_one_line(tmp_path: Path, value: Any, expected: str) -> None:

@@ -9,6 +9,8 @@ import lzma
 import tarfile
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from staragents.base.errors import BadInput
@@ -71,6 +73,7 @@ REFUSED = {
         b"<!DOCTYPE html>\n<html>Sign in</html>\n",
         "got a web page; was a login or an error page",
     ),
+    "rows.feather": (b"FEA1rows", "got a Feather file of version 1; write it as Parquet or JSON"),
     "rows.pkl": (b"\x80\x04\x95rows", "got a pickle; write it as Parquet or JSON"),
     "open.csv": (b'instruction,output\nAsk 0.,"Say 0.\nAsk 1.,Say 1.\n', ":2: not CSV"),
 }
@@ -108,3 +111,26 @@ def test_a_missing_file_with_a_similar_name_is_named(tmp_path: Path) -> None:
     (tmp_path / "my_seeds.jsonl").touch()
     with pytest.raises(BadInput, match=r"no such file \(did you mean 'my_seeds.jsonl'\?\): "):
         SeedFile(SeedsConfig(path=str(tmp_path / "myseeds.jsonl")))
+
+
+def test_json_that_is_named_csv_is_json(tmp_path: Path) -> None:
+    row = {"instruction": "Say 1.", "output": "One, not two."}
+    for text in (json.dumps(row) + "\n", json.dumps([row, row], indent=1)):
+        (tmp_path / "rows.csv").write_text(text, encoding="utf-8")
+        file = SeedFile(SeedsConfig(path=str(tmp_path / "rows.csv")))
+        assert [seed.response for seed in file.seeds()] == ["One, not two."]
+
+
+def test_null_bytes_after_the_last_row_are_one_bad_row(tmp_path: Path) -> None:
+    row = json.dumps({"instruction": "Say 1.", "output": "One."}).encode() + b"\n"
+    (tmp_path / "rows.jsonl").write_bytes(row + bytes(4096))
+    scan = SeedFile(SeedsConfig(path=str(tmp_path / "rows.jsonl"))).scan()
+    assert (scan.seeds, scan.bad_rows, scan.notes) == (1, 1, ())
+
+
+def test_a_parquet_file_with_a_column_twice_is_one_line(tmp_path: Path) -> None:
+    columns = [pa.array([text]) for text in ("Say 1.", "One.", "Two.")]
+    table = pa.Table.from_arrays(columns, names=["instruction", "output", "output"])
+    pq.write_table(table, tmp_path / "rows.parquet")
+    with pytest.raises(BadInput, match=r"rows\.parquet: expected unique columns, got 'output' twice"):
+        SeedFile(SeedsConfig(path=str(tmp_path / "rows.parquet"))).scan()

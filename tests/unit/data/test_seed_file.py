@@ -169,7 +169,7 @@ def test_strict_lists_the_first_twenty_kinds_of_bad_rows(seeds_path: Path) -> No
     bad += [{"messages": 5}, {"messages": [5]}, {"messages": [5, 5]}, *[{}] * 3, 5, []]
     lines = problems(seeds_path, jsonl(row(1), *bad), strict=True)
     assert len(lines) == 21
-    assert lines[-1] == f"{seeds_path}: and 2 more bad rows"
+    assert lines[-1] == f"{seeds_path}: and 5 more bad rows"
 
 
 def test_a_broken_array_names_the_line(seeds_path: Path) -> None:

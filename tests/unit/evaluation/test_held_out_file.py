@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from staragents.base.errors import BadInput
@@ -86,3 +88,13 @@ def test_a_missing_and_an_empty_file(tmp_path: Path) -> None:
         read_held_out(str(tmp_path / "nowhere.jsonl"))
     with pytest.raises(BadInput, match="expected rows, got none"):
         read_held_out(written(tmp_path))
+
+
+def test_columns_of_parquet_may_have_any_spelling_and_labels_count(tmp_path: Path) -> None:
+    rows = [{"Instruction": f"Say {n}.", "output": str(n), "isCorrect": n > 0} for n in range(2)]
+    pq.write_table(pa.Table.from_pylist(rows[1:]), tmp_path / "good.parquet")
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "bad.parquet")
+    (one,) = read_held_out(str(tmp_path / "good.parquet"))
+    assert one.answers == {ANSWER: "1"}
+    with pytest.raises(BadInput, match="1:isCorrect: expected a wanted answer, got False"):
+        read_held_out(str(tmp_path / "bad.parquet"))

@@ -1,0 +1,59 @@
+"""Columns of text that no conversation uses: one of them may belong to the instruction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from staragents.data.readers.choices import CHOICE_LETTERS
+from staragents.data.readers.raw_row import BadRow, RawRow, shown
+
+ROWS_SEEN = 100
+NAMES_SHOWN = 5
+SHORTEST = 8
+_LETTERS = frozenset("".join(CHOICE_LETTERS))
+
+
+def unread_columns(
+    rows: Sequence[RawRow | BadRow], table: pa.Table | None, columns: Collection[str]
+) -> tuple[str, ...]:
+    """The names of columns of text that are not among `columns`, in the first rows of a file. Ids, categories
+    and the like, which have no space, are no text. `table` has the same rows with all columns."""
+    found: dict[str, None] = {}
+    for row in _rows(rows, table, columns):
+        # A row without a known column is none of a conversation.
+        if any(name in columns for name in row):
+            found |= {name: None for name, cell in row.items() if _is_unread(name, cell, columns)}
+    return tuple(found)
+
+
+def note_of(names: Iterable[str], setting: str) -> str:
+    """`setting` is that for the column of the input."""
+    every = [shown(name).strip("'") for name in names]
+    more = f" and {len(every) - NAMES_SHOWN} more" if len(every) > NAMES_SHOWN else ""
+    names_it = f"{setting} names one that belongs to the instruction"
+    return f"not read: {', '.join(every[:NAMES_SHOWN])}{more} ({names_it})"
+
+
+def _rows(
+    rows: Sequence[RawRow | BadRow], table: pa.Table | None, columns: Collection[str]
+) -> Iterator[dict[str, Any]]:
+    if table is None:
+        yield from (
+            raw.value for raw in rows[:ROWS_SEEN] if isinstance(raw, RawRow) and isinstance(raw.value, dict)
+        )
+        return
+    texts = [field.name for field in table.schema if pa.types.is_string(field.type) or field.name in columns]
+    known = next((name for name in texts if name in columns), None)
+    others = [name for name in texts if name not in columns]
+    for row in table.select(others).slice(0, ROWS_SEEN).to_pylist() if known is not None else ():
+        yield {str(known): None, **row}
+
+
+def _is_unread(name: Any, cell: Any, columns: Collection[str]) -> bool:
+    if not isinstance(cell, str) or not isinstance(name, str) or name in columns or name in _LETTERS:
+        return False
+    # Some languages write no spaces.
+    return " " in cell.strip() or (len(cell) >= SHORTEST and not cell.isascii())

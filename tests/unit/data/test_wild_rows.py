@@ -1,0 +1,239 @@
+"""Rows that lost a part of their meaning, or were refused, and their brothers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from staragents.config import ColumnsConfig, RowFormat
+from staragents.data.readers.raw_row import InvalidRow
+from staragents.data.readers.row_messages import RowReader
+
+Q, A, B = "Name a colour.", "Blue.", "Red."
+SAID = (("user", Q), ("assistant", A))
+EARLIER = (("user", "Hello."), ("assistant", "Hi."))
+USER = {"role": "user", "content": Q}
+ANSWER = {"role": "assistant", "content": A}
+GREETING = [{"role": "user", "content": "Hello."}, {"role": "assistant", "content": "Hi."}]
+
+
+def about(text: str) -> tuple[tuple[str, str], ...]:
+    return (("user", f"{Q}\n\n{text}"), ("assistant", A))
+
+
+ROWS: dict[str, tuple[Any, tuple[tuple[str, str], ...]]] = {
+    "an empty instruction": ({"instruction": " ", "input": Q, "output": A}, SAID),
+    "no instruction": ({"instruction": None, "input": Q, "output": A}, SAID),
+    "no input, said so": ({"instruction": Q, "input": "<noinput>", "output": A}, SAID),
+    "an empty input beside a context": (
+        {"instruction": Q, "input": "", "context": "I", "output": A},
+        about("I"),
+    ),
+    "the same input twice": ({"instruction": Q, "input": "I", "context": "I ", "output": A}, about("I")),
+    "inputs": ({"instruction": Q, "inputs": "I", "targets": A}, about("I")),
+    "a context of several texts": ({"question": Q, "context": ["I", "I2"], "answer": A}, about("I\n\nI2")),
+    "a document": ({"instruction": Q, "document": "I", "output": A}, about("I")),
+    "passages": ({"query": Q, "passages": ["I", "I2"], "response": A}, about("I\n\nI2")),
+    "a document within the prompt": (
+        {"prompt": f"I\n{Q}", "document": "I", "completion": A},
+        (
+            ("user", f"I\n{Q}"),
+            ("assistant", A),
+        ),
+    ),
+    "passages that are no text": ({"query": Q, "passages": {"text": ["I"]}, "answers": [A]}, SAID),
+    "a prompt that repeats the question": ({"prompt": f"Answer this: {Q}", "question": Q, "answer": A}, SAID),
+    "a list of one instruction": ({"Definition": [Q], "input": "I", "output": [A]}, about("I")),
+    "chat_history": ({"chat_history": GREETING, "question": Q, "answer": A}, (*EARLIER, *SAID)),
+    "history of texts": ({"history": ["Hello.", "Hi."], "query": Q, "response": A}, (*EARLIER, *SAID)),
+    "earlier turns as context": ({"context": GREETING, "question": Q, "answer": A}, (*EARLIER, *SAID)),
+    "turns that repeat the instruction": ({"instruction": Q, "conversations": [USER, ANSWER]}, SAID),
+    "pairs of instruction and response": ({"conversation": [{"instruction": Q, "response": A}]}, SAID),
+    "pairs with an empty key": ({"conversation": [{"instruction": Q, "input": "", "output": A}]}, SAID),
+    "pairs of q and a": (
+        {"conversations": [{"q": "Hello.", "a": "Hi."}, {"q": Q, "a": A}]},
+        (*EARLIER, *SAID),
+    ),
+    "pairs as lists": ({"conversations": [["Hello.", "Hi."], [Q, A]]}, (*EARLIER, *SAID)),
+    "turns as lists": ({"messages": [["human", Q], ["ai", A]]}, SAID),
+    "contents of one text": (
+        {"messages": [{**USER, "content": [Q]}, {**ANSWER, "content": {"text": A}}]},
+        SAID,
+    ),
+    "contents of a chat export": (
+        {"messages": [{**USER, "content": {"content_type": "text", "parts": [Q]}}, ANSWER]},
+        SAID,
+    ),
+    "turns beside the same chosen ones": (
+        {"messages": [USER, ANSWER], "chosen": [USER, ANSWER], "rejected": [USER, {**ANSWER, "content": B}]},
+        SAID,
+    ),
+    "chosen_conversations": (
+        {"rejected_conversations": [USER, {**ANSWER, "content": B}], "chosen_conversations": [USER, ANSWER]},
+        SAID,
+    ),
+    "the first exchange of a chain": ({"instruction": Q, "output": A, "id": 1, "parent_id": None}, SAID),
+    "names in camel case": (
+        {"systemPrompt": "Be brief.", "chatHistory": GREETING, "userQuery": "", "query": Q, "Response": A},
+        (("system", "Be brief."), *EARLIER, *SAID),
+    ),
+    "a text beside empty columns": (
+        {"text": f"### Human: {Q}### Assistant: {A}", "prompt": None, "chosen": "", "conversations": []},
+        SAID,
+    ),
+    "an object of messages": ({"conversation": {"messages": [USER, ANSWER]}}, SAID),
+    "a row within a row": ({"id": 7, "data": {"prompt": Q, "response": A}, "annotations": []}, SAID),
+    "turns within a row": ({"__key__": "1", "json": {"messages": [USER, ANSWER]}}, SAID),
+    "a true label": ({"prompt": Q, "completion": A, "isCorrect": True}, SAID),
+    "not rejected": ({"prompt": Q, "completion": A, "is_rejected": 0}, SAID),
+    "a grade": ({"question": Q, "answer": A, "correct": "0", "good": "no"}, SAID),
+    "ratings": ({"prompt": Q, "response": A, "helpfulness": 0, "correctness": 0}, SAID),
+    "a later turn to learn": (
+        {"messages": [GREETING[0], {**GREETING[1], "masked": True}, USER, ANSWER]},
+        (
+            *EARLIER,
+            *SAID,
+        ),
+    ),
+    "a turn that is not masked": (
+        {"messages": [{**USER, "masked": True}, {**ANSWER, "masked": False}]},
+        SAID,
+    ),
+}
+"""A row of each shape and its conversation."""
+
+
+def read(row: Any, **columns: str) -> tuple[tuple[str, str], ...]:
+    _, messages = RowReader(ColumnsConfig(**columns), rewritable=True).read(row)
+    return tuple((turn.role, turn.content) for turn in messages)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_row_has_its_whole_meaning(name: str) -> None:
+    row, conversation = ROWS[name]
+    assert read(row) == conversation
+
+
+def test_rows_of_all_shapes_may_be_mixed() -> None:
+    reader = RowReader(rewritable=True)
+    for row, conversation in [*ROWS.values(), *reversed(ROWS.values())]:
+        assert tuple((turn.role, turn.content) for turn in reader.read(row)[1]) == conversation
+
+
+UNWANTED = "expected a wanted answer"
+UNLEARNT = "expected an answer to learn from"
+LINES: dict[str, tuple[dict[str, Any], str]] = {
+    "input and context": (
+        {"instruction": Q, "input": "I", "context": "I2", "output": A},
+        "input: input, context could each be the input: set seeds.columns.input",
+    ),
+    "two articles": (
+        {"question": Q, "article": "I", "passage": "I2", "answer": A},
+        "article: article, passage could each be the input",
+    ),
+    "instruction and prompt": (
+        {"instruction": "Be brief.", "prompt": Q, "output": A},
+        "instruction: instruction, prompt could each be the instruction: set seeds.columns.instruction",
+    ),
+    "a list of messages and an input": (
+        {"prompt": [USER], "context": "I", "completion": A},
+        "context: expected all turns in prompt, got 'I': set seeds.columns.messages to prompt to go without",
+    ),
+    "an answer that is a message, and an input": (
+        {"instruction": Q, "input": "I", "output": [ANSWER]},
+        "input: expected all turns in instruction",
+    ),
+    "earlier turns that are a text": (
+        {"dialogue_history": "Hello.", "question": Q, "answer": A},
+        "dialogue_history: expected a list of exchanges, got 'Hello.'",
+    ),
+    "turns without their context": (
+        {"context": "I", "messages": [USER, ANSWER]},
+        "context: expected a text that is part of messages, got 'I': set seeds.columns.messages to messages "
+        "to go without, or seeds.columns.system to context",
+    ),
+    "turns that obey an instruction": (
+        {"instruction": "Be brief.", "conversation": [{"input": Q, "output": A}]},
+        "instruction: expected a text that is part of conversation",
+    ),
+    "turns beside other chosen ones": (
+        {"conversation": [{"input": Q, "output": B}], "chosen": [USER, ANSWER], "rejected": []},
+        "chosen: conversation, chosen could each be the conversation: set seeds.columns.messages to one",
+    ),
+    "turns beside another chosen text": (
+        {"messages": [USER, {**ANSWER, "content": B}], "chosen": A},
+        "chosen: messages, chosen could each be the conversation",
+    ),
+    "a later exchange of a chain": (
+        {"instruction": "And then?", "output": A, "id": 2, "parent_id": 1},
+        "parent_id: expected a whole conversation, got an exchange that continues another row",
+    ),
+    "a rejected conversation before another": (
+        {"rejected": [USER, ANSWER], "better": [USER, ANSWER]},
+        "is 'better' a conversation? then set seeds.columns.messages",
+    ),
+    "a pair of two questions": (
+        {"conversation": [{"instruction": "Be brief.", "input": Q, "output": A}]},
+        "conversation[0].input: expected one of input and instruction in a turn, got both",
+    ),
+    "answers that are objects": (
+        {"prompt": Q, "answers": [{"answer": A, "rank": 1}, {"answer": B, "rank": 2}]},
+        "answers[0]: expected an object with role and content",
+    ),
+    "the chosen turn after those of another column": (
+        {"conversations": [*GREETING, USER], "chosen": [{"role": "robot", "content": A}]},
+        "chosen[0].role: expected assistant, got 'robot'",
+    ),
+    "no answer in a list": ({"instruction": Q, "output": []}, "output: expected text or a list of messages"),
+    "an answer of true": ({"question": Q, "answer": True}, "answer: expected text, got True"),
+    "labels": ({"prompt": Q, "completion": B, "labels": False}, f"labels: {UNWANTED}, got False"),
+    "desired": ({"prompt": Q, "completion": B, "desired": False}, f"desired: {UNWANTED}"),
+    "isCorrect": ({"question": Q, "answer": B, "isCorrect": False}, f"isCorrect: {UNWANTED}"),
+    "Is Preferred": ({"prompt": Q, "response": B, "Is Preferred": "no"}, f"Is Preferred: {UNWANTED}"),
+    "answer_accepted": ({"question": Q, "answer": B, "answer_accepted": 0}, f"answer_accepted: {UNWANTED}"),
+    "rejected": ({"prompt": Q, "completion": B, "rejected": True}, f"rejected: {UNWANTED}, got True"),
+    "is_bad": ({"messages": [USER, ANSWER], "is_bad": 1}, f"is_bad: {UNWANTED}, got 1"),
+    "masked": ({"messages": [USER, {**ANSWER, "masked": True}]}, f"messages[1].masked: {UNLEARNT}, got True"),
+    "do_train": ({"messages": [USER, {**ANSWER, "do_train": 0}]}, f"messages[1].do_train: {UNLEARNT}"),
+}
+"""A row of each shape that is no seed, and a part of what the user reads."""
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_a_row_that_could_mean_two_things_has_one_line(name: str) -> None:
+    row, line = LINES[name]
+    with pytest.raises(InvalidRow) as caught:
+        read(row)
+    assert line in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("row", "columns", "said"),
+    [
+        (LINES["input and context"][0], {"input": "context"}, about("I2")),
+        (LINES["instruction and prompt"][0], {"instruction": "prompt"}, SAID),
+        (LINES["a list of messages and an input"][0], {"messages": "prompt"}, SAID),
+        (LINES["turns without their context"][0], {"messages": "messages"}, SAID),
+        (
+            LINES["turns that obey an instruction"][0],
+            {"system": "instruction"},
+            (("system", "Be brief."), *SAID),
+        ),
+        (LINES["turns beside other chosen ones"][0], {"messages": "chosen"}, SAID),
+        (
+            LINES["a later exchange of a chain"][0],
+            {"instruction": "instruction", "response": "output"},
+            (("user", "And then?"), ("assistant", A)),
+        ),
+        (LINES["labels"][0], {"label": ""}, (SAID[0], ("assistant", B))),
+    ],
+)
+def test_the_line_names_the_setting_that_decides(
+    row: dict[str, Any], columns: dict[str, str], said: tuple[tuple[str, str], ...]
+) -> None:
+    assert read(row, **columns) == said
+
+
+def test_an_instruction_with_an_uncommon_answer_is_no_history() -> None:
+    assert RowReader().read({"instruction": Q, "targets": A})[0] is RowFormat.question_answer
