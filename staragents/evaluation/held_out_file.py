@@ -57,7 +57,7 @@ def read_held_out(path: str, rows: int | None = None) -> tuple[HeldOut, ...]:
 def _held_out(raw: RawRow, reader: RowReader) -> HeldOut:
     """Raises InvalidRow."""
     value = raw.value
-    if not isinstance(value, dict) or ANSWERS not in value:
+    if not isinstance(value, dict) or ANSWERS not in value or _is_squad(value[ANSWERS]):
         _, messages = reader.read(value)
         answers = {ANSWER: messages[-1].content}
     else:
@@ -66,6 +66,11 @@ def _held_out(raw: RawRow, reader: RowReader) -> HeldOut:
         _, messages = reader.read({**rest, _PLACE: next(iter(answers.values()))})
     said = json.dumps([as_dicts(messages[:-1]), sorted(answers.items())])
     return HeldOut(stable_id(said), messages[:-1], answers)
+
+
+def _is_squad(value: Any) -> bool:
+    """Whether it holds the texts of one answer and where they begin, which the reader of rows knows."""
+    return isinstance(value, dict) and isinstance(value.get("text"), list)
 
 
 def _answers(value: Any) -> dict[str, str]:

@@ -49,6 +49,13 @@ def test_several_writers_of_a_compressed_file(tmp_path: Path) -> None:
     assert second.answers == {"one": "No."}
 
 
+def test_answers_with_their_places_in_the_context_are_one_writers(tmp_path: Path) -> None:
+    answers = {"text": ["In 1911."], "answer_start": [4]}
+    (one,) = read_held_out(written(tmp_path, {"context": "Text.", "question": "When?", "answers": answers}))
+    assert one.prompt[0].content == "When?\n\nText."
+    assert one.answers == {ANSWER: "In 1911."}
+
+
 def test_ids_depend_on_the_conversation_only(tmp_path: Path) -> None:
     rows = [{"instruction": f"Say {n}.", "output": str(n)} for n in range(4)]
     one = read_held_out(written(tmp_path, *rows))
