@@ -7,14 +7,15 @@ from itertools import pairwise
 
 ANALYSIS = "<|channel|>analysis<|message|>"
 """Begins a thought."""
-_START = r"<\|start\|>(?:assistant|functions\.\S{1,100}|tool)(?:\s+to=\S{1,100})?\s*"
+_START = r"<\|start\|>(?P<author{}>assistant|functions\.[^\s<]{{1,100}}|tool)(?:\s+to=[^\s<]{{1,100}})?\s*"
 _CHANNEL = (
     r"<\|channel\|>\s*(?P<channel>analysis|commentary|final)\b(?:\s*to=[^\s<]{1,100})?"
     r"(?:\s*<\|constrain\|>\s*\w{0,20}|\s+(?:json|code)\b)?\s*(?:<\|message\|>)?"
 )
-_HEADER = re.compile(rf"(?:{_START})?{_CHANNEL}|{_START}(?:<\|message\|>|\Z)")
-"""Begins a message. One without a channel is the answer. In an answer, other tokens are text about them."""
-_END = re.compile(r"\s*<\|(?:end|return|call)\|>\s*\Z")
+_HEADER = re.compile(rf"(?:{_START.format(1)})?{_CHANNEL}|{_START.format(2)}(?:<\|message\|>|\Z)")
+"""Begins a message. One of the assistant without a channel is the answer. In an answer, other tokens are text
+about them."""
+_END = re.compile(r"<\|(?:end|return|call)\|>\s*\Z")
 # What is left of the channels when a server removes special tokens. Without its end only words can be a
 # thought, as a name in code may begin with the same letters.
 _BARE = re.compile(r"\s*(?:analysis|(?=assistantfinal))")
@@ -44,10 +45,15 @@ def _channels(text: str) -> tuple[str, str, int | None]:
     headers = list(_HEADER.finditer(text))
     ends = [following.start() for _, following in pairwise(headers)]
     for header, end in zip(headers, [*ends, len(text)], strict=True):
-        is_answer = header["channel"] == "final" if header["channel"] else "<|message|>" in header[0]
+        if header["channel"]:
+            is_answer = header["channel"] == "final"
+        else:
+            is_answer = header["author2"] == "assistant" and "<|message|>" in header[0]
         if is_answer and start is None:
             start = header.end()
-        body = _END.sub("", text[header.end() : end])
+        body = text[header.end() : end]
+        if ending := _END.search(body):
+            body = body[: ending.start()].rstrip()
         (answers if is_answer else thoughts).append(body)
     reasoning = "\n".join(stripped for thought in thoughts if (stripped := thought.strip()))
     return reasoning, "\n\n".join(filter(str.strip, answers)), start

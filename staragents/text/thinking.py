@@ -62,7 +62,7 @@ def mentions_thoughts(template: str) -> bool:
 
 def shows_thought(text: str) -> bool:
     """Whether a model thinks in its answer: a tag of a thought stands on a line of its own, a whole `<think>`
-    begins a line, outside code, or it begins to speak of the user as thoughts without tags do."""
+    begins a line, outside code, or it begins like a thought that has lost its tags."""
     return (
         marks.speaks_of_user(text)
         or any(

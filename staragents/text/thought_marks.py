@@ -64,9 +64,9 @@ MARKED_END = re.compile(r"(?:\s*<\|[^<>\n]{1,40}\|>(?:\w{1,20}(?=<\|))?)*\s*")
 _QUOTES = dict(zip("\"'(\u2018\u201c\u00ab", "\"')\u2019\u201d\u00bb", strict=True))
 _QUOTED_BEFORE = re.compile(r"\b(?:the|an?|and|or|with|by|tags?|tokens?)[ ]\Z", re.IGNORECASE)
 _SAID_AFTER = re.compile(r"[ ](?:(?i:tags?|tokens?|markers?|elements?)|is|are|and|or|means|marks)\b")
-# "Okay, so the user wants ...": no assistant says so to the user.
+# "Okay, so the user wants ...": thoughts begin so, answers hardly ever.
 _ABOUT_USER = re.compile(
-    r"\s*(?:(?:ok(?:ay)?|alright|hmm+|well|so|first)[,.!]*\s+){1,3}(?:the\s+user|the\s+person)(?:'s|\u2019s)?\s+"
+    r"\s*(?:ok(?:ay)?|alright|hmm+)[,.!]*\s+(?:(?:so|well|first)[,.!]*\s+){0,2}the\s+(?:user|person)(?:'s|\u2019s)?\s+"
     r"(?:wants?|is|asks?|asked|has|needs?|said|says|provided|gave|gives|query|question|request)\b",
     re.IGNORECASE,
 )

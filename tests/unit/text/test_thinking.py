@@ -124,6 +124,8 @@ def test_an_answer_that_is_markup_keeps_it() -> None:
         ("Okay, let's name one: blue.", False),
         ("The user wants a login page. Write its HTML.", False),
         ("First, the user must log in.", False),
+        ("First, the user needs to log in.", False),
+        ("Well, the user is redirected to the page.", False),
         ("So, the users want blue.", False),
     ],
 )
@@ -143,6 +145,11 @@ def test_code_that_a_thought_does_not_finish_hides_no_end(answer: str) -> None:
     for opened in ("", "<think>"):
         split = split_thinking(f"{thought}\n</think>\n\n{answer}", opened)
         assert (split.reasoning, split.answer) == (thought, answer)
+
+
+def test_the_result_of_a_tool_is_no_answer() -> None:
+    call = "<|start|>functions.f<|message|>42<|end|><|start|>assistant<|channel|>final<|message|>It is 42."
+    assert split_thinking(call).answer == "It is 42."
 
 
 def test_messages_of_one_channel_are_paragraphs() -> None:
@@ -274,4 +281,5 @@ def test_hostile_text_takes_linear_time(piece: str) -> None:
     for later in (False, True):
         split_thinking(piece * 20_000, later=later)
         split_thinking("<think>" + piece * 20_000, later=later)
+        split_thinking("<|channel|>final<|message|>a" + piece * 20_000 + "b", later=later)
     shows_thought(piece * 20_000)
