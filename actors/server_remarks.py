@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import Any
 
 from ray import serve
 from ray.exceptions import RayError
@@ -19,9 +18,11 @@ def server_remarks(config: Config, apps: dict[str, str]) -> dict[str, list[str]]
     """By model on a server: what its running replica found that the server does not take. A replica that does
     not tell in time has nothing to say: the run does not depend on it."""
     found = {}
-    for name, told in _asked(config, apps).items():
-        with suppress(RayError, RayServeException, TimeoutError):
-            found[name] = list(told.result(timeout_s=LONGEST_S))
+    for name, app in apps.items():
+        if config.models[name].kind is EngineKind.openai:
+            with suppress(RayError, RayServeException, TimeoutError):
+                told = serve.get_app_handle(app).options(method_name="remarks").remote()
+                found[name] = list(told.result(timeout_s=LONGEST_S))
     return {name: lines for name, lines in found.items() if lines}
 
 
@@ -29,17 +30,9 @@ async def later_remarks(
     config: Config, apps: dict[str, str], before: dict[str, list[str]]
 ) -> dict[str, list[str]]:
     """`before`, with what the replicas have found since."""
-    found = dict(before)
-    for name, told in _asked(config, apps).items():
-        with suppress(RayError, RayServeException, TimeoutError):
-            lines = await asyncio.wait_for(told, LONGEST_S)
-            found[name] = list(dict.fromkeys([*before.get(name, ()), *lines]))
-    return {name: lines for name, lines in found.items() if lines}
-
-
-def _asked(config: Config, apps: dict[str, str]) -> dict[str, Any]:
+    # In a thread, as an event loop refuses to wait for Serve.
+    later = await asyncio.to_thread(server_remarks, config, apps)
     return {
-        name: serve.get_app_handle(app).options(method_name="remarks").remote()
-        for name, app in apps.items()
-        if config.models[name].kind is EngineKind.openai
+        name: list(dict.fromkeys([*before.get(name, ()), *later.get(name, ())]))
+        for name in {**before, **later}
     }

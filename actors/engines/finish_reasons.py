@@ -43,5 +43,8 @@ def finish_reason(value: Any, tokens_out: int, asked: int, note: Note) -> Finish
     # Some servers don't say why they stop.
     is_cut_off = tokens_out >= asked
     if word not in ("", "none", "null"):
-        note(f"gives an unknown finish_reason, {given!r}: read as finished, or as cut off at the token limit")
+        note(
+            "gives an unknown finish_reason, read as finished, or at the token limit as cut off",
+            f": {given!r}",
+        )
     return "length" if is_cut_off else "stop"

@@ -105,7 +105,8 @@ def generation_of(
 
 
 def parsed(reply: Reply) -> Any:
-    """Parse the body as JSON or as events with JSON, whatever its Content-Type. Raises NotTheApi."""
+    """Parse the body as JSON or as events with JSON, whatever its Content-Type. Raises BadAnswer if
+    events break off, NotTheApi if the body is neither."""
     if not reply.body.strip():
         raise NotTheApi("expected JSON, got an empty body")
     try:

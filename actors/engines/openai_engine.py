@@ -20,7 +20,7 @@ from actors.engines.capabilities import MOST_TRIES, Capabilities
 from actors.engines.http_client import HttpClient, Reply
 from actors.engines.openai_answers import estimate, generation_of, most_bytes, most_bytes_of_events, tokens_of
 from actors.engines.openai_request import LIMITS, question
-from actors.engines.openai_start import Start
+from actors.engines.openai_start import PROBE_TOKENS, Start
 from actors.engines.openai_thinking import apart, is_unopened
 from actors.engines.rate_limits import RateLimits
 from actors.engines.refusal_errors import NotReady, kind_of, line_of
@@ -36,7 +36,7 @@ from staragents.validation.network_checks import given_certificates
 
 logger = logging.getLogger(__name__)
 
-PROBES = 3
+PROBES = len(PROBE_TOKENS)
 PROBE_PAUSE_S = 2.0
 START_S = 120.0
 """How long a start waits for a server that is not ready (503), as while it loads its model."""
@@ -147,7 +147,10 @@ class OpenAIEngine:
             raise EngineError(
                 self.words.line(f"no answer: {name}: {error}{hint}" if str(error) else name)
             ) from None
-        except ValueError as error:  # BadAnswer, or a prompt that can't be encoded
+        except (
+            ValueError,
+            RecursionError,
+        ) as error:  # BadAnswer, a prompt that can't be encoded, deep nesting
             raise EngineError(self.words.line(str(error))) from None
 
     async def _answered(self, request: GenerationRequest) -> Generation:
@@ -195,7 +198,7 @@ class OpenAIEngine:
             if not is_limit or time.monotonic() - self._last_answer > SILENCE_S:
                 return answer, body
             said = self.words.short(answer.said)
-            self.words.note(f"wants fewer requests: they wait for their turn (the server: {said})")
+            self.words.note("wants fewer requests: they wait for their turn", f" (the server: {said})")
             # After its pause, not all at once.
             await asyncio.sleep(random.uniform(0.1, 1.0) * AGAIN_S * min(8.0, 2.0**tries))
             tries += 1

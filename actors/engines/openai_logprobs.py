@@ -9,8 +9,8 @@ import msgspec
 
 from staragents.base.generation import TokenLogprobs
 
-Note = Callable[[str], None]
-"""Receives a remark about the server for the user; the same text each time."""
+Note = Callable[..., None]
+"""Receives a remark about the server for the user, the same text each time, and a detail that may differ."""
 
 
 class ChatToken(msgspec.Struct):

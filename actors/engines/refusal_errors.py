@@ -10,7 +10,7 @@ from staragents.base.errors import EngineError, PromptTooLong
 MOVED = (301, 308)
 # 529: Anthropic's "overloaded".
 BUSY = (429, 503, 529)
-# Settings that a refusal is about although the request has nothing of them.
+# Settings that a refusal may be about although the request contains none of their fields.
 _HINTS = {
     "chat": re.compile(r"chat template|chat_template(?!_kwargs)|not a chat model|template not found"),
     "reasoning": re.compile(r"enable_?thinking|thinking mode"),
@@ -52,7 +52,7 @@ def line_of(refusal: Refusal, model: str, key: str, setting: str) -> str:
     if kind_of(refusal) is PromptTooLong:
         return said
     is_page = said.startswith("a web page")
-    place = "no API answers there, or it" if refusal.is_wrong_address else "the server"
+    place = "no API at this path, or the server" if refusal.is_wrong_address else "the server"
     meaning = {
         401: f"the server rejects {key}: ",
         403: "" if is_page else f"the server rejects {key}: ",

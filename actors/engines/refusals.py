@@ -29,7 +29,8 @@ _NO_QUOTA_CODES = re.compile(
 )
 # What an account has, and how servers say that there is none of it, in one sentence and either order.
 _ACCOUNT = (
-    r"(?:credits?|balance|funds|budget|quota|spend(?:ing)?(?: limit)?|billing|invoices?|payments?"
+    r"(?:credits?|balance(?! the)|funds|(?<!thinking )(?<!token )(?<!reasoning )budget|quota"
+    r"|spend(?:ing)?(?: limit)?|billing|invoices?|payments?"
     r"|usage limits?)"
 )
 _NONE_LEFT = (
@@ -48,7 +49,8 @@ _NO_QUOTA = re.compile(
 _LONG_LIMIT = re.compile(r"(?:per[ _-]?|/ ?)(?:day|month)\b|\b(?:daily|monthly)\b")
 # Quotas of requests in a minute pass.
 _SHORT_LIMIT = re.compile(
-    r"(?:per[ _-]?|/ ?)(?:min(?:ute)?|sec(?:ond)?|hour)\b|per_(?:minute|second)|\b[rt]pm\b"
+    r"(?:per[ _-]?|/ ?|\bthis |\bin (?=\d))(?:\d{1,9} ?)?"
+    r"(?:min(?:ute)?|s|sec(?:ond)?|h|hour)s?\b|per_(?:minute|second)|\brp[ms]\b|\btpm\b"
 )
 _FILTERED_CODES = re.compile(
     r"content_?filter|content_?policy|data_?inspection_?failed|responsibleai|moderation|invalid_prompt|unsafe"
@@ -110,9 +112,9 @@ class Refusal:
         if self.status not in (200, 400, 403, 412, 424, 429) or self.wait_s or self.is_filtered:
             return False
         said = self.said.lower()
-        if self.status == 429 and _LONG_LIMIT.search(said):
-            return True
-        return bool(_NO_QUOTA.search(said)) and not _SHORT_LIMIT.search(said)
+        if _SHORT_LIMIT.search(said):
+            return False
+        return bool((self.status == 429 and _LONG_LIMIT.search(said)) or _NO_QUOTA.search(said))
 
     @property
     def is_filtered(self) -> bool:

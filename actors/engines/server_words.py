@@ -19,8 +19,12 @@ class ServerWords:
 
     def __init__(self, client: HttpClient) -> None:
         self._client = client
-        self.noted: list[str] = []
-        """What `note` was given, each once."""
+        self._noted: dict[str, str] = {}
+
+    @property
+    def noted(self) -> list[str]:
+        """The lines that `note` was given, each once."""
+        return list(self._noted.values())
 
     def line(self, text: str) -> str:
         """One line that names the server."""
@@ -30,9 +34,8 @@ class ServerWords:
         """At most `longest` characters."""
         return printable(" ".join(redacted(self._client.redact(text)).split()))[:longest]
 
-    def note(self, text: str) -> None:
-        """Log it once."""
-        text = self.short(text, LONGEST_LINE)
-        if text not in self.noted:
-            self.noted.append(text)
-            logger.warning("%s %s", self._client.address, text)
+    def note(self, text: str, detail: str = "") -> None:
+        """Log `text` once, with the first `detail`, which may differ each time."""
+        if text not in self._noted:
+            self._noted[text] = line = self.short(text + detail, LONGEST_LINE)
+            logger.warning("%s %s", self._client.address, line)

@@ -22,6 +22,8 @@ from staragents.text.secret_patterns import SECRET_PATTERNS
 
 PASSED_ON = ("engine_args", "hnsw", "extra_body", "chat_template_kwargs")
 """Mappings whose keys are not ours."""
+NO_SECRETS = frozenset(("prompt_cache_key", "eos_token", "bos_token", "pad_token", "unk_token"))
+"""Keys of such mappings that only sound like secrets."""
 LONG_SECRET = 12
 """Minimum length of a secret that is searched for inside longer strings."""
 
@@ -38,7 +40,7 @@ def check_secrets(config: Config) -> Iterator[str]:
             if source := _source(text, known):
                 yield f"{dotted}: expected no secret in a config, got that of {source}"
             elif kind := next((kind for kind, found in SECRET_PATTERNS.items() if found.search(text)), None):
-                yield f"{dotted}: expected no secret in a config, got what looks like a {kind}"
+                yield f"{dotted}: expected no secret in a config, got text in the format of one ({kind})"
             elif kind := url_secret(text):
                 yield f"{dotted}: {expected_without(kind, key)}"
 
@@ -104,7 +106,7 @@ def _source(text: str, known: dict[str, str]) -> str | None:
 
 def _is_named_secret(key: Key) -> bool:
     """Whether a key of a pass-through mapping names a secret. All other keys are fields of the config."""
-    return any(part in PASSED_ON for part in key) and names_secret(key[-1])
+    return any(part in PASSED_ON for part in key) and names_secret(key[-1]) and key[-1] not in NO_SECRETS
 
 
 def _instead(key: Key) -> str:

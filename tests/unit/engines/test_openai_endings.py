@@ -48,7 +48,7 @@ async def test_an_unknown_finish_reason_is_said_without_the_key(peer: Peer, engi
     peer.reply = lambda _: web.json_response(chat_body(finish_reason=KEY))
     await engine.generate(request())
     assert engine.remarks == [
-        "gives an unknown finish_reason, '***': read as finished, or as cut off at the token limit"
+        "gives an unknown finish_reason, read as finished, or at the token limit as cut off: '***'"
     ]
 
 

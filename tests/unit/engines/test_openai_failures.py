@@ -23,6 +23,15 @@ async def test_a_server_error_is_retryable(peer: Peer, engine: OpenAIEngine, sta
     assert len(peer.asked) == 1  # retries belong to the coordinator
 
 
+@pytest.mark.parametrize("error", ["{}", '{{"message": {}}}', '{{"detail": [{}]}}'])
+async def test_an_error_nested_too_deeply_fails_one_request(
+    error: str, peer: Peer, engine: OpenAIEngine
+) -> None:
+    body = f'{{"error": {error.format("[" * 950 + "]" * 950)}}}'
+    peer.reply = lambda _: web.Response(text=body, status=400, content_type="application/json")
+    await failure(engine)
+
+
 async def test_a_closed_port_is_retryable(unused_tcp_port: int) -> None:
     error = await failure(OpenAIEngine(config(f"http://127.0.0.1:{unused_tcp_port}/v1")))
     assert error.retryable

@@ -152,7 +152,11 @@ async def test_a_limit_without_headers_fails_no_request_while_the_server_answers
     """One answer for every four requests."""
     monkeypatch.setattr(openai_engine, "AGAIN_S", 0.01)
     peer.reply = lambda _: (
-        web.json_response({"error": {"message": "slow down"}}, status=429, headers={"retry-after": "0.01"})
+        web.json_response(
+            {"error": {"message": f"slow down {len(peer.asked)}"}},
+            status=429,
+            headers={"retry-after": "0.01"},
+        )
         if len(peer.asked) % 4
         else web.json_response(chat_body())
     )
@@ -161,7 +165,8 @@ async def test_a_limit_without_headers_fails_no_request_while_the_server_answers
     peer.asked += peer.asked * 2
     answers = await asyncio.gather(*(engine.generate(request(deadline_s=60.0)) for _ in range(4)))
     assert {answer.text for answer in answers} == {"The Loire."}
-    assert "wants fewer requests" in "".join(engine.remarks)
+    (remark,) = engine.remarks
+    assert "wants fewer requests" in remark
 
 
 async def test_a_limit_that_lasts_fails_requests(

@@ -63,6 +63,10 @@ BUSY = [
     ),
     (429, {"message": "Limit: 3 / min. Please add a payment method to your account to increase your limit."}),
     (429, {"message": "Service tier capacity exceeded for this model."}),
+    (429, {"message": "20 requests per minute, 1000 requests per day"}),
+    (429, {"message": "Quota exceeded. Requests: 5 per 10 seconds"}),
+    (429, {"message": "Quota reached for this minute"}),
+    (400, {"message": "The request exceeded the reasoning token budget"}),
     (503, {"message": "The model is overloaded."}),
 ]
 FILTERED = [

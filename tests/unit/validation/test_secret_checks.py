@@ -85,7 +85,8 @@ def problems(*overrides: str) -> str:
         ),
         (
             "models.judge.chat_template_kwargs.name=hf_" + "a" * 34,
-            "models.judge.chat_template_kwargs.name: expected no secret in a config, got what looks like a",
+            "models.judge.chat_template_kwargs.name: expected no secret in a config, got text in the "
+            "format of one (Hugging Face token)",
         ),
         (
             f"models.judge.engine_args.hf_token={SECRET}",
