@@ -3,8 +3,8 @@
     python benchmarks/servers.py > benchmarks/servers.md
 
 The servers are fake (tests/support/server_mode_table.py): each refuses something in the words of a real one.
-Nothing in the table depends on the machine; a test of the table runs every row again. The exit code is 1 if a
-candidate failed.
+Rows of servers that fail only at times depend on the order of requests; a test compares all others. The exit
+code is 1 if a candidate failed.
 """
 
 from __future__ import annotations

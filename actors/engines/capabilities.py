@@ -28,7 +28,7 @@ FORMS: dict[str, tuple[str, ...]] = {
         "reasoning is switched by reasoning_effort",
         "reasoning_effort is low, as the server can't switch reasoning off",
         "reasoning is switched by thinking.type",
-        "reasoning is switched by enable_thinking, off if it is auto",
+        "reasoning is switched by enable_thinking; auto means off",
         "no switch for reasoning is sent",
     ),
 }

@@ -166,8 +166,8 @@ def _check_switch(config: ModelConfig, can_think: bool, opened: str) -> None:
         )
     if config.reasoning is Reasoning.on and not can_think:
         raise EngineDead(
-            f"reasoning: expected auto or off, as the chat template of {config.model} knows no thoughts "
-            f"(engine_args.{_PARSER} names the parser of a model that thinks all the same), got on"
+            f"reasoning: expected auto or off, as the chat template of {config.model} has no markup for "
+            f"thoughts (set engine_args.{_PARSER} if the model thinks anyway), got on"
         )
 
 

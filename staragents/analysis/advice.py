@@ -159,7 +159,7 @@ def _about_judge(judge: dict[str, Any], run: dict[str, Any]) -> Iterator[str]:
 
 
 def _about_labels(judge: dict[str, Any], run: dict[str, Any]) -> Iterator[str]:
-    """Soft verdicts of a judge on a server whose log-probabilities do not help, unless it said so itself."""
+    """Advice if soft verdicts on a server mostly have no probabilities, and no remark says so."""
     label_only, name = judge.get("label_only"), run.get("judge")
     is_on_server = run.get("engines", {}).get(name) == "openai"
     if label_only is None or label_only < 0.5 or run.get("verdict") != "soft" or not is_on_server:

@@ -18,7 +18,7 @@ PAGE = "<!doctype html><html><head><title>[fake] Maintenance</title></head></htm
 
 
 def _every(number: int, answer: Answer, first: int = 0) -> Answer:
-    """Answers so at every `number`th request about a text, after the `first`."""
+    """Uses `answer` for every `number`th request that asks for a text, from the `first` on."""
     asked = count()
 
     def answers(body: Body, path: str) -> web.Response | None:
@@ -44,7 +44,7 @@ def _broken(body: Body, path: str) -> web.Response:
     return web.json_response(answer)
 
 
-FAILURES = {
+AT_ALL_TIMES = {
     "has no quota left (OpenAI)": lambda: Mode(
         _always(lambda: refused(NO_QUOTA, 429, code="insufficient_quota"))
     ),
@@ -63,6 +63,8 @@ FAILURES = {
     "answers without choices": lambda: Mode(
         lambda body, path: web.json_response({**honest(body), "choices": []})
     ),
+}
+AT_TIMES = {
     "filters every second prompt (Azure)": lambda: Mode(
         _every(2, _always(lambda: refused(FILTERED, code="content_filter")))
     ),
@@ -73,6 +75,6 @@ FAILURES = {
         _every(2, _always(lambda: refused("Rate limit reached. Please try again in 20ms.", 429)))
     ),
 }
+"""A run finishes all the same."""
+FAILURES = {**AT_ALL_TIMES, **AT_TIMES}
 """Each makes its mode anew, as some count requests."""
-RECOVERS = [name for name in FAILURES if "every" in name]
-"""Those whose run finishes."""

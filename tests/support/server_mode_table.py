@@ -199,7 +199,7 @@ MODES = {
             lambda body: body.get("enable_thinking") is False,
             "parameter.enable_thinking must be set to false for non-streaming calls",
         ),
-        ("reasoning is switched by enable_thinking, off if it is auto",),
+        ("reasoning is switched by enable_thinking; auto means off",),
         settings=OFF,
         has={"enable_thinking": False},
     ),
@@ -207,7 +207,7 @@ MODES = {
     "finish_reason FINISH_REASON_STOP": Mode(with_choice(finish_reason="FINISH_REASON_STOP")),
     "finish_reason with a token (SGLang)": Mode(with_choice(finish_reason={"type": "stop", "matched": 2})),
     "an unknown finish_reason": Mode(
-        with_choice(finish_reason="OTHER"), ("gives an unknown finish_reason, 'OTHER'",)
+        with_choice(finish_reason="OTHER"), ("gives an unknown finish_reason, read as",)
     ),
     "many at once (a reasoning model)": Mode(
         all_of(
@@ -290,7 +290,7 @@ MODES = {
 
 
 def serve(peer: Peer, mode: Mode) -> str:
-    """Make the server behave so; returns the base_url to set."""
+    """Make the peer behave like `mode`; returns the base_url to set."""
 
     def reply(request: web.Request) -> web.Response:
         answer = mode.answer(peer.asked[-1], request.path)

@@ -145,7 +145,7 @@ def test_a_model_that_always_thinks_keeps_its_budget() -> None:
     ("family", "settings", "line"),
     [
         ("Qwen3-Thinking-2507", {"reasoning": "off"}, "expected auto or on, .* always begins a thought"),
-        ("no thoughts", {"reasoning": "on"}, "expected auto or off, .* knows no thoughts"),
+        ("no thoughts", {"reasoning": "on"}, "expected auto or off, .* has no markup for thoughts"),
         ("no effect", {"reasoning": "off"}, "expected auto or on, .* always begins a thought"),
         (
             "Qwen3",
