@@ -108,7 +108,7 @@ def pair_columns(row: dict[str, Any], wanted: RowFormat, named: ColumnsConfig, s
     if not (named.instruction and named.response):
         check_choices(row, instruction, setting)
     history = _optional("history", row, HISTORIES, named.history, setting)
-    inputs = () if named.input else _inputs(row, {instruction, response, history}, setting)
+    inputs = () if named.input is not None else _inputs(row, {instruction, response, history}, setting)
     if wanted is RowFormat.history and history is None:
         raise InvalidRow("history", "expected the column history", shown_columns(row))
     return PairColumns(
@@ -263,7 +263,7 @@ def _optional(
     part: str, row: dict[str, Any], names: Collection[str], named: str | None, setting: str
 ) -> str | None:
     if named is not None:
-        return present(part, row, named, setting)
+        return present(part, row, named, setting) if named else None
     return next((name for name in names if name in row), None)
 
 

@@ -12,6 +12,7 @@ from staragents.data.readers.answers import answer_message, only_text, reasoning
 from staragents.data.readers.cell_values import parsed_list
 from staragents.data.readers.chat_markup import OPEN_THOUGHTS, marked_turns, without_end
 from staragents.data.readers.pair_columns import (
+    DEFINITION,
     PROMPTS,
     RESPONSES,
     SYSTEMS,
@@ -25,6 +26,7 @@ from staragents.data.readers.texts import Texts
 from staragents.data.readers.transcripts import transcript
 from staragents.data.readers.turn_parts import joined, messages_in, role_of
 from staragents.data.readers.turns import conversation_of
+from staragents.data.readers.whole_conversation import are_repeated
 
 NEXT_TURNS = ("chosen", "response", "output", "completion", "answer")
 """Columns of the answer to a list of turns that ends with the user's."""
@@ -56,6 +58,11 @@ class RowConversation:
             asked = only_text(asked)
         if not isinstance(answered, str):
             answered = only_text(answered)
+        if isinstance(answered, list) and isinstance(value[pair.response], str):
+            before = asked if isinstance(asked, list) else [asked]
+            # A text that looks like another conversation is an answer about one.
+            if role_of(answered[0]) in ("user", "system") and not are_repeated(before, answered):
+                answered = value[pair.response]
         if isinstance(asked, list) or isinstance(answered, list):
             return self._listed(value, pair, asked, answered)
         given, history = ("", pair.history) if pair.input is None else self._given(value, pair)
@@ -83,6 +90,9 @@ class RowConversation:
             if cell and pair.history is None and all(role_of(turn) is not None for turn in cell):
                 return "", name
             cell = joined_texts(cell) or cell
+        if isinstance(cell, list | dict):
+            hint = f": set {self._setting.format('input')} to another column, or to nothing"
+            raise InvalidRow(name, "expected text", shown(cell), hint)
         return self._texts.optional(cell, name), pair.history
 
     def as_turns(self, value: dict[str, Any], column: str) -> Any:
@@ -142,8 +152,12 @@ class RowConversation:
     def _joined(
         self, value: dict[str, Any], before: list[Any], column: str, after: list[Any], answer: str
     ) -> Conversation:
-        """The turns of two columns; those of the second may repeat the first."""
+        """The turns of two columns; those of the second may repeat the first. Raises InvalidRow if they are
+        another conversation."""
         if after and role_of(after[0]) in ("user", "system"):
+            if not are_repeated(before, after):
+                hint = f": set {self._setting.format('messages')} to {answer} to go without"
+                raise InvalidRow(column, f"expected a text that is part of {answer}", shown(before), hint)
             return self.turns(value, after, answer)
         return self.turns(value, [*before, *after], column, (len(before), answer))
 
@@ -158,7 +172,7 @@ class RowConversation:
             if columns and (thought := self._thought(value, columns)):
                 messages = (*messages[:-1], replace(messages[-1], reasoning_content=thought))
         system = next((name for name in SYSTEMS if value.get(name) is not None), None)
-        return self._prefaced(value, self._named.system or system, messages)
+        return self._prefaced(value, system if self._named.system is None else self._named.system, messages)
 
     def _prefaced(self, value: dict[str, Any], column: str | None, messages: Conversation) -> Conversation:
         """Prepend a system turn: the conversation's own or the column's text, plus the tools."""
@@ -215,7 +229,9 @@ class RowConversation:
             raise InvalidRow(INSTANCES, "expected instances with an output", shown(value[INSTANCES]))
         one = next((found for found in instances if found.get("output")), instances[0])
         row = {name: one.get(name) for name in ("input", "output")}
-        row["instruction"] = value.get("instruction")
+        # Of a task of Natural Instructions, whose definition is a list of one text.
+        asked = value.get("instruction") or only_text(value.get(DEFINITION))
+        row["instruction"] = asked
         try:
             return self.exchange(row, _INSTANCE)
         except InvalidRow as error:

@@ -96,6 +96,26 @@ ROWS: dict[str, tuple[Any, tuple[tuple[str, str], ...]]] = {
             *SAID,
         ),
     ),
+    "a task of natural instructions": (
+        {"Definition": [Q], "Positive Examples": [], "Instances": [{"id": "1", "input": "I", "output": [A]}]},
+        about("I"),
+    ),
+    "a system and a developer": (
+        {
+            "messages": [
+                {"role": "system", "content": "S"},
+                {"role": "developer", "content": "D"},
+                USER,
+                ANSWER,
+            ]
+        },
+        (("system", "S\n\nD"), *SAID),
+    ),
+    "the root of a chain": ({"instruction": Q, "output": A, "id": 1, "parent_id": "root"}, SAID),
+    "a chosen conversation that repeats its prompt": (
+        {"prompt": f" {Q}\n", "chosen": [USER, ANSWER], "rejected": []},
+        SAID,
+    ),
     "a turn that is not masked": (
         {"messages": [{**USER, "masked": True}, {**ANSWER, "masked": False}]},
         SAID,
@@ -152,6 +172,22 @@ LINES: dict[str, tuple[dict[str, Any], str]] = {
         {"context": "I", "messages": [USER, ANSWER]},
         "context: expected a text that is part of messages, got 'I': set seeds.columns.messages to messages "
         "to go without, or seeds.columns.system to context",
+    ),
+    "a chosen conversation without its context": (
+        {"context": "I", "chosen": f"\n\nHuman: {Q}\n\nAssistant: {A}", "rejected": B},
+        "context: expected a text that is part of chosen, got 'I': set seeds.columns.messages to chosen",
+    ),
+    "a text without its article": (
+        {"article": "I", "text": f"<s>[INST] {Q} [/INST] {A}</s>"},
+        "article: expected a text that is part of text, got 'I': set seeds.columns.messages to text",
+    ),
+    "a chosen conversation about something else": (
+        {"prompt": "Name a number.", "chosen": [USER, ANSWER], "rejected": []},
+        "prompt: expected a text that is part of chosen, got a list of 1: set seeds.columns.messages to",
+    ),
+    "a context that is an object": (
+        {"question": Q, "context": {"title": ["I"]}, "answer": A},
+        "context: expected text, got an object: set seeds.columns.input to another column, or to nothing",
     ),
     "turns that obey an instruction": (
         {"instruction": "Be brief.", "conversation": [{"input": Q, "output": A}]},
@@ -212,6 +248,13 @@ def test_a_row_that_could_mean_two_things_has_one_line(name: str) -> None:
     ("row", "columns", "said"),
     [
         (LINES["input and context"][0], {"input": "context"}, about("I2")),
+        (LINES["a context that is an object"][0], {"input": ""}, SAID),
+        (LINES["a chosen conversation without its context"][0], {"messages": "chosen"}, SAID),
+        (LINES["a text without its article"][0], {"messages": "text"}, SAID),
+        (LINES["a text without its article"][0], {"system": "article"}, (("system", "I"), *SAID)),
+        (LINES["a chosen conversation about something else"][0], {"messages": "chosen"}, SAID),
+        ({"system": "S", "question": Q, "answer": A}, {"system": ""}, SAID),
+        ({"system": "S", "messages": [USER, ANSWER]}, {"system": ""}, SAID),
         (LINES["instruction and prompt"][0], {"instruction": "prompt"}, SAID),
         (LINES["a list of messages and an input"][0], {"messages": "prompt"}, SAID),
         (LINES["turns without their context"][0], {"messages": "messages"}, SAID),
@@ -237,3 +280,10 @@ def test_the_line_names_the_setting_that_decides(
 
 def test_an_instruction_with_an_uncommon_answer_is_no_history() -> None:
     assert RowReader().read({"instruction": Q, "targets": A})[0] is RowFormat.question_answer
+
+
+@pytest.mark.parametrize("part", ["input", "history"])
+def test_columns_that_the_turns_lack_are_not_dropped_because_they_are_named(part: str) -> None:
+    with pytest.raises(InvalidRow, match="more: expected a text that is part of messages"):
+        read({"more": "I", "messages": [USER, ANSWER]}, **{part: "more"})
+    assert read({"more": "", "messages": [USER, ANSWER]}, **{part: "more"}) == SAID
