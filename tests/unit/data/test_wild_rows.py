@@ -116,6 +116,25 @@ ROWS: dict[str, tuple[Any, tuple[tuple[str, str], ...]]] = {
         {"prompt": f" {Q}\n", "chosen": [USER, ANSWER], "rejected": []},
         SAID,
     ),
+    "a turn that is not skipped": (
+        {"messages": [USER, {**ANSWER, "skip_training": False, "ignore": "no", "weight": 0.5}]},
+        SAID,
+    ),
+    "words about the answer that are no label": (
+        {
+            "question": Q,
+            "answer": A,
+            "correct_answer": "B",
+            "is_bad": "good",
+            "passed": 0,
+            "good": "False friends",
+        },
+        SAID,
+    ),
+    "answers of true and false": (
+        {"prompt": Q, "chosen": "False", "rejected": "True"},
+        (("user", Q), ("assistant", "False")),
+    ),
     "a turn that is not masked": (
         {"messages": [{**USER, "masked": True}, {**ANSWER, "masked": False}]},
         SAID,
@@ -230,6 +249,19 @@ LINES: dict[str, tuple[dict[str, Any], str]] = {
     "answer_accepted": ({"question": Q, "answer": B, "answer_accepted": 0}, f"answer_accepted: {UNWANTED}"),
     "rejected": ({"prompt": Q, "completion": B, "rejected": True}, f"rejected: {UNWANTED}, got True"),
     "is_bad": ({"messages": [USER, ANSWER], "is_bad": 1}, f"is_bad: {UNWANTED}, got 1"),
+    "a label in CSV": ({"question": Q, "answer": B, "correct": "False"}, f"correct: {UNWANTED}, got 'False'"),
+    "is_valid": ({"problem": Q, "solution": B, "is_valid": "invalid"}, f"is_valid: {UNWANTED}"),
+    "incomplete": (
+        {"problem": Q, "solution": B, "solution_is_valid": "Incomplete"},
+        "solution_is_valid: expected a label of true or false, got 'Incomplete'; to take all rows, set seeds.columns",
+    ),
+    "is_correct_answer": ({"question": Q, "answer": B, "is_correct_answer": False}, f"answer: {UNWANTED}"),
+    "label of a word": (
+        {"prompt": Q, "completion": B, "label": "wrong"},
+        "expected a label of true or false",
+    ),
+    "skip": ({"messages": [USER, {**ANSWER, "skip": "yes"}]}, f"messages[1].skip: {UNLEARNT}"),
+    "no_train": ({"messages": [USER, {**ANSWER, "no_train": True}]}, f"messages[1].no_train: {UNLEARNT}"),
     "masked": ({"messages": [USER, {**ANSWER, "masked": True}]}, f"messages[1].masked: {UNLEARNT}, got True"),
     "do_train": ({"messages": [USER, {**ANSWER, "do_train": 0}]}, f"messages[1].do_train: {UNLEARNT}"),
 }
