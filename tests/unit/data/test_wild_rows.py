@@ -253,7 +253,7 @@ LINES: dict[str, tuple[dict[str, Any], str]] = {
     "is_valid": ({"problem": Q, "solution": B, "is_valid": "invalid"}, f"is_valid: {UNWANTED}"),
     "incomplete": (
         {"problem": Q, "solution": B, "solution_is_valid": "Incomplete"},
-        "solution_is_valid: expected a label of true or false, got 'Incomplete'; to take all rows, set seeds.columns",
+        "solution_is_valid: expected a label of true or false, got 'Incomplete'; to take all rows",
     ),
     "is_correct_answer": ({"question": Q, "answer": B, "is_correct_answer": False}, f"answer: {UNWANTED}"),
     "label of a word": (
