@@ -40,9 +40,10 @@ _UNKNOWN = re.compile(r"\[(?:TOOL_CALLS|TOOL_RESULTS|AVAILABLE_TOOLS)\]|<\|(?:st
 """Tokens of templates whose turns are not told apart."""
 _HEADINGS = (
     re.compile(
-        r"(?:\A|\s|(?<=\S)(?=### ))### ?(?P<role>Instruction|Input|Response|Human|User|Assistant|System):\s*"
+        r"(?:\A|(?<=\s)|(?=### ))(?<!#)### ?"
+        r"(?P<role>Instruction|Input|Response|Human|User|Assistant|System):\s*"
     ),
-    re.compile(r"(?:\A|\s|(?<=</s>))(?P<role>SYSTEM|USER|ASSISTANT|FUNCTION RESPONSE): ?"),
+    re.compile(r"(?:\A|(?<=\s)|(?<=</s>))(?P<role>SYSTEM|USER|ASSISTANT|FUNCTION RESPONSE): ?"),
 )
 """What begins a turn and may also be a line of any other text."""
 _PREAMBLE = re.compile(r"\s*(?:Below is an instruction|A chat between)\b")

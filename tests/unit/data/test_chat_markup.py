@@ -51,6 +51,15 @@ TEMPLATES: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
         "Below is an instruction.\n\n### Instruction:\nQ\n\n### Input:\nI\n\n### Response:\nA",
         (("user", "Q\n\nI"), ("assistant", "A")),
     ),
+    "alpaca with an empty input": (
+        "Below is an instruction, paired with an input.\n\n### Instruction:\nQ\n\n### Input:\n\n\n### "
+        "Response:\nA",
+        SAID,
+    ),
+    "smaller headings": (
+        "### Instruction:\nQ\n\n### Response:\nA\n\n#### Response: B",
+        (("user", "Q"), ("assistant", "A\n\n#### Response: B")),
+    ),
     "guanaco": ("### Human: Q### Assistant: A### Human: Q2### Assistant: A2", (*SAID, *MORE)),
     "vicuna": (
         "A chat between two. USER: Q ASSISTANT: A</s>USER: Q2 ASSISTANT: A2</s>",
@@ -89,7 +98,14 @@ TEMPLATES: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
 }
 
 
-OTHER_ENDS = ("llama 2", "vicuna", "headings in an answer", "alpaca in several turns", "system and developer")
+OTHER_ENDS = (
+    "llama 2",
+    "vicuna",
+    "headings in an answer",
+    "smaller headings",
+    "alpaca in several turns",
+    "system and developer",
+)
 """Their last turn is none of an A alone."""
 
 
@@ -126,6 +142,10 @@ def test_thoughts_in_a_template_are_those_of_the_answer() -> None:
     for row in (
         {"text": harmony},
         {"prompt": begun, "completion": f"<|channel|>{rest}"},
+        {
+            "prompt": f"{begun}<|channel|>analysis<|message|>",
+            "completion": rest.removeprefix("analysis<|message|>"),
+        },
         {"prompt": opened, "completion": "T\n</think>\n\nA<|im_end|>"},
         {"text": "<s>[INST]Q[/INST][THINK]T[/THINK]A</s>"},
     ):
