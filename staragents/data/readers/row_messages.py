@@ -140,7 +140,8 @@ class RowReader:
         # Last, as a row that is no exchange at all has a class, not a label.
         for name in shape.labels:
             present("label", value, name, self._setting)
-            check_label(value[name], name, self.named.label is not None, self._setting)
+            if self.named.label is not None or not isinstance(value[name], list):
+                check_label(value[name], name, self.named.label is not None, self._setting)
         return found, messages
 
     def _cacheable_pair(self, value: dict[str, Any]) -> PairColumns | None:
@@ -223,7 +224,8 @@ class RowReader:
             raise InvalidRow(column, "expected turns that name their speaker", f"{len(turns)} texts", hint)
         if not is_named:
             check_is_whole(value, column, turns, self.named, self._setting)
-            check_is_chosen(value, column, self._build.as_turns(value, "chosen"), self._setting)
+            if "chosen" in value:
+                check_is_chosen(value, column, self._build.as_turns(value, "chosen"), self._setting)
         return self._format_of_turns(turns), self._build.answered(value, turns, column)
 
     def _pair(self, value: dict[str, Any]) -> tuple[RowFormat, Conversation]:

@@ -20,9 +20,9 @@ _NO_TEXTS = (*ROLE_KEYS, "type")
 def check_is_whole(row: dict[str, Any], column: str, turns: Any, named: ColumnsConfig, setting: str) -> None:
     """Raises InvalidRow if the `turns` of `column` lack a text that they are about, or that they obey. It may
     be in a column that the user `named`, but not as what precedes the turns or belongs to their question."""
-    mine = [name for name in (named.input, named.history) if name and name in row]
-    if not mine and _BESIDE_TURNS.isdisjoint(row):
+    if _BESIDE_TURNS.isdisjoint(row) and not (named.input or named.history):
         return
+    mine = [name for name in (named.input, named.history) if name and name in row]
     others = (named.system, named.reasoning, named.label, named.conversation)
     beside = [name for name in BESIDE_TURNS if name in row and name not in others]
     said = "\n".join(_texts(turns))
@@ -38,8 +38,17 @@ def check_is_whole(row: dict[str, Any], column: str, turns: Any, named: ColumnsC
 
 def are_repeated(before: list[Any], turns: list[Any]) -> bool:
     """Whether turns repeat the last text of those before."""
+    if before == turns[: len(before)]:
+        return True  # nearly always, and fast
     asked = [text for turn in before if (text := _words(turn))]
     return not asked or any(asked[-1] in _words(turn) for turn in turns)
+
+
+def answer_in(before: list[Any], answered: Any, cell: Any) -> Any:
+    """The turns of an answer, or its text where that is not the conversation so far, but about another."""
+    if isinstance(answered, list) and isinstance(cell, str) and role_of(answered[0]) in ("user", "system"):
+        return answered if are_repeated(before, answered) else cell
+    return answered
 
 
 def _words(turn: Any) -> str:

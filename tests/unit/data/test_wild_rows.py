@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -116,6 +117,14 @@ ROWS: dict[str, tuple[Any, tuple[tuple[str, str], ...]]] = {
         {"prompt": f" {Q}\n", "chosen": [USER, ANSWER], "rejected": []},
         SAID,
     ),
+    "a system prompt that the chosen conversation does not repeat": (
+        {"prompt": [{"role": "system", "content": "S"}, USER], "chosen": [USER, ANSWER], "rejected": []},
+        (("system", "S"), *SAID),
+    ),
+    "an answer about a conversation, to a message": (
+        {"messages": [USER], "chosen": "Human: Hi.\n\nAssistant: Yes.", "rejected": B},
+        (SAID[0], ("assistant", "Human: Hi.\n\nAssistant: Yes.")),
+    ),
     "a turn that is not skipped": (
         {"messages": [USER, {**ANSWER, "skip_training": False, "ignore": "no", "weight": 0.5}]},
         SAID,
@@ -202,7 +211,7 @@ LINES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a chosen conversation about something else": (
         {"prompt": "Name a number.", "chosen": [USER, ANSWER], "rejected": []},
-        "prompt: expected a text that is part of chosen, got a list of 1: set seeds.columns.messages to",
+        "prompt: expected a text that is part of chosen, got 'Name a number.': set seeds.columns.messages to",
     ),
     "a context that is an object": (
         {"question": Q, "context": {"title": ["I"]}, "answer": A},
@@ -239,6 +248,10 @@ LINES: dict[str, tuple[dict[str, Any], str]] = {
     "the chosen turn after those of another column": (
         {"conversations": [*GREETING, USER], "chosen": [{"role": "robot", "content": A}]},
         "chosen[0].role: expected assistant, got 'robot'",
+    ),
+    "answers in a cell of CSV": (
+        {"context": "I", "question": Q, "answers": "{'text': ['A'], 'answer_start': [0]}"},
+        "response: expected the columns of a known format",
     ),
     "no answer in a list": ({"instruction": Q, "output": []}, "output: expected text or a list of messages"),
     "an answer of true": ({"question": Q, "answer": True}, "answer: expected text, got True"),
@@ -319,3 +332,25 @@ def test_columns_that_the_turns_lack_are_not_dropped_because_they_are_named(part
     with pytest.raises(InvalidRow, match="more: expected a text that is part of messages"):
         read({"more": "I", "messages": [USER, ANSWER]}, **{part: "more"})
     assert read({"more": "", "messages": [USER, ANSWER]}, **{part: "more"}) == SAID
+
+
+MESSAGES = json.dumps([USER])
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"input": MESSAGES, "output": A}, SAID),
+        ({"question": Q, "documents": '["I", "I2"]', "response": A}, about("I\n\nI2")),
+        ({"question": Q, "context": "['I', 'I2']", "response": A}, about("I\n\nI2")),
+        ({"instruction": Q, "input": '["I", "I2"]', "output": A}, about('["I", "I2"]')),
+        ({"instruction": Q, "output": MESSAGES}, (("user", Q), ("assistant", MESSAGES))),
+    ],
+)
+def test_a_list_in_a_cell_of_csv_is_one(row: dict[str, str], said: tuple[tuple[str, str], ...]) -> None:
+    assert read(row) == said
+
+
+def test_a_thought_in_a_cell_of_csv_is_one_text() -> None:
+    row = {"question": Q, "thinking_trajectories": '["T"]', "attempt": A}
+    assert RowReader().read(row)[1][1].reasoning_content == "T"
