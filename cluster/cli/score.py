@@ -28,7 +28,7 @@ from staragents.score_file.selection import SORT_COLUMNS, Selection
 
 COLUMN_KEYS = tuple(field.name for field in fields(ColumnsConfig) if field.name != "conversation")
 """Not `conversation`: the output has a row for each row of the input."""
-NO_COLUMN_KEYS = ("reasoning", "label")
+NO_COLUMN_KEYS = ("input", "history", "system", "reasoning", "label")
 """May have an empty name, for no column."""
 ON_RAY = ("replicas", "larger_replicas", "gpus", "larger_gpus", "cpus")
 SCORERS_ON_RAY = ("replicas", "num_gpus", "num_cpus", "resources")

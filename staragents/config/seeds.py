@@ -30,15 +30,15 @@ class ColumnsConfig:
     instruction: str | None = None
     """The user's instruction."""
     input: str | None = None
-    """Additional input, appended to the instruction."""
+    """Additional input, appended to the instruction. An empty name means that no column holds it."""
     response: str | None = None
     """The response."""
     messages: str | None = None
     """A list of turns, instead of the three above."""
     history: str | None = None
-    """Earlier exchanges: a list of [question, answer]."""
+    """Earlier exchanges: a list of [question, answer]. An empty name means that no column holds them."""
     system: str | None = None
-    """The system prompt."""
+    """The system prompt. An empty name means that no column holds it."""
     reasoning: Annotated[str | None, Mark.added] = None
     """What was thought before the response. An empty name means that no column holds it."""
     label: Annotated[str | None, Mark.added] = None

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from staragents.base.messages import Message
+from staragents.data.readers.cell_values import parsed_list
 from staragents.data.readers.raw_row import InvalidRow, shown
 from staragents.data.readers.texts import Texts
 from staragents.data.readers.thinking import spoken
@@ -72,6 +73,8 @@ def reasoning_text(texts: Texts, value: Any, field: str) -> str:
 
     A list may hold one text or the parts of one. Raises InvalidRow for several texts.
     """
+    if isinstance(value, str) and value.startswith(('["', "['")):
+        value = parsed_list(value) or value  # a list in a cell of CSV
     if isinstance(value, list):
         if len(value) == 1 and isinstance(value[0], str):
             return texts.optional(value[0], field)

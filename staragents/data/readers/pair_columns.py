@@ -9,6 +9,7 @@ from typing import Any
 
 from staragents.config import ColumnsConfig, RowFormat
 from staragents.data.readers.answers import REASONINGS
+from staragents.data.readers.cell_values import parsed_list
 from staragents.data.readers.choices import (
     CHOICE_COLUMNS,
     CHOICE_LETTERS,
@@ -108,7 +109,7 @@ def pair_columns(row: dict[str, Any], wanted: RowFormat, named: ColumnsConfig, s
     if not (named.instruction and named.response):
         check_choices(row, instruction, setting)
     history = _optional("history", row, HISTORIES, named.history, setting)
-    inputs = () if named.input else _inputs(row, {instruction, response, history}, setting)
+    inputs = () if named.input is not None else _inputs(row, {instruction, response, history}, setting)
     if wanted is RowFormat.history and history is None:
         raise InvalidRow("history", "expected the column history", shown_columns(row))
     return PairColumns(
@@ -136,7 +137,10 @@ def _inputs(row: dict[str, Any], taken: set[str | None], setting: str) -> tuple[
 
 
 def joined_texts(cell: Any) -> str | None:
-    """A text, or a list of texts as one; None for anything else."""
+    """A text, or a list of texts as one, which a cell of CSV holds as text; None for anything else."""
+    if isinstance(cell, str) and cell.startswith(('["', "['")):
+        listed = parsed_list(cell) or []
+        return "\n\n".join(listed) if listed and all(isinstance(text, str) for text in listed) else cell
     if isinstance(cell, list) and all(isinstance(text, str) for text in cell):
         return "\n\n".join(cell)
     return cell if isinstance(cell, str) else None
@@ -206,16 +210,16 @@ def _response(row: dict[str, Any], names: Collection[str], named: str | None, se
     if len(names) > 1:
         led_to = [answer for thought, answer in REASONED.items() if row.get(thought) and row.get(answer)]
         found = [name for name in led_to if name != "content"] or found
-        found = found or [name for name in FURTHER_RESPONSES if name in row and not _is_calls(row, name)]
+        found = found or [name for name in FURTHER_RESPONSES if name in row and not _is_data(row, name)]
         found = found or led_to
     if found:
         return _one("response", row, found, setting)
     raise _unknown("response", row, names, setting)
 
 
-def _is_calls(row: dict[str, Any], name: str) -> bool:
-    """Whether `answers` holds calls of tools, as text."""
-    return name == "answers" and isinstance(row[name], str) and row[name].lstrip().startswith("[")
+def _is_data(row: dict[str, Any], name: str) -> bool:
+    """Whether `answers` holds calls of tools, or several answers with their places, as text."""
+    return name == "answers" and isinstance(row[name], str) and row[name].lstrip().startswith(("[", "{"))
 
 
 def _one(part: str, row: dict[str, Any], found: list[str], setting: str) -> str:
@@ -263,7 +267,7 @@ def _optional(
     part: str, row: dict[str, Any], names: Collection[str], named: str | None, setting: str
 ) -> str | None:
     if named is not None:
-        return present(part, row, named, setting)
+        return present(part, row, named, setting) if named else None
     return next((name for name in names if name in row), None)
 
 

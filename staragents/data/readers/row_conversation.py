@@ -12,6 +12,7 @@ from staragents.data.readers.answers import answer_message, only_text, reasoning
 from staragents.data.readers.cell_values import parsed_list
 from staragents.data.readers.chat_markup import OPEN_THOUGHTS, marked_turns, without_end
 from staragents.data.readers.pair_columns import (
+    DEFINITION,
     PROMPTS,
     RESPONSES,
     SYSTEMS,
@@ -23,13 +24,15 @@ from staragents.data.readers.pair_columns import (
 from staragents.data.readers.raw_row import InvalidRow, shown
 from staragents.data.readers.texts import Texts
 from staragents.data.readers.transcripts import transcript
-from staragents.data.readers.turn_parts import joined, messages_in, role_of
+from staragents.data.readers.turn_parts import THOUGHT_ROLES, joined, messages_in, role_of
 from staragents.data.readers.turns import conversation_of
+from staragents.data.readers.whole_conversation import answer_in, are_repeated
 
 NEXT_TURNS = ("chosen", "response", "output", "completion", "answer")
 """Columns of the answer to a list of turns that ends with the user's."""
 WHOLE_TEXTS = ("prompt", "chosen", "completion")
 """Columns whose text may be several turns."""
+THOUGHT_CHANNEL = "<|channel|>analysis<|message|>"
 NO_INPUT = ("<noinput>", "<no input>")
 """What models were told to write into an `input` that stays empty."""
 OPEN_ENDS = ("Assistant:", "Assistant: ", "Assistant:\n")
@@ -56,6 +59,7 @@ class RowConversation:
             asked = only_text(asked)
         if not isinstance(answered, str):
             answered = only_text(answered)
+        answered = answer_in(asked if isinstance(asked, list) else [asked], answered, value[pair.response])
         if isinstance(asked, list) or isinstance(answered, list):
             return self._listed(value, pair, asked, answered)
         given, history = ("", pair.history) if pair.input is None else self._given(value, pair)
@@ -78,11 +82,15 @@ class RowConversation:
         assert name is not None
         cell = value[name]
         if isinstance(cell, str):
+            cell = cell if name in PROMPTS else joined_texts(cell) or cell
             return "" if cell.strip().lower() in NO_INPUT else self._texts.optional(cell, name), pair.history
         if isinstance(cell, list) and name not in PROMPTS:
             if cell and pair.history is None and all(role_of(turn) is not None for turn in cell):
                 return "", name
             cell = joined_texts(cell) or cell
+        if isinstance(cell, list | dict):
+            hint = f": set {self._setting.format('input')} to another column, or to nothing"
+            raise InvalidRow(name, "expected text", shown(cell), hint)
         return self._texts.optional(cell, name), pair.history
 
     def as_turns(self, value: dict[str, Any], column: str) -> Any:
@@ -98,7 +106,8 @@ class RowConversation:
         ):
             return marked
         is_open = cell.endswith(OPEN_ENDS) and not value.get("input")
-        if not is_open and column not in WHOLE_TEXTS:
+        is_listed = column not in RESPONSES and cell[:2] == "[{"
+        if not is_open and column not in WHOLE_TEXTS and not is_listed:
             return cell
         if cell[:1] in ("[", "{"):
             turns = parsed_list(cell if cell[:1] == "[" else f"[{cell}]")
@@ -130,7 +139,10 @@ class RowConversation:
             if not turns or not all(isinstance(turn, dict) for turn in turns):
                 raise InvalidRow(column, "expected text or a list of messages", shown(turns))
         if role_of(before[-1]) == "assistant" and before[-1].get("content") in OPEN_THOUGHTS:
-            before = before[:-1]  # A prompt as text ends with the name of the speaker to come.
+            # A prompt as text ends with the name of the speaker to come, or the beginning of a thought.
+            *before, begun = before
+            if begun.get("channel") in THOUGHT_ROLES and isinstance(answered, str):
+                answered = f"{THOUGHT_CHANNEL}{answered}"
         if isinstance(answered, str) and isinstance(value[pair.instruction], str):
             after = [{"role": "assistant", "content": without_end(answered)}]
         for name in filter(None, (pair.input, pair.history)):
@@ -142,9 +154,15 @@ class RowConversation:
     def _joined(
         self, value: dict[str, Any], before: list[Any], column: str, after: list[Any], answer: str
     ) -> Conversation:
-        """The turns of two columns; those of the second may repeat the first."""
+        """The turns of two columns; those of the second may repeat the first. Raises InvalidRow if they are
+        another conversation."""
         if after and role_of(after[0]) in ("user", "system"):
-            return self.turns(value, after, answer)
+            if not are_repeated(before, after):
+                hint = f": set {self._setting.format('messages')} to {answer} to go without"
+                asked = before[-1].get("content") if isinstance(before[-1], dict) else before[-1]
+                raise InvalidRow(column, f"expected a text that is part of {answer}", shown(asked), hint)
+            system = before[:1] if role_of(before[0]) == "system" != role_of(after[0]) else []
+            return self.turns(value, [*system, *after], answer)
         return self.turns(value, [*before, *after], column, (len(before), answer))
 
     def turns(
@@ -158,7 +176,7 @@ class RowConversation:
             if columns and (thought := self._thought(value, columns)):
                 messages = (*messages[:-1], replace(messages[-1], reasoning_content=thought))
         system = next((name for name in SYSTEMS if value.get(name) is not None), None)
-        return self._prefaced(value, self._named.system or system, messages)
+        return self._prefaced(value, system if self._named.system is None else self._named.system, messages)
 
     def _prefaced(self, value: dict[str, Any], column: str | None, messages: Conversation) -> Conversation:
         """Prepend a system turn: the conversation's own or the column's text, plus the tools."""
@@ -215,7 +233,9 @@ class RowConversation:
             raise InvalidRow(INSTANCES, "expected instances with an output", shown(value[INSTANCES]))
         one = next((found for found in instances if found.get("output")), instances[0])
         row = {name: one.get(name) for name in ("input", "output")}
-        row["instruction"] = value.get("instruction")
+        # Of a task of Natural Instructions, whose definition is a list of one text.
+        asked = value.get("instruction") or only_text(value.get(DEFINITION))
+        row["instruction"] = asked
         try:
             return self.exchange(row, _INSTANCE)
         except InvalidRow as error:
@@ -237,7 +257,8 @@ class RowConversation:
         if not names:
             return self.turns(value, turns, column)
         name = names[0]
-        answer = self.as_turns(value, present("response", value, name, self._setting))
+        cell = value[present("response", value, name, self._setting)]
+        answer = answer_in(turns, self.as_turns(value, name), cell)
         after = answer if isinstance(answer, list) else [{"role": "assistant", "content": answer}]
         return self._joined(value, turns, column, after, name)
 

@@ -140,7 +140,8 @@ class RowReader:
         # Last, as a row that is no exchange at all has a class, not a label.
         for name in shape.labels:
             present("label", value, name, self._setting)
-            check_label(value[name], name, self.named.label is not None, self._setting)
+            if self.named.label is not None or not isinstance(value[name], list):
+                check_label(value[name], name, self.named.label is not None, self._setting)
         return found, messages
 
     def _cacheable_pair(self, value: dict[str, Any]) -> PairColumns | None:
@@ -161,13 +162,13 @@ class RowReader:
         value = self._turns.with_lists(value)
         named = self.named.instruction or self.named.response or self.named.messages
         if self._format is RowFormat.auto and not named and (turns := whole_text(value)) is not None:
+            check_is_whole(value, WHOLE_TEXT, turns, self.named, self._setting)
             return RowFormat.messages, self._build.turns(value, turns, WHOLE_TEXT)
         if (column := self._turns.of(value)) is not None:
             return self._turns_of(value, column)
-        if self._is_whole_choice(value):
-            return RowFormat.preference, self._build.turns(
-                value, self._build.as_turns(value, "chosen"), "chosen"
-            )
+        if (turns := self._whole_choice(value)) is not None:
+            check_is_whole(value, "chosen", turns, self.named, self._setting)
+            return RowFormat.preference, self._build.turns(value, turns, "chosen")
         if self._is_pair():
             return self._pair(value)
         if (column := tree_column(value)) is not None:
@@ -197,14 +198,15 @@ class RowReader:
             return True
         return self._format not in (RowFormat.auto, RowFormat.tree, RowFormat.self_instruct)
 
-    def _is_whole_choice(self, value: dict[str, Any]) -> bool:
-        """Whether `chosen` holds the question too, and no other column does."""
+    def _whole_choice(self, value: dict[str, Any]) -> list[Any] | None:
+        """The turns of `chosen` if it holds the question too, and no other column does."""
         if self.named.instruction or self._format not in (RowFormat.auto, RowFormat.preference):
-            return False
+            return None
         if any(value.get(name) is not None for name in (*INSTRUCTIONS, *PROMPTS)):
-            return False
+            return None
         chosen = self._build.as_turns(value, "chosen")
-        return isinstance(chosen, list) and bool(chosen) and role_of(chosen[0]) in ("user", "system")
+        is_whole = isinstance(chosen, list) and chosen and role_of(chosen[0]) in ("user", "system")
+        return chosen if is_whole else None
 
     def _format_of_turns(self, turns: Any) -> RowFormat:
         if self._format is not RowFormat.auto:
@@ -221,8 +223,9 @@ class RowReader:
             hint = f": set {name} to {column} if they are of user and assistant in turn"
             raise InvalidRow(column, "expected turns that name their speaker", f"{len(turns)} texts", hint)
         if not is_named:
-            check_is_whole(value, column, self._own, self._setting)
-            check_is_chosen(value, column, self._build.as_turns(value, "chosen"), self._setting)
+            check_is_whole(value, column, turns, self.named, self._setting)
+            if "chosen" in value:
+                check_is_chosen(value, column, self._build.as_turns(value, "chosen"), self._setting)
         return self._format_of_turns(turns), self._build.answered(value, turns, column)
 
     def _pair(self, value: dict[str, Any]) -> tuple[RowFormat, Conversation]:
@@ -237,6 +240,13 @@ class RowReader:
         problem = error.problem
         if problem.hint or not problem.reason.startswith("expected the columns"):
             return error
+        if (
+            problem.field == INSTRUCTIONS[0]
+            and isinstance(text := value.get(WHOLE_TEXT), str)
+            and text.strip()
+        ):
+            hint = f"; '{WHOLE_TEXT}' holds no conversation in a known chat template"
+            return InvalidRow(problem.field, problem.reason, problem.got, hint)
         is_asked = any(name in value for name in (*INSTRUCTIONS, *PROMPTS))
         for name, cell in value.items():
             are_turns = isinstance(cell, list) and len(cell) > 1 and all(_may_be_turn(one) for one in cell)

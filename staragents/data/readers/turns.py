@@ -77,6 +77,9 @@ class _Said:
             self._open_with(self._texts.optional(part.value, part.field))
         elif speaker == "system" and self.messages and part.value == self.messages[0].content:
             return  # repeated in every turn
+        elif speaker == "system" and self.last_role == "system" and part.role == "developer":
+            # What the model is, then what its developer wants, as in gpt-oss' template.
+            self._continue_with(Message("system", self._texts.text(part.value, part.field)), False)
         elif self._is_continued_by(speaker, is_tool):
             self._continue_with(self._message(part, speaker), is_tool)
         elif speaker is not None and speaker == self.next_role:

@@ -31,6 +31,7 @@ TURN_FORMATS = (RowFormat.messages, RowFormat.sharegpt)
 QUESTIONS_ALONE = "turns"
 """May hold the questions of a benchmark: texts in it alternate only if the user says so."""
 WHOLE_TEXT = "text"
+_OTHERS = (*INSTRUCTIONS, *PROMPTS, *RESPONSES, *TURNS, INSTANCES, REPLIES)
 
 
 class TurnsColumn:
@@ -96,8 +97,7 @@ class TurnsColumn:
 def whole_text(value: dict[str, Any]) -> list[Any] | None:
     """The turns of a row whose only text is a whole conversation, else None."""
     text = value.get(WHOLE_TEXT)
-    others = (*INSTRUCTIONS, *PROMPTS, *RESPONSES, *TURNS, INSTANCES, REPLIES)
-    if not isinstance(text, str) or any(value.get(name) for name in others):
+    if not isinstance(text, str) or any(value.get(name) for name in _OTHERS):
         return None
     return turns_of_text(text)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Any
 
+from staragents.config import ColumnsConfig
 from staragents.data.readers.pair_columns import ARTICLES
 from staragents.data.readers.raw_row import InvalidRow, shown
 from staragents.data.readers.turn_parts import ROLE_KEYS, role_of
@@ -12,25 +13,46 @@ from staragents.data.readers.turn_parts import ROLE_KEYS, role_of
 BESIDE_TURNS = ("instruction", "input", "context", *ARTICLES)
 """Columns whose text belongs to a conversation, unless the turns repeat it."""
 _BESIDE_TURNS = frozenset(BESIDE_TURNS)
-NO_PARENT = ("none", "null", "nan", "-1", "0", "0.0")
+NO_PARENT = ("none", "null", "nan", "-1", "0", "0.0", "root")
 _NO_TEXTS = (*ROLE_KEYS, "type")
 
 
-def check_is_whole(row: dict[str, Any], column: str, named: Collection[str], setting: str) -> None:
-    """Raises InvalidRow if the turns of `column` lack a text that they are about, or that they obey, and that
-    is in none of the columns that the user `named`."""
-    if _BESIDE_TURNS.isdisjoint(row):
+def check_is_whole(row: dict[str, Any], column: str, turns: Any, named: ColumnsConfig, setting: str) -> None:
+    """Raises InvalidRow if the `turns` of `column` lack a text that they are about, or that they obey. It may
+    be in a column that the user `named`, but not as what precedes the turns or belongs to their question."""
+    if _BESIDE_TURNS.isdisjoint(row) and not (named.input or named.history):
         return
-    beside = [name for name in BESIDE_TURNS if name in row and name not in named]
-    said = "\n".join(_texts(row[column]))
-    for name in beside:
-        text = row[name]
-        if isinstance(text, str) and text.strip() not in said:
+    mine = [name for name in (named.input, named.history) if name and name in row]
+    others = (named.system, named.reasoning, named.label, named.conversation)
+    beside = [name for name in BESIDE_TURNS if name in row and name not in others]
+    said = "\n".join(_texts(turns))
+    for name in dict.fromkeys((*mine, *beside)):
+        texts = [row[name]] if name not in mine else list(_texts(row[name]))
+        if any(isinstance(text, str) and text.strip() not in said for text in texts):
             hint = (
                 f": set {setting.format('messages')} to {column} to go without, or "
                 f"{setting.format('system')} to {name}"
             )
-            raise InvalidRow(name, f"expected a text that is part of {column}", shown(text), hint)
+            raise InvalidRow(name, f"expected a text that is part of {column}", shown(row[name]), hint)
+
+
+def are_repeated(before: list[Any], turns: list[Any]) -> bool:
+    """Whether turns repeat the last text of those before."""
+    if before == turns[: len(before)]:
+        return True  # nearly always, and fast
+    asked = [text for turn in before if (text := _words(turn))]
+    return not asked or any(asked[-1] in _words(turn) for turn in turns)
+
+
+def answer_in(before: list[Any], answered: Any, cell: Any) -> Any:
+    """The turns of an answer, or its text where that is not the conversation so far, but about another."""
+    if isinstance(answered, list) and isinstance(cell, str) and role_of(answered[0]) in ("user", "system"):
+        return answered if are_repeated(before, answered) else cell
+    return answered
+
+
+def _words(turn: Any) -> str:
+    return " ".join("\n".join(_texts(turn)).split())
 
 
 def check_is_chosen(row: dict[str, Any], column: str, chosen: Any, setting: str) -> None:

@@ -156,7 +156,8 @@ def test_alike_bad_rows_are_one_line_with_their_number(seeds_path: Path) -> None
     assert problems(seeds_path, content, strict=True) == [
         f"{seeds_path}:2:output: expected text, got 5 (2 rows like this)",
         f"{seeds_path}:3:row: not JSON: Expecting value at character 1 (2 rows like this)",
-        f"{seeds_path}:4:input: expected text, got a list of 0",
+        f"{seeds_path}:4:input: expected text, got a list of 0: set seeds.columns.input to "
+        "another column, or to nothing",
     ]
 
 

@@ -54,3 +54,19 @@ def test_many_columns_are_one_short_line(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
     (note,) = SeedFile(SeedsConfig(path=str(tmp_path / "rows.jsonl"))).scan().notes
     assert "not read: note0, note1, note2, note3, note4 and 4 more (" in note
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.parquet"])
+def test_classes_json_and_columns_beside_turns_are_no_texts(tmp_path: Path, name: str) -> None:
+    pair = [
+        {"instruction": f"Say {at}.", "output": "Yes.", "licence": "Open to all.", "meta": f'{{"at": {at}}}'}
+        for at in range(5)
+    ]
+    turns = [{"role": "user", "content": "Say 1."}, {"role": "assistant", "content": "One."}]
+    talks = [{"messages": turns, "intent": f"To know {at}.", "number": at} for at in range(5)]
+    for rows in (pair, talks):
+        if name == "rows.parquet":
+            pq.write_table(pa.Table.from_pylist(rows), tmp_path / name)
+        else:
+            (tmp_path / name).write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+        assert SeedFile(SeedsConfig(path=str(tmp_path / name))).scan().notes == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -96,6 +97,53 @@ ROWS: dict[str, tuple[Any, tuple[tuple[str, str], ...]]] = {
             *SAID,
         ),
     ),
+    "a task of natural instructions": (
+        {"Definition": [Q], "Positive Examples": [], "Instances": [{"id": "1", "input": "I", "output": [A]}]},
+        about("I"),
+    ),
+    "a system and a developer": (
+        {
+            "messages": [
+                {"role": "system", "content": "S"},
+                {"role": "developer", "content": "D"},
+                USER,
+                ANSWER,
+            ]
+        },
+        (("system", "S\n\nD"), *SAID),
+    ),
+    "the root of a chain": ({"instruction": Q, "output": A, "id": 1, "parent_id": "root"}, SAID),
+    "a chosen conversation that repeats its prompt": (
+        {"prompt": f" {Q}\n", "chosen": [USER, ANSWER], "rejected": []},
+        SAID,
+    ),
+    "a system prompt that the chosen conversation does not repeat": (
+        {"prompt": [{"role": "system", "content": "S"}, USER], "chosen": [USER, ANSWER], "rejected": []},
+        (("system", "S"), *SAID),
+    ),
+    "an answer about a conversation, to a message": (
+        {"messages": [USER], "chosen": "Human: Hi.\n\nAssistant: Yes.", "rejected": B},
+        (SAID[0], ("assistant", "Human: Hi.\n\nAssistant: Yes.")),
+    ),
+    "a turn that is not skipped": (
+        {"messages": [USER, {**ANSWER, "skip_training": False, "ignore": "no", "weight": 0.5}]},
+        SAID,
+    ),
+    "words about the answer that are no label": (
+        {
+            "question": Q,
+            "answer": A,
+            "correct_answer": "B",
+            "is_bad": "good",
+            "passed": 0,
+            "good": "False friends",
+        },
+        SAID,
+    ),
+    "answers of true and false": (
+        {"prompt": Q, "chosen": "False", "rejected": "True"},
+        (("user", Q), ("assistant", "False")),
+    ),
     "a turn that is not masked": (
         {"messages": [{**USER, "masked": True}, {**ANSWER, "masked": False}]},
         SAID,
@@ -153,6 +201,22 @@ LINES: dict[str, tuple[dict[str, Any], str]] = {
         "context: expected a text that is part of messages, got 'I': set seeds.columns.messages to messages "
         "to go without, or seeds.columns.system to context",
     ),
+    "a chosen conversation without its context": (
+        {"context": "I", "chosen": f"\n\nHuman: {Q}\n\nAssistant: {A}", "rejected": B},
+        "context: expected a text that is part of chosen, got 'I': set seeds.columns.messages to chosen",
+    ),
+    "a text without its article": (
+        {"article": "I", "text": f"<s>[INST] {Q} [/INST] {A}</s>"},
+        "article: expected a text that is part of text, got 'I': set seeds.columns.messages to text",
+    ),
+    "a chosen conversation about something else": (
+        {"prompt": "Name a number.", "chosen": [USER, ANSWER], "rejected": []},
+        "prompt: expected a text that is part of chosen, got 'Name a number.': set seeds.columns.messages to",
+    ),
+    "a context that is an object": (
+        {"question": Q, "context": {"title": ["I"]}, "answer": A},
+        "context: expected text, got an object: set seeds.columns.input to another column, or to nothing",
+    ),
     "turns that obey an instruction": (
         {"instruction": "Be brief.", "conversation": [{"input": Q, "output": A}]},
         "instruction: expected a text that is part of conversation",
@@ -185,6 +249,10 @@ LINES: dict[str, tuple[dict[str, Any], str]] = {
         {"conversations": [*GREETING, USER], "chosen": [{"role": "robot", "content": A}]},
         "chosen[0].role: expected assistant, got 'robot'",
     ),
+    "answers in a cell of CSV": (
+        {"context": "I", "question": Q, "answers": "{'text': ['A'], 'answer_start': [0]}"},
+        "response: expected the columns of a known format",
+    ),
     "no answer in a list": ({"instruction": Q, "output": []}, "output: expected text or a list of messages"),
     "an answer of true": ({"question": Q, "answer": True}, "answer: expected text, got True"),
     "labels": ({"prompt": Q, "completion": B, "labels": False}, f"labels: {UNWANTED}, got False"),
@@ -194,6 +262,19 @@ LINES: dict[str, tuple[dict[str, Any], str]] = {
     "answer_accepted": ({"question": Q, "answer": B, "answer_accepted": 0}, f"answer_accepted: {UNWANTED}"),
     "rejected": ({"prompt": Q, "completion": B, "rejected": True}, f"rejected: {UNWANTED}, got True"),
     "is_bad": ({"messages": [USER, ANSWER], "is_bad": 1}, f"is_bad: {UNWANTED}, got 1"),
+    "a label in CSV": ({"question": Q, "answer": B, "correct": "False"}, f"correct: {UNWANTED}, got 'False'"),
+    "is_valid": ({"problem": Q, "solution": B, "is_valid": "invalid"}, f"is_valid: {UNWANTED}"),
+    "incomplete": (
+        {"problem": Q, "solution": B, "solution_is_valid": "Incomplete"},
+        "solution_is_valid: expected a label of true or false, got 'Incomplete'; to take all rows",
+    ),
+    "is_correct_answer": ({"question": Q, "answer": B, "is_correct_answer": False}, f"answer: {UNWANTED}"),
+    "label of a word": (
+        {"prompt": Q, "completion": B, "label": "wrong"},
+        "expected a label of true or false",
+    ),
+    "skip": ({"messages": [USER, {**ANSWER, "skip": "yes"}]}, f"messages[1].skip: {UNLEARNT}"),
+    "no_train": ({"messages": [USER, {**ANSWER, "no_train": True}]}, f"messages[1].no_train: {UNLEARNT}"),
     "masked": ({"messages": [USER, {**ANSWER, "masked": True}]}, f"messages[1].masked: {UNLEARNT}, got True"),
     "do_train": ({"messages": [USER, {**ANSWER, "do_train": 0}]}, f"messages[1].do_train: {UNLEARNT}"),
 }
@@ -212,6 +293,13 @@ def test_a_row_that_could_mean_two_things_has_one_line(name: str) -> None:
     ("row", "columns", "said"),
     [
         (LINES["input and context"][0], {"input": "context"}, about("I2")),
+        (LINES["a context that is an object"][0], {"input": ""}, SAID),
+        (LINES["a chosen conversation without its context"][0], {"messages": "chosen"}, SAID),
+        (LINES["a text without its article"][0], {"messages": "text"}, SAID),
+        (LINES["a text without its article"][0], {"system": "article"}, (("system", "I"), *SAID)),
+        (LINES["a chosen conversation about something else"][0], {"messages": "chosen"}, SAID),
+        ({"system": "S", "question": Q, "answer": A}, {"system": ""}, SAID),
+        ({"system": "S", "messages": [USER, ANSWER]}, {"system": ""}, SAID),
         (LINES["instruction and prompt"][0], {"instruction": "prompt"}, SAID),
         (LINES["a list of messages and an input"][0], {"messages": "prompt"}, SAID),
         (LINES["turns without their context"][0], {"messages": "messages"}, SAID),
@@ -237,3 +325,32 @@ def test_the_line_names_the_setting_that_decides(
 
 def test_an_instruction_with_an_uncommon_answer_is_no_history() -> None:
     assert RowReader().read({"instruction": Q, "targets": A})[0] is RowFormat.question_answer
+
+
+@pytest.mark.parametrize("part", ["input", "history"])
+def test_columns_that_the_turns_lack_are_not_dropped_because_they_are_named(part: str) -> None:
+    with pytest.raises(InvalidRow, match="more: expected a text that is part of messages"):
+        read({"more": "I", "messages": [USER, ANSWER]}, **{part: "more"})
+    assert read({"more": "", "messages": [USER, ANSWER]}, **{part: "more"}) == SAID
+
+
+MESSAGES = json.dumps([USER])
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"input": MESSAGES, "output": A}, SAID),
+        ({"question": Q, "documents": '["I", "I2"]', "response": A}, about("I\n\nI2")),
+        ({"question": Q, "context": "['I', 'I2']", "response": A}, about("I\n\nI2")),
+        ({"instruction": Q, "input": '["I", "I2"]', "output": A}, about('["I", "I2"]')),
+        ({"instruction": Q, "output": MESSAGES}, (("user", Q), ("assistant", MESSAGES))),
+    ],
+)
+def test_a_list_in_a_cell_of_csv_is_one(row: dict[str, str], said: tuple[tuple[str, str], ...]) -> None:
+    assert read(row) == said
+
+
+def test_a_thought_in_a_cell_of_csv_is_one_text() -> None:
+    row = {"question": Q, "thinking_trajectories": '["T"]', "attempt": A}
+    assert RowReader().read(row)[1][1].reasoning_content == "T"

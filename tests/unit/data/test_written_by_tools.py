@@ -80,7 +80,7 @@ SHAPES: dict[str, tuple[Any, tuple[tuple[str, str], ...]]] = {
         {"question": f"{Q} x or y?", "option_a": "x", "option_b": "y", "answer": A},
         (("user", f"{Q} x or y?"), ("assistant", A)),
     ),
-    "a text in a column named correct": ({"question": Q, "answer": A, "correct": "false"}, SAID),
+    "a text in a column named correct": ({"question": Q, "answer": A, "correct": "Red"}, SAID),
     "a true answer": ({"problem": Q, "generated_solution": A, "is_correct": True}, SAID),
 }
 

@@ -62,7 +62,8 @@ def test_an_empty_name_of_the_label_scores_all_rows(tmp_path: Path) -> None:
 
 
 def test_only_columns_that_may_be_absent_have_an_empty_name() -> None:
-    assert parse_columns("label=,reasoning=") == ColumnsConfig(label="", reasoning="")
+    empty = ColumnsConfig(input="", history="", system="", reasoning="", label="")
+    assert parse_columns("input=,history=,system=,reasoning=,label=") == empty
     for text in ("response=", "conversation=c_id"):
         with pytest.raises(BadInput, match="--columns: expected KEY=COLUMN with a key of instruction, "):
             parse_columns(text)
