@@ -36,7 +36,7 @@ def check_choices(row: dict[str, Any], instruction: str, setting: str) -> None:
                 name,
                 "expected a question that contains its choices",
                 shown(choices),
-                f"{hint}{setting.format('response')} to go without",
+                f"{hint}{setting.format('response')} to leave them out",
             )
 
 

@@ -15,9 +15,14 @@ def plain(name: str) -> str:
     return name.strip().lstrip("\ufeff").lower().replace(" ", "_").replace("-", "_")
 
 
+def snake(name: str) -> str:
+    """`answerCorrect` and `Answer Correct` as `answer_correct`."""
+    return plain(_CAMEL.sub("_", name))
+
+
 def known_name(name: str, known: frozenset[str]) -> str | None:
     """The one of these names, as they stand there, that this is a spelling of: `systemPrompt` too."""
-    for spelling in (name, plain(name), plain(_CAMEL.sub("_", name))):
+    for spelling in (name, plain(name), snake(name)):
         if frozenset.__contains__(known, spelling):
             return spelling
     return None

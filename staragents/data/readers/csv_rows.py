@@ -72,7 +72,11 @@ def _unique(header: list[str], columns: Collection[str], place: str) -> list[str
     for column in header:
         if column and times[column] and column in columns:
             raise BadInput(f"{place}: expected unique columns, got {column!a} twice")
-        found.append(f"{column}.{times[column]}" if column and times[column] else column)
+        name, number = column, times[column]
+        while name and name in found:
+            number = max(number, 1)
+            name, number = f"{column}.{number}", number + 1
+        found.append(name)
         times[column] += 1
     return found
 

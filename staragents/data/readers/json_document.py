@@ -49,7 +49,7 @@ def _below(value: Any, columns: Collection[str], name: str, path: str, deepest: 
         return Rows(_served(value), f"the field {path}")
     if not isinstance(value, dict) or not value or not deepest or _is_row(value, columns):
         return None
-    if len(value) > 1 and all(_are_turns(one) and name.lower() not in columns for name, one in value.items()):
+    if len(value) > 1 and all(_are_turns(one) and key.lower() not in columns for key, one in value.items()):
         return Rows(list(value.values()), f"the lists of {path}" if path else "its lists of turns")
     found = _table(value) or _of_columns(value, columns) or _of_keyed(value, columns)
     if found is not None:

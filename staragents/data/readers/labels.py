@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
+from staragents.data.readers.column_names import snake
 from staragents.data.readers.raw_row import InvalidRow, shown
 
 MOST_NAMES = 1000
@@ -20,8 +20,8 @@ UNWANTED = (
     "invalid", "disliked", "failed", "downvoted",
 )  # fmt: skip
 """What a column says of the answer, as `is_correct`, `answerCorrect` and `is_good_answer` do. Without a word
-before it, it is also a column of answers or of anything else: only true and false count there, as in `label`,
-which is also a class."""
+before it, it may be a column of anything else: only true and false are clear there, as in `label`, which may
+be a class."""
 TRAINING_MARKS = frozenset(("weight", "train", "training", "trained", "trainable", "learn", "loss"))
 """Words in keys of a turn that trainers skip if the value is 0 or false."""
 SKIP_MARKS = frozenset(("masked", "ignore", "ignored", "skip", "skipped", "exclude", "excluded"))
@@ -52,14 +52,7 @@ _ADJECTIVES = frozenset((*WANTED, *UNWANTED))
 @lru_cache(MOST_NAMES)
 def words_of(name: str) -> tuple[str, ...]:
     """`answerCorrect`, `answer_correct` and `Answer Correct` as `answer` and `correct`."""
-    return tuple(
-        re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)
-        .lower()
-        .replace("-", "_")
-        .replace(" ", "_")
-        .strip("_")
-        .split("_")
-    )
+    return tuple(snake(name).strip("_").split("_"))
 
 
 @lru_cache(MOST_NAMES)
@@ -95,16 +88,18 @@ def check_label(value: Any, name: str, is_named: bool, setting: str) -> None:
     is_answer = (
         is_alone and not isinstance(value, bool) and (name in _ALSO_ANSWERS or word not in _TRUE_OR_FALSE)
     )
+    is_sure = is_named or not (is_alone or name in _ALSO_CLASSES)
     wanted = None if is_answer and not is_named else _TRUTHS.get(word)
-    how = setting.format("label")
-    if wanted is None and word in _DOUBTFUL:
-        if is_named or not (is_alone or name in _ALSO_CLASSES):
-            wanted = _DOUBTFUL[word]
-        elif name in _ALSO_CLASSES and word in _UNCLEAR:
-            hint = f": set {how} to its name if that means an unwanted answer, and to nothing if not"
-            raise InvalidRow(name, "expected a label of true or false", shown(value), hint)
+    if wanted is None and (
+        is_sure or (word in _UNCLEAR if name in _ALSO_CLASSES else name not in _ALSO_ANSWERS)
+    ):
+        wanted = _DOUBTFUL.get(word)
     if wanted is not None and adjective in UNWANTED and word not in _ADJECTIVES:
         wanted = not wanted
+    how = setting.format("label")
+    if wanted is False and not is_sure and word not in _TRUTHS:
+        hint = f": set {how} to its name if that means an unwanted answer, and to nothing if not"
+        raise InvalidRow(name, "expected a label of true or false", shown(value), hint)
     if wanted is False:
         raise InvalidRow(
             name, "expected a wanted answer", shown(value), f"; to take all rows, set {how} to nothing"

@@ -25,6 +25,8 @@ PROMPTS = ("prompt", "inputs", "input", "text_input", "input_text")
 """Used as the instruction only without one of the above."""
 RESPONSES = ("output", "response", "answer", "completion", "solution", "target", "targets", "chosen")
 INPUTS = ("input", "inputs", "text_input", "input_text", "context")
+NO_INPUT = ("<noinput>", "<no input>")
+"""What models were told to write into an `input` that stays empty."""
 HISTORIES = (
     "history", "chat_history", "conversation_history", "dialogue_history", "dialog_history",
     "previous_messages", "previous_turns",
@@ -190,7 +192,7 @@ def _instruction(row: dict[str, Any], names: Collection[str], named: str | None,
     found = [name for name in names if name in row]
     if asks := [name for name in found if name in INSTRUCTIONS]:
         chosen = _one("instruction", row, asks, setting)
-        if "prompt" in found and not _is_part(row[chosen], row["prompt"]):
+        if "prompt" in found and (_is_blank(row[chosen]) or not _is_part(row[chosen], row["prompt"])):
             return _one("instruction", row, [chosen, "prompt"], setting)
         return chosen
     if found:
@@ -244,7 +246,7 @@ def _is_part(one: Any, other: Any) -> bool:
 
 
 def _is_blank(value: Any) -> bool:
-    return value is None or value != value or (isinstance(value, str) and not value.strip())
+    return value in (None, [], {}) or value != value or (isinstance(value, str) and not value.strip())
 
 
 def _unknown(part: str, row: dict[str, Any], names: Collection[str], setting: str) -> InvalidRow:

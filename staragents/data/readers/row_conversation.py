@@ -13,6 +13,7 @@ from staragents.data.readers.cell_values import parsed_list
 from staragents.data.readers.chat_markup import OPEN_THOUGHTS, marked_turns, without_end
 from staragents.data.readers.pair_columns import (
     DEFINITION,
+    NO_INPUT,
     PROMPTS,
     RESPONSES,
     SYSTEMS,
@@ -33,8 +34,6 @@ NEXT_TURNS = ("chosen", "response", "output", "completion", "answer")
 WHOLE_TEXTS = ("prompt", "chosen", "completion")
 """Columns whose text may be several turns."""
 THOUGHT_CHANNEL = "<|channel|>analysis<|message|>"
-NO_INPUT = ("<noinput>", "<no input>")
-"""What models were told to write into an `input` that stays empty."""
 OPEN_ENDS = ("Assistant:", "Assistant: ", "Assistant:\n")
 """Ends of an instruction that holds the earlier turns, too."""
 INSTANCES = "instances"
@@ -88,10 +87,10 @@ class RowConversation:
             if cell and pair.history is None and all(role_of(turn) is not None for turn in cell):
                 return "", name
             cell = joined_texts(cell) or cell
-        if isinstance(cell, list | dict):
+        if cell and isinstance(cell, list | dict):
             hint = f": set {self._setting.format('input')} to another column, or to nothing"
             raise InvalidRow(name, "expected text", shown(cell), hint)
-        return self._texts.optional(cell, name), pair.history
+        return self._texts.optional(cell or None, name), pair.history
 
     def as_turns(self, value: dict[str, Any], column: str) -> Any:
         """The column's value, or the turns that it holds as one message or as text."""
@@ -147,7 +146,7 @@ class RowConversation:
             after = [{"role": "assistant", "content": without_end(answered)}]
         for name in filter(None, (pair.input, pair.history)):
             if value[name] and value[name] == value[name]:
-                hint = f": set {self._setting.format('messages')} to {pair.instruction} to go without"
+                hint = f": set {self._setting.format('messages')} to {pair.instruction} to leave {name} out"
                 raise InvalidRow(name, f"expected all turns in {pair.instruction}", shown(value[name]), hint)
         return self._joined(value, before, pair.instruction, after, pair.response)
 
@@ -158,7 +157,7 @@ class RowConversation:
         another conversation."""
         if after and role_of(after[0]) in ("user", "system"):
             if not are_repeated(before, after):
-                hint = f": set {self._setting.format('messages')} to {answer} to go without"
+                hint = f": set {self._setting.format('messages')} to {answer} to leave {column} out"
                 asked = before[-1].get("content") if isinstance(before[-1], dict) else before[-1]
                 raise InvalidRow(column, f"expected a text that is part of {answer}", shown(asked), hint)
             system = before[:1] if role_of(before[0]) == "system" != role_of(after[0]) else []

@@ -168,7 +168,7 @@ def _only(turn: dict[str, Any], names: list[str], field: str) -> str:
     filled = [name for name in names if turn[name]]
     if len(filled) > 1:
         expected = f"expected one of {' and '.join(filled)} in a turn"
-        raise InvalidRow(f"{field}.{filled[0]}", expected, "both")
+        raise InvalidRow(f"{field}.{filled[0]}", expected, ", ".join(filled))
     return (filled or names)[0]
 
 

@@ -31,7 +31,7 @@ def unread_columns(
     """
     found: dict[str, list[str]] = {}
     for row in _rows(rows, table, columns):
-        # A row without a known column is none of a conversation.
+        # A row without a known column is no conversation.
         if not any(name in columns for name in row) or any(map(_are_turns, row.items())):
             continue
         for name, cell in row.items():
@@ -58,11 +58,17 @@ def _rows(
         return
     if any(field.name in _TURNS and not pa.types.is_integer(field.type) for field in table.schema):
         return
-    texts = [field.name for field in table.schema if pa.types.is_string(field.type) or field.name in columns]
+    texts = [field.name for field in table.schema if _is_text(field.type) or field.name in columns]
     known = next((name for name in texts if name in columns), None)
     others = [name for name in texts if name not in columns]
     for row in table.select(others).slice(0, ROWS_SEEN).to_pylist() if known is not None else ():
         yield {str(known): None, **row}
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 
 def _is_unread(name: Any, cell: Any, columns: Collection[str]) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from staragents.config import ColumnsConfig
-from staragents.data.readers.pair_columns import ARTICLES
+from staragents.data.readers.pair_columns import ARTICLES, NO_INPUT, SYSTEMS
 from staragents.data.readers.raw_row import InvalidRow, shown
 from staragents.data.readers.turn_parts import ROLE_KEYS, role_of
 
@@ -25,12 +25,13 @@ def check_is_whole(row: dict[str, Any], column: str, turns: Any, named: ColumnsC
     mine = [name for name in (named.input, named.history) if name and name in row]
     others = (named.system, named.reasoning, named.label, named.conversation)
     beside = [name for name in BESIDE_TURNS if name in row and name not in others]
-    said = "\n".join(_texts(turns))
+    said = "\n".join(_texts([turns, [row[name] for name in SYSTEMS if name in row]]))
     for name in dict.fromkeys((*mine, *beside)):
-        texts = [row[name]] if name not in mine else list(_texts(row[name]))
-        if any(isinstance(text, str) and text.strip() not in said for text in texts):
+        cell = row[name]
+        texts = _texts(cell) if name in mine or not isinstance(cell, dict) else ()
+        if any(text.strip() not in said and text.strip().lower() not in NO_INPUT for text in texts):
             hint = (
-                f": set {setting.format('messages')} to {column} to go without, or "
+                f": set {setting.format('messages')} to {column} to leave {name} out, or "
                 f"{setting.format('system')} to {name}"
             )
             raise InvalidRow(name, f"expected a text that is part of {column}", shown(row[name]), hint)
@@ -63,7 +64,7 @@ def check_is_chosen(row: dict[str, Any], column: str, chosen: Any, setting: str)
     said = "\n".join(_texts(turns[-1]))
     answers = list(_texts(chosen[-1] if isinstance(chosen, list) else chosen))
     if answers and answers[-1].strip() not in said:
-        hint = f": set {setting.format('messages')} to one"
+        hint = f": set {setting.format('messages')} to one of them"
         raise InvalidRow("chosen", f"{column}, chosen could each be the conversation", hint=hint)
 
 
@@ -71,15 +72,19 @@ def check_continues_none(parent: Any, column: str, setting: str) -> None:
     """Raises InvalidRow if an exchange is a later one of a conversation whose earlier ones are other rows."""
     if str(parent).strip().lower() in NO_PARENT:
         return
-    hint = f": set {setting.format('instruction')} and {setting.format('response')} to go without the others"
+    names = f"{setting.format('instruction')} and {setting.format('response')}"
+    hint = f": set {names} to read it without the earlier ones"
     raise InvalidRow(column, "expected a whole conversation", "an exchange that continues another row", hint)
 
 
 def _texts(turns: Any) -> Iterator[str]:
-    """All texts in turns of any form, without the names of roles."""
-    if isinstance(turns, str):
-        yield turns
-    elif isinstance(turns, list | dict):
-        inner = turns if isinstance(turns, list) else (turns[key] for key in turns if key not in _NO_TEXTS)
-        for one in inner:
-            yield from _texts(one)
+    """All texts in turns of any form and depth, in order, without the names of roles."""
+    left = [turns]
+    while left:
+        one = left.pop()
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, list):
+            left += reversed(one)
+        elif isinstance(one, dict):
+            left += reversed([cell for key, cell in one.items() if key not in _NO_TEXTS])

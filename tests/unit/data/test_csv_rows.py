@@ -86,3 +86,7 @@ def test_a_workbook_that_is_named_csv_is_one_line(tmp_path: Path, head: bytes) -
     (tmp_path / "rows.csv").write_bytes(head + bytes(99))
     with pytest.raises(BadInput, match=r"rows\.csv: expected CSV, got an Excel workbook; export it as CSV"):
         list(DataFiles(tmp_path / "rows.csv", ()).blocks())
+
+
+def test_repeated_columns_never_hide_one_that_has_their_new_name() -> None:
+    assert read("a,a,a.1,a\n1,2,3,4\n") == [RawRow(2, {"a": "1", "a.1": "2", "a.1.1": "3", "a.2": "4"})]

@@ -11,6 +11,7 @@ import pytest
 from staragents.config import ColumnsConfig, RowFormat
 from staragents.data.readers.answers import REASONINGS
 from staragents.data.readers.labels import LABELS, UNWANTED, WANTED
+from staragents.data.readers.pair_columns import ARTICLES, HISTORIES, INPUTS, SYSTEMS
 from staragents.data.readers.raw_row import InvalidRow
 from staragents.data.readers.row_messages import RowReader
 from tests.support.paths import ROOT
@@ -45,5 +46,6 @@ def test_an_example_becomes_what_the_page_says(row: str, meaning: str) -> None:
 
 def test_the_page_names_every_format_column_and_label() -> None:
     columns = [field.name for field in fields(ColumnsConfig)]
-    for name in (*RowFormat, *columns, *LABELS, *WANTED, *UNWANTED, *REASONINGS):
+    names = (*LABELS, *WANTED, *UNWANTED, *REASONINGS, *INPUTS, *ARTICLES, *HISTORIES, *SYSTEMS)
+    for name in (*RowFormat, *columns, *names):
         assert f"`{name}`" in PAGE or name == RowFormat.auto, name

@@ -361,6 +361,18 @@ def test_a_named_label_may_be_a_number(label: Any) -> None:
     assert read({**row, "good": 1}, label="good") == SAID
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("desirable", 0), ("preferred", "0"), ("correct", "no"), ("failed", 1), ("good", 0)]
+)
+def test_a_value_that_may_mean_an_unwanted_answer_is_a_bad_row(name: str, value: Any) -> None:
+    row = {"prompt": Q, "completion": A, name: value}
+    with pytest.raises(
+        InvalidRow, match=f"{name}: expected a label of true or false.*: set seeds.columns.label"
+    ):
+        read(row)
+    assert read(row, label="") == SAID
+
+
 def test_a_named_label_must_be_one() -> None:
     with pytest.raises(InvalidRow, match="good: expected a label of true or false, got 'maybe'"):
         read({"prompt": Q, "completion": A, "good": "maybe"}, label="good")

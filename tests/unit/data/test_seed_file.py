@@ -152,11 +152,11 @@ def test_a_file_without_a_good_row_shows_why(seeds_path: Path) -> None:
 
 
 def test_alike_bad_rows_are_one_line_with_their_number(seeds_path: Path) -> None:
-    content = jsonl(row(1), row(2, output=5), b"oops\n", row(3, input=[]), b"no\n", row(4, output=6.5))
+    content = jsonl(row(1), row(2, output=5), b"oops\n", row(3, input=[5]), b"no\n", row(4, output=6.5))
     assert problems(seeds_path, content, strict=True) == [
         f"{seeds_path}:2:output: expected text, got 5 (2 rows like this)",
         f"{seeds_path}:3:row: not JSON: Expecting value at character 1 (2 rows like this)",
-        f"{seeds_path}:4:input: expected text, got a list of 0: set seeds.columns.input to "
+        f"{seeds_path}:4:input: expected text, got a list of 1: set seeds.columns.input to "
         "another column, or to nothing",
     ]
 

@@ -42,6 +42,18 @@ def test_columns_of_text_that_are_not_read_are_named(tmp_path: Path, name: str) 
     assert data.notes.lines() == [f"{path}: {NOTE.replace('seeds.columns.input', '--columns input=...')}"]
 
 
+@pytest.mark.parametrize(
+    "kind", [pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())]
+)
+def test_every_kind_of_text_in_tables_is_text(tmp_path: Path, kind: pa.DataType) -> None:
+    table = pa.Table.from_pylist([ROW, {**ROW, "facts": "Bob owns it."}])
+    facts = table.column("facts").cast(kind)
+    at = table.column_names.index("facts")
+    pq.write_table(table.set_column(at, "facts", facts), tmp_path / "rows.parquet")
+    (note,) = SeedFile(SeedsConfig(path=str(tmp_path / "rows.parquet"))).scan().notes
+    assert NOTE in note
+
+
 def test_text_without_spaces_is_text(tmp_path: Path) -> None:
     row = {"instruction": "阳台上的罗勒怎么养", "output": "早上晒太阳。", "背景": "罗勒是一种香草植物。"}
     (tmp_path / "rows.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")

@@ -88,7 +88,11 @@ ROWS: dict[str, tuple[Any, tuple[tuple[str, str], ...]]] = {
     "turns within a row": ({"__key__": "1", "json": {"messages": [USER, ANSWER]}}, SAID),
     "a true label": ({"prompt": Q, "completion": A, "isCorrect": True}, SAID),
     "not rejected": ({"prompt": Q, "completion": A, "is_rejected": 0}, SAID),
-    "a grade": ({"question": Q, "answer": A, "correct": "0", "good": "no"}, SAID),
+    "an empty list as input": ({"instruction": Q, "input": [], "output": A}, SAID),
+    "an empty list as another answer": ({"instruction": Q, "output": A, "response": []}, SAID),
+    "an empty instruction beside a prompt": ({"instruction": "", "prompt": Q, "output": A}, SAID),
+    "no input beside turns": ({"messages": [USER, ANSWER], "input": "<noinput>"}, SAID),
+    "a grade": ({"question": Q, "answer": A, "correct": 3, "good": "B", "failed": 0}, SAID),
     "ratings": ({"prompt": Q, "response": A, "helpfulness": 0, "correctness": 0}, SAID),
     "a later turn to learn": (
         {"messages": [GREETING[0], {**GREETING[1], "masked": True}, USER, ANSWER]},
@@ -135,7 +139,7 @@ ROWS: dict[str, tuple[Any, tuple[tuple[str, str], ...]]] = {
             "answer": A,
             "correct_answer": "B",
             "is_bad": "good",
-            "passed": 0,
+            "passed": 3,
             "good": "False friends",
         },
         SAID,
@@ -171,7 +175,18 @@ def test_rows_of_all_shapes_may_be_mixed() -> None:
 
 UNWANTED = "expected a wanted answer"
 UNLEARNT = "expected an answer to learn from"
+DEEP: Any = "text"
+for _ in range(950):
+    DEEP = [DEEP]
 LINES: dict[str, tuple[dict[str, Any], str]] = {
+    "turns nested too deeply": (
+        {"context": "I", "messages": [USER, {"role": "assistant", "content": DEEP}]},
+        "context: expected a text that is part of messages",
+    ),
+    "passages beside turns": (
+        {"contexts": ["I", "I2"], "messages": [USER, ANSWER]},
+        "contexts: expected a text that is part of messages",
+    ),
     "input and context": (
         {"instruction": Q, "input": "I", "context": "I2", "output": A},
         "input: input, context could each be the input: set seeds.columns.input",
@@ -186,7 +201,8 @@ LINES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a list of messages and an input": (
         {"prompt": [USER], "context": "I", "completion": A},
-        "context: expected all turns in prompt, got 'I': set seeds.columns.messages to prompt to go without",
+        "context: expected all turns in prompt, got 'I': set seeds.columns.messages to prompt to leave "
+        "context out",
     ),
     "an answer that is a message, and an input": (
         {"instruction": Q, "input": "I", "output": [ANSWER]},
@@ -199,7 +215,7 @@ LINES: dict[str, tuple[dict[str, Any], str]] = {
     "turns without their context": (
         {"context": "I", "messages": [USER, ANSWER]},
         "context: expected a text that is part of messages, got 'I': set seeds.columns.messages to messages "
-        "to go without, or seeds.columns.system to context",
+        "to leave context out, or seeds.columns.system to context",
     ),
     "a chosen conversation without its context": (
         {"context": "I", "chosen": f"\n\nHuman: {Q}\n\nAssistant: {A}", "rejected": B},
@@ -239,7 +255,7 @@ LINES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a pair of two questions": (
         {"conversation": [{"instruction": "Be brief.", "input": Q, "output": A}]},
-        "conversation[0].input: expected one of input and instruction in a turn, got both",
+        "conversation[0].input: expected one of input and instruction in a turn, got input, instruction",
     ),
     "answers that are objects": (
         {"prompt": Q, "answers": [{"answer": A, "rank": 1}, {"answer": B, "rank": 2}]},
