@@ -11,17 +11,8 @@ from staragents.config import ColumnsConfig, RowFormat
 from staragents.data.readers.answers import answer_message, only_text, reasoning_text
 from staragents.data.readers.cell_values import parsed_list
 from staragents.data.readers.chat_markup import OPEN_THOUGHTS, marked_turns, without_end
-from staragents.data.readers.pair_columns import (
-    DEFINITION,
-    NO_INPUT,
-    PROMPTS,
-    RESPONSES,
-    SYSTEMS,
-    PairColumns,
-    joined_texts,
-    present,
-    reasoning_columns,
-)
+from staragents.data.readers.pair_columns import PairColumns, joined_texts, present, reasoning_columns
+from staragents.data.readers.pair_names import DEFINITION, NO_INPUT, PROMPTS, RESPONSES, SYSTEMS
 from staragents.data.readers.raw_row import InvalidRow, shown
 from staragents.data.readers.texts import Texts
 from staragents.data.readers.transcripts import transcript

@@ -13,17 +13,8 @@ from staragents.data.readers.conversation_columns import ConversationColumns
 from staragents.data.readers.labels import LABELS, check_label, labels_in
 from staragents.data.readers.message_tree import REPLIES, WHOLE_ROW, best_path, tree_column
 from staragents.data.readers.one_message import message_columns
-from staragents.data.readers.pair_columns import (
-    INSTRUCTIONS,
-    PAIR_NAMES,
-    PROMPTS,
-    REJECTED,
-    RESPONSES,
-    PairColumns,
-    depends_on_values,
-    pair_columns,
-    present,
-)
+from staragents.data.readers.pair_columns import PairColumns, depends_on_values, pair_columns, present
+from staragents.data.readers.pair_names import INSTRUCTIONS, PAIR_NAMES, PROMPTS, REJECTED, RESPONSES
 from staragents.data.readers.preferences import SIDES, WINNER
 from staragents.data.readers.raw_row import InvalidRow, shown, shown_columns
 from staragents.data.readers.row_conversation import INSTANCES, TOOLS, RowConversation

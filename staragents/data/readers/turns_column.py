@@ -7,7 +7,8 @@ from typing import Any
 from staragents.config import ColumnsConfig, RowFormat
 from staragents.data.readers.cell_values import parsed_list, parsed_objects
 from staragents.data.readers.message_tree import REPLIES
-from staragents.data.readers.pair_columns import INSTRUCTIONS, PROMPTS, RESPONSES, present
+from staragents.data.readers.pair_columns import present
+from staragents.data.readers.pair_names import INSTRUCTIONS, PROMPTS, RESPONSES
 from staragents.data.readers.preferences import winning_column
 from staragents.data.readers.raw_row import InvalidRow, shown_columns
 from staragents.data.readers.row_conversation import INSTANCES

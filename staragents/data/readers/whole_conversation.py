@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from staragents.config import ColumnsConfig
-from staragents.data.readers.pair_columns import ARTICLES, NO_INPUT, SYSTEMS
+from staragents.data.readers.pair_names import ARTICLES, NO_INPUT, SYSTEMS
 from staragents.data.readers.raw_row import InvalidRow, shown
 from staragents.data.readers.turn_parts import ROLE_KEYS, role_of
 

@@ -11,7 +11,7 @@ import pytest
 from staragents.config import ColumnsConfig, RowFormat
 from staragents.data.readers.answers import REASONINGS
 from staragents.data.readers.labels import LABELS, UNWANTED, WANTED
-from staragents.data.readers.pair_columns import ARTICLES, HISTORIES, INPUTS, SYSTEMS
+from staragents.data.readers.pair_names import ARTICLES, HISTORIES, INPUTS, SYSTEMS
 from staragents.data.readers.raw_row import InvalidRow
 from staragents.data.readers.row_messages import RowReader
 from tests.support.paths import ROOT
