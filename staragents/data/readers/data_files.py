@@ -28,6 +28,7 @@ from staragents.data.readers.locations import data_files, suffix_of
 from staragents.data.readers.notes import Notes
 from staragents.data.readers.other_formats import other_format
 from staragents.data.readers.raw_row import BadRow, RawRow
+from staragents.data.readers.split_column import SplitColumn
 from staragents.data.readers.unread_columns import note_of, unread_columns
 from staragents.data.readers.utf8_stream import Utf8Stream
 
@@ -82,7 +83,9 @@ class DataFiles:
         """Raises BadInput if a file is unreadable or damaged."""
         left = self._limit
         for file in self.files:
+            splits = SplitColumn()
             for index, block in enumerate(self._file_blocks(file)):
+                splits.add(block.rows, block.table)
                 if not index and (names := unread_columns(block.rows, block.table, self._columns)):
                     self.notes.add(block.file, note_of(names, self._input_setting))
                 if left is not None and len(block.rows) >= left:
@@ -92,6 +95,8 @@ class DataFiles:
                 yield block
                 if left is not None:
                     left -= len(block.rows)
+            if splits.note:
+                self.notes.add(file.name, splits.note)
 
     def _file_blocks(self, file: DataFile) -> Iterator[Block]:
         with opened_bytes(file, self._max_unpacked) as stream:
