@@ -13,7 +13,7 @@ from actors.engines.finish_reasons import finish_reason
 from actors.engines.http_client import BadAnswer, NotTheApi, Reply
 from actors.engines.message_texts import ChatMessage
 from actors.engines.openai_logprobs import Note, of_answer, read_logprobs
-from actors.engines.refusal_texts import page_text
+from actors.engines.refusal_texts import PAGE_CHARACTERS, page_text
 from staragents.base.generation import Generation, GenerationRequest
 
 # Well-behaved servers stay far below: no tokenizer's average token comes near 256 bytes, escaped or not, and
@@ -21,8 +21,7 @@ from staragents.base.generation import Generation, GenerationRequest
 BYTES_PER_TOKEN = 256
 BYTES_AROUND = 64 * 1024
 BYTES_PER_EVENT = 1024
-# Of a web page instead of an answer: read for its title, shown.
-_PAGE_BYTES, _PAGE_SHOWN = 4096, 120
+_PAGE_SHOWN = 120
 # More than any model's context holds, so a larger count must be wrong.
 MOST_TOKENS = 10_000_000
 # The usual estimate if the server reports no count.
@@ -119,7 +118,7 @@ def parsed(reply: Reply) -> Any:
     except RecursionError:
         raise NotTheApi("expected the JSON of an answer, got it nested too deeply") from None
     except ValueError as error:
-        text = reply.body[:_PAGE_BYTES].decode("utf-8", "replace")
+        text = reply.body[:PAGE_CHARACTERS].decode("utf-8", "replace")
         if (page := page_text(text)) != text:
             raise NotTheApi(f"expected JSON, got {page[:_PAGE_SHOWN]}") from None
         start = text[:80]

@@ -14,7 +14,8 @@ _TITLE = re.compile(r"<title[^>]{0,200}>([^<]{1,300})", re.IGNORECASE)
 _TAGS = re.compile(
     r"<(?:style|script)\b.{0,5000}?</(?:style|script)>|<[^>]{0,500}>", re.IGNORECASE | re.DOTALL
 )
-_PAGE_CHARACTERS = 4096
+PAGE_CHARACTERS = 4096
+"""Of a web page instead of an answer: read for its title."""
 _DEEPEST = 6
 
 
@@ -35,7 +36,7 @@ def page_text(text: str) -> str:
     """The title of a web page, or its text; any other text as it is."""
     if not _PAGE.match(text):
         return text
-    text = text[:_PAGE_CHARACTERS]
+    text = text[:PAGE_CHARACTERS]
     title = _TITLE.search(text)
     shown = title[1] if title else _TAGS.sub(" ", text)
     return f"a web page: {' '.join(html.unescape(shown).split()) or 'without text'}"

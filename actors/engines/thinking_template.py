@@ -15,14 +15,12 @@ from staragents.base.errors import EngineDead
 from staragents.base.messages import Conversation, Message
 from staragents.config import ModelConfig, Reasoning
 from staragents.text.thinking import closes_thought, mentions_thoughts, opening_tag
+from staragents.validation.thinking_checks import SWITCHES as BOOLEAN_SWITCHES
 
 logger = logging.getLogger(__name__)
 
 SWITCHES: tuple[tuple[str, tuple[Any, ...], tuple[Any, ...]], ...] = (
-    ("enable_thinking", (True,), (False,)),  # Qwen 3, GLM 4.5, Hunyuan, SmolLM 3, Nemotron 3 ...
-    ("thinking", (True,), (False,)),  # DeepSeek 3.1, Granite 3.2, Kimi K2
-    ("enable_reasoning", (True,), (False,)),
-    ("reasoning", (True,), (False,)),  # Command A
+    *((name, (True,), (False,)) for name in BOOLEAN_SWITCHES),
     ("thinking_mode", ("enabled", "thinking", "on"), ("disabled", "chat", "off")),  # MiniMax M3
     ("reasoning_effort", ("high", "medium"), ("none", "no_think")),  # Mistral, Hy3; gpt-oss can't be off
     ("thinking_budget", (None,), (0,)),  # Seed-OSS

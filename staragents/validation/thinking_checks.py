@@ -15,8 +15,13 @@ OURS = (
 )  # fmt: skip
 """Arguments of a chat template that the engine sets itself."""
 VARIABLES = "chat_template_kwargs"
-SWITCHES = ("enable_thinking", "thinking", "enable_reasoning", "reasoning")
-"""Variables of chat templates that turn thinking on and off."""
+SWITCHES = (
+    "enable_thinking",  # Qwen 3, GLM 4.5, Hunyuan, SmolLM 3, Nemotron 3 ...
+    "thinking",  # DeepSeek 3.1, Granite 3.2, Kimi K2
+    "enable_reasoning",
+    "reasoning",  # Command A
+)
+"""Variables of chat templates that turn thinking on and off by true and false."""
 
 
 def check_thinking(key: str, model: ModelConfig) -> Iterator[str]:

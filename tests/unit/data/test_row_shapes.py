@@ -353,37 +353,6 @@ def test_a_shape_without_a_meaning_has_one_line(name: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("label", [0, "0", 0.0, -1, False, "false", "rejected"])
-def test_a_named_label_may_be_a_number(label: Any) -> None:
-    row = {"prompt": Q, "completion": A}
-    with pytest.raises(InvalidRow, match="good: expected a wanted answer"):
-        read({**row, "good": label}, label="good")
-    assert read({**row, "good": 1}, label="good") == SAID
-
-
-@pytest.mark.parametrize(
-    ("name", "value"), [("desirable", 0), ("preferred", "0"), ("correct", "no"), ("failed", 1), ("good", 0)]
-)
-def test_a_value_that_may_mean_an_unwanted_answer_is_a_bad_row(name: str, value: Any) -> None:
-    row = {"prompt": Q, "completion": A, name: value}
-    with pytest.raises(
-        InvalidRow, match=f"{name}: expected a label of true or false.*: set seeds.columns.label"
-    ):
-        read(row)
-    assert read(row, label="") == SAID
-
-
-def test_a_named_label_must_be_one() -> None:
-    with pytest.raises(InvalidRow, match="good: expected a label of true or false, got 'maybe'"):
-        read({"prompt": Q, "completion": A, "good": "maybe"}, label="good")
-    with pytest.raises(InvalidRow, match=r"god: expected the column that seeds.columns.label names.*'good'"):
-        read({"prompt": Q, "completion": A, "good": 1}, label="god")
-
-
-def test_an_empty_name_takes_rows_whatever_their_label() -> None:
-    assert read({"prompt": Q, "completion": A, "label": False}, label="") == SAID
-
-
 def test_named_columns_go_without_the_choices() -> None:
     row = {"question": Q, "choices": ["Blue.", "Red."], "answer": A}
     assert read(row, instruction="question", response="answer") == SAID

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from staragents.config import ColumnsConfig, RowFormat
+from staragents.config import RowFormat
 from staragents.data.readers.raw_row import InvalidRow
 from staragents.data.readers.row_messages import RowReader
+from tests.support.read_row import read_row
 
 Q, A, B = "Name a colour.", "Blue.", "Red."
 SAID = (("user", Q), ("assistant", A))
@@ -156,15 +157,10 @@ ROWS: dict[str, tuple[Any, tuple[tuple[str, str], ...]]] = {
 """A row of each shape and its conversation."""
 
 
-def read(row: Any, **columns: str) -> tuple[tuple[str, str], ...]:
-    _, messages = RowReader(ColumnsConfig(**columns), rewritable=True).read(row)
-    return tuple((turn.role, turn.content) for turn in messages)
-
-
 @pytest.mark.parametrize("name", ROWS)
 def test_a_row_has_its_whole_meaning(name: str) -> None:
     row, conversation = ROWS[name]
-    assert read(row) == conversation
+    assert read_row(row) == conversation
 
 
 def test_rows_of_all_shapes_may_be_mixed() -> None:
@@ -301,7 +297,7 @@ LINES: dict[str, tuple[dict[str, Any], str]] = {
 def test_a_row_that_could_mean_two_things_has_one_line(name: str) -> None:
     row, line = LINES[name]
     with pytest.raises(InvalidRow) as caught:
-        read(row)
+        read_row(row)
     assert line in str(caught.value)
 
 
@@ -336,7 +332,7 @@ def test_a_row_that_could_mean_two_things_has_one_line(name: str) -> None:
 def test_the_line_names_the_setting_that_decides(
     row: dict[str, Any], columns: dict[str, str], said: tuple[tuple[str, str], ...]
 ) -> None:
-    assert read(row, **columns) == said
+    assert read_row(row, **columns) == said
 
 
 def test_an_instruction_with_an_uncommon_answer_is_no_history() -> None:
@@ -346,8 +342,8 @@ def test_an_instruction_with_an_uncommon_answer_is_no_history() -> None:
 @pytest.mark.parametrize("part", ["input", "history"])
 def test_columns_that_the_turns_lack_are_not_dropped_because_they_are_named(part: str) -> None:
     with pytest.raises(InvalidRow, match="more: expected a text that is part of messages"):
-        read({"more": "I", "messages": [USER, ANSWER]}, **{part: "more"})
-    assert read({"more": "", "messages": [USER, ANSWER]}, **{part: "more"}) == SAID
+        read_row({"more": "I", "messages": [USER, ANSWER]}, **{part: "more"})
+    assert read_row({"more": "", "messages": [USER, ANSWER]}, **{part: "more"}) == SAID
 
 
 MESSAGES = json.dumps([USER])
@@ -364,7 +360,7 @@ MESSAGES = json.dumps([USER])
     ],
 )
 def test_a_list_in_a_cell_of_csv_is_one(row: dict[str, str], said: tuple[tuple[str, str], ...]) -> None:
-    assert read(row) == said
+    assert read_row(row) == said
 
 
 def test_a_thought_in_a_cell_of_csv_is_one_text() -> None:

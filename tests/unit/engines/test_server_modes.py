@@ -36,11 +36,17 @@ PROBES = (
 )
 
 
-@pytest.mark.parametrize("name", MODES)
-async def test_what_a_server_refuses_is_found_at_start_and_said(
-    name: str, peer: Peer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+TABLE = (ROOT / "benchmarks" / "servers.md").read_text(encoding="utf-8").splitlines()
+
+
+@pytest.fixture(autouse=True)
+def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(openai_engine, "PROBE_PAUSE_S", 0.0)
+    monkeypatch.setattr(generator_client, "backoff", lambda request_id, attempt: 0.0)
+
+
+@pytest.mark.parametrize("name", MODES)
+async def test_what_a_server_refuses_is_found_at_start_and_said(name: str, peer: Peer) -> None:
     mode = MODES[name]
     engine = OpenAIEngine(config(serve(peer, MODES[name]), **mode.settings), PROBES)
     await engine.start()
@@ -76,11 +82,7 @@ async def test_what_a_server_no_longer_takes_is_learnt_during_the_run(name: str,
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MODES)
-async def test_a_run_on_any_of_them_fails_no_candidate(
-    name: str, peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(openai_engine, "PROBE_PAUSE_S", 0.0)
-    monkeypatch.setattr(generator_client, "backoff", lambda request_id, attempt: 0.0)
+async def test_a_run_on_any_of_them_fails_no_candidate(name: str, peer: Peer, tmp_path: Path) -> None:
     found = await run_against(peer, name, MODES[name], tmp_path / "run")
     assert found.summary is not None
     assert found.summary["run"]["finished"]
@@ -88,22 +90,18 @@ async def test_a_run_on_any_of_them_fails_no_candidate(
     written = [one for one in found.candidates if one.written]
     assert written
     assert all(one.judge_win is not None for one in written if one.messages != one.seed_messages)
-    shown = (ROOT / "benchmarks" / "servers.md").read_text(encoding="utf-8")
-    assert found.row() in shown.splitlines(), "run benchmarks/servers.py"
+    assert found.row() in TABLE, "run benchmarks/servers.py"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FAILURES)
 async def test_what_a_run_shows_of_a_server_that_does_not_answer(
-    name: str, peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, peer: Peer, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(openai_engine, "PROBE_PAUSE_S", 0.0)
-    monkeypatch.setattr(generator_client, "backoff", lambda request_id, attempt: 0.0)
     found = await run_against(peer, name, FAILURES[name](), tmp_path / "run")
     assert (found.summary is not None) is (name in AT_TIMES)
     if name in AT_TIMES or "after the start" in name:
         # The order of requests decides how many are met.
         assert all(one.written or one.failed or one.rejected for one in found.candidates)
         return
-    shown = (ROOT / "benchmarks" / "servers.md").read_text(encoding="utf-8")
-    assert found.row() in shown.splitlines(), "run benchmarks/servers.py"
+    assert found.row() in TABLE, "run benchmarks/servers.py"
