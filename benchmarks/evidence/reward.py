@@ -17,6 +17,7 @@ DATA has `recorded_agents.jsonl.gz` (instruction, win {agent: probability}, resp
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -100,7 +101,7 @@ def prepare(
         words += [*overrides, "--ablation", ",".join(variants), "-o", str(place)]
         if code := subprocess.run([sys.executable, "-m", "staragents", *words]).returncode:
             sys.exit(code)
-        facts.append(facts_of_replicate(place, recorded))
+        facts.append(facts_of_replicate(place, replicate, recorded))
         write_text(folder / FACTS, json.dumps(facts) + "\n")
         click.echo(f"replicate {replicate}: {time.monotonic() - begun:.0f} s")
 
@@ -143,6 +144,7 @@ def train(
         step_tokens=STEP_TOKENS,
         tokens=tokens,
         num_gpus=gpus,
+        num_cpus=max(1, (os.cpu_count() or 1) // processes),
         learning_rate=learning_rate,
     )
     place = folder / f"{Path(student.replace(':', '/')).name}-{tokens}-{learning_rate:g}"

@@ -20,7 +20,15 @@ from staragents.comparison.comparison import RESULT
 from staragents.config import Composite
 from staragents.evaluation.arm import Arm, TrainingRow
 from staragents.evaluation.arms import arms_of
-from staragents.evaluation.choices import DATASET, IFD, JUDGE, RANDOM, RANDOM_LENGTH, SEEDS
+from staragents.evaluation.choices import (
+    DATASET,
+    IFD,
+    JUDGE,
+    RANDOM,
+    RANDOM_LENGTH,
+    SEEDS,
+    random_of_length,
+)
 from staragents.evaluation.pair_measures import PairMeasures
 from staragents.evaluation.run_rows import RunRows
 from staragents.reward.composite import choose, composite
@@ -32,19 +40,28 @@ OTHERS = (UNIFORM, PAPER)
 RUNS = (DEFAULT, *OTHERS)
 WIN = "win"
 """What the default run would have chosen with w alone as reward, and without IFD."""
+RANDOM_IFD_LENGTH = "random-ifd-length"
+"""Random candidates as long as those of `IFD`."""
 OF_DEFAULT = (RANDOM, RANDOM_LENGTH, JUDGE, IFD, DATASET)
-ARMS = (SEEDS, *OF_DEFAULT, WIN, f"{DATASET}:{UNIFORM}", f"{DATASET}:{PAPER}")
+ARMS = (SEEDS, *OF_DEFAULT, WIN, f"{DATASET}:{UNIFORM}", f"{DATASET}:{PAPER}", RANDOM_IFD_LENGTH)
 
 
-def arms_of_replicate(folder: Path) -> list[Arm]:
-    """`ARMS`, from a folder with the runs `RUNS`. Raises BadInput if one is unfinished or damaged."""
+def arms_of_replicate(folder: Path, replicate: int) -> list[Arm]:
+    """`ARMS`, from a folder with the runs `RUNS`; random choices are those of this replicate. Raises BadInput
+    if a run is unfinished or damaged."""
     runs = {name: folder / name for name in RUNS}
-    made = {arm.name: arm for arm in arms_of(list(runs.values()), (SEEDS, *OF_DEFAULT)).arms}
+    made = {arm.name: arm for arm in arms_of(list(runs.values()), (SEEDS, *OF_DEFAULT), seed=replicate).arms}
     arms = [made[SEEDS]]
     arms += [replace(made[f"{DEFAULT}:{name}"], name=name) for name in OF_DEFAULT]
     by_win = _by_win(SavedRun.open(runs[DEFAULT]))
     arms.append(_own_rows(WIN, made[SEEDS], by_win))
     arms += [replace(made[f"{name}:{DATASET}"], name=f"{DATASET}:{name}") for name in OTHERS]
+    like_ifd = random_of_length(
+        RunRows.read(runs[DEFAULT], DEFAULT),
+        [row.messages for row in made[f"{DEFAULT}:{IFD}"].rows],
+        replicate,
+    )
+    arms.append(_own_rows(RANDOM_IFD_LENGTH, made[SEEDS], like_ifd))
     return arms
 
 
@@ -77,12 +94,12 @@ def _own_rows(name: str, seeds: Arm, rows: Mapping[str, Conversation]) -> Arm:
     )
 
 
-def facts_of_replicate(folder: Path, weak: Weak) -> dict[str, Any]:
+def facts_of_replicate(folder: Path, replicate: int, weak: Weak) -> dict[str, Any]:
     """Numbers about the runs of a replicate: what they cost, what they measured about pairs, what the arms
     consist of, and the choices themselves. No text."""
     runs = {name: RunRows.read(folder / name, name) for name in RUNS}
     pairs = runs[UNIFORM].pairs
-    arms = arms_of_replicate(folder)
+    arms = arms_of_replicate(folder, replicate)
     return {
         "costs": {name: _costs(RunDirectory(folder / name)) for name in RUNS},
         "earned": _earned(folder),

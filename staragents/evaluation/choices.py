@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from staragents.base.messages import Conversation
 from staragents.base.records import stable_seed
@@ -27,17 +27,17 @@ def rows_of(run: RunRows, name: str, seed: int) -> Rows:
     if name == DATASET:
         return {one.seed_id: one.dataset for one in run.seeds.values() if one.dataset is not None}
     if name == RANDOM_LENGTH:
-        return _length_matched(run, seed)
+        return random_of_length(run, [one.dataset or one.messages for one in run.seeds.values()], seed)
     pick = _pair(name.removeprefix(PAIR)) if name.startswith(PAIR) else _PICKS[name]
     picked = ((one.seed_id, pick(one, run, seed)) for one in run.seeds.values())
     return {seed_id: option.messages for seed_id, option in picked if option is not None}
 
 
-def _length_matched(run: RunRows, seed: int) -> Rows:
-    """A random option of each seed, as for `RANDOM`, with answers as long as those of the dataset, in bytes.
-    The lengths of the dataset are those of all its rows, kept seeds included."""
+def random_of_length(run: RunRows, targets: Sequence[Conversation], seed: int) -> Rows:
+    """A random option of each seed, as for `RANDOM`, with answers as long as those of `targets`, in bytes.
+
+    For `RANDOM_LENGTH`, these are all rows of the dataset, kept seeds included."""
     seeds = [one for one in run.seeds.values() if one.options]
-    targets = [one.dataset or one.messages for one in run.seeds.values()]
     if not seeds:
         return {}
     options = [_ordered(one) for one in seeds]
