@@ -17,15 +17,19 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
+from command import run
 from responses import choices
 from students import MAX_LENGTH, STEP_TOKENS, WRITERS, found, held_out_prompts, train
 
+from staragents.base.digest import digest_of
+from staragents.base.errors import BadInput
 from staragents.base.messages import with_exchange
 from staragents.base.records import stable_id
-from staragents.config import EvaluationConfig
+from staragents.config import Config, EvaluationConfig
 from staragents.data.readers.content import opened
 from staragents.evaluation.arm import Arm, TrainingRow
 from staragents.evaluation.cell import BASE
@@ -39,6 +43,7 @@ from staragents.replay.recorded_table import RecordedTable
 from staragents.scoring.identity import model_identity
 
 RATES = (1e-5, 3e-5, 1e-4, 3e-4)
+RECORDED, ANSWERS = "recorded_agents.jsonl.gz", "alpacaeval_answers_200.jsonl.gz"
 ARMS = ("W", "U", "L", "B", "P", "F", "O")
 
 
@@ -63,8 +68,17 @@ class Recorded:
             yield TrainingRow(stable_id("recorded", instruction), messages)
 
     def choices(self, replicates: int, path: Path) -> list[dict[str, list[int]]]:
-        """The choices of every replicate, kept in the file `path`, as they need the embedder."""
-        known = json.loads(path.read_text()) if path.exists() else []
+        """The choices of every replicate, kept in the file `path`, as they need the embedder.
+
+        Raises BadInput if the file has those of other data or of another policy.
+        """
+        made_of = digest_of([self.table.instructions, self.responses, self.table.rewards.tolist(), Config()])
+        saved: dict[str, Any] = {"made_of": made_of, "choices": []}
+        if path.exists():
+            saved = json.loads(path.read_text())
+        if saved["made_of"] != made_of:
+            raise BadInput(f"{path}: is of other data or another default policy; choose another --output")
+        known: list[dict[str, list[int]]] = saved["choices"]
         if len(known) < replicates:
             from cluster.cli.replay import embed
 
@@ -74,7 +88,7 @@ class Recorded:
             for replicate in range(len(known), replicates):
                 found = choices(self.table, words, nearness, replicate)
                 known.append({name: columns.tolist() for name, columns in found.items()})
-            write_text(path, json.dumps(known) + "\n")
+            write_text(path, json.dumps(saved) + "\n")
         return known[:replicates]
 
 
@@ -106,10 +120,10 @@ def main(
     names = ("U",) if tune else tuple(arms.split(","))
     if unknown := set(names) - set(ARMS):
         raise click.BadParameter(f"expected some of {', '.join(ARMS)}, got {unknown}", param_hint="--arms")
-    answers = found(data, "alpacaeval_answers_200.jsonl.gz")
+    answers = found(data, ANSWERS)
     writers = tuple(next(iter(read_held_out(str(answers)))).answers) if all_writers else WRITERS
     tuning, endpoint = held_out_prompts(answers, writers)
-    recorded = Recorded.read(found(data, "recorded_agents.jsonl.gz"))
+    recorded = Recorded.read(found(data, RECORDED))
     output.mkdir(parents=True, exist_ok=True)
     chosen = recorded.choices(1 if tune else replicates, output / "choices.json")
     path = resolve_model(student)
@@ -140,4 +154,4 @@ def main(
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -1,8 +1,8 @@
 """Experiment 2 of CLAIMS.md: does each part of the reward train a better student?
 
     python benchmarks/evidence/reward.py prepare DATA FOLDER [--replicates 5] [KEY=VALUE]...
-    python benchmarks/evidence/reward.py train DATA FACTS FOLDER [--student packaged:smollm2-135m-instruct]
-        [--tokens 60000] [--learning-rate 1e-4] [--gpus 1] [--processes 8]
+    python benchmarks/evidence/reward.py train DATA FACTS FOLDER --student packaged:smollm2-135m-instruct
+        --learning-rate 1e-4 [--tokens 60000] [--gpus 1] [--processes 8]
     python benchmarks/evidence/reward.py table FACTS [STUDENTS]
 
 `prepare` makes the runs, needs Ray and writes FACTS (FOLDER/facts.json): choices, costs and measures without
@@ -26,20 +26,21 @@ from pathlib import Path
 
 import click
 import yaml
+from choosing import ANSWERS, RECORDED
+from command import run
 from reward_arms import ARMS, DEFAULT, OTHERS, facts_of_replicate
+from reward_runs import read_facts, show_runs
 from reward_students import Planning
-from reward_table import show, show_runs
+from reward_table import show
 from students import MAX_LENGTH, STEP_TOKENS, WRITERS, found
 from students import train as train_students
 from table import read
 from weak_agent import CONFIG, LARGER, TARGET, Weak
 
-from staragents.base.errors import BadInput
 from staragents.config import EvaluationConfig
 from staragents.evaluation.choices import PAIR
 from staragents.files.atomic_file import write_text
 
-RECORDED, ANSWERS = "recorded_agents.jsonl.gz", "alpacaeval_answers_200.jsonl.gz"
 FACTS = "facts.json"
 FOLDER = click.Path(file_okay=False, path_type=Path)
 DATA = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -110,12 +111,12 @@ def prepare(
 @click.argument("data", type=DATA)
 @click.argument("facts", type=FACTS_FILE)
 @click.argument("folder", type=FOLDER)
-@click.option("--student", default=TARGET, show_default=True)
+@click.option("--student", required=True)
 @click.option("--arms", default=",".join(ARMS), help="Unset: all of them.")
-@click.option("--pairs", default=2, show_default=True, type=click.IntRange(0), help="Replicates by pair.")
+@click.option("--pairs", default=2, show_default=True, type=click.IntRange(0), help="Replicates by agent.")
 @click.option("--replicates", type=click.IntRange(1), help="Unset: all that are prepared.")
 @click.option("--tokens", default=60_000, show_default=True, type=click.IntRange(1))
-@click.option("--learning-rate", default=1e-4, show_default=True, type=float)
+@click.option("--learning-rate", required=True, type=float, help="As `choosing.py --tune` finds it.")
 @click.option("--held-out-rows", type=click.IntRange(1), help="Measure on the first prompts; unset: all 160.")
 @click.option("--gpus", default=0.0, type=float)
 @click.option("--processes", default=1, type=click.IntRange(1), help="Students at the same time.")
@@ -137,7 +138,7 @@ def train(
     names = [name for name in arms.split(",") if name]
     if unknown := set(names) - set(ARMS):
         raise click.BadParameter(f"expected some of {', '.join(ARMS)}, got {unknown}", param_hint="--arms")
-    choices = [one["choices"] for one in json.loads(facts.read_text())][:replicates]
+    choices = [one["choices"] for one in read_facts(facts)][:replicates]
     weak = Weak.read(found(data, RECORDED), choices[0]["weak"])
     settings = EvaluationConfig(
         max_length=MAX_LENGTH,
@@ -165,14 +166,11 @@ def table(facts: Path, students: Path | None) -> None:
 
     STUDENTS is a folder with one JSON file per student or a .jsonl.gz with one line per student.
     """
-    made = json.loads(facts.read_text())
+    made = read_facts(facts)
     show_runs(made)
     if students is not None:
         show(read(students), made)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except BadInput as error:
-        sys.exit(str(error))
+    run(main)

@@ -7,6 +7,7 @@ from typing import Any
 
 from weak_agent import Weak
 
+from staragents.base.digest import digest_of
 from staragents.base.errors import BadInput
 from staragents.base.messages import with_exchange
 from staragents.evaluation.arm import Arm, TrainingRow
@@ -18,13 +19,14 @@ SEED = -1
 
 def choices_of(arms: Sequence[Arm], weak: Weak) -> dict[str, Any]:
     """`prompts`: numbers of rows of the recorded table, in the order of the run's seeds. `arms`: for each of
-    them an index of `agents` or `SEED`."""
+    them an index of `agents` or `SEED`. `texts`: checksum of these rows."""
     numbers = {_words(row["instruction"]): number for number, row in enumerate(weak.rows)}
     prompts = [numbers[_words(row.messages[-2].content)] for row in arms[0].rows]
     return {
         "weak": weak.name,
         "agents": weak.agents,
         "prompts": prompts,
+        "texts": _digest(weak, prompts),
         "arms": {
             arm.name: [
                 _chosen(weak.rows[number], row.messages[-1].content, weak.agents)
@@ -41,7 +43,11 @@ def arms_from(choices: dict[str, Any], weak: Weak) -> list[Arm]:
     Raises BadInput if `weak` is of another table.
     """
     agents, prompts = choices["agents"], choices["prompts"]
-    if list(weak.agents) != agents or max(prompts) >= len(weak.rows):
+    if (
+        list(weak.agents) != agents
+        or max(prompts) >= len(weak.rows)
+        or _digest(weak, prompts) != choices["texts"]
+    ):
         raise BadInput(f"DATA: expected the recorded responses of {', '.join(agents)}, got others")
     chosen = choices["arms"] | {
         f"{PAIR}{agent}": [index] * len(prompts) for index, agent in enumerate(agents)
@@ -50,6 +56,11 @@ def arms_from(choices: dict[str, Any], weak: Weak) -> list[Arm]:
         Arm(name, tuple(_row(weak, number, agent) for number, agent in zip(prompts, of_arm, strict=True)))
         for name, of_arm in chosen.items()
     ]
+
+
+def _digest(weak: Weak, prompts: Sequence[int]) -> str:
+    rows = [weak.rows[number] for number in prompts]
+    return digest_of([[row["instruction"], row["reference"], row["response"]] for row in rows])
 
 
 def _chosen(row: dict[str, Any], response: str, agents: Sequence[str]) -> int:

@@ -12,6 +12,7 @@ from reward_choices import arms_from
 from students import MAX_LENGTH, WRITERS, held_out_prompts
 from weak_agent import Weak
 
+from staragents.base.errors import BadInput
 from staragents.config import EvaluationConfig, FiltersConfig
 from staragents.evaluation.arm import Arm
 from staragents.evaluation.cell import BASE
@@ -53,6 +54,8 @@ class Planning:
         """Each with its held-out prompts. `replicates`: their choices; the first `by_pair` of them have the
         arms of pairs. The untrained student is in the first one only."""
         every = [arms_from(choices, self._weak) for choices in replicates]
+        if not names and not by_pair:
+            raise BadInput("--arms: expected an arm, or --pairs above 0")
         held_out, notes = without_contaminated(
             list(chain(*every)), self._held_out, str(self._answers), FiltersConfig().ngram
         )

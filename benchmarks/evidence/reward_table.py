@@ -1,24 +1,35 @@
-"""The tables of experiment 2 (CLAIMS.md). Needs no text."""
+"""What the students of experiment 2 say (CLAIMS.md). Needs no text."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import click
 import numpy as np
-from reward_arms import ARMS, DATASET, DEFAULT, IFD, JUDGE, RANDOM, RANDOM_LENGTH, SEEDS, UNIFORM, WIN
+from reward_arms import (
+    ARMS,
+    DATASET,
+    IFD,
+    JUDGE,
+    RANDOM,
+    RANDOM_IFD_LENGTH,
+    RANDOM_LENGTH,
+    SEEDS,
+    UNIFORM,
+    WIN,
+)
+from reward_runs import MEASURES, SHARES, Facts, costs_more, measured
 from table import per_byte, shown
 
+from staragents.base.errors import BadInput
 from staragents.base.estimate import Estimate
 from staragents.evaluation.bootstrap import LEVEL, Floats, difference_intervals
 from staragents.evaluation.by_pair import correlation
 from staragents.evaluation.cell import BASE, CellResult
 from staragents.evaluation.choices import PAIR
-from staragents.evaluation.grid import Grid, Values, grid_of, losses, writers_of
-from staragents.evaluation.power import measured_power, power_of
-from staragents.replay.replay import Difference
+from staragents.evaluation.grid import Values, grid_of, losses, writers_of
+from staragents.evaluation.power import measured_power
 
 QUESTIONS = 4
 CONFIDENCE = 1 - 0.05 / QUESTIONS
@@ -27,16 +38,10 @@ MATTERS = 0.004
 """Nats a token: what the judge's choice between two responses was worth in experiment 1."""
 PREDICTS = 0.5
 """A rank correlation that a reward should reach."""
-REPLICATES = range(3, 9)
-"""From which the pilot chooses."""
+PAIR_REPLICATES = 2
+"""Of question 4; the others need all replicates."""
 DEARER = 1.05
 """Words written and judged by the learnt policy's run, over those of the uniform run."""
-
-SHARES = ("replaced", "commonest")
-MEASURES = ("reward", "judge_win", "ifd_gap")
-
-Facts = Sequence[Mapping[str, Any]]
-"""Of each replicate, as `facts_of_replicate` returns them."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ class Test:
 
 TESTS = (
     Test("1. Does w times difficulty beat w alone?", DATASET, WIN),
-    Test("2. Does IFD alone beat random choice?", IFD, RANDOM_LENGTH),
+    Test("2. Does IFD alone beat random choice?", IFD, RANDOM_IFD_LENGTH),
     Test("3. Does the learnt policy beat uniform draws?", DATASET, f"{DATASET}:{UNIFORM}"),
 )
 ALSO = (
@@ -58,74 +63,78 @@ ALSO = (
     (DATASET, RANDOM),
     (DATASET, RANDOM_LENGTH),
     (DATASET, SEEDS),
+    (WIN, RANDOM_LENGTH),
+    (WIN, f"{DATASET}:{UNIFORM}"),
     (RANDOM, SEEDS),
     (IFD, RANDOM),
+    (IFD, WIN),
     (f"{DATASET}:paper", f"{DATASET}:{UNIFORM}"),
 )
 
 
-def show_runs(facts: Facts) -> None:
-    """Print what the runs earned and what choosing cost."""
-    click.echo(f"{len(facts)} replicates of {len(facts[0]['choices']['prompts'])} seeds\n")
-    click.echo(
-        f"| run | reward of a draw | minus {UNIFORM}, 95 % | w of the dataset | replaced | of one pair |"
-    )
-    click.echo("|---|---|---|---|---|---|")
-    rewards = {run: np.array([one["earned"][run]["reward"] for one in facts]) for run in facts[0]["earned"]}
-    for run, values in rewards.items():
-        arm = DATASET if run == DEFAULT else f"{DATASET}:{run}"
-        win = np.mean([one["earned"][run]["judge_win"] for one in facts])
-        replaced, commonest = (np.mean([one["arms"][arm][name] for one in facts]) for name in SHARES)
-        click.echo(
-            f"| {run} | {values.mean():.3f} | {_paired(values - rewards[UNIFORM])} | {win:.3f} "
-            f"| {replaced:.0%} | {commonest:.0%} |"
-        )
-    click.echo("\n| pair | reward | w | IFD gap |\n|---|---|---|---|")
-    means = {
-        pair: [np.mean([one["pairs"][pair][name] for one in facts]) for name in MEASURES]
-        for pair in facts[0]["pairs"]
-    }
-    for pair, values in sorted(means.items(), key=lambda item: -item[1][0]):
-        click.echo(f"| {pair} | {' | '.join(f'{one:.3f}' for one in values)} |")
-    _costs(facts)
-
-
-def _paired(differences: Floats) -> str:
-    """The mean difference of replicates with its interval."""
-    found = Difference.of(differences)
-    if found.half_width is None or not differences.any():
-        return "-"
-    return f"{found.mean:+.3f} +- {found.half_width:.3f}"
-
-
 def show(results: Sequence[CellResult], facts: Facts) -> None:
-    """Print everything that students tell."""
-    trained = [one for one in results if one.cell.arm != BASE and not one.cell.arm.startswith(PAIR)]
-    grid = grid_of(trained, losses())
-    if grid is None:
-        click.echo("no student of an arm is finished in a replicate that all arms share")
-        return
+    """Print everything that students tell. Raises BadInput if they are not those of `facts`."""
+    check(results, facts)
+    trained = [one for one in results if one.cell.arm != BASE]
     minutes = sum(one.seconds for one in results) / 60
     click.echo(
-        f"{len(results)} students, {trained[0].trained_tokens:,} response tokens, {minutes:.0f} minutes"
+        f"\n{len(results)} students, {trained[0].trained_tokens:,} response tokens, {minutes:.0f} minutes\n"
     )
-    _arms(grid, results, facts)
-    _questions(grid, results, facts)
-    _others(grid)
+    _arms(results, facts)
+    _questions(trained, facts)
+    click.echo("\n| not tested | replicates | mean and 95 % interval |\n|---|---|---|")
+    for arm, reference in ALSO:
+        found = differences(trained, arm, reference)
+        if found is not None:
+            click.echo(f"| {arm} - {reference} | {len(found)} | {shown(interval(found))} |")
     for title, values in (
         ("per byte", per_byte),
         *((f"per token, {writer}", losses(writer)) for writer in writers_of(trained)),
     ):
-        _by(trained, values, title)
+        click.echo(f"\n{title}, 95 % intervals:")
+        for test in TESTS:
+            found = differences(trained, test.arm, test.reference, values)
+            click.echo(f"- {test.arm} - {test.reference}: {shown(interval(found))}")
 
 
-def verdict(estimate: Estimate | None, matters: float, replicates: int) -> str:
+def check(results: Sequence[CellResult], facts: Facts) -> None:
+    """Raises BadInput without a trained student, and for one that `facts` do not describe."""
+    rows = len(facts[0]["choices"]["prompts"])
+    for one in results:
+        cell = one.cell
+        known = cell.arm in (BASE, *ARMS) or cell.arm.removeprefix(PAIR) in facts[0]["pairs"]
+        if not known or cell.training_seed >= len(facts) or one.rows > rows:
+            raise BadInput(
+                f"STUDENTS: expected arms of {len(facts)} replicates with {rows} rows (FACTS), got "
+                f"{cell.arm}, replicate {cell.training_seed}, with {one.rows} rows"
+            )
+    if all(one.cell.arm == BASE for one in results):
+        raise BadInput("STUDENTS: expected a student that was trained, got none")
+
+
+def differences(
+    results: Sequence[CellResult], arm: str, reference: str, values: Values | None = None
+) -> Floats | None:
+    """`arm` minus `reference` in the replicates and on the prompts that both have, shape (replicates,
+    prompts); None if there are none. `values`: what is compared, the loss per token if None."""
+    grid = grid_of([one for one in results if one.cell.arm in (arm, reference)], values or losses())
+    if grid is None or not {arm, reference} <= set(grid.arms):
+        return None
+    return grid.row(arm) - grid.row(reference)
+
+
+def interval(found: Floats | None, confidence: float = LEVEL) -> Estimate | None:
+    """Of the mean of `differences`."""
+    return None if found is None else difference_intervals(found[None], confidence)[0]
+
+
+def verdict(estimate: Estimate | None, matters: float, replicates: int, planned: int) -> str:
     """Of an interval of which `matters` or more in the negative direction would be an effect. Fewer
-    replicates than `REPLICATES` are a pilot, whose losses test nothing."""
+    replicates than `planned` test nothing."""
     if estimate is None:
         return "not measured"
-    if replicates < min(REPLICATES):
-        return f"not tested: {replicates} of {min(REPLICATES)} replicates"
+    if replicates < planned:
+        return f"not tested: {replicates} of {planned} replicates"
     if estimate.high < 0:
         return "supported" if estimate.low <= -matters else "supported, but less than what matters"
     if estimate.low > -matters:
@@ -133,133 +142,71 @@ def verdict(estimate: Estimate | None, matters: float, replicates: int) -> str:
     return "not settled"
 
 
-def costs_more(facts: Facts) -> float:
-    """Words that the learnt policy's run wrote and had judged, over those of the uniform run."""
-    spent = {
-        name: sum(one["costs"][name]["words_written"] + one["costs"][name]["words_judged"] for one in facts)
-        for name in (DEFAULT, UNIFORM)
-    }
-    return float(spent[DEFAULT] / spent[UNIFORM])
-
-
-def _arms(grid: Grid, results: Sequence[CellResult], facts: Facts) -> None:
-    click.echo(f"\n{len(grid.units)} prompts, {len(grid.training_seeds)} replicates\n")
+def _arms(results: Sequence[CellResult], facts: Facts) -> None:
     click.echo("| arm | nats per token | replicates | rows not the seed | of one pair | words a response |")
     click.echo("|---|---|---|---|---|---|")
-    for one in results:
-        if one.cell.arm == BASE:
-            untrained = np.mean(list((losses()(one) or {}).values()))
-            click.echo(f"| untrained | {untrained:.4f} | | | | |")
-    for arm in (one for one in ARMS if one in grid.arms):
-        by_seed = grid.row(arm).mean(axis=1)
-        of_arm = [one["arms"][arm] for one in facts]
-        replaced, commonest, words = (
-            np.mean([one[name] for one in of_arm]) for name in ("replaced", "commonest", "words")
+    for arm in (BASE, *ARMS):
+        of_arm = sorted(
+            (one for one in results if one.cell.arm == arm), key=lambda one: one.cell.training_seed
         )
-        click.echo(
-            f"| {arm} | {by_seed.mean():.4f} | {' '.join(f'{one:.4f}' for one in by_seed)} | {replaced:.0%} "
-            f"| {commonest:.0%} | {words:.0f} |"
-        )
+        if not of_arm:
+            continue
+        means = [float(np.mean(list((losses()(one) or {}).values()))) for one in of_arm]
+        cells = [arm, f"{np.mean(means):.4f}", " ".join(f"{one:.4f}" for one in means), "", "", ""]
+        if arm != BASE:
+            told = [facts[one.cell.training_seed]["arms"][arm] for one in of_arm]
+            shares = [f"{np.mean([one[name] for one in told]):.0%}" for name in SHARES]
+            cells[3:] = [*shares, f"{np.mean([one['words'] for one in told]):.0f}"]
+        click.echo(f"| {' | '.join(cells)} |")
 
 
-def _questions(grid: Grid, results: Sequence[CellResult], facts: Facts) -> None:
-    click.echo(f"\n| question | measured | mean and {CONFIDENCE:.2%} interval | answer |\n|---|---|---|---|")
-    for test in TESTS:
-        estimate = estimated(grid, test.arm, test.reference, CONFIDENCE)
-        answer = verdict(estimate, MATTERS, len(grid.training_seeds))
+def _questions(trained: Sequence[CellResult], facts: Facts) -> None:
+    click.echo(f"\n| question | measured | replicates | mean and {CONFIDENCE:.2%} interval | answer |")
+    click.echo("|---|---|---|---|---|")
+    found = [differences(trained, test.arm, test.reference) for test in TESTS]
+    for test, of_test in zip(TESTS, found, strict=True):
+        estimate = interval(of_test, CONFIDENCE)
+        replicates = 0 if of_test is None else len(of_test)
+        answer = verdict(estimate, MATTERS, replicates, len(facts))
         if test.reference.endswith(UNIFORM) and answer.startswith("supported") and costs_more(facts) > DEARER:
             answer = f"not settled: its run cost {costs_more(facts):.2f} times as much"
-        click.echo(f"| {test.question} | {test.arm} - {test.reference} | {shown(estimate)} | {answer} |")
-    estimate = reward_and_gain(results, facts, "reward", CONFIDENCE)
-    answer = "not measured"
-    if estimate is not None:
-        # A loss is better if lower, a correlation if higher.
-        turned = Estimate(-estimate.mean, -estimate.high, -estimate.low)
-        answer = verdict(turned, PREDICTS, len(grid.training_seeds))
+        cells = (f"{test.arm} - {test.reference}", str(replicates), shown(estimate), answer)
+        click.echo(f"| {test.question} | {' | '.join(cells)} |")
+    _fourth(trained, facts)
+    for test, of_test in zip(TESTS, found, strict=True):
+        if of_test is not None:
+            power = measured_power(of_test[None], CONFIDENCE)
+            click.echo(f"\n{test.arm} - {test.reference}, {CONFIDENCE:.2%}: {power}")
+
+
+def _fourth(trained: Sequence[CellResult], facts: Facts) -> None:
+    replicates, of_measures = rewards_and_gains(trained, facts)
+    estimate = of_measures[MEASURES[0]]
+    # A loss is better if lower, a correlation if higher.
+    turned = estimate and Estimate(-estimate.mean, -estimate.high, -estimate.low)
+    answer = verdict(turned, PREDICTS, replicates, PAIR_REPLICATES)
     click.echo(
         "| 4. Does the reward of a pair predict the gain of its student? | rank correlation | "
-        f"{shown(estimate)} | {answer} |"
+        f"{replicates} | {shown(estimate)} | {answer} |"
     )
-    for measure in ("judge_win", "ifd_gap"):
+    for measure in MEASURES[1:]:
         click.echo(
-            f"\nrank correlation of a pair's {measure} with its gain (95 %): "
-            f"{shown(reward_and_gain(results, facts, measure))}"
+            f"| not tested: does its {measure} predict it? | rank correlation | {replicates} "
+            f"| {shown(of_measures[measure])} | |"
         )
 
 
-def estimated(grid: Grid, arm: str, reference: str, confidence: float = LEVEL) -> Estimate | None:
-    """`arm` minus `reference`; None if one of them is missing."""
-    if not {arm, reference} <= set(grid.arms):
-        return None
-    return difference_intervals((grid.row(arm) - grid.row(reference))[None], confidence)[0]
-
-
-def reward_and_gain(
-    results: Sequence[CellResult], facts: Facts, measure: str, confidence: float = LEVEL
-) -> Estimate | None:
-    """The rank correlation of a pair's mean measure under uniform draws with the gain of its student over
-    `seeds`; None with too few pairs."""
-    grid = grid_of(
-        [one for one in results if one.cell.arm == SEEDS or one.cell.arm.startswith(PAIR)], losses()
-    )
-    if grid is None or SEEDS not in grid.arms:
-        return None
-    arms, differences = grid.against(SEEDS)
-    measured = [[one["pairs"][arm.removeprefix(PAIR)][measure] for one in facts] for arm in arms]
-    means = [float(np.mean(values)) if None not in values else None for values in measured]
-    return correlation(means, -differences, confidence)
-
-
-def _others(grid: Grid) -> None:
-    click.echo("\n| not tested | mean and 95 % interval |\n|---|---|")
-    for arm, reference in ALSO:
-        click.echo(f"| {arm} - {reference} | {shown(estimated(grid, arm, reference))} |")
-    tested = [
-        grid.row(test.arm) - grid.row(test.reference)
-        for test in TESTS
-        if {test.arm, test.reference} <= set(grid.arms)
-    ]
-    if tested:
-        click.echo(f"\n{replicates_needed(np.array(tested))}")
-
-
-def replicates_needed(differences: Floats) -> str:
-    """How many replicates show a difference of `MATTERS`, by the deviations of the tested differences, shape
-    (tests, replicates, prompts)."""
-    measured = measured_power(differences)
-    for replicates in REPLICATES:
-        power = power_of(
-            measured.conversations,
-            replicates,
-            QUESTIONS,
-            measured.conversation_sd,
-            measured.training_sd,
-            measured.measured,
+def rewards_and_gains(trained: Sequence[CellResult], facts: Facts) -> tuple[int, dict[str, Estimate | None]]:
+    """The rank correlation of each of `MEASURES` of a pair under uniform draws with the gain of its student
+    over `seeds`, and in how many replicates; None unless all pairs have a student in one of them."""
+    names = [f"{PAIR}{pair}" for pair in facts[0]["pairs"]]
+    grid = grid_of([one for one in trained if one.cell.arm in (SEEDS, *names)], losses())
+    if grid is None or not {SEEDS, *names} <= set(grid.arms):
+        return 0, dict.fromkeys(MEASURES)
+    gains = np.array([grid.row(SEEDS) - grid.row(name) for name in names])
+    return len(grid.training_seeds), {
+        measure: correlation(
+            [measured(facts, pair, measure) for pair in facts[0]["pairs"]], gains, CONFIDENCE
         )
-        if power.difference <= MATTERS:
-            break
-    return f"replicates: {replicates}, as {power}"
-
-
-def _costs(facts: Facts) -> None:
-    click.echo("\n| run | candidates | words written | words judged | tokens scored: target | larger |")
-    click.echo("|---|---|---|---|---|---|")
-    names = ("candidates", "words_written", "words_judged", "target_tokens", "larger_tokens")
-    for run in facts[0]["costs"]:
-        means = [np.mean([one["costs"][run][name] for one in facts]) for name in names]
-        click.echo(f"| {run} | {' | '.join(f'{one:,.0f}' for one in means)} |")
-    click.echo(
-        f"\n{DEFAULT} wrote and judged {costs_more(facts):.3f} times the words of {UNIFORM}. {RANDOM} needs "
-        f"one candidate a seed; {JUDGE} and {WIN} need no scores; {IFD} needs the target's scores and no "
-        "verdict."
-    )
-
-
-def _by(results: Sequence[CellResult], values: Values, title: str) -> None:
-    """The tested differences in another measure."""
-    grid = grid_of(results, values)
-    if grid is None:
-        return
-    click.echo(f"\n{title}:")
-    for test in TESTS:
-        click.echo(f"- {test.arm} - {test.reference}: {shown(estimated(grid, test.arm, test.reference))}")
+        for measure in MEASURES
+    }

@@ -13,6 +13,7 @@ from typing import Any
 import click
 import numpy as np
 
+from staragents.base.errors import BadInput
 from staragents.base.records import stable_seed
 from staragents.evaluation.cell_job import CellJob
 from staragents.evaluation.held_out import HeldOut
@@ -47,7 +48,11 @@ def held_out_prompts(path: Path, writers: tuple[str, ...]) -> tuple[list[HeldOut
 
 
 def train(tasks: Sequence[Task], processes: int) -> None:
-    """The students one after another in each process, with a line for each; those with a result are read."""
+    """The students one after another in each process, with a line for each; those with a result are read.
+
+    Raises BadInput if a folder has the result of other data, weights or settings under the same name."""
+    for task in tasks:
+        _saved(*task)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, context) as pool:
         for (job, _, _), result in zip(tasks, pool.map(measured, *zip(*tasks, strict=True)), strict=True):
@@ -60,17 +65,35 @@ def train(tasks: Sequence[Task], processes: int) -> None:
 
 def measured(job: CellJob, held_out: Sequence[HeldOut], folder: Path) -> dict[str, Any]:
     """The saved result, trained and measured if it is not there."""
-    path = folder / f"{cell_name(job.cell)}.json"
-    fingerprint = job.fingerprint(held_out)
-    if path.exists() and (saved := json.loads(path.read_text())).pop("fingerprint") == fingerprint:
-        return dict(saved)
+    saved = _saved(job, held_out, folder)
+    if saved is not None:
+        return saved
     result = job.run(held_out).as_dict()
     for by_writer in result["losses"].values():
         for loss in by_writer.values():
             loss[0] = round(loss[0], 6)
     folder.mkdir(parents=True, exist_ok=True)
-    write_text(path, json.dumps({"fingerprint": fingerprint, **result}) + "\n")
+    write_text(_file(job, folder), json.dumps({"fingerprint": job.fingerprint(held_out), **result}) + "\n")
     return result
+
+
+def _saved(job: CellJob, held_out: Sequence[HeldOut], folder: Path) -> dict[str, Any] | None:
+    path = _file(job, folder)
+    if not path.exists():
+        return None
+    try:
+        saved = dict(json.loads(path.read_text()))
+    except (ValueError, TypeError) as error:
+        raise BadInput(
+            f"{path}: expected the result of a student ({error}); delete it to repeat it"
+        ) from error
+    if saved.pop("fingerprint", None) != job.fingerprint(held_out):
+        raise BadInput(f"{path}: is of other data, weights or settings; choose another folder")
+    return saved
+
+
+def _file(job: CellJob, folder: Path) -> Path:
+    return folder / f"{cell_name(job.cell)}.json"
 
 
 def mean_loss(result: dict[str, Any]) -> float:

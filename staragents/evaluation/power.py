@@ -50,11 +50,12 @@ def power_of(
     conversation_sd: float = ASSUMED_CONVERSATION_SD,
     training_sd: float = ASSUMED_TRAINING_SD,
     measured: bool = False,
+    confidence: float = LEVEL,
 ) -> Power:
     """The power before the work starts, with Bonferroni's correction for `arms` arms."""
     variances = (training_sd**2 / training_seeds, conversation_sd**2 / conversations)
     freedom = freedom_of(zip(variances, (arms * (training_seeds - 1), conversations - 1), strict=True))
-    quantiles = student((1 - LEVEL) / max(arms, 1), freedom) + student(2 * (1 - POWER), freedom)
+    quantiles = student((1 - confidence) / max(arms, 1), freedom) + student(2 * (1 - POWER), freedom)
     return Power(
         round(quantiles * math.sqrt(sum(variances)), 6),
         conversations,
@@ -66,7 +67,7 @@ def power_of(
     )
 
 
-def measured_power(differences: Floats) -> Power:
+def measured_power(differences: Floats, confidence: float = LEVEL) -> Power:
     """The power with the deviations of measured differences from one reference, shape (arms, training seeds,
     conversations), as means over the arms. Between fewer than two of either, the assumed deviation stays."""
     arms, seeds, conversations = differences.shape
@@ -75,4 +76,6 @@ def measured_power(differences: Floats) -> Power:
         by_conversation = math.sqrt(differences.mean(axis=1).var(axis=1, ddof=1).mean())
     if seeds > 1:
         by_seed = math.sqrt(differences.mean(axis=2).var(axis=1, ddof=1).mean())
-    return power_of(conversations, seeds, arms, by_conversation, by_seed, seeds > 1 < conversations)
+    return power_of(
+        conversations, seeds, arms, by_conversation, by_seed, seeds > 1 < conversations, confidence
+    )

@@ -11,7 +11,6 @@ import pytest
 
 from benchmarks.evidence.weak_agent import TABLE, Weak, against
 from staragents.base.errors import BadInput
-from staragents.base.estimate import Estimate
 from staragents.base.messages import with_exchange
 from staragents.base.records import MISALIGNED, Candidate
 from staragents.config import RewardConfig
@@ -117,6 +116,9 @@ def test_an_experiment_is_trained_from_its_numbers_alone(
         choices.arms_from(saved, Weak.read(recorded, "strong"))
     with pytest.raises(BadInput, match="got others"):
         choices.arms_from(saved, Weak.read(recorded, "weak", 1))
+    recorded.write_text(recorded.read_text().replace(" grinds.", " turns."))
+    with pytest.raises(BadInput, match="got others"):
+        choices.arms_from(saved, Weak.read(recorded, "weak"))
 
 
 def _arm(name: str, *rows: tuple[dict[str, Any], str]) -> Arm:
@@ -152,24 +154,3 @@ def test_w_alone_chooses_what_ifd_excluded_and_nothing_that_a_rule_rejected(
     assert by_reward is not None
     assert by_win is not None
     assert (by_reward.candidate_id, by_win.candidate_id) == ("hard", "misaligned")
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "expected"),
-    [
-        (-0.02, -0.001, "supported"),
-        (-0.003, -0.001, "supported, but less than what matters"),
-        (-0.003, 0.002, "refuted"),
-        (0.001, 0.02, "refuted"),
-        (-0.02, 0.002, "not settled"),
-    ],
-)
-def test_an_answer_is_settled_only_by_an_interval_that_excludes_the_other_one(
-    low: float, high: float, expected: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # The scripts of the folder import each other as the command does.
-    monkeypatch.syspath_prepend(str(EVIDENCE))
-    table: Any = importlib.import_module("reward_table")
-    estimate = Estimate((low + high) / 2, low, high)
-    assert table.verdict(estimate, table.MATTERS, 5) == expected
-    assert table.verdict(estimate, table.MATTERS, 2) == "not tested: 2 of 3 replicates"

@@ -1,0 +1,237 @@
+"""What the tables of the training experiments say of students, whose losses are planted here."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from staragents.base.errors import BadInput
+from staragents.base.estimate import Estimate
+from staragents.base.records import stable_seed
+from staragents.evaluation.cell import BASE, Cell, CellResult, Loss
+
+EVIDENCE = Path(__file__).parents[3] / "benchmarks" / "evidence"
+FACTS = EVIDENCE / "results" / "reward-facts.json"
+PROMPTS = 40
+PAIRS = [f"agent-{number}" for number in range(11)]
+TESTED = ("dataset", "win", "ifd", "random-ifd-length", "dataset:uniform")
+
+
+@pytest.fixture
+def table(monkeypatch: pytest.MonkeyPatch) -> Any:
+    return _module("reward_table", monkeypatch)
+
+
+def _module(name: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    # The scripts of the folder import each other as the command does.
+    monkeypatch.syspath_prepend(str(EVIDENCE))
+    return importlib.import_module(name)
+
+
+def facts(dearer: float = 1.0) -> list[dict[str, Any]]:
+    """Five replicates in which pair i has the mean reward i."""
+    cost = {"candidates": 1, "target_tokens": 1, "larger_tokens": 1, "words_judged": 0}
+    return [
+        {
+            "costs": {
+                "full": cost | {"words_written": 100 * dearer},
+                "uniform": cost | {"words_written": 100},
+            },
+            "earned": {},
+            "pairs": {
+                pair: {"candidates": 9, "reward": float(rank), "ifd_gap": None, "judge_win": float(-rank)}
+                for rank, pair in enumerate(PAIRS)
+            },
+            "arms": {
+                arm: {"rows": 2, "replaced": replicate / 10, "commonest": 0.5, "words": 9.0}
+                for arm in (*TESTED, "seeds")
+            },
+            "choices": {"prompts": [0, 1]},
+        }
+        for replicate in range(5)
+    ]
+
+
+def student(arm: str, replicate: int, loss: float, rows: int = 2) -> CellResult:
+    """With losses around `loss`. Deviations of prompts are the same for all arms; a student adds its own."""
+    of_prompts = np.random.default_rng(7).normal(0, 0.5, PROMPTS)
+    own = np.random.default_rng(stable_seed(arm, str(replicate))).normal(0, 0.002, PROMPTS)
+    losses = {
+        str(number): {"writer": Loss(float(loss + one), 100, 400)}
+        for number, one in enumerate(of_prompts + own)
+    }
+    return CellResult(Cell(arm, replicate), losses, 600, rows, 3, 1.0, 60.0)
+
+
+def students(means: dict[str, float], replicates: Iterable[int] = range(5)) -> list[CellResult]:
+    return [student(arm, replicate, mean) for replicate in replicates for arm, mean in means.items()]
+
+
+def answers(shown: str) -> list[list[str]]:
+    """The cells of the four questions' rows."""
+    rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in shown.splitlines()]
+    return [row for row in rows if row[0][:2] in ("1.", "2.", "3.", "4.")]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (-0.02, -0.001, "supported"),
+        (-0.003, -0.001, "supported, but less than what matters"),
+        (-0.003, 0.002, "refuted"),
+        (0.001, 0.02, "refuted"),
+        (-0.02, 0.002, "not settled"),
+    ],
+)
+def test_an_answer_is_settled_only_by_an_interval_that_excludes_the_other_one(
+    low: float, high: float, expected: str, table: Any
+) -> None:
+    estimate = Estimate((low + high) / 2, low, high)
+    assert table.verdict(estimate, table.MATTERS, 5, 5) == expected
+    assert table.verdict(estimate, table.MATTERS, 4, 5) == "not tested: 4 of 5 replicates"
+    assert table.verdict(None, table.MATTERS, 0, 5) == "not measured"
+
+
+MEANS = {"dataset": 1.60, "win": 1.65, "ifd": 1.70, "random-ifd-length": 1.60, "dataset:uniform": 1.70}
+
+
+def test_planted_differences_are_found_with_their_signs(
+    table: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table.show([student(BASE, 0, 2.0, 0), *students(MEANS)], facts())
+    first, second, third, fourth = answers(capsys.readouterr().out)
+    assert [row[-1] for row in (first, second, third, fourth)] == [
+        "supported", "refuted", "supported", "not measured",
+    ]  # fmt: skip
+    assert first[1:3] == ["dataset - win", "5"]
+    assert float(first[3].split()[0]) == pytest.approx(-0.05, abs=0.002)
+    assert float(second[3].split()[0]) == pytest.approx(0.10, abs=0.002)
+
+
+def test_no_question_is_answered_before_all_replicates_are_there(
+    table: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = [one for one in students(MEANS) if one.cell != Cell("win", 3)]
+    # An arm that few replicates have takes no replicate from the others.
+    table.show([*made, *students({"seeds": 1.9}, [0, 1])], facts())
+    shown = capsys.readouterr().out
+    first, second, third, _ = answers(shown)
+    assert first[2] == "4"
+    assert first[-1] == "not tested: 4 of 5 replicates"
+    assert (second[2], second[-1]) == ("5", "refuted")
+    assert third[-1] == "supported"
+    # Shares are those of the replicates that were trained.
+    assert next(line for line in shown.splitlines() if line.startswith("| seeds |")).split(" | ")[3] == "5%"
+
+
+def test_a_policy_that_costs_more_than_uniform_draws_is_not_supported(
+    table: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table.show(students(MEANS), facts(dearer=1.2))
+    assert answers(capsys.readouterr().out)[2][-1] == "not settled: its run cost 1.20 times as much"
+
+
+def test_the_reward_of_pairs_is_compared_with_gains_only_if_all_pairs_are_there(
+    table: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gains = {f"pair:{pair}": 1.7 - 0.01 * rank for rank, pair in enumerate(PAIRS)}
+    made = [*students(MEANS), *students({"seeds": 1.7, **gains}, [0, 1])]
+    table.show(made, facts())
+    shown = capsys.readouterr().out
+    fourth = answers(shown)[3]
+    assert fourth[2] == "2"
+    assert float(fourth[3].split()[0]) > 0.9
+    assert fourth[-1] == "supported"
+    rest = [line for line in shown.splitlines() if line.startswith("| not tested: does its")]
+    assert "| -0.9" in rest[0] or "| -1.0" in rest[0]
+    assert rest[1].endswith("| - | |")
+    table.show([one for one in made if one.cell.arm != "pair:agent-3"], facts())
+    assert answers(capsys.readouterr().out)[3][2:] == ["0", "-", "not measured"]
+    table.show([one for one in made if one.cell != Cell("pair:agent-3", 1)], facts())
+    assert answers(capsys.readouterr().out)[3][-1] == "not tested: 1 of 2 replicates"
+
+
+@pytest.mark.parametrize(
+    "stranger", [student("dataset", 5, 1.0), student("other", 0, 1.0), student("dataset", 0, 1.0, rows=3)]
+)
+def test_students_that_the_runs_do_not_describe_are_named(stranger: CellResult, table: Any) -> None:
+    with pytest.raises(BadInput, match=rf"got {stranger.cell.arm}, replicate {stranger.cell.training_seed}"):
+        table.show([student("win", 0, 1.0), stranger], facts())
+    with pytest.raises(BadInput, match="got none"):
+        table.show([student(BASE, 0, 1.0, 0)], facts())
+
+
+def test_the_published_choices_have_random_arms_of_their_own_in_each_replicate() -> None:
+    made = json.loads(FACTS.read_text())
+    prompts = [one["choices"]["prompts"] for one in made]
+    for arm in ("random", "random-length", "random-ifd-length"):
+        chosen = [
+            dict(zip(numbers, one["choices"]["arms"][arm], strict=True))
+            for numbers, one in zip(prompts, made, strict=True)
+        ]
+        alike = np.mean([chosen[0][number] == chosen[1][number] for number in prompts[0]])
+        assert alike < 0.2
+    for one in made:
+        words = {arm: facts["words"] for arm, facts in one["arms"].items()}
+        assert words["random-ifd-length"] == pytest.approx(words["ifd"], rel=0.1)
+        assert words["random-length"] == pytest.approx(words["dataset"], rel=0.1)
+
+
+def test_damaged_files_are_one_line_with_exit_code_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reward = _module("reward", monkeypatch)
+    command = _module("command", monkeypatch)
+
+    def told(*words: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["reward.py", *words])
+        with pytest.raises(SystemExit) as ended:
+            command.run(reward.main)
+        assert ended.value.code == 2
+        return capsys.readouterr().err
+
+    broken = tmp_path / "facts.json"
+    for text, expected in (("[", "expected JSON"), ("[]", "a list of replicates"), ("[{}]", "got no costs")):
+        broken.write_text(text)
+        assert expected in told("table", str(broken))
+    empty = tmp_path / "students"
+    empty.mkdir()
+    assert "got none" in told("table", str(FACTS), str(empty))
+    (empty / "win-0.json").write_text("{}")
+    assert "win-0.json: expected the result of a student" in told("table", str(FACTS), str(empty))
+    (tmp_path / "students.jsonl.gz").write_text("{}")
+    assert "expected a .jsonl.gz" in told("table", str(FACTS), str(tmp_path / "students.jsonl.gz"))
+
+
+class Job:
+    """A student that is not trained: only its result is looked up."""
+
+    cell = Cell("win", 0)
+
+    def fingerprint(self, held_out: Any) -> str:
+        return "of today"
+
+
+def test_a_result_of_other_data_is_neither_used_nor_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = _module("students", monkeypatch)
+    saved = tmp_path / "win-0.json"
+    result = student("win", 0, 1.0).as_dict()
+    saved.write_text(json.dumps({"fingerprint": "of today", **result}))
+    assert module.measured(Job(), (), tmp_path) == result
+    for text, expected in (
+        (json.dumps({"fingerprint": "of old", **result}), "is of other data, weights or settings"),
+        ('{"fingerprint":', "expected the result of a student"),
+    ):
+        saved.write_text(text)
+        with pytest.raises(BadInput, match=expected):
+            module.train([(Job(), (), tmp_path)], 1)
+        assert saved.read_text() == text
