@@ -57,7 +57,7 @@ def compare(
       target-only  difficulty for the target model only, without the larger model
       dual-only    difficulty; the verdict does not count
       judge-only   the judge without difficulty
-      ifd-only     the target's IFD alone: no larger model, evolution or memory, and the verdict does not count
+      ifd-only     the target's IFD alone: no larger model, evolution or memory; the verdict does not count
       cost-aware   the policy learns reward per token
       paper        the rules of the paper (needs base pairs)
       default      our defaults instead of CONFIG's settings
