@@ -1,7 +1,8 @@
 #!/bin/bash
-# A run on Slurm: one Ray cluster on all nodes of the job, which ends with it. From a checkout on shared storage,
-# after make:
+# A run on Slurm: one Ray cluster on all nodes of the job, which ends with it. From a checkout on shared storage. First
+# install on a node with a GPU, as set-up chooses vLLM's CUDA build only where it sees one:
 #
+#   srun --gpus=1 make models
 #   sbatch deploy/slurm.sh configs/node8.yaml seeds.path=seeds.jsonl output.dir=runs/node8
 #
 # Five minutes before the time limit, the run is told to save. Slurm then requeues the job, which resumes.
@@ -23,6 +24,7 @@ head=${hosts%%$'\n'*}
 port=$((20000 + SLURM_JOB_ID % 10000))
 export RAY_ADDRESS="$head:$port"
 export RAY_process_group_cleanup_enabled=1
+export RAY_USAGE_STATS_ENABLED=0
 # Keep other users of a node out: joining and submitting need this user's token.
 ray get-auth-token --generate >/dev/null
 export RAY_AUTH_MODE=token

@@ -55,9 +55,9 @@ def compare(
       random       uniform, and any candidate is chosen (diversity only)
       no-memory    evolution without the memory bank
       target-only  difficulty for the target model only, without the larger model
-      dual-only    difficulty without the judge
+      dual-only    difficulty; the verdict does not count
       judge-only   the judge without difficulty
-      ifd-only     the target's IFD: no judge, larger model, evolution or memory
+      ifd-only     the target's IFD alone: no larger model, evolution or memory; the verdict does not count
       cost-aware   the policy learns reward per token
       paper        the rules of the paper (needs base pairs)
       default      our defaults instead of CONFIG's settings

@@ -43,7 +43,7 @@ from staragents.base.errors import INTERRUPTED, BadInput
 @click.option(
     "--tasks",
     help="Tasks of lm-evaluation-harness that score each student, separated by commas "
-    "(evaluation.task_limit). Needs staragents[harness].",
+    "(evaluation.task_limit). Needs the extra harness.",
 )
 @click.option(
     "--tasks-folder",

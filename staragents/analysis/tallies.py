@@ -90,7 +90,7 @@ class PairTally:
 
 @dataclass(slots=True)
 class JudgeTally:
-    """The judge checks of method.md: position bias, agreement and length bias."""
+    """Checks of the judge: position bias, agreement and length bias."""
 
     unreadable: int = 0
     still_thinking: int = 0

@@ -54,8 +54,8 @@ class SeedsConfig:
 
     path: Annotated[str, Location(by_fsspec=True)] = ""
     """JSONL, JSON, CSV, Parquet or Arrow, optionally compressed: a file, a folder, a pattern such as
-    `data/*.jsonl`, a URL that fsspec supports (s3://, gs://), `hf:dataset[:split]`, or the bundled
-    `bundled:self-instruct`."""
+    `data/*.jsonl`, a URL that fsspec supports (s3://, gs://), `hf:dataset`, `hf:dataset:split`,
+    `hf:dataset:config:split`, or the bundled `bundled:self-instruct`."""
     format: RowFormat = RowFormat.auto
     """auto detects the format of each row from its columns; any other value accepts only that format."""
     columns: ColumnsConfig = field(default_factory=ColumnsConfig)

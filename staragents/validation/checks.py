@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from staragents.base.errors import BadInput
+from staragents.base.extras import install_command
 from staragents.config import Baseline, Config, EngineKind, Fallback, FilterAction
 from staragents.config.prices import Prices
 from staragents.data.readers.encodings import encoding_problem
@@ -164,7 +165,7 @@ def _has_candidates(folder: str) -> bool:
 def _filters(config: Config) -> Iterator[str]:
     filters = config.filters
     if filters.near_duplicates is not FilterAction.off and not near_duplicates.is_installed():
-        needed = f"the package {near_duplicates.PACKAGE} (pip install 'staragents[filters]')"
+        needed = f"the package {near_duplicates.PACKAGE} ({install_command('filters')})"
         yield f"filters.near_duplicates: expected off without {needed}, got {filters.near_duplicates}"
         return
     try:

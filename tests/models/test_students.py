@@ -125,7 +125,7 @@ def test_answers_are_greedy_whatever_the_models_own_settings_and_the_padding(stu
 
 
 def test_a_task_of_the_harness_scores_a_student_by_what_it_learnt(student: str, tmp_path: Path) -> None:
-    pytest.importorskip("lm_eval", reason="needs pip install 'staragents[harness]'")
+    pytest.importorskip("lm_eval", reason="needs the extra harness")
     folder = tmp_path / "tasks"
     folder.mkdir()
     things = list(planted_world.THINGS.values())

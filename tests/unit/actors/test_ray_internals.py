@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
@@ -193,3 +194,17 @@ def _calls(module: Any, name: str, argument: str) -> bool:
     """Whether the module calls the name itself, and with this argument."""
     _, *calls = inspect.getsource(module).split(f"= {name}(")
     return bool(calls) and all(argument in call[:300] for call in calls)
+
+
+def test_a_ray_that_we_start_sends_no_usage_statistics(monkeypatch: pytest.MonkeyPatch) -> None:
+    """docs/operations.md says so; `ray.init` turns them off itself."""
+
+    def stopped(*_: Any, **__: Any) -> None:
+        raise RuntimeError("before anything starts")
+
+    monkeypatch.setattr(node, "Node", stopped)
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "1")
+    with pytest.raises(RuntimeError, match="before anything starts"):
+        ray.init(address="local", include_dashboard=False)
+    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"

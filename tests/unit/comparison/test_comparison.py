@@ -20,8 +20,9 @@ from staragents.config import Config, EvolutionConfig, JudgeConfig, MemoryConfig
 from staragents.config.tree import as_dict
 from staragents.report.comparison_page import page_of
 from staragents.validation.loading import load_config
+from staragents.validation.merging import read_file
 from tests.support.local_run import decided, local_handles, local_run
-from tests.support.paths import FAKE
+from tests.support.paths import FAKE, ROOT
 from tests.support.recorded_config import planted_rows, recorded_config
 
 pytestmark = pytest.mark.slow
@@ -248,3 +249,24 @@ async def test_a_missing_verdict_counts_as_a_tie(tmp_path: Path) -> None:
     assert result.unreadable == 1
     improved = {index for index, _ in chosen} - {lost}
     assert result.improved.tolist() == [float(index in improved) for index in range(6)]
+
+
+# Those of the data, the models and the machine.
+KEPT = {
+    "evolution": {"draws"},
+    "judge": {"model", "max_reason_chars", "max_text_chars"},
+    "reward": set[str](),
+    "memory": {
+        "embedder", "url", "api_key_env", "collection", "max_points", "reuse", "timeout_s", "exact", "hnsw",
+        "quantization", "on_disk",
+    },
+}  # fmt: skip
+
+
+def test_the_default_ablation_resets_every_other_setting_of_its_sections() -> None:
+    file = read_file(ROOT / "configs/ablations/default.yaml", [])
+    defaults = as_dict(Config())
+    assert file == {
+        section: {name: value for name, value in defaults[section].items() if name not in kept}
+        for section, kept in KEPT.items()
+    }

