@@ -164,6 +164,19 @@ async def test_damage_to_seeds_that_wait_is_said_and_costs_only_them(
     assert decided(tmp_path / "run") == decided(undisturbed)
 
 
+async def test_seeds_that_wait_do_not_hide_what_a_damaged_shard_lost(tmp_path: Path) -> None:
+    config = config_for(tmp_path / "run", "run.checkpoint_s=0")
+    killed_run(config, {5, 6, 7, 8, 9}, lambda worker: HeldWorker(worker, {4: {SEEDS + 1}}))
+    folder = RunDirectory(tmp_path / "run")
+    state = folder.state()
+    assert state is not None
+    assert state["cursor"] == 3
+    folder.shards()[0].unlink()
+    with folder.claimed():
+        done = repair(folder)
+    assert (done.kept, done.lost) == (7, 1)
+
+
 async def test_a_run_without_slow_seeds_is_saved_by_its_shards_alone(tmp_path: Path) -> None:
     seen: list[Path] = []
 
