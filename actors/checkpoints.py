@@ -1,4 +1,5 @@
-"""Checkpoints of a run: shards, then the state that names them. Restores the newest after a kill."""
+"""Checkpoints of a run: shards, the state that names them, seeds that wait for their commit. Restores the
+newest after a kill."""
 
 from __future__ import annotations
 
@@ -25,7 +26,10 @@ LOGGED_EVERY_S = 60.0
 
 
 class Checkpoints:
-    """Writes a shard, then the state that names it. After a kill in between, the shard is salvaged."""
+    """Writes a shard, then the state that names it. After a kill in between, the shard is salvaged.
+
+    Seeds that finish before an earlier one are added to the salvage, and leave it once they are committed.
+    """
 
     def __init__(
         self, run: RunDirectory, session: str, every_s: float, pairs: Sequence[str], admitted: int
@@ -39,11 +43,13 @@ class Checkpoints:
         self._pairs = pairs
         self._shards: list[Shard] = []
         self._rows: list[Candidate] = []
+        self._finished = asyncio.Event()
+        """Set when a watched seed has finished since the last save."""
         self._saved = time.monotonic()
         self._logged = -math.inf
 
     def restore(self) -> RunState:
-        """Return the newest state. Shards it does not name are salvaged: see `finished`.
+        """Return the newest state. Candidates it does not name are salvaged: see `finished`.
 
         Raises Damaged, and RunFailed if the directory holds no run.
         """
@@ -71,21 +77,47 @@ class Checkpoints:
 
     @property
     def due(self) -> bool:
-        return len(self._rows) >= self._every_rows or self.age_s > self._every_s
+        return len(self._rows) >= self._every_rows or (self._unsaved and self.age_s > self._every_s)
 
-    async def save(self, state: dict[str, Any]) -> None:
-        """Save `state` and the candidates added since the last save.
+    @property
+    def _unsaved(self) -> bool:
+        return bool(self._rows) or self._finished.is_set()
+
+    def watch(self, seed: asyncio.Future[list[Candidate]]) -> None:
+        """Count a seed as unsaved once it is finished, whether or not it can be committed."""
+        seed.add_done_callback(lambda _: self._finished.set())
+
+    async def wait(self, seed: asyncio.Future[list[Candidate]]) -> bool:
+        """Wait until a watched seed is finished, or until a save is due. Returns whether it is finished."""
+        while not seed.done():
+            if self.due:
+                return False
+            if self._unsaved:
+                await asyncio.wait({seed}, timeout=max(0.0, self._every_s - self.age_s))
+            else:
+                await self._finished.wait()
+        return True
+
+    async def save(
+        self, state: dict[str, Any], early: Sequence[Sequence[Candidate]], next_row: int | None
+    ) -> None:
+        """Save `state`, the candidates added since the last save, and the seeds `early`, which wait for their
+        commit. `next_row`: that of the first seed that is not committed, None if all are.
 
         Raises RunFailed as `write` does, and if another command has taken over the directory.
         """
         started = time.monotonic()
         rows, self._rows = self._rows, []
+        self._finished.clear()
         await self.write(check_session, self._run.path, self._session)
         if rows:
             name = f"part-{len(self._shards):06d}.parquet"
             self._shards.append(await self.write(self._run.write_shard, name, rows))
         state["shards"] = list(self._shards)
         await self.write(self._run.write_state, cast("RunState", state))
+        if early:
+            await self.write(self._salvage.add, early)
+        await self.write(self._salvage.remove_before, next_row)
         self._saved = time.monotonic()
         self._log(state["cursor"], self._shards[-1]["bytes"] if rows else 0, self._saved - started)
 

@@ -32,6 +32,7 @@ from staragents.run.stopping import StopRules
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_lock import writer_lock
 from staragents.run_directory.run_state import first_state
+from staragents.run_directory.salvage import is_settled
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +51,16 @@ class Admitted:
     draws: list[Draw]
     context: DrawContext
     task: asyncio.Future[list[Candidate]] | None = None
+    saved: bool = False
+    """Whether its candidates are saved before their commit."""
+
+    @property
+    def early(self) -> list[Candidate] | None:
+        """Its candidates, if they are finished and must be saved before their commit."""
+        task = self.task
+        if self.saved or task is None or not task.done() or task.cancelled() or task.exception() is not None:
+            return None
+        return candidates if is_settled(candidates := task.result()) else None
 
     def state(self) -> dict[str, Any]:
         return {
@@ -64,7 +75,8 @@ class Coordinator:
 
     Seeds finish in any order and are committed in seed order. Committing seed c updates policy and memory;
     only then are the pairs of seed c + admitted_seeds drawn. Every decision therefore depends only on the
-    config and the results, and a resumed run makes the same decisions as an uninterrupted one.
+    config and the results, and a resumed run makes the same decisions as an uninterrupted one. Seeds that
+    finish before their turn are saved too, so that a kill costs at most `run.checkpoint_s` of finished work.
     """
 
     def __init__(
@@ -113,6 +125,8 @@ class Coordinator:
         try:
             feed = await self._restore()
             while self._pending and (task := self._pending[0].task) is not None:
+                while not await self._checkpoints.wait(task):
+                    await self._save()
                 candidates = await task
                 admitted = self._pending.popleft()
                 await self._commit(admitted, candidates, feed)
@@ -237,11 +251,13 @@ class Coordinator:
         if finished is not None:
             admitted.task = asyncio.get_running_loop().create_future()
             admitted.task.set_result(finished)
+            admitted.saved = True
         elif not self._draining and not stops:
             self._metrics.admitted()
             admitted.task = asyncio.ensure_future(
                 self.worker.run(admitted.seed, admitted.draws, admitted.context)
             )
+            self._checkpoints.watch(admitted.task)
 
     async def _commit(self, admitted: Admitted, candidates: list[Candidate], feed: Iterator[Seed]) -> None:
         committed = self._evolution.commit(candidates)
@@ -263,7 +279,11 @@ class Coordinator:
     async def _save(self) -> None:
         await self._memory.flush()
         work = await self.worker.state()
-        await self._checkpoints.save(self._state(work))
+        early = {number: found for number, one in enumerate(self._pending) if (found := one.early)}
+        next_row = self._pending[0].seed.row if self._pending else None
+        await self._checkpoints.save(self._state(work), list(early.values()), next_row)
+        for number in early:
+            self._pending[number].saved = True
 
     async def _write_results(self) -> dict[str, Any]:
         seconds = time.monotonic() - self._started

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from actors.generator_client import ModelCounters
-from staragents.base.records import Candidate, Stage
+from staragents.base.records import Candidate
 from staragents.evolution.policy import PairStats
 
 
@@ -42,7 +42,7 @@ class Progress:
             self.scored += candidate.scored
             self.judged += candidate.judge_win is not None
             self.rejected += candidate.rejected
-            self.verdicts += candidate.judge_win is not None and Stage.judge in candidate.tokens_by_stage()
+            self.verdicts += candidate.has_verdict
             if candidate.unreadable:
                 self.unreadable += 1
                 self.first_unreadable = self.first_unreadable or candidate.error_message or ""

@@ -195,6 +195,11 @@ class Candidate:
         return self.status in (Status.rejected, Status.misaligned)
 
     @property
+    def has_verdict(self) -> bool:
+        """Whether the judge was asked and gave a readable verdict."""
+        return self.judge_win is not None and Stage.judge in self.tokens_by_stage()
+
+    @property
     def unreadable(self) -> bool:
         """Whether the judge answered without a readable verdict. `error_message` then shows its answer."""
         return (

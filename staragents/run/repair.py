@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from staragents.base.errors import BadInput
@@ -69,8 +70,8 @@ def repair(run: RunDirectory, config: Config | None = None) -> Repair:
         run.create(config, scan)
     kept = _seeds_kept(run)
     written = _write_missing_results(run, config, scan)
-    lost = None if committed is None else max(0, committed - kept)
-    return Repair(config, damage, moved, restarted, scan.seeds, kept, lost, written)
+    lost = None if committed is None else _seeds_lost(config, committed if restarted else 0, kept)
+    return Repair(config, damage, moved, restarted, scan.seeds, len(kept), lost, written)
 
 
 def _saved_config(run: RunDirectory, state: RunState | None, damage: Sequence[Damage]) -> Config:
@@ -120,12 +121,17 @@ def _move_aside(run: RunDirectory, name: str) -> str:
     return str(target.relative_to(run.path))
 
 
-def _seeds_kept(run: RunDirectory) -> int:
-    """Seeds with finished candidates, committed or salvaged."""
+def _seeds_kept(run: RunDirectory) -> set[str]:
+    """Ids of the seeds with finished candidates, committed or salvaged."""
     state = run.state()
     assert state is not None
     files = [*run.shards(), *run.unnamed_shards(state["shards"])]
-    return len({seed_id for path in files for seed_id in seed_ids(path)})
+    return {seed_id for path in files for seed_id in seed_ids(path)}
+
+
+def _seeds_lost(config: Config, committed: int, kept: set[str]) -> int:
+    """How many of the first `committed` seeds, which had candidates, have none any more."""
+    return sum(seed.seed_id not in kept for seed in islice(SeedFile(config.seeds).seeds(), committed))
 
 
 def _write_missing_results(run: RunDirectory, config: Config, scan: SeedScan) -> bool:

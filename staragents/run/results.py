@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -79,11 +79,14 @@ def write_results(run: RunDirectory, config: Config, scan: SeedScan) -> dict[str
         )
         for shard in state["shards"]
     }
-    write_manifest(run.path, state["cursor"], result_settings(config), shards)
-    run.remove_temporary()
     if state["cursor"] == state["seeds"]:
         # All salvaged candidates are committed by now.
         shutil.rmtree(run.path / SALVAGE, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            (run.path / SALVAGE).rmdir()  # if it is empty
+    write_manifest(run.path, state["cursor"], result_settings(config), shards)
+    run.remove_temporary()
     return summary
 
 

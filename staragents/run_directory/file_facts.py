@@ -6,6 +6,8 @@ import hashlib
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
+CHANGED = "its content has changed: the checksum does not match"
+
 
 class FileFacts(TypedDict):
     """`bytes` is the size, `sha256` the checksum of the content. `rows` is set for tables only."""
@@ -32,7 +34,7 @@ def mismatch(path: Path, facts: FileFacts, deep: bool) -> str | None:
         if size != facts["bytes"]:
             return f"expected {facts['bytes']} bytes, got {size}"
         if deep and facts_of(path)["sha256"] != facts["sha256"]:
-            return "its content has changed: the checksum does not match"
+            return CHANGED
     except FileNotFoundError:
         return "missing"
     except OSError as error:

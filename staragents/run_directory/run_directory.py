@@ -265,8 +265,9 @@ class RunDirectory:
 
     def remove_temporary(self) -> None:
         """Delete temporary files of killed writers."""
-        for leftover in [*self.path.glob(TEMPORARY), *self.candidates.glob(TEMPORARY)]:
-            leftover.unlink(missing_ok=True)
+        for folder in (self.path, self.candidates, self.path / SALVAGE):
+            for leftover in list(folder.glob(TEMPORARY)):
+                leftover.unlink(missing_ok=True)
 
     def _read(self, name: str) -> dict[str, Any] | None:
         try:

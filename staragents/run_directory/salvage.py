@@ -2,54 +2,96 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from io import BytesIO
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from staragents.base.candidate_schema import is_candidate_schema
+from staragents.base.candidate_schema import candidates_table, is_candidate_schema
 from staragents.base.records import Candidate, Status
-from staragents.files.atomic_file import sync_folder
+from staragents.files.atomic_file import replacing, sync_folder
 from staragents.run_directory.damage import Damage
-from staragents.run_directory.file_facts import facts_of
+from staragents.run_directory.file_facts import CHANGED, facts_of
 from staragents.run_directory.shard_file import read_candidates
 from staragents.text.printable import one_line
 
 FOLDER = "salvage"
+EARLY = "early"
+SUM_DIGITS = 8
+"""Hexadecimal digits of a file's checksum at the end of its name."""
 
 
 class Salvage:
-    """The seeds in salvage/ by id. Takes about 0.2 kB of memory per seed, plus the candidates of one file.
+    """The seeds in salvage/ by id. Takes about 0.2 kB of memory per seed, plus the candidates of the files
+    with the next seeds.
 
-    A kill between writing a shard and its state leaves one such file; a repair leaves all good ones.
+    A run adds seeds that finished before an earlier one. A kill between writing a shard and its state leaves
+    one more file; a repair leaves all good ones.
     """
 
     def __init__(self, folder: Path, pairs: Collection[str]) -> None:
         """`folder` is the run directory. Seeds with pairs that the run does not have are ignored."""
-        self._folder = folder / FOLDER
+        self._folder = folder
         self._pairs = frozenset(pairs)
-        self._files: list[Path] = sorted(self._folder.glob("*.parquet"))
-        self._file_of: dict[str, int] = {}
-        for number, path in enumerate(self._files):
-            self._file_of |= dict.fromkeys(seed_ids(path), number)
-        self._read = -1
-        self._seeds: dict[str, list[Candidate]] = {}
+        self._last_row: dict[Path, int] = {}
+        self._file_of: dict[str, Path] = {}
+        self._read: dict[str, list[Candidate]] = {}
+        for path in sorted((folder / FOLDER).glob("*.parquet")):
+            table = pq.read_table(path, columns=["seed_id", "seed_row"])
+            self._file_of |= dict.fromkeys(table["seed_id"].unique().to_pylist(), path)
+            self._last_row[path] = max(table["seed_row"].to_pylist(), default=0)
 
     def take(self, seed_id: str) -> list[Candidate] | None:
         """The seed's candidates in their state before the commit, returned once; None if there are none."""
-        number = self._file_of.pop(seed_id, None)
-        if number is None:
+        path = self._file_of.pop(seed_id, None)
+        if path is None:
             return None
-        if number != self._read:
-            self._read, self._seeds = number, _by_seed(self._files[number])
-        candidates = self._seeds.pop(seed_id)
+        if seed_id not in self._read:
+            self._read |= {
+                other: candidates
+                for other, candidates in _by_seed(path).items()
+                if other == seed_id or self._file_of.get(other) == path
+            }
+        candidates = self._read.pop(seed_id)
         if not self._pairs.issuperset(candidate.pair for candidate in candidates):
             return None
         for candidate in candidates:
             _uncommit(candidate)
         return candidates
+
+    def add(self, seeds: Sequence[Sequence[Candidate]]) -> None:
+        """Save finished seeds before their commit, in a file of their own. Raises OSError."""
+        candidates = [candidate for seed in seeds for candidate in seed]
+        written = BytesIO()
+        pq.write_table(candidates_table(candidates), written, compression="zstd")
+        content = written.getvalue()
+        target = _made(self._folder) / f"{EARLY}{_ending(hashlib.sha256(content).hexdigest())}"
+        with replacing(target) as temporary:
+            temporary.write_bytes(content)
+        self._last_row[target] = max(candidate.seed_row for candidate in candidates)
+
+    def remove_before(self, row: int | None) -> None:
+        """Delete the files whose seeds are all in rows before `row`; without a row, all files. Seeds are
+        committed in the order of their rows. Raises OSError."""
+        for path in [path for path, last in self._last_row.items() if row is None or last < row]:
+            path.unlink(missing_ok=True)
+            del self._last_row[path]
+
+
+def is_settled(candidates: Sequence[Candidate]) -> bool:
+    """Whether a finished seed is worth saving before its commit.
+
+    One with a failed candidate, or on which the judge gave no readable verdict, is tried again after a kill:
+    its cause may be what ended the run, such as dying engines or a wrong key.
+    """
+    silent = any(candidate.unreadable for candidate in candidates)
+    if silent and not any(candidate.has_verdict for candidate in candidates):
+        return False
+    return not any(candidate.failed for candidate in candidates)
 
 
 def seed_ids(path: Path) -> list[str]:
@@ -61,25 +103,39 @@ def seed_ids(path: Path) -> list[str]:
 def set_aside(folder: Path, shards: Iterable[Path]) -> None:
     """Move shards that the state does not name to salvage/, to free their names."""
     for shard in (shard for shard in shards if shard.parent.name != FOLDER):
-        target = folder / FOLDER / f"{shard.stem}-{facts_of(shard)['sha256'][:8]}.parquet"
-        target.parent.mkdir(exist_ok=True)
+        target = _made(folder) / f"{shard.stem}{_ending(facts_of(shard)['sha256'])}"
         os.replace(shard, target)
         sync_folder(target.parent)
         sync_folder(shard.parent)
 
 
 def unreadable(folder: Path, path: Path) -> Damage | None:
-    """Damage to a candidate file without a known checksum, found by reading all of it."""
+    """Damage to a candidate file that the state does not name, found by reading all of it."""
+    name = str(path.relative_to(folder))
     try:
+        if path.parent.name == FOLDER and not path.name.endswith(_ending(facts_of(path)["sha256"])):
+            return Damage(name, CHANGED)
         with pq.ParquetFile(path) as file:
             if not is_candidate_schema(file.schema_arrow):
-                return Damage(str(path.relative_to(folder)), "not a candidate file of this version")
+                return Damage(name, "not a candidate file of this version")
             for _ in file.iter_batches():
                 pass
     except (pa.ArrowException, OSError) as error:
         reason = one_line(str(error))[:200]
-        return Damage(str(path.relative_to(folder)), f"damaged ({reason})")
+        return Damage(name, f"damaged ({reason})")
     return None
+
+
+def _made(folder: Path) -> Path:
+    salvage = folder / FOLDER
+    if not salvage.is_dir():
+        salvage.mkdir()
+        sync_folder(folder)
+    return salvage
+
+
+def _ending(sha256: str) -> str:
+    return f"-{sha256[:SUM_DIGITS]}.parquet"
 
 
 def _by_seed(path: Path) -> dict[str, list[Candidate]]:

@@ -1,19 +1,17 @@
 """A run is killed before every step that changes a file; the same commands then end as without the kill.
 
-Covers creation, checkpoints, a drain and its results, a resume with other settings, and the final results.
+Covers creation, checkpoints, a drain and its results, a resume with other settings, the final results, and
+seeds that finish before the first.
 In processes without Ray, forked after all imports.
 """
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
-import pickle
 import shutil
 import signal
 import tempfile
-import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -26,6 +24,8 @@ from staragents.agents.language import load_identifier
 from staragents.config import Config
 from staragents.validation.loading import load_config
 from tests.support.crash_points import CrashPoints
+from tests.support.forks import in_a_fork
+from tests.support.held_worker import HeldWorker
 from tests.support.local_run import decided, drained_run, local_run
 
 OVERRIDES = [
@@ -61,29 +61,6 @@ class Commands:
 
 def _into(config: Config, folder: Path) -> Config:
     return replace(config, output=replace(config.output, dir=str(folder)))
-
-
-def in_a_fork(work: Callable[[], Any]) -> tuple[int, Any]:
-    """The exit status (a signal as a negative number) and what the work returned."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        gc.freeze()  # or its collector would copy the pages of all objects
-        os.close(reading)
-        code = 1
-        try:
-            with os.fdopen(writing, "wb") as pipe:
-                pickle.dump(work(), pipe)
-            code = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(code)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as pipe:
-        data = pipe.read()
-    status = os.waitpid(child, 0)[1]
-    return os.waitstatus_to_exitcode(status), pickle.loads(data) if data else None
 
 
 def outcome(folder: Path) -> dict[str, Any]:
@@ -160,3 +137,39 @@ def test_a_kill_before_any_write_costs_and_changes_nothing(in_memory: Path) -> N
     print(
         f"{len(steps) - len(survived)} kills, one before each write of a run, a drain, a change and a resume"
     )
+
+
+@pytest.mark.slow
+def test_a_kill_before_any_write_of_seeds_that_finish_early_changes_nothing(in_memory: Path) -> None:
+    load_identifier()
+    overrides = [*OVERRIDES, "seeds.limit=4", "run.admitted_seeds=3"]
+    folder = in_memory / "run"
+    config = load_config("configs/fake.yaml", [*overrides, f"output.dir={folder}"])
+
+    def first_seed_last() -> None:
+        asyncio.run(local_run(config, workers=lambda make: HeldWorker(make(), {1: {2, 3}})))
+
+    def steps_of_a_run() -> tuple[list[str], list[str], dict[str, Any]]:
+        points = CrashPoints(folder, None)
+        first_seed_last()
+        return points.steps, points.unsynced, outcome(folder)
+
+    code, found = in_a_fork(steps_of_a_run)
+    assert code == 0
+    steps, unsynced, whole = found
+    assert unsynced == []
+    early = [number for number, step in enumerate(steps) if "/salvage" in step]
+    assert any("os.remove" in steps[number] for number in early)
+
+    def resume() -> dict[str, Any]:
+        asyncio.run(local_run(config))
+        return outcome(folder)
+
+    wrong = []
+    for step in range(early[0], early[-1] + 2):
+        shutil.rmtree(folder)
+        in_a_fork(partial(killed, lambda _: first_seed_last(), folder, step))
+        code, found = in_a_fork(resume)
+        if code != 0 or found != whole:
+            wrong.append(f"{step}: {steps[step]}")
+    assert wrong == []

@@ -1,0 +1,168 @@
+"""What a checkpoint holds, and what is left of it after a kill at any point."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actors.checkpoints import Checkpoints
+from staragents.base.records import Candidate, Stage
+from staragents.data.seed_file import SeedFile
+from staragents.run.inspection import inspect
+from staragents.run_directory.run_directory import RunDirectory
+from staragents.run_directory.salvage import FOLDER, is_settled
+from staragents.validation.loading import load_config
+from tests.support.paths import FAKE
+
+PAIRS = {"a+b": ("a", "b"), "c+d": ("c", "d")}
+
+
+def finished(row: int, **measured: Any) -> list[Candidate]:
+    """A seed's candidates before their commit."""
+    return [
+        Candidate(f"s{row}", f"s{row} {pair}", pair, rewriter, writer, 1.0, (), seed_row=row, **measured)
+        for pair, (rewriter, writer) in PAIRS.items()
+    ]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunDirectory:
+    config = load_config(FAKE, [f"output.dir={tmp_path / 'run'}"])
+    run = RunDirectory(config.output.dir)
+    run.create(config, SeedFile(config.seeds).scan())
+    return run
+
+
+def opened(run: RunDirectory, every_s: float = 3600.0) -> Checkpoints:
+    """As a run that begins or resumes opens them."""
+    checkpoints = Checkpoints(run, "session", every_s, list(PAIRS), 8)
+    checkpoints.restore()
+    return checkpoints
+
+
+def state_of(run: RunDirectory, cursor: int) -> dict[str, Any]:
+    state = run.state()
+    assert state is not None
+    return {**state, "cursor": cursor}
+
+
+def waiting(run: RunDirectory) -> list[Path]:
+    return sorted((run.path / FOLDER).glob("*"))
+
+
+async def test_seeds_that_wait_for_their_commit_are_restored_as_they_were(folder: RunDirectory) -> None:
+    checkpoints = opened(folder)
+    await checkpoints.save(state_of(folder, 0), [finished(2), finished(4)], 1)
+    await checkpoints.save(state_of(folder, 0), [finished(3)], 1)
+    assert len(waiting(folder)) == 2
+    assert inspect(folder) == []
+    resumed = opened(folder)
+    assert [resumed.finished(f"s{row}") for row in range(1, 6)] == [None, *map(finished, (2, 3, 4)), None]
+    assert resumed.finished("s2") is None, "returned once"
+
+
+async def test_a_file_of_waiting_seeds_goes_once_a_state_has_all_of_them(folder: RunDirectory) -> None:
+    checkpoints = opened(folder)
+    await checkpoints.save(state_of(folder, 0), [finished(2), finished(3)], 1)
+    for row in (1, 2):
+        checkpoints.add(finished(row))
+    await checkpoints.save(state_of(folder, 2), [], 3)
+    assert len(waiting(folder)) == 1, "seed 3 is nowhere else"
+    resumed = opened(folder)
+    assert resumed.finished("s3") == finished(3)
+    resumed.add(finished(3))
+    await resumed.save(state_of(folder, 3), [], 4)
+    assert waiting(folder) == []
+
+
+@pytest.mark.parametrize("lost", ["write_state", "write_shard"])
+async def test_a_file_of_waiting_seeds_stays_until_the_state_is_written(
+    folder: RunDirectory, lost: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoints = opened(folder)
+    await checkpoints.save(state_of(folder, 0), [finished(1), finished(2)], 1)
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(folder, lost, killed)
+    checkpoints.add(finished(1))
+    with pytest.raises(KeyboardInterrupt):
+        await checkpoints.save(state_of(folder, 1), [finished(3)], 2)
+    monkeypatch.undo()
+    resumed = opened(folder)
+    assert [resumed.finished(f"s{row}") for row in (1, 2, 3)] == [finished(1), finished(2), None]
+
+
+async def test_a_kill_before_waiting_seeds_are_written_leaves_the_state(
+    folder: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoints = opened(folder)
+    checkpoints.add(finished(1))
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoints._salvage, "add", killed)
+    with pytest.raises(KeyboardInterrupt):
+        await checkpoints.save(state_of(folder, 1), [finished(3)], 2)
+    resumed = opened(folder)
+    assert state_of(folder, 1) == folder.state()
+    assert (resumed.finished("s1"), resumed.finished("s3")) == (None, None)
+
+
+async def test_a_temporary_file_of_a_killed_writer_is_removed(folder: RunDirectory) -> None:
+    await opened(folder).save(state_of(folder, 0), [finished(2)], 1)
+    (kept,) = waiting(folder)
+    kept.with_name(".early-12345678.parquet.abc.tmp").write_bytes(b"PAR1")
+    opened(folder)
+    assert waiting(folder) == [kept]
+
+
+async def test_a_save_is_due_only_when_a_seed_finished_since_the_last(folder: RunDirectory) -> None:
+    checkpoints = opened(folder, every_s=0.0)
+    first, second = (asyncio.get_running_loop().create_future() for _ in range(2))
+    for seed in (first, second):
+        checkpoints.watch(seed)
+    waits = asyncio.ensure_future(checkpoints.wait(first))
+    await asyncio.sleep(0.05)
+    assert not waits.done(), "nothing to save"
+    second.set_result(finished(2))
+    assert not await waits
+    await checkpoints.save(state_of(folder, 0), [finished(2)], 1)
+    waits = asyncio.ensure_future(checkpoints.wait(first))
+    await asyncio.sleep(0.05)
+    assert not waits.done(), "all of it is saved"
+    first.set_result(finished(1))
+    assert await waits
+
+
+async def test_a_seed_that_is_finished_before_a_save_is_due_is_not_kept_waiting(folder: RunDirectory) -> None:
+    checkpoints = opened(folder)
+    first, second = (asyncio.get_running_loop().create_future() for _ in range(2))
+    for seed in (first, second):
+        checkpoints.watch(seed)
+    second.set_result(finished(2))
+    waits = asyncio.ensure_future(checkpoints.wait(first))
+    await asyncio.sleep(0.05)
+    assert not waits.done()
+    first.set_result(finished(1))
+    assert await waits
+
+
+JUDGED = {"stage_tokens": {"judge.in": 5, "judge.out": 1}}
+
+
+def test_a_seed_whose_failure_may_be_that_of_the_run_is_tried_again_after_a_kill() -> None:
+    good = finished(1, judge_win=0.5, **JUDGED)
+    failed = finished(1, failed_stage=Stage.answer.value, failed_agent="a")
+    unread = finished(1, **JUDGED)
+    rejected = finished(1, reject_reason="too_short")
+    assert is_settled(good)
+    assert is_settled(rejected)
+    assert is_settled([good[0], unread[1]]), "the judge gives verdicts"
+    assert not is_settled([good[0], failed[1]])
+    assert not is_settled([rejected[0], unread[1]])
