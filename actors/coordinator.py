@@ -8,11 +8,13 @@ import math
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
+from actors.admitted import Admitted
 from actors.checkpoints import Checkpoints
+from actors.failure_rules import FailureRules
 from actors.memory_client import MemoryClient
 from actors.metrics import RunMetrics
 from actors.progress import Progress
@@ -27,47 +29,16 @@ from staragents.evolution.evolution import Evolution
 from staragents.evolution.policy import Draw, DrawContext, Outcome, context_of
 from staragents.run.ledger import Ledger
 from staragents.run.results import write_results
-from staragents.run.silent_judge import silence
 from staragents.run.stopping import StopRules
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_lock import writer_lock
 from staragents.run_directory.run_state import first_state
-from staragents.run_directory.salvage import is_settled
 
 logger = logging.getLogger(__name__)
 
 READ_AHEAD = 64
-FAILURE_WINDOW = 100
-FAILURE_MINIMUM = 20
 METRICS_EVERY_S = 5.0
 LAG_EVERY_S = 0.25
-
-
-@dataclass(slots=True)
-class Admitted:
-    """A seed whose pairs are drawn. Without a task while the run drains: only its draw is saved."""
-
-    seed: Seed
-    draws: list[Draw]
-    context: DrawContext
-    task: asyncio.Future[list[Candidate]] | None = None
-    saved: bool = False
-    """Whether its candidates are saved before their commit."""
-
-    @property
-    def early(self) -> list[Candidate] | None:
-        """Its candidates, if they are finished and must be saved before their commit."""
-        task = self.task
-        if self.saved or task is None or not task.done() or task.cancelled() or task.exception() is not None:
-            return None
-        return candidates if is_settled(candidates := task.result()) else None
-
-    def state(self) -> dict[str, Any]:
-        return {
-            "seed_id": self.seed.seed_id,
-            "draws": [[d.pair, d.propensity] for d in self.draws],
-            **self.context.state(),
-        }
 
 
 class Coordinator:
@@ -106,12 +77,11 @@ class Coordinator:
         self._pending: deque[Admitted] = deque()
         self._draining = False
         self._cursor = self._resumed_at = 0
-        self._failures: deque[bool] = deque(maxlen=FAILURE_WINDOW)
-        self._unreadable_before = 0
         self._rates = RecentRates()
         self._seconds_before = 0.0
         self._started = time.monotonic()
         self.progress = Progress(total_seeds=scan.seeds)
+        self._failing = FailureRules(config, scan.seeds, self.progress)
         self._memory = MemoryClient(config, memory, self._metrics, self.progress)
 
     async def run(self) -> dict[str, Any]:
@@ -130,7 +100,7 @@ class Coordinator:
                 candidates = await task
                 admitted = self._pending.popleft()
                 await self._commit(admitted, candidates, feed)
-                broken = self._failure_reason()
+                broken = self._failing.reason()
                 if broken or self._checkpoints.due:
                     await self._save()
                 if broken:
@@ -182,9 +152,7 @@ class Coordinator:
             self._seconds_before = state["seconds"]
             self._evolution.restore(state["evolution"])
             self.progress.restore(state["progress"])
-            # A run that a silent judge ended may try as often again: its server may be another one now.
-            if self._silence():
-                self._unreadable_before = self.progress.unreadable
+            self._failing.resume()
             self._stopping.restore(state["stopping"])
             self._ledger.restore(state["ledger"])
         await self._memory.rewind(self._cursor)
@@ -264,7 +232,7 @@ class Coordinator:
         chosen = committed.chosen
         self.progress.commit(candidates, chosen, hit=bool(admitted.context.outcomes))
         self._metrics.committed(candidates)
-        self._failures.extend(candidate.failed for candidate in candidates)
+        self._failing.observe(candidates)
         self._checkpoints.add(candidates)
         self._stopping.observe(
             sum(candidate.tokens for candidate in candidates),
@@ -305,24 +273,6 @@ class Coordinator:
             "seconds": self._seconds(),
             "facts": self._run_facts(work),
         }
-
-    def _failure_reason(self) -> str:
-        """Why the run must fail, or an empty string."""
-        if silent := self._silence():
-            return silent
-        failed, seen = sum(self._failures), len(self._failures)
-        if seen < FAILURE_MINIMUM or failed <= self.config.run.max_error_rate * seen:
-            return ""
-        return (
-            f"{failed} of the last {seen} candidates failed (run.max_error_rate="
-            f"{self.config.run.max_error_rate:g}); last error: {self.progress.last_error}"
-        )
-
-    def _silence(self) -> str:
-        """Why the run must end for want of verdicts, or an empty string."""
-        found = self.progress
-        unreadable = found.unreadable - self._unreadable_before
-        return silence(self.config, self._scan.seeds, found.verdicts, unreadable, found.first_unreadable)
 
     async def _measure(self) -> None:
         """Measure rates and the lag of the event loop, this actor's bottleneck; export them periodically."""
