@@ -24,7 +24,7 @@ from staragents.evaluation.packages import check_packages
 from staragents.evaluation.plan import Plan, plan_of
 from staragents.evaluation.power import Power, power_of
 from staragents.evaluation.student import Student
-from staragents.evaluation.training_memory import check_memory
+from staragents.evaluation.training_memory import check_free
 from staragents.evaluation.training_time import seconds_for
 from staragents.files.atomic_file import write_json, write_text
 from staragents.models.packaged_models import resolve_model
@@ -113,7 +113,7 @@ class Evaluating:
         except BadInput as error:
             raise BadInput(f"--student: {error}") from error
         if not settings.num_gpus and not ray_address():
-            check_memory(path, settings, on_gpu=False)
+            check_free(path, settings)
         student = Student(path, settings.template, settings.max_length)
         settings = replace(
             completed(settings, path), template=student.template, max_length=student.max_length

@@ -31,8 +31,8 @@ ANSWERS, TASK = "answers", "task:"
 @dataclass(frozen=True, slots=True)
 class CellJob:
     """`path`: the student, a folder or hub id; `identity`: what it is (`model_identity`). `folder`: for
-    checkpoints of this cell, whatever its job. Without steps, the student is only measured. `asked`: the prompts that it
-    answers for the judge. `tasks`: those that it is scored on."""
+    checkpoints of this cell, whatever its job. Without steps, the student is only measured. `asked`: the
+    prompts that it answers for the judge. `tasks`: those that it is scored on."""
 
     cell: Cell
     path: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -12,20 +13,19 @@ from typing import Any, cast
 
 import torch
 
+from staragents.base.errors import BadInput
 from staragents.config import EvaluationConfig
 from staragents.evaluation.checkpoints import Checkpoints
 from staragents.evaluation.defaults import completed
 from staragents.evaluation.packages import check_packages
-from staragents.evaluation.training_memory import check_memory
+from staragents.evaluation.training_memory import CPU_PART_TOKENS, LARGE, check_machine
 from staragents.scoring.conventions import Span
 from staragents.scoring.model_loading import Loading, load
 
 logger = logging.getLogger(__name__)
 
-CPU_PART_TOKENS, GPU_PART_TOKENS = 1024, 8192
-"""Padded tokens in one forward and backward pass. Activations of a 135M model take about 2.5 GiB for 1024."""
-LARGE = 1_000_000_000
-"""Parameters above which activations are computed twice instead of kept."""
+GPU_PART_TOKENS = 8192
+"""As CPU_PART_TOKENS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +56,22 @@ def fine_tune(
     depends only on the arguments, the device and its number of threads. Checkpoints go to `folder`, from
     which a later call with the same arguments continues; one that can't be loaded is dropped.
 
-    Raises BadInput if the model can't be loaded, does not fit, or a package is missing; FloatingPointError if
-    a loss is not finite.
+    Raises BadInput if the model can't be loaded, does not fit, or a package or the GPU is missing;
+    FloatingPointError if a loss is not finite.
     """
     threads = max(1, round(settings.num_cpus))
     torch.set_num_threads(threads)
-    on_gpu = settings.num_gpus > 0 and torch.cuda.is_available()
+    on_gpu = settings.num_gpus > 0
+    if on_gpu and not torch.cuda.is_available():
+        raise BadInput(
+            f"evaluation.num_gpus: expected a GPU that torch can use on {socket.gethostname()}, found none "
+            f"(torch {torch.__version__})"
+        )
     settings = completed(settings, path)
     check_packages(lora=bool(settings.lora_rank and steps))
     if not steps:
         return Trained(*load(path, _loading(settings, on_gpu)), ())
-    check_memory(path, settings, on_gpu)
+    check_machine(path, settings)
     torch.use_deterministic_algorithms(True, warn_only=True)
     checkpoints = Checkpoints(folder)
     for checkpoint in checkpoints.complete():

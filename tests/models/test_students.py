@@ -282,7 +282,7 @@ def test_a_loss_that_is_not_finite_names_arm_and_seed(student: str, tmp_path: Pa
 
 
 def test_a_student_that_does_not_fit(student: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training_memory.psutil, "virtual_memory", lambda: type("M", (), {"available": 9}))
+    monkeypatch.setattr(training_memory.psutil, "virtual_memory", lambda: type("M", (), {"total": 9}))
     made = plan(student, tmp_path, "real")
     with pytest.raises(BadInput, match=r"does not fit: training needs .* of memory"):
         result_of(made, "real")

@@ -30,6 +30,10 @@ def held_out(tmp_path: Path) -> str:
         (["--student", "x", "--arm", "a=f", "--arm", "a=g"], "error: --arm: expected NAME=FILE"),
         (["--student", "x", "--arm", "mine=no.jsonl"], "error: --arm mine: "),
         (["--student", "x", "evaluation.warmup=2"], "error: evaluation.warmup: "),
+        (
+            ["--student", "x", "evaluation.num_gpus=2"],
+            "error: evaluation.num_gpus: expected 0 to 1 (a student trains on one GPU or a part of it), got 2",
+        ),
         (["--student", "x", "evaluation.steps=2"], "error: evaluation.steps: unknown key"),
         (["--student", "x", "--held-out", "no.jsonl"], "error: --held-out: "),
         (["--student", "x", "evaluation.judged_prompts=0"], "error: evaluation.judged_prompts: "),

@@ -94,9 +94,14 @@ def test_checkpoints_of_the_layout_without_checksums_are_removed(tmp_path: Path,
 
 def test_the_folder_goes_when_the_student_is_done_and_stays_after_an_error(tmp_path: Path) -> None:
     cell = tmp_path / "real-0"
-    with pytest.raises(ValueError), checkpoint_folder(cell, "a") as folder:
-        saved(folder, 1)
-        raise ValueError
+
+    def trained() -> None:
+        with checkpoint_folder(cell, "a") as folder:
+            saved(folder, 1)
+            raise Killed
+
+    with pytest.raises(Killed):
+        trained()
     assert Checkpoints(cell / "a").complete()
     with checkpoint_folder(cell, "a") as folder:
         assert Checkpoints(folder).complete()
@@ -129,7 +134,7 @@ def test_a_checkpoint_that_cannot_be_synced_is_not_complete_and_the_old_one_stay
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(checkpoints, "sync", full)
-    with pytest.raises(OSError):
+    with pytest.raises(OSError, match="No space left"):
         Checkpoints(tmp_path).finish(20)
     assert Checkpoints(tmp_path).complete() == [old]
 
