@@ -74,7 +74,9 @@ class CellJob:
 
     def run(self, held_out: Sequence[HeldOut]) -> CellResult:
         """Train and measure. Raises BadInput naming arm and training seed if a loss is not finite, and as
-        `fine_tune` and `task_scores` do."""
+        `fine_tune` and `task_scores` do; before it trains, if this machine lacks the tasks."""
+        if self.tasks is not None:
+            self.tasks.check_here()
         try:
             with checkpoint_folder(self.folder, self.fingerprint(())[:16]) as folder:
                 return self._result(held_out, folder)
