@@ -47,7 +47,7 @@ class Students:
         cells stay, also after Ctrl-C.
         """
         if todo := self._todo():
-            (self._folder / CELLS).mkdir(exist_ok=True)
+            self._make_folder()
             # Ray prints a worker's death to standard output, which may carry JSON.
             with redirect_stdout(sys.stderr), ray_session(self._room.demand):
                 restore_sigterm()
@@ -81,6 +81,13 @@ class Students:
         tasks = StudentTasks(self._plan.held_out, self._settings, self._room, progress, self._say)
         tasks.run(todo, self._save)
 
+    def _make_folder(self) -> None:
+        folder = self._folder / CELLS
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise RunFailed(f"--output: can't make {folder}: {error.strerror}") from error
+
     def _path(self, job: CellJob) -> Path:
         return self._folder / CELLS / f"{cell_name(job.cell)}.json"
 
@@ -88,9 +95,13 @@ class Students:
         """The file in the folder, if it belongs to this student."""
         try:
             saved = SavedCell.from_json(self._path(job).read_text(encoding="utf-8"))
-            return saved if saved.identity == self.fingerprints[job.cell] else None
-        except (OSError, ValueError, KeyError, TypeError):
+        except FileNotFoundError:
             return None
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            self._say(f"{self._path(job)} can't be read ({reason}): its student is trained again")
+            return None
+        return saved if saved.identity == self.fingerprints[job.cell] else None
 
     def _save(self, job: CellJob, result: CellResult) -> None:
         before = self._done.get(job.cell)
