@@ -64,7 +64,7 @@ class StepTrainer(SFTTrainer):
         """transformers, which gets no `save_total_limit`, would remove older ones before this one is
         usable."""
         super()._save_checkpoint(model, trial)
-        Checkpoints(Path(self.args.output_dir)).finish(self.state.global_step)
+        Checkpoints(Path(str(self.args.output_dir))).finish(self.state.global_step)
 
     def create_model_card(self, *arguments: Any, **options: Any) -> None:
         """A checkpoint is only for resuming: it needs none."""

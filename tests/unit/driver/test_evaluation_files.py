@@ -48,7 +48,7 @@ def test_a_full_disk_is_one_line_and_leaves_no_new_page_beside_old_numbers(
 ) -> None:
     (tmp_path / PAGE).write_text("old page")
     (tmp_path / RESULT).write_text("old numbers")
-    replaced = []
+    replaced: list[Path] = []
 
     def full(source: Path, target: Path) -> None:
         if len(replaced) == at:

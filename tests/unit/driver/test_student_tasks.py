@@ -95,12 +95,9 @@ class FakeRay:
         return {one.note for one in self.running if one.outcome.begins}
 
 
-Train = Callable[[FakeRay], tuple[list[str], list[str]]]
-
-
 @pytest.fixture
-def train(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[list[str], list[str]]]:
-    """Train an arm for each of the outcomes; returns saved arms and lines, also after an error."""
+def train(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Train an arm for each of the outcomes."""
 
     def trained(fake: FakeRay, saved: list[str], lines: list[str], places: int = 2, save: Any = None) -> None:
         monkeypatch.setattr(student_tasks, "ray", fake)
@@ -118,7 +115,7 @@ def train(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[list[str], lis
         tasks = StudentTasks((), EvaluationConfig(), room, progress, lines.append)
         tasks.run(jobs, save or (lambda one, _: saved.append(one.cell.arm)))
 
-    return trained  # type: ignore[return-value]
+    return trained
 
 
 def failed(error: Exception) -> RayTaskError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -30,12 +31,15 @@ def saved(folder: Path, step: int, complete: bool = True) -> Path:
     return path
 
 
+Folder = Callable[..., Path]
+
+
 class Killed(BaseException):
     pass
 
 
 @pytest.fixture
-def folder_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> object:
+def folder_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Folder:
     """Where a job looks for checkpoints; it is killed before it trains."""
     used: list[Path] = []
 
@@ -70,25 +74,25 @@ def job(folder: Path, **changes: object) -> CellJob:
     ],
 )
 def test_a_changed_job_does_not_continue_an_old_checkpoint(
-    tmp_path: Path, folder_of: object, changes: dict[str, object]
+    tmp_path: Path, folder_of: Folder, changes: dict[str, object]
 ) -> None:
-    first = folder_of(job(tmp_path))  # type: ignore[operator]
+    first = folder_of(job(tmp_path))
     old = saved(first, 9)
-    assert folder_of(job(tmp_path)) == first  # type: ignore[operator]
+    assert folder_of(job(tmp_path)) == first
     assert Checkpoints(first).complete() == [old]
-    changed = folder_of(job(tmp_path, **changes))  # type: ignore[operator]
+    changed = folder_of(job(tmp_path, **changes))
     assert not Checkpoints(changed).complete()
     assert not old.exists()
 
 
-def test_other_held_out_conversations_continue_the_same_training(tmp_path: Path, folder_of: object) -> None:
-    first = folder_of(job(tmp_path))  # type: ignore[operator]
-    assert folder_of(job(tmp_path), (HeldOut("a", (), {"x": "y"}),)) == first  # type: ignore[operator]
+def test_other_held_out_conversations_continue_the_same_training(tmp_path: Path, folder_of: Folder) -> None:
+    first = folder_of(job(tmp_path))
+    assert folder_of(job(tmp_path), (HeldOut("a", (), {"x": "y"}),)) == first
 
 
-def test_checkpoints_of_the_layout_without_checksums_are_removed(tmp_path: Path, folder_of: object) -> None:
+def test_checkpoints_of_the_layout_without_checksums_are_removed(tmp_path: Path, folder_of: Folder) -> None:
     old = saved(tmp_path / "real-0", 9)
-    folder_of(job(tmp_path))  # type: ignore[operator]
+    folder_of(job(tmp_path))
     assert not old.exists()
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from staragents.base.errors import EngineError
 from staragents.config import EvaluationConfig, Template
 from staragents.evaluation import measuring
+from staragents.scoring.ifd import Score, ScoreRow
 from staragents.scoring.ifd_model import IfdModel
 
 
@@ -16,7 +19,7 @@ class TooSmall(IfdModel):
     def __init__(self, path: str, *, section: str = "scoring", **_: object) -> None:
         self.model_name, self._section = path, section
 
-    def score_with_prompt(self, rows: object) -> list:  # type: ignore[override,type-arg]
+    def score_with_prompt(self, rows: Sequence[ScoreRow]) -> list[Score]:
         raise AssertionError(self._smaller(alone=9))
 
 
