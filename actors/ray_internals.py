@@ -22,8 +22,10 @@ from ray._private.authentication.authentication_utils import is_token_auth_enabl
 from ray._private.grpc_utils import create_grpc_server_with_interceptors, init_grpc_channel
 from ray._private.state import jobs
 from ray._private.state import state as ray_state
+from ray.experimental.internal_kv import _internal_kv_del, _internal_kv_list, _internal_kv_put
 
 Options = list[tuple[str, Any]]
+NOTES = b"staragents"
 
 # -- the session ---------------------------------------------------------------------------------------
 
@@ -94,6 +96,21 @@ def node_groups() -> Sequence[Any]:
     """The autoscaler's groups of nodes, with `resources` and `max_count`; empty without an autoscaler."""
     config = ray_state.get_cluster_config()
     return config.node_group_configs if config is not None else ()
+
+
+def leave_note(name: str) -> None:
+    """Leave a name with Ray for all other processes of the cluster. Only its dashboard tells whether a task
+    has begun, which a local Ray lacks."""
+    _internal_kv_put(name, b"", namespace=NOTES)
+
+
+def notes(prefix: str) -> set[str]:
+    """The names that were left and begin with `prefix`."""
+    return {name.decode() for name in _internal_kv_list(prefix, namespace=NOTES)}
+
+
+def remove_notes(prefix: str) -> None:
+    _internal_kv_del(prefix, del_by_prefix=True, namespace=NOTES)
 
 
 def is_over(job: str) -> bool:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from actors.logs import configure_logs
+from actors.ray_internals import leave_note
 from staragents.config import EvaluationConfig
 from staragents.evaluation.cell import CellResult
 from staragents.evaluation.cell_job import CellJob
 from staragents.evaluation.held_out import HeldOut
 
 
-def train_cell(job: CellJob, held_out: Sequence[HeldOut]) -> CellResult:
-    """Undecorated: `cluster.driver.students` makes the Ray task. Raises as `CellJob.run`."""
+def train_cell(job: CellJob, held_out: Sequence[HeldOut], note: str) -> CellResult:
+    """Undecorated: `cluster.driver.student_tasks` makes the Ray task. `note` tells the driver that it has
+    begun. Raises as `CellJob.run`."""
     configure_logs()
+    leave_note(note)
     return job.run(held_out)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from cluster.driver.evaluation_files import check_folder, write_evaluation
 from cluster.driver.student_judge import Judged, StudentJudge
 from cluster.driver.students import CHECKPOINTS, Students
 from staragents.base.digest import digest_of
@@ -16,7 +17,7 @@ from staragents.evaluation.arms import Arms, arms_of
 from staragents.evaluation.build import evaluation_of
 from staragents.evaluation.contamination import without_contaminated
 from staragents.evaluation.defaults import completed
-from staragents.evaluation.evaluation import PAGE, RESULT, Evaluation, HeldOutFacts
+from staragents.evaluation.evaluation import Evaluation, HeldOutFacts
 from staragents.evaluation.harness import checked_tasks
 from staragents.evaluation.held_out import HeldOut
 from staragents.evaluation.held_out_file import read_held_out
@@ -24,11 +25,9 @@ from staragents.evaluation.packages import check_packages
 from staragents.evaluation.plan import Plan, plan_of
 from staragents.evaluation.power import Power, power_of
 from staragents.evaluation.student import Student
-from staragents.evaluation.training_memory import check_memory
+from staragents.evaluation.training_memory import check_free
 from staragents.evaluation.training_time import seconds_for
-from staragents.files.atomic_file import write_json, write_text
 from staragents.models.packaged_models import resolve_model
-from staragents.report.evaluation_page import page_of
 from staragents.run_directory.run_lock import command_lock
 from staragents.scoring.identity import model_identity
 
@@ -66,8 +65,15 @@ class Evaluating:
         Raises BadInput before any training if the question can't be answered, or if a student does not fit or
         does not learn; RunFailed if Ray fails. Finished students stay.
         """
-        question = self._question
         check_packages()
+        with command_lock(self._folder, "--output"):
+            check_folder(self._folder)
+            result = self._evaluated()
+            write_evaluation(self._folder, result)
+        return result
+
+    def _evaluated(self) -> Evaluation:
+        question = self._question
         judge = None if question.judge is None else StudentJudge(*question.judge, self._folder, self._say)
         held_out = read_held_out(question.held_out, question.held_out_rows)
         arms = arms_of(question.runs, question.settings.arms, question.files, by_pair=question.by_pair)
@@ -78,32 +84,27 @@ class Evaluating:
         settings, plan = self._planned(arms, held_out)
         self._check_power(power_of(len(plan.held_out), settings.training_seeds, arms.compared))
         too_long = _too_long(plan, len(held_out))
-        with command_lock(self._folder, "--output"):
-            self._tell(plan, (*arms.warnings, *too_long), arms, settings)
-            if judge is not None:
-                self._say(_to_judge(plan, judge))
-            students = Students(plan, settings, self._folder, self._say)
-            results = students.results()
-            judged = None
-            if judge is not None:
-                judged = judge.judged(plan.held_out, results, settings.answer_tokens)
-                results = judged.results
-            result = evaluation_of(
-                arms,
-                results,
-                student=settings.student,
-                runs=[str(run) for run in question.runs],
-                settings=asdict(settings),
-                held_out=_facts(question.held_out, plan.held_out),
-                identity=digest_of([*students.fingerprints.values(), *_more(plan, judged)]),
-                answer_tokens=plan.answer_tokens,
-                warnings=[*too_long, *(judged.warnings if judged else ())],
-                judge=judged.facts if judged else None,
-            )
-            # The JSON is written last: it marks the evaluation as finished.
-            write_text(self._folder / PAGE, page_of(result))
-            write_json(self._folder / RESULT, result.as_dict())
-        return result
+        self._tell(plan, (*arms.warnings, *too_long), arms, settings)
+        if judge is not None:
+            self._say(_to_judge(plan, judge))
+        students = Students(plan, settings, self._folder, self._say)
+        results = students.results()
+        judged = None
+        if judge is not None:
+            judged = judge.judged(plan.held_out, results, settings.answer_tokens)
+            results = judged.results
+        return evaluation_of(
+            arms,
+            results,
+            student=settings.student,
+            runs=[str(run) for run in question.runs],
+            settings=asdict(settings),
+            held_out=_facts(question.held_out, plan.held_out),
+            identity=digest_of([*students.fingerprints.values(), *_more(plan, judged)]),
+            answer_tokens=plan.answer_tokens,
+            warnings=[*too_long, *(judged.warnings if judged else ())],
+            judge=judged.facts if judged else None,
+        )
 
     def _planned(self, arms: Arms, held_out: Sequence[HeldOut]) -> tuple[EvaluationConfig, Plan]:
         """The settings, with the defaults that depend on the student, and the plan."""
@@ -113,7 +114,7 @@ class Evaluating:
         except BadInput as error:
             raise BadInput(f"--student: {error}") from error
         if not settings.num_gpus and not ray_address():
-            check_memory(path, settings, on_gpu=False)
+            check_free(path, settings)
         student = Student(path, settings.template, settings.max_length)
         settings = replace(
             completed(settings, path), template=student.template, max_length=student.max_length

@@ -170,7 +170,11 @@ class StudentJudge:
         """Take over the verdicts in the folder, if they belong to these answers and this judge."""
         try:
             saved = StudentVerdicts.from_json(self._path(cell).read_text(encoding="utf-8"))
-        except (OSError, ValueError, KeyError, TypeError):
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            self._say(f"{self._path(cell)} can't be read ({reason}): the judge is asked again")
             return
         if saved.identity == identity:
             known: dict[str, float | str] = {**saved.unreadable, **saved.wins}

@@ -52,7 +52,7 @@ class EvaluationConfig:
     `max_length` are not judged."""
     task_limit: Annotated[int | None, ONE_OR_MORE] = None
     """With `--tasks`: rows of each task, the first ones. Unset: all of them."""
-    num_gpus: Annotated[float, ZERO_OR_MORE] = 0.0
-    """GPUs per student."""
+    num_gpus: Annotated[float, Range(0, 1, because="a student trains on one GPU or a part of it")] = 0.0
+    """GPUs per student: 1, or a fraction, by which students share the memory of one."""
     num_cpus: Annotated[float, POSITIVE] = 2.0
     """CPUs and threads per student."""

@@ -32,11 +32,13 @@ class Mark(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The valid numbers of a setting: `low` to `high`, both inclusive; `above` excludes `low`."""
+    """The valid numbers of a setting: `low` to `high`, both inclusive; `above` excludes `low`. `because`: why
+    not others, where that is not plain."""
 
     low: float
     high: float = math.inf
     above: bool = False
+    because: str = ""
 
     def holds(self, value: float) -> bool:
         """False for NaN and infinity, which are outside every range."""

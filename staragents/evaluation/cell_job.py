@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -14,6 +13,7 @@ from staragents.base.digest import digest_of
 from staragents.base.errors import BadInput
 from staragents.config import EvaluationConfig, Template
 from staragents.evaluation.cell import Cell, CellResult
+from staragents.evaluation.checkpoints import checkpoint_folder
 from staragents.evaluation.harness_tasks import HarnessTasks
 from staragents.evaluation.held_out import HeldOut
 from staragents.evaluation.judged_prompt import JudgedPrompt
@@ -31,8 +31,8 @@ ANSWERS, TASK = "answers", "task:"
 @dataclass(frozen=True, slots=True)
 class CellJob:
     """`path`: the student, a folder or hub id; `identity`: what it is (`model_identity`). `folder`: for
-    checkpoints of this cell. Without steps, the student is only measured. `asked`: the prompts that it
-    answers for the judge. `tasks`: those that it is scored on."""
+    checkpoints of this cell, whatever its job. Without steps, the student is only measured. `asked`: the
+    prompts that it answers for the judge. `tasks`: those that it is scored on."""
 
     cell: Cell
     path: str
@@ -51,7 +51,8 @@ class CellJob:
         return sum(span.tokens for step in self.steps for span in step)
 
     def fingerprint(self, held_out: Sequence[HeldOut]) -> str:
-        """Checksum of everything that determines the trained student and its losses."""
+        """Checksum of everything that determines the trained student and its losses; without held-out
+        conversations, its weights alone."""
         settings = asdict(self.settings)
         facts = [
             asdict(self.cell),
@@ -73,26 +74,28 @@ class CellJob:
 
     def run(self, held_out: Sequence[HeldOut]) -> CellResult:
         """Train and measure. Raises BadInput naming arm and training seed if a loss is not finite, and as
-        `fine_tune` and `task_scores` do."""
+        `fine_tune` and `task_scores` do; before it trains, if this machine lacks the tasks."""
+        if self.tasks is not None:
+            self.tasks.check_here()
+        try:
+            with checkpoint_folder(self.folder, self.fingerprint(())[:16]) as folder:
+                return self._result(held_out, folder)
+        except FloatingPointError as error:
+            raise BadInput(self._not_finite(error)) from error
+        finally:
+            _free_memory()
+
+    def _result(self, held_out: Sequence[HeldOut], folder: Path) -> CellResult:
         from staragents.evaluation.fine_tuning import fine_tune
         from staragents.evaluation.measuring import held_out_losses
 
         begun = time.monotonic()
-        try:
-            trained = fine_tune(self.path, self.steps, self.cell.training_seed, self.settings, self.folder)
-            # Before the losses: to measure them may replace the model's attention.
-            answers, scores = self._answers(trained), self._scores(trained)
-            losses = held_out_losses(
-                trained.model, trained.tokenizer, self.path, self.template, held_out, self.settings
-            )
-        except FloatingPointError as error:
-            raise BadInput(
-                f"arm {self.cell.arm}, training seed {self.cell.training_seed}: {error}; "
-                "lower evaluation.learning_rate"
-            ) from error
-        finally:
-            _free_memory()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        trained = fine_tune(self.path, self.steps, self.cell.training_seed, self.settings, folder)
+        # Before the losses: to measure them may replace the model's attention.
+        answers, scores = self._answers(trained), self._scores(trained)
+        losses = held_out_losses(
+            trained.model, trained.tokenizer, self.path, self.template, held_out, self.settings
+        )
         return CellResult(
             cell=self.cell,
             losses=losses,
@@ -104,6 +107,12 @@ class CellJob:
             answers=answers,
             scores=scores,
         )
+
+    def _not_finite(self, error: FloatingPointError) -> str:
+        if not self.steps:
+            return f"evaluation.student: expected finite losses of {self.path} before training: {error}"
+        cell = self.cell
+        return f"arm {cell.arm}, training seed {cell.training_seed}: {error}; lower evaluation.learning_rate"
 
     def _answers(self, trained: Trained) -> dict[str, str] | None:
         if not self.asked:

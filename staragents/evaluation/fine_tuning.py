@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 
+from staragents.base.errors import BadInput
 from staragents.config import EvaluationConfig
+from staragents.evaluation.checkpoints import Checkpoints
 from staragents.evaluation.defaults import completed
 from staragents.evaluation.packages import check_packages
-from staragents.evaluation.training_memory import check_memory
+from staragents.evaluation.training_memory import CPU_PART_TOKENS, LARGE, check_machine
 from staragents.scoring.conventions import Span
 from staragents.scoring.model_loading import Loading, load
 
 logger = logging.getLogger(__name__)
 
-CPU_PART_TOKENS, GPU_PART_TOKENS = 1024, 8192
-"""Padded tokens in one forward and backward pass. Activations of a 135M model take about 2.5 GiB for 1024."""
-LARGE = 1_000_000_000
-"""Parameters above which activations are computed twice instead of kept."""
+GPU_PART_TOKENS = 8192
+"""As CPU_PART_TOKENS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,28 +54,60 @@ def fine_tune(
 
     AdamW without weight decay, a cosine schedule, gradients clipped at 1, no early stopping. The result
     depends only on the arguments, the device and its number of threads. Checkpoints go to `folder`, from
-    which a later call continues.
+    which a later call with the same arguments continues; one that can't be loaded is dropped.
 
-    Raises BadInput if the model can't be loaded, does not fit, or a package is missing; FloatingPointError if
-    a loss is not finite.
+    Raises BadInput if the model can't be loaded, does not fit, or a package or the GPU is missing;
+    FloatingPointError if a loss is not finite.
     """
     threads = max(1, round(settings.num_cpus))
     torch.set_num_threads(threads)
-    on_gpu = settings.num_gpus > 0 and torch.cuda.is_available()
+    on_gpu = settings.num_gpus > 0
+    if on_gpu and not torch.cuda.is_available():
+        raise BadInput(
+            f"evaluation.num_gpus: expected a GPU that torch can use on {socket.gethostname()}, found none "
+            f"(torch {torch.__version__})"
+        )
     settings = completed(settings, path)
-    rank = settings.lora_rank or 0
-    check_packages(lora=bool(rank and steps))
-    if steps:
-        check_memory(path, settings, on_gpu)
-    model, tokenizer = load(path, _loading(settings, rank, on_gpu))
+    check_packages(lora=bool(settings.lora_rank and steps))
     if not steps:
-        return Trained(model, tokenizer, ())
+        return Trained(*load(path, _loading(settings, on_gpu)), ())
+    check_machine(path, settings)
     torch.use_deterministic_algorithms(True, warn_only=True)
+    checkpoints = Checkpoints(folder)
+    for checkpoint in checkpoints.complete():
+        trained = _trained(path, steps, training_seed, settings, on_gpu, folder, checkpoint)
+        if trained is not None:
+            return trained
+        checkpoints.drop(checkpoint)
+        gc.collect()
+    trained = _trained(path, steps, training_seed, settings, on_gpu, folder, None)
+    assert trained is not None
+    return trained
+
+
+def _trained(
+    path: str,
+    steps: Sequence[Sequence[Span]],
+    training_seed: int,
+    settings: EvaluationConfig,
+    on_gpu: bool,
+    folder: Path,
+    checkpoint: Path | None,
+) -> Trained | None:
+    """The student after training from this checkpoint, or from the beginning; None if the checkpoint can't
+    be loaded."""
+    rank = settings.lora_rank or 0
+    model, tokenizer = load(path, _loading(settings, on_gpu))
     trainer = _trainer(model, tokenizer, steps, training_seed, settings, rank, folder)
-    last = _last_checkpoint(folder)
-    if last is not None:
-        logger.info("training continues from %s", last)
-    trainer.train(resume_from_checkpoint=last)
+    try:
+        if checkpoint is not None:
+            logger.info("training continues from %s", checkpoint)
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    except Exception as error:  # torch, safetensors and transformers raise their own types
+        if checkpoint is None or trainer.began:
+            raise
+        logger.warning("%s can't be loaded and is dropped: %s", checkpoint, error)
+        return None
     losses = tuple(entry["loss"] for entry in trainer.state.log_history if "loss" in entry)
     trained: Any = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
     if rank:
@@ -80,10 +115,10 @@ def fine_tune(
     return Trained(trained.requires_grad_(False).eval(), tokenizer, losses)
 
 
-def _loading(settings: EvaluationConfig, rank: int, on_gpu: bool) -> Loading:
+def _loading(settings: EvaluationConfig, on_gpu: bool) -> Loading:
     """Weights that are trained themselves are float32: updates are too small for fewer bits."""
     device = "cuda" if on_gpu else "cpu"
-    return Loading(str(settings.dtype) if rank else "float32", device)
+    return Loading(str(settings.dtype) if settings.lora_rank else "float32", device)
 
 
 def _trainer(
@@ -107,7 +142,7 @@ def _trainer(
             "labels": [[IGNORED] * span.start + list(span.ids[span.start :]) for span in spans],
         }
     )
-    starts = [sum(len(step) for step in steps[:number]) for number in range(len(steps))]
+    starts = accumulate((len(step) for step in steps[:-1]), initial=0)
     on_gpu = model.device.type == "cuda"
     half = {"bfloat16": "bf16", "float16": "fp16", "auto": "bf16" if on_gpu else ""}.get(settings.dtype, "")
     options = SFTConfig(
@@ -131,7 +166,6 @@ def _trainer(
         logging_nan_inf_filter=False,
         report_to="none",
         save_strategy="no",
-        save_total_limit=1,
         disable_tqdm=True,
         dataloader_pin_memory=False,
     )
@@ -154,11 +188,3 @@ def _lora(rank: int) -> Any:
     return LoraConfig(
         r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM"
     )
-
-
-def _last_checkpoint(folder: Path) -> str | None:
-    """The newest checkpoint that was saved to its end."""
-    from staragents.evaluation.step_trainer import COMPLETE
-
-    found = [path.parent for path in folder.glob(f"checkpoint-*/{COMPLETE}")]
-    return str(max(found, key=lambda path: int(path.name.partition("-")[2]))) if found else None

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from staragents.base.errors import BadInput
+from staragents.evaluation.packages import check_harness
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +25,17 @@ class HarnessTasks:
     @property
     def names(self) -> list[str]:
         return list(self.fingerprints)
+
+    def check_here(self) -> None:
+        """Raises BadInput if this machine lacks the package or the user's task files."""
+        check_harness()
+        paths = [Path(file) for file in self.files.values()]
+        for path in ([] if self.folder is None else [Path(self.folder)]) + paths:
+            if path.is_absolute() and not path.exists():
+                raise BadInput(
+                    f"--tasks-folder: expected {path} on {socket.gethostname()}, found nothing: tasks must "
+                    "lie where all nodes have them"
+                )
 
     def only(self, names: Iterable[str]) -> HarnessTasks | None:
         """These tasks; None for no name."""

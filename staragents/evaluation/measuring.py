@@ -33,6 +33,7 @@ def held_out_losses(
         template=template,
         max_length=settings.max_length,
         min_answer_tokens=1,
+        section="evaluation",
     )
     asked = [(one, writer, answer) for one in held_out for writer, answer in one.answers.items()]
     rows = [ScoreRow((*one.prompt, Message("assistant", answer))) for one, _, answer in asked]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from statistics import mean
 
@@ -67,7 +68,9 @@ def plan_of(
     0 on, as many as the settings say, unless given. `judged`: whether students answer prompts for the judge.
     Raises BadInput if nothing is left to train, measure or judge on.
     """
-    spans = {arm.name: {row.seed_id: student.tokens(row.messages) for row in arm.rows} for arm in arms}
+    # Arms share rows: unchanged seeds, and candidates that several choose.
+    tokens_of = cache(student.tokens)
+    spans = {arm.name: {row.seed_id: tokens_of(row.messages) for row in arm.rows} for arm in arms}
     too_long = {seed_id for some in spans.values() for seed_id, span in some.items() if span is None}
     kept = {
         name: [span for seed_id, span in some.items() if span is not None and seed_id not in too_long]
@@ -148,5 +151,7 @@ def _cut(span: Span, tokens: int) -> Span:
 def cell_name(cell: Cell) -> str:
     """A file name for a cell, without an ending. Differs between cells."""
     plain = "".join(one if one.isalnum() or one in "+-_." else "_" for one in cell.arm)[:80]
+    # File systems count bytes, 255 with the ending of a temporary file.
+    plain = plain.encode()[:200].decode(errors="ignore")
     mark = "" if plain == cell.arm else f"-{stable_seed('cell', cell.arm):08x}"
     return f"{plain}{mark}-{cell.training_seed}"

@@ -25,10 +25,12 @@ class SavedCell:
 
     @classmethod
     def from_json(cls, text: str) -> SavedCell:
-        """Raises KeyError, TypeError or ValueError if it was not made by `to_json`. Files of earlier versions
-        have no parts."""
-        saved = json.loads(text)
-        return cls(saved["identity"], CellResult.from_dict(saved["result"]), dict(saved.get("parts", {})))
+        """Raises ValueError if it was not made by `to_json`. Files of earlier versions have no parts."""
+        try:
+            saved = json.loads(text)
+            return cls(saved["identity"], CellResult.from_dict(saved["result"]), dict(saved.get("parts", {})))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"{type(error).__name__}: {error}") from error
 
     def missing(self, job: CellJob) -> CellJob | None:
         """The part of the job that is not done: its weights are not kept, so the student is trained again for

@@ -13,13 +13,12 @@ from torch.utils.data import DataLoader
 from transformers import PrinterCallback, TrainerCallback
 from trl import SFTTrainer
 
+from staragents.evaluation.checkpoints import Checkpoints
 from staragents.scoring.packing import pack_padded
 
 IGNORED = -100
 """Label of a token that is not trained."""
 SAVE_EVERY_S = 300.0
-COMPLETE = "complete"
-"""Empty file in a checkpoint that was saved to its end."""
 
 
 class StepTrainer(SFTTrainer):
@@ -36,6 +35,8 @@ class StepTrainer(SFTTrainer):
         self.remove_callback(PrinterCallback)
         self._steps = [list(step) for step in steps]
         self._part_tokens = part_tokens
+        self.began = False
+        """Whether it has trained, so that nothing of a checkpoint remains to be loaded."""
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         rows: Any = self.train_dataset
@@ -44,6 +45,7 @@ class StepTrainer(SFTTrainer):
         return prepared
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
+        self.began = True
         total = torch.zeros((), device=self.args.device)
         for part in self._parts(inputs):
             total = total + super().training_step(model, part, num_items_in_batch)
@@ -58,12 +60,18 @@ class StepTrainer(SFTTrainer):
             longest = max(lengths[row] for row in rows)
             yield {name: value[rows, :longest] for name, value in inputs.items()}
 
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """transformers, which gets no `save_total_limit`, would remove older ones before this one is
+        usable."""
+        super()._save_checkpoint(model, trial)
+        Checkpoints(Path(str(self.args.output_dir))).finish(self.state.global_step)
+
     def create_model_card(self, *arguments: Any, **options: Any) -> None:
         """A checkpoint is only for resuming: it needs none."""
 
 
 class _SaveByTime(TrainerCallback):
-    """Saves a checkpoint every SAVE_EVERY_S seconds, and marks it when it is complete."""
+    """Saves a checkpoint every SAVE_EVERY_S seconds."""
 
     def __init__(self) -> None:
         self._saved = time.monotonic()
@@ -74,4 +82,3 @@ class _SaveByTime(TrainerCallback):
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._saved = time.monotonic()
-        (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()

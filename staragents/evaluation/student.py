@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from staragents.base.errors import BadInput
+from staragents.base.errors import BadInput, RunFailed
 from staragents.base.messages import Conversation
 from staragents.config import ScoredReasoning, Template
 from staragents.scoring.conventions import Span, exact
+from staragents.scoring.model_loading import is_passing
 from staragents.scoring.row_texts import row_texts
 
 
@@ -18,7 +19,8 @@ class Student:
         """`path` is a local folder or hub id. `max_length` counts the tokens of prompt and answer; that
         of the model may be lower. Template None: chat if the tokenizer has one, else plain.
 
-        Raises BadInput if the tokenizer can't be loaded, or lacks a chat template for `chat`, or an EOS.
+        Raises BadInput if the tokenizer can't be loaded, or lacks a chat template for `chat`, or an EOS;
+        RunFailed if the hub was too slow or too busy.
         """
         from transformers import AutoConfig, AutoTokenizer
 
@@ -26,7 +28,8 @@ class Student:
             self._tokenizer: Any = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
             config = AutoConfig.from_pretrained(path, trust_remote_code=False).get_text_config()
         except Exception as error:  # each library raises its own types
-            raise BadInput(f"--student: can't load {path}: {' '.join(str(error).split())}") from error
+            failure = RunFailed if is_passing(error) else BadInput
+            raise failure(f"--student: can't load {path}: {' '.join(str(error).split())}") from error
         self._tokenizer.model_max_length = 1 << 62  # answers are cut here; transformers need not warn
         if self._tokenizer.eos_token_id is None:
             raise BadInput(f"--student: expected a tokenizer with an EOS token, got {path}")

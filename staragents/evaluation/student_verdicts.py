@@ -27,10 +27,13 @@ class StudentVerdicts:
 
     @classmethod
     def from_json(cls, text: str) -> StudentVerdicts:
-        """Raises KeyError, TypeError or ValueError if it was not made by `to_json`."""
-        saved = json.loads(text)
-        wins = {str(name): float(win) for name, win in dict(saved["wins"]).items()}
-        return cls(str(saved["identity"]), wins, dict(saved["unreadable"]))
+        """Raises ValueError if it was not made by `to_json`."""
+        try:
+            saved = json.loads(text)
+            wins = {str(name): float(win) for name, win in dict(saved["wins"]).items()}
+            return cls(str(saved["identity"]), wins, dict(saved["unreadable"]))
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{type(error).__name__}: {error}") from error
 
 
 def verdicts_identity(pairs: Sequence[AnswerPair], config: Config, weights: str) -> str:

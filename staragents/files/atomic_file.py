@@ -44,7 +44,12 @@ def write_text(target: Path, text: str) -> None:
 
 def write_json(target: Path, value: Mapping[str, Any]) -> None:
     """Atomically replace a file with indented JSON. Raises OSError, and ValueError for NaN and infinity."""
-    write_text(target, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(target, json_text(value))
+
+
+def json_text(value: Mapping[str, Any]) -> str:
+    """Indented JSON. Raises ValueError for NaN and infinity."""
+    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def sync(path: Path) -> None:

@@ -7,7 +7,7 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,6 +40,7 @@ def command_lock(folder: Path, setting: str = "output.dir") -> Iterator[str]:
     does not end; BadInput if the folder can't be written to.
     """
     try:
+        new = [path for path in folder.parents if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / LOCK, thread_local=False)
         lock.acquire(timeout=0)
@@ -52,7 +53,7 @@ def command_lock(folder: Path, setting: str = "output.dir") -> Iterator[str]:
         session = _take(folder, setting)
         yield session
     finally:
-        _remove_if_unused(folder)
+        _remove_if_unused(folder, new)
         lock.release()
 
 
@@ -98,13 +99,14 @@ def _take(folder: Path, setting: str) -> str:
         raise BadInput(f"{setting}: can't write to {folder}: {_reason(error)}") from error
 
 
-def _remove_if_unused(folder: Path) -> None:
-    """Remove the folder of a command that failed before it began."""
+def _remove_if_unused(folder: Path, new: Sequence[Path]) -> None:
+    """Remove the folder of a command that failed before it began, and those above it that it made."""
     with suppress(OSError):
         if {path.name for path in folder.iterdir()} <= {LOCK, WRITER, OWNER}:
             for name in (OWNER, WRITER, LOCK):
                 (folder / name).unlink(missing_ok=True)
-            folder.rmdir()
+            for path in (folder, *new):
+                path.rmdir()
 
 
 def _owner(folder: Path) -> dict[str, Any]:

@@ -58,9 +58,11 @@ class IfdModel:
         min_answer_tokens: int = 5,
         cache: SpanCache | None = None,
         loaded: tuple[Any, Any] | None = None,
+        section: str = "scoring",
     ) -> None:
         """`loaded`: a model in evaluation mode and its tokenizer, to be scored instead of loading `path`, and
-        without a cache, as its weights may differ from those at `path`. Its attention may be replaced."""
+        without a cache, as its weights may differ from those at `path`. Its attention may be replaced.
+        `section`: of the config, where messages say to change `max_length`."""
         torch.set_num_threads(threads)
         model, self._tokenizer = loaded or load(path, loading)
         # Truncation happens here, so transformers need not warn about long texts.
@@ -81,6 +83,7 @@ class IfdModel:
         self._batch_tokens = min(batch_tokens, _CPU_BATCH_TOKENS) if on_cpu else batch_tokens
         self._min_tokens = min_answer_tokens
         self._cache = cache
+        self._section = section
         self._weights = _weights_digest(path, loading, model)
         self.model_name = Path(path).name if Path(path).is_dir() else path
         self.parameters: int = model.num_parameters()
@@ -206,7 +209,7 @@ class IfdModel:
         if alone is not None:
             raise EngineError(
                 f"out of GPU memory for one sequence of {alone} tokens with {self.model_name}: "
-                "lower scoring.max_length"
+                f"lower {self._section}.max_length"
             )
         logger.warning(
             "out of GPU memory at scoring.batch_tokens=%d: continuing with half of it", self._batch_tokens

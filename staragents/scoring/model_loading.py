@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from staragents.base.absent_module import absent
-from staragents.base.errors import BadInput
+from staragents.base.errors import BadInput, RunFailed
 
 # transformers would import scikit-learn, which it uses to generate with a draft model, and with it pandas:
 # two seconds of CPU time before the first row is scored.
@@ -35,7 +35,8 @@ class Loading:
 def load(path: str, loading: Loading) -> tuple[Any, Any]:
     """Model (evaluation mode, no gradients) and tokenizer. Never executes code from the model's folder.
 
-    Raises BadInput if the model, its adapter or a package it needs can't be loaded.
+    Raises BadInput if the model, its adapter or a package it needs can't be loaded, RunFailed if the hub was
+    too slow or too busy.
     """
     device = _device(loading.device)
     options: dict[str, Any] = {"dtype": _dtype(loading.dtype, device), "trust_remote_code": False}
@@ -53,8 +54,23 @@ def load(path: str, loading: Loading) -> tuple[Any, Any]:
     except BadInput:
         raise
     except Exception as error:  # safetensors, peft and bitsandbytes raise their own error types
-        raise BadInput(f"can't load the model {path}: {error}") from error
+        failure = RunFailed if is_passing(error) else BadInput
+        raise failure(f"can't load the model {path}: {' '.join(str(error).split())}") from error
     return model.requires_grad_(False).eval(), tokenizer
+
+
+def is_passing(error: BaseException | None) -> bool:
+    """Whether a hub did not answer in time, had too many requests or failed itself, by the whole chain of
+    errors: the same call may succeed later."""
+    while error is not None:
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        if isinstance(status, int) and (status in (408, 429) or status >= 500):
+            return True
+        # The hub's library decides which HTTP client raises it.
+        if any("Timeout" in kind.__name__ for kind in type(error).__mro__):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _device(name: str) -> str:

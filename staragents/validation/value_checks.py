@@ -26,7 +26,8 @@ def out_of_bounds(config: Config) -> Iterator[str]:
             continue
         for mark in marks(key):
             if isinstance(mark, Range) and not mark.holds(value):
-                yield f"{'.'.join(key)}: expected {mark}, got {shown(value)}"
+                because = mark.because and f" ({mark.because})"
+                yield f"{'.'.join(key)}: expected {mark}{because}, got {shown(value)}"
 
 
 def check_model_name(key: str, model: str, *, may_be_fake: bool = False) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -210,26 +211,68 @@ here.result_of(here.plan(sys.argv[1], Path(sys.argv[2]), "real", tokens=1000), "
 """
 
 
-def test_a_killed_cell_continues_from_its_checkpoint_with_the_same_result(
-    student: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "killed"
-    killed = subprocess.run([sys.executable, "-c", KILLED, student, str(folder)], cwd=ROOT)
-    assert killed.returncode == -signal.SIGKILL
-    assert [path.name for path in folder.glob("*/*/complete")]
-    steps = []
+@pytest.fixture(scope="module")
+def killed(student: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a cell that was killed after its ninth step."""
+    folder = tmp_path_factory.mktemp("killed")
+    ended = subprocess.run([sys.executable, "-c", KILLED, student, str(folder)], cwd=ROOT)
+    assert ended.returncode == -signal.SIGKILL
+    (mark,) = folder.glob("*/*/*/complete")
+    assert mark.parent.name == "checkpoint-9"
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(student: str, tmp_path_factory: pytest.TempPathFactory) -> CellResult:
+    return result_of(plan(student, tmp_path_factory.mktemp("whole"), "real", tokens=1000), "real")
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The steps that are trained from now on."""
+    trained = []
     step = step_trainer.StepTrainer.training_step
 
     def counted(self: step_trainer.StepTrainer, *arguments: object) -> object:
-        steps.append(self.state.global_step)
+        trained.append(self.state.global_step)
         return step(self, *arguments)
 
     monkeypatch.setattr(step_trainer.StepTrainer, "training_step", counted)
+    return trained
+
+
+def test_a_killed_cell_continues_from_its_checkpoint_with_the_same_result(
+    student: str, tmp_path: Path, killed: Path, whole: CellResult, steps: list[int]
+) -> None:
+    folder = tmp_path / "killed"
+    shutil.copytree(killed, folder)
     resumed = result_of(plan(student, folder, "real", tokens=1000), "real")
     assert steps[0] == 9
-    whole = result_of(plan(student, tmp_path / "whole", "real", tokens=1000), "real")
     assert resumed.losses == whole.losses
     assert resumed.final_loss == whole.final_loss
+
+
+@pytest.mark.parametrize("torn", ["model.safetensors", "optimizer.pt", "trainer_state.json"])
+def test_a_checkpoint_that_cannot_be_loaded_is_dropped(
+    student: str, tmp_path: Path, killed: Path, whole: CellResult, steps: list[int], torn: str
+) -> None:
+    folder = tmp_path / "killed"
+    shutil.copytree(killed, folder)
+    (file,) = folder.glob(f"*/*/*/{torn}")
+    file.write_bytes(file.read_bytes()[:100])
+    resumed = result_of(plan(student, folder, "real", tokens=1000), "real")
+    assert steps[0] == 0
+    assert resumed.losses == whole.losses
+
+
+def test_a_job_with_another_learning_rate_does_not_continue_the_checkpoint(
+    student: str, tmp_path: Path, killed: Path, steps: list[int]
+) -> None:
+    folder = tmp_path / "killed"
+    shutil.copytree(killed, folder)
+    result_of(plan(student, folder, "real", tokens=1000, learning_rate=1e-3), "real")
+    assert steps[0] == 0
+    assert not list(folder.iterdir())
 
 
 def test_a_loss_that_is_not_finite_names_arm_and_seed(student: str, tmp_path: Path) -> None:
@@ -239,7 +282,7 @@ def test_a_loss_that_is_not_finite_names_arm_and_seed(student: str, tmp_path: Pa
 
 
 def test_a_student_that_does_not_fit(student: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training_memory.psutil, "virtual_memory", lambda: type("M", (), {"available": 9}))
+    monkeypatch.setattr(training_memory.psutil, "virtual_memory", lambda: type("M", (), {"total": 9}))
     made = plan(student, tmp_path, "real")
     with pytest.raises(BadInput, match=r"does not fit: training needs .* of memory"):
         result_of(made, "real")

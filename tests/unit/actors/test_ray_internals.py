@@ -18,6 +18,7 @@ from ray._private.state import GlobalState
 from ray._private.state import state as ray_state
 from ray.core.generated import autoscaler_pb2
 from ray.exceptions import RaySystemError
+from ray.experimental import internal_kv
 from ray.serve._private import replica
 from ray.serve._private.request_router import replica_wrapper
 from ray.serve.handle import DeploymentHandle
@@ -139,6 +140,35 @@ def test_every_actor_answers_when_it_is_ready() -> None:
     assert "def __ray_ready__(self)" in inspect.getsource(ray.actor)
     actor = SimpleNamespace(__ray_ready__=SimpleNamespace(remote=lambda: "up"))
     assert ray_internals.ready(actor) == "up"
+
+
+class Store:
+    """The calls of Ray's client that notes use."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[bytes, bytes], bytes] = {}
+
+    def internal_kv_put(self, key: bytes, value: bytes, overwrite: bool, namespace: bytes) -> int:
+        self.kept[namespace, key] = value
+        return 1
+
+    def internal_kv_keys(self, prefix: bytes, namespace: bytes) -> list[bytes]:
+        return [key for of, key in self.kept if of == namespace and key.startswith(prefix)]
+
+    def internal_kv_del(self, key: bytes, by_prefix: bool, namespace: bytes) -> int:
+        assert by_prefix
+        found = self.internal_kv_keys(key, namespace)
+        self.kept = {at: value for at, value in self.kept.items() if at[1] not in found}
+        return len(found)
+
+
+def test_notes_are_found_and_removed_by_their_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(internal_kv, "global_gcs_client", Store())
+    for name in ("a/1", "a/2", "b/1"):
+        ray_internals.leave_note(name)
+    assert ray_internals.notes("a/") == {"a/1", "a/2"}
+    ray_internals.remove_notes("a/")
+    assert ray_internals.notes("") == {"b/1"}
 
 
 # -- Serve ---------------------------------------------------------------------------------------------

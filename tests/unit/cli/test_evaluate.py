@@ -30,6 +30,10 @@ def held_out(tmp_path: Path) -> str:
         (["--student", "x", "--arm", "a=f", "--arm", "a=g"], "error: --arm: expected NAME=FILE"),
         (["--student", "x", "--arm", "mine=no.jsonl"], "error: --arm mine: "),
         (["--student", "x", "evaluation.warmup=2"], "error: evaluation.warmup: "),
+        (
+            ["--student", "x", "evaluation.num_gpus=2"],
+            "error: evaluation.num_gpus: expected 0 to 1 (a student trains on one GPU or a part of it)",
+        ),
         (["--student", "x", "evaluation.steps=2"], "error: evaluation.steps: unknown key"),
         (["--student", "x", "--held-out", "no.jsonl"], "error: --held-out: "),
         (["--student", "x", "evaluation.judged_prompts=0"], "error: evaluation.judged_prompts: "),
@@ -46,13 +50,24 @@ def test_bad_input_is_one_line_and_writes_nothing(
     arguments: list[str],
     problem: str,
 ) -> None:
-    out = tmp_path / "students"
+    out = tmp_path / "new" / "students"
     command = ["evaluate", str(finished_run), "--held-out", held_out, "-o", str(out), *arguments]
     assert staragents(monkeypatch, *command) == 2
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1
     assert lines[0].startswith(problem)
-    assert not out.exists()
+    assert not out.parent.exists()
+
+
+def test_a_file_in_the_place_of_a_folder_is_one_line_before_anything_is_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, finished_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "cells").touch()
+    command = ["evaluate", str(finished_run), "--student", "x", "--held-out", "no.jsonl", "-o", str(tmp_path)]
+    assert staragents(monkeypatch, *command) == 2
+    assert capsys.readouterr().err == (
+        f"error: --output: expected a folder at {tmp_path / 'cells'}, got a file\n"
+    )
 
 
 def test_settings_alone_name_no_run(

@@ -118,6 +118,17 @@ def test_wins_are_what_a_run_would_say_and_equal_answers_are_asked_once(
     assert said.win == pytest.approx((said.win_first + (said.win_second or 0.0)) / 2)
 
 
+def test_damaged_verdicts_are_named_and_asked_for_again(judging: Judging, tmp_path: Path) -> None:
+    whole, _, _ = judging()
+    file = tmp_path / VERDICTS / "dataset-1.json"
+    file.write_text('{"wins": []')
+    again, requests, lines = judging()
+    assert again == whole
+    assert requests
+    assert lines[0].startswith(f"{file} can't be read (")
+    assert lines[0].endswith("): the judge is asked again")
+
+
 def test_only_missing_verdicts_are_asked_for(judging: Judging, tmp_path: Path) -> None:
     whole, _, _ = judging()
     again, requests, lines = judging()

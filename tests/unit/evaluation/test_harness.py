@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 from staragents.base.errors import BadInput
+from staragents.config import EvaluationConfig, Template
+from staragents.evaluation import harness_tasks
+from staragents.evaluation.cell import Cell
+from staragents.evaluation.cell_job import CellJob
 from staragents.evaluation.harness import checked_tasks
+from staragents.evaluation.harness_tasks import HarnessTasks
 
 TASK = """\
 task: planted
@@ -104,3 +109,27 @@ def test_unknown_names_have_suggestions() -> None:
     assert first.startswith("--tasks: expected a task of lm-evaluation-harness, got 'arc_esy', did you mean ")
     assert "arc_easy" in first
     assert second == "--tasks: expected a task of lm-evaluation-harness, got 'x!'"
+
+
+def test_tasks_that_a_node_lacks_are_found_before_it_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(harness_tasks, "check_harness", lambda: None)
+    missing = HarnessTasks({"planted": "x"}, {"planted": str(tmp_path / "no.yaml")}, str(tmp_path))
+    job = CellJob(
+        Cell("real", 0),
+        "m",
+        "id",
+        Template.plain,
+        (),
+        0,
+        EvaluationConfig(),
+        tmp_path / "work",
+        tasks=missing,
+    )
+    with pytest.raises(
+        BadInput, match=rf"^--tasks-folder: expected {tmp_path / 'no.yaml'} on \S+, found nothing"
+    ):
+        job.run(())
+    assert not (tmp_path / "work").exists()
+    HarnessTasks({"ifeval": "x"}, {"ifeval": "ifeval/ifeval.yaml"}).check_here()

@@ -59,6 +59,20 @@ def test_arms_do_equal_work_and_seeds_that_do_not_fit_in_one_are_in_none() -> No
     assert [job.rows for job in made.jobs[1:3]] == [2, 1]  # the first answer of long is enough
 
 
+def test_a_row_of_several_arms_is_tokenised_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Conversation] = []
+    tokens = WordStudent.tokens
+
+    def counted(self: WordStudent, messages: Conversation) -> Span | None:
+        seen.append(messages)
+        return tokens(self, messages)
+
+    monkeypatch.setattr(WordStudent, "tokens", counted)
+    plan(SHORT, LONG, arm("again", *(("say", "one"), ("say it", "two"), ("say so", "three"))))
+    rows = [row.messages for one in (SHORT, LONG) for row in one.rows]
+    assert sorted(map(str, seen[: len(rows)])) == sorted(map(str, rows))
+
+
 def test_the_last_answer_is_cut_without_its_end() -> None:
     (job,) = [job for job in plan(LONG, tokens=3).jobs if job.cell == Cell("long", 0)]
     (span,) = (span for step in job.steps for span in step)
@@ -100,8 +114,12 @@ def test_a_result_is_used_again_only_for_the_same_work() -> None:
 
 
 def test_names_of_files_are_plain_and_differ() -> None:
-    arms = ("dataset", "pair:a+b", "pair_a+b", "../../x", "run/one:seeds", "\u00e9t\u00e9", "x" * 300)
+    arms = (
+        *("dataset", "pair:a+b", "pair_a+b", "../../x", "run/one:seeds", "\u00e9t\u00e9", "x" * 300),
+        *("\u6728" * 79, "\u6728" * 80),
+    )
     names = [cell_name(Cell(name, seed)) for name in arms for seed in (0, 1)]
     assert len(set(names)) == len(names)
     assert names[:2] == ["dataset-0", "dataset-1"]
     assert all("/" not in name and len(name) < 120 for name in names)
+    assert all(len(f".{name}.json.01234567.tmp".encode()) <= 255 for name in names)

@@ -34,8 +34,14 @@ def test_a_file_of_an_earlier_version_is_used_again_and_lacks_answers() -> None:
     assert old.missing(PLAIN) is None
     assert old.result_of(PLAIN) == RESULT
     assert old.missing(ASKED) == ASKED
-    for damaged in ("[]", "{}", '{"identity": "id", "result": {}}'):
-        with pytest.raises((KeyError, TypeError)):
+    for damaged in (
+        *("[]", "{}", "{", '{"identity": "id", "result": {}}'),
+        *(
+            '{"identity": "id", "result": {"losses": []}}',
+            '{"identity": "id", "result": {"losses": {"a": []}}}',
+        ),
+    ):
+        with pytest.raises(ValueError, match=r"\w"):
             SavedCell.from_json(damaged)
 
 

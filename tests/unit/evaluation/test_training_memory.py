@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
+import socket
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from staragents.base.errors import BadInput
 from staragents.config import Dtype, EvaluationConfig
 from staragents.evaluation import defaults, training_memory
 from staragents.evaluation.defaults import completed
-from staragents.evaluation.training_memory import check_memory, training_bytes
+from staragents.evaluation.fine_tuning import fine_tune
+from staragents.evaluation.training_memory import check_free, check_machine, reserved_bytes, training_bytes
 from staragents.models.model_size import ModelSize
 
 
@@ -46,10 +51,54 @@ def test_a_student_that_does_not_fit_is_one_line_with_the_arithmetic(monkeypatch
     sized(monkeypatch, 10_000_000_000)
     free = SimpleNamespace(available=100 << 30)
     monkeypatch.setattr(training_memory.psutil, "virtual_memory", lambda: free)
-    check_memory("m", EvaluationConfig(), on_gpu=False)  # with adapters
+    check_free("m", EvaluationConfig())  # with adapters
     whole = EvaluationConfig(lora_rank=0)
     with pytest.raises(
         BadInput, match=r"m does not fit: training needs 149\.0 GiB .* 100\.0 GiB are free"
     ) as caught:
-        check_memory("m", whole, on_gpu=False)
+        check_free("m", whole)
     assert len(caught.value.problems) == 1
+
+
+def test_a_worker_compares_with_its_machine_whatever_other_students_use(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sized(monkeypatch, 1_000_000_000)
+    memory = SimpleNamespace(available=1 << 30, total=16 << 30)
+    monkeypatch.setattr(training_memory.psutil, "virtual_memory", lambda: memory)
+    check_machine("m", EvaluationConfig())
+    memory.total = 12 << 30
+    with pytest.raises(BadInput, match=r"needs 14\.9 GiB of memory for .*, \S+ has 12\.0 GiB; use a smaller"):
+        check_machine("m", EvaluationConfig())
+
+
+def test_students_that_share_a_gpu_have_a_share_of_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    sized(monkeypatch, 1_000_000_000)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (15 << 30, 40 << 30))
+    check_machine("m", EvaluationConfig(num_gpus=0.5))  # another student uses the rest
+    check_machine("m", EvaluationConfig(num_gpus=1))
+    with pytest.raises(BadInput, match=r"GPU memory for .*, evaluation\.num_gpus=0\.25 is 10\.0 GiB on"):
+        check_machine("m", EvaluationConfig(num_gpus=0.25))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (5 << 30, 40 << 30))
+    with pytest.raises(BadInput, match=r"GPU memory for .*, 5\.0 GiB are free on"):
+        check_machine("m", EvaluationConfig(num_gpus=1))
+
+
+def test_reserved_memory_has_room_for_activations(monkeypatch: pytest.MonkeyPatch) -> None:
+    sized(monkeypatch, 135_000_000)
+    whole = 135_000_000 * 16
+    assert reserved_bytes("m", EvaluationConfig()) == whole + 2.5 * 2**30
+    assert reserved_bytes("m", EvaluationConfig(max_length=2048)) == whole + 5 * 2**30
+    sized(monkeypatch, None)
+    assert reserved_bytes("m", EvaluationConfig()) is None
+
+
+def test_a_gpu_that_torch_cannot_use_is_an_error_and_no_training_on_cpus(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(
+        BadInput,
+        match=rf"^evaluation\.num_gpus: expected a GPU .* on {re.escape(socket.gethostname())}, found",
+    ):
+        fine_tune("m", (), 0, EvaluationConfig(num_gpus=1), tmp_path)

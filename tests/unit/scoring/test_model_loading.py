@@ -1,0 +1,42 @@
+"""Which failures to load a model may pass."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import httpx2
+import pytest
+
+from staragents.base.errors import BadInput, RunFailed, StarAgentsError
+from staragents.scoring import model_loading
+from staragents.scoring.model_loading import Loading, load
+
+
+class HubError(OSError):
+    """As huggingface_hub's, with the hub's answer."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"the hub said {status}")
+        self.response = SimpleNamespace(status_code=status)
+
+
+@pytest.mark.parametrize(
+    ("cause", "expected"),
+    [
+        (httpx2.ReadTimeout("slow"), RunFailed),
+        (TimeoutError(), RunFailed),
+        (HubError(429), RunFailed),
+        (HubError(503), RunFailed),
+        (HubError(404), BadInput),
+        (ValueError("odd"), BadInput),
+    ],
+)
+def test_only_a_hub_that_is_slow_or_busy_is_no_bad_input(
+    monkeypatch: pytest.MonkeyPatch, cause: Exception, expected: type[StarAgentsError]
+) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise OSError("we couldn't load the files") from cause
+
+    monkeypatch.setattr(model_loading.AutoTokenizer, "from_pretrained", failing)
+    with pytest.raises(expected, match=r"^can't load the model m: we couldn't"):
+        load("m", Loading("float32", "cpu"))
