@@ -82,9 +82,9 @@ def evaluate(
       base           the base pair's candidate
       pair:NAME      the candidates of one pair
 
-    A seed for which an arm has no row stays unchanged in it. Differences to `seeds` and `random` have
-    95 % intervals over conversations and training seeds, corrected for the number of arms. Settings of
-    the section evaluation can follow as key=value. Each student is a Ray task, on the cluster at RAY_ADDRESS
+    A seed for which an arm has no row stays unchanged in it. Differences to `seeds`, `random` and
+    `random-length` have 95 % intervals over conversations and training seeds, corrected for the number of
+    arms. Settings of the section evaluation can follow as key=value. Each student is a Ray task, on the cluster at RAY_ADDRESS
     or on this machine. After a kill or a stop, run the same command to resume.
 
     \b

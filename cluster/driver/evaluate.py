@@ -137,7 +137,7 @@ class Evaluating:
         """Say what can be seen. Raises BadInput if that is not what was asked for."""
         self._say(str(power))
         wanted = self._question.difference
-        if wanted is not None and power.difference > wanted:
+        if wanted is not None and not power.difference <= wanted:
             raise BadInput(
                 "--difference: expected enough held-out conversations and training seeds to detect "
                 f"{wanted:g} nats per token, got {power.conversations} and {power.training_seeds}, which can "

@@ -12,6 +12,7 @@ from staragents.evaluation.arm import Arm, TrainingRow
 from staragents.evaluation.choices import OF_RUNS, PAIR, SEEDS, Rows, rows_of
 from staragents.evaluation.dataset_file import file_rows
 from staragents.evaluation.pair_measures import PairMeasures
+from staragents.evaluation.references import main_family, references_of
 from staragents.evaluation.run_folders import named_runs
 from staragents.evaluation.run_rows import RunRows
 from staragents.validation.merging import nearest, shown
@@ -31,8 +32,11 @@ class Arms:
 
     @property
     def compared(self) -> int:
-        """How many arms are compared with a reference at once: pairs count apart from the others."""
-        return len(self.arms) - len(self.pairs) - 1 or len(self.pairs) or 1
+        """How many arms are compared with the first reference at once: pairs count apart from the others. At
+        least 1."""
+        names = [arm.name for arm in self.arms]
+        reference = references_of(names)[:1]
+        return len(main_family([name for name in names if name not in reference], self.pairs)) or 1
 
 
 def arms_of(

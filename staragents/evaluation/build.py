@@ -15,11 +15,12 @@ from staragents.evaluation.bootstrap import difference_intervals, mean_intervals
 from staragents.evaluation.by_pair import by_pair
 from staragents.evaluation.caveats import warnings_for
 from staragents.evaluation.cell import BASE, CellResult
-from staragents.evaluation.choices import DATASET, RANDOM, SEEDS
+from staragents.evaluation.choices import SEEDS
 from staragents.evaluation.evaluation import Evaluation, HeldOutFacts
 from staragents.evaluation.grid import Grid, Values, grid_of, losses, score, tasks_of, wins, writers_of
 from staragents.evaluation.judge_facts import JudgeFacts
 from staragents.evaluation.power import Power, measured_power, power_of
+from staragents.evaluation.references import main_family, references_of
 
 
 def evaluation_of(
@@ -79,15 +80,6 @@ def evaluation_of(
     )
 
 
-def references_of(names: Sequence[str]) -> list[str]:
-    """The arms to compare with: `seeds` and `random`; with several runs `random` and `dataset` of the first
-    one. The first arm if there is none of these."""
-    found = [name for name in (SEEDS, RANDOM) if name in names]
-    for ending in (f":{RANDOM}", f":{DATASET}"):
-        found += [name for name in names if name.endswith(ending)][:1]
-    return found or list(names[:1])
-
-
 def usable(results: Sequence[CellResult]) -> tuple[list[CellResult], list[str]]:
     """The students with finite losses, of arms that share a training seed, and warnings about the others."""
     finite, warnings = [], []
@@ -127,7 +119,7 @@ def _differences(
 def _power(grid: Grid, reference: str, pairs: Collection[str]) -> Power:
     """Of the arms that are no pair's, or of all if there are no others."""
     arms, values = grid.against(reference)
-    at = [index for index, arm in enumerate(arms) if arm not in pairs] or list(range(len(arms)))
+    at = [arms.index(arm) for arm in main_family(arms, pairs)]
     return measured_power(values[at]) if at else power_of(len(grid.units), len(grid.training_seeds), 1)
 
 
