@@ -32,9 +32,9 @@ class BatchedJudge:
     async def verdicts(
         self, items: Iterable[Item], compared: Callable[[Item], tuple[str, Conversation, Conversation]]
     ) -> AsyncIterator[tuple[Item, Verdict | Unreadable | None]]:
-        """Each item, in order, with its verdict; None if a request failed. A comparison that does not fit into
-        the judge's context is unreadable, as a later request about it can't succeed. `compared`: an id of the
-        comparison, the candidate and what it is compared with."""
+        """Each item, in order, with its verdict; None if a request failed. `compared`: an id of the
+        comparison, the candidate and what it is compared with. One that does not fit into the judge's context
+        is unreadable, as no later request about it can succeed."""
         rest = iter(items)
         while batch := list(islice(rest, BATCH_SIZE)):
             found = await asyncio.gather(*(self._verdict(*compared(item)) for item in batch))

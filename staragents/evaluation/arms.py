@@ -23,12 +23,14 @@ SETTING = "evaluation.arms"
 @dataclass(frozen=True, slots=True)
 class Arms:
     """`arms` in the order that was asked for. `pairs`: what the runs measured about the pair of each arm
-    `pair:NAME`, by the name of the arm. `seeds`: how many the arms share."""
+    `pair:NAME`, by the name of the arm. `seeds`: how many the arms share. `results`: the checksum of each
+    run's results."""
 
     arms: tuple[Arm, ...]
     pairs: Mapping[str, PairMeasures]
     seeds: int
     warnings: tuple[str, ...]
+    results: tuple[str, ...] = ()
 
     @property
     def compared(self) -> int:
@@ -119,8 +121,13 @@ class _Building:
         for run in runs:
             if len(run.seeds) < run.total_seeds:
                 self._warnings.append(
-                    f"{run.name} has done {len(run.seeds)} of its {run.total_seeds} seeds"
+                    f"{run.name} has results of {len(run.seeds)} of its {run.total_seeds} seeds"
                     + ("; its arms get the others unchanged" if len(run.seeds) < len(longest.seeds) else "")
+                )
+            if run.later_seeds:
+                self._warnings.append(
+                    f"{run.name} has done {run.later_seeds} seeds since its results were written, which are "
+                    "not used: run its command again to write its results"
                 )
 
     def add(self, name: str) -> None:
@@ -166,7 +173,13 @@ class _Building:
         self._arms[name] = Arm(name, tuple(TrainingRow(row.row_id, row.messages) for row in rows))
 
     def result(self) -> Arms:
-        return Arms(tuple(self._arms.values()), self._pairs, len(self._seeds), tuple(self._warnings))
+        return Arms(
+            tuple(self._arms.values()),
+            self._pairs,
+            len(self._seeds),
+            tuple(self._warnings),
+            tuple(run.results for run in self._runs),
+        )
 
     def _put_of(self, run: RunRows, name: str, rows: Rows) -> None:
         full = name if len(self._runs) == 1 else f"{run.name}:{name}"

@@ -17,10 +17,11 @@ from staragents.base.records import Candidate
 from staragents.evaluation.arm import Arm
 from staragents.evaluation.arms import Arms, arms_of
 from staragents.evaluation.length_match import length_matched
+from staragents.run_directory.manifest import RESULTS
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.text.words import words
 from staragents.validation.loading import load_config
-from tests.support.local_run import local_run
+from tests.support.local_run import drained_run, local_run
 from tests.support.paths import FAKE
 
 ALL = ["dataset", "seeds", "random", "random-length", "judge", "ifd", "base"]
@@ -50,12 +51,15 @@ def test_every_arm_has_the_same_seeds_and_rows_from_its_own_candidates(finished_
         for row in arm.rows:
             seed = candidates[row.seed_id][0].seed_messages
             generated = [one.messages for one in candidates[row.seed_id] if one.generated]
-            assert (
-                row.messages == seed
-                if row.filled or arm.name == "seeds"
-                else row.messages in [*generated, seed]
-            )
-            assert not row.filled or arm.name != "seeds"
+            if row.filled:
+                assert row.messages == seed
+            # Only the dataset has rows of its own that are the seed.
+            own = {"seeds": [seed], "dataset": [*generated, seed]}.get(arm.name, generated)
+            assert row.filled or row.messages in own
+    filled = {arm.name: arm.filled for arm in found.arms}
+    nothing = sum(not any(one.generated for one in candidates[row.seed_id]) for row in found.arms[0].rows)
+    assert filled["seeds"] == 0
+    assert filled["random"] == filled["random-length"] == nothing
 
 
 def test_the_dataset_arm_is_the_dataset(finished_run: Path) -> None:
@@ -205,12 +209,38 @@ def test_an_unfinished_or_damaged_run_is_refused(finished_run: Path, tmp_path: P
     assert "candidates: damaged" in refused([run], ["seeds"])
 
 
+def stopped_and_resumed(folder: Path, seeds: int, *overrides: str) -> tuple[Path, Path]:
+    """A run that was stopped after some seeds, and the same one killed later, before it wrote results again."""
+    config = load_config(FAKE, [f"output.dir={folder / 'run'}", "seeds.limit=24", *overrides])
+    run, stopped = folder / "run", folder / "stopped" / "run"
+    asyncio.run(drained_run(config, seeds))
+    shutil.copytree(run, stopped)
+    asyncio.run(local_run(config))
+    for name in ("manifest.json", *RESULTS):
+        shutil.copy(stopped / name, run / name)
+    return stopped, run
+
+
+@pytest.mark.parametrize("fallback", ["seed", "none"])
+def test_a_run_that_was_resumed_has_the_arms_of_its_results(tmp_path: Path, fallback: str) -> None:
+    stopped, resumed = stopped_and_resumed(tmp_path, 8, f"reward.fallback={fallback}")
+    assert len(candidates_of(resumed)) == 24 > len(candidates_of(stopped))
+    before, after = (arms_of([run], ALL, by_pair=True) for run in (stopped, resumed))
+    assert (after.arms, after.pairs, after.results) == (before.arms, before.pairs, before.results)
+    later = 24 - len(candidates_of(stopped))
+    assert f"run has done {later} seeds since its results were written" in after.warnings[-1]
+    assert [one for one in after.warnings if one not in before.warnings] == [after.warnings[-1]]
+
+
 def test_runs_of_other_seeds_and_an_arm_without_rows_are_refused(finished_run: Path, tmp_path: Path) -> None:
     other = run_with(tmp_path / "other")
     assert "runs of the same seeds" in refused([finished_run, other], ["seeds"])
-    pairs = load_config(other / "config.yaml", []).pairs
-    drawn = {one.pair for seed in candidates_of(other).values() for one in seed if one.generated}
-    if unused := [pair for pair in pairs if pair not in drawn]:
-        assert "no seed has one" in refused([other], [f"pair:{unused[0]}"])
-    found = arms_of([other], ["seeds"], by_pair=True)
+    few = run_with(tmp_path / "few", "seeds.limit=1")
+    pairs = load_config(few / "config.yaml", []).pairs
+    drawn = {one.pair for seed in candidates_of(few).values() for one in seed if one.generated}
+    unused = [pair for pair in pairs if pair not in drawn]
+    assert unused
+    assert "no seed has one" in refused([few], [f"pair:{unused[0]}"])
+    found = arms_of([few], ["seeds"], by_pair=True)
+    assert sum("has no candidate to train on" in one for one in found.warnings) == len(unused)
     assert {name.removeprefix("pair:") for name in found.pairs} == drawn
