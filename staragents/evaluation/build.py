@@ -77,6 +77,7 @@ def evaluation_of(
         warnings=[*arms.warnings, *lost, *warnings, *warnings_for(rows, grid, gains, references)],
         identity=identity,
         judge=judge,
+        results=list(arms.results),
     )
 
 
