@@ -173,7 +173,15 @@ def test_doubts_are_written_down() -> None:
 def test_references_are_seeds_and_random_choices_of_one_run_or_the_first() -> None:
     assert references_of(["dataset", "random", "seeds"]) == ["seeds", "random"]
     assert references_of(["dataset", "random-length"]) == ["random-length"]
-    several = ["a:dataset", "b:dataset", "seeds", "a:random", "b:random", "a:random-length", "b:random-length"]
+    several = [
+        "a:dataset",
+        "b:dataset",
+        "seeds",
+        "a:random",
+        "b:random",
+        "a:random-length",
+        "b:random-length",
+    ]
     assert references_of(several) == ["seeds", "a:random", "a:random-length", "a:dataset"]
     assert references_of(["mine", "other"]) == ["mine"]
 
@@ -243,6 +251,17 @@ def test_a_reward_that_predicts_gains_is_told_from_one_that_does_not() -> None:
     assert ByPair.from_dict(dataclasses.asdict(found)) == found
 
 
+def test_a_correlation_counts_the_pairs_that_have_the_measure() -> None:
+    gains = [0.02 * number for number in range(8)]
+    measures = measured_pairs(gains)
+    measures["pair:p3"] = dataclasses.replace(measures["pair:p3"], ifd_gap=Mean())
+    results = students({"seeds": 0.0, **{name: -gain for name, gain in zip(PAIRS, gains, strict=True)}})
+    found = evaluated(results, dataclasses.replace(arms_named(["seeds", *PAIRS]), pairs=measures)).by_pair
+    assert found is not None
+    assert "over 8 pairs" in found.sentences()[0]
+    assert "over 7 pairs" in found.sentences()[1]
+
+
 def test_rank_correlation_agrees_with_scipy_and_needs_variation() -> None:
     from scipy.stats import spearmanr
 
@@ -261,5 +280,6 @@ def test_the_result_survives_json() -> None:
     for one in (found, dataclasses.replace(found, judge=judge)):
         assert Evaluation.from_dict(json.loads(json.dumps(one.as_dict(), allow_nan=False))) == one
     saved = found.as_dict()
-    del saved["judge"]  # written by an earlier version
+    for later in ("judge", "results"):  # written by an earlier version
+        del saved[later]
     assert Evaluation.from_dict(saved) == found
