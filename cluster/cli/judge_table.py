@@ -31,7 +31,9 @@ def lines_of(found: JudgeCalibration) -> list[str]:
     """What the verdicts mean for a run."""
     lines = [f"judge: {found.judge}"]
     if failed := sum(result.failed for result in found.harms.values()):
-        lines.append(f"requests failed in {failed} comparisons, which do not count; the first: {found.failure}")
+        lines.append(
+            f"requests failed in {failed} comparisons, which do not count; the first: {found.failure}"
+        )
     if found.spoiled is None:
         return [*lines, "it gave no readable verdict: a run with it keeps every seed"]
     lines.append(
