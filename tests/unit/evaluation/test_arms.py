@@ -17,6 +17,7 @@ from staragents.base.records import Candidate
 from staragents.evaluation.arm import Arm
 from staragents.evaluation.arms import Arms, arms_of
 from staragents.evaluation.length_match import length_matched
+from staragents.evaluation.run_folders import named_runs
 from staragents.run_directory.manifest import RESULTS
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.text.words import words
@@ -190,6 +191,18 @@ def test_bad_input_is_one_line(finished_run: Path, tmp_path: Path) -> None:
     bad.write_text("")
     assert "--arm bad" in refused([finished_run], ["seeds"], {"bad": bad})
     assert "at least one run" in refused([], ["seeds"])
+
+
+def test_a_run_is_the_same_however_its_path_is_written(finished_run: Path, tmp_path: Path) -> None:
+    link = tmp_path / "latest"
+    link.symlink_to(finished_run)
+    around = finished_run / ".." / finished_run.name
+    for other in (link, around):
+        assert f"expected different runs, got {other} twice, as {finished_run} too" in refused(
+            [finished_run, other], ["seeds"]
+        )
+    assert list(named_runs([link])) == ["latest"]
+    assert list(named_runs([around])) == [finished_run.name]
 
 
 def test_an_unfinished_or_damaged_run_is_refused(finished_run: Path, tmp_path: Path) -> None:
