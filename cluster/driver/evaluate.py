@@ -11,7 +11,7 @@ from cluster.driver.students import CHECKPOINTS, Students
 from staragents.base.digest import digest_of
 from staragents.base.environment import ray_address
 from staragents.base.errors import BadInput
-from staragents.config import Config, EvaluationConfig, FiltersConfig
+from staragents.config import ColumnsConfig, Config, EvaluationConfig, FiltersConfig
 from staragents.evaluation.arms import Arms, arms_of
 from staragents.evaluation.build import evaluation_of
 from staragents.evaluation.contamination import without_contaminated
@@ -37,7 +37,7 @@ from staragents.scoring.identity import model_identity
 class Question:
     """What a command asks for. `held_out_rows`: how many of the held-out conversations to draw; `difference`:
     nats per token that must be detectable, or the work does not start; `files`: further arms by name;
-    `judge`: the config of the run whose judge compares the students' answers, with its directory; `tasks`: of
+    `columns`: the user's names in held-out file and `files`; `judge`: the config of the run whose judge compares the students' answers, with its directory; `tasks`: of
     lm-evaluation-harness, with a folder of further ones."""
 
     runs: Sequence[Path]
@@ -47,6 +47,7 @@ class Question:
     by_pair: bool = False
     held_out_rows: int | None = None
     difference: float | None = None
+    columns: ColumnsConfig = field(default_factory=ColumnsConfig)
     judge: tuple[Config, Path] | None = None
     tasks: Sequence[str] = ()
     tasks_folder: Path | None = None
@@ -69,12 +70,19 @@ class Evaluating:
         question = self._question
         check_packages()
         judge = None if question.judge is None else StudentJudge(*question.judge, self._folder, self._say)
-        held_out = read_held_out(question.held_out, question.held_out_rows)
-        arms = arms_of(question.runs, question.settings.arms, question.files, by_pair=question.by_pair)
+        notes: list[str] = []
+        held_out = read_held_out(question.held_out, question.held_out_rows, question.columns, notes.append)
+        arms = arms_of(
+            question.runs,
+            question.settings.arms,
+            question.files,
+            by_pair=question.by_pair,
+            columns=question.columns,
+        )
         if not arms.arms:
             raise BadInput("evaluation.arms: expected at least one arm, got none")
         held_out, seen = without_contaminated(arms.arms, held_out, question.held_out, FiltersConfig().ngram)
-        arms = replace(arms, warnings=(*arms.warnings, *seen))
+        arms = replace(arms, warnings=(*notes, *arms.warnings, *seen))
         settings, plan = self._planned(arms, held_out)
         self._check_power(power_of(len(plan.held_out), settings.training_seeds, arms.compared))
         too_long = _too_long(plan, len(held_out))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from staragents.base.errors import BadInput
 from staragents.base.messages import Conversation
+from staragents.config import ColumnsConfig
 from staragents.evaluation.arm import Arm, TrainingRow
+from staragents.evaluation.cell import BASE
 from staragents.evaluation.choices import OF_RUNS, PAIR, SEEDS, Rows, rows_of
 from staragents.evaluation.dataset_file import file_rows
 from staragents.evaluation.pair_measures import PairMeasures
@@ -47,8 +49,10 @@ def arms_of(
     files: Mapping[str, Path] | None = None,
     seed: int = 0,
     by_pair: bool = False,
+    columns: ColumnsConfig | None = None,
 ) -> Arms:
-    """The arms `names` of every run, and one arm for each of `files`, by name.
+    """The arms `names` of every run, and one arm for each of `files`, by name. `columns`: the user's names in
+    these files.
 
     `runs` are run directories of the same seeds, or `compare` folders, which stand for the runs of their
     variants. With several runs, an arm is called RUN:NAME; `seeds` is the same for all and remains one arm.
@@ -63,6 +67,7 @@ def arms_of(
     incomplete or damaged, runs of different seeds, and a bad row of a file.
     """
     check_names(names)
+    check_file_names(files or {})
     folders = named_runs(runs)
     read = [RunRows.read(path, name) for name, path in folders.items()]
     if not read:
@@ -74,7 +79,7 @@ def arms_of(
     if by_pair:
         building.add_pairs(names)
     for name, path in (files or {}).items():
-        building.add_file(name, path)
+        building.add_file(name, path, columns)
     return building.result()
 
 
@@ -89,6 +94,16 @@ def check_names(names: Sequence[str]) -> None:
             raise BadInput(f"{SETTING}[{number}]: expected {expected}, got {shown(name)}{instead}")
         if name in names[:number]:
             raise BadInput(f"{SETTING}[{number}]: expected each arm once, got {shown(name)} again")
+
+
+def check_file_names(names: Iterable[str]) -> None:
+    """Raises BadInput for a name of a file's arm that belongs to another one: to the untrained student, to an
+    arm of a run, even if it was not asked for, or, with a colon, to a pair or one of several runs."""
+    reserved = (BASE, SEEDS, *OF_RUNS)
+    for name in names:
+        if name in reserved or ":" in name:
+            expected = f"a name without a colon and none of {', '.join(reserved)}"
+            raise BadInput(f"--arm: expected {expected}, got {shown(name)}")
 
 
 def _check_same_seeds(runs: Sequence[RunRows]) -> None:
@@ -153,12 +168,10 @@ class _Building:
                 else:
                     self._warnings.append(f"the pair {pair} has no candidate to train on: no arm")
 
-    def add_file(self, name: str, path: Path) -> None:
+    def add_file(self, name: str, path: Path, columns: ColumnsConfig | None) -> None:
         """A dataset file."""
         setting = f"--arm {name}"
-        if name in self._arms:
-            raise BadInput(f"{setting}: expected a name that no other arm has")
-        rows = file_rows(path, setting)
+        rows = file_rows(path, setting, columns, self._warnings.append)
         known = {row.seed_id: row.messages for row in rows if row.seed_id in self._seeds}
         if known:
             if other := len(rows) - len(known):

@@ -14,6 +14,7 @@ import pytest
 from staragents.base.errors import BadInput
 from staragents.base.messages import as_dicts
 from staragents.base.records import Candidate
+from staragents.config import ColumnsConfig
 from staragents.evaluation.arm import Arm
 from staragents.evaluation.arms import Arms, arms_of
 from staragents.evaluation.length_match import length_matched
@@ -193,6 +194,15 @@ def test_bad_input_is_one_line(finished_run: Path, tmp_path: Path) -> None:
     assert "at least one run" in refused([], ["seeds"])
 
 
+@pytest.mark.parametrize("name", ["untrained", "seeds", "random", "dataset", "pair:x", "run:dataset"])
+def test_a_file_may_not_take_the_name_of_another_arm(finished_run: Path, tmp_path: Path, name: str) -> None:
+    path = tmp_path / "mine.jsonl"
+    path.write_text('{"instruction": "Name a colour.", "output": "Teal."}\n')
+    problem = refused([finished_run], ["seeds"], {name: path})
+    assert problem.startswith("--arm: expected a name without a colon and none of untrained, seeds, ")
+    assert problem.endswith(f"got '{name}'")
+
+
 def test_a_run_is_the_same_however_its_path_is_written(finished_run: Path, tmp_path: Path) -> None:
     link = tmp_path / "latest"
     link.symlink_to(finished_run)
@@ -203,6 +213,48 @@ def test_a_run_is_the_same_however_its_path_is_written(finished_run: Path, tmp_p
         )
     assert list(named_runs([link])) == ["latest"]
     assert list(named_runs([around])) == [finished_run.name]
+
+
+def test_a_long_row_of_a_file_is_taken_as_the_run_took_it(finished_run: Path, tmp_path: Path) -> None:
+    path = tmp_path / "mine.jsonl"
+    path.write_text(json.dumps({"instruction": "Name colours.", "output": "Teal. " * 20_000}) + "\n")
+    arm = by_name(arms_of([finished_run], ["seeds"], {"mine": path}))["mine"]
+    assert len(arm.rows[0].messages[-1].content) > 100_000
+
+
+def test_a_seed_that_two_files_of_a_folder_have_is_refused(finished_run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    row = {"seed_id": "a", "instruction": "Name a colour.", "output": "Teal."}
+    first, second = folder / "1.jsonl", folder / "2.jsonl"
+    for path in (first, second):
+        path.write_text(json.dumps(row) + "\n")
+    expected = f"{second}:1:seed_id: expected one row per seed, {first}:1 has the same"
+    assert refused([finished_run], ["seeds"], {"mine": folder}) == expected
+    first.write_text(f"{json.dumps(row)}\n" * 2)
+    assert refused([finished_run], ["seeds"], {"mine": first}).endswith("per seed, row 1 has the same")
+
+
+def test_how_a_file_was_read_is_said_without_settings_that_evaluate_lacks(
+    finished_run: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.csv"
+    lines = ["question,facts,answer", *(f"Où est {n}?,Le café est là {n}.,Là-bas {n}." for n in range(40))]
+    path.write_bytes("\n".join(lines).encode("cp1252"))
+    found = arms_of([finished_run], ["seeds"], {"mine": path})
+    assert found.warnings[0] == (
+        f"{path}: not UTF-8; read as cp1252, a guess (if it is another, save it as UTF-8)"
+    )
+    assert found.warnings[1] == (
+        f"{path}: not read: facts (--columns input=... names one that belongs to the instruction)"
+    )
+    named = arms_of([finished_run], ["seeds"], {"mine": path}, columns=ColumnsConfig(input="facts"))
+    assert by_name(named)["mine"].rows[0].messages[0].content == "Où est 0?\n\nLe café est là 0."
+    assert not any("not read" in line for line in named.warnings)
+    path.write_text("ask,say\nHow?,So.\n")
+    assert "--columns instruction=..." in refused([finished_run], ["seeds"], {"mine": path})
+    columns = ColumnsConfig(instruction="ask", response="say")
+    assert arms_of([finished_run], ["seeds"], {"mine": path}, columns=columns)
 
 
 def test_an_unfinished_or_damaged_run_is_refused(finished_run: Path, tmp_path: Path) -> None:
