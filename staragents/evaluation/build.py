@@ -23,6 +23,12 @@ from staragents.evaluation.power import Power, measured_power, power_of
 from staragents.evaluation.references import main_family, references_of
 
 
+UNMEASURED = (
+    "no answer has a loss: each is empty without its reasoning, or its prompt leaves no room within "
+    "evaluation.max_length"
+)
+
+
 def evaluation_of(
     arms: Arms,
     results: Sequence[CellResult],
@@ -40,10 +46,13 @@ def evaluation_of(
 
     Only training seeds that every arm has count. A student whose losses are not finite does not count, and an
     arm without a student is left out; a warning names both. `answer_tokens`: mean tokens of an answer by arm.
-    `warnings` are further ones of the caller. Raises RunFailed if no arm has a finished student.
+    `warnings` are further ones of the caller. Raises RunFailed if no arm has a finished student, or no answer a
+    loss.
     """
     trained, lost = usable([one for one in results if one.cell.arm != BASE])
     grid = grid_of(trained, losses())
+    if not any(one.losses for one in results):
+        raise RunFailed(f"--held-out: {UNMEASURED}")
     if grid is None:
         raise RunFailed("evaluate: no arm has a student with finite losses on the held-out answers")
     names = list(grid.arms)
@@ -87,12 +96,12 @@ def usable(results: Sequence[CellResult]) -> tuple[list[CellResult], list[str]]:
     for one in results:
         if one.losses and all(math.isfinite(x.nats) for by in one.losses.values() for x in by.values()):
             finite.append(one)
-        else:
-            cell = one.cell
-            warnings.append(
-                f"{cell.arm}, training seed {cell.training_seed}: a loss is not a finite number, so this "
-                "student does not count; try a lower evaluation.learning_rate"
-            )
+            continue
+        what, instead = UNMEASURED, ""
+        if one.losses:
+            what, instead = "a loss is not a finite number", "; try a lower evaluation.learning_rate"
+        student = f"{one.cell.arm}, training seed {one.cell.training_seed}"
+        warnings.append(f"{student}: {what}, so this student does not count{instead}")
     of_arms: dict[str, set[int]] = {}
     for one in finite:
         of_arms.setdefault(one.cell.arm, set()).add(one.cell.training_seed)

@@ -144,6 +144,17 @@ def test_a_student_that_diverged_does_not_count_and_is_named() -> None:
         evaluated(only)
 
 
+def test_answers_without_a_loss_are_no_fault_of_the_learning_rate() -> None:
+    nothing = [dataclasses.replace(one, losses={}) for one in students(ARMS)]
+    with pytest.raises(RunFailed, match=r"^--held-out: no answer has a loss: .* evaluation\.max_length$"):
+        evaluated(nothing)
+    results = students(ARMS, training_seeds=3)
+    results[1] = dataclasses.replace(results[1], losses={})
+    warning = evaluated(results).warnings[0]
+    assert warning.startswith("dataset, training seed 0: no answer has a loss: ")
+    assert "learning_rate" not in warning
+
+
 def test_an_arm_that_shares_no_training_seed_is_left_out() -> None:
     results = [one for one in students(ARMS) if one.cell.arm != "shuffled"]
     results.append(dataclasses.replace(results[1], cell=Cell("shuffled", 9)))
