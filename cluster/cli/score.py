@@ -265,8 +265,8 @@ def write_histogram(path: Path, summary: dict[str, Any]) -> None:
 
 
 def parse_columns(text: str | None, keys: Collection[str] = COLUMN_KEYS) -> ColumnsConfig:
-    """Parse `instruction=question,response=answer`. These take precedence over known formats. `keys` are those
-    that the command knows."""
+    """Parse `instruction=question,response=answer`. These take precedence over known formats. `keys` are
+    those that the command knows."""
     if text is None:
         return ColumnsConfig()
     named = {}

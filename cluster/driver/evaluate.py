@@ -37,8 +37,9 @@ from staragents.scoring.identity import model_identity
 class Question:
     """What a command asks for. `held_out_rows`: how many of the held-out conversations to draw; `difference`:
     nats per token that must be detectable, or the work does not start; `files`: further arms by name;
-    `columns`: the user's names in held-out file and `files`; `judge`: the config of the run whose judge compares the students' answers, with its directory; `tasks`: of
-    lm-evaluation-harness, with a folder of further ones."""
+    `columns`: the user's names in these and the held-out file; `judge`: the config of the run whose judge
+    compares the students' answers, with its directory; `tasks`: of lm-evaluation-harness, with a folder of
+    further ones."""
 
     runs: Sequence[Path]
     held_out: str

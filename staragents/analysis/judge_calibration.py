@@ -19,9 +19,9 @@ STEP = 0.01
 
 @dataclass(frozen=True, slots=True)
 class HarmResult:
-    """The verdicts on one kind of harm. `unreadable` and `failed` count trials without a verdict: by an answer
-    that has none, and by a request that failed. `spoiled`: share of seeds that the harmed response would
-    replace (w above 1/2 plus the margin)."""
+    """The verdicts on one kind of harm. `unreadable` and `failed` count trials without a verdict: by an
+    answer that has none, and by a request that failed. `spoiled`: share of seeds that the harmed response
+    would replace (w above 1/2 plus the margin)."""
 
     trials: int
     unreadable: int
@@ -68,8 +68,8 @@ def calibration_of(
     failed: Sequence[Harm] = (),
     failure: str | None = None,
 ) -> JudgeCalibration:
-    """From the verdicts on harmed responses; None is an unreadable one. `failed`: the harm of each trial whose
-    request failed, `failure`: why the first did so. These say nothing about the judge."""
+    """From the verdicts on harmed responses; None is an unreadable one. `failed`: the harm of each trial
+    whose request failed, `failure`: why the first did so. These say nothing about the judge."""
     wins: Mapping[Harm, list[float]] = {harm: [] for harm in Harm}
     asked = {harm: failed.count(harm) for harm in Harm}
     agreements = []

@@ -22,7 +22,6 @@ from staragents.evaluation.judge_facts import JudgeFacts
 from staragents.evaluation.power import Power, measured_power, power_of
 from staragents.evaluation.references import main_family, references_of
 
-
 UNMEASURED = (
     "no answer has a loss: each is empty without its reasoning, or its prompt leaves no room within "
     "evaluation.max_length"
@@ -46,8 +45,8 @@ def evaluation_of(
 
     Only training seeds that every arm has count. A student whose losses are not finite does not count, and an
     arm without a student is left out; a warning names both. `answer_tokens`: mean tokens of an answer by arm.
-    `warnings` are further ones of the caller. Raises RunFailed if no arm has a finished student, or no answer a
-    loss.
+    `warnings` are further ones of the caller. Raises RunFailed if no arm has a finished student, or no answer
+    a loss.
     """
     trained, lost = usable([one for one in results if one.cell.arm != BASE])
     grid = grid_of(trained, losses())

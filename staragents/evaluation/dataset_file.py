@@ -52,8 +52,9 @@ def file_rows(
         rows.append(FileRow(parsed.seed(0).seed_id, parsed.messages, seed_id))
     if not rows:
         raise BadInput(f"{setting}: expected rows, got an empty file: {path}")
-    for note in given.notes if told is not None else ():
-        told(note)
+    if told is not None:
+        for note in given.notes:
+            told(note)
     return rows
 
 

@@ -192,8 +192,8 @@ def _fingerprint(name: str, entry: Any, folder: str | None, limit: int | None, d
 
 
 def local_data(kwargs: Mapping[str, Any] | None) -> list[Path]:
-    """The files here that `data_files` of a task's `dataset_kwargs` names: paths or patterns, one, several, or
-    by split."""
+    """The files here that `data_files` of a task's `dataset_kwargs` names: paths or patterns, one, several,
+    or by split."""
     named = (kwargs or {}).get("data_files") or []
     by_split = named.values() if isinstance(named, Mapping) else [named]
     patterns = [one for some in by_split for one in ([some] if isinstance(some, str) else some)]

@@ -8,8 +8,8 @@ from staragents.evaluation.choices import DATASET, RANDOM, RANDOM_LENGTH, SEEDS
 
 
 def references_of(names: Sequence[str]) -> list[str]:
-    """`seeds`, `random` and `random-length`; with several runs, `random`, `random-length` and `dataset` of the
-    first one. The first arm if there is none of these."""
+    """`seeds`, `random` and `random-length`; with several runs, `random`, `random-length` and `dataset` of
+    the first one. The first arm if there is none of these."""
     found = [name for name in (SEEDS, RANDOM, RANDOM_LENGTH) if name in names]
     for ending in (f":{RANDOM}", f":{RANDOM_LENGTH}", f":{DATASET}"):
         found += [name for name in names if name.endswith(ending)][:1]

@@ -13,7 +13,8 @@ from staragents.comparison.comparison import RESULT
 def named_runs(paths: Sequence[Path]) -> dict[str, Path]:
     """The run directories by a short name: that of the folder, with as many parents as make it unique.
 
-    A folder is the same however it is written. Raises BadInput if one is named twice, or if a comparison is unfinished or its result damaged.
+    A folder is the same however it is written. Raises BadInput if one is named twice, or if a comparison is
+    unfinished or its result damaged.
     """
     folders = [folder for path in paths for folder in _runs_in(path)]
     known: dict[Path, Path] = {}

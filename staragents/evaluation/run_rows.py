@@ -55,8 +55,8 @@ class RunRows:
     total_seeds: int
     """Seeds of the run, those included that it did not reach."""
     later_seeds: int
-    """Seeds that the run has done since its results were written, which `seeds` lacks: the dataset has no rows
-    for them yet."""
+    """Seeds that the run has done since its results were written, which `seeds` lacks: the dataset has no
+    rows for them yet."""
     results: str
     """Checksum of the results."""
     seeds: Mapping[str, SeedRows]

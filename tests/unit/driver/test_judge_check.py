@@ -58,7 +58,7 @@ def test_a_server_that_rejects_the_key_is_a_failure_and_not_the_judges(
     checked: Callable[[Answer], JudgeCalibration],
 ) -> None:
     with pytest.raises(
-        RunFailed, match="^--judge: fake answered nothing: judge: the server rejects the key$"
+        RunFailed, match=r"^--judge: fake answered nothing: judge: the server rejects the key$"
     ):
         checked(lambda number, answer: REJECTED)
 

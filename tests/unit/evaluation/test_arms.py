@@ -275,7 +275,7 @@ def test_an_unfinished_or_damaged_run_is_refused(finished_run: Path, tmp_path: P
 
 
 def stopped_and_resumed(folder: Path, seeds: int, *overrides: str) -> tuple[Path, Path]:
-    """A run that was stopped after some seeds, and the same one killed later, before it wrote results again."""
+    """A run that was stopped after some seeds, and the same one killed later, before it wrote new results."""
     config = load_config(FAKE, [f"output.dir={folder / 'run'}", "seeds.limit=24", *overrides])
     run, stopped = folder / "run", folder / "stopped" / "run"
     asyncio.run(drained_run(config, seeds))

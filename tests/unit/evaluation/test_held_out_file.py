@@ -135,7 +135,7 @@ def test_messages_of_a_conversation_in_rows_of_their_own_are_joined(tmp_path: Pa
     turns = [("user", "Hi"), ("assistant", "Hello"), ("user", "Bye"), ("assistant", "See you")]
     rows = [{"chat": 1, "role": role, "content": text} for role, text in turns]
     path = written(tmp_path, *rows)
-    with pytest.raises(BadInput, match="set --columns conversation=... to the column"):
+    with pytest.raises(BadInput, match=r"set --columns conversation=\.\.\. to the column"):
         read_held_out(path)
     (one,) = read_held_out(path, columns=ColumnsConfig(conversation="chat"))
     assert [turn.content for turn in one.prompt] == ["Hi", "Hello", "Bye"]
