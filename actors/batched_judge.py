@@ -10,7 +10,7 @@ from typing import TypeVar
 from actors.generator_client import GeneratorClient
 from actors.judging import Unreadable, verdict_on
 from staragents.agents.judge import Verdict
-from staragents.base.errors import EngineError
+from staragents.base.errors import EngineError, PromptTooLong
 from staragents.base.generation import Generation, GenerationRequest
 from staragents.base.messages import Conversation
 from staragents.config import Config, JudgeConfig
@@ -33,7 +33,8 @@ class BatchedJudge:
         self, items: Iterable[Item], compared: Callable[[Item], tuple[str, Conversation, Conversation]]
     ) -> AsyncIterator[tuple[Item, Verdict | Unreadable | None]]:
         """Each item, in order, with its verdict; None if a request failed. `compared`: an id of the
-        comparison, the candidate and what it is compared with."""
+        comparison, the candidate and what it is compared with. One that does not fit into the judge's context
+        is unreadable, as no later request about it can succeed."""
         rest = iter(items)
         while batch := list(islice(rest, BATCH_SIZE)):
             found = await asyncio.gather(*(self._verdict(*compared(item)) for item in batch))
@@ -43,11 +44,16 @@ class BatchedJudge:
     async def _verdict(
         self, comparison_id: str, candidate: Conversation, baseline: Conversation
     ) -> Verdict | Unreadable | None:
-        return await verdict_on(comparison_id, candidate, baseline, self._settings, self._config, self._ask)
+        too_long: list[Unreadable] = []
 
-    async def _ask(self, model: str, request: GenerationRequest) -> Generation | None:
-        try:
-            return await self._generators.generate(model, request)
-        except EngineError as error:
-            self.failure = self.failure or str(error)
+        async def ask(model: str, request: GenerationRequest) -> Generation | None:
+            try:
+                return await self._generators.generate(model, request)
+            except PromptTooLong as error:
+                too_long.append(Unreadable(f"the comparison is too long for the judge ({error})"))
+            except EngineError as error:
+                self.failure = self.failure or str(error)
             return None
+
+        verdict = await verdict_on(comparison_id, candidate, baseline, self._settings, self._config, ask)
+        return too_long[0] if too_long else verdict

@@ -24,7 +24,8 @@ SHOWN = 160
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """The judge answered, but without a readable verdict. `message` says why and shows its answer."""
+    """There is no readable verdict, and asking again would not change that: the judge's answer has none, or
+    the comparison is too long for it. `message` says why."""
 
     message: str
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,9 @@ import click
 
 from cluster.terminal.terminal import say_json
 from staragents.base.errors import INTERRUPTED, BadInput
+from staragents.config import ColumnsConfig
+
+COLUMN_KEYS = tuple(field.name for field in fields(ColumnsConfig))
 
 
 @click.command()
@@ -25,6 +29,11 @@ from staragents.base.errors import INTERRUPTED, BadInput
 @click.option("--arms", help="What to train on, separated by commas; unset: evaluation.arms.")
 @click.option(
     "--arm", "files", multiple=True, metavar="NAME=FILE", help="A dataset as a further arm; may be repeated."
+)
+@click.option(
+    "--columns",
+    metavar="KEY=COLUMN,...",
+    help=f"Your names for {', '.join(COLUMN_KEYS)} in --held-out and --arm, if they differ.",
 )
 @click.option("--by-pair", is_flag=True, help="Add an arm for each pair: does its reward predict its gain?")
 @click.option("--seeds", type=click.IntRange(1), help="Students per arm; unset: evaluation.training_seeds.")
@@ -58,6 +67,7 @@ def evaluate(
     output: Path,
     arms: str | None,
     files: tuple[str, ...],
+    columns: str | None,
     by_pair: bool,
     seeds: int | None,
     held_out_rows: int | None,
@@ -82,10 +92,10 @@ def evaluate(
       base           the base pair's candidate
       pair:NAME      the candidates of one pair
 
-    A seed for which an arm has no row stays unchanged in it. Differences to `seeds` and `random` have
-    95 % intervals over conversations and training seeds, corrected for the number of arms. Settings of
-    the section evaluation can follow as key=value. Each student is a Ray task, on the cluster at RAY_ADDRESS
-    or on this machine. After a kill or a stop, run the same command to resume.
+    A seed for which an arm has no row stays unchanged in it. Differences to `seeds`, `random` and
+    `random-length` have 95 % intervals over conversations and training seeds, corrected for the number of
+    arms. Settings of the section evaluation can follow as key=value. Each student is a Ray task, on the
+    cluster at RAY_ADDRESS or on this machine. After a kill or a stop, run the same command to resume.
 
     \b
     Examples:
@@ -102,6 +112,7 @@ def evaluate(
     asked = {
         "held_out": held_out,
         "files": _files(files),
+        "columns": _columns(columns),
         "by_pair": by_pair,
         "held_out_rows": held_out_rows,
         "difference": difference,
@@ -162,11 +173,17 @@ def _tasks(text: str | None, folder: Path | None) -> list[str]:
     return _names(text or "")
 
 
+def _columns(text: str | None) -> ColumnsConfig:
+    from cluster.cli.score import parse_columns
+
+    return parse_columns(text, COLUMN_KEYS)
+
+
 def _files(texts: tuple[str, ...]) -> dict[str, Path]:
     """Datasets by the name of their arm."""
     found: dict[str, Path] = {}
     for text in texts:
-        name, equals, path = text.partition("=")
+        name, equals, path = (part.strip() for part in text.partition("="))
         if not (name and equals and path) or name in found:
             raise BadInput(f"--arm: expected NAME=FILE with a name of its own, got {text!r}")
         found[name] = Path(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -30,9 +31,11 @@ def show(console: Console, result: Evaluation, folder: Path) -> None:
         markup=False,
         highlight=False,
     )
-    for_table(console).print(table(result), highlight=False)
+    wide = for_table(console)
+    wide.print(table(result), highlight=False)
     if result.references:
         console.print(LEGEND, markup=False, highlight=False)
+    wide.print(training_table(result), highlight=False)
     console.print(f"{result.power}", markup=False, highlight=False)
     if result.judge is not None:
         console.print(f"{WINS_HEADING}: {result.judge}", markup=False, highlight=False)
@@ -46,12 +49,9 @@ def show(console: Console, result: Evaluation, folder: Path) -> None:
 
 def table(result: Evaluation) -> Table:
     """One row per arm: its loss, and its differences from the references. * marks intervals without 0."""
-    made = Table(box=None, pad_edge=False)
     judged = any(row.wins is not None for row in result.arms)
-    columns = ["arm", "loss", *(f"vs {one}" for one in result.references)]
-    columns += [WINS_HEADING] * judged + result.tasks + ["rows", "unchanged", "trained tokens"]
-    for heading in columns:
-        made.add_column(Text(heading), justify="left" if heading == "arm" else "right")
+    columns = ["loss", *(f"vs {one}" for one in result.references), *([WINS_HEADING] * judged), *result.tasks]
+    made = _table(columns)
     for row in [*([result.untrained] if result.untrained is not None else []), *result.arms]:
         differences = [result.difference(row.name, reference) for reference in result.references]
         made.add_row(
@@ -60,10 +60,23 @@ def table(result: Evaluation) -> Table:
             *(_difference(one) for one in differences),
             *([_percent(row.wins)] * judged),
             *(_estimate(row.scores.get(task)) for task in result.tasks),
-            f"{row.rows:,}" if row.rows else "-",
-            f"{row.filled:,}" if row.rows else "-",
-            f"{row.trained_tokens:,.0f}",
         )
+    return made
+
+
+def training_table(result: Evaluation) -> Table:
+    """One row per arm: what its students were trained on. Apart from the losses, so that these fit into 80
+    columns with three references."""
+    made = _table(["rows", "unchanged seeds", "trained tokens"])
+    for row in result.arms:
+        made.add_row(Text(row.name), f"{row.rows:,}", f"{row.filled:,}", f"{row.trained_tokens:,.0f}")
+    return made
+
+
+def _table(columns: Sequence[str]) -> Table:
+    made = Table(box=None, pad_edge=False)
+    for heading in ("arm", *columns):
+        made.add_column(Text(heading), justify="left" if heading == "arm" else "right")
     return made
 
 
@@ -75,7 +88,7 @@ def _difference(one: Difference | None) -> str:
     if one is None or one.estimate is None:
         return "-"
     star = "*" if one.estimate.told else " "
-    return f"{one.estimate.mean:+.4f} +- {one.estimate.half_width:.4f}{star}"
+    return f"{one.estimate.mean:+.4f} +-{one.estimate.half_width:.4f}{star}"
 
 
 def _percent(one: Estimate | None) -> str:

@@ -17,25 +17,29 @@ WORDS = {
 def table_of(found: JudgeCalibration) -> Table:
     """One row per kind of harm."""
     table = Table(box=None, pad_edge=False)
-    for column in ("worse candidate", "asked", "unreadable", "mean w", "replaces the seed"):
+    for column in ("worse candidate", "asked", "unreadable", "failed", "mean w", "replaces the seed"):
         table.add_column(column, justify="left" if column == "worse candidate" else "right")
     for name, result in found.harms.items():
         table.add_row(
-            WORDS[name], f"{result.trials:,}", f"{result.unreadable:,}", number(result.mean_win),
-            share(result.spoiled),
+            WORDS[name], f"{result.trials:,}", f"{result.unreadable:,}", f"{result.failed:,}",
+            number(result.mean_win), share(result.spoiled),
         )  # fmt: skip
     return table
 
 
 def lines_of(found: JudgeCalibration) -> list[str]:
     """What the verdicts mean for a run."""
+    lines = [f"judge: {found.judge}"]
+    if failed := sum(result.failed for result in found.harms.values()):
+        lines.append(
+            f"requests failed in {failed} comparisons, which do not count; the first: {found.failure}"
+        )
     if found.spoiled is None:
-        return [f"judge: {found.judge}", "it gave no readable verdict: a run with it keeps every seed"]
-    lines = [
-        f"judge: {found.judge}",
+        return [*lines, "it gave no readable verdict: a run with it keeps every seed"]
+    lines.append(
         f"with reward.margin={found.margin:g}, a worse candidate would replace {share(found.spoiled)} of the "
-        f"seeds, a better one {share(found.taken)}",
-    ]
+        f"seeds, a better one {share(found.taken)}"
+    )
     if found.agreement is not None:
         lines.append(f"both orders have the same verdict in {share(found.agreement)} of the comparisons")
     if found.enough is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -263,17 +264,16 @@ def write_histogram(path: Path, summary: dict[str, Any]) -> None:
         raise BadInput(f"--histogram: can't write {path}: {error.strerror}") from error
 
 
-def parse_columns(text: str | None) -> ColumnsConfig:
-    """Parse `instruction=question,response=answer`. These take precedence over known formats."""
+def parse_columns(text: str | None, keys: Collection[str] = COLUMN_KEYS) -> ColumnsConfig:
+    """Parse `instruction=question,response=answer`. These take precedence over known formats. `keys` are
+    those that the command knows."""
     if text is None:
         return ColumnsConfig()
     named = {}
     for pair in text.split(","):
         key, equals, column = (part.strip() for part in pair.partition("="))
-        if key not in COLUMN_KEYS or not equals or not (column or key in NO_COLUMN_KEYS):
-            raise BadInput(
-                f"--columns: expected KEY=COLUMN with a key of {', '.join(COLUMN_KEYS)}, got {pair!r}"
-            )
+        if key not in keys or not equals or not (column or key in NO_COLUMN_KEYS):
+            raise BadInput(f"--columns: expected KEY=COLUMN with a key of {', '.join(keys)}, got {pair!r}")
         named[key] = column
     return ColumnsConfig(**named)
 

@@ -12,7 +12,7 @@ from cluster.driver.students import CHECKPOINTS, Students
 from staragents.base.digest import digest_of
 from staragents.base.environment import ray_address
 from staragents.base.errors import BadInput
-from staragents.config import Config, EvaluationConfig, FiltersConfig
+from staragents.config import ColumnsConfig, Config, EvaluationConfig, FiltersConfig
 from staragents.evaluation.arms import Arms, arms_of
 from staragents.evaluation.build import evaluation_of
 from staragents.evaluation.contamination import without_contaminated
@@ -36,8 +36,9 @@ from staragents.scoring.identity import model_identity
 class Question:
     """What a command asks for. `held_out_rows`: how many of the held-out conversations to draw; `difference`:
     nats per token that must be detectable, or the work does not start; `files`: further arms by name;
-    `judge`: the config of the run whose judge compares the students' answers, with its directory; `tasks`: of
-    lm-evaluation-harness, with a folder of further ones."""
+    `columns`: the user's names in these and the held-out file; `judge`: the config of the run whose judge
+    compares the students' answers, with its directory; `tasks`: of lm-evaluation-harness, with a folder of
+    further ones."""
 
     runs: Sequence[Path]
     held_out: str
@@ -46,6 +47,7 @@ class Question:
     by_pair: bool = False
     held_out_rows: int | None = None
     difference: float | None = None
+    columns: ColumnsConfig = field(default_factory=ColumnsConfig)
     judge: tuple[Config, Path] | None = None
     tasks: Sequence[str] = ()
     tasks_folder: Path | None = None
@@ -75,12 +77,19 @@ class Evaluating:
     def _evaluated(self) -> Evaluation:
         question = self._question
         judge = None if question.judge is None else StudentJudge(*question.judge, self._folder, self._say)
-        held_out = read_held_out(question.held_out, question.held_out_rows)
-        arms = arms_of(question.runs, question.settings.arms, question.files, by_pair=question.by_pair)
+        notes: list[str] = []
+        held_out = read_held_out(question.held_out, question.held_out_rows, question.columns, notes.append)
+        arms = arms_of(
+            question.runs,
+            question.settings.arms,
+            question.files,
+            by_pair=question.by_pair,
+            columns=question.columns,
+        )
         if not arms.arms:
             raise BadInput("evaluation.arms: expected at least one arm, got none")
         held_out, seen = without_contaminated(arms.arms, held_out, question.held_out, FiltersConfig().ngram)
-        arms = replace(arms, warnings=(*arms.warnings, *seen))
+        arms = replace(arms, warnings=(*notes, *arms.warnings, *seen))
         settings, plan = self._planned(arms, held_out)
         self._check_power(power_of(len(plan.held_out), settings.training_seeds, arms.compared))
         too_long = _too_long(plan, len(held_out))
@@ -138,7 +147,7 @@ class Evaluating:
         """Say what can be seen. Raises BadInput if that is not what was asked for."""
         self._say(str(power))
         wanted = self._question.difference
-        if wanted is not None and power.difference > wanted:
+        if wanted is not None and not power.difference <= wanted:
             raise BadInput(
                 "--difference: expected enough held-out conversations and training seeds to detect "
                 f"{wanted:g} nats per token, got {power.conversations} and {power.training_seeds}, which can "

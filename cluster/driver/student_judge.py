@@ -77,8 +77,9 @@ class StudentJudge:
         """The results, of which all but the untrained student's get `wins`. `answer_tokens`: the maximum of
         an answer.
 
-        Verdicts are saved after each student. Raises RunFailed if the judge does not start or answers
-        nothing, and BadInput if there is no room for it.
+        Verdicts are saved after each student. A request that fails leaves its comparison without one, for the
+        next call to ask. Raises RunFailed if the judge does not start, or if all requests fail and no earlier
+        call has a verdict, and BadInput if there is no room for it.
         """
         pairs = _pairs(held_out, results)
         identities = {
@@ -110,10 +111,11 @@ class StudentJudge:
             async for pair, one in judge.verdicts(left, _compared):
                 if one is not None:
                     self._said[pair.pair_id] = one.win if isinstance(one, Verdict) else one.message
-            if left and self._left(left) == left:
-                raise RunFailed(f"--judge: {self.name} answered nothing: {judge.failure}")
             self._save(cell, some, identities[cell])
             self._say(f"judged {number}/{len(pairs)} students, comparisons asked: {len(left)}")
+        asked = [pair for some in pairs.values() for pair in some if not pair.is_tie]
+        if self._left(asked) == asked:
+            raise RunFailed(f"--judge: {self.name} answered nothing: {judge.failure}")
         return judge.failure
 
     def _left(self, pairs: Sequence[AnswerPair]) -> list[AnswerPair]:

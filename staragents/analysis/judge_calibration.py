@@ -19,11 +19,13 @@ STEP = 0.01
 
 @dataclass(frozen=True, slots=True)
 class HarmResult:
-    """The verdicts on one kind of harm. `spoiled`: share of seeds that the harmed response would replace
-    (w above 1/2 plus the margin)."""
+    """The verdicts on one kind of harm. `unreadable` and `failed` count trials without a verdict: by an
+    answer that has none, and by a request that failed. `spoiled`: share of seeds that the harmed response
+    would replace (w above 1/2 plus the margin)."""
 
     trials: int
     unreadable: int
+    failed: int
     mean_win: float | None
     spoiled: float | None
 
@@ -52,17 +54,24 @@ class JudgeCalibration:
     is none."""
     taken_then: float | None
     """Share of seeds that a better candidate would replace with that margin."""
+    failure: str | None = None
+    """Why the first request that failed did so."""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
 def calibration_of(
-    verdicts: Sequence[tuple[Harm, Verdict | None]], judge: str, margin: float
+    verdicts: Sequence[tuple[Harm, Verdict | None]],
+    judge: str,
+    margin: float,
+    failed: Sequence[Harm] = (),
+    failure: str | None = None,
 ) -> JudgeCalibration:
-    """From the verdicts on harmed responses; None is an unreadable one."""
+    """From the verdicts on harmed responses; None is an unreadable one. `failed`: the harm of each trial
+    whose request failed, `failure`: why the first did so. These say nothing about the judge."""
     wins: Mapping[Harm, list[float]] = {harm: [] for harm in Harm}
-    asked = dict.fromkeys(Harm, 0)
+    asked = {harm: failed.count(harm) for harm in Harm}
     agreements = []
     for harm, verdict in verdicts:
         asked[harm] += 1
@@ -72,7 +81,11 @@ def calibration_of(
                 agreements.append(verdict.agreement)
     harms = {
         harm.value: HarmResult(
-            asked[harm], asked[harm] - len(found), _mean(found), _above(np.array(found), margin)
+            trials=asked[harm],
+            unreadable=asked[harm] - failed.count(harm) - len(found),
+            failed=failed.count(harm),
+            mean_win=_mean(found),
+            spoiled=_above(np.array(found), margin),
         )
         for harm, found in wins.items()
         if asked[harm]
@@ -90,6 +103,7 @@ def calibration_of(
         agreement=_mean(agreements),
         enough=enough,
         taken_then=None if enough is None else _above(1.0 - every, enough),
+        failure=failure,
     )
 
 

@@ -6,10 +6,11 @@ import difflib
 from pathlib import Path
 
 from staragents.base.errors import BadInput
+from staragents.data.readers.data_files import SEEDS
 from staragents.data.readers.locations import check_location
 
 BUNDLED = {"bundled:self-instruct": "self_instruct_seeds.jsonl"}
-SETTING = "seeds.path"
+SETTING = SEEDS
 
 
 def seed_path(path: str, setting: str = SETTING) -> str:

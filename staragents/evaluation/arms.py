@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from staragents.base.errors import BadInput
 from staragents.base.messages import Conversation
+from staragents.config import ColumnsConfig
 from staragents.evaluation.arm import Arm, TrainingRow
+from staragents.evaluation.cell import BASE
 from staragents.evaluation.choices import OF_RUNS, PAIR, SEEDS, Rows, rows_of
 from staragents.evaluation.dataset_file import file_rows
 from staragents.evaluation.pair_measures import PairMeasures
+from staragents.evaluation.references import main_family, references_of
 from staragents.evaluation.run_folders import named_runs
 from staragents.evaluation.run_rows import RunRows
 from staragents.validation.merging import nearest, shown
@@ -22,17 +25,22 @@ SETTING = "evaluation.arms"
 @dataclass(frozen=True, slots=True)
 class Arms:
     """`arms` in the order that was asked for. `pairs`: what the runs measured about the pair of each arm
-    `pair:NAME`, by the name of the arm. `seeds`: how many the arms share."""
+    `pair:NAME`, by the name of the arm. `seeds`: how many the arms share. `results`: the checksum of each
+    run's results."""
 
     arms: tuple[Arm, ...]
     pairs: Mapping[str, PairMeasures]
     seeds: int
     warnings: tuple[str, ...]
+    results: tuple[str, ...] = ()
 
     @property
     def compared(self) -> int:
-        """How many arms are compared with a reference at once: pairs count apart from the others."""
-        return len(self.arms) - len(self.pairs) - 1 or len(self.pairs) or 1
+        """How many arms are compared with the first reference at once: pairs count apart from the others. At
+        least 1."""
+        names = [arm.name for arm in self.arms]
+        reference = references_of(names)[:1]
+        return len(main_family([name for name in names if name not in reference], self.pairs)) or 1
 
 
 def arms_of(
@@ -41,8 +49,10 @@ def arms_of(
     files: Mapping[str, Path] | None = None,
     seed: int = 0,
     by_pair: bool = False,
+    columns: ColumnsConfig | None = None,
 ) -> Arms:
-    """The arms `names` of every run, and one arm for each of `files`, by name.
+    """The arms `names` of every run, and one arm for each of `files`, by name. `columns`: the user's names in
+    these files.
 
     `runs` are run directories of the same seeds, or `compare` folders, which stand for the runs of their
     variants. With several runs, an arm is called RUN:NAME; `seeds` is the same for all and remains one arm.
@@ -57,6 +67,7 @@ def arms_of(
     incomplete or damaged, runs of different seeds, and a bad row of a file.
     """
     check_names(names)
+    check_file_names(files or {})
     folders = named_runs(runs)
     read = [RunRows.read(path, name) for name, path in folders.items()]
     if not read:
@@ -68,7 +79,7 @@ def arms_of(
     if by_pair:
         building.add_pairs(names)
     for name, path in (files or {}).items():
-        building.add_file(name, path)
+        building.add_file(name, path, columns)
     return building.result()
 
 
@@ -83,6 +94,16 @@ def check_names(names: Sequence[str]) -> None:
             raise BadInput(f"{SETTING}[{number}]: expected {expected}, got {shown(name)}{instead}")
         if name in names[:number]:
             raise BadInput(f"{SETTING}[{number}]: expected each arm once, got {shown(name)} again")
+
+
+def check_file_names(names: Iterable[str]) -> None:
+    """Raises BadInput for a name of a file's arm that belongs to another one: to the untrained student, to an
+    arm of a run, even if it was not asked for, or, with a colon, to a pair or one of several runs."""
+    reserved = (BASE, SEEDS, *OF_RUNS)
+    for name in names:
+        if name in reserved or ":" in name:
+            expected = f"a name without a colon and none of {', '.join(reserved)}"
+            raise BadInput(f"--arm: expected {expected}, got {shown(name)}")
 
 
 def _check_same_seeds(runs: Sequence[RunRows]) -> None:
@@ -115,8 +136,13 @@ class _Building:
         for run in runs:
             if len(run.seeds) < run.total_seeds:
                 self._warnings.append(
-                    f"{run.name} has done {len(run.seeds)} of its {run.total_seeds} seeds"
+                    f"{run.name} has results of {len(run.seeds)} of its {run.total_seeds} seeds"
                     + ("; its arms get the others unchanged" if len(run.seeds) < len(longest.seeds) else "")
+                )
+            if run.later_seeds:
+                self._warnings.append(
+                    f"{run.name} has done {run.later_seeds} seeds since its results were written, which are "
+                    "not used: run its command again to write its results"
                 )
 
     def add(self, name: str) -> None:
@@ -142,12 +168,10 @@ class _Building:
                 else:
                     self._warnings.append(f"the pair {pair} has no candidate to train on: no arm")
 
-    def add_file(self, name: str, path: Path) -> None:
+    def add_file(self, name: str, path: Path, columns: ColumnsConfig | None) -> None:
         """A dataset file."""
         setting = f"--arm {name}"
-        if name in self._arms:
-            raise BadInput(f"{setting}: expected a name that no other arm has")
-        rows = file_rows(path, setting)
+        rows = file_rows(path, setting, columns, self._warnings.append)
         known = {row.seed_id: row.messages for row in rows if row.seed_id in self._seeds}
         if known:
             if other := len(rows) - len(known):
@@ -162,7 +186,13 @@ class _Building:
         self._arms[name] = Arm(name, tuple(TrainingRow(row.row_id, row.messages) for row in rows))
 
     def result(self) -> Arms:
-        return Arms(tuple(self._arms.values()), self._pairs, len(self._seeds), tuple(self._warnings))
+        return Arms(
+            tuple(self._arms.values()),
+            self._pairs,
+            len(self._seeds),
+            tuple(self._warnings),
+            tuple(run.results for run in self._runs),
+        )
 
     def _put_of(self, run: RunRows, name: str, rows: Rows) -> None:
         full = name if len(self._runs) == 1 else f"{run.name}:{name}"

@@ -15,11 +15,17 @@ from staragents.evaluation.bootstrap import difference_intervals, mean_intervals
 from staragents.evaluation.by_pair import by_pair
 from staragents.evaluation.caveats import warnings_for
 from staragents.evaluation.cell import BASE, CellResult
-from staragents.evaluation.choices import DATASET, RANDOM, SEEDS
+from staragents.evaluation.choices import SEEDS
 from staragents.evaluation.evaluation import Evaluation, HeldOutFacts
 from staragents.evaluation.grid import Grid, Values, grid_of, losses, score, tasks_of, wins, writers_of
 from staragents.evaluation.judge_facts import JudgeFacts
 from staragents.evaluation.power import Power, measured_power, power_of
+from staragents.evaluation.references import main_family, references_of
+
+UNMEASURED = (
+    "no answer has a loss: each is empty without its reasoning, or its prompt leaves no room within "
+    "evaluation.max_length"
+)
 
 
 def evaluation_of(
@@ -39,10 +45,13 @@ def evaluation_of(
 
     Only training seeds that every arm has count. A student whose losses are not finite does not count, and an
     arm without a student is left out; a warning names both. `answer_tokens`: mean tokens of an answer by arm.
-    `warnings` are further ones of the caller. Raises RunFailed if no arm has a finished student.
+    `warnings` are further ones of the caller. Raises RunFailed if no arm has a finished student, or no answer
+    a loss.
     """
     trained, lost = usable([one for one in results if one.cell.arm != BASE])
     grid = grid_of(trained, losses())
+    if not any(one.losses for one in results):
+        raise RunFailed(f"--held-out: {UNMEASURED}")
     if grid is None:
         raise RunFailed("evaluate: no arm has a student with finite losses on the held-out answers")
     names = list(grid.arms)
@@ -76,16 +85,8 @@ def evaluation_of(
         warnings=[*arms.warnings, *lost, *warnings, *warnings_for(rows, grid, gains, references)],
         identity=identity,
         judge=judge,
+        results=list(arms.results),
     )
-
-
-def references_of(names: Sequence[str]) -> list[str]:
-    """The arms to compare with: `seeds` and `random`; with several runs `random` and `dataset` of the first
-    one. The first arm if there is none of these."""
-    found = [name for name in (SEEDS, RANDOM) if name in names]
-    for ending in (f":{RANDOM}", f":{DATASET}"):
-        found += [name for name in names if name.endswith(ending)][:1]
-    return found or list(names[:1])
 
 
 def usable(results: Sequence[CellResult]) -> tuple[list[CellResult], list[str]]:
@@ -94,12 +95,12 @@ def usable(results: Sequence[CellResult]) -> tuple[list[CellResult], list[str]]:
     for one in results:
         if one.losses and all(math.isfinite(x.nats) for by in one.losses.values() for x in by.values()):
             finite.append(one)
-        else:
-            cell = one.cell
-            warnings.append(
-                f"{cell.arm}, training seed {cell.training_seed}: a loss is not a finite number, so this "
-                "student does not count; try a lower evaluation.learning_rate"
-            )
+            continue
+        what, instead = UNMEASURED, ""
+        if one.losses:
+            what, instead = "a loss is not a finite number", "; try a lower evaluation.learning_rate"
+        student = f"{one.cell.arm}, training seed {one.cell.training_seed}"
+        warnings.append(f"{student}: {what}, so this student does not count{instead}")
     of_arms: dict[str, set[int]] = {}
     for one in finite:
         of_arms.setdefault(one.cell.arm, set()).add(one.cell.training_seed)
@@ -127,7 +128,7 @@ def _differences(
 def _power(grid: Grid, reference: str, pairs: Collection[str]) -> Power:
     """Of the arms that are no pair's, or of all if there are no others."""
     arms, values = grid.against(reference)
-    at = [index for index, arm in enumerate(arms) if arm not in pairs] or list(range(len(arms)))
+    at = [arms.index(arm) for arm in main_family(arms, pairs)]
     return measured_power(values[at]) if at else power_of(len(grid.units), len(grid.training_seeds), 1)
 
 

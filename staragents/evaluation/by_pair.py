@@ -47,7 +47,7 @@ class ByPair:
         return cls(pairs, {name: read_estimate(one) for name, one in saved["correlations"].items()})
 
     def sentences(self) -> list[str]:
-        """What the correlations say, one line for each measure."""
+        """What the correlations say, one line for each measure. Pairs without the measure are in none."""
         found = []
         for name, one in self.correlations.items():
             what = f"mean {MEASURES[name]} of a pair and the gain of a student trained on its candidates"
@@ -57,7 +57,8 @@ class ByPair:
             verdict = ": it predicts training" if one.low > 0 else ""
             verdict = ": it predicts the opposite" if one.high < 0 else verdict
             verdict = verdict or ": the interval includes 0, so it may not predict training"
-            found.append(f"{what}: rank correlation {one} over {len(self.pairs)} pairs{verdict}")
+            known = sum(getattr(pair, name) is not None for pair in self.pairs)
+            found.append(f"{what}: rank correlation {one} over {known} pairs{verdict}")
         return found
 
 

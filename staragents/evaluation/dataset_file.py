@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from staragents.base.errors import BadInput
 from staragents.base.messages import Conversation
-from staragents.config import SeedsConfig
-from staragents.data.readers.data_files import DataFiles
+from staragents.config import ColumnsConfig
 from staragents.data.readers.raw_row import BadRow, RawRow
-from staragents.data.readers.row_messages import RowReader
 from staragents.data.seed_row import parse_row
+from staragents.evaluation.given_rows import GivenRows
 
 SEED_ID = "seed_id"
 
@@ -26,30 +26,35 @@ class FileRow:
     seed_id: str | None
 
 
-def file_rows(path: Path, setting: str) -> list[FileRow]:
-    """All rows of a file in any format that seeds may have. `setting` names the source of the path.
+def file_rows(
+    path: Path, setting: str, columns: ColumnsConfig | None = None, told: Callable[[str], None] | None = None
+) -> list[FileRow]:
+    """All rows of a file in any format that seeds may have. `setting` names the source of the path,
+    `columns` are the user's names. `told` receives what the user should know about how it was read.
 
     Raises BadInput with the first bad row, as file:row:field, if the file is empty, or if two rows have the
     same `seed_id`.
     """
-    reader = RowReader(max_chars=SeedsConfig().max_chars, rewritable=True)
-    files = DataFiles(path, reader.columns.also(SEED_ID), setting=setting)
+    given = GivenRows(path, setting, columns or ColumnsConfig(), SEED_ID)
     rows: list[FileRow] = []
-    places: dict[str, int] = {}
-    for block in files.blocks():
-        for raw in block.rows:
-            parsed = parse_row(raw, reader)
-            if isinstance(parsed, BadRow):
-                raise BadInput(parsed.located(block.file))
-            seed_id = _seed_id(raw)
-            if seed_id is not None and places.setdefault(seed_id, raw.row) != raw.row:
-                raise BadInput(
-                    f"{block.file}:{raw.row}:{SEED_ID}: expected one row per seed, "
-                    f"row {places[seed_id]} has the same"
-                )
-            rows.append(FileRow(parsed.seed(0).seed_id, parsed.messages, seed_id))
+    places: dict[str, tuple[str, int]] = {}
+    for file, raw in given:
+        parsed = parse_row(raw, given.reader)
+        if isinstance(parsed, BadRow):
+            raise BadInput(parsed.located(file))
+        seed_id = _seed_id(raw)
+        if seed_id is not None:
+            if seed_id in places:
+                first, row = places[seed_id]
+                where = f"row {row}" if first == file else f"{first}:{row}"
+                raise BadInput(f"{file}:{raw.row}:{SEED_ID}: expected one row per seed, {where} has the same")
+            places[seed_id] = file, raw.row
+        rows.append(FileRow(parsed.seed(0).seed_id, parsed.messages, seed_id))
     if not rows:
         raise BadInput(f"{setting}: expected rows, got an empty file: {path}")
+    if told is not None:
+        for note in given.notes:
+            told(note)
     return rows
 
 

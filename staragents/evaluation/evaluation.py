@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from staragents.evaluation.arm_row import LOSS, ArmRow, Difference
@@ -51,6 +51,9 @@ class Evaluation:
     """Digest of everything that determines the result; an identical evaluation is not repeated."""
     judge: JudgeFacts | None = None
     """Who compared the students' answers; None if nobody did."""
+    results: list[str] = field(default_factory=list)
+    """Checksums of the runs' results, by which an evaluation belongs to them wherever they lie. Files of
+    earlier versions have none."""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import glob
 import importlib.metadata
 import logging
 import sys
@@ -44,10 +45,14 @@ def checked_tasks(names: Sequence[str], folder: Path | None, limit: int | None) 
         if unknown := [_unknown(name, index) for name in names if name not in index]:
             raise BadInput(unknown)
         found = dict.fromkeys(one for name in names for one in _tasks_of(name, index))
-        problems = [problem for name in found if (problem := _problem(name, manager)) is not None]
-    if problems:
+        checked = {name: _checked(name, manager) for name in found}
+    if problems := [one for one in checked.values() if isinstance(one, str)]:
         raise BadInput(problems)
-    prints = {name: _fingerprint(name, index[name], where, limit) for name in found}
+    prints = {
+        name: _fingerprint(name, index[name], where, limit, data)
+        for name, data in checked.items()
+        if not isinstance(data, str)
+    }
     files = {name: file for name in found if (file := _file(index[name])) is not None}
     return HarnessTasks(prints, files, where, limit)
 
@@ -121,8 +126,8 @@ def _tasks_of(name: str, index: Mapping[str, Any]) -> list[str]:
     return sorted(index[name].tags) if index[name].kind.name == "TAG" else [name]
 
 
-def _problem(name: str, manager: Any) -> str | None:
-    """Why a known task can't score a student, found by loading it with its data."""
+def _checked(name: str, manager: Any) -> list[Path] | str:
+    """The local files with the data of a known task, or why it can't score a student, found by loading it."""
     if (manager.task_index[name].cfg or {}).get("unsafe_code"):
         return f"{SETTING}: expected a task that runs no code of a model, got {name}"
     try:
@@ -138,9 +143,9 @@ def _problem(name: str, manager: Any) -> str | None:
             return f"{SETTING}: expected tasks, got the group {name}, which has no score; it has {some}, ..."
         if not leaves[0].higher_is_better().get(metric, True):
             return f"{SETTING}: expected a score that is better when it is higher, got {metric} of {name}"
+        return [file for leaf in leaves for file in local_data(leaf.get_config("dataset_kwargs"))]
     except Exception as error:  # a task may raise anything
         return f"{SETTING}: {name} can't be loaded: {_line(error)}"
-    return None
 
 
 def _file(entry: Any) -> str | None:
@@ -174,13 +179,26 @@ def _main_metric(named: Any) -> str | None:
     return str(named.aggregate_metric_list[0].metric) if named.aggregate_metric_list else None
 
 
-def _fingerprint(name: str, entry: Any, folder: str | None, limit: int | None) -> str:
-    """Data on a hub are taken not to change. Any change in the folder counts for all tasks from there."""
+def _fingerprint(name: str, entry: Any, folder: str | None, limit: int | None, data: Sequence[Path]) -> str:
+    """Data on a hub are taken not to change. Any change in the folder counts for all tasks from there, and
+    one of local `data` elsewhere for their task."""
     path = entry.yaml_path
     files = None
     if folder is not None and path is not None and path.absolute().is_relative_to(folder):
         files = files_identity(file for file in Path(folder).rglob("*") if "__pycache__" not in file.parts)
-    return digest_of([name, limit, importlib.metadata.version("lm_eval"), files])
+        data = [file for file in data if not file.is_relative_to(folder)]
+    elsewhere = [files_identity(data)] if data else []
+    return digest_of([name, limit, importlib.metadata.version("lm_eval"), files, *elsewhere])
+
+
+def local_data(kwargs: Mapping[str, Any] | None) -> list[Path]:
+    """The files here that `data_files` of a task's `dataset_kwargs` names: paths or patterns, one, several,
+    or by split."""
+    named = (kwargs or {}).get("data_files") or []
+    by_split = named.values() if isinstance(named, Mapping) else [named]
+    patterns = [one for some in by_split for one in ([some] if isinstance(some, str) else some)]
+    found = (Path(file) for one in patterns for file in glob.glob(str(one), recursive=True))
+    return sorted({file.absolute() for file in found if file.is_file()})
 
 
 def _line(error: Exception) -> str:

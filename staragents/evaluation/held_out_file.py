@@ -3,51 +3,59 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from staragents.base.errors import BadInput
 from staragents.base.messages import as_dicts
 from staragents.base.records import stable_id, stable_seed
+from staragents.config import ColumnsConfig
 from staragents.data.bad_rows import BadRows
-from staragents.data.readers.data_files import DataFiles
 from staragents.data.readers.raw_row import BadRow, InvalidRow, RawRow, shown
 from staragents.data.readers.row_messages import RowReader
 from staragents.data.seed_path import seed_path
+from staragents.evaluation.given_rows import GivenRows
 from staragents.evaluation.held_out import ANSWER, HeldOut
 
 SETTING = "--held-out"
 ANSWERS = "answers"
 """The column of rows with several writers: an object of answers by writer, beside an instruction or turns
 that end with the user's."""
-_PLACE = "response"
-"""Takes the place of the answers while the prompt is read."""
+RESPONSE = "response"
 
 
-def read_held_out(path: str, rows: int | None = None) -> tuple[HeldOut, ...]:
+def read_held_out(
+    path: str,
+    rows: int | None = None,
+    columns: ColumnsConfig | None = None,
+    told: Callable[[str], None] | None = None,
+) -> tuple[HeldOut, ...]:
     """The conversations of a dataset in any format that seeds may have, or with the column `ANSWERS`.
 
     Repeated conversations are read once; several rows with the same prompt and writers stay apart. `rows`
-    draws that many at random, the same in every call, in the order of the file.
+    draws that many at random, the same in every call, in the order of the file. `columns` are the user's
+    names. `told` receives what the user should know about how the file was read.
 
     Raises BadInput with file:row:field for a bad row, and if there are no rows.
     """
-    reader = RowReader(rewritable=True)
-    files = DataFiles(seed_path(path, SETTING), reader.columns.also(ANSWERS), setting=SETTING)
+    given = GivenRows(seed_path(path, SETTING), SETTING, columns or ColumnsConfig(), ANSWERS)
     bad = BadRows()
     found: dict[str, HeldOut] = {}
-    for block in files.blocks():
-        for raw in block.rows:
-            try:
-                if isinstance(raw, BadRow):
-                    bad.add(block.file, raw)
-                else:
-                    one = _held_out(raw, reader)
-                    found.setdefault(one.conversation_id, one)
-            except InvalidRow as error:
-                bad.add(block.file, BadRow(raw.row, error.problem))
+    for file, raw in given:
+        try:
+            if isinstance(raw, BadRow):
+                bad.add(file, raw)
+            else:
+                one = _held_out(raw, given.reader)
+                found.setdefault(one.conversation_id, one)
+        except InvalidRow as error:
+            bad.add(file, BadRow(raw.row, error.problem))
     bad.check(path, len(found), strict=True, wanted="conversation")
     if not found:
         raise BadInput(f"{SETTING}: expected rows, got none in {path}")
+    if told is not None:
+        for note in given.notes:
+            told(note)
     if rows is None or rows >= len(found):
         return tuple(found.values())
     drawn = set(sorted(found, key=lambda name: (stable_seed("held out", name), name))[:rows])
@@ -63,7 +71,9 @@ def _held_out(raw: RawRow, reader: RowReader) -> HeldOut:
     else:
         answers = _answers(value[ANSWERS])
         rest = {name: one for name, one in value.items() if name != ANSWERS}
-        _, messages = reader.read({**rest, _PLACE: next(iter(answers.values()))})
+        # In place of the answers, so that the prompt is read as it is with a single one.
+        response = reader.named.response or RESPONSE
+        _, messages = reader.read({**rest, response: next(iter(answers.values()))})
     said = json.dumps([as_dicts(messages[:-1]), sorted(answers.items())])
     return HeldOut(stable_id(said), messages[:-1], answers)
 

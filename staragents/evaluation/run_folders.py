@@ -13,12 +13,18 @@ from staragents.comparison.comparison import RESULT
 def named_runs(paths: Sequence[Path]) -> dict[str, Path]:
     """The run directories by a short name: that of the folder, with as many parents as make it unique.
 
-    Raises BadInput if a folder is named twice, or if a comparison is unfinished or its result damaged.
+    A folder is the same however it is written. Raises BadInput if one is named twice, or if a comparison is
+    unfinished or its result damaged.
     """
     folders = [folder for path in paths for folder in _runs_in(path)]
-    whole = [folder.absolute() for folder in folders]
-    if repeated := [str(folder) for folder in folders if whole.count(folder.absolute()) > 1]:
-        raise BadInput(f"RUN: expected different runs, got {repeated[0]} twice")
+    known: dict[Path, Path] = {}
+    for folder in folders:
+        real = folder.resolve()
+        if real in known:
+            again = "twice" if known[real] == folder else f"twice, as {known[real]} too"
+            raise BadInput(f"RUN: expected different runs, got {folder} {again}")
+        known[real] = folder
+    whole = [_written_out(folder) for folder in folders]
     named = {}
     for folder, absolute in zip(folders, whole, strict=True):
         length = next(
@@ -31,6 +37,11 @@ def named_runs(paths: Sequence[Path]) -> dict[str, Path]:
         )
         named["/".join(absolute.parts[-length:])] = folder
     return named
+
+
+def _written_out(folder: Path) -> Path:
+    """The absolute path. Its last part is the name that the user gave, also of a link."""
+    return folder.resolve() if ".." in folder.parts else folder.absolute()
 
 
 def _runs_in(path: Path) -> list[Path]:

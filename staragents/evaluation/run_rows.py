@@ -17,10 +17,8 @@ from staragents.evaluation.pair_measures import PairMeasures
 from staragents.filters.row_filters import RowFilters
 from staragents.run_directory.damage import Damage, damaged
 from staragents.run_directory.file_facts import mismatch
-from staragents.run_directory.manifest import read_manifest
+from staragents.run_directory.manifest import DATASET, Manifest, read_manifest, results_digest
 from staragents.run_directory.run_directory import RunDirectory
-
-DATASET = "dataset.parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +48,17 @@ class SeedRows:
 
 @dataclass(frozen=True, slots=True)
 class RunRows:
-    """A run with complete results. `seeds` is in the order of the seed file."""
+    """The results of a run. `seeds` is in the order of the seed file."""
 
     name: str
     seeds_sha256: str
     total_seeds: int
     """Seeds of the run, those included that it did not reach."""
+    later_seeds: int
+    """Seeds that the run has done since its results were written, which `seeds` lacks: the dataset has no
+    rows for them yet."""
+    results: str
+    """Checksum of the results."""
     seeds: Mapping[str, SeedRows]
     left_out: frozenset[str]
     """Seeds of which a filter dropped every possible row of the dataset."""
@@ -65,22 +68,23 @@ class RunRows:
 
     @classmethod
     def read(cls, path: Path, name: str) -> RunRows:
-        """The run in the folder `path`.
+        """The run in the folder `path`, which may go on: read is what its results were written from.
 
         Filters that compare a row with earlier ones (`duplicates`, `near_duplicates`) decide about the
         dataset only, as they did when it was written. All others drop candidates too. Raises BadInput if the
         results are incomplete or damaged, or if an evaluation set of the filters is missing.
         """
         run = SavedRun.open(path)
-        state = run.folder.state()
-        assert state is not None  # a run with results has one
-        dataset = _dataset(run.folder)
+        state, results = run.folder.state(), read_manifest(run.folder.path)
+        assert state is not None  # a run with results has both
+        assert results is not None
+        dataset = _dataset(run.folder, results)
         filters = RowFilters.of_text(run.config.filters)
         keeps_seed = run.config.reward.fallback is Fallback.seed
         measures = {pair: PairMeasures() for pair in run.config.pairs}
         seeds: dict[str, SeedRows] = {}
         left_out = set()
-        for candidates in _candidates(run.folder):
+        for candidates in _candidates(run.folder, results):
             seed = _seed_rows(candidates, dataset, filters)
             seeds[seed.seed_id] = seed
             if seed.dataset is None and (keeps_seed or any(one.selected for one in candidates)):
@@ -91,6 +95,8 @@ class RunRows:
             name=name,
             seeds_sha256=state["seeds_sha256"],
             total_seeds=state["seeds"],
+            later_seeds=max(0, state["cursor"] - results["seeds"]),
+            results=results_digest(results),
             seeds=seeds,
             left_out=frozenset(left_out),
             base_pairs=tuple(run.config.agents.base_pairs),
@@ -111,19 +117,18 @@ def _seed_rows(
     return SeedRows(first.seed_id, first.seed_messages, tuple(options), row)
 
 
-def _candidates(folder: RunDirectory) -> Iterator[list[Candidate]]:
-    """The candidates of each seed. Raises Damaged."""
+def _candidates(folder: RunDirectory, results: Manifest) -> Iterator[list[Candidate]]:
+    """The candidates of each seed in the results. Raises Damaged."""
     try:
-        yield from folder.seeds()
+        yield from folder.seeds(results)
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
         what = f"damaged ({str(error).splitlines()[0] if str(error) else type(error).__name__})"
         raise damaged(folder.path, [Damage(folder.candidates.name, what)]) from error
 
 
-def _dataset(folder: RunDirectory) -> dict[str, Conversation]:
+def _dataset(folder: RunDirectory, results: Manifest) -> dict[str, Conversation]:
     """The dataset's conversations by seed id. Raises Damaged."""
-    manifest = read_manifest(folder.path)
-    facts = manifest["files"].get(DATASET) if manifest is not None else None
+    facts = results["files"].get(DATASET)
     if facts is not None and (what := mismatch(folder.path / DATASET, facts, deep=True)) is not None:
         raise damaged(folder.path, [Damage(DATASET, what)])
     table = pq.read_table(folder.path / DATASET, columns=["seed_id", "messages"])

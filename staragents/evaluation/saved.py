@@ -7,27 +7,44 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from staragents.evaluation.evaluation import RESULT, Evaluation
-
-
-def evaluations_of(run: Path) -> Iterator[tuple[Path, Evaluation]]:
-    """The evaluations of this run alone: evaluate.json in its directory or in a folder beside it, oldest
-    first. Files that are no evaluation are passed over."""
-    found = [path for path in (run / RESULT, *run.absolute().parent.glob(f"*/{RESULT}")) if path.is_file()]
-    unique = {path.absolute(): path for path in found}
-    for path in sorted(unique, key=lambda path: (path.stat().st_mtime, str(path))):
-        try:
-            result = Evaluation.from_dict(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-        if len(result.runs) == 1 and Path(result.runs[0]).absolute() == run.absolute():
-            yield path, result
+from staragents.run_directory.manifest import read_manifest, results_digest
 
 
 def reward_sentences(run: Path) -> list[str]:
-    """Whether what the run measured about its pairs predicts training, by its newest evaluation of pairs; []
-    without one."""
-    known = [(path, result.by_pair) for path, result in evaluations_of(run) if result.by_pair is not None]
-    if not known:
-        return []
-    path, gains = known[-1]
-    return [f"{path.parent.name}: {sentence}" for sentence in gains.sentences()]
+    """Whether what the run measured about its pairs predicts training, by the newest evaluation of pairs of
+    these results. Without one, a line if there is one of earlier results in this folder; a line for each file
+    that is damaged. [] without any of them."""
+    manifest = read_manifest(run)
+    results = None if manifest is None else [results_digest(manifest)]
+    found: list[str] = []
+    earlier: list[str] = []
+    damaged: list[str] = []
+    for path in _files_of(run):
+        name = path.parent.name
+        try:
+            result = Evaluation.from_dict(json.loads(path.read_text(encoding="utf-8")))
+            if result.by_pair is None:
+                continue
+            if result.results == results:
+                found = [f"{name}: {sentence}" for sentence in result.by_pair.sentences()]
+            elif _is_of(result, run):
+                earlier = [
+                    f"{name}: its evaluation by pair is not of the run's present results; run the same "
+                    "`staragents evaluate` again"
+                ]
+        # Anything may be in a damaged file.
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            damaged.append(f"{name}: {RESULT} is damaged; run the same `staragents evaluate` again")
+    return [*(found or earlier), *damaged]
+
+
+def _files_of(run: Path) -> Iterator[Path]:
+    """evaluate.json in the directory of the run or in a folder beside it, oldest first."""
+    found = [path for path in (run / RESULT, *run.absolute().parent.glob(f"*/{RESULT}")) if path.is_file()]
+    unique = {path.absolute(): path for path in found}
+    yield from sorted(unique, key=lambda path: (path.stat().st_mtime, str(path)))
+
+
+def _is_of(result: Evaluation, run: Path) -> bool:
+    """Whether it names this run alone, by the path that the command was given."""
+    return len(result.runs) == 1 and Path(result.runs[0]).resolve() == run.resolve()

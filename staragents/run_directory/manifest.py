@@ -8,6 +8,7 @@ from typing import Any, Literal, TypedDict, TypeGuard
 
 import pyarrow.parquet as pq
 
+from staragents.base.digest import digest_of
 from staragents.run_directory.damage import Damage, damaged
 from staragents.run_directory.file_facts import FileFacts, facts_of, mismatch
 from staragents.run_directory.sealed_json import Unreadable, damage_of, read_sealed, write_sealed
@@ -19,8 +20,11 @@ EARLIER_STATE = "state.json"
 Format = Literal[1]
 """Increment it when the meaning of a key changes."""
 FORMAT: Format = 1
+CANDIDATES = "candidates"
+"""The folder of shards."""
+DATASET = "dataset.parquet"
 RESULTS = (
-    "config.yaml", "dataset.parquet", "dataset.jsonl", "filtered.parquet", "quarantine.parquet",
+    "config.yaml", DATASET, "dataset.jsonl", "filtered.parquet", "quarantine.parquet",
     "summary.json", "report.html", "README.md",
 )  # fmt: skip
 """Files of every finished run besides candidates and state."""
@@ -77,6 +81,18 @@ def is_of_state(manifest: Manifest | None, folder: Path) -> TypeGuard[Manifest]:
     state = state_file(folder)
     facts = manifest["files"].get(state.name)
     return facts is not None and mismatch(state, facts, deep=True) is None
+
+
+def results_digest(manifest: Manifest) -> str:
+    """Checksum of the candidates and the dataset in these results. It changes if the run continues or is
+    repeated, and not if a report or a diagnosis is written again."""
+    files = manifest["files"].items()
+    decisive = [
+        [name, facts["sha256"]]
+        for name, facts in files
+        if name == DATASET or name.startswith(f"{CANDIDATES}/")
+    ]
+    return digest_of([manifest["seeds"], manifest["settings"], sorted(decisive)])
 
 
 def result_damage(manifest: Manifest, folder: Path, deep: bool) -> list[Damage]:

@@ -25,11 +25,13 @@ from staragents.files.atomic_file import TEMPORARY, replacing, write_json, write
 from staragents.run_directory.damage import Damage, damaged
 from staragents.run_directory.file_facts import facts_of
 from staragents.run_directory.manifest import (
+    CANDIDATES,
     EARLIER_STATE,
     EXTRA,
     MANIFEST,
     RESULTS,
     STATE,
+    Manifest,
     read_manifest,
     remove_manifest,
     result_damage,
@@ -66,7 +68,7 @@ class RunDirectory:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self.candidates = self.path / "candidates"
+        self.candidates = self.path / CANDIDATES
         self.memory = self.path / "memory"
         self.sidelined = self.path / SIDELINED
 
@@ -239,9 +241,13 @@ class RunDirectory:
         self.write_with(f"candidates/{name}", parquet)
         return Shard(name=name, **facts_of(self.candidates / name, len(candidates)))
 
-    def seeds(self) -> Iterator[list[Candidate]]:
-        """The candidates of each seed, in commit order, streamed. A seed never spans two shards."""
-        for shard in self.shards():
+    def seeds(self, results: Manifest | None = None) -> Iterator[list[Candidate]]:
+        """The candidates of each seed, in commit order, streamed. A seed never spans two shards. `results`:
+        only of the seeds in them, without those that the run has committed since."""
+        shards = self.shards()
+        if results is not None:
+            shards = [path for path in shards if f"{CANDIDATES}/{path.name}" in results["files"]]
+        for shard in shards:
             for _, candidates in groupby(read_candidates(shard), key=attrgetter("seed_id")):
                 yield list(candidates)
 

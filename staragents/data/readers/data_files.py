@@ -36,7 +36,9 @@ JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 CSV_SUFFIXES = (".csv", ".tsv")
 BLOCK_ROWS = 1000
 HEAD_BYTES = 1 << 16
-SEEDS_ENCODING = "seeds.encoding"
+DATA, SEEDS = "DATA", "seeds.path"
+"""Settings of paths beside which the encoding has a setting too."""
+ENCODINGS = {DATA: "--encoding", SEEDS: "seeds.encoding"}
 SEEDS_INPUT = "seeds.columns.input"
 _JSON = re.compile(rb'\[?\s*\{\s*"[^"]*"\s*:')
 EXPECTED = "expected JSONL, JSON, CSV (named .csv), Parquet or Arrow"
@@ -60,7 +62,7 @@ class DataFiles:
         path: str | Path,
         columns: Collection[str],
         limit: int | None = None,
-        setting: str = "DATA",
+        setting: str = DATA,
         max_unpacked_bytes: int = MAX_UNPACKED_BYTES,
         encoding: str | None = None,
     ) -> None:
@@ -73,8 +75,8 @@ class DataFiles:
         """What a user should know about how the files were read; complete after `blocks`."""
         self.files = data_files(self.path, setting, self.notes)
         self._encoding = encoding
-        self._encoding_setting = SEEDS_ENCODING if setting.startswith("seeds.") else "--encoding"
-        self._input_setting = SEEDS_INPUT if setting.startswith("seeds.") else "--columns input=..."
+        self._encoding_setting = ENCODINGS.get(setting)
+        self._input_setting = SEEDS_INPUT if setting == SEEDS else "--columns input=..."
         self._columns = columns
         self._limit = limit
         self._max_unpacked = max_unpacked_bytes

@@ -25,9 +25,15 @@ class Utf8Stream(io.RawIOBase):
     """
 
     def __init__(
-        self, stream: IO[bytes], name: str, encoding: str | None, told: Callable[[str], None], setting: str
+        self,
+        stream: IO[bytes],
+        name: str,
+        encoding: str | None,
+        told: Callable[[str], None],
+        setting: str | None,
     ) -> None:
-        """`told` receives a line about an encoding that is not UTF-8, once. `setting` names `encoding`."""
+        """`told` receives a line about an encoding that is not UTF-8, once. `setting` names `encoding`; None:
+        the user can't set it."""
         self._stream = stream
         self._name = name
         self._told = told
@@ -84,11 +90,14 @@ class Utf8Stream(io.RawIOBase):
             data += more
         self._decided = True
         if encoding := guessed(data):
-            self._told(f"not UTF-8; read as {encoding}, a guess ({self._setting} names another)")
+            other = (
+                f"{self._setting} names another" if self._setting else "if it is another, save it as UTF-8"
+            )
+            self._told(f"not UTF-8; read as {encoding}, a guess ({other})")
             self._decode_as(encoding)
         elif invalid_bytes(data)[0]:
             unsure = "some bytes are not UTF-8, too few or mixed to guess an encoding"
-            self._told(f"{unsure} ({self._setting} names one)")
+            self._told(f"{unsure} ({f'{self._setting} names one' if self._setting else 'save it as UTF-8'})")
         return data
 
     def _decode_as(self, encoding: str) -> None:

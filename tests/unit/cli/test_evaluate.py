@@ -29,6 +29,8 @@ def held_out(tmp_path: Path) -> str:
         (["--student", "x", "--arm", "mine"], "error: --arm: expected NAME=FILE"),
         (["--student", "x", "--arm", "a=f", "--arm", "a=g"], "error: --arm: expected NAME=FILE"),
         (["--student", "x", "--arm", "mine=no.jsonl"], "error: --arm mine: "),
+        (["--student", "x", "--arm", "untrained=f"], "error: --arm: expected a name without a colon"),
+        (["--student", "x", "--columns", "ask=q"], "error: --columns: expected KEY=COLUMN with a key of"),
         (["--student", "x", "evaluation.warmup=2"], "error: evaluation.warmup: "),
         (
             ["--student", "x", "evaluation.num_gpus=2"],

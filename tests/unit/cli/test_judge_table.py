@@ -25,7 +25,7 @@ def test_the_table_has_a_row_for_each_harm_that_was_tried() -> None:
     console.print(table_of(calibration(0.7, None)))
     shown = console.file.getvalue().splitlines()
     assert len(shown) == 2
-    assert shown[1].split() == ["second", "half", "missing", "2", "1", "0.70", "100%"]
+    assert shown[1].split() == ["second", "half", "missing", "2", "1", "0", "0.70", "100%"]
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,20 @@ def test_the_table_has_a_row_for_each_harm_that_was_tried() -> None:
 )
 def test_the_advice_follows_from_the_verdicts(wins: list[float | None], expected: str) -> None:
     assert expected in lines_of(calibration(*wins))[-1]
+
+
+def test_failed_requests_are_told_apart_from_unreadable_verdicts() -> None:
+    verdict = Verdict(0.1, True, 0.1, 0.1, "")
+    verdicts = [(Harm.truncated, verdict)] * 3 + [(Harm.truncated, None)]
+    found = calibration_of(verdicts, "m", 0.1, [Harm.truncated, Harm.swapped], "m: no answer")
+    console = Console(file=StringIO(), width=100)
+    console.print(table_of(found))
+    _, truncated, swapped = console.file.getvalue().splitlines()
+    assert truncated.split()[3:] == ["5", "1", "1", "0.10", "0%"]
+    assert swapped.split()[3:] == ["1", "0", "1", "-", "-"]
+    assert lines_of(found)[1] == (
+        "requests failed in 2 comparisons, which do not count; the first: m: no answer"
+    )
 
 
 def test_a_judge_needs_a_config() -> None:

@@ -157,9 +157,11 @@ def test_unreadable_verdicts_are_counted_kept_and_left_out(judging: Judging) -> 
     assert (again, requests) == (judged, 0)
 
 
+DOWN = Failure("EngineError", "the server is down", retryable=False)
+
+
 def test_failed_requests_are_asked_again_by_the_next_command(judging: Judging, tmp_path: Path) -> None:
-    down = Failure("EngineError", "the server is down", retryable=False)
-    judged, _, _ = judging(RESULTS[:2], lambda real: Breaking(real, ["a pig"], down))
+    judged, _, _ = judging(RESULTS[:2], lambda real: Breaking(real, ["a pig"], DOWN))
     assert (
         "comparisons without a verdict, because a request failed: 1 (judge: the server is down)"
         in (judged.warnings[0])
@@ -169,8 +171,39 @@ def test_failed_requests_are_asked_again_by_the_next_command(judging: Judging, t
     whole, requests, _ = judging(RESULTS[:2])
     assert requests == 2
     assert whole.warnings == [FEW]
+
+
+def test_a_request_that_always_fails_stops_neither_its_student_nor_later_ones(judging: Judging) -> None:
+    first, _, _ = judging(handle=lambda real: Breaking(real, ["a pig"], DOWN))
+    again, requests, _ = judging(handle=lambda real: Breaking(real, ["a pig"], DOWN))
+    assert requests == 2
+    assert again == first
+    for one, known in zip(again.results[1:], (3, 4), strict=True):
+        assert one.wins is not None
+        assert len(one.wins) == known
+    assert "a request failed: 1 (judge: the server is down)" in again.warnings[0]
+
+
+def test_a_judge_that_answers_nothing_is_one_line_after_every_student(judging: Judging) -> None:
+    dead = [" "]
     with pytest.raises(RunFailed, match=r"^--judge: fake answered nothing: judge: the server is down$"):
-        judging(handle=lambda real: Breaking(real, ["a web", "a fig"], down))
+        judging(handle=lambda real: Breaking(real, dead, DOWN))
+    judging(RESULTS[:2])
+    more, _, _ = judging(handle=lambda real: Breaking(real, dead, DOWN))  # down since the last call
+    assert "a request failed: 2 (judge: the server is down)" in more.warnings[0]
+
+
+def test_a_prompt_that_is_too_long_is_unreadable_and_not_asked_again(judging: Judging) -> None:
+    long = Failure("PromptTooLong", "expected a prompt under 99 tokens, got 100", retryable=False)
+    judged, requests, _ = judging(handle=lambda real: Breaking(real, ["a pig"], long))
+    assert requests == 2 * (3 + 2)
+    assert judged.facts.unreadable == 1
+    assert judged.warnings[0] == (
+        "comparisons without a readable verdict: 1; the first: the comparison is too long for the judge "
+        "(judge: expected a prompt under 99 tokens, got 100)"
+    )
+    again, requests, _ = judging()
+    assert (again, requests) == (judged, 0)
 
 
 def test_a_judge_that_can_not_start_is_named_before_any_work(config: Config, tmp_path: Path) -> None:

@@ -14,13 +14,16 @@ import pytest
 from staragents.base.errors import BadInput
 from staragents.base.messages import as_dicts
 from staragents.base.records import Candidate
+from staragents.config import ColumnsConfig
 from staragents.evaluation.arm import Arm
 from staragents.evaluation.arms import Arms, arms_of
 from staragents.evaluation.length_match import length_matched
+from staragents.evaluation.run_folders import named_runs
+from staragents.run_directory.manifest import RESULTS
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.text.words import words
 from staragents.validation.loading import load_config
-from tests.support.local_run import local_run
+from tests.support.local_run import drained_run, local_run
 from tests.support.paths import FAKE
 
 ALL = ["dataset", "seeds", "random", "random-length", "judge", "ifd", "base"]
@@ -50,12 +53,15 @@ def test_every_arm_has_the_same_seeds_and_rows_from_its_own_candidates(finished_
         for row in arm.rows:
             seed = candidates[row.seed_id][0].seed_messages
             generated = [one.messages for one in candidates[row.seed_id] if one.generated]
-            assert (
-                row.messages == seed
-                if row.filled or arm.name == "seeds"
-                else row.messages in [*generated, seed]
-            )
-            assert not row.filled or arm.name != "seeds"
+            if row.filled:
+                assert row.messages == seed
+            # Only the dataset has rows of its own that are the seed.
+            own = {"seeds": [seed], "dataset": [*generated, seed]}.get(arm.name, generated)
+            assert row.filled or row.messages in own
+    filled = {arm.name: arm.filled for arm in found.arms}
+    nothing = sum(not any(one.generated for one in candidates[row.seed_id]) for row in found.arms[0].rows)
+    assert filled["seeds"] == 0
+    assert filled["random"] == filled["random-length"] == nothing
 
 
 def test_the_dataset_arm_is_the_dataset(finished_run: Path) -> None:
@@ -188,6 +194,69 @@ def test_bad_input_is_one_line(finished_run: Path, tmp_path: Path) -> None:
     assert "at least one run" in refused([], ["seeds"])
 
 
+@pytest.mark.parametrize("name", ["untrained", "seeds", "random", "dataset", "pair:x", "run:dataset"])
+def test_a_file_may_not_take_the_name_of_another_arm(finished_run: Path, tmp_path: Path, name: str) -> None:
+    path = tmp_path / "mine.jsonl"
+    path.write_text('{"instruction": "Name a colour.", "output": "Teal."}\n')
+    problem = refused([finished_run], ["seeds"], {name: path})
+    assert problem.startswith("--arm: expected a name without a colon and none of untrained, seeds, ")
+    assert problem.endswith(f"got '{name}'")
+
+
+def test_a_run_is_the_same_however_its_path_is_written(finished_run: Path, tmp_path: Path) -> None:
+    link = tmp_path / "latest"
+    link.symlink_to(finished_run)
+    around = finished_run / ".." / finished_run.name
+    for other in (link, around):
+        assert f"expected different runs, got {other} twice, as {finished_run} too" in refused(
+            [finished_run, other], ["seeds"]
+        )
+    assert list(named_runs([link])) == ["latest"]
+    assert list(named_runs([around])) == [finished_run.name]
+
+
+def test_a_long_row_of_a_file_is_taken_as_the_run_took_it(finished_run: Path, tmp_path: Path) -> None:
+    path = tmp_path / "mine.jsonl"
+    path.write_text(json.dumps({"instruction": "Name colours.", "output": "Teal. " * 20_000}) + "\n")
+    arm = by_name(arms_of([finished_run], ["seeds"], {"mine": path}))["mine"]
+    assert len(arm.rows[0].messages[-1].content) > 100_000
+
+
+def test_a_seed_that_two_files_of_a_folder_have_is_refused(finished_run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    row = {"seed_id": "a", "instruction": "Name a colour.", "output": "Teal."}
+    first, second = folder / "1.jsonl", folder / "2.jsonl"
+    for path in (first, second):
+        path.write_text(json.dumps(row) + "\n")
+    expected = f"{second}:1:seed_id: expected one row per seed, {first}:1 has the same"
+    assert refused([finished_run], ["seeds"], {"mine": folder}) == expected
+    first.write_text(f"{json.dumps(row)}\n" * 2)
+    assert refused([finished_run], ["seeds"], {"mine": first}).endswith("per seed, row 1 has the same")
+
+
+def test_how_a_file_was_read_is_said_without_settings_that_evaluate_lacks(
+    finished_run: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.csv"
+    lines = ["question,facts,answer", *(f"Où est {n}?,Le café est là {n}.,Là-bas {n}." for n in range(40))]
+    path.write_bytes("\n".join(lines).encode("cp1252"))
+    found = arms_of([finished_run], ["seeds"], {"mine": path})
+    assert found.warnings[0] == (
+        f"{path}: not UTF-8; read as cp1252, a guess (if it is another, save it as UTF-8)"
+    )
+    assert found.warnings[1] == (
+        f"{path}: not read: facts (--columns input=... names one that belongs to the instruction)"
+    )
+    named = arms_of([finished_run], ["seeds"], {"mine": path}, columns=ColumnsConfig(input="facts"))
+    assert by_name(named)["mine"].rows[0].messages[0].content == "Où est 0?\n\nLe café est là 0."
+    assert not any("not read" in line for line in named.warnings)
+    path.write_text("ask,say\nHow?,So.\n")
+    assert "--columns instruction=..." in refused([finished_run], ["seeds"], {"mine": path})
+    columns = ColumnsConfig(instruction="ask", response="say")
+    assert arms_of([finished_run], ["seeds"], {"mine": path}, columns=columns)
+
+
 def test_an_unfinished_or_damaged_run_is_refused(finished_run: Path, tmp_path: Path) -> None:
     run = shutil.copytree(finished_run, tmp_path / "run")
     (run / "manifest.json").unlink()
@@ -205,12 +274,38 @@ def test_an_unfinished_or_damaged_run_is_refused(finished_run: Path, tmp_path: P
     assert "candidates: damaged" in refused([run], ["seeds"])
 
 
+def stopped_and_resumed(folder: Path, seeds: int, *overrides: str) -> tuple[Path, Path]:
+    """A run that was stopped after some seeds, and the same one killed later, before it wrote new results."""
+    config = load_config(FAKE, [f"output.dir={folder / 'run'}", "seeds.limit=24", *overrides])
+    run, stopped = folder / "run", folder / "stopped" / "run"
+    asyncio.run(drained_run(config, seeds))
+    shutil.copytree(run, stopped)
+    asyncio.run(local_run(config))
+    for name in ("manifest.json", *RESULTS):
+        shutil.copy(stopped / name, run / name)
+    return stopped, run
+
+
+@pytest.mark.parametrize("fallback", ["seed", "none"])
+def test_a_run_that_was_resumed_has_the_arms_of_its_results(tmp_path: Path, fallback: str) -> None:
+    stopped, resumed = stopped_and_resumed(tmp_path, 8, f"reward.fallback={fallback}")
+    assert len(candidates_of(resumed)) == 24 > len(candidates_of(stopped))
+    before, after = (arms_of([run], ALL, by_pair=True) for run in (stopped, resumed))
+    assert (after.arms, after.pairs, after.results) == (before.arms, before.pairs, before.results)
+    later = 24 - len(candidates_of(stopped))
+    assert f"run has done {later} seeds since its results were written" in after.warnings[-1]
+    assert [one for one in after.warnings if one not in before.warnings] == [after.warnings[-1]]
+
+
 def test_runs_of_other_seeds_and_an_arm_without_rows_are_refused(finished_run: Path, tmp_path: Path) -> None:
     other = run_with(tmp_path / "other")
     assert "runs of the same seeds" in refused([finished_run, other], ["seeds"])
-    pairs = load_config(other / "config.yaml", []).pairs
-    drawn = {one.pair for seed in candidates_of(other).values() for one in seed if one.generated}
-    if unused := [pair for pair in pairs if pair not in drawn]:
-        assert "no seed has one" in refused([other], [f"pair:{unused[0]}"])
-    found = arms_of([other], ["seeds"], by_pair=True)
+    few = run_with(tmp_path / "few", "seeds.limit=1")
+    pairs = load_config(few / "config.yaml", []).pairs
+    drawn = {one.pair for seed in candidates_of(few).values() for one in seed if one.generated}
+    unused = [pair for pair in pairs if pair not in drawn]
+    assert unused
+    assert "no seed has one" in refused([few], [f"pair:{unused[0]}"])
+    found = arms_of([few], ["seeds"], by_pair=True)
+    assert sum("has no candidate to train on" in one for one in found.warnings) == len(unused)
     assert {name.removeprefix("pair:") for name in found.pairs} == drawn

@@ -13,12 +13,14 @@ from staragents.base.errors import RunFailed
 from staragents.base.estimate import Estimate
 from staragents.base.statistics import Mean
 from staragents.evaluation.arms import Arms
-from staragents.evaluation.build import evaluation_of, references_of
+from staragents.evaluation.build import evaluation_of
 from staragents.evaluation.by_pair import ByPair, correlation, spearman
 from staragents.evaluation.cell import BASE, Cell, CellResult, Loss
 from staragents.evaluation.evaluation import Evaluation, HeldOutFacts
 from staragents.evaluation.judge_facts import JudgeFacts
 from staragents.evaluation.pair_measures import PairMeasures
+from staragents.evaluation.power import power_of
+from staragents.evaluation.references import references_of
 from tests.support.student_worlds import WRITERS, arms_named, students
 
 HELD_OUT = HeldOutFacts("held.jsonl", "0" * 64, 999, [])
@@ -142,6 +144,17 @@ def test_a_student_that_diverged_does_not_count_and_is_named() -> None:
         evaluated(only)
 
 
+def test_answers_without_a_loss_are_no_fault_of_the_learning_rate() -> None:
+    nothing = [dataclasses.replace(one, losses={}) for one in students(ARMS)]
+    with pytest.raises(RunFailed, match=r"^--held-out: no answer has a loss: .* evaluation\.max_length$"):
+        evaluated(nothing)
+    results = students(ARMS, training_seeds=3)
+    results[1] = dataclasses.replace(results[1], losses={})
+    warning = evaluated(results).warnings[0]
+    assert warning.startswith("dataset, training seed 0: no answer has a loss: ")
+    assert "learning_rate" not in warning
+
+
 def test_an_arm_that_shares_no_training_seed_is_left_out() -> None:
     results = [one for one in students(ARMS) if one.cell.arm != "shuffled"]
     results.append(dataclasses.replace(results[1], cell=Cell("shuffled", 9)))
@@ -168,10 +181,50 @@ def test_doubts_are_written_down() -> None:
     assert evaluated(students(ARMS)).warnings == []
 
 
-def test_references_are_seeds_and_random_of_one_run_or_the_first() -> None:
+def test_references_are_seeds_and_random_choices_of_one_run_or_the_first() -> None:
     assert references_of(["dataset", "random", "seeds"]) == ["seeds", "random"]
-    assert references_of(["seeds", "a:dataset", "a:random", "b:random"]) == ["seeds", "a:random", "a:dataset"]
+    assert references_of(["dataset", "random-length"]) == ["random-length"]
+    several = [
+        "a:dataset",
+        "b:dataset",
+        "seeds",
+        "a:random",
+        "b:random",
+        "a:random-length",
+        "b:random-length",
+    ]
+    assert references_of(several) == ["seeds", "a:random", "a:random-length", "a:dataset"]
     assert references_of(["mine", "other"]) == ["mine"]
+
+
+def test_a_gain_is_told_from_one_of_length_alone() -> None:
+    effects = {"dataset": -0.2, "seeds": 0.0, "random": 0.0, "random-length": -0.1}
+    found = evaluated(students(effects, conversations=120))
+    assert found.references == ["seeds", "random", "random-length"]
+    one = found.difference("dataset", "random-length")
+    assert one is not None
+    assert one.estimate is not None
+    assert one.estimate.mean == pytest.approx(-0.1, abs=0.03)
+    assert one.estimate.told
+
+
+@pytest.mark.parametrize(
+    ("names", "compared"),
+    [
+        (["pair:p0", "pair:p1"], 1),
+        (["pair:p0", "pair:p1", "pair:p2"], 2),
+        (["seeds", "pair:p0", "pair:p1"], 2),
+        (["pair:p0", "mine"], 1),
+        (["seeds", "dataset", "random", "pair:p0"], 2),
+        (["seeds"], 1),
+    ],
+)
+def test_the_power_before_training_counts_the_arms_of_the_result(names: list[str], compared: int) -> None:
+    pairs = {name: PairMeasures() for name in names if name.startswith("pair:")}
+    arms = dataclasses.replace(arms_named(names), pairs=pairs)
+    assert arms.compared == compared
+    assert evaluated(students(dict.fromkeys(names, 0.0)), arms).power.arms == compared
+    assert power_of(60, 3, arms.compared).difference > 0
 
 
 PAIRS = [f"pair:p{number}" for number in range(8)]
@@ -209,6 +262,17 @@ def test_a_reward_that_predicts_gains_is_told_from_one_that_does_not() -> None:
     assert ByPair.from_dict(dataclasses.asdict(found)) == found
 
 
+def test_a_correlation_counts_the_pairs_that_have_the_measure() -> None:
+    gains = [0.02 * number for number in range(8)]
+    measures = measured_pairs(gains)
+    measures["pair:p3"] = dataclasses.replace(measures["pair:p3"], ifd_gap=Mean())
+    results = students({"seeds": 0.0, **{name: -gain for name, gain in zip(PAIRS, gains, strict=True)}})
+    found = evaluated(results, dataclasses.replace(arms_named(["seeds", *PAIRS]), pairs=measures)).by_pair
+    assert found is not None
+    assert "over 8 pairs" in found.sentences()[0]
+    assert "over 7 pairs" in found.sentences()[1]
+
+
 def test_rank_correlation_agrees_with_scipy_and_needs_variation() -> None:
     from scipy.stats import spearmanr
 
@@ -227,5 +291,6 @@ def test_the_result_survives_json() -> None:
     for one in (found, dataclasses.replace(found, judge=judge)):
         assert Evaluation.from_dict(json.loads(json.dumps(one.as_dict(), allow_nan=False))) == one
     saved = found.as_dict()
-    del saved["judge"]  # written by an earlier version
+    for later in ("judge", "results"):  # written by an earlier version
+        del saved[later]
     assert Evaluation.from_dict(saved) == found

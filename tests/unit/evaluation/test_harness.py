@@ -13,7 +13,7 @@ from staragents.config import EvaluationConfig, Template
 from staragents.evaluation import harness_tasks
 from staragents.evaluation.cell import Cell
 from staragents.evaluation.cell_job import CellJob
-from staragents.evaluation.harness import checked_tasks
+from staragents.evaluation.harness import checked_tasks, local_data
 from staragents.evaluation.harness_tasks import HarnessTasks
 
 TASK = """\
@@ -66,6 +66,32 @@ def test_a_score_is_used_again_until_the_task_its_rows_or_the_limit_change(tmp_p
     with (folder / "rows.jsonl").open("a") as rows:
         rows.write('{"prompt": "Name a metal.", "choices": ["oak", "tin"], "label": 1}\n')
     assert checked_tasks(["planted"], folder, None).fingerprints != first.fingerprints
+
+
+@pytest.mark.usefixtures("harness")
+def test_rows_outside_the_folder_of_tasks_count_for_their_task(tmp_path: Path) -> None:
+    folder, data = folder_with(tmp_path / "tasks"), tmp_path / "data"
+    data.mkdir()
+    rows = (folder / "rows.jsonl").rename(data / "rows.jsonl")
+    text = TASK.format(rows=rows, metric="acc", higher="true", more="")
+    (folder / "planted.yaml").write_text(text)
+    first = checked_tasks(["planted"], folder, None)
+    assert checked_tasks(["planted"], folder, None) == first
+    with rows.open("a") as lines:
+        lines.write('{"prompt": "Name a metal.", "choices": ["oak", "tin"], "label": 1}\n')
+    assert checked_tasks(["planted"], folder, None).fingerprints != first.fingerprints
+
+
+def test_the_local_files_of_a_task_are_found_in_every_form(tmp_path: Path) -> None:
+    one, two = tmp_path / "1.jsonl", tmp_path / "2.jsonl"
+    for file in (one, two):
+        file.write_text("{}")
+    assert local_data({"data_files": str(one)}) == [one]
+    assert local_data({"data_files": [str(one), str(two), "hf://datasets/x/y.json"]}) == [one, two]
+    by_split = {"train": str(tmp_path / "*.jsonl"), "test": [str(one)]}
+    assert local_data({"data_files": by_split}) == [one, two]
+    assert local_data({"data_files": "https://example.com/rows.json"}) == []
+    assert local_data({}) == local_data(None) == []
 
 
 @pytest.mark.usefixtures("harness")

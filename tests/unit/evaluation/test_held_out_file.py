@@ -13,6 +13,7 @@ import pytest
 
 from staragents.base.errors import BadInput
 from staragents.base.messages import Message
+from staragents.config import ColumnsConfig
 from staragents.evaluation.held_out import ANSWER
 from staragents.evaluation.held_out_file import read_held_out
 
@@ -105,3 +106,37 @@ def test_columns_of_parquet_may_have_any_spelling_and_labels_count(tmp_path: Pat
     assert one.answers == {ANSWER: "1"}
     with pytest.raises(BadInput, match="1:isCorrect: expected a wanted answer, got False"):
         read_held_out(str(tmp_path / "bad.parquet"))
+
+
+def test_what_a_user_should_know_about_the_file_is_told(tmp_path: Path) -> None:
+    rows = [
+        {"instruction": f"Say {n}.", "output": str(n), "split": name}
+        for n, name in enumerate(["train", "test"])
+    ]
+    path = written(tmp_path, *rows)
+    said: list[str] = []
+    assert len(read_held_out(path, told=said.append)) == 2
+    (note,) = said
+    assert note.startswith(f"{path}: its column split names train (1 rows), test (1 rows)")
+
+
+def test_columns_of_other_names_are_read_with_one_or_several_writers(tmp_path: Path) -> None:
+    columns = ColumnsConfig(instruction="ask", response="reply")
+    one = {"ask": "Sing.", "reply": "La."}
+    several = {"ask": "Sing again.", "answers": {"a": "La.", "b": "No."}}
+    first, second = read_held_out(written(tmp_path, one, several), columns=columns)
+    assert (first.prompt, first.answers) == ((Message("user", "Sing."),), {ANSWER: "La."})
+    assert (second.prompt, second.answers) == ((Message("user", "Sing again."),), {"a": "La.", "b": "No."})
+    with pytest.raises(BadInput, match=r"--columns instruction=\.\.\. "):
+        read_held_out(written(tmp_path, one))
+
+
+def test_messages_of_a_conversation_in_rows_of_their_own_are_joined(tmp_path: Path) -> None:
+    turns = [("user", "Hi"), ("assistant", "Hello"), ("user", "Bye"), ("assistant", "See you")]
+    rows = [{"chat": 1, "role": role, "content": text} for role, text in turns]
+    path = written(tmp_path, *rows)
+    with pytest.raises(BadInput, match=r"set --columns conversation=\.\.\. to the column"):
+        read_held_out(path)
+    (one,) = read_held_out(path, columns=ColumnsConfig(conversation="chat"))
+    assert [turn.content for turn in one.prompt] == ["Hi", "Hello", "Bye"]
+    assert one.answers == {ANSWER: "See you"}

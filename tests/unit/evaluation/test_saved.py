@@ -6,7 +6,9 @@ import dataclasses
 import json
 import os
 import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -16,17 +18,29 @@ from staragents.base.statistics import Mean
 from staragents.evaluation.build import evaluation_of
 from staragents.evaluation.evaluation import RESULT, HeldOutFacts
 from staragents.evaluation.pair_measures import PairMeasures
-from staragents.evaluation.saved import evaluations_of, reward_sentences
+from staragents.evaluation.saved import reward_sentences
+from staragents.run_directory.manifest import MANIFEST, read_manifest, results_digest
+from staragents.run_directory.sealed_json import write_sealed
 from tests.support.student_worlds import arms_named, students
 
 PAIRS = [f"pair:p{number}" for number in range(6)]
 
 
-def write_evaluation(folder: Path, run: Path, by_pair: bool = True) -> Path:
-    effects = {"seeds": 0.0, **{name: -0.05 * number for number, name in enumerate(PAIRS)}}
+def write_evaluation(
+    folder: Path, run: Path, by_pair: bool = True, results: Sequence[str] | None = None, worse: bool = False
+) -> Path:
+    """An evaluation of the present results of `run`, or of others. `worse`: the reward predicts the
+    opposite."""
+    if results is None:
+        manifest = read_manifest(run)
+        assert manifest is not None
+        results = [results_digest(manifest)]
+    sign = 0.05 if worse else -0.05
+    effects = {"seeds": 0.0, **{name: sign * number for number, name in enumerate(PAIRS)}}
     measures = {name: PairMeasures(9, Mean(1, 0.1 * n, 0.0), Mean(), Mean()) for n, name in enumerate(PAIRS)}
+    pairs = measures if by_pair else {}
     result = evaluation_of(
-        dataclasses.replace(arms_named(list(effects)), pairs=measures if by_pair else {}),
+        dataclasses.replace(arms_named(list(effects)), pairs=pairs, results=tuple(results)),
         students(effects, training_seeds=2, conversations=40),
         student="s",
         runs=[str(run)],
@@ -39,21 +53,77 @@ def write_evaluation(folder: Path, run: Path, by_pair: bool = True) -> Path:
     return folder / RESULT
 
 
-def test_evaluations_of_this_run_alone_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    run = Path("runs/mine")
-    run.mkdir(parents=True)
+def run_at(folder: Path, checksum: str = "a") -> Path:
+    """The results of a run, as far as they tell to what an evaluation belongs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {
+        name: {"bytes": 1, "sha256": checksum} for name in ("dataset.parquet", "candidates/part-0.parquet")
+    }
+    files["report.html"] = {"bytes": 1, "sha256": "any"}
+    write_sealed(folder / MANIFEST, {"format": 1, "seeds": 3, "settings": {}, "files": files})
+    return folder
+
+
+def test_the_newest_evaluation_of_these_results_speaks(tmp_path: Path) -> None:
+    run = run_at(tmp_path / "runs" / "mine")
     assert reward_sentences(run) == []
-    old = write_evaluation(tmp_path / "runs" / "old", run)
-    write_evaluation(tmp_path / "runs" / "other", Path("runs/else"))
-    new = write_evaluation(tmp_path / "runs" / "zero", run, by_pair=False)
-    (tmp_path / "runs" / "bad").mkdir()
-    (tmp_path / "runs" / "bad" / RESULT).write_text("{]")
+    old = write_evaluation(tmp_path / "runs" / "old", run, worse=True)
+    write_evaluation(tmp_path / "runs" / "pairless", run, by_pair=False)
+    write_evaluation(tmp_path / "runs" / "other", run_at(tmp_path / "runs" / "else", "b"))
     os.utime(old, (1, 1))
-    assert [path for path, _ in evaluations_of(run)] == [old, new]
-    first, *_ = reward_sentences(run)
+    (first, *_) = reward_sentences(run)
     assert first.startswith("old: mean reward of a pair")
+    assert "it predicts the opposite" in first
+    write_evaluation(tmp_path / "runs" / "zero", run)
+    (first, *_) = reward_sentences(run)
+    assert first.startswith("zero: mean reward of a pair")
     assert first.endswith("it predicts training")
+
+
+def test_an_evaluation_belongs_to_results_and_not_to_a_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = run_at(Path("runs/mine"))
+    write_evaluation(tmp_path / "runs" / "mine-evaluate", run)
+    said = reward_sentences(run)
+    assert said
+    monkeypatch.chdir(tmp_path / "runs")  # the path in the file was relative
+    assert reward_sentences(Path("mine")) == said
+    moved = shutil.move("mine", "moved")
+    assert reward_sentences(Path(moved)) == said
+    # The same path after `run --overwrite`.
+    monkeypatch.chdir(tmp_path)
+    again = run_at(Path("runs/mine"), "b")
+    (line,) = reward_sentences(again)
+    assert line.startswith("mine-evaluate: its evaluation by pair is not of the run's present results")
+    write_evaluation(tmp_path / "runs" / "mine-evaluate", again, results=[])  # by an earlier version
+    assert reward_sentences(again) == [line]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda saved: "{]",
+        lambda saved: "[]",
+        lambda saved: json.dumps({**saved, "arms": [[]]}),
+        lambda saved: json.dumps({**saved, "by_pair": {"pairs": [], "correlations": {"luck": None}}}),
+        lambda saved: json.dumps(
+            {
+                **saved,
+                "by_pair": {"pairs": [], "correlations": {"reward": dict.fromkeys(("mean", "low", "high"))}},
+            }
+        ),
+        lambda saved: "[" * 100_000,
+    ],
+    ids=["no json", "a list", "a list as an arm", "an unknown measure", "an estimate of nothing", "deep"],
+)
+def test_a_damaged_file_is_one_note(tmp_path: Path, damage: Callable[[dict[str, Any]], str]) -> None:
+    run = run_at(tmp_path / "mine")
+    path = write_evaluation(tmp_path / "bad", run)
+    path.write_text(damage(json.loads(path.read_text())))
+    (line,) = reward_sentences(run)
+    assert line == "bad: evaluate.json is damaged; run the same `staragents evaluate` again"
 
 
 @pytest.mark.slow

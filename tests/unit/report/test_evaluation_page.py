@@ -89,14 +89,37 @@ def test_the_table_marks_what_is_told_and_stays_on_a_line(result: Evaluation) ->
     out = io.StringIO()
     show(Console(file=out, width=80), result, Path("runs/x-evaluate"))
     lines = out.getvalue().splitlines()
-    (dataset,) = [line for line in lines if line.startswith("dataset ")]
+    dataset, _ = [line for line in lines if line.startswith("dataset ")]
     assert dataset.count("*") == 2
-    (equal,) = [line for line in lines if line.startswith("random ")]
+    equal, _ = [line for line in lines if line.startswith("random ")]
     assert "*" not in equal
     assert any(line.startswith(HOSTILE) for line in lines)
     assert "80% power" in out.getvalue()
     assert "note: a <u>doubt</u>" in out.getvalue()
     assert "runs/x-evaluate/evaluate.html" in out.getvalue()
+
+
+def test_the_default_arms_fit_into_a_terminal_of_80_columns_and_the_page(result: Evaluation) -> None:
+    effects = {"dataset": -0.1, "seeds": 0.0, "random": 0.0, "random-length": -0.05}
+    found = evaluation_of(
+        arms_named(list(effects)),
+        students(effects, training_seeds=2, conversations=40),
+        student="",
+        runs=[],
+        settings={},
+        held_out=result.held_out,
+        identity="",
+    )
+    out = io.StringIO()
+    show(Console(file=out, width=80, force_terminal=True, color_system=None), found, Path("x"))
+    lines = out.getvalue().splitlines()
+    (heading,) = [line for line in lines if line.startswith("arm ") and "loss" in line]
+    assert heading.split() == ["arm", "loss", "vs", "seeds", "vs", "random", "vs", "random-length"]
+    shown = [line.split() for line in lines if line.startswith("dataset ")]
+    assert [len(words) for words in shown] == [2 + 2 * 3, 4]
+    assert shown[1] == ["dataset", "40", "0", "50,000"]
+    assert "<th>vs random-length</th>" in page_of(found)
+    assert [chart.name for chart in charts(found)][:3] == ["against-0", "against-1", "against-2"]
 
 
 def with_more(result: Evaluation, fake: bool) -> Evaluation:
@@ -140,7 +163,7 @@ def test_wins_and_scores_are_on_the_page_and_in_the_table(result: Evaluation) ->
     out = io.StringIO()
     show(Console(file=out, width=80), found, Path("runs/x-evaluate"))
     assert "wins over untrained" in out.getvalue()
-    (line,) = [line for line in out.getvalue().splitlines() if line.startswith("dataset ")]
+    line, _ = [line for line in out.getvalue().splitlines() if line.startswith("dataset ")]
     assert f"{100 * row.wins.mean:.1f} % +- {50 * (row.wins.high - row.wins.low):.1f}" in line
     assert "judge a/<u>judge</u>: 240 comparisons on 40 prompts" in out.getvalue()
 
