@@ -42,9 +42,7 @@ def folder_with(path: Path, metric: str = "acc", higher: str = "true", more: str
 
 def test_a_missing_package_is_one_line_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(
-        BadInput, match=r"^--tasks: expected the package lm_eval: pip install 'staragents\[harness\]'$"
-    ):
+    with pytest.raises(BadInput, match=r"^--tasks: expected the package lm_eval: pip .*'\.\[harness\]'"):
         checked_tasks(["ifeval"], None, None)
 
 
