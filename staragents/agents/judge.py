@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from hashlib import blake2b
 from typing import Any, Literal, cast
 
-from staragents.agents.agents import history_text
+from staragents.agents.history_text import history_text
 from staragents.agents.prompt_templates import PROMPTS, PromptTemplate, read_prompt
 from staragents.base.generation import Generation, GenerationRequest, Sampling, TokenLogprobs
 from staragents.base.messages import Conversation

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from staragents.agents.agents import clean_instruction
+from staragents.agents.clean_instruction import clean_instruction
 from staragents.agents.judge import _WRITTEN_VERDICT, parse_verdict
 from staragents.agents.language import SeedLanguages
 from staragents.agents.prompt_templates import AGENT_SAMPLE, PromptTemplate
