@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from actors.generator_client import GeneratorClient
 from actors.judging import Unreadable, verdict_on
-from staragents.agents.judge import Verdict
+from staragents.agents.verdict import Verdict
 from staragents.base.errors import EngineError, PromptTooLong
 from staragents.base.generation import Generation, GenerationRequest
 from staragents.base.messages import Conversation

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from actors.batched_judge import BatchedJudge
 from actors.generator_client import GeneratorClient
-from staragents.agents.judge import Verdict
+from staragents.agents.verdict import Verdict
 from staragents.base.messages import Conversation
 from staragents.base.records import Candidate
 from staragents.config import Baseline, Compare, Config, Verdicts

@@ -7,8 +7,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from staragents.agents import judge
+from staragents.agents.judge_requests import judge_requests
+from staragents.agents.order_verdict import parse_verdict
 from staragents.agents.rejects import thought_cut_off
+from staragents.agents.verdict import STILL_THINKING, TIE, Verdict, combine, is_identical
 from staragents.base.generation import Generation, GenerationRequest
 from staragents.base.messages import Conversation
 from staragents.base.redaction import redacted
@@ -32,7 +34,7 @@ class Unreadable:
     @classmethod
     def of(cls, answer: Generation) -> Unreadable:
         if thought_cut_off(answer):
-            return cls(f"{judge.STILL_THINKING}: {_shown(answer.reasoning)}")
+            return cls(f"{STILL_THINKING}: {_shown(answer.reasoning)}")
         if answer.finish_reason == "content_filter":
             return cls("the server's content filter stopped the verdict")
         if not answer.text.strip() and answer.reasoning.strip():
@@ -47,16 +49,16 @@ async def verdict_on(
     settings: JudgeConfig,
     config: Config,
     ask: Ask,
-) -> judge.Verdict | Unreadable | None:
+) -> Verdict | Unreadable | None:
     """The verdict of `settings.model` in all orders; None if a request failed.
 
     A candidate identical to the baseline is a tie; the judge is not asked.
     """
-    if judge.is_identical(candidate, baseline):
-        return judge.TIE
+    if is_identical(candidate, baseline):
+        return TIE
     unreadable: Unreadable | None = None
     for attempt in range(1 + settings.retries):
-        requests = judge.judge_requests(
+        requests = judge_requests(
             settings,
             config.models[settings.model],
             candidate_id,
@@ -70,8 +72,8 @@ async def verdict_on(
         known = [answer for answer in answers if answer is not None]
         if len(known) < len(answers):
             return None
-        read = [judge.parse_verdict(answer, settings) for answer in known]
-        verdict = judge.combine(read, settings)
+        read = [parse_verdict(answer, settings) for answer in known]
+        verdict = combine(read, settings)
         if verdict is not None:
             return verdict
         unreadable = unreadable or Unreadable.of(known[read.index(None)])

@@ -8,7 +8,8 @@ from functools import partial
 from typing import Protocol
 
 from actors.judging import Unreadable, verdict_on
-from staragents.agents.agents import AgentPair, candidate_id, pairs_from_config
+from staragents.agents.agent_pair import AgentPair, candidate_id
+from staragents.agents.agents import pairs_from_config
 from staragents.agents.kept_reasoning import keeps_reasoning
 from staragents.agents.language import SeedLanguages, load_identifier
 from staragents.agents.rejects import answer_problem, rewrite_problem, thought_cut_off

@@ -69,7 +69,7 @@ class CommandGroup(click.Group):
         """Raises BadInput with the most similar command."""
         name = arguments[0] if arguments else ""
         if name and not name.startswith("-") and name not in COMMANDS:
-            from staragents.validation.merging import nearest
+            from staragents.validation.message_parts import nearest
 
             near = nearest(name, COMMANDS)
             instead = f", did you mean {near}?" if near else f"; expected one of {', '.join(COMMANDS)}"

@@ -16,7 +16,7 @@ from staragents.comparison.comparison import Comparison
 from staragents.comparison.variant import FULL, Variant, load_variants
 from staragents.config import Config
 from staragents.validation.loading import load_config
-from staragents.validation.merging import shown
+from staragents.validation.message_parts import shown
 
 
 @click.command()

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cluster.terminal.terminal import say_json
-from staragents.agents.agents import history_text
+from staragents.agents.history_text import history_text
 from staragents.base.records import Candidate, as_row
 from staragents.config import Resume
 from staragents.config.prices import Prices, amount

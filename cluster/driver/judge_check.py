@@ -11,8 +11,8 @@ from actors.generator_client import GeneratorClient
 from actors.judging import Unreadable
 from cluster.driver.running_judge import judge_name, only_judge, running_judge
 from cluster.terminal.watcher import Watcher
-from staragents.agents.judge import Verdict
 from staragents.agents.judge_trials import Harm, JudgeTrial, judge_trials
+from staragents.agents.verdict import Verdict
 from staragents.analysis.judge_calibration import JudgeCalibration, calibration_of
 from staragents.base.errors import RunFailed
 from staragents.base.messages import Conversation

@@ -14,7 +14,7 @@ from actors.generator_client import GeneratorClient
 from cluster.driver.running_judge import judge_name, only_judge, running_judge
 from cluster.session.capacity import of_this_machine
 from cluster.session.demand import demand_of
-from staragents.agents.judge import TIE, Verdict
+from staragents.agents.verdict import TIE, Verdict
 from staragents.base.environment import ray_address
 from staragents.base.errors import BadInput, RunFailed
 from staragents.base.messages import Conversation

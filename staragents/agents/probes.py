@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from staragents.agents.agents import agents_from_config
-from staragents.agents.judge import judge_requests
+from staragents.agents.judge_requests import judge_requests
 from staragents.base.generation import GenerationRequest
 from staragents.base.messages import Message, with_exchange
 from staragents.base.records import Seed

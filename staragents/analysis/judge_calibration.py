@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from staragents.agents.judge import Verdict
 from staragents.agents.judge_trials import Harm
+from staragents.agents.verdict import Verdict
 from staragents.config.reward import LARGEST_MARGIN
 
 MOST_SPOILED = 0.05

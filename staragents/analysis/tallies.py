@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from staragents.agents.judge import STILL_THINKING
+from staragents.agents.verdict import STILL_THINKING
 from staragents.base.records import Candidate, Stage
 from staragents.base.statistics import Line, Mean
 from staragents.scoring.ifd import SCORED_STATUSES

@@ -14,7 +14,7 @@ from staragents.config import Config
 from staragents.config.marks import Mark
 from staragents.config.tree import as_dict, leaves, marks
 from staragents.validation.loading import load_config
-from staragents.validation.merging import nearest
+from staragents.validation.message_parts import nearest
 
 ABLATIONS = Path(__file__).parents[2] / "configs" / "ablations"
 FULL = "full"

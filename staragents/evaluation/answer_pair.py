@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from staragents.agents.judge import is_identical
+from staragents.agents.verdict import is_identical
 from staragents.base.messages import Conversation, Message
 from staragents.base.records import stable_id
 

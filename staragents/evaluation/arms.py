@@ -17,7 +17,7 @@ from staragents.evaluation.pair_measures import PairMeasures
 from staragents.evaluation.references import main_family, references_of
 from staragents.evaluation.run_folders import named_runs
 from staragents.evaluation.run_rows import RunRows
-from staragents.validation.merging import nearest, shown
+from staragents.validation.message_parts import nearest, shown
 
 SETTING = "evaluation.arms"
 

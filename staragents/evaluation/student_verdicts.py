@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from staragents.agents.generation_cache import model_facts
-from staragents.agents.judge import judge_requests
+from staragents.agents.judge_requests import judge_requests
 from staragents.base.digest import digest_of
 from staragents.config import Config
 from staragents.evaluation.answer_pair import AnswerPair

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from staragents.agents.rejects import is_refusal, loops, speaks_as_ai
+from staragents.agents.loops import loops
+from staragents.agents.refusal import is_refusal, speaks_as_ai
 from staragents.base.messages import Conversation
 from staragents.text.words import words
 

@@ -14,6 +14,8 @@ ACCENT, MUTED, ALERT, SECOND = "#1f9e89", "#8b95a5", "#d9534f", "#4a7fd1"
 PALETTE = (ACCENT, SECOND, "#e0903a", "#9268c4", "#c9578c", "#6f9e3b", "#3ba7c4", "#a67c52")
 
 MAX_LABEL = 32
+SHARE_AXIS: dict[str, Any] = {"range": [-0.03, 1.03], "dtick": 0.25}
+"""Of an axis from 0 to 1, with space for the dots at its ends."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any
 from staragents.report.chart import (
     ACCENT,
     ALERT,
+    SHARE_AXIS,
     Axis,
     Chart,
     bar_height,
@@ -37,7 +38,7 @@ def entropy_chart(entropy: list[list[float]]) -> Chart:
                 }
             ],
             seeds_axis(int(entropy[-1][0])),
-            Axis(more={"range": [-0.03, 1.03], "dtick": 0.25}),
+            Axis(more=SHARE_AXIS),
         )
         if len(entropy) > 1
         else None,

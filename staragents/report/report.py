@@ -8,19 +8,14 @@ from staragents.analysis.certainty import entropy
 from staragents.analysis.one_pass import one_pass
 from staragents.analysis.saved_run import REFERENCE, SavedRun
 from staragents.analysis.timeline import Snapshot
+from staragents.report.candidate_charts import ifd_chart, judge_chart
 from staragents.report.candidate_table import MAX_ROWS, MAX_TEXT_MIB
 from staragents.report.chart import Chart
 from staragents.report.chart_data import ChartData
 from staragents.report.course_charts import memory_chart, reward_chart
 from staragents.report.diagnosis_charts import domains_chart, entropy_chart
 from staragents.report.page import rendered
-from staragents.report.quality_charts import (
-    beliefs_chart,
-    ifd_chart,
-    judge_chart,
-    policy_chart,
-    rewards_chart,
-)
+from staragents.report.pair_charts import beliefs_chart, policy_chart, rewards_chart
 from staragents.report.run_charts import (
     funnel_chart,
     losses_chart,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from staragents.agents.judge import STILL_THINKING
+from staragents.agents.verdict import STILL_THINKING
 from staragents.analysis.advice import thought_remedy
 from staragents.config import Config, Reasoning
 

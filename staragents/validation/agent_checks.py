@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from staragents.agents.agents import KEEP, agent_template
 from staragents.agents.prompt_templates import shipped_prompts
 from staragents.config import AgentConfig, Config, EngineKind, KeptReasoning
-from staragents.validation.merging import shown
+from staragents.validation.message_parts import shown
 from staragents.validation.value_checks import check_known, check_names, did_you_mean
 
 

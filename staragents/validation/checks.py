@@ -17,7 +17,7 @@ from staragents.files.folders import folder_problem
 from staragents.filters import near_duplicates
 from staragents.filters.row_filters import RowFilters
 from staragents.validation.agent_checks import check_agents, check_pairs
-from staragents.validation.merging import shown
+from staragents.validation.message_parts import shown
 from staragents.validation.network_checks import check_network
 from staragents.validation.secret_checks import check_secrets
 from staragents.validation.thinking_checks import check_thinking

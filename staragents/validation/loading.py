@@ -18,16 +18,8 @@ from staragents.config import Config
 from staragents.config.marks import Mark, Was
 from staragents.config.tree import Key, as_dict, default, different, escaped, leaves, marks
 from staragents.validation.checks import check_config
-from staragents.validation.merging import (
-    UNREADABLE,
-    ConfigBuilder,
-    Tree,
-    merge,
-    parse_yaml,
-    read_file,
-    read_overrides,
-    typed,
-)
+from staragents.validation.config_builder import ConfigBuilder, typed
+from staragents.validation.merging import UNREADABLE, Tree, merge, parse_yaml, read_file, read_overrides
 from staragents.validation.yaml_problem import yaml_problem
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from staragents.base.errors import BadInput
 from staragents.config import Config
-from staragents.validation.merging import Tree, read_overrides, typed
+from staragents.validation.config_builder import typed
+from staragents.validation.merging import Tree, read_overrides
 from staragents.validation.value_checks import out_of_bounds
 
 

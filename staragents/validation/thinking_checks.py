@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from staragents.config import EngineKind, ModelConfig, Reasoning
-from staragents.validation.merging import shown
+from staragents.validation.message_parts import shown
 
 ENGINES_WITH_TEMPLATES = (EngineKind.vllm, EngineKind.openai)
 OURS = (

@@ -11,7 +11,7 @@ from staragents.base.redaction import url_secret
 from staragents.config import Config, ModelConfig
 from staragents.config.marks import Range
 from staragents.config.tree import as_dict, leaves, marks
-from staragents.validation.merging import nearest, shown
+from staragents.validation.message_parts import nearest, shown
 
 FAKE = "fake"
 NAME = re.compile(r"[\w.-]+")

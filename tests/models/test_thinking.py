@@ -15,7 +15,7 @@ import pytest
 from actors.engines.vllm_engine import VllmEngine
 from actors.engines.vllm_environment import vllm_environment
 from actors.engines.vllm_thinking import PARSERS, VllmThinking, model_type
-from staragents.agents.judge import parse_verdict
+from staragents.agents.order_verdict import parse_verdict
 from staragents.base.errors import EngineDead
 from staragents.base.generation import Generation, GenerationRequest, Sampling
 from staragents.base.messages import Message

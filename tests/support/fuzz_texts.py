@@ -7,9 +7,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from staragents.agents.agents import clean_instruction
-from staragents.agents.judge import _WRITTEN_VERDICT, parse_verdict
+from staragents.agents.clean_instruction import clean_instruction
 from staragents.agents.language import SeedLanguages
+from staragents.agents.order_verdict import _WRITTEN_VERDICT, parse_verdict
 from staragents.agents.prompt_templates import AGENT_SAMPLE, PromptTemplate
 from staragents.agents.rejects import answer_problem, rewrite_problem
 from staragents.base.errors import BadInput

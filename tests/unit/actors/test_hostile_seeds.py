@@ -21,7 +21,7 @@ from cluster.cli.explain import explain
 from cluster.cli.preview import show
 from cluster.cli.validate import validate
 from cluster.terminal.console import safe_console
-from staragents.agents.judge import _WRITTEN_VERDICT
+from staragents.agents.order_verdict import _WRITTEN_VERDICT
 from staragents.analysis.saved_run import SavedRun
 from staragents.base.generation import Generation, GenerationRequest
 from staragents.config import Config

@@ -1,4 +1,4 @@
-"""Agents: their requests, and how a model's text is cleaned."""
+"""Agents: their requests, and what becomes of a model's answer."""
 
 from __future__ import annotations
 
@@ -8,14 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from staragents.agents.agents import (
-    Agents,
-    agents_from_config,
-    candidate_id,
-    clean_instruction,
-    history_text,
-    pairs_from_config,
-)
+from staragents.agents.agent_pair import candidate_id
+from staragents.agents.agents import Agents, agents_from_config, pairs_from_config
+from staragents.agents.history_text import history_text
 from staragents.base.errors import BadInput
 from staragents.base.generation import Generation
 from staragents.base.messages import Message
@@ -209,44 +204,6 @@ def test_a_dialogue_in_an_instruction_stays_unchanged_in_its_turn(agents: Agents
     request = agents.response["plain"].answer_request((), text, "c", 0, 60.0)
 
     assert request.messages == (Message("user", text),)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("  Name two.\n", "Name two."),
-        ("New instruction: Name two.", "Name two."),
-        ("**Rewritten instruction:** Name two.", "Name two."),
-        ("Instruction:\nName two.", "Name two."),
-        ('"Name two."', "Name two."),
-        ("\u201cName two.\u201d", "Name two."),
-        ('New instruction: "Name two."', "Name two."),
-        ("```\nName two.\n```", "Name two."),
-        ("```text\nName two.\n```", "Name two."),
-        ("Here's a revised version of the instruction:\n\nName two.", "Name two."),
-        ("Sure! Here is the new prompt: Name two.", "Name two."),
-        ('Here\'s a rewritten version:\n\n"Name two."\n\nThis instruction asks for more.', "Name two."),
-    ],
-)
-def test_text_that_small_models_wrap_around_an_instruction_is_removed(text: str, expected: str) -> None:
-    assert clean_instruction(text) == expected
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        '"To be or not to be"\n\nWho wrote this?',
-        '"Yes" or "no": which is shorter?',
-        "Here is a poem. Rewrite it without the letter e.",
-        "Here are three words: cat, dog, cow. Sort them.",
-        "'Tis the season: what does it mean?",
-        "Explain this code:\n```\nx = 1\n```",
-        "Question the motives of Hamlet: who gains?",
-        "Follow these instructions: sit, then stand.",
-    ],
-)
-def test_an_instruction_that_only_looks_wrapped_is_left_alone(text: str) -> None:
-    assert clean_instruction(text) == text
 
 
 def test_an_answer_keeps_its_fence_and_quotes(agents: Agents) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from staragents.agents.judge import Verdict
 from staragents.agents.judge_trials import Harm
+from staragents.agents.verdict import Verdict
 from staragents.analysis.judge_calibration import calibration_of
 
 

@@ -9,8 +9,8 @@ from rich.console import Console
 
 from cluster.cli.doctor import doctor
 from cluster.cli.judge_table import lines_of, table_of
-from staragents.agents.judge import Verdict
 from staragents.agents.judge_trials import Harm
+from staragents.agents.verdict import Verdict
 from staragents.analysis.judge_calibration import JudgeCalibration, calibration_of
 from staragents.base.errors import BadInput
 

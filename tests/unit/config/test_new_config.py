@@ -13,8 +13,9 @@ from cluster.cli.init import init
 from staragents.base.errors import BadInput
 from staragents.config import Config, EngineKind
 from staragents.config.new_config import SUGGESTED, Answers, Engine
+from staragents.validation.config_builder import typed
 from staragents.validation.loading import load_config
-from staragents.validation.merging import parse_yaml, typed
+from staragents.validation.merging import parse_yaml
 
 
 def loaded(file: Path) -> Config:

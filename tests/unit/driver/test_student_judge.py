@@ -16,7 +16,7 @@ from actors.generator_client import GeneratorClient
 from actors.judging import verdict_on
 from cluster.driver import student_judge
 from cluster.driver.student_judge import VERDICTS, Judged, StudentJudge
-from staragents.agents.judge import Verdict
+from staragents.agents.verdict import Verdict
 from staragents.base.errors import BadInput, RunFailed
 from staragents.base.generation import Generation, GenerationRequest
 from staragents.base.messages import Message

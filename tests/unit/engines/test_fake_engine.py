@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.engines.fake_engine import FakeEngine
-from staragents.agents.judge import parse_verdict
 from staragents.agents.language import SeedLanguages
+from staragents.agents.order_verdict import parse_verdict
 from staragents.agents.rejects import answer_problem, rewrite_problem
 from staragents.base.errors import EngineError
 from staragents.base.generation import Generation, GenerationRequest, Sampling

@@ -15,12 +15,8 @@ from staragents.base.errors import BadInput
 from staragents.config import Config
 from staragents.data.formats.known import FORMATS
 from staragents.export.exporter import Exported, export
-from staragents.export.recipes import (
-    LLAMAFACTORY_TEMPLATES,
-    llamafactory_template,
-    model_to_train,
-    write_recipes,
-)
+from staragents.export.llamafactory_recipe import LLAMAFACTORY_TEMPLATES, llamafactory_template
+from staragents.export.recipes import model_to_train, write_recipes
 from tests.support.paths import SUPPORT
 
 pytestmark = pytest.mark.slow

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 
-from staragents.agents.judge import _WRITTEN_VERDICT
+from staragents.agents.order_verdict import _WRITTEN_VERDICT
 from staragents.text.folded_text import folded
 from staragents.text.untrusted_text import as_earlier_turns, as_evidence, as_part, as_turn
 

@@ -10,6 +10,7 @@ import pytest
 
 from staragents.config import AgentConfig, AgentsConfig, Config, Keep, ModelConfig, PolicyName, Reasoning
 from staragents.config.tree import as_dict
+from staragents.validation.config_builder import typed
 from staragents.validation.loading import (
     additions,
     changed_keys,
@@ -17,7 +18,7 @@ from staragents.validation.loading import (
     from_yaml,
     to_yaml,
 )
-from staragents.validation.merging import read_file, typed
+from staragents.validation.merging import read_file
 from tests.support.paths import ROOT
 
 CONFIGS = ROOT / "configs"

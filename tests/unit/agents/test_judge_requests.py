@@ -1,4 +1,4 @@
-"""The judge: its prompts and requests."""
+"""The judge's requests and prompts."""
 
 from __future__ import annotations
 
@@ -8,12 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from staragents.agents.judge import (
-    _WRITTEN_VERDICT,
-    TIE,
-    is_identical,
-    judge_requests,
-)
+from staragents.agents.judge_requests import judge_requests
+from staragents.agents.order_verdict import _WRITTEN_VERDICT
+from staragents.agents.verdict import is_identical
 from staragents.base.generation import GenerationRequest
 from staragents.base.messages import Conversation, Message
 from staragents.config import Compare, JudgeConfig, ModelConfig, Verdicts
@@ -195,12 +192,6 @@ def test_long_texts_are_cut_in_the_middle_equally_on_both_sides() -> None:
     assert texts[0] == texts[1]
     assert texts[0].count("start") == texts[0].count(" end") == texts[0].count(" [...] ") == 4
     assert 1200 - 100 < texts[0].count("x") <= 1200
-
-
-def test_the_same_exchange_is_a_tie_without_a_call() -> None:
-    assert is_identical(CANDIDATE, exchange("Name two warm  colours. ", "Red and\norange."))
-    assert not is_identical(CANDIDATE, BASELINE)
-    assert (TIE.win, TIE.agreement) == (0.5, True)
 
 
 def test_a_judge_that_may_think_has_a_budget_for_it_and_never_sees_thoughts() -> None:
