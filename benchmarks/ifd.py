@@ -265,7 +265,7 @@ def row(prompt: str, answer: str) -> ScoreRow:
 def resolved(model: str) -> str:
     if not model.startswith("packaged:"):
         return model
-    from staragents.models.packaged_models import resolve_model
+    from staragents.models.model_names import resolve_model
 
     return resolve_model(model)
 

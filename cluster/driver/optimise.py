@@ -35,7 +35,7 @@ from staragents.base.errors import RunFailed
 from staragents.config import Config
 from staragents.data.seed_file import SeedFile
 from staragents.data.seed_scan import SeedScan
-from staragents.models.packaged_models import resolve_model
+from staragents.models.model_names import resolve_model
 from staragents.run.scoring_rules import rule_notes
 from staragents.run.work import Left, Work, finish, work_of
 from staragents.run_directory.run_directory import RunDirectory

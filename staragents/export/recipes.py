@@ -20,7 +20,8 @@ from staragents.base.messages import REASONING
 from staragents.config import Config
 from staragents.export.exporter import Exported
 from staragents.files.atomic_file import write_json, write_text
-from staragents.models.packaged_models import ALIASES, HUB_ID, PACKAGED
+from staragents.models.model_names import HUB_ID
+from staragents.models.packaged_models import ALIASES, PACKAGED
 from staragents.text.printable import one_line
 
 UNKNOWN_MODEL = "YOUR-MODEL"
