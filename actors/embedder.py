@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from actors.fake_embedder import FakeEmbedder
 from staragents.base.errors import BadInput
-from staragents.models.packaged_models import resolve_model
+from staragents.models.model_names import resolve_model
 
 GPU_BATCH = 32
 # The model reads only the first few hundred tokens; tokenising the rest of a huge row would waste time.

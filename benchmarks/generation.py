@@ -30,7 +30,7 @@ from staragents.base.generation import GenerationRequest, Sampling
 from staragents.base.messages import Message
 from staragents.config import Config, SeedsConfig
 from staragents.data.seed_file import SeedFile
-from staragents.models.packaged_models import resolve_model
+from staragents.models.model_names import resolve_model
 from staragents.validation.loading import load_config
 
 ROOT = Path(__file__).parents[1]

@@ -114,7 +114,7 @@ def benchmark(path: str, name: str, arguments: argparse.Namespace) -> None:
         memory[way] = memory_gib(arguments.device)
         if way is Execution.packed and arguments.profile:
             write_profile(scorer, chosen, arguments.profile)
-        passes = {mix: scorer._passes(rows)[1] for mix, rows in chosen.items()}
+        passes = {mix: scorer._row_tokenizer.passes(rows)[1] for mix, rows in chosen.items()}
         del scorer
     model, tokenizer = load(path, loading)
     rates = []
@@ -265,7 +265,7 @@ def row(prompt: str, answer: str) -> ScoreRow:
 def resolved(model: str) -> str:
     if not model.startswith("packaged:"):
         return model
-    from staragents.models.packaged_models import resolve_model
+    from staragents.models.model_names import resolve_model
 
     return resolve_model(model)
 

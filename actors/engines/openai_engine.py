@@ -6,33 +6,27 @@ import asyncio
 import logging
 import math
 import random
-import re
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-import httpx2
-
+from actors.engines.answer_finisher import AnswerFinisher
 from actors.engines.api_key import ApiKey
 from actors.engines.capabilities import MOST_TRIES, Capabilities
-from actors.engines.http_client import HttpClient, Reply
+from actors.engines.http_client import Reply
 from actors.engines.openai_answers import estimate, generation_of, most_bytes, most_bytes_of_events, tokens_of
-from actors.engines.openai_request import LIMITS, question
+from actors.engines.openai_request import asked_tokens, question
 from actors.engines.openai_start import PROBE_TOKENS, Start
-from actors.engines.openai_thinking import apart, is_unopened
 from actors.engines.rate_limits import RateLimits
-from actors.engines.refusal_errors import NotReady, kind_of, line_of
+from actors.engines.refusal_errors import NotReady, kind_of, line_of, setting_of
 from actors.engines.refusals import PASSING, Refusal, content_of
 from actors.engines.request_fallbacks import after_refusal, room_left
 from actors.engines.retry_after import retry_after
+from actors.engines.server_connection import guarded, open_client
 from actors.engines.server_words import ServerWords
 from staragents.base.errors import EngineDead, EngineError
 from staragents.base.generation import Generation, GenerationRequest
-from staragents.base.redaction import redacted
-from staragents.config import ModelConfig, Reasoning
-from staragents.validation.network_checks import given_certificates
+from staragents.config import ModelConfig
 
 logger = logging.getLogger(__name__)
 
@@ -48,12 +42,6 @@ AGAIN_S = 1.0
 LONGEST_PAUSE_S = 60.0
 # Of new tokens. In a context with less room the prompt is called too long.
 LEAST_ROOM = 16
-# Words of the library for TLS.
-_TLS_HINTS = {
-    "WRONG_VERSION_NUMBER": ": the server may speak http instead of https (base_url)",
-    "CERTIFICATE_VERIFY_FAILED": ": SSL_CERT_FILE names the certificates to trust",
-}
-PROXIES = "ALL_PROXY, HTTPS_PROXY or HTTP_PROXY"
 
 
 class OpenAIEngine:
@@ -67,28 +55,17 @@ class OpenAIEngine:
         """`probes`: requests of the model's roles, with which `start` finds out what the server takes."""
         self.config = config
         self._key = ApiKey(config.api_key_env)
-        self.client = self._opened()
+        self.client = open_client(config, self._key)
         self.words = ServerWords(self.client)
         # OpenAI's newer models reject the old name, many other servers don't know the new one.
         self.found = Capabilities(limit=int("//api.openai.com" in self.client.address))
         """What the server takes, as known so far."""
         self.reasons: dict[str, str] = {}
         """The server's words about each capability that it lacks."""
-        self._unopened = False
-        """Whether thoughts begin without a tag in the text."""
+        self._finisher = AnswerFinisher(config, self.words)
         self._limits = RateLimits()
         self._last_answer = -math.inf
         self._start = Start(self, probes)
-
-    def _opened(self) -> HttpClient:
-        """Open the client; reads the variables for proxies and certificates. Raises EngineDead."""
-        try:
-            return HttpClient(self.config.base_url or "", self._key.usable, self.config.max_ongoing)
-        except OSError as error:  # does not name the file
-            named = ", ".join(given_certificates()) or "the system's certificates"
-            raise EngineDead(f"can't load {named}: {redacted(str(error))}") from None
-        except Exception as error:  # an invalid address, or a scheme that needs another package
-            raise EngineDead(f"can't use the proxy of {PROXIES}: {redacted(str(error))}") from None
 
     async def start(self) -> None:
         """Ask every probe and find the form in which the server takes it. Raises EngineDead if the server is
@@ -129,29 +106,8 @@ class OpenAIEngine:
         Raises PromptTooLong or EngineError, not retryable if the server calls the request invalid. Never
         raises EngineDead: another replica would ask the same server.
         """
-        async with self.guarded(request.deadline_s):
+        async with guarded(self.words, request.deadline_s):
             return await self._answered(request)
-
-    @asynccontextmanager
-    async def guarded(self, deadline_s: float) -> AsyncIterator[None]:
-        """Ends the block after `deadline_s`. A failed or invalid answer in it becomes an EngineError."""
-        try:
-            async with asyncio.timeout(deadline_s):
-                yield
-        except TimeoutError:
-            raise EngineError(f"{self.client.address}: no answer within {deadline_s:g} s") from None
-        # `from None`, here and below: the text of the cause may contain the key.
-        except httpx2.HTTPError as error:
-            name = type(error).__name__
-            hint = next((hint for words, hint in _TLS_HINTS.items() if words in str(error)), "")
-            raise EngineError(
-                self.words.line(f"no answer: {name}: {error}{hint}" if str(error) else name)
-            ) from None
-        except (
-            ValueError,
-            RecursionError,
-        ) as error:  # BadAnswer, a prompt that can't be encoded, deep nesting
-            raise EngineError(self.words.line(str(error))) from None
 
     async def _answered(self, request: GenerationRequest) -> Generation:
         found, room, checked = self.found, None, False
@@ -209,7 +165,7 @@ class OpenAIEngine:
         """The answer to the request in one form, and the body that was sent. Raises BadAnswer and
         httpx2.HTTPError."""
         path, body = question(self.config, request, found, room)
-        asked = _asked(body) or request.sampling.max_tokens
+        asked = asked_tokens(body) or request.sampling.max_tokens
         longest_s = min(LONGEST_PAUSE_S, request.deadline_s / 2)
         ticket = await self._limits.turn(tokens_of(request) + asked, longest_s)
         sent = time.monotonic()
@@ -220,7 +176,7 @@ class OpenAIEngine:
         if not isinstance(refusal, Refusal):
             answer = generation_of(refusal, request, asked, seconds, self.words.note)
             self._last_answer = time.monotonic()
-            return self._finished(answer, request, found), body
+            return self._finisher.finished(answer, request, found), body
         if refusal.is_cut_off:
             return Generation("", "length", tokens_of(request), asked, seconds, reasoning_tokens=asked), body
         if refusal.written is not None:
@@ -235,7 +191,7 @@ class OpenAIEngine:
         self, request: GenerationRequest, found: Capabilities, refusal: Refusal, body: dict[str, Any]
     ) -> tuple[Capabilities, list[str]] | None:
         """The form to send next, and the capabilities that changed. None if the refusal does not help."""
-        if not refusal.rejects_request or refusal.is_about_quota or self._setting(refusal):
+        if not refusal.rejects_request or refusal.is_about_quota or setting_of(refusal, self.config):
             return None
         return after_refusal(found, body, refusal, lambda form: question(self.config, request, form)[1])
 
@@ -248,29 +204,6 @@ class OpenAIEngine:
             if plain not in before:
                 logger.warning("%s: %s", self.client.address, line)
 
-    def _finished(self, answer: Generation, request: GenerationRequest, found: Capabilities) -> Generation:
-        """With what the server left to us."""
-        is_off = self.config.reasoning is Reasoning.off
-        if answer.reasoning and not answer.text.strip() and answer.finish_reason == "stop":
-            # A reasoning parser that waits for an end tag, which a model does not write if it does not think.
-            if is_off:
-                self.words.note(
-                    "returns answers as reasoning although reasoning is off; they are used as answers"
-                )
-                answer = replace(answer, text=answer.reasoning, reasoning="", reasoning_tokens=0)
-            else:
-                self.words.note(
-                    "returns reasoning without an answer; if these are answers, set reasoning=off"
-                )
-        self._unopened = self._unopened or (request.messages is not None and is_unopened(answer.text))
-        answer = apart(answer, request, self._unopened and not is_off)
-        ends = [at for stop in request.sampling.stop if (at := answer.text.find(stop)) >= 0]
-        if ends:
-            answer = replace(answer, text=answer.text[: min(ends)], finish_reason="stop")
-        if request.top_logprobs and not found.logprobs and answer.text and not answer.logprobs:
-            self.words.note("returns no log-probabilities; verdicts use only the label")
-        return answer
-
     def _paused(self, refusal: Refusal, reply: Reply, longest_s: float) -> Refusal:
         """The refusal, with the pause that it demands begun."""
         if refusal.status not in (429, 503) or refusal.is_about_quota:
@@ -282,18 +215,8 @@ class OpenAIEngine:
 
     def error_of(self, refusal: Refusal, more: str = "") -> EngineError:
         """The error for a refused request; `more` is added to its line."""
-        line = line_of(refusal, self.config.model, self._key.described, self._setting(refusal))
+        line = line_of(refusal, self.config.model, self._key.described, setting_of(refusal, self.config))
         return kind_of(refusal)(self.words.line(line) + more)
-
-    def _setting(self, refusal: Refusal) -> str:
-        """The setting that put a field into the request which the refusal names."""
-        named = f"{refusal.parameter} {refusal.said}"
-        for setting in ("extra_body", "chat_template_kwargs"):
-            for name in getattr(self.config, setting):
-                if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", named):
-                    return f"{setting}.{name}"
-        whole = self.config.chat_template_kwargs and "chat_template_kwargs" in named
-        return "chat_template_kwargs" if whole else ""
 
     async def check(self) -> None:
         """An unavailable server fails its requests one by one; replacing this replica would not help."""
@@ -302,13 +225,8 @@ class OpenAIEngine:
         await self.client.close()
 
 
-def _asked(body: dict[str, Any]) -> int:
-    """The limit of new tokens in a request; 0 if it has none."""
-    return next((body[name] for name in LIMITS if isinstance(body.get(name), int)), 0)
-
-
 def _room(refusal: Refusal, body: dict[str, Any]) -> int | None:
-    room = room_left(refusal, _asked(body))
+    room = room_left(refusal, asked_tokens(body))
     return room if room is not None and room >= LEAST_ROOM else None
 
 

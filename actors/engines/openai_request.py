@@ -83,6 +83,11 @@ def precedence(config: ModelConfig) -> list[str]:
     return lines
 
 
+def asked_tokens(body: dict[str, Any]) -> int:
+    """The limit of new tokens in a request; 0 if it has none."""
+    return next((body[name] for name in LIMITS if isinstance(body.get(name), int)), 0)
+
+
 def _thinks(config: ModelConfig, request: GenerationRequest, found: Capabilities) -> bool:
     return request.messages is not None and (found.thinks or config.reasoning is Reasoning.on)
 

@@ -15,6 +15,7 @@ from actors.engines.openai_request import precedence, question
 from actors.engines.refusals import Refusal
 from actors.engines.request_fallbacks import FEW_LOGPROBS
 from actors.engines.server_address import other_paths
+from actors.engines.server_connection import guarded
 from actors.engines.server_models import nearest, served_models
 from staragents.base.errors import EngineError
 from staragents.base.generation import Generation, GenerationRequest, Sampling
@@ -109,7 +110,7 @@ class Start:
 
     async def _ask(self, probe: GenerationRequest) -> None:
         """Raises the errors of `OpenAIEngine.generate`."""
-        async with self._engine.guarded(probe.deadline_s):
+        async with guarded(self._engine.words, probe.deadline_s):
             await self._answered(probe)
 
     async def _answered(self, probe: GenerationRequest) -> None:

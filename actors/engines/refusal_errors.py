@@ -6,6 +6,7 @@ import re
 
 from actors.engines.refusals import PASSING, Refusal
 from staragents.base.errors import EngineError, PromptTooLong
+from staragents.config import ModelConfig
 
 MOVED = (301, 308)
 # 529: Anthropic's "overloaded".
@@ -63,6 +64,17 @@ def line_of(refusal: Refusal, model: str, key: str, setting: str) -> str:
         meaning = f"no quota or credit is left for {key}: "
     setting = setting or hint_of(refusal)
     return f"status {status}: {meaning}{said}{f' ({setting})' if setting else ''}"
+
+
+def setting_of(refusal: Refusal, config: ModelConfig) -> str:
+    """The setting that put a field into the request which the refusal names; empty if none did."""
+    named = f"{refusal.parameter} {refusal.said}"
+    for setting in ("extra_body", "chat_template_kwargs"):
+        for name in getattr(config, setting):
+            if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", named):
+                return f"{setting}.{name}"
+    whole = config.chat_template_kwargs and "chat_template_kwargs" in named
+    return "chat_template_kwargs" if whole else ""
 
 
 def hint_of(refusal: Refusal) -> str:

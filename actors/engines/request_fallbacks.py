@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from actors.engines.capabilities import FORMS, Capabilities
-from actors.engines.openai_request import LEAST_TEMPERATURE, LIMITS, MOST_TEMPERATURE
+from actors.engines.openai_request import LEAST_TEMPERATURE, LIMITS, MOST_TEMPERATURE, asked_tokens
 from actors.engines.refusals import Refusal
 
 Body = dict[str, Any]
@@ -127,7 +127,7 @@ def _step(name: str, found: Capabilities, body: Body, refusal: Refusal) -> Capab
     taken = not _NOT_TAKEN.search(said)
     numbers = [int(n) for n in _NUMBER.findall(said)]
     if name == "limit" and taken:
-        asked = next((body[field] for field in LIMITS if isinstance(body.get(field), int)), 0)
+        asked = asked_tokens(body)
         larger, smaller = [n for n in numbers if n > asked], [n for n in numbers if 0 < n < asked]
         if larger and _AT_LEAST.search(said):
             return replace(found, least_tokens=min(larger))

@@ -37,7 +37,7 @@ from staragents.evaluation.held_out_file import read_held_out
 from staragents.evaluation.plan import plan_of
 from staragents.evaluation.student import Student
 from staragents.files.atomic_file import write_text
-from staragents.models.packaged_models import resolve_model
+from staragents.models.model_names import resolve_model
 from staragents.replay.nearness import Nearness
 from staragents.replay.recorded_table import RecordedTable
 from staragents.scoring.identity import model_identity

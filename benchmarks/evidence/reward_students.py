@@ -22,7 +22,7 @@ from staragents.evaluation.contamination import without_contaminated
 from staragents.evaluation.held_out import HeldOut
 from staragents.evaluation.plan import plan_of
 from staragents.evaluation.student import Student
-from staragents.models.packaged_models import resolve_model
+from staragents.models.model_names import resolve_model
 from staragents.scoring.identity import model_identity
 
 

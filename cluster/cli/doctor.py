@@ -126,7 +126,7 @@ def needs(config: Config) -> Iterator[Finding]:
     from cluster.cli.server_check import server_findings
     from cluster.session.capacity import of_this_machine
     from cluster.session.demand import demand_of
-    from staragents.models.packaged_models import check_model
+    from staragents.models.model_names import check_model
 
     names = {m.model for m in config.models.values() if m.kind is EngineKind.vllm}
     names |= {m.model for m in (config.scoring.target, config.scoring.larger) if m.model != "fake"}

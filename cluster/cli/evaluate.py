@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from cluster.cli.columns_option import parse_columns
 from cluster.terminal.terminal import say_json
 from staragents.base.errors import INTERRUPTED, BadInput
 from staragents.config import ColumnsConfig
@@ -112,7 +113,7 @@ def evaluate(
     asked = {
         "held_out": held_out,
         "files": _files(files),
-        "columns": _columns(columns),
+        "columns": parse_columns(columns, COLUMN_KEYS),
         "by_pair": by_pair,
         "held_out_rows": held_out_rows,
         "difference": difference,
@@ -171,12 +172,6 @@ def _tasks(text: str | None, folder: Path | None) -> list[str]:
     if folder is not None and text is None:
         raise BadInput("--tasks-folder: expected --tasks with it, got none")
     return _names(text or "")
-
-
-def _columns(text: str | None) -> ColumnsConfig:
-    from cluster.cli.score import parse_columns
-
-    return parse_columns(text, COLUMN_KEYS)
 
 
 def _files(texts: tuple[str, ...]) -> dict[str, Path]:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.bar import Bar
-from rich.console import Console
-from rich.table import Table
 
+from cluster.cli.columns_option import parse_columns
+from cluster.cli.score_histogram import show, write_histogram
 from cluster.terminal.console import safe_console
 from cluster.terminal.terminal import say_json
 from staragents.base.errors import BadInput
@@ -29,14 +27,9 @@ from staragents.score_file.selection import SORT_COLUMNS, Selection
 
 COLUMN_KEYS = tuple(field.name for field in fields(ColumnsConfig) if field.name != "conversation")
 """Not `conversation`: the output has a row for each row of the input."""
-NO_COLUMN_KEYS = ("input", "history", "system", "reasoning", "label")
-"""May have an empty name, for no column."""
 ON_RAY = ("replicas", "larger_replicas", "gpus", "larger_gpus", "cpus")
 SCORERS_ON_RAY = ("replicas", "num_gpus", "num_cpus", "resources")
 """The same in the words of `scoring.target` and `scoring.larger`."""
-BAR_WIDTH = 50
-SHOWN_BINS = 16
-"""Each 0.1 wide; one more bin takes the rest."""
 
 
 @click.command()
@@ -216,7 +209,10 @@ def score(
         options["cpus"] = options["cpus"] or 1.0
     options = {name: value for name, value in options.items() if name not in ON_RAY or value is not None}
     settings = ScoreSettings(
-        columns=parse_columns(columns), selection=Selection(sort_by, top), overrides=overrides, **options
+        columns=parse_columns(columns, COLUMN_KEYS),
+        selection=Selection(sort_by, top),
+        overrides=overrides,
+        **options,
     )
     check_models(settings.models, sort_by, options["larger_adapter"])
     outlive_readers()
@@ -253,74 +249,3 @@ def check_models(models: dict[str, str], sort_by: str | None, larger_adapter: st
         raise BadInput(f"--sort-by: expected --larger for {sort_by}, got none")
     if larger_adapter and "larger" not in models:
         raise BadInput("--larger-adapter: expected --larger with it, got none")
-
-
-def write_histogram(path: Path, summary: dict[str, Any]) -> None:
-    from staragents.report.score_page import write_score_page
-
-    try:
-        write_score_page(path, summary)
-    except OSError as error:
-        raise BadInput(f"--histogram: can't write {path}: {error.strerror}") from error
-
-
-def parse_columns(text: str | None, keys: Collection[str] = COLUMN_KEYS) -> ColumnsConfig:
-    """Parse `instruction=question,response=answer`. These take precedence over known formats. `keys` are
-    those that the command knows."""
-    if text is None:
-        return ColumnsConfig()
-    named = {}
-    for pair in text.split(","):
-        key, equals, column = (part.strip() for part in pair.partition("="))
-        if key not in keys or not equals or not (column or key in NO_COLUMN_KEYS):
-            raise BadInput(f"--columns: expected KEY=COLUMN with a key of {', '.join(keys)}, got {pair!r}")
-        named[key] = column
-    return ColumnsConfig(**named)
-
-
-def show(console: Console, summary: dict[str, Any]) -> None:
-    """Print a histogram per model, the unscored rows and the path of the file."""
-    for role, model in summary["models"].items():
-        facts = summary[role]
-        draw(console, f"{role} IFD, {model['name']}", facts["ifd"])
-        others = {name: n for name, n in facts["statuses"].items() if name != "ok"}
-        if others:
-            console.print(", ".join(f"{n:,} {name}" for name, n in others.items()), highlight=False)
-        console.print()
-    for warning in summary["warnings"]:
-        console.print(f"note: {warning}", style="yellow", markup=False, highlight=False)
-    bad = f", {summary['bad_rows']:,} bad rows skipped" if summary["bad_rows"] else ""
-    console.print(
-        f"{summary['rows_written']:,} of {summary['rows']:,} rows written{bad}: {summary['output']}",
-        markup=False,
-        highlight=False,
-    )
-
-
-def draw(console: Console, title: str, spread: dict[str, Any]) -> None:
-    """Bins of 0.1; those of 1 and above, where the prompt does not help, in yellow."""
-    if not spread["rows"]:
-        console.print(f"{title}: no row has an IFD", markup=False, highlight=False)
-        return
-    bins = coarse(spread["histogram"]["counts"])
-    used = [index for index, n in enumerate(bins) if n]
-    table = Table(box=None, pad_edge=False, show_header=False)
-    for index in range(min(used), max(used) + 1):
-        low = f"{index / 10:.1f}" if index < SHOWN_BINS else f"{index / 10:.1f}+"
-        colour = "yellow" if index >= 10 else "cyan"
-        bar: Bar | str = Bar(max(bins), 0, bins[index], width=BAR_WIDTH, color=colour)
-        if console.options.ascii_only:
-            bar = "#" * round(BAR_WIDTH * bins[index] / max(bins))
-        table.add_row(low, bar, f"{bins[index]:,}")
-    console.print(
-        f"{title}: median {spread['median']:.2f}, 80 % between {spread['p10']:.2f} and {spread['p90']:.2f}",
-        markup=False,
-        highlight=False,
-    )
-    console.print(table)
-
-
-def coarse(counts: list[int]) -> list[int]:
-    """Merge bins of 0.01 into bins of 0.1."""
-    edge = 10 * SHOWN_BINS
-    return [sum(counts[i : i + 10]) for i in range(0, edge, 10)] + [sum(counts[edge:])]

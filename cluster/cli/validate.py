@@ -35,12 +35,13 @@ def validate(config: str, overrides: tuple[str, ...], as_json: bool) -> None:
     from staragents.agents.agents import history_notes
     from staragents.agents.kept_reasoning import reasoning_notes
     from staragents.data.seed_file import SeedFile
+    from staragents.run_directory.resume_check import check_resume
     from staragents.run_directory.run_directory import RunDirectory
     from staragents.validation.loading import load_config
 
     settings = load_config(config, overrides)
     scan = SeedFile(settings.seeds).scan()
-    resumes = RunDirectory(settings.output.dir).check(settings)
+    resumes = check_resume(RunDirectory(settings.output.dir), settings)
     candidates = scan.seeds * settings.candidates_per_seed
     if as_json:
         facts: dict[str, Any] = {

@@ -27,7 +27,7 @@ from staragents.evaluation.power import Power, power_of
 from staragents.evaluation.student import Student
 from staragents.evaluation.training_memory import check_free
 from staragents.evaluation.training_time import seconds_for
-from staragents.models.packaged_models import resolve_model
+from staragents.models.model_names import resolve_model
 from staragents.run_directory.run_lock import command_lock
 from staragents.scoring.identity import model_identity
 

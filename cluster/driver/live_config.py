@@ -14,6 +14,7 @@ from staragents.base.errors import BadInput
 from staragents.config import Config
 from staragents.config.marks import Mark
 from staragents.config.tree import as_dict, different, leaves, marks
+from staragents.run_directory.resume_check import check_resume
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import added_entries, changed_keys, with_overrides
 
@@ -62,7 +63,7 @@ class LiveConfig:
                 "new value (pool sizes: staragents scale)"
             )
         if self._run.state() is not None:
-            self._run.check(config)
+            check_resume(self._run, config)
         self._start({name for name in config.models if name not in self.config.models}, config)
         self.config, self.changed = config, True
         return tuple(".".join(key) for key in (*added, *rest))

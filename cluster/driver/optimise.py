@@ -35,9 +35,10 @@ from staragents.base.errors import RunFailed
 from staragents.config import Config
 from staragents.data.seed_file import SeedFile
 from staragents.data.seed_scan import SeedScan
-from staragents.models.packaged_models import resolve_model
+from staragents.models.model_names import resolve_model
 from staragents.run.scoring_rules import rule_notes
 from staragents.run.work import Left, Work, finish, work_of
+from staragents.run_directory.resume_check import additions_to
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import fingerprint
 
@@ -92,7 +93,7 @@ def _with_models(work: Work, session: str, watcher: Watcher) -> Outcome:
         watcher.say(note)
     for note in rule_notes(config, run):
         watcher.say(note)
-    if added := run.additions(config):
+    if added := additions_to(run, config):
         watcher.say(f"new since the last start of this run: {', '.join(added)}")
     with ray_session(demand_of(config)):
         run.create(config, work.scan)

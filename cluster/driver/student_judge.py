@@ -27,7 +27,7 @@ from staragents.evaluation.judge_facts import JudgeFacts
 from staragents.evaluation.plan import cell_name
 from staragents.evaluation.student_verdicts import StudentVerdicts, verdicts_identity
 from staragents.files.atomic_file import write_text
-from staragents.models.packaged_models import resolve_model
+from staragents.models.model_names import resolve_model
 from staragents.scoring.identity import model_identity
 from staragents.validation.checks import check_config
 

@@ -25,7 +25,7 @@ from staragents.base.errors import RunFailed
 from staragents.base.generation import GenerationRequest
 from staragents.base.last_error import last_error
 from staragents.config import Config, EngineKind, ModelConfig
-from staragents.models.packaged_models import resolve_model
+from staragents.models.model_names import resolve_model
 
 logger = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ from cluster.session.demand import demand_of
 from cluster.terminal.stop_signals import restore_sigterm
 from staragents.config import Config
 from staragents.data.seed_scan import SeedScan
-from staragents.models.packaged_models import resolve_model
+from staragents.models.model_names import resolve_model
 from staragents.run_directory.run_directory import RunDirectory
 
 logger = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from typing import Any
 from actors.scorer import Scorer, scorer_environment
 from actors.starting import start_actor
 from staragents.config import ScorerModelConfig, ScoringConfig
-from staragents.models.packaged_models import resolve_model
+from staragents.models.model_names import resolve_model
 from staragents.scoring.open_model import FAKE
 
 

@@ -15,7 +15,8 @@ from staragents.export.llamafactory_recipe import llamafactory_recipe, write_dat
 from staragents.export.recipe import Recipe
 from staragents.export.trl_recipe import trl_recipe
 from staragents.files.atomic_file import write_text
-from staragents.models.packaged_models import ALIASES, HUB_ID, PACKAGED
+from staragents.models.model_names import HUB_ID
+from staragents.models.packaged_models import ALIASES, PACKAGED
 
 UNKNOWN_MODEL = "YOUR-MODEL"
 

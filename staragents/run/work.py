@@ -13,6 +13,7 @@ from staragents.run.inspection import check_whole
 from staragents.run.results import result_settings, write_results
 from staragents.run.stopping import stopped_before
 from staragents.run_directory.manifest import is_of_state, read_manifest
+from staragents.run_directory.resume_check import check_resume
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_state import RunState
 
@@ -45,7 +46,7 @@ def work_of(config: Config, scan: SeedScan) -> Work:
     """
     run = RunDirectory(config.output.dir)
     check_whole(run)
-    run.check(config)
+    check_resume(run, config)
     state = run.state()
     if state is None:
         return Work(config, scan, run, 0, Left.seeds)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from fnmatch import fnmatch
 from itertools import groupby
@@ -14,12 +14,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from staragents.agents.agents import prompt_hashes
 from staragents.base.candidate_schema import candidates_table
 from staragents.base.errors import BadInput
 from staragents.base.records import Candidate, stable_id
 from staragents.config import Config
-from staragents.config.tree import as_dict
 from staragents.data.seed_scan import SeedScan
 from staragents.files.atomic_file import TEMPORARY, replacing, write_json, write_text
 from staragents.run_directory.damage import Damage, damaged
@@ -42,7 +40,7 @@ from staragents.run_directory.run_state import RunState, Shard, first_state
 from staragents.run_directory.salvage import FOLDER as SALVAGE
 from staragents.run_directory.sealed_json import Unreadable, damage_of, read_sealed, write_sealed
 from staragents.run_directory.shard_file import read_candidates
-from staragents.validation.loading import additions, changed_keys, fingerprint, to_yaml
+from staragents.validation.loading import to_yaml
 
 SHARDS = "part-*.parquet"
 SIDELINED = "damaged"
@@ -103,40 +101,6 @@ class RunDirectory:
             raise BadInput(
                 f"output.dir: {self.path} is neither empty nor a run directory (it contains {strangers[0]!r})"
             )
-
-    def check(self, config: Config) -> bool:
-        """Whether there is a run to resume for this config. Writes nothing.
-
-        Raises BadInput if the folder belongs to a different config, is not a run directory, is damaged, or if
-        `output.resume` forbids its state.
-        """
-        self.check_ours()
-        saved = self.state()
-        resume = config.output.resume
-        if saved is None:
-            if resume == "must":
-                raise BadInput(f"output.resume: nothing to resume in {self.path}")
-            return False
-        if resume == "never":
-            raise BadInput(f"output.dir: {self.path} already contains a run and output.resume=never")
-        if saved["fingerprint"] != fingerprint(config) and not additions(saved["config"], as_dict(config)):
-            changed = changed_keys(saved["config"], as_dict(config))
-            raise BadInput(
-                f"output.dir: {self.path} belongs to a different config; changed: {', '.join(changed)}. "
-                "Use a different output.dir, the old values to resume, or --overwrite to delete the run."
-            )
-        prompts = prompt_hashes(config)
-        if edited := [key for key, text in saved["prompts"].items() if prompts[key] != text]:
-            raise BadInput(
-                f"output.dir: {self.path} was written with a different text of {', '.join(edited)}. "
-                "Use a different output.dir, or the old text to resume."
-            )
-        return True
-
-    def additions(self, config: Config) -> list[str]:
-        """Agents and models that `config` adds to the saved run."""
-        saved = self.state()
-        return (additions(saved["config"], as_dict(config)) or []) if saved is not None else []
 
     def create(self, config: Config, scan: SeedScan) -> None:
         """Write the resolved config and, for a new run, the first state, which makes it resumable.
@@ -234,11 +198,8 @@ class RunDirectory:
 
     def write_shard(self, name: str, candidates: list[Candidate]) -> Shard:
         """Add a shard. Write the state that names it afterwards. Raises OSError."""
-
-        def parquet(path: Path) -> None:
-            pq.write_table(candidates_table(candidates), path, compression="zstd")
-
-        self.write_with(f"candidates/{name}", parquet)
+        with self.writing(f"candidates/{name}") as temporary:
+            pq.write_table(candidates_table(candidates), temporary, compression="zstd")
         return Shard(name=name, **facts_of(self.candidates / name, len(candidates)))
 
     def seeds(self, results: Manifest | None = None) -> Iterator[list[Candidate]]:
@@ -259,11 +220,6 @@ class RunDirectory:
     def write(self, name: str, text: str) -> None:
         """Atomically replace a file: readers and resumed runs see either the old one or the new one."""
         write_text(self.path / name, text)
-
-    def write_with(self, name: str, writer: Callable[[Path], object]) -> None:
-        """Let `writer` fill a temporary file, then rename it."""
-        with self.writing(name) as temporary:
-            writer(temporary)
 
     def writing(self, name: str) -> AbstractContextManager[Path]:
         """A temporary file that is renamed when the block ends, and deleted if the block fails."""

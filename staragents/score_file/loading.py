@@ -6,7 +6,7 @@ import os
 import sys
 
 from staragents.base.errors import BadInput
-from staragents.models.packaged_models import resolve_model
+from staragents.models.model_names import resolve_model
 from staragents.score_file.settings import ScoreSettings
 from staragents.scoring.open_model import FAKE, RowModel, open_model
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
 from staragents.base.errors import BadInput, RunFailed
-from staragents.config import ScoredReasoning, Template
+from staragents.config import ScoredReasoning
 from staragents.data.readers.data_files import DataFiles
 from staragents.data.readers.encodings import encoding_problem
 from staragents.data.readers.row_messages import RowReader
 from staragents.files.atomic_file import replacing
+from staragents.score_file.command_facts import changed, command_facts, scoring_facts
+from staragents.score_file.input_data import opened_input
 from staragents.score_file.loading import resolve
 from staragents.score_file.local_scorers import local_scorers
 from staragents.score_file.output import ScoredFile, check_output
@@ -26,12 +26,6 @@ from staragents.score_file.score_table import PROBLEM
 from staragents.score_file.scoring_pass import Scorers, score_missing
 from staragents.score_file.settings import ScoreSettings
 from staragents.score_file.summary import summarise
-from staragents.scoring.identity import model_identity
-
-STDIN = "-"
-# Increment it when a part's columns or their meaning change.
-VERSION = 1
-
 
 _REASONING = {
     ScoredReasoning.ignore: "which is not scored",
@@ -84,10 +78,10 @@ class ScoreJob:
             raise BadInput(f"--encoding: {problem}")
         weights = {option: resolve(option, name) for option, name in self._settings.weights.items()}
         paths = {role: weights[role] for role in self._settings.models}
-        with self._data() as data:
+        with opened_input(self._settings, self._reader.columns, self._beside(".stdin.jsonl")) as data:
             found = scan(data, self._reader, self._settings.strict)
-            scoring = self._scoring_facts(found, weights)
-            command = {**scoring, **self._settings.decides_rows(), "DATA": self._files(data)}
+            scoring = scoring_facts(self._settings, found, weights)
+            command = command_facts(self._settings, scoring, data)
             if (summary := self._finished(scoring, command)) is not None:
                 self._watch.say(f"{self._output.name} is already finished")
                 return summary
@@ -161,26 +155,6 @@ class ScoreJob:
         except OSError as error:
             raise RunFailed(f"-o: can't write {self._output}: {error.strerror or error}") from error
 
-    def _scoring_facts(self, found: Scan, weights: dict[str, str]) -> dict[str, Any]:
-        """Everything that the scores depend on: conversations, model weights and options."""
-        return {
-            "version": VERSION,
-            "rows": found.sha256,
-            **{
-                f"--{option}": [self._settings.weights[option], model_identity(path)]
-                for option, path in weights.items()
-            },
-            **self._settings.decides_scores(),
-            **_input_rule(found, self._settings.scoring.template),
-        }
-
-    def _files(self, data: DataFiles) -> list[list[Any]]:
-        """The input files by size and modification time, as the output also contains columns that are not
-        scored."""
-        if self._settings.data == STDIN:
-            return []
-        return [file.identity() for file in data.files]
-
     def _finished(self, scoring: dict[str, Any], command: dict[str, Any]) -> dict[str, Any] | None:
         """The summary if this command has already finished. Raises BadInput if continuing would delete the
         work of a different command."""
@@ -190,7 +164,7 @@ class ScoreJob:
         if started is not None and started["facts"] != scoring:
             raise BadInput(
                 f"-o: {self._parts.folder} contains rows of a different, unfinished command (changed: "
-                f"{_changed(started['facts'], scoring)}); use a different -o, or --overwrite to delete them"
+                f"{changed(started['facts'], scoring)}); use a different -o, or --overwrite to delete them"
             )
         if not self._output.exists() or (started is not None and started["overwrites"]):
             return None
@@ -201,33 +175,10 @@ class ScoreJob:
             raise BadInput(f"-o: {self._output} already exists; use a different -o, or --overwrite") from None
         if before != command:
             raise BadInput(
-                f"-o: {self._output} is from a different command (changed: {_changed(before, command)}); "
+                f"-o: {self._output} is from a different command (changed: {changed(before, command)}); "
                 "use a different -o, or --overwrite"
             )
         return dict(summary)
-
-    @contextmanager
-    def _data(self) -> Iterator[DataFiles]:
-        settings = self._settings
-        if settings.data != STDIN:
-            data = DataFiles(settings.data, self._reader.columns, settings.limit, encoding=settings.encoding)
-            if self._output in (file.path.absolute() for file in data.files if file.path):
-                raise BadInput(f"-o: expected a file that is not in DATA, got {settings.output}")
-            yield data
-            return
-        # Saved, as it is read several times; a second run compares its rows with those of the first.
-        copy = self._beside(".stdin.jsonl")
-        try:
-            self._output.parent.mkdir(parents=True, exist_ok=True)
-            with copy.open("wb") as file:
-                shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)
-        except OSError as error:
-            copy.unlink(missing_ok=True)
-            raise BadInput(f"-o: can't write to {self._output.parent}: {error.strerror}") from error
-        try:
-            yield DataFiles(copy, self._reader.columns, settings.limit, encoding=settings.encoding)
-        finally:
-            copy.unlink(missing_ok=True)
 
     def _report_bad(self, found: Scan) -> None:
         if found.bad:
@@ -266,14 +217,3 @@ class ScoreJob:
 
     def _beside(self, suffix: str) -> Path:
         return self._output.with_name(self._output.name + suffix)
-
-
-def _input_rule(found: Scan, template: Template) -> dict[str, str]:
-    """Earlier versions joined instruction and input by an empty line before scoring: not the same scores."""
-    return {"inputs": "apart"} if found.with_input and template is not Template.chat else {}
-
-
-def _changed(before: dict[str, Any], now: dict[str, Any]) -> str:
-    names = {"version": "the format", "rows": "DATA", "inputs": "how rows with an input are scored"}
-    different = [names.get(k, k) for k in {**before, **now} if before.get(k) != now.get(k)]
-    return ", ".join(dict.fromkeys(different))

@@ -22,7 +22,7 @@ from staragents.config import (
 )
 from staragents.config.marks import Mark
 from staragents.config.tree import declared
-from staragents.models.packaged_models import resolve_model
+from staragents.models.model_names import resolve_model
 from staragents.score_file.selection import Selection
 from staragents.validation.merging import Tree
 from staragents.validation.plain_overrides import plain_overrides

@@ -16,14 +16,14 @@ import torch
 from staragents.base.digest import digest_of
 from staragents.base.errors import BadInput, EngineError
 from staragents.config import Convention, Execution, ScoredReasoning, Template
-from staragents.scoring.conventions import Passes, Span, exact, superfiltering
+from staragents.scoring.conventions import Passes, Span
 from staragents.scoring.identity import model_identity
 from staragents.scoring.ifd import Score, ScoreRow, Status
 from staragents.scoring.losses import token_nlls
 from staragents.scoring.model_loading import Loading, load
 from staragents.scoring.packed_body import PackedBackbone
 from staragents.scoring.padded_body import PaddedBackbone
-from staragents.scoring.row_texts import row_texts
+from staragents.scoring.row_tokenizer import RowTokenizer
 from staragents.scoring.span_cache import SpanCache
 
 logger = logging.getLogger(__name__)
@@ -64,30 +64,29 @@ class IfdModel:
         without a cache, as its weights may differ from those at `path`. Its attention may be replaced.
         `section`: of the config, where messages say to change `max_length`."""
         torch.set_num_threads(threads)
-        model, self._tokenizer = loaded or load(path, loading)
-        # Truncation happens here, so transformers need not warn about long texts.
-        self._tokenizer.model_max_length = 1 << 62
+        model, tokenizer = loaded or load(path, loading)
         self._head = model.get_output_embeddings()
         config = model.config.get_text_config()
         self._softcap: float | None = getattr(config, "final_logit_softcapping", None)
-        self._bos = self._find_bos(path)
-        if template is Template.chat and not self._tokenizer.chat_template:
-            raise BadInput(f"template chat: expected a model with a chat template, got {path}")
+        self._row_tokenizer = RowTokenizer(
+            tokenizer,
+            path,
+            template=template,
+            convention=convention,
+            reasoning=reasoning,
+            max_length=min(max_length, getattr(config, "max_position_embeddings", None) or max_length),
+            min_answer_tokens=min_answer_tokens,
+        )
         self._check_logits(model, path)
         self._backbone = self._execution(model, execution, path)
-        self._template = template
-        self._convention = convention
-        self._reasoning = reasoning
-        self._max_length = min(max_length, getattr(config, "max_position_embeddings", None) or max_length)
         on_cpu = model.device.type == "cpu"
         self._batch_tokens = min(batch_tokens, _CPU_BATCH_TOKENS) if on_cpu else batch_tokens
-        self._min_tokens = min_answer_tokens
         self._cache = cache
         self._section = section
         self._weights = _weights_digest(path, loading, model)
         self.model_name = Path(path).name if Path(path).is_dir() else path
         self.parameters: int = model.num_parameters()
-        vocabulary = sorted(self._tokenizer.get_vocab().items())
+        vocabulary = sorted(tokenizer.get_vocab().items())
         self.tokenizer_id = digest_of(vocabulary)[:16]
 
     @torch.inference_mode()
@@ -121,38 +120,12 @@ class IfdModel:
         windows = [rows[start : start + _WINDOW] for start in range(0, len(rows), _WINDOW)]
         scores: list[Score] = []
         with ThreadPoolExecutor(1, thread_name_prefix="tokenise") as ahead:
-            for texts, passes in ahead.map(self._passes, windows):
+            for texts, passes in ahead.map(self._row_tokenizer.passes, windows):
                 spans = list(dict.fromkeys(s for p in passes for s in needed(p) if s is not None))
                 self._check_ids(spans)
                 nlls = self._span_nlls(spans)
                 scores += [self._row_score(p, text, nlls) for text, p in zip(texts, passes, strict=True)]
         return scores
-
-    def _passes(self, rows: Sequence[ScoreRow]) -> tuple[list[str], list[Passes]]:
-        """The scored text and the passes of each row."""
-        texts = [row_texts(row.messages, self._template, self._reasoning, self._tokenizer) for row in rows]
-        scored = [text.scored for text in texts]
-        # A blank answer has tokens but counts as empty.
-        answers = [text if text.strip() else "" for text in scored]
-        return scored, self._spans([text.prompt for text in texts], answers)
-
-    def _spans(self, prompts: list[str], answers: list[str]) -> list[Passes]:
-        prompt_ids, answer_ids = self._tokenize(prompts), self._tokenize(answers)
-        if self._convention is Convention.superfiltering:
-            whole_ids = self._tokenize([p + a for p, a in zip(prompts, answers, strict=True)])
-            return [
-                superfiltering(p, w, a, max_length=self._max_length, min_tokens=self._min_tokens)
-                for p, w, a in zip(prompt_ids, whole_ids, answer_ids, strict=True)
-            ]
-        return [
-            exact(p, a, bos=self._bos, max_length=self._max_length, min_tokens=self._min_tokens)
-            for p, a in zip(prompt_ids, answer_ids, strict=True)
-        ]
-
-    def _tokenize(self, texts: list[str]) -> list[list[int]]:
-        # Some tokenizers fail on an empty batch.
-        ids: list[list[int]] = self._tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
-        return ids
 
     def _row_score(self, passes: Passes, answer: str, nlls: dict[Span, float]) -> Score:
         """Without `nlls` of the direct pass, a score without `nll_direct`."""
@@ -162,9 +135,7 @@ class IfdModel:
         cond, direct = nlls[passes.cond], nlls.get(passes.direct)
         tokens = passes.cond.tokens
         if passes.status is Status.truncated:
-            # Truncation may split a character.
-            text = self._tokenizer.decode(passes.cond.ids[passes.cond.start :]).rstrip("\ufffd")
-            size = len(text.encode())
+            size = self._row_tokenizer.scored_bytes(passes.cond)
         if not math.isfinite(cond) or not math.isfinite(direct or 0.0):
             return Score(None, None, tokens, passes.tokens_total, size, Status.nonfinite)
         return Score(cond, direct, tokens, passes.tokens_total, size, passes.status)
@@ -228,12 +199,6 @@ class IfdModel:
         return token_nlls(
             hidden.to(weight.device), targets.to(weight.device), weight, self._head.bias, self._softcap
         )
-
-    def _find_bos(self, path: str) -> int:
-        for token in (self._tokenizer.bos_token_id, self._tokenizer.eos_token_id):
-            if token is not None:
-                return int(token)
-        raise BadInput(f"expected a tokenizer with a BOS or EOS token, got {path}")
 
     def _check_ids(self, spans: list[Span]) -> None:
         """Check ids first: an out-of-range id kills the CUDA context without a useful error. Tokenizers may

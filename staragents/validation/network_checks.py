@@ -75,8 +75,9 @@ def _models(config: Config) -> Iterator[str]:
 
 def _is_on_the_hub(model: str) -> bool:
     """Whether a model has to be downloaded."""
+    from staragents.models.model_names import check_model
     from staragents.models.model_size import find_file
-    from staragents.models.packaged_models import ALIASES, PACKAGED, check_model
+    from staragents.models.packaged_models import ALIASES, PACKAGED
 
     if model in ("", "fake") or model in PACKAGED or model in ALIASES or check_model(model):
         return False

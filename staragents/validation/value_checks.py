@@ -31,7 +31,7 @@ def out_of_bounds(config: Config) -> Iterator[str]:
 
 
 def check_model_name(key: str, model: str, *, may_be_fake: bool = False) -> Iterator[str]:
-    from staragents.models.packaged_models import check_model
+    from staragents.models.model_names import check_model
 
     if may_be_fake and model == FAKE:
         return

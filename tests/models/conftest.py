@@ -2,7 +2,7 @@
 
 import pytest
 
-from staragents.models.packaged_models import check_model, resolve_model
+from staragents.models.model_names import check_model, resolve_model
 
 
 def folder_of(name: str) -> str:

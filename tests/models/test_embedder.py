@@ -12,7 +12,7 @@ from actors.memory import MemoryActor
 from staragents.base.errors import BadInput
 from staragents.config import MemoryConfig
 from staragents.memory.memory import Taught
-from staragents.models.packaged_models import check_model, resolve_model
+from staragents.models.model_names import check_model, resolve_model
 
 MODEL = "packaged:all-minilm-l6-v2"
 

@@ -21,7 +21,7 @@ from staragents.base.errors import EngineDead, PromptTooLong
 from staragents.base.generation import GenerationRequest, Sampling
 from staragents.base.messages import Message
 from staragents.config import EngineKind, ModelConfig, Reasoning
-from staragents.models.packaged_models import check_model, resolve_model
+from staragents.models.model_names import check_model, resolve_model
 
 pytest.importorskip("vllm")
 MODEL = "packaged:smollm2-135m-instruct"

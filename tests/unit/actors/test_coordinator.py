@@ -13,6 +13,7 @@ from actors.coordinator import Coordinator
 from actors.failure import Failure
 from staragents.base.generation import Generation, GenerationRequest
 from staragents.config import Config
+from staragents.run_directory.resume_check import additions_to
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import load_config
 from tests.support.local_run import LocalHandle, decided, drained_run, local_handles, local_run
@@ -81,7 +82,7 @@ async def test_agents_can_be_added_and_retired_when_a_run_is_resumed(tmp_path: P
     newcomer = ["agents.response.brief.model=writer", "agents.response.brief.prompt=direct"]
     leaver = list(config.agents.response)[-1]
     changed = config_for(tmp_path / "run", *newcomer, f"agents.retired=[{leaver}]")
-    assert RunDirectory(tmp_path / "run").additions(changed) == ["agents.response.brief"]
+    assert additions_to(RunDirectory(tmp_path / "run"), changed) == ["agents.response.brief"]
     coordinators: list[Coordinator] = []
     await local_run(changed, coordinators.append)
     after = decided(tmp_path / "run")

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from staragents.base.errors import BadInput
-from staragents.models import packaged_models
-from staragents.models.packaged_models import PACKAGED, PackagedModel, check_model, resolve_model
+from staragents.models import gguf_conversion, prepare_packaged
+from staragents.models.model_names import check_model, resolve_model
+from staragents.models.packaged_models import PACKAGED, PackagedModel
 
 NAME = "packaged:stand-in"
 INSTALL = "pip install -c constraints.txt -e '.[demo]', in the checkout"
@@ -58,7 +59,7 @@ def conversion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Conversion:
         ),
     )
     conversion = Conversion()
-    monkeypatch.setattr(packaged_models, "convert", conversion)
+    monkeypatch.setattr(gguf_conversion, "convert", conversion)
     return conversion
 
 
@@ -146,51 +147,13 @@ def test_an_unknown_packaged_name_gets_the_nearest_known_one() -> None:
     assert all(name in str(error.value) for name in PACKAGED)
 
 
-@pytest.mark.parametrize("hub_id", ["gpt2", "org/name", "Qwen/Qwen2.5-0.5B_x", "fake"])
-def test_a_hub_id_stays_as_it_is(hub_id: str) -> None:
-    assert resolve_model(hub_id) == hub_id
-
-
-def test_an_existing_folder_becomes_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "models" / "mine").mkdir(parents=True)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    absolute = str(tmp_path / "models" / "mine")
-    for name in ("models/mine", "./models/mine", absolute, "~/models/mine"):
-        with pytest.raises(BadInput, match=r"expected a model folder with config\.json"):
-            resolve_model(name)
-    for marking in ("config.json", "adapter_config.json", "modules.json"):
-        (tmp_path / "models" / "mine" / marking).touch()
-        for name in ("models/mine", "./models/mine", absolute, "~/models/mine"):
-            assert resolve_model(name) == absolute
-        (tmp_path / "models" / "mine" / marking).unlink()
-
-
-@pytest.mark.parametrize(
-    "path", ["", " ", "./nothing", "/nothing/here", "~/nothing", "a/b/c", "nothing/", "a b"]
-)
-def test_a_path_that_leads_nowhere_is_bad_input(
-    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    with pytest.raises(BadInput, match="expected"):
-        resolve_model(path)
-    assert check_model(path) is not None
-
-
-def test_a_file_is_not_a_model(tmp_path: Path) -> None:
-    (tmp_path / "model.gguf").touch()
-    with pytest.raises(BadInput, match="folder"):
-        resolve_model(str(tmp_path / "model.gguf"))
-
-
 def test_preparing_all_prints_one_line_each(
     conversion: Conversion, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in [name for name in PACKAGED if name not in (NAME, "packaged:ready")]:
         monkeypatch.delitem(PACKAGED, name)
-    assert packaged_models.main() == 0
-    assert packaged_models.main() == 0
+    assert prepare_packaged.main() == 0
+    assert prepare_packaged.main() == 0
     first, ready, again, _ = capsys.readouterr().out.splitlines()
     assert first.startswith(f"{NAME} (MIT): converted in")
     assert ready.startswith("packaged:ready (MIT): checked")
@@ -206,5 +169,5 @@ def test_preparing_fails_with_exit_code_2_if_a_package_is_missing(
     (tmp_path / "stand_in_part1" / "weights").unlink()
     for name in [name for name in PACKAGED if name != NAME]:
         monkeypatch.delitem(PACKAGED, name)
-    assert packaged_models.main() == 2
+    assert prepare_packaged.main() == 2
     assert INSTALL in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Ownership of a folder: what a resumed run must share with the original one."""
+"""Ownership of a folder: which command holds it, and its release."""
 
 from __future__ import annotations
 
@@ -13,54 +13,12 @@ from threading import Timer
 import pytest
 from filelock import FileLock
 
-from staragents.base.errors import BadInput, RunFailed
+from staragents.base.errors import RunFailed
 from staragents.config import Config
-from staragents.data.seed_file import SeedFile
 from staragents.run_directory import run_lock
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_lock import LOCK, OWNER
-from staragents.validation.loading import load_config
 from tests.support.paths import ROOT
-
-
-@pytest.fixture
-def prompt(tmp_path: Path) -> Path:
-    path = tmp_path / "mine.j2"
-    path.write_text("Rewrite this: {{ instruction }}")
-    return path
-
-
-@pytest.fixture
-def begun(tmp_path: Path, prompt: Path) -> Config:
-    """A config with a custom prompt, and a run directory started with it."""
-    config = load_config(
-        ROOT / "configs/fake.yaml",
-        [f"output.dir={tmp_path / 'run'}", f"agents.instruction.deepen.prompt={prompt}"],
-    )
-    RunDirectory(config.output.dir).create(config, SeedFile(config.seeds).scan())
-    return config
-
-
-def test_the_same_config_and_prompts_resume(begun: Config) -> None:
-    assert RunDirectory(begun.output.dir).check(begun)
-
-
-def test_an_edited_prompt_is_another_run(begun: Config, prompt: Path) -> None:
-    prompt.write_text("Write this anew: {{ instruction }}")
-    with pytest.raises(BadInput, match=r"a different text of agents\.instruction\.deepen\.prompt"):
-        RunDirectory(begun.output.dir).check(begun)
-
-
-def test_another_setting_is_named(begun: Config) -> None:
-    begun.run.seed += 1
-    with pytest.raises(BadInput, match=r"changed: run\.seed"):
-        RunDirectory(begun.output.dir).check(begun)
-
-
-def test_somebody_elses_folder_is_left_alone(begun: Config, tmp_path: Path) -> None:
-    begun.output.dir = str(tmp_path)
-    with pytest.raises(BadInput, match=r"nor a run directory"):
-        RunDirectory(begun.output.dir).check(begun)
 
 
 def test_a_command_that_takes_the_lock_now_is_not_mistaken_for_an_earlier_one(begun: Config) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from cluster.cli.score import parse_columns
 from staragents.base.errors import BadInput
 from staragents.config import ColumnsConfig
 from staragents.score_file.local_scorers import LocalScorers
@@ -57,16 +56,8 @@ def test_top_never_selects_an_answer_that_its_label_rejects(tmp_path: Path, name
 
 
 def test_an_empty_name_of_the_label_scores_all_rows(tmp_path: Path) -> None:
-    rows = score(CASES / "d10_kto_trl.jsonl", tmp_path, columns=parse_columns("label="))
+    rows = score(CASES / "d10_kto_trl.jsonl", tmp_path, columns=ColumnsConfig(label=""))
     assert len(rows) == 6
-
-
-def test_only_columns_that_may_be_absent_have_an_empty_name() -> None:
-    empty = ColumnsConfig(input="", history="", system="", reasoning="", label="")
-    assert parse_columns("input=,history=,system=,reasoning=,label=") == empty
-    for text in ("response=", "conversation=c_id"):
-        with pytest.raises(BadInput, match="--columns: expected KEY=COLUMN with a key of instruction, "):
-            parse_columns(text)
 
 
 def test_messages_one_a_row_are_one_line(tmp_path: Path) -> None:
