@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 LOGGED_EVERY_S = 60.0
+EARLY_EVERY_S = 1.0
+"""The least time between two files of seeds that wait for their commit, also with `run.checkpoint_s=0`."""
 
 
 class Checkpoints:
@@ -44,8 +46,8 @@ class Checkpoints:
         self._shards: list[Shard] = []
         self._rows: list[Candidate] = []
         self._finished = asyncio.Event()
-        """Set when a watched seed has finished since the last save."""
-        self._saved = time.monotonic()
+        """Set when a watched seed has finished since seeds were last saved early."""
+        self._saved = self._saved_early = time.monotonic()
         self._logged = -math.inf
 
     def restore(self) -> RunState:
@@ -62,9 +64,11 @@ class Checkpoints:
         self._salvage = Salvage(self._run.path, self._pairs)
         return state
 
-    def finished(self, seed_id: str) -> list[Candidate] | None:
+    async def finished(self, seed_id: str) -> list[Candidate] | None:
         """Take the seed's candidates out of the salvage, as they were before their commit."""
-        return self._salvage.take(seed_id)
+        if not self._salvage.has(seed_id):
+            return None
+        return await asyncio.to_thread(self._salvage.take, seed_id)
 
     def add(self, candidates: Sequence[Candidate]) -> None:
         """Add committed candidates to the next shard."""
@@ -77,11 +81,24 @@ class Checkpoints:
 
     @property
     def due(self) -> bool:
-        return len(self._rows) >= self._every_rows or (self._unsaved and self.age_s > self._every_s)
+        return len(self._rows) >= self._every_rows or self._due_in <= 0
 
     @property
-    def _unsaved(self) -> bool:
-        return bool(self._rows) or self._finished.is_set()
+    def early_due(self) -> bool:
+        """Whether seeds that wait for their commit must be saved."""
+        return self._early_due_in <= 0
+
+    @property
+    def _due_in(self) -> float:
+        """Seconds until a save is due by time; infinite if nothing is unsaved."""
+        of_rows = self._every_s - self.age_s if self._rows else math.inf
+        return min(of_rows, self._early_due_in)
+
+    @property
+    def _early_due_in(self) -> float:
+        if not self._finished.is_set():
+            return math.inf
+        return max(self._every_s, EARLY_EVERY_S) - (time.monotonic() - self._saved_early)
 
     def watch(self, seed: asyncio.Future[list[Candidate]]) -> None:
         """Count a seed as unsaved once it is finished, whether or not it can be committed."""
@@ -92,34 +109,49 @@ class Checkpoints:
         while not seed.done():
             if self.due:
                 return False
-            if self._unsaved:
-                await asyncio.wait({seed}, timeout=max(0.0, self._every_s - self.age_s))
+            if self._rows or self._finished.is_set():
+                await asyncio.wait({seed}, timeout=max(0.0, self._due_in))
             else:
                 await self._finished.wait()
         return True
 
     async def save(
-        self, state: dict[str, Any], early: Sequence[Sequence[Candidate]], next_row: int | None
-    ) -> None:
-        """Save `state`, the candidates added since the last save, and the seeds `early`, which wait for their
-        commit. `next_row`: that of the first seed that is not committed, None if all are.
+        self,
+        state: dict[str, Any],
+        early: Sequence[Sequence[Candidate]] | None = None,
+        next_row: int | None = None,
+    ) -> bool:
+        """Save `state` and the candidates added since the last save, then the seeds `early`, which wait for
+        their commit; None if these are not due. `next_row`: that of the first seed that is not committed,
+        None if all are. Returns whether `early` is saved: it is a precaution, so a failure is only logged.
 
         Raises RunFailed as `write` does, and if another command has taken over the directory.
         """
         started = time.monotonic()
         rows, self._rows = self._rows, []
-        self._finished.clear()
+        if early is not None:
+            self._finished.clear()
         await self.write(check_session, self._run.path, self._session)
         if rows:
             name = f"part-{len(self._shards):06d}.parquet"
             self._shards.append(await self.write(self._run.write_shard, name, rows))
         state["shards"] = list(self._shards)
         await self.write(self._run.write_state, cast("RunState", state))
-        if early:
-            await self.write(self._salvage.add, early)
-        await self.write(self._salvage.remove_before, next_row)
         self._saved = time.monotonic()
         self._log(state["cursor"], self._shards[-1]["bytes"] if rows else 0, self._saved - started)
+        if early is not None:
+            self._saved_early = self._saved
+        return await asyncio.to_thread(self._salvaged, early or (), next_row)
+
+    def _salvaged(self, early: Sequence[Sequence[Candidate]], next_row: int | None) -> bool:
+        try:
+            self._salvage.remove_before(next_row)
+            if early:
+                self._salvage.add(early)
+        except OSError as error:
+            logger.warning("seeds that wait for their commit are not saved: %s", error)
+            return False
+        return True
 
     def _log(self, seeds: int, size: int, seconds: float) -> None:
         """One line a minute at INFO level; a run may save several times a second."""

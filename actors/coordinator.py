@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from itertools import islice
+from itertools import dropwhile, islice
 from typing import Any
 
 from actors.admitted import Admitted
@@ -165,7 +165,7 @@ class Coordinator:
                 self._decide()
             draws = [Draw(*draw) for draw in saved["draws"]]
             context = DrawContext.read(saved)
-            self._admit(Admitted(seed, draws, context), self._checkpoints.finished(seed.seed_id))
+            self._admit(Admitted(seed, draws, context), await self._checkpoints.finished(seed.seed_id))
         if not begun:
             for seed in islice(feed, self.config.run.admitted_seeds):
                 await self._draw(None, (), seed)
@@ -198,7 +198,7 @@ class Coordinator:
 
         A seed finished before a kill keeps the draw that its candidates were made with.
         """
-        finished = self._checkpoints.finished(seed.seed_id) if seed is not None else None
+        finished = await self._checkpoints.finished(seed.seed_id) if seed is not None else None
         recalled = await self._memory.commit_and_recall(
             self._cursor, committed, outcomes, seed if finished is None else None
         )
@@ -216,11 +216,13 @@ class Coordinator:
     def _admit(self, admitted: Admitted, finished: list[Candidate] | None = None) -> None:
         stops = self._stopping.stops(self._next_number)
         self._pending.append(admitted)
+        admitted.saved = finished is not None
+        if self._draining:
+            return
         if finished is not None:
             admitted.task = asyncio.get_running_loop().create_future()
             admitted.task.set_result(finished)
-            admitted.saved = True
-        elif not self._draining and not stops:
+        elif not stops:
             self._metrics.admitted()
             admitted.task = asyncio.ensure_future(
                 self.worker.run(admitted.seed, admitted.draws, admitted.context)
@@ -247,11 +249,16 @@ class Coordinator:
     async def _save(self) -> None:
         await self._memory.flush()
         work = await self.worker.state()
-        early = {number: found for number, one in enumerate(self._pending) if (found := one.early)}
+        waiting = [one for one in self._waiting() if one.early] if self._checkpoints.early_due else None
+        early = None if waiting is None else [one.early or [] for one in waiting]
         next_row = self._pending[0].seed.row if self._pending else None
-        await self._checkpoints.save(self._state(work), list(early.values()), next_row)
-        for number in early:
-            self._pending[number].saved = True
+        if await self._checkpoints.save(self._state(work), early, next_row):
+            for one in waiting or ():
+                one.saved = True
+
+    def _waiting(self) -> Iterator[Admitted]:
+        """Those behind a seed that is not finished: the ones before it are committed next."""
+        return dropwhile(lambda one: one.task is None or one.task.done(), self._pending)
 
     async def _write_results(self) -> dict[str, Any]:
         seconds = time.monotonic() - self._started

@@ -135,10 +135,10 @@ def _seeds_lost(config: Config, committed: int, kept: set[str]) -> int:
 
 
 def _write_missing_results(run: RunDirectory, config: Config, scan: SeedScan) -> bool:
-    """Write missing results of a run with committed seeds. The first checkpoint adds its facts."""
+    """Write missing results of a run with committed seeds."""
     state = run.state()
     whole = is_of_state(read_manifest(run.path), run.path)
-    if state is None or "facts" not in state or whole:
+    if state is None or not state["cursor"] or whole:
         return False
     write_results(run, config, scan)
     return True

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from staragents.base.candidate_schema import candidates_table, is_candidate_schema
+from staragents.base.errors import PromptTooLong
 from staragents.base.records import Candidate, Status
 from staragents.files.atomic_file import replacing, sync_folder
 from staragents.run_directory.damage import Damage
@@ -21,6 +22,7 @@ from staragents.text.printable import one_line
 
 FOLDER = "salvage"
 EARLY = "early"
+TOO_LONG = PromptTooLong.__name__
 SUM_DIGITS = 8
 """Hexadecimal digits of a file's checksum at the end of its name."""
 
@@ -36,29 +38,31 @@ class Salvage:
     def __init__(self, folder: Path, pairs: Collection[str]) -> None:
         """`folder` is the run directory. Seeds with pairs that the run does not have are ignored."""
         self._folder = folder
-        self._pairs = frozenset(pairs)
         self._last_row: dict[Path, int] = {}
         self._file_of: dict[str, Path] = {}
-        self._read: dict[str, list[Candidate]] = {}
+        self._read: dict[Path, dict[str, list[Candidate]]] = {}
+        known = frozenset(pairs)
         for path in sorted((folder / FOLDER).glob("*.parquet")):
-            table = pq.read_table(path, columns=["seed_id", "seed_row"])
-            self._file_of |= dict.fromkeys(table["seed_id"].unique().to_pylist(), path)
-            self._last_row[path] = max(table["seed_row"].to_pylist(), default=0)
+            columns = pq.read_table(path, columns=["seed_id", "seed_row", "pair"]).to_pydict()
+            ids = dict.fromkeys(columns["seed_id"], path)
+            for seed_id, pair in zip(columns["seed_id"], columns["pair"], strict=True):
+                if pair not in known:
+                    ids.pop(seed_id, None)
+            self._file_of |= ids
+            self._last_row[path] = max(columns["seed_row"], default=0)
+
+    def has(self, seed_id: str) -> bool:
+        """Whether `take` returns candidates."""
+        return seed_id in self._file_of
 
     def take(self, seed_id: str) -> list[Candidate] | None:
         """The seed's candidates in their state before the commit, returned once; None if there are none."""
         path = self._file_of.pop(seed_id, None)
         if path is None:
             return None
-        if seed_id not in self._read:
-            self._read |= {
-                other: candidates
-                for other, candidates in _by_seed(path).items()
-                if other == seed_id or self._file_of.get(other) == path
-            }
-        candidates = self._read.pop(seed_id)
-        if not self._pairs.issuperset(candidate.pair for candidate in candidates):
-            return None
+        if path not in self._read:
+            self._read[path] = _by_seed(path)
+        candidates = self._read[path].pop(seed_id)
         for candidate in candidates:
             _uncommit(candidate)
         return candidates
@@ -80,18 +84,20 @@ class Salvage:
         for path in [path for path, last in self._last_row.items() if row is None or last < row]:
             path.unlink(missing_ok=True)
             del self._last_row[path]
+            self._read.pop(path, None)
 
 
 def is_settled(candidates: Sequence[Candidate]) -> bool:
     """Whether a finished seed is worth saving before its commit.
 
     One with a failed candidate, or on which the judge gave no readable verdict, is tried again after a kill:
-    its cause may be what ended the run, such as dying engines or a wrong key.
+    its cause may be what ended the run, such as dying engines or a wrong key. A prompt that is too long stays
+    too long.
     """
     silent = any(candidate.unreadable for candidate in candidates)
     if silent and not any(candidate.has_verdict for candidate in candidates):
         return False
-    return not any(candidate.failed for candidate in candidates)
+    return not any(candidate.failed and candidate.error_class != TOO_LONG for candidate in candidates)
 
 
 def seed_ids(path: Path) -> list[str]:
@@ -110,7 +116,8 @@ def set_aside(folder: Path, shards: Iterable[Path]) -> None:
 
 
 def unreadable(folder: Path, path: Path) -> Damage | None:
-    """Damage to a candidate file that the state does not name, found by reading all of it."""
+    """Damage to a candidate file that the state does not name, found by reading all of it. It is none if the
+    file is gone: a run deletes those whose seeds are committed."""
     name = str(path.relative_to(folder))
     try:
         if path.parent.name == FOLDER and not path.name.endswith(_ending(facts_of(path)["sha256"])):
@@ -120,6 +127,8 @@ def unreadable(folder: Path, path: Path) -> Damage | None:
                 return Damage(name, "not a candidate file of this version")
             for _ in file.iter_batches():
                 pass
+    except FileNotFoundError:
+        return None
     except (pa.ArrowException, OSError) as error:
         reason = one_line(str(error))[:200]
         return Damage(name, f"damaged ({reason})")

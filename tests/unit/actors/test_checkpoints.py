@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from staragents.base.records import Candidate, Stage
 from staragents.data.seed_file import SeedFile
 from staragents.run.inspection import inspect
 from staragents.run_directory.run_directory import RunDirectory
-from staragents.run_directory.salvage import FOLDER, is_settled
+from staragents.run_directory.salvage import FOLDER, is_settled, unreadable
 from staragents.validation.loading import load_config
 from tests.support.paths import FAKE
 
@@ -49,6 +51,10 @@ def state_of(run: RunDirectory, cursor: int) -> dict[str, Any]:
     return {**state, "cursor": cursor}
 
 
+async def taken(checkpoints: Checkpoints, rows: Iterable[int]) -> list[list[Candidate] | None]:
+    return [await checkpoints.finished(f"s{row}") for row in rows]
+
+
 def waiting(run: RunDirectory) -> list[Path]:
     return sorted((run.path / FOLDER).glob("*"))
 
@@ -60,8 +66,8 @@ async def test_seeds_that_wait_for_their_commit_are_restored_as_they_were(folder
     assert len(waiting(folder)) == 2
     assert inspect(folder) == []
     resumed = opened(folder)
-    assert [resumed.finished(f"s{row}") for row in range(1, 6)] == [None, *map(finished, (2, 3, 4)), None]
-    assert resumed.finished("s2") is None, "returned once"
+    assert await taken(resumed, range(1, 6)) == [None, *map(finished, (2, 3, 4)), None]
+    assert await taken(resumed, [2]) == [None], "returned once"
 
 
 async def test_a_file_of_waiting_seeds_goes_once_a_state_has_all_of_them(folder: RunDirectory) -> None:
@@ -72,7 +78,7 @@ async def test_a_file_of_waiting_seeds_goes_once_a_state_has_all_of_them(folder:
     await checkpoints.save(state_of(folder, 2), [], 3)
     assert len(waiting(folder)) == 1, "seed 3 is nowhere else"
     resumed = opened(folder)
-    assert resumed.finished("s3") == finished(3)
+    assert await taken(resumed, [3]) == [finished(3)]
     resumed.add(finished(3))
     await resumed.save(state_of(folder, 3), [], 4)
     assert waiting(folder) == []
@@ -94,7 +100,7 @@ async def test_a_file_of_waiting_seeds_stays_until_the_state_is_written(
         await checkpoints.save(state_of(folder, 1), [finished(3)], 2)
     monkeypatch.undo()
     resumed = opened(folder)
-    assert [resumed.finished(f"s{row}") for row in (1, 2, 3)] == [finished(1), finished(2), None]
+    assert await taken(resumed, (1, 2, 3)) == [finished(1), finished(2), None]
 
 
 async def test_a_kill_before_waiting_seeds_are_written_leaves_the_state(
@@ -111,7 +117,36 @@ async def test_a_kill_before_waiting_seeds_are_written_leaves_the_state(
         await checkpoints.save(state_of(folder, 1), [finished(3)], 2)
     resumed = opened(folder)
     assert state_of(folder, 1) == folder.state()
-    assert (resumed.finished("s1"), resumed.finished("s3")) == (None, None)
+    assert await taken(resumed, (1, 3)) == [None, None]
+
+
+async def test_a_run_goes_on_when_waiting_seeds_can_not_be_saved(
+    folder: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoints = opened(folder)
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoints._salvage, "add", full)
+    assert not await checkpoints.save(state_of(folder, 0), [finished(2)], 1)
+    monkeypatch.undo()
+    assert await checkpoints.save(state_of(folder, 0), [finished(2)], 1)
+
+
+async def test_seeds_with_pairs_of_another_config_hide_no_newer_ones(folder: RunDirectory) -> None:
+    checkpoints = opened(folder)
+    other = [replace(one, pair="x+y") for one in finished(2)]
+    await checkpoints.save(state_of(folder, 0), [other, finished(3)], 1)
+    await checkpoints.save(state_of(folder, 0), [finished(2)], 1)
+    assert await taken(opened(folder), (2, 3)) == [finished(2), finished(3)]
+
+
+async def test_a_file_that_a_run_deletes_meanwhile_is_not_damaged(folder: RunDirectory) -> None:
+    await opened(folder).save(state_of(folder, 0), [finished(2)], 1)
+    (path,) = waiting(folder)
+    path.unlink()
+    assert unreadable(folder.path, path) is None
 
 
 async def test_a_temporary_file_of_a_killed_writer_is_removed(folder: RunDirectory) -> None:
@@ -122,7 +157,10 @@ async def test_a_temporary_file_of_a_killed_writer_is_removed(folder: RunDirecto
     assert waiting(folder) == [kept]
 
 
-async def test_a_save_is_due_only_when_a_seed_finished_since_the_last(folder: RunDirectory) -> None:
+async def test_a_save_is_due_only_when_a_seed_finished_since_the_last(
+    folder: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("actors.checkpoints.EARLY_EVERY_S", 0.0)
     checkpoints = opened(folder, every_s=0.0)
     first, second = (asyncio.get_running_loop().create_future() for _ in range(2))
     for seed in (first, second):
@@ -132,12 +170,28 @@ async def test_a_save_is_due_only_when_a_seed_finished_since_the_last(folder: Ru
     assert not waits.done(), "nothing to save"
     second.set_result(finished(2))
     assert not await waits
+    assert checkpoints.early_due
     await checkpoints.save(state_of(folder, 0), [finished(2)], 1)
+    assert not checkpoints.early_due
     waits = asyncio.ensure_future(checkpoints.wait(first))
     await asyncio.sleep(0.05)
     assert not waits.done(), "all of it is saved"
     first.set_result(finished(1))
     assert await waits
+
+
+async def test_waiting_seeds_are_not_written_with_every_save(folder: RunDirectory) -> None:
+    checkpoints = opened(folder, every_s=0.0)
+    seed = asyncio.get_running_loop().create_future()
+    checkpoints.watch(seed)
+    seed.set_result(finished(2))
+    await asyncio.sleep(0)
+    checkpoints.add(finished(1))
+    assert checkpoints.due
+    assert not checkpoints.early_due, "within EARLY_EVERY_S"
+    await checkpoints.save(state_of(folder, 1), None, 2)
+    assert not checkpoints.due
+    assert checkpoints._finished.is_set(), "still to be saved"
 
 
 async def test_a_seed_that_is_finished_before_a_save_is_due_is_not_kept_waiting(folder: RunDirectory) -> None:
@@ -165,4 +219,5 @@ def test_a_seed_whose_failure_may_be_that_of_the_run_is_tried_again_after_a_kill
     assert is_settled(rejected)
     assert is_settled([good[0], unread[1]]), "the judge gives verdicts"
     assert not is_settled([good[0], failed[1]])
+    assert is_settled([replace(failed[0], error_class="PromptTooLong")]), "a later request fails too"
     assert not is_settled([rejected[0], unread[1]])

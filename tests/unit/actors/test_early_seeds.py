@@ -160,6 +160,7 @@ async def test_damage_to_seeds_that_wait_is_said_and_costs_only_them(
         done = repair(folder)
     kept = sum(len(seed_ids(path)) for path in others)
     assert (done.moved, done.kept, done.lost) == ([f"damaged/{file.name}"], kept, 0)
+    assert not (tmp_path / "run" / "manifest.json").exists(), "nothing is committed, so there is no result"
     assert len(await resumed_rows(config)) == SEEDS - kept
     assert decided(tmp_path / "run") == decided(undisturbed)
 
@@ -175,6 +176,19 @@ async def test_seeds_that_wait_do_not_hide_what_a_damaged_shard_lost(tmp_path: P
     with folder.claimed():
         done = repair(folder)
     assert (done.kept, done.lost) == (7, 1)
+
+
+async def test_a_drain_leaves_saved_seeds_for_later(tmp_path: Path, undisturbed: Path) -> None:
+    config = config_for(tmp_path / "run")
+    killed_run(config)
+
+    async def drained(coordinator: Coordinator) -> None:
+        await coordinator.drain()
+
+    draining: list[asyncio.Task[None]] = []
+    await local_run(config, lambda coordinator: draining.append(asyncio.ensure_future(drained(coordinator))))
+    assert await resumed_rows(config) == [1, *range(ADMITTED + 1, SEEDS + 1)]
+    assert decided(tmp_path / "run") == decided(undisturbed)
 
 
 async def test_a_run_without_slow_seeds_is_saved_by_its_shards_alone(tmp_path: Path) -> None:
