@@ -114,6 +114,8 @@ class ScorerPool:
             actor = min(free, key=self._load.__getitem__)
             pack = self._next_pack()
             self._packs[actor] += 1
+            # Here, as the task starts only after the next pack has found its actor.
+            self._load[actor] += _characters(pack)
             task = asyncio.ensure_future(self._score_pack(actor, pack))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -129,8 +131,6 @@ class ScorerPool:
         return pack
 
     async def _score_pack(self, actor: Any, pack: list[_Row]) -> None:
-        work = sum(row.characters for row in pack)
-        self._load[actor] += work
         started = time.monotonic()
         try:
             async with asyncio.timeout(self._deadline_s):
@@ -149,7 +149,7 @@ class ScorerPool:
                 if not row.answer.done():
                     row.answer.set_exception(error)
         finally:
-            self._load[actor] -= work
+            self._load[actor] -= _characters(pack)
             self._packs[actor] -= 1
             self._send_soon()
 
@@ -186,6 +186,10 @@ class ScorerPool:
             return True
         except ActorUnavailableError:
             return False
+
+
+def _characters(pack: list[_Row]) -> int:
+    return sum(row.characters for row in pack)
 
 
 def _fail(row: _Row, reason: str) -> None:

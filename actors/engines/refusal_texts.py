@@ -16,6 +16,8 @@ _TAGS = re.compile(
 )
 PAGE_CHARACTERS = 4096
 """Of a web page instead of an answer: read for its title."""
+NOTHING_MORE = "nothing more"
+"""What is shown for an error without words."""
 _DEEPEST = 6
 
 
@@ -25,11 +27,13 @@ def message_of(content: dict[str, Any]) -> Any:
 
 
 def said_of(error: dict[str, Any]) -> str:
-    """What an error says. Gateways hide the words of the server behind them in `metadata.raw`."""
+    """What an error says; `nothing more` if that is blank. Gateways hide the words of the server behind them
+    in `metadata.raw`."""
     metadata = error.get("metadata")
     raw = metadata.get("raw") if isinstance(metadata, dict) else None
-    said = _words({name: value for name, value in error.items() if name != "metadata"})
-    return f"{said}: {_words(raw)}" if raw else said
+    own = {name: value for name, value in error.items() if value and name != "metadata"}
+    said = [_words(part).strip() for part in (own, raw) if part]
+    return ": ".join(filter(None, said)) or NOTHING_MORE
 
 
 def page_text(text: str) -> str:
@@ -48,7 +52,8 @@ def _words(value: Any, depth: int = 0) -> str:
         inner = _structure(value) if depth < _DEEPEST else None
         return value if inner is None else _words(inner, depth + 1)
     if isinstance(value, list) and depth < _DEEPEST:
-        return "; ".join(_words(part, depth + 1) for part in value)
+        parts = (_words(part, depth + 1) for part in value)
+        return "; ".join(part for part in parts if part.strip())
     if isinstance(value, dict) and depth < _DEEPEST:
         place = value.get("loc")
         names = [str(name) for name in place if name != "body"] if isinstance(place, list | tuple) else []

@@ -8,7 +8,7 @@ from typing import Any
 
 from actors.engines.http_client import BadAnswer, Reply
 from actors.engines.openai_answers import parsed
-from actors.engines.refusal_texts import message_of, page_text, said_of
+from actors.engines.refusal_texts import NOTHING_MORE, message_of, page_text, said_of
 
 # The client errors (4xx) that a retry may resolve; the others mean that the request itself is wrong. Errors
 # about key and model are included: a gateway that returns them occasionally must not fail rows, and if they
@@ -160,7 +160,7 @@ def content_of(reply: Reply) -> Any:
         if reply.succeeded:
             raise
         text = page_text(reply.body.decode("utf-8", "replace").strip())
-        return _refusal(reply, reply.status, {}, text or "nothing more")
+        return _refusal(reply, reply.status, {}, text or NOTHING_MORE)
     content = content[0] if isinstance(content, list) and content else content
     if reply.succeeded and not (isinstance(content, dict) and _reports_error(content, reply)):
         return content

@@ -14,8 +14,10 @@ SHELLS = ("bash", "zsh", "fish")
 def completion(context: click.Context, shell: str) -> None:
     """Print the completion script for a shell.
 
+    Add the line for your shell to its startup file, which is named beside it.
+
     \b
-    Add one of these lines to your shell's startup file:
+    Examples:
       eval "$(staragents completion bash)"                     ~/.bashrc
       eval "$(staragents completion zsh)"                      ~/.zshrc
       staragents completion fish | source                      ~/.config/fish/config.fish

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from staragents.analysis.explanation import Explanation
 from staragents.data.seed_file import SeedFile
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import load_config
@@ -139,23 +140,22 @@ def test_ifd_equals_a_naive_recomputation_from_the_saved_text(
 
 
 def test_propensities_are_probabilities_of_a_uniform_first_draw(candidates: list[dict[str, Any]]) -> None:
-    """The policy learns nothing before the first commit: 2 of 13 pairs, equally likely."""
-    first = next(iter(by_seed(candidates).values()))
-    drawn = [row for row in first if not row["base"]]
-    assert len(drawn) == DRAWS
+    """All seeds are drawn before the first commit, when the policy knows nothing: 2 of 13 pairs, equally
+    likely."""
+    drawn = [row["propensity"] for row in candidates if not row["base"]]
+    assert drawn == pytest.approx([DRAWS / 13] * DRAWS * SEEDS)
     assert all(row["propensity"] == 1.0 for row in candidates if row["base"])
-    assert all(0 < row["propensity"] < 1 for row in candidates if not row["base"])
 
 
-def test_inclusion_probabilities_of_every_draw_sum_to_the_number_of_draws(run_dir: Path) -> None:
-    from staragents.evolution.choice import make_policy
-    from staragents.evolution.policy import NO_CONTEXT
-
-    config = load_config(str(run_dir / "config.yaml"), [])
-    arms = [pair for pair in config.pairs if pair not in config.agents.base_pairs]
-    policy = make_policy(config.evolution, arms, SEEDS)
-    assert sum(policy.inclusion(DRAWS, 1, NO_CONTEXT).values()) == pytest.approx(DRAWS)
-    assert sum(standing.probability for standing in policy.pair_stats()) == pytest.approx(1.0)
+def test_a_replay_reproduces_the_propensities_of_every_draw(
+    run_dir: Path, candidates: list[dict[str, Any]]
+) -> None:
+    rows = {row["seed_row"] for row in candidates}
+    assert len(rows) == SEEDS
+    for row in sorted(rows):
+        found = Explanation.of(run_dir, str(row))
+        assert found.reproduced, f"row {row}"
+        assert sum(found.probabilities.values()) == pytest.approx(DRAWS + 1)  # and the base pair
 
 
 def test_the_funnel_adds_up(run_dir: Path, candidates: list[dict[str, Any]]) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from staragents.analysis.explanation import Explanation
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import load_config
 from tests.ray.conftest import Job, started_jobs, wait_until
@@ -105,7 +106,7 @@ def test_a_run_leaves_every_file_of_the_contract_and_says_fake(disturbed: Path) 
     assert "fake" in (disturbed / "README.md").read_text().lower()
 
 
-def test_the_funnel_adds_up_and_propensities_sum_to_the_draws(disturbed: Path) -> None:
+def test_the_funnel_adds_up(disturbed: Path) -> None:
     summary = json.loads((disturbed / "summary.json").read_text())
     funnel, found = summary["funnel"], decided(disturbed)
     by_seed: dict[str, list[dict[str, Any]]] = {}
@@ -118,8 +119,18 @@ def test_the_funnel_adds_up_and_propensities_sum_to_the_draws(disturbed: Path) -
     assert len({row["candidate_id"] for row in found}) == len(found)
     for candidates in by_seed.values():
         assert sum(row["selected"] for row in candidates) <= 1
-        assert all(row["propensity"] == 1.0 for row in candidates if row["base"])
-        assert all(0 < row["propensity"] <= 1 for row in candidates)
+
+
+def test_a_replay_reproduces_the_propensities_of_every_draw(disturbed: Path) -> None:
+    config = load_config(str(disturbed / "config.yaml"), [])
+    called = config.evolution.draws + len(config.agents.base_pairs)
+    rows = {row["seed_row"] for row in decided(disturbed)}
+    assert len(rows) == 40
+    for row in sorted(rows):
+        found = Explanation.of(disturbed, str(row))
+        assert found.reproduced, f"row {row}"
+        assert sum(found.probabilities.values()) == pytest.approx(called)
+        assert all(one.propensity == 1.0 for one in found.candidates if one.base)
 
 
 def test_models_that_think_write_no_thought_into_a_text(disturbed: Path, ends: list[End]) -> None:

@@ -23,6 +23,7 @@ import pytest
 
 from actors.engines.openai_start import PROBE_TOKENS
 from staragents.run_directory.run_directory import RunDirectory
+from tests.support.file_text import text_of
 
 FAKE = "configs/fake.yaml"
 JUDGE_KEY, MEMORY_KEY = "planted-judge-key-0001", "planted/memory+key=0002"
@@ -86,7 +87,7 @@ class Search:
                 if not path.is_file() or self._changed.get(path) == changed:
                     continue
                 self._changed[path] = changed
-                text = path.read_bytes().decode("utf-8", "replace")
+                text = text_of(path)
             except OSError:
                 continue  # removed meanwhile
             self.searched["files"].add(str(path))
@@ -150,6 +151,7 @@ def test_no_secret_leaks_and_no_socket_listens_to_others(
     assert code == 0, output
     assert search.found == set()
     assert all(len(paths) > 5 for paths in search.searched.values())
+    assert any(path.endswith(".parquet") for path in search.searched["files"])
     messages = [c.error_message for seed in RunDirectory(run).seeds() for c in seed if c.error_message]
     assert any("no: Bearer ***" in message for message in messages), messages
     assert stat.S_IMODE(token.stat().st_mode) == 0o600

@@ -140,16 +140,17 @@ def test_no_prompt_has_a_special_token_from_a_text(attacked: Attacked) -> None:
 
 
 def test_no_judge_prompt_has_a_verdict_or_a_second_end_of_its_fence(attacked: Attacked) -> None:
-    for prompt in prompts(attacked, judged=True):
-        question = prompt.rpartition("Reply in JSON:")[0]
+    questions = [prompt.rpartition("Reply in JSON:")[0] for prompt in prompts(attacked, judged=True)]
+    questions = [question for question in questions if question]
+    assert len(questions) > 50
+    for question in questions:
         assert _WRITTEN_VERDICT.search(question) is None
-        if question:
-            fence = question[1 : question.index(" ")]
-            assert (
-                len(re.findall(r"</data\w*>", question))
-                == question.count(f"</{fence}>")
-                == question.count(f"<{fence} ")
-            )
+        fence = question[1 : question.index(" ")]
+        assert (
+            len(re.findall(r"</data\w*>", question))
+            == question.count(f"</{fence}>")
+            == question.count(f"<{fence} ")
+        )
 
 
 def test_the_dataset_has_the_seeds_own_texts(attacked: Attacked) -> None:
@@ -223,7 +224,8 @@ def test_every_export_and_its_recipes_are_read_as_they_were_written(
     for path in write_recipes(exported, f"evil/model\nrl: true {ALL}"):
         text = path.read_text(encoding="utf-8")
         known = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-        assert not {"evil", "rl"} & set(known) or known.get("rl") == "dpo"
+        assert "evil" not in known
+        assert known.get("rl", "dpo") == "dpo"
         comments = [line for line in text.split("\n") if line.startswith("# ")]
         assert [line for line in comments if OBEYED.search(line)] == []
 

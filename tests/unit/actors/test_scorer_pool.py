@@ -119,10 +119,19 @@ async def test_the_next_pack_goes_to_the_least_loaded_actor() -> None:
         work.append(asyncio.ensure_future(pool.score(conversation(n, characters))))
         while sum(len(actor.packs) for actor in actors) <= n:
             await asyncio.sleep(0.01)
-    assert sorted(len(actor.packs) for actor in actors) == [1, 2]
+        if n == 0:
+            (with_long_row,) = (actor for actor in actors if actor.packs)
+    assert len(with_long_row.packs) == 1
+    assert sum(len(actor.packs) for actor in actors) == 3
     for actor in actors:
         actor.go.set()
     await asyncio.gather(*work)
+
+
+async def test_packs_that_are_sent_at_once_go_to_different_actors() -> None:
+    actors = [FakeActor(), FakeActor()]
+    await scored(ScorerPool(actors, 100, 3, 60), [conversation(n, 100) for n in range(2)])
+    assert [actor.packs for actor in actors] == [[1], [1]]
 
 
 async def test_a_dead_actor_gets_no_rows_until_it_is_back() -> None:

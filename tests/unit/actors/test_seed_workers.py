@@ -135,11 +135,15 @@ async def test_a_restarted_coordinator_gets_finished_results(made: Any) -> None:
     assert [candidate.pair for candidate in other] == [DRAWN[0].pair], "other draws are other work"
 
 
-async def test_results_are_kept_for_a_bounded_number_of_seeds(made: Any) -> None:
+async def test_each_worker_keeps_the_results_of_its_last_seeds(made: Any) -> None:
     actors, workers, seeds = made
     for seed in seeds:
         await workers.run(seed, DRAWN, NO_CONTEXT)
-    assert all(len(actor.worker._work) <= RunConfig().admitted_seeds for actor in actors)
+    kept = load_config(FAKE, []).run.admitted_seeds
+    for index, actor in enumerate(actors):
+        own = [seed.seed_id for seed in seeds if seed.row % len(actors) == index]
+        assert len(own) > kept
+        assert [seed_id for seed_id, _ in actor.worker._work] == own[-kept:]
 
 
 async def test_counters_continue_and_orders_are_repeated_after_a_restart(made: Any) -> None:

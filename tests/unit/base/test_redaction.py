@@ -132,9 +132,9 @@ def test_log_records_are_redacted_with_their_arguments_and_tracebacks(planted: s
     assert "ValueError: ***" in stream.getvalue()
 
 
-@given(st.text(st.sampled_from("ab:/@?=&#*. \n")))
+@given(st.lists(st.sampled_from([*"ab1:/@?=&#*. \n", " s3://a:b@"])).map("".join))
 def test_no_url_with_a_password_survives(text: str) -> None:
-    assert url_secret(redacted(f"http://{text}")) is None or "***" in redacted(f"http://{text}")
+    assert url_secret(redacted(f"http://{text}")) is None
 
 
 @pytest.mark.parametrize("text", ["://a:" * 40_000, "a." * 100_000, "?a=" * 60_000, "x://" + "a:" * 90_000])

@@ -53,12 +53,20 @@ def chosen(folder: Path) -> tuple[list[str], list[str]]:
         (["train.json", "dev.json", "README.md", ".gitattributes", "a.lock"], ["train.json"], "dev.json"),
         (["alpaca_train.csv", "alpaca_eval.csv"], ["alpaca_train.csv"], "alpaca_eval.csv"),
         (["train/a.jsonl", "test/a.jsonl"], ["train/a.jsonl"], "test/a.jsonl"),
-        (["train_test_split/train.csv", "train_test_split/test.csv"], ["train_test_split/train.csv"], "test"),
-        ([f"data/{SHARDS.format(s)}" for s in ("test", "train")], [f"data/{SHARDS.format('train')}"], "test"),
+        (
+            ["train_test_split/train.csv", "train_test_split/test.csv"],
+            ["train_test_split/train.csv"],
+            "train_test_split/test.csv",
+        ),
+        (
+            [f"data/{SHARDS.format(s)}" for s in ("test", "train")],
+            [f"data/{SHARDS.format('train')}"],
+            f"data/{SHARDS.format('test')}",
+        ),
         (
             [f"data/{SHARDS.format(s)}" for s in ("test_sft", "train_sft")],
             [f"data/{SHARDS.format('train_sft')}"],
-            "test_sft",
+            f"data/{SHARDS.format('test_sft')}",
         ),
         (["a.jsonl", "b.jsonl", "eval/c.jsonl"], ["a.jsonl", "b.jsonl"], "eval/c.jsonl"),
         (["train.jsonl", "more.jsonl", "test.jsonl"], ["train.jsonl"], "more.jsonl and 1 more"),
@@ -70,9 +78,8 @@ def test_held_out_splits_are_left_out_and_named(
     tree(tmp_path, *names)
     files, notes = chosen(tmp_path)
     assert files == read
-    (line,) = notes
-    assert line.startswith(f"{tmp_path}: reads {read[0]}")
-    assert f"not {left}" in line or left in line
+    shown = read[0] if len(read) == 1 else f"{read[0]} and {len(read) - 1} more"
+    assert notes == [f"{tmp_path}: reads {shown}, not {left}; give a file or pattern to read others"]
 
 
 @pytest.mark.parametrize(

@@ -126,14 +126,18 @@ def test_a_matched_choice_does_not_prefer_an_option_of_equal_length() -> None:
     assert all(900 < count < 1100 for count in Counter(chosen).values())
 
 
-def test_filters_bind_every_arm(tmp_path: Path) -> None:
+def test_filters_bind_the_candidates_of_every_arm(tmp_path: Path) -> None:
     run = run_with(tmp_path / "run", "filters.length=drop", "filters.max_words=30")
-    found = arms_of([run], ["dataset", "random", "seeds"])
+    found = arms_of([run], ALL, by_pair=True)
     reached = len(candidates_of(run))
     assert 0 < found.seeds < reached
     assert f"{reached - found.seeds} seeds are in no arm" in found.warnings[0]
-    for row in by_name(found)["random"].rows:
-        assert row.filled or len(words(row.messages[-1].content)) <= 30
+    for arm in found.arms:
+        own = [row for row in arm.rows if not row.filled]
+        assert own, arm.name
+        # The arm of seeds has them unchanged, as every filled row.
+        longest = max(len(words(row.messages[-1].content)) for row in own)
+        assert longest <= 30 or arm.name == "seeds", arm.name
 
 
 def test_several_runs_have_arms_of_their_own_and_one_arm_of_seeds(tmp_path: Path) -> None:

@@ -12,49 +12,22 @@ from hypothesis import strategies as st
 from staragents.config import PolicyName
 from staragents.evolution.context import MAX_READINGS
 from staragents.evolution.kernel_reading import KernelReading
-from staragents.evolution.policy import NO_CONTEXT, DrawContext, Outcome, Policy, RecalledOutcomes
+from staragents.evolution.policy import NO_CONTEXT, DrawContext, Outcome
 from staragents.evolution.thompson import ThompsonPolicy
-from tests.support.policies import fresh, histories, pairs_of, quarters, recalled, recollections
+from tests.support.policies import (
+    LEARNING,
+    fresh,
+    histories,
+    joined,
+    kinds_run,
+    pairs_of,
+    quarters,
+    recalled,
+    recollections,
+    seed_of,
+)
 
-LEARNING = [PolicyName.thompson, PolicyName.ucb, PolicyName.additive]
 FACTORS = {f"i{j}+r{k}": (f"i{j}", f"r{k}") for j in range(3) for k in range(3)}
-
-
-def seed_of(name: str, similarity: float, rewards: dict[str, float]) -> RecalledOutcomes:
-    size = len(rewards)
-    return RecalledOutcomes(
-        (name,) * size, tuple(rewards), np.array([*rewards.values()]), np.full(size, similarity)
-    )
-
-
-def joined(*parts: RecalledOutcomes) -> RecalledOutcomes:
-    return RecalledOutcomes(
-        tuple(seed for part in parts for seed in part.seed_ids),
-        tuple(pair for part in parts for pair in part.pairs),
-        np.concatenate([part.rewards for part in parts]),
-        np.concatenate([part.similarities for part in parts]),
-    )
-
-
-def kinds_run(policy: Policy, useful: bool, seeds: int = 300, world: int = 1) -> float:
-    """Mean reward where a suits even and b odd seeds; recalled is that kind or a random one."""
-    rng = np.random.default_rng(world)
-    past: list[list[RecalledOutcomes]] = [[], []]
-    total = 0.0
-    for number in range(seeds):
-        kind = number % 2 if useful else int(rng.integers(2))
-        context = policy.context(joined(*past[kind][-20:])) if past[kind] else NO_CONTEXT
-        hard = float(rng.uniform(-0.1, 0.1))
-        outcomes = []
-        for one in policy.draw(2, number, context):
-            mean = {"a": 0.7, "b": 0.3, "c": 0.45, "d": 0.3}[one.pair]
-            mean = 1.0 - mean if one.pair in "ab" and number % 2 else mean
-            reward = mean + hard + float(rng.uniform(-0.1, 0.1))
-            outcomes.append(Outcome(one.pair, reward, False, one.propensity))
-            total += reward / 2
-        policy.observe(outcomes, context)
-        past[number % 2].append(seed_of(f"s{number}", 0.5, {one.pair: one.reward for one in outcomes}))
-    return total / seeds
 
 
 @pytest.mark.parametrize("name", LEARNING)

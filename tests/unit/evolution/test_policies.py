@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from statistics import mean
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,19 +15,34 @@ from hypothesis import strategies as st
 from staragents.base.errors import BadInput
 from staragents.config import Credit, PolicyName
 from staragents.evolution.paper import PaperPolicy
-from staragents.evolution.policy import NO_CONTEXT, Outcome
+from staragents.evolution.policy import NO_CONTEXT, Outcome, RecalledOutcomes
 from staragents.evolution.tally import Tally
 from staragents.evolution.thompson import OPTIMISM, ThompsonPolicy
 from staragents.evolution.uniform import UniformPolicy
 from tests.support.policies import (
+    LEARNING,
     NAMES,
     fresh,
     histories,
-    neighbours_of,
+    joined,
+    kinds_run,
     pairs_of,
     recollections,
+    seed_of,
     settings_of_policies,
 )
+
+
+def suits_b() -> RecalledOutcomes:
+    """Of `kinds_run`, mildly: Thompson's second pair is then a or c."""
+    return joined(*(seed_of(f"s{number}", 0.5, {"a": 0.42, "b": 0.58}) for number in range(20)))
+
+
+def trained(name: PolicyName) -> Any:
+    """Half its run is over and it explores much, so that draws are not nearly certain."""
+    policy = fresh(name, list("abcd"), total=600, exploration=1.0)
+    kinds_run(policy, useful=True, seeds=300)
+    return policy
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -52,6 +68,24 @@ def test_draws_are_distinct_of_the_right_size_and_logged_with_inclusion_probabil
     assert sum(inclusion.values()) == pytest.approx(min(count, 5), abs=1e-9)
     assert all(0 < value <= 1 for value in inclusion.values())
     assert drawn == policy.draw(count, seed, context)
+
+
+@pytest.mark.parametrize("name", LEARNING)
+def test_logged_propensities_are_exact_where_memory_moves_the_draw(name: PolicyName) -> None:
+    policy = trained(name)
+    context = policy.context(suits_b())
+    assert policy._context.shift(context) is not None
+    inclusion = policy.inclusion(2, 0, context)
+    assert inclusion["a"] < policy.inclusion(2, 0, NO_CONTEXT)["a"] - 0.1
+    assert sum(inclusion.values()) == pytest.approx(2, abs=1e-9)
+    counts = dict.fromkeys("abcd", 0)
+    for seed in range(2000):
+        for one in policy.draw(2, seed, context):
+            assert one.propensity == inclusion[one.pair]
+            counts[one.pair] += 1
+    for pair, propensity in inclusion.items():
+        error = 4 * (propensity * (1 - propensity) / 2000) ** 0.5
+        assert counts[pair] / 2000 == pytest.approx(propensity, abs=error + 1e-3)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -204,11 +238,16 @@ def test_the_state_of_fifty_by_fifty_pairs_stays_below_a_megabyte() -> None:
     assert len(json.dumps(policy.state())) < 1_000_000
 
 
-def test_recalled_neighbours_are_forgotten_after_the_draw() -> None:
-    policy = ThompsonPolicy(list("abc"))
-    before = policy.state()
-    policy.draw(2, 1, policy.context(neighbours_of("a", "a")))
+@pytest.mark.parametrize("name", LEARNING)
+def test_recalled_neighbours_are_forgotten_after_the_draw(name: PolicyName) -> None:
+    policy = trained(name)
+    before, without = policy.state(), policy.inclusion(2, 1, NO_CONTEXT)
+    context = policy.context(suits_b())
+    assert context.readings
+    assert policy._context.shift(context) is not None
+    policy.draw(2, 1, context)
     assert policy.state() == before
+    assert policy.inclusion(2, 1, NO_CONTEXT) == without
 
 
 def test_the_floor_is_a_lower_bound_for_a_hopeless_pair() -> None:

@@ -82,13 +82,13 @@ def test_report_fetches_nothing(run_writer: Callable[..., Path]) -> None:
     assert "unsafe-eval" not in policy
 
 
-@pytest.mark.parametrize("seeds", [0, 1, 4])
-def test_tiny_run_has_a_report(run_writer: Callable[..., Path], seeds: int) -> None:
+@pytest.mark.parametrize(("seeds", "lacking"), [(0, CHARTS), (1, {"reward_course"}), (4, set())])
+def test_tiny_run_has_a_report(run_writer: Callable[..., Path], seeds: int, lacking: set[str]) -> None:
     page = Page(write_report(run_writer(seeds=seeds)))
     for figure in page.figures.values():
         go.Figure(figure)
-    missing = [attrs for _, attrs in page.tags if attrs.get("class") == "missing"]
-    assert bool(missing) or seeds > 0
+    assert set(page.figures) == CHARTS - lacking
+    assert sum(attrs.get("class") == "missing" for _, attrs in page.tags) >= len(lacking)
 
 
 def test_a_run_where_everything_failed_has_a_report(run_writer: Callable[..., Path]) -> None:

@@ -98,7 +98,8 @@ def resumed(commands: Commands, folder: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def in_memory() -> Iterator[Path]:
-    """A folder where syncing is instant, if the system has one."""
+    """A folder in shared memory, if the system has it. The runs of these tests sync thousands of times, and
+    on a disk each would wait for it. Whether they sync before a rename is checked by `CrashPoints`."""
     shared = Path("/dev/shm")
     folder = Path(tempfile.mkdtemp(dir=shared if os.access(shared, os.W_OK) else None))
     yield folder
@@ -168,7 +169,8 @@ def test_a_kill_before_any_write_of_seeds_that_finish_early_changes_nothing(in_m
     wrong = []
     for step in range(early[0], early[-1] + 2):
         shutil.rmtree(folder)
-        in_a_fork(partial(killed, lambda _: first_seed_last(), folder, step))
+        code, _ = in_a_fork(partial(killed, lambda _: first_seed_last(), folder, step))
+        assert code == -signal.SIGKILL, f"before {steps[step]}"
         code, found = in_a_fork(resume)
         if code != 0 or found != whole:
             wrong.append(f"{step}: {steps[step]}")

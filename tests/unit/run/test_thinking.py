@@ -21,6 +21,7 @@ from staragents.data.seed_file import SeedFile
 from staragents.evolution.policy import NO_CONTEXT, Draw
 from staragents.run.silent_judge import LEAST, MOST, candidates_tried, silence
 from staragents.validation.loading import load_config
+from tests.support.file_text import text_of
 from tests.support.local_run import decided, drained_run, local_handles, local_run, local_worker, state
 from tests.support.paths import FAKE
 
@@ -50,7 +51,7 @@ async def test_no_thought_is_part_of_a_text_and_its_tokens_are_counted_apart(tmp
     summary = await local_run(config(tmp_path / "thinks", *THINKS))
     plain = await local_run(config(tmp_path / "plain"))
     for name in ("dataset.jsonl", "dataset.parquet", "candidates/part-000000.parquet"):
-        assert b"think>" not in (tmp_path / "thinks" / name).read_bytes()
+        assert "think>" not in text_of(tmp_path / "thinks" / name)
 
     rows, others = decided(tmp_path / "thinks"), decided(tmp_path / "plain")
     texts = [[turn.content for turn in row["messages"]] for row in (*rows, *others) if row["messages"]]
