@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,9 +12,9 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from actors.clean_up import quietly
-from actors.ray_internals import notes, remove_notes
 from actors.reasons import own_cause, reason_of
 from actors.student_cell import cell_environment, train_cell
+from cluster.driver.student_notes import StudentNotes
 from cluster.driver.student_progress import StudentProgress
 from cluster.driver.student_room import StudentRoom
 from staragents.base.errors import RunFailed, StarAgentsError
@@ -62,7 +61,7 @@ class StudentTasks:
         self._task: Any = ray.remote(train_cell).options(
             **room.options(), max_retries=0, runtime_env={"env_vars": cell_environment(settings)}
         )
-        self._notes = f"students-{uuid.uuid4().hex}/"
+        self._notes = StudentNotes()
         self._left: deque[_Attempt] = deque()
         self._submitted: dict[Any, _Attempt] = {}
         self._failure: StarAgentsError | None = None
@@ -76,7 +75,7 @@ class StudentTasks:
         run are saved before it is raised: an error of a student, or RunFailed with the reason of Ray. Ctrl-C
         stops all at once.
         """
-        self._left.extend(_Attempt(job, 1, self._new_note()) for job in jobs)
+        self._left.extend(_Attempt(job, 1, self._notes.new()) for job in jobs)
         try:
             while self._left or self._submitted:
                 self._submit()
@@ -90,12 +89,9 @@ class StudentTasks:
         finally:
             for one in self._submitted:
                 quietly(ray.cancel, one)
-            quietly(remove_notes, self._notes)
+            self._notes.remove()
         if self._failure is not None:
             raise self._failure
-
-    def _new_note(self) -> str:
-        return f"{self._notes}{uuid.uuid4().hex}"
 
     def _submit(self) -> None:
         """No more than may find a place, because each waiting task holds a copy of its rows."""
@@ -122,7 +118,7 @@ class StudentTasks:
             self._stop(own_cause(error) or RunFailed(reason))
             return
         self._say(f"{reason}; trying again, {attempt.number} of {ATTEMPTS - 1}")
-        self._left.appendleft(_Attempt(attempt.job, attempt.number + 1, self._new_note()))
+        self._left.appendleft(_Attempt(attempt.job, attempt.number + 1, self._notes.new()))
 
     def _stop(self, failure: StarAgentsError) -> None:
         """Begin nothing more."""
@@ -140,7 +136,7 @@ class StudentTasks:
 
     def _begun(self) -> set[Any]:
         """The submitted tasks that run."""
-        known = notes(self._notes)
+        known = self._notes.left()
         return {one for one, attempt in self._submitted.items() if attempt.note in known}
 
     def _tell(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -91,8 +92,14 @@ class FakeRay:
     def cancel(self, handle: Running) -> None:
         self.cancelled.append(handle.job.cell.arm)
 
-    def notes(self, prefix: str) -> set[str]:
-        return {one.note for one in self.running if one.outcome.begins}
+    def notes(self) -> Any:
+        """In place of `StudentNotes`."""
+        numbers = count()
+        return SimpleNamespace(
+            new=lambda: str(next(numbers)),
+            left=lambda: {one.note for one in self.running if one.outcome.begins},
+            remove=lambda: None,
+        )
 
 
 @pytest.fixture
@@ -101,8 +108,7 @@ def train(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def trained(fake: FakeRay, saved: list[str], lines: list[str], places: int = 2, save: Any = None) -> None:
         monkeypatch.setattr(student_tasks, "ray", fake)
-        monkeypatch.setattr(student_tasks, "notes", fake.notes)
-        monkeypatch.setattr(student_tasks, "remove_notes", lambda prefix: None)
+        monkeypatch.setattr(student_tasks, "StudentNotes", fake.notes)
         clock = SimpleNamespace(monotonic=lambda: fake.now)
         monkeypatch.setattr(student_tasks, "time", clock)
         monkeypatch.setattr(student_progress, "time", clock)
