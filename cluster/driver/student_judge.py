@@ -32,6 +32,8 @@ from staragents.scoring.identity import model_identity
 from staragents.validation.checks import check_config
 
 VERDICTS = "verdicts"
+ENOUGH = 8
+"""So many comparisons without any answer show that the judge is dead, and not only a request odd."""
 Pairs = Mapping[Cell, Sequence[AnswerPair]]
 """By trained student."""
 
@@ -78,8 +80,8 @@ class StudentJudge:
         an answer.
 
         Verdicts are saved after each student. A request that fails leaves its comparison without one, for the
-        next call to ask. Raises RunFailed if the judge does not start, or if all requests fail and no earlier
-        call has a verdict, and BadInput if there is no room for it.
+        next call to ask. Raises RunFailed if the judge does not start, or after the first students if all
+        requests fail and no earlier call has a verdict, and BadInput if there is no room for it.
         """
         pairs = _pairs(held_out, results)
         identities = {
@@ -106,6 +108,7 @@ class StudentJudge:
     ) -> str | None:
         """Ask about all pairs without a verdict; returns why the first failed request did so."""
         judge = BatchedJudge(self._config, self._config.judge, generators)
+        asked, tried = [pair for some in pairs.values() for pair in some if not pair.is_tie], 0
         for number, (cell, some) in enumerate(pairs.items(), start=1):
             left = self._left(some)
             async for pair, one in judge.verdicts(left, _compared):
@@ -113,9 +116,9 @@ class StudentJudge:
                     self._said[pair.pair_id] = one.win if isinstance(one, Verdict) else one.message
             self._save(cell, some, identities[cell])
             self._say(f"judged {number}/{len(pairs)} students, comparisons asked: {len(left)}")
-        asked = [pair for some in pairs.values() for pair in some if not pair.is_tie]
-        if self._left(asked) == asked:
-            raise RunFailed(f"--judge: {self.name} answered nothing: {judge.failure}")
+            tried += len(left)
+            if tried >= min(ENOUGH, len(asked)) and self._left(asked) == asked:
+                raise RunFailed(f"--judge: {self.name} answered nothing: {judge.failure}")
         return judge.failure
 
     def _left(self, pairs: Sequence[AnswerPair]) -> list[AnswerPair]:

@@ -37,9 +37,10 @@ class StudentProgress:
         """Whether no line was printed for a while."""
         return time.monotonic() - self._shown >= LINE_EVERY_S
 
-    def tick(self, running: int) -> None:
-        """`running`: students that train now."""
-        self._line(f"{running} in training" if running else "waiting for resources")
+    def tick(self, running: int, submitted: int) -> None:
+        """`running`: students that train now; `submitted`: those and the ones that wait for a place."""
+        waits = "waiting for resources" if submitted else "waiting for the next attempt"
+        self._line(f"{running} in training" if running else waits)
 
     def _line(self, what: str) -> None:
         self._shown = time.monotonic()

@@ -15,6 +15,9 @@ from staragents.evaluation.training_memory import reserved_bytes, training_bytes
 
 AHEAD = 8
 """Students beyond those that the nodes hold, for which an autoscaler may add nodes."""
+MOST_MEMORY = 0.9
+"""Of the largest node's `memory` for one student. Two never share a node then, but it may start beside an
+actor that reserves a little."""
 
 
 class StudentRoom:
@@ -32,12 +35,13 @@ class StudentRoom:
         return Demand((self._pool,))
 
     def options(self) -> dict[str, Any]:
-        """Of a Ray task. On CPUs, it reserves memory, so that no more students run than fit; at most what the
-        largest node has, as the estimate is an upper bound and a task that fits nowhere would never start."""
+        """Of a Ray task. On CPUs, it reserves memory, so that no more students run than fit; at most most of
+        what the largest node has, as the estimate is an upper bound and a task that fits nowhere would never
+        start."""
         holding = [
             node.resources.get("memory", 0.0) for node in of_the_cluster().nodes if node.holds(self._pool)
         ]
-        memory = int(min(self._reserved, max(holding, default=0.0)))
+        memory = int(min(self._reserved, MOST_MEMORY * max(holding, default=0.0)))
         self._pool = replace(self._pool, resources={"memory": memory} if memory else {})
         return {"num_cpus": self._pool.cpus, "num_gpus": self._pool.gpus, "memory": memory or None}
 

@@ -47,7 +47,7 @@ class Students:
         cells stay, also after Ctrl-C.
         """
         if todo := self._todo():
-            self._make_folder()
+            self._make_folders()
             # Ray prints a worker's death to standard output, which may carry JSON.
             with redirect_stdout(sys.stderr), ray_session(self._room.demand):
                 restore_sigterm()
@@ -81,12 +81,13 @@ class Students:
         tasks = StudentTasks(self._plan.held_out, self._settings, self._room, progress, self._say)
         tasks.run(todo, self._save)
 
-    def _make_folder(self) -> None:
-        folder = self._folder / CELLS
-        try:
-            folder.mkdir(exist_ok=True)
-        except OSError as error:
-            raise RunFailed(f"--output: can't make {folder}: {error.strerror}") from error
+    def _make_folders(self) -> None:
+        for name in (CELLS, CHECKPOINTS):
+            folder = self._folder / name
+            try:
+                folder.mkdir(exist_ok=True)
+            except OSError as error:
+                raise RunFailed(f"--output: can't make {folder}: {error.strerror}") from error
 
     def _path(self, job: CellJob) -> Path:
         return self._folder / CELLS / f"{cell_name(job.cell)}.json"
@@ -111,3 +112,5 @@ class Students:
             write_text(self._path(job), saved.to_json())
         except OSError as error:
             raise RunFailed(f"--output: can't write {self._path(job)}: {error.strerror}") from error
+        # Not by the task: until the result is saved, a death of its node would lose hours.
+        shutil.rmtree(job.folder, ignore_errors=True)

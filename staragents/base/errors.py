@@ -43,6 +43,10 @@ class RunFailed(StarAgentsError):
     """The run had to stop. Finished work is saved; run the same command to resume. Exit code 1."""
 
 
+class TemporaryFailure(RunFailed):
+    """A hub was too slow or too busy: the same call may succeed later."""
+
+
 class EngineError(StarAgentsError):
     """A generation failed. A retry may succeed if `retryable`."""
 

@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 GPU_PART_TOKENS = 8192
 """As CPU_PART_TOKENS."""
+OUT_OF_ORDER = (MemoryError, torch.OutOfMemoryError, torch.AcceleratorError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +55,11 @@ def fine_tune(
 
     AdamW without weight decay, a cosine schedule, gradients clipped at 1, no early stopping. The result
     depends only on the arguments, the device and its number of threads. Checkpoints go to `folder`, from
-    which a later call with the same arguments continues; one that can't be loaded is dropped.
+    which a later call with the same arguments continues; a damaged one is dropped.
 
     Raises BadInput if the model can't be loaded, does not fit, or a package or the GPU is missing;
-    FloatingPointError if a loss is not finite.
+    FloatingPointError if a loss is not finite; OSError, MemoryError or torch's own errors if the machine
+    can't load a checkpoint.
     """
     threads = max(1, round(settings.num_cpus))
     torch.set_num_threads(threads)
@@ -94,8 +96,8 @@ def _trained(
     folder: Path,
     checkpoint: Path | None,
 ) -> Trained | None:
-    """The student after training from this checkpoint, or from the beginning; None if the checkpoint can't
-    be loaded."""
+    """The student after training from this checkpoint, or from the beginning; None if the checkpoint is
+    damaged."""
     rank = settings.lora_rank or 0
     model, tokenizer = load(path, _loading(settings, on_gpu))
     trainer = _trainer(model, tokenizer, steps, training_seed, settings, rank, folder)
@@ -104,7 +106,7 @@ def _trained(
             logger.info("training continues from %s", checkpoint)
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     except Exception as error:  # torch, safetensors and transformers raise their own types
-        if checkpoint is None or trainer.began:
+        if checkpoint is None or trainer.began or _is_of_machine(error):
             raise
         logger.warning("%s can't be loaded and is dropped: %s", checkpoint, error)
         return None
@@ -113,6 +115,15 @@ def _trained(
     if rank:
         trained = trained.merge_and_unload()
     return Trained(trained.requires_grad_(False).eval(), tokenizer, losses)
+
+
+def _is_of_machine(error: Exception) -> bool:
+    """Whether memory, a device or a file system failed, so that the checkpoint may be whole."""
+    if isinstance(error, OSError):
+        # Libraries raise it without a number for files that are no checkpoint.
+        return error.errno is not None and not isinstance(error, FileNotFoundError)
+    # torch has no type for a lack of memory on CPUs.
+    return isinstance(error, OUT_OF_ORDER) or "can't allocate memory" in str(error)
 
 
 def _loading(settings: EvaluationConfig, on_gpu: bool) -> Loading:

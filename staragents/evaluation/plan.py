@@ -108,18 +108,23 @@ def plan_of(
 
 
 def _measurable(held_out: Iterable[HeldOut], student: Student) -> tuple[tuple[HeldOut, ...], int]:
-    """The conversations with an answer that fits, and their number of tokens."""
+    """The conversations with an answer that fits, and their number of tokens. Raises BadInput if no answer
+    will have a loss."""
     found, tokens = [], 0
+    blank = True
     for one in held_out:
         spans = [student.tokens((*one.prompt, Message("assistant", text))) for text in one.answers.values()]
         if fitting := [len(span.ids) for span in spans if span is not None]:
             found.append(one)
+            blank &= not any(text.strip() for text in one.answers.values())
             tokens += sum(fitting)
     if not found:
         raise BadInput(
             f"--held-out: expected a prompt with at most {student.max_length - 2} tokens "
             "(evaluation.max_length), got none"
         )
+    if blank:
+        raise BadInput("--held-out: expected an answer with text beside its reasoning, got none")
     return tuple(found), tokens
 
 

@@ -15,7 +15,7 @@ from staragents.base.records import Candidate
 from staragents.config import Fallback
 from staragents.evaluation.pair_measures import PairMeasures
 from staragents.filters.row_filters import RowFilters
-from staragents.run_directory.damage import Damage, damaged
+from staragents.run_directory.damage import Damage, Damaged, damaged
 from staragents.run_directory.file_facts import mismatch
 from staragents.run_directory.manifest import DATASET, Manifest, read_manifest, results_digest
 from staragents.run_directory.run_directory import RunDirectory
@@ -74,10 +74,18 @@ class RunRows:
         dataset only, as they did when it was written. All others drop candidates too. Raises BadInput if the
         results are incomplete or damaged, or if an evaluation set of the filters is missing.
         """
+        try:
+            return cls._read(path, name)
+        except Damaged:
+            # The run may have written its results anew meanwhile.
+            return cls._read(path, name)
+
+    @classmethod
+    def _read(cls, path: Path, name: str) -> RunRows:
         run = SavedRun.open(path)
         state, results = run.folder.state(), read_manifest(run.folder.path)
-        assert state is not None  # a run with results has both
-        assert results is not None
+        if state is None or results is None:  # removed since
+            raise run.folder.incomplete()
         dataset = _dataset(run.folder, results)
         filters = RowFilters.of_text(run.config.filters)
         keeps_seed = run.config.reward.fallback is Fallback.seed

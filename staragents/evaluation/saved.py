@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from stat import S_ISREG
 
 from staragents.evaluation.evaluation import RESULT, Evaluation
 from staragents.run_directory.manifest import read_manifest, results_digest
@@ -32,6 +33,8 @@ def reward_sentences(run: Path) -> list[str]:
                     f"{name}: its evaluation by pair is not of the run's present results; run the same "
                     "`staragents evaluate` again"
                 ]
+        except FileNotFoundError:
+            continue  # removed since: another evaluation writes it anew
         # Anything may be in a damaged file.
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             damaged.append(f"{name}: {RESULT} is damaged; run the same `staragents evaluate` again")
@@ -40,9 +43,18 @@ def reward_sentences(run: Path) -> list[str]:
 
 def _files_of(run: Path) -> Iterator[Path]:
     """evaluate.json in the directory of the run or in a folder beside it, oldest first."""
-    found = [path for path in (run / RESULT, *run.absolute().parent.glob(f"*/{RESULT}")) if path.is_file()]
-    unique = {path.absolute(): path for path in found}
-    yield from sorted(unique, key=lambda path: (path.stat().st_mtime, str(path)))
+    paths = {path.absolute() for path in (run / RESULT, *run.absolute().parent.glob(f"*/{RESULT}"))}
+    written = {path: when for path in paths if (when := _written(path)) is not None}
+    yield from sorted(written, key=lambda path: (written[path], str(path)))
+
+
+def _written(path: Path) -> float | None:
+    """When the file was written; None if there is none, as while another evaluation writes it anew."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return None
+    return facts.st_mtime if S_ISREG(facts.st_mode) else None
 
 
 def _is_of(result: Evaluation, run: Path) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ class StepTrainer(SFTTrainer):
         self.remove_callback(PrinterCallback)
         self._steps = [list(step) for step in steps]
         self._part_tokens = part_tokens
+        self._checkpoints = Checkpoints(Path(str(self.args.output_dir)))
         self.began = False
         """Whether it has trained, so that nothing of a checkpoint remains to be loaded."""
 
@@ -63,8 +65,8 @@ class StepTrainer(SFTTrainer):
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """transformers, which gets no `save_total_limit`, would remove older ones before this one is
         usable."""
-        super()._save_checkpoint(model, trial)
-        Checkpoints(Path(str(self.args.output_dir))).finish(self.state.global_step)
+        write = partial(super()._save_checkpoint, model, trial)
+        self._checkpoints.save(self.state.global_step, write)
 
     def create_model_card(self, *arguments: Any, **options: Any) -> None:
         """A checkpoint is only for resuming: it needs none."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from staragents.base.errors import BadInput, RunFailed
+from staragents.base.errors import BadInput, TemporaryFailure
 from staragents.base.messages import Conversation
 from staragents.config import ScoredReasoning, Template
 from staragents.scoring.conventions import Span, exact
@@ -20,7 +20,7 @@ class Student:
         of the model may be lower. Template None: chat if the tokenizer has one, else plain.
 
         Raises BadInput if the tokenizer can't be loaded, or lacks a chat template for `chat`, or an EOS;
-        RunFailed if the hub was too slow or too busy.
+        TemporaryFailure if the hub was too slow or too busy.
         """
         from transformers import AutoConfig, AutoTokenizer
 
@@ -28,7 +28,7 @@ class Student:
             self._tokenizer: Any = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
             config = AutoConfig.from_pretrained(path, trust_remote_code=False).get_text_config()
         except Exception as error:  # each library raises its own types
-            failure = RunFailed if is_passing(error) else BadInput
+            failure = TemporaryFailure if is_passing(error) else BadInput
             raise failure(f"--student: can't load {path}: {' '.join(str(error).split())}") from error
         self._tokenizer.model_max_length = 1 << 62  # answers are cut here; transformers need not warn
         if self._tokenizer.eos_token_id is None:

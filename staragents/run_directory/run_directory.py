@@ -163,15 +163,19 @@ class RunDirectory:
         """
         manifest, summary = read_manifest(self.path), self.summary()
         if manifest is None or summary is None:
-            if self.state() is None:
-                raise BadInput(f"{self.path}: no summary.json; expected the directory of a run")
-            raise BadInput(
-                f"{self.path}: no complete results yet; run the same command to resume, or write the results "
-                f"of the finished seeds: staragents repair {self.path}"
-            )
+            raise self.incomplete()
         if found := result_damage(manifest, self.path, deep=False):
             raise damaged(self.path, found)
         return summary
+
+    def incomplete(self) -> BadInput:
+        """What to raise where complete results are missing."""
+        if self.state() is None:
+            return BadInput(f"{self.path}: no summary.json; expected the directory of a run")
+        return BadInput(
+            f"{self.path}: no complete results yet; run the same command to resume, or write the results of "
+            f"the finished seeds: staragents repair {self.path}"
+        )
 
     def diagnosis(self) -> dict[str, Any]:
         """The findings of `staragents diagnose`; {} if the run continued since."""

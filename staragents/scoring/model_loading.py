@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from staragents.base.absent_module import absent
-from staragents.base.errors import BadInput, RunFailed
+from staragents.base.errors import BadInput, TemporaryFailure
 
 # transformers would import scikit-learn, which it uses to generate with a draft model, and with it pandas:
 # two seconds of CPU time before the first row is scored.
@@ -35,8 +35,8 @@ class Loading:
 def load(path: str, loading: Loading) -> tuple[Any, Any]:
     """Model (evaluation mode, no gradients) and tokenizer. Never executes code from the model's folder.
 
-    Raises BadInput if the model, its adapter or a package it needs can't be loaded, RunFailed if the hub was
-    too slow or too busy.
+    Raises BadInput if the model, its adapter or a package it needs can't be loaded, TemporaryFailure if the
+    hub was too slow or too busy.
     """
     device = _device(loading.device)
     options: dict[str, Any] = {"dtype": _dtype(loading.dtype, device), "trust_remote_code": False}
@@ -54,7 +54,7 @@ def load(path: str, loading: Loading) -> tuple[Any, Any]:
     except BadInput:
         raise
     except Exception as error:  # safetensors, peft and bitsandbytes raise their own error types
-        failure = RunFailed if is_passing(error) else BadInput
+        failure = TemporaryFailure if is_passing(error) else BadInput
         raise failure(f"can't load the model {path}: {' '.join(str(error).split())}") from error
     return model.requires_grad_(False).eval(), tokenizer
 

@@ -193,6 +193,26 @@ def test_a_judge_that_answers_nothing_is_one_line_after_every_student(judging: J
     assert "a request failed: 2 (judge: the server is down)" in more.warnings[0]
 
 
+def test_a_dead_judge_is_noticed_after_the_first_students(
+    judging: Judging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Breaking] = []
+
+    def dead(real: LocalHandle) -> Breaking:
+        asked.append(Breaking(real, [" "], DOWN))
+        return asked[-1]
+
+    for enough in (8, 3):
+        monkeypatch.setattr(student_judge, "ENOUGH", enough)
+        with pytest.raises(RunFailed, match="answered nothing"):
+            judging(handle=dead)
+    assert asked[1].requests * 2 == asked[0].requests
+    judged, _, _ = judging(
+        handle=lambda real: Breaking(real, ["a jam", "a hut"], DOWN)
+    )  # answers about a pig
+    assert "a request failed" in judged.warnings[0]
+
+
 def test_a_prompt_that_is_too_long_is_unreadable_and_not_asked_again(judging: Judging) -> None:
     long = Failure("PromptTooLong", "expected a prompt under 99 tokens, got 100", retryable=False)
     judged, requests, _ = judging(handle=lambda real: Breaking(real, ["a pig"], long))

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from itertools import count, pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
+from ray.exceptions import (
+    OutOfMemoryError,
+    RayError,
+    RayTaskError,
+    RuntimeEnvSetupError,
+    TaskUnschedulableError,
+    UnserializableException,
+)
 
 from cluster.driver import student_progress, student_room, student_tasks
 from cluster.driver.student_progress import StudentProgress
 from cluster.driver.student_room import AHEAD, StudentRoom
-from cluster.driver.student_tasks import ATTEMPTS, StudentTasks
+from cluster.driver.student_tasks import DELAYS_S, StudentTasks
 from cluster.session.capacity import Capacity, Node
-from staragents.base.errors import BadInput, RunFailed
+from staragents.base.errors import BadInput, RunFailed, TemporaryFailure
 from staragents.config import EvaluationConfig, Template
 from staragents.evaluation.cell import Cell, CellResult
 from staragents.evaluation.cell_job import CellJob
@@ -57,6 +65,7 @@ class FakeRay:
         self.turn_s = turn_s
         self.now = 0.0
         self.submitted: list[str] = []
+        self.times: list[float] = []
         self.most_waiting = 0
         self.cancelled: list[str] = []
         self.running: list[Running] = []
@@ -70,6 +79,7 @@ class FakeRay:
     def _submit(self, job: CellJob, held_out: object, note: str) -> Running:
         outcome = self.outcomes[job.cell.arm].pop(0)
         self.submitted.append(job.cell.arm)
+        self.times.append(self.now)
         self.running.append(Running(job, note, outcome, outcome.turns))
         return self.running[-1]
 
@@ -91,8 +101,17 @@ class FakeRay:
     def cancel(self, handle: Running) -> None:
         self.cancelled.append(handle.job.cell.arm)
 
-    def notes(self, prefix: str) -> set[str]:
-        return {one.note for one in self.running if one.outcome.begins}
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def notes(self) -> Any:
+        """In place of `StudentNotes`."""
+        numbers = count()
+        return SimpleNamespace(
+            new=lambda: str(next(numbers)),
+            left=lambda: {one.note for one in self.running if one.outcome.begins},
+            remove=lambda: None,
+        )
 
 
 @pytest.fixture
@@ -101,9 +120,8 @@ def train(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def trained(fake: FakeRay, saved: list[str], lines: list[str], places: int = 2, save: Any = None) -> None:
         monkeypatch.setattr(student_tasks, "ray", fake)
-        monkeypatch.setattr(student_tasks, "notes", fake.notes)
-        monkeypatch.setattr(student_tasks, "remove_notes", lambda prefix: None)
-        clock = SimpleNamespace(monotonic=lambda: fake.now)
+        monkeypatch.setattr(student_tasks, "StudentNotes", fake.notes)
+        clock = SimpleNamespace(monotonic=lambda: fake.now, sleep=fake.sleep)
         monkeypatch.setattr(student_tasks, "time", clock)
         monkeypatch.setattr(student_progress, "time", clock)
         room: Any = SimpleNamespace(
@@ -170,22 +188,64 @@ def test_ctrl_c_stops_all_at_once(train: Any) -> None:
     assert fake.cancelled == ["b"]
 
 
-def test_a_student_whose_process_dies_is_tried_again_three_times(train: Any) -> None:
-    dies = Outcome(OutOfMemoryError("killed"))
-    fake = FakeRay({"a": [dies, dies, dies, Outcome(result("a"))]})
+BUSY = "can't load the model m: the hub said 429"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OutOfMemoryError("killed"), r"^arm a, training seed 0: killed"),
+        (failed(TemporaryFailure(BUSY)), rf"^{BUSY}$"),
+    ],
+)
+def test_a_student_whose_process_dies_or_whose_hub_is_busy_is_tried_again_after_a_while(
+    train: Any, error: RayError, said: str
+) -> None:
+    fails = Outcome(error)
+    fake = FakeRay({"a": [fails, fails, fails, Outcome(result("a"), turns=9, begins=False)]}, turn_s=4)
     saved: list[str] = []
     lines: list[str] = []
     train(fake, saved, lines)
     assert saved == ["a"]
-    assert lines[2].endswith("trying again, 3 of 3")
-    fake = FakeRay({"a": [dies] * (ATTEMPTS + 1)})
-    with pytest.raises(RunFailed, match=r"^arm a, training seed 0: "):
+    again = [line for line in lines if "trying again" in line]
+    assert again[2].endswith("; trying again in 300 s, 3 of 3")
+    waited = [later - earlier for earlier, later in pairwise(fake.times)]
+    assert all(delay <= one <= delay + 5 for delay, one in zip(DELAYS_S, waited, strict=True))
+    assert any("waiting for the next attempt" in line for line in lines)
+    assert not any("no student runs" in line for line in lines)
+
+    fake = FakeRay({"a": [fails] * 5})
+    with pytest.raises(RunFailed, match=said):
         train(fake, [], [])
-    assert len(fake.submitted) == ATTEMPTS == 4
+    assert len(fake.submitted) == 4
 
 
-def test_an_error_of_the_student_is_not_tried_again(train: Any) -> None:
-    fake = FakeRay({"a": [Outcome(failed(ValueError("odd")))] * 2})
+def test_other_students_begin_before_the_next_attempt(train: Any) -> None:
+    fake = FakeRay(
+        {
+            "a": [Outcome(OutOfMemoryError("killed")), Outcome(result("a"))],
+            "b": [Outcome(result("b"), turns=2)],
+            "c": [Outcome(result("c"))],
+        },
+        turn_s=4,
+    )
+    saved: list[str] = []
+    train(fake, saved, [], places=1)
+    assert fake.submitted == ["a", "b", "a", "c"]
+    assert saved == ["b", "a", "c"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        failed(ValueError("odd")),
+        RuntimeEnvSetupError("odd"),
+        TaskUnschedulableError("odd"),
+        UnserializableException("Traceback (most recent call last):\nValueError: odd"),
+    ],
+)
+def test_an_error_that_would_come_again_is_not_tried_again(train: Any, error: RayError) -> None:
+    fake = FakeRay({"a": [Outcome(error)] * 2})
     with pytest.raises(RunFailed, match=r"^arm a, training seed 0: "):
         train(fake, [], [])
     assert fake.submitted == ["a"]
@@ -199,6 +259,15 @@ def test_a_stall_says_what_is_missing(train: Any, begins: bool) -> None:
     said = [line for line in lines if line.startswith("no student runs for 5 min: 1 wait; each needs a GPU")]
     assert len(said) == (0 if begins else 2)
     assert ("1 in training" if begins else "waiting for resources") in lines[0]
+
+
+def test_students_that_take_seconds_are_no_stall(train: Any) -> None:
+    short = {f"short {number}": [Outcome(result("short"))] for number in range(20)}
+    fake = FakeRay({**short, "last": [Outcome(result("last"), turns=4, begins=False)]}, turn_s=20)
+    lines: list[str] = []
+    train(fake, [], lines)
+    assert any("waiting for resources" in line for line in lines)
+    assert not any("no student runs" in line for line in lines)
 
 
 # -- room ----------------------------------------------------------------------------------------------
@@ -239,10 +308,10 @@ def test_students_reserve_memory_so_that_no_more_run_than_fit(cluster: Any, need
     )
 
 
-def test_an_estimate_above_every_node_reserves_a_whole_node(cluster: Any, needing: Any) -> None:
+def test_an_estimate_above_every_node_reserves_most_of_a_node(cluster: Any, needing: Any) -> None:
     needing(50 * GIB)
     cluster([{"CPU": 16, "memory": 14 * GIB}, {"CPU": 2, "memory": 30 * GIB}])
-    assert StudentRoom("m", EvaluationConfig(num_cpus=2)).options()["memory"] == 30 * GIB
+    assert StudentRoom("m", EvaluationConfig(num_cpus=2)).options()["memory"] == 27 * GIB
 
 
 def test_on_gpus_no_memory_of_the_host_is_reserved(cluster: Any, needing: Any) -> None:

@@ -7,8 +7,11 @@ import errno
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import torch
 
 from staragents.base.errors import BadInput
 from staragents.config import EvaluationConfig, Template
@@ -96,30 +99,24 @@ def test_checkpoints_of_the_layout_without_checksums_are_removed(tmp_path: Path,
     assert not old.exists()
 
 
-def test_the_folder_goes_when_the_student_is_done_and_stays_after_an_error(tmp_path: Path) -> None:
+def test_checkpoints_stay_until_the_driver_has_saved_the_result(tmp_path: Path) -> None:
     cell = tmp_path / "real-0"
-
-    def trained() -> None:
-        with checkpoint_folder(cell, "a") as folder:
-            saved(folder, 1)
-            raise Killed
-
-    with pytest.raises(Killed):
-        trained()
-    assert Checkpoints(cell / "a").complete()
+    with checkpoint_folder(cell, "a") as folder:
+        saved(folder, 1)
     with checkpoint_folder(cell, "a") as folder:
         assert Checkpoints(folder).complete()
-    assert not cell.exists()
 
 
+@pytest.mark.parametrize("parent", ["file", "not there"])
 def test_a_folder_that_cannot_be_made_here_is_replaced_by_a_temporary_one(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, parent: str
 ) -> None:
     (tmp_path / "file").touch()
-    with caplog.at_level(logging.WARNING), checkpoint_folder(tmp_path / "file" / "real-0", "a") as folder:
+    with caplog.at_level(logging.WARNING), checkpoint_folder(tmp_path / parent / "real-0", "a") as folder:
         saved(folder, 1)
     assert not folder.exists()
-    assert f"can't write to {tmp_path / 'file'}" in caplog.text
+    assert not (tmp_path / "not there").exists()
+    assert f"can't write to {tmp_path / parent}" in caplog.text
 
 
 def test_older_checkpoints_go_after_the_new_one_is_complete(tmp_path: Path) -> None:
@@ -141,6 +138,84 @@ def test_a_checkpoint_that_cannot_be_synced_is_not_complete_and_the_old_one_stay
     with pytest.raises(OSError, match="No space left"):
         Checkpoints(tmp_path).finish(20)
     assert Checkpoints(tmp_path).complete() == [old]
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left"), RuntimeError("unexpected pos 64")])
+def test_a_checkpoint_that_cannot_be_written_is_one_warning_and_the_old_one_stays(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    old = saved(tmp_path, 3)
+    kept = Checkpoints(tmp_path)
+
+    def write(step: int) -> None:
+        saved(tmp_path, step, complete=False)
+        raise error
+
+    with caplog.at_level(logging.WARNING):
+        kept.save(20, lambda: write(20))
+        kept.save(30, lambda: write(30))
+    assert list(tmp_path.iterdir()) == [old]
+    (record,) = caplog.records
+    assert record.getMessage() == f"no checkpoint at step 20 in {tmp_path}: {error}"
+    saved(tmp_path, 40, complete=False)
+    kept.save(40, lambda: None)
+    assert [path.name for path in kept.complete()] == ["checkpoint-40"]
+
+
+@pytest.fixture
+def resume(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Exception], None]:
+    """Continue a checkpoint of which the trainer says that it can't be loaded."""
+
+    def resumed(error: Exception) -> None:
+        def train(resume_from_checkpoint: str | None) -> None:
+            raise Killed if resume_from_checkpoint is None else error
+
+        trainer = SimpleNamespace(began=False, train=train)
+        monkeypatch.setattr(fine_tuning, "load", lambda *_: (None, None))
+        monkeypatch.setattr(fine_tuning, "_trainer", lambda *_: trainer)
+        monkeypatch.setattr(fine_tuning, "check_machine", lambda *_: None)
+        monkeypatch.setattr(fine_tuning, "check_packages", lambda **_: None)
+        for name in ("set_num_threads", "use_deterministic_algorithms"):
+            monkeypatch.setattr(fine_tuning.torch, name, lambda *_, **__: None)
+        fine_tuning.fine_tune("m", STEPS, 0, EvaluationConfig(), tmp_path)
+
+    return resumed
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        torch.AcceleratorError("CUDA error: uncorrectable ECC error"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+        MemoryError(),
+        OSError(errno.EIO, "Input/output error"),
+        OSError(errno.ESTALE, "Stale file handle"),
+    ],
+)
+def test_a_machine_that_fails_costs_no_checkpoint(tmp_path: Path, resume: Any, error: Exception) -> None:
+    old = saved(tmp_path, 3)
+    with pytest.raises(type(error)):
+        resume(error)
+    assert Checkpoints(tmp_path).complete() == [old]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FileNotFoundError(errno.ENOENT, "No such file"),
+        OSError("no file named model.safetensors found"),
+        RuntimeError("failed finding central directory"),
+        ValueError("not JSON"),
+    ],
+)
+def test_a_damaged_checkpoint_is_dropped_and_training_begins_anew(
+    tmp_path: Path, resume: Any, error: Exception
+) -> None:
+    saved(tmp_path, 3)
+    with pytest.raises(Killed):
+        resume(error)
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_newest_complete_checkpoint_comes_first_by_its_number(tmp_path: Path) -> None:

@@ -94,6 +94,15 @@ def test_conversations_that_do_not_fit_are_not_measured() -> None:
         plan_of([SHORT], HELD_OUT[1:], WordStudent(), EvaluationConfig(), "id", Path("work"))  # type: ignore[arg-type]
 
 
+def test_answers_without_text_are_bad_input_before_training() -> None:
+    prompt = (Message("user", "one"),)
+    blank, other = HeldOut("c", prompt, {"x": ""}), HeldOut("d", prompt, {"x": " ", "y": "two"})
+    with pytest.raises(BadInput, match=r"^--held-out: expected an answer with text .*, got none$"):
+        plan_of([SHORT], [blank], WordStudent(), EvaluationConfig(), "id", Path("work"))  # type: ignore[arg-type]
+    made = plan_of([SHORT], [blank, other], WordStudent(), EvaluationConfig(), "id", Path("work"))  # type: ignore[arg-type]
+    assert made.held_out == (blank, other)  # they are part of the fingerprint
+
+
 def test_an_arm_of_too_long_prompts_is_bad_input() -> None:
     with pytest.raises(BadInput, match=r"^evaluation.max_length: .* got longer ones in huge$"):
         plan(SHORT, arm("huge", *[("w " * 12, "x")] * 3))

@@ -126,6 +126,24 @@ def test_a_damaged_file_is_one_note(tmp_path: Path, damage: Callable[[dict[str, 
     assert line == "bad: evaluate.json is damaged; run the same `staragents evaluate` again"
 
 
+def test_a_file_that_is_written_anew_meanwhile_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run_at(tmp_path / "mine")
+    other = write_evaluation(tmp_path / "other", run)
+    stat = Path.stat
+
+    def removed_after(path: Path, **options: bool) -> os.stat_result:
+        facts = stat(path, **options)
+        if path.name == RESULT:
+            path.unlink()
+        return facts
+
+    monkeypatch.setattr(Path, "glob", lambda *_: iter([other]))
+    monkeypatch.setattr(Path, "stat", removed_after)
+    assert reward_sentences(run) == []
+
+
 @pytest.mark.slow
 def test_diagnose_says_whether_the_reward_predicted_training(finished_run: Path, tmp_path: Path) -> None:
     run = shutil.copytree(finished_run, tmp_path / "run")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 from types import SimpleNamespace
 
 import httpx2
 import pytest
 
-from staragents.base.errors import BadInput, RunFailed, StarAgentsError
+from staragents.base.errors import BadInput, StarAgentsError, TemporaryFailure
 from staragents.scoring import model_loading
 from staragents.scoring.model_loading import Loading, load
 
@@ -23,10 +24,10 @@ class HubError(OSError):
 @pytest.mark.parametrize(
     ("cause", "expected"),
     [
-        (httpx2.ReadTimeout("slow"), RunFailed),
-        (TimeoutError(), RunFailed),
-        (HubError(429), RunFailed),
-        (HubError(503), RunFailed),
+        (httpx2.ReadTimeout("slow"), TemporaryFailure),
+        (TimeoutError(), TemporaryFailure),
+        (HubError(429), TemporaryFailure),
+        (HubError(503), TemporaryFailure),
         (HubError(404), BadInput),
         (ValueError("odd"), BadInput),
     ],
@@ -38,5 +39,7 @@ def test_only_a_hub_that_is_slow_or_busy_is_no_bad_input(
         raise OSError("we couldn't load the files") from cause
 
     monkeypatch.setattr(model_loading.AutoTokenizer, "from_pretrained", failing)
-    with pytest.raises(expected, match=r"^can't load the model m: we couldn't"):
+    with pytest.raises(expected, match=r"^can't load the model m: we couldn't") as caught:
         load("m", Loading("float32", "cpu"))
+    # It crosses processes.
+    assert type(pickle.loads(pickle.dumps(caught.value))) is expected

@@ -1,0 +1,66 @@
+"""The students of an evaluation, with a fake in place of their tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from cluster.driver import students
+from cluster.driver.students import CHECKPOINTS, Students
+from staragents.base.errors import RunFailed
+from staragents.config import EvaluationConfig, Template
+from staragents.evaluation.cell import Cell, CellResult
+from staragents.evaluation.cell_job import CellJob
+
+RESULT = CellResult(Cell("real", 0), {}, 1, 1, 1, 1.0, 1.0)
+
+
+class FakeTasks:
+    """Every student leaves a checkpoint; looks for it after its result was given to the driver."""
+
+    left: bool
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def run(self, jobs: Sequence[CellJob], save: Callable[[CellJob, CellResult], None]) -> None:
+        for job in jobs:
+            assert job.folder.parent.is_dir()  # a task makes only what is within
+            (job.folder / "checkpoint-1").mkdir(parents=True)
+            try:
+                save(job, RESULT)
+            finally:
+                FakeTasks.left = job.folder.exists()
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Students:
+    monkeypatch.setattr(students, "StudentTasks", FakeTasks)
+    monkeypatch.setattr(students, "ray_session", lambda _: nullcontext())
+    monkeypatch.setattr(students, "restore_sigterm", lambda: None)
+    folder, settings = tmp_path / CHECKPOINTS / "real-0", EvaluationConfig()
+    job = CellJob(RESULT.cell, "no/model", "id", Template.plain, (), 0, settings, folder)
+    plan: Any = SimpleNamespace(jobs=(job,), held_out=(), work=lambda _: 1)
+    return Students(plan, settings, tmp_path, print)
+
+
+def test_checkpoints_go_once_their_result_is_saved(trained: Students) -> None:
+    assert trained.results() == [RESULT]
+    assert not FakeTasks.left
+
+
+def test_checkpoints_stay_if_their_result_cannot_be_saved(
+    trained: Students, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, text: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(students, "write_text", full)
+    with pytest.raises(RunFailed, match="can't write"):
+        trained.results()
+    assert FakeTasks.left
