@@ -70,10 +70,13 @@ class CellResult:
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> CellResult:
         """Raises KeyError, TypeError or ValueError if it was not made by `as_dict`."""
-        losses = {
-            name: {writer: Loss(*one) for writer, one in by_writer.items()}
-            for name, by_writer in saved["losses"].items()
-        }
+        try:
+            losses = {
+                name: {writer: Loss(*one) for writer, one in by_writer.items()}
+                for name, by_writer in saved["losses"].items()
+            }
+        except (AttributeError, TypeError) as error:
+            raise ValueError(f"losses: {error}") from error
         rest = {name: value for name, value in saved.items() if name not in ("arm", "training_seed")}
         return cls(**{**rest, "cell": Cell(saved["arm"], saved["training_seed"]), "losses": losses})
 

@@ -30,10 +30,16 @@ class StudentVerdicts:
         """Raises ValueError if it was not made by `to_json`."""
         try:
             saved = json.loads(text)
-            wins = {str(name): float(win) for name, win in dict(saved["wins"]).items()}
-            return cls(str(saved["identity"]), wins, dict(saved["unreadable"]))
+            return cls(str(saved["identity"]), _wins(saved["wins"]), dict(saved["unreadable"]))
         except (KeyError, TypeError) as error:
             raise ValueError(f"{type(error).__name__}: {error}") from error
+
+
+def _wins(saved: Mapping[str, float]) -> dict[str, float]:
+    try:
+        return {str(name): float(win) for name, win in dict(saved).items()}
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"wins: {error}") from error
 
 
 def verdicts_identity(pairs: Sequence[AnswerPair], config: Config, weights: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -32,11 +33,20 @@ def open_file(path: str | Path) -> BinaryIO:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except ValueError as error:
         raise NotAFile(None, f"the name holds a null byte, got {str(path)!r}") from error
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        # A socket can't be opened.
+        raise _not_a_file(os.stat(path).st_mode) from error
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode):
         return os.fdopen(descriptor, "rb")
     os.close(descriptor)
-    raise NotAFile(None, f"expected a file, got {_KINDS.get(stat.S_IFMT(mode), 'something else')}")
+    raise _not_a_file(mode)
+
+
+def _not_a_file(mode: int) -> NotAFile:
+    return NotAFile(None, f"expected a file, got {_KINDS.get(stat.S_IFMT(mode), 'something else')}")
 
 
 def read_bytes(path: str | Path, most_bytes: int = MOST_TEXT_BYTES) -> bytes:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 FAKE = "configs/fake.yaml"
 
 
-def test_preview_shows_every_candidate_and_keeps_nothing(start: Callable[..., Any]) -> None:
-    job = start("preview", FAKE, "-n", "2", "--json", "output.dir=runs/never-written")
+def test_preview_shows_every_candidate_and_keeps_nothing(start: Callable[..., Any], tmp_path: Path) -> None:
+    folder = tmp_path / "never-written"
+    job = start("preview", FAKE, "-n", "2", "--json", f"output.dir={folder}")
     code, output = job.wait()
     assert code == 0, output
     *candidates, projection = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
@@ -19,6 +21,7 @@ def test_preview_shows_every_candidate_and_keeps_nothing(start: Callable[..., An
     assert len({candidate["seed_id"] for candidate in candidates}) == 2
     assert all(candidate["messages"] or candidate["reject_reason"] for candidate in candidates)
     assert "never-written" not in output
+    assert list(tmp_path.iterdir()) == []
     assert job.left_over() == []
 
 

@@ -19,7 +19,7 @@ from tests.support.paths import FAKE
 @pytest.fixture
 async def worker(monkeypatch: pytest.MonkeyPatch) -> SeedWorkerActor:
     """One of two workers, without Ray: the only actor that can be found is `scorer-1`."""
-    config = load_config(FAKE, ["models.writer.max_num_seqs=4"])
+    config = load_config(FAKE, ["models.writer.max_num_seqs=5"])
     plain = local_worker(config, await local_handles(config))
     made = SeedWorkerActor.__new__(SeedWorkerActor)
     made.__dict__.update(plain.__dict__)
@@ -37,9 +37,9 @@ async def worker(monkeypatch: pytest.MonkeyPatch) -> SeedWorkerActor:
 
 
 async def test_a_worker_gets_its_share_of_a_resized_model(worker: SeedWorkerActor) -> None:
-    each = worker._config.models["writer"].max_ongoing
+    assert worker._config.models["writer"].max_ongoing == 5
     await worker.tell(ResizeModel("writer", 3, 3))
-    assert worker.generators.limits["writer"] == -(-3 * each // 2)
+    assert worker.generators.limits["writer"] == 8  # 15 for two workers, rounded up
 
 
 async def test_scorers_come_and_go(worker: SeedWorkerActor) -> None:

@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+from staragents.agents.agents import agents_from_config
 from staragents.agents.probes import probes_of
+from staragents.base.generation import GenerationRequest
+from staragents.base.messages import Message, with_exchange
+from staragents.base.records import Seed
 from staragents.config import Config
 from staragents.validation.loading import load_config
-from tests.support.paths import ROOT
+from tests.support.paths import FAKE
 
 
 def config(*overrides: str) -> Config:
-    return load_config(ROOT / "configs/fake.yaml", overrides)
+    return load_config(FAKE, overrides)
+
+
+def way(request: GenerationRequest) -> tuple[object, ...]:
+    """What a server may refuse of an agent's request."""
+    sampling = request.sampling
+    roles = tuple(turn.role for turn in request.messages or ())
+    return roles, sampling.temperature, sampling.top_p, bool(sampling.stop)
 
 
 def test_agents_that_ask_in_the_same_way_are_tried_once() -> None:
     """Prompts differ, but a server refuses parameters and roles."""
+    agents = agents_from_config(config())
+    seed = Seed("s", 0, with_exchange((Message("system", "Be kind."),), "Name a tree.", "An oak."))
+    asked = [one.rewrite_request(seed, "c", 0, 9.0) for one in agents.instruction.values() if not one.keeps]
+    asked += [one.answer_request(seed.context, "Name it.", "c", 0, 9.0) for one in agents.response.values()]
     tried = probes_of(config(), "writer")
-    ways = {(tuple(turn.role for turn in r.messages or ()), r.sampling.temperature) for r in tried}
+    ways = {way(request) for request in asked}
+    assert len(asked) > len(ways) > 1
     assert len(tried) == len(ways)
+    assert {way(request) for request in tried} == ways
     assert all(request.json_schema is None for request in tried)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +9,7 @@ from hypothesis import strategies as st
 from staragents.agents.prompt_templates import load_prompt, shipped_prompts
 from staragents.agents.rejects import REASONS, answer_problem, rewrite_problem
 from staragents.base.generation import Generation
+from tests.support.growth import assert_linear
 
 SEED = "Plan a weekly lunch menu for a school with a main dish for each day."
 RESPONSE = "Monday: lentil soup. Tuesday: pasta with vegetables."
@@ -205,11 +204,12 @@ def test_any_text_gets_a_known_reason_or_none(seed: str, text: str, response: st
     assert answer_problem(seed, text, generation, response) in {None, *REASONS}
 
 
-def test_a_loop_of_empty_lines_is_checked_quickly() -> None:
-    text = "-\n" * 50_000
-    started = time.perf_counter()
-    assert answer_problem("Say it.", text, generated(text), "It.") is None
-    assert time.perf_counter() - started < 5
+def test_a_loop_of_empty_lines_takes_linear_time() -> None:
+    def check(size: int) -> None:
+        text = "-\n" * size
+        assert answer_problem("Say it.", text, generated(text), "It.") is None
+
+    assert_linear(check, 12_500)
 
 
 def test_a_broken_character_of_the_seeds_own_may_stay() -> None:

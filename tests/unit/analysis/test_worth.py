@@ -141,8 +141,16 @@ def test_a_run_that_drew_all_pairs_is_still_judged() -> None:
 
 
 def test_an_interval_is_symmetric_and_excludes_0_when_told() -> None:
-    assert not Estimate.of(np.array([-1.0, 1.0])).told
-    assert Estimate.of(np.full(5, 0.5)).told
+    found = Estimate.of(np.array([0.0, 1.0, 2.0, 5.0]))  # 2 +- 1.96 x 2.16 / 2
+    assert (found.mean, found.low, found.high) == pytest.approx((2.0, -0.117, 4.117), abs=1e-4)
+    assert found.half_width == pytest.approx(2.117, abs=1e-4)
+    assert not found.told
+    assert Estimate.of(np.array([1.0, 1.5])).told
+    assert not Estimate.of(np.array([-0.8, -0.2])).told  # -0.5 +- 0.588
+    assert Estimate.of(np.array([-0.6, -0.5])).told
+    assert Estimate.of(np.full(5, 0.5)) == Estimate(0.5, 0.5, 0.5)
+    assert (one := Estimate.of(np.array([0.5]))).low == -np.inf
+    assert not one.told
 
 
 @given(st.integers(1, 60), st.integers(0, 2**16))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import pickle
-import time
 from io import StringIO
 from pathlib import Path
 from urllib.parse import quote
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 from staragents.base.environment import names_secret, secret
 from staragents.base.errors import BadInput, EngineError, RunFailed
 from staragents.base.redaction import guard_logs, redacted, url_secret
+from tests.support.growth import assert_linear
 
 KEY = "planted/secret+value=1"
 
@@ -137,8 +137,6 @@ def test_no_url_with_a_password_survives(text: str) -> None:
     assert url_secret(redacted(f"http://{text}")) is None
 
 
-@pytest.mark.parametrize("text", ["://a:" * 40_000, "a." * 100_000, "?a=" * 60_000, "x://" + "a:" * 90_000])
-def test_long_texts_take_linear_time(text: str) -> None:
-    began = time.perf_counter()
-    redacted(text)
-    assert time.perf_counter() - began < 2
+@pytest.mark.parametrize(("start", "unit"), [("", "://a:"), ("", "a."), ("", "?a="), ("x://", "a:")])
+def test_long_texts_take_linear_time(start: str, unit: str) -> None:
+    assert_linear(lambda size: redacted(start + unit * size), 50_000 // len(unit))

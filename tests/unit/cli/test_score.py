@@ -114,8 +114,11 @@ def test_bad_input_is_one_clear_line_and_nothing_is_written(
     output = [] if "-o" in filled else ["-o", str(tmp_path / "s.parquet")]
     assert score(monkeypatch, *filled, *output) == 2
     error = capsys.readouterr().err
-    (line, *_) = [line for line in error.splitlines() if line.lower().startswith("error")]
+    line, *more = [line for line in error.splitlines() if line.lower().startswith("error")]
     assert expected in line
+    # A bad row is followed by how many there are.
+    assert not [other for other in more if "at least one row to score, got 1 bad ones" not in other]
+    assert len(more) <= 1
     assert "Traceback" not in error
     assert {path.name: path.stat().st_size for path in tmp_path.iterdir()} == before
 

@@ -65,14 +65,16 @@ def test_means_are_over_all_seeds_and_differences_are_paired() -> None:
 @pytest.mark.slow
 def test_intervals_cover_the_truth_about_as_often_as_they_claim() -> None:
     rng = np.random.default_rng(0)
-    hits = 0
+    hits, widths = 0, []
     for _ in range(60):
         base = rng.uniform(0, 1, 60)
         other = np.clip(base + rng.normal(0.05, 0.1, 60), -1, 2)
         row = rows_of([of("full", list(base)), of("other", list(other))], FULL)[1]
         difference = (row.against or {})["win"]
         hits += difference.low <= 0.05 <= difference.high
-    assert 52 <= hits <= 60
+        widths.append(difference.half_width / (1.96 * (other - base).std() / 60**0.5))
+    assert hits >= 52
+    assert np.mean(widths) == pytest.approx(1.0, rel=0.05), "of a normal interval"
 
 
 def test_the_course_of_rewards_is_the_running_mean_of_the_drawn_pairs() -> None:

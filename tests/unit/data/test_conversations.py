@@ -10,7 +10,6 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from jinja2 import TemplateError
 from rich.console import Console
 
 from cluster.cli import preview
@@ -24,6 +23,7 @@ from staragents.data.seed_file import SeedFile
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.scoring.ifd import Score
 from staragents.validation.loading import load_config
+from tests.support.chat_tokenizer import chat_tokenizer
 from tests.support.local_run import LocalHandle, LocalScorer, local_handles, local_run
 from tests.support.paths import FAKE
 
@@ -231,25 +231,19 @@ def test_a_scan_counts_earlier_turns(tmp_path: Path) -> None:
     assert (scan.seeds, scan.duplicates, scan.with_system, scan.multi_turn) == (4, 2, 2, 2)
 
 
-class Template:
-    """A tokenizer whose chat template treats a system turn in one of the known ways."""
-
-    def __init__(self, way: str) -> None:
-        self._way = way
-
-    def apply_chat_template(self, messages: list[dict[str, str]], **_: Any) -> str:
-        if self._way == "raises" and messages[0]["role"] == "system":
-            raise TemplateError("System role not supported")
-        return "".join(m["content"] for m in messages if self._way != "drops" or m["role"] != "system")
+SAYS = "{% for m in messages %}{{ m.content }}{% endfor %}"
+RAISES = "{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+DROPS = SAYS.replace("{{ m.content }}", "{{ m.content if m.role != 'system' }}")
 
 
-@pytest.mark.parametrize(("way", "keeps"), [("says", True), ("raises", False), ("drops", False)])
+@pytest.mark.parametrize(("template", "keeps"), [(SAYS, True), (RAISES + SAYS, False), (DROPS, False)])
 def test_a_system_text_reaches_the_prompt_whatever_the_chat_template_does_with_it(
-    way: str, keeps: bool
+    template: str, keeps: bool
 ) -> None:
     messages = (Message("system", "Be kind."), Message("user", "Hi."), Message("assistant", "Hello."))
-    found = chat_turns(messages, Template(way))
-    assert "Be kind." in Template(way).apply_chat_template(as_dicts(found))
+    tokenizer = chat_tokenizer(template)
+    found = chat_turns(messages, tokenizer)
+    assert "Be kind." in tokenizer.apply_chat_template(as_dicts(found), tokenize=False)
     assert (found == messages) is keeps
     assert found[-1] == messages[-1]
-    assert chat_turns(messages[1:], Template(way)) == messages[1:]
+    assert chat_turns(messages[1:], tokenizer) == messages[1:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from staragents.base.messages import Message
 from staragents.config import ColumnsConfig, SeedsConfig
 from staragents.data.readers.raw_row import InvalidRow
 from staragents.data.readers.row_messages import RowReader
-from staragents.data.readers.thinking import spoken
+from staragents.data.readers.thinking import Spoken, spoken
 from staragents.data.seed_file import SeedFile
 
 Q, T, A = "What is 2 + 2?", "Two and two\nmake four.", "It is 4."
@@ -84,7 +85,7 @@ def test_a_thought_further_on_is_taken_out() -> None:
     ],
 )
 def test_a_text_about_thoughts_stays_as_it_is(text: str) -> None:
-    assert spoken(text) == spoken("x").__class__(text)
+    assert spoken(text) == Spoken(text)
 
 
 @pytest.mark.parametrize(
@@ -124,10 +125,27 @@ def test_an_empty_thought_is_none(thought: str) -> None:
     assert messages == (Message("user", Q), Message("assistant", A))
 
 
-@given(st.text(alphabet="<>/think \n[]TH`analysis|", max_size=80))
-def test_any_text_is_split_or_stays(text: str) -> None:
+TAG = re.compile(r"</?think[^>]*>", re.IGNORECASE)
+PIECES = ["<think>", "</think>", "<think", "think>", "\n", "\n\n", " ", "`", "```\n", "- ", "word"]
+
+
+@given(
+    st.text(alphabet="<>/think \n[]TH`analysis|", max_size=80)
+    | st.lists(st.sampled_from(PIECES)).map("".join)
+)
+def test_a_text_without_a_tag_stays_as_it_is(text: str) -> None:
+    if not TAG.search(text):
+        assert spoken(text) == Spoken(text)
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=20))
+def test_no_word_is_lost_and_none_is_in_both_parts(pieces: list[str]) -> None:
+    text = "".join(f" word{n} " if piece == "word" else piece for n, piece in enumerate(pieces))
     said = spoken(text)
-    assert said.content == text or said.reasoning is None or said.reasoning.strip()
+    words = re.compile(r"word\d+").findall
+    assert sorted(words(said.content) + words(said.reasoning or "")) == sorted(words(text))
+    assert said.reasoning is None or said.reasoning.strip()
+    assert not (said.is_cut and said.content)
 
 
 def assistant(**more: Any) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from staragents.base.generation import GenerationRequest, Sampling
 from staragents.base.messages import Message
 from tests.support.paths import ROOT
 from tests.support.peer_server import Peer, config
-from tests.support.server_failures import AT_TIMES, FAILURES
-from tests.support.server_mode_run import run_against
+from tests.support.server_failures import AT_TIMES, FAILURES, NO_QUOTA
+from tests.support.server_mode_run import SEEDS, run_against
 from tests.support.server_mode_table import MODES, serve
 from tests.support.server_modes import TEXT, VERDICT
 
@@ -102,6 +102,13 @@ async def test_what_a_run_shows_of_a_server_that_does_not_answer(
     assert (found.summary is not None) is (name in AT_TIMES)
     if name in AT_TIMES or "after the start" in name:
         # The order of requests decides how many are met.
-        assert all(one.written or one.failed or one.rejected for one in found.candidates)
+        if name in AT_TIMES:
+            assert len(found.candidates) >= SEEDS
+            assert any(one.written for one in found.candidates)
+            assert all(one.written or one.failed or one.rejected for one in found.candidates)
+        else:
+            (line,) = found.said
+            assert line.startswith("error: ")
+            assert NO_QUOTA in line
         return
     assert found.row() in TABLE, "run benchmarks/servers.py"

@@ -7,22 +7,11 @@ import random
 import pytest
 
 from staragents.base.errors import BadInput
-from staragents.base.messages import Conversation, Message
+from staragents.base.messages import Message
 from staragents.config import EvaluationConfig
 from staragents.evaluation.held_out import ANSWER, HeldOut
 from staragents.evaluation.judged_prompt import JudgedPrompt, judged_prompts
-from staragents.scoring.conventions import Span
-
-
-class WordStudent:
-    """A token per word, its length; at most twenty of them."""
-
-    max_length = 20
-
-    def tokens(self, messages: Conversation) -> Span | None:
-        prompt = [len(word) for turn in messages[:-1] for word in turn.content.split()]
-        ids = (0, *prompt, *(1 for _ in messages[-1].content.split()))[: self.max_length]
-        return Span(ids, len(prompt) + 1) if len(ids) > len(prompt) + 1 else None
+from tests.support.fake_student import FakeStudent
 
 
 def conversation(number: int, words: int) -> HeldOut:
@@ -31,7 +20,7 @@ def conversation(number: int, words: int) -> HeldOut:
 
 def chosen(held_out: list[HeldOut], prompts: int = 50, answer_tokens: int = 8) -> tuple[JudgedPrompt, ...]:
     settings = EvaluationConfig(judged_prompts=prompts, answer_tokens=answer_tokens)
-    return judged_prompts(held_out, WordStudent(), settings)  # type: ignore[arg-type]
+    return judged_prompts(held_out, FakeStudent(20), settings)  # type: ignore[arg-type]
 
 
 HELD_OUT = [conversation(number, words=3) for number in range(40)]

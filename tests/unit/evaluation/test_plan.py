@@ -8,24 +8,13 @@ import pytest
 
 from staragents.base.errors import BadInput
 from staragents.base.messages import Conversation, Message, with_exchange
-from staragents.config import EvaluationConfig, Template
+from staragents.config import EvaluationConfig
 from staragents.evaluation.arm import Arm, TrainingRow
 from staragents.evaluation.cell import BASE, Cell
 from staragents.evaluation.held_out import HeldOut
 from staragents.evaluation.plan import Plan, cell_name, plan_of
 from staragents.scoring.conventions import Span
-
-
-class WordStudent:
-    """A token per word, its length; at most ten of them."""
-
-    path, template, max_length = "words", Template.plain, 10
-
-    def tokens(self, messages: Conversation) -> Span | None:
-        prompt = [len(word) for turn in messages[:-1] for word in turn.content.split()]
-        answer = [len(word) for word in messages[-1].content.split()]
-        ids = (0, *prompt, *answer, 1)[: self.max_length]
-        return Span(ids, len(prompt) + 1) if len(ids) > len(prompt) + 1 else None
+from tests.support.fake_student import FakeStudent
 
 
 def arm(name: str, *pairs: tuple[str, str]) -> Arm:
@@ -43,7 +32,7 @@ LONG = arm("long", ("say", "one and more of it"), ("say it", "two and more"), ("
 
 def plan(*arms: Arm, **changes: object) -> Plan:
     settings = EvaluationConfig(training_seeds=2, **changes)  # type: ignore[arg-type]
-    return plan_of(arms, HELD_OUT, WordStudent(), settings, "id", Path("work"))  # type: ignore[arg-type]
+    return plan_of(arms, HELD_OUT, FakeStudent(10), settings, "id", Path("work"))  # type: ignore[arg-type]
 
 
 def test_arms_do_equal_work_and_seeds_that_do_not_fit_in_one_are_in_none() -> None:
@@ -61,13 +50,13 @@ def test_arms_do_equal_work_and_seeds_that_do_not_fit_in_one_are_in_none() -> No
 
 def test_a_row_of_several_arms_is_tokenised_once(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Conversation] = []
-    tokens = WordStudent.tokens
+    tokens = FakeStudent.tokens
 
-    def counted(self: WordStudent, messages: Conversation) -> Span | None:
+    def counted(self: FakeStudent, messages: Conversation) -> Span | None:
         seen.append(messages)
         return tokens(self, messages)
 
-    monkeypatch.setattr(WordStudent, "tokens", counted)
+    monkeypatch.setattr(FakeStudent, "tokens", counted)
     plan(SHORT, LONG, arm("again", *(("say", "one"), ("say it", "two"), ("say so", "three"))))
     rows = [row.messages for one in (SHORT, LONG) for row in one.rows]
     assert sorted(map(str, seen[: len(rows)])) == sorted(map(str, rows))
@@ -91,7 +80,7 @@ def test_conversations_that_do_not_fit_are_not_measured() -> None:
     assert [one.conversation_id for one in made.held_out] == ["a"]
     assert made.measured_tokens == 5 + 6
     with pytest.raises(BadInput, match=r"^--held-out: expected a prompt with at most 8 tokens"):
-        plan_of([SHORT], HELD_OUT[1:], WordStudent(), EvaluationConfig(), "id", Path("work"))  # type: ignore[arg-type]
+        plan_of([SHORT], HELD_OUT[1:], FakeStudent(10), EvaluationConfig(), "id", Path("work"))  # type: ignore[arg-type]
 
 
 def test_answers_without_text_are_bad_input_before_training() -> None:

@@ -34,15 +34,26 @@ def test_a_file_of_an_earlier_version_is_used_again_and_lacks_answers() -> None:
     assert old.missing(PLAIN) is None
     assert old.result_of(PLAIN) == RESULT
     assert old.missing(ASKED) == ASKED
-    for damaged in (
-        *("[]", "{}", "{", '{"identity": "id", "result": {}}'),
-        *(
-            '{"identity": "id", "result": {"losses": []}}',
-            '{"identity": "id", "result": {"losses": {"a": []}}}',
-        ),
-    ):
-        with pytest.raises(ValueError, match=r"\w"):
-            SavedCell.from_json(damaged)
+
+
+@pytest.mark.parametrize(
+    ("damaged", "named"),
+    [
+        ("{", "line 1 column 2"),
+        ("[]", "list indices"),
+        ("{}", "'identity'"),
+        ('{"identity": "id"}', "'result'"),
+        ('{"identity": "id", "result": {}}', "'losses'"),
+        ('{"identity": "id", "result": {"losses": []}}', "^losses: "),
+        ('{"identity": "id", "result": {"losses": {"a": []}}}', "^losses: "),
+        ('{"identity": "id", "result": {"losses": {"a": {"x": [1.0]}}}}', "^losses: "),
+        ('{"identity": "id", "result": {"losses": {}}}', "'arm'"),
+        ('{"identity": "id", "result": {"losses": {}, "arm": "a", "training_seed": 0}}', "'rows'"),
+    ],
+)
+def test_a_damaged_file_is_a_value_error_that_names_the_field(damaged: str, named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        SavedCell.from_json(damaged)
 
 
 def test_answers_are_kept_and_shown_only_where_they_are_asked_for() -> None:

@@ -51,6 +51,19 @@ def test_equal_answers_of_two_students_are_one_question() -> None:
 def test_the_file_keeps_wins_and_reasons() -> None:
     one = StudentVerdicts("x", {"a": 0.25}, {"b": "no verdict in the judge's answer: nothing"})
     assert StudentVerdicts.from_json(one.to_json()) == one
-    for damaged in ("[]", "{}", '{"identity": "x", "wins": {"a": "b"}, "unreadable": {}}'):
-        with pytest.raises(ValueError, match=r"\w"):
-            StudentVerdicts.from_json(damaged)
+
+
+@pytest.mark.parametrize(
+    ("damaged", "named"),
+    [
+        ("[]", "list indices"),
+        ("{}", "'identity'"),
+        ('{"identity": "x"}', "'wins'"),
+        ('{"identity": "x", "wins": {}}', "'unreadable'"),
+        ('{"identity": "x", "wins": {"a": "b"}, "unreadable": {}}', "^wins: "),
+        ('{"identity": "x", "wins": 3, "unreadable": {}}', "^wins: "),
+    ],
+)
+def test_a_damaged_file_is_a_value_error_that_names_the_field(damaged: str, named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        StudentVerdicts.from_json(damaged)

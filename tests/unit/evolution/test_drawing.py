@@ -85,6 +85,15 @@ def test_any_two_pairs_can_be_drawn_together() -> None:
     assert len(together) == 15
 
 
+def test_a_group_gets_its_summed_probability_rounded_up_or_down() -> None:
+    inclusion = {"a": 0.7, "b": 0.2, "c": 0.5, "d": 0.6, "e": 0.4, "f": 0.6}
+    group = {"a", "c", "e"}  # 1.6 together
+    numbers = [sum(one.pair in group for one in draw_pairs(inclusion, seed, group)) for seed in range(4000)]
+    assert set(numbers) == {1, 2}
+    # Four standard errors.
+    assert sum(numbers) / 4000 == pytest.approx(1.6, abs=4 * (0.6 * 0.4 / 4000) ** 0.5)
+
+
 def test_a_group_gets_its_whole_number_of_draws() -> None:
     inclusion = {"a": 0.7, "b": 0.2, "c": 0.6, "d": 0.5, "e": 0.9, "f": 0.1}
     group = {"a", "b", "d", "c"}  # 2.0 together

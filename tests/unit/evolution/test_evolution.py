@@ -99,7 +99,13 @@ def test_the_policy_learns_with_the_neighbours_of_the_candidates_draw() -> None:
     context = {"neighbours": 1, "readings": {"d+x": 0.9}}
     known.commit([candidate("d+x", **context), candidate("a+x", **context)])
     unknown.commit([candidate("d+x"), candidate("a+x")])
-    assert known.policy.state() != unknown.policy.state()
+    rewards = {one.pair: one.mean_reward for one in known.pair_stats() if one.observations}
+    kinds = known.policy.state()["kinds"]["sums"]
+    # Number, the pair's own reading, that of its agents, reward.
+    assert kinds["d+x"] == pytest.approx([1, 0.9, 0, rewards["d+x"]], abs=1e-4)
+    assert kinds["a+x"] == pytest.approx([1, 0, 0, rewards["a+x"]], abs=1e-4)
+    assert unknown.policy.state()["kinds"]["sums"] == {}
+    assert known.policy.state()["belief"] == unknown.policy.state()["belief"]
 
 
 def test_the_state_of_the_version_before_is_restored_without_its_copy_of_the_draws() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -70,9 +71,11 @@ def export(finished_run: Path, tmp_path: Path) -> Callable[..., Result]:
     return call
 
 
-def test_the_fake_hub_has_the_calls_of_the_real_one() -> None:
-    for name in ("create_repo", "create_commit"):
-        assert callable(getattr(HfApi, name))
+def test_the_real_hub_takes_the_same_calls(fake_hub: FakeHub, export: Callable[..., Result]) -> None:
+    assert export().exit_code == 0
+    for method, calls in ((HfApi.create_repo, fake_hub.repos), (HfApi.create_commit, fake_hub.commits)):
+        (recorded,) = calls
+        inspect.signature(method).bind(None, **recorded)
     HfApi(token=TOKEN, library_name="staragents", library_version="1")
 
 

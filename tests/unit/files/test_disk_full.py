@@ -11,7 +11,7 @@ import pytest
 
 from staragents.validation.loading import load_config
 from tests.support.local_run import decided, local_run
-from tests.support.paths import ROOT
+from tests.support.paths import FAKE, ROOT
 
 # The memory bank would become unavailable once its own file is full, and pairs would be drawn without it.
 OVERRIDES = ["seeds.limit=40", "run.admitted_seeds=4", "run.checkpoint_s=0", "memory.enabled=false"]
@@ -36,7 +36,7 @@ except RunFailed as error:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("runs") / "undisturbed"
-    asyncio.run(local_run(load_config("configs/fake.yaml", [*OVERRIDES, f"output.dir={path}"])))
+    asyncio.run(local_run(load_config(FAKE, [*OVERRIDES, f"output.dir={path}"])))
     return path
 
 
@@ -65,6 +65,6 @@ def test_a_full_disk_ends_a_run_with_one_line_and_it_resumes_with_room(
     assert part
     assert (len(part) == len(whole)) == (limit > 22_000), full
 
-    asyncio.run(local_run(load_config("configs/fake.yaml", arguments)))
+    asyncio.run(local_run(load_config(FAKE, arguments)))
     assert decided(path) == whole
     assert (path / "dataset.jsonl").read_bytes() == (undisturbed / "dataset.jsonl").read_bytes()

@@ -35,7 +35,7 @@ ODD: dict[str, tuple[Callable[[Path], object], str]] = {
     "folder": (Path.mkdir, "got a folder"),
     "device": (lambda path: path.symlink_to("/dev/zero"), "got a device"),
     "standard input": (lambda path: path.symlink_to("/dev/null"), "got a device"),
-    "socket": (_socket, ""),
+    "socket": (_socket, "got a socket"),
     "broken link": (lambda path: path.symlink_to("gone"), "a broken symbolic link"),
     "link to itself": (lambda path: path.symlink_to(path.name), "symbolic links"),
     "huge": (_large, "at most 4 MiB"),

@@ -11,6 +11,7 @@ import pytest
 from staragents.base.errors import BadInput
 from staragents.models.context_length import longest_context
 from staragents.validation.loading import load_config
+from tests.support.paths import FAKE
 
 YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 8192}
 
@@ -60,11 +61,11 @@ def test_a_longer_max_model_len_is_one_line(tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "config.json").write_text(json.dumps({"max_position_embeddings": 2048}))
     settings = ["models.writer.kind=vllm", f"models.writer.model={tmp_path}", "models.writer.num_cpus=1"]
     with pytest.raises(BadInput) as caught:
-        load_config("configs/fake.yaml", [*settings, "models.writer.max_model_len=4096"])
+        load_config(FAKE, [*settings, "models.writer.max_model_len=4096"])
     assert caught.value.problems == [
         "models.writer.max_model_len: expected at most 2048, the max_position_embeddings in the config.json "
         f"of {tmp_path}, got 4096"
     ]
-    load_config("configs/fake.yaml", [*settings, "models.writer.max_model_len=2048"])
+    load_config(FAKE, [*settings, "models.writer.max_model_len=2048"])
     monkeypatch.setenv("VLLM_ALLOW_LONG_MAX_MODEL_LEN", "1")
-    load_config("configs/fake.yaml", [*settings, "models.writer.max_model_len=4096"])
+    load_config(FAKE, [*settings, "models.writer.max_model_len=4096"])

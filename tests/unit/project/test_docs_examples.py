@@ -50,6 +50,15 @@ def check(words: list[str]) -> None:
     assert not problems, words
 
 
+def test_examples_are_found_at_all() -> None:
+    """The checks below pass for a page without any; all pages together have about 100, 6 and 400."""
+    texts = [page.read_text(encoding="utf-8") for page in PAGES]
+    assert sum(len(list(commands(text))) for text in texts) > 70
+    assert sum(len(YAML.findall(text)) for text in texts) > 3
+    assert sum(len(SETTING.findall(text)) for text in texts) > 250
+    assert sum(bool(SETTING.search(text)) for text in texts) > 12
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_on_a_page_parse(page: Path) -> None:
     for words in commands(page.read_text(encoding="utf-8")):

@@ -196,7 +196,9 @@ def test_examples_are_the_best_accepted_then_lost_then_one_a_reject_reason(
     accepted = [e.row.reward for e in examples if e.outcome == "accepted"]
     best = sorted((r.reward for seed in run.folder.seeds() for r in seed if r.selected), reverse=True)
     assert accepted == best[:5]
-    assert all(e.row.judge_win < 0.5 for e in examples if e.outcome == "lost")
+    lost = [e.row.judge_win for e in examples if e.outcome == "lost"]
+    assert lost
+    assert all(win < 0.5 for win in lost)
     reasons = [e.row.reject_reason for e in examples if e.outcome == "rejected"]
     assert sorted(reasons) == ["cut_off", "refusal", "rewrite_echo"]
 

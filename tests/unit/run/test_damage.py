@@ -28,6 +28,7 @@ from staragents.run_directory.manifest import MANIFEST, RESULTS
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import load_config
 from tests.support.local_run import LocalHandle, decided, drained_run, local_handles, local_run
+from tests.support.paths import FAKE
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +40,7 @@ OVERRIDES = [
 
 @cache
 def config() -> Config:
-    return load_config("configs/fake.yaml", OVERRIDES)
+    return load_config(FAKE, OVERRIDES)
 
 
 def config_for(folder: Path) -> Config:

@@ -28,13 +28,14 @@ from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.sealed_json import write_sealed
 from staragents.validation.loading import load_config
 from tests.support.local_run import decided, drained_run, local_run
+from tests.support.paths import FAKE
 
 SEEDS = 12
 
 
 def config_for(folder: Path) -> Config:
     settings = [f"seeds.limit={SEEDS}", "run.checkpoint_s=0", "run.admitted_seeds=3", "memory.warmup=0"]
-    config = load_config("configs/fake.yaml", settings)
+    config = load_config(FAKE, settings)
     return replace(config, output=replace(config.output, dir=str(folder)))
 
 

@@ -6,21 +6,11 @@ from staragents.base.messages import Conversation, Message
 from staragents.config import Template
 from staragents.data.readers.row_messages import RowReader
 from staragents.scoring.templates import prompt_text
+from tests.support.chat_tokenizer import chat_tokenizer
 
 SYSTEM = Message("system", "Be brief.")
 FIRST = (Message("user", "Hi"), Message("assistant", "Hello"))
 LAST = Message("user", "Name a fruit.\nA red one.")
-
-
-class ChatTokenizer:
-    """Records the arguments of the chat template."""
-
-    def apply_chat_template(
-        self, messages: list[dict[str, str]], *, tokenize: bool, add_generation_prompt: bool
-    ) -> str:
-        assert not tokenize
-        assert add_generation_prompt
-        return "".join(f"<{m['role']}>{m['content']}" for m in messages) + "<assistant>"
 
 
 def test_plain_is_the_instruction_and_a_newline() -> None:
@@ -33,7 +23,7 @@ def test_plain_writes_every_turn_before_the_answer() -> None:
 
 
 def test_chat_asks_the_tokenizer_for_a_generation_prompt() -> None:
-    text = prompt_text((SYSTEM, LAST), Template.chat, ChatTokenizer())
+    text = prompt_text((SYSTEM, LAST), Template.chat, chat_tokenizer())
     assert text == "<system>Be brief.<user>Name a fruit.\nA red one.<assistant>"
 
 
@@ -53,8 +43,8 @@ def test_a_system_message_replaces_alpacas_preamble() -> None:
 
 def test_no_text_is_an_empty_prompt_in_every_template() -> None:
     for template in Template:
-        assert prompt_text((), template, ChatTokenizer()) == ""
-        assert prompt_text((Message("user", ""),), template, ChatTokenizer()) == ""
+        assert prompt_text((), template, chat_tokenizer()) == ""
+        assert prompt_text((Message("user", ""),), template, chat_tokenizer()) == ""
 
 
 def before_the_answer(row: dict[str, Any]) -> Conversation:
@@ -105,7 +95,7 @@ def test_rows_with_an_input_have_the_published_prompts(
 
 def test_an_input_is_part_of_its_turn_for_a_chat_template() -> None:
     messages = before_the_answer({"instruction": "Translate.", "input": "Good morning.", "output": "Moin."})
-    text = prompt_text(messages, Template.chat, ChatTokenizer())
+    text = prompt_text(messages, Template.chat, chat_tokenizer())
     assert text == "<user>Translate.\n\nGood morning.<assistant>"
 
 

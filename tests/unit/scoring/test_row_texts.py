@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import jinja2
 import pytest
 
 from staragents.base.messages import Message
 from staragents.config import ScoredReasoning, Template
 from staragents.scoring.row_texts import RowTexts, row_texts
+from tests.support.chat_tokenizer import chat_tokenizer
 
 ASK, ANSWER, THOUGHT = "What is 2 + 2?", "It is 4.", "Two and two.\nSo four."
 CHATML = (
@@ -59,32 +59,13 @@ RAISES = (
 )
 
 
-class Rendering:
-    """A tokenizer of which only the chat template is used."""
-
-    def __init__(self, template: str) -> None:
-        self._template = jinja2.Environment().from_string(template)
-
-    def apply_chat_template(
-        self, messages: list[dict[str, str]], *, tokenize: bool, add_generation_prompt: bool = False
-    ) -> str:
-        assert not tokenize
-
-        def fail(text: str) -> None:
-            raise jinja2.TemplateError(text)
-
-        return self._template.render(
-            messages=messages, add_generation_prompt=add_generation_prompt, raise_exception=fail
-        )
-
-
 def texts(
     template: str | Template, use: ScoredReasoning, thought: str | None = THOUGHT, *before: Message
 ) -> RowTexts:
     messages = (*before, Message("user", ASK), Message("assistant", ANSWER, thought))
     if isinstance(template, Template):
         return row_texts(messages, template, use, None)
-    return row_texts(messages, Template.chat, use, Rendering(template))
+    return row_texts(messages, Template.chat, use, chat_tokenizer(template))
 
 
 CHAT = f"<|im_start|>user\n{ASK}<|im_end|>\n<|im_start|>assistant\n"

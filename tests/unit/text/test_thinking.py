@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from staragents.text.thinking import opening_tag, shows_thought, split_thinking
+from tests.support.growth import assert_linear
 
 HARMONY = "<|channel|>analysis<|message|>{}<|end|><|start|>assistant<|channel|>final<|message|>{}"
 SHAPES = {
@@ -277,9 +279,10 @@ def test_the_answer_begins_where_it_says(text: str) -> None:
      "</", "````\n</think>", "```py\n</think>\n", "<|start|>assistant<|message|>", "~~~\n```\n"],
 )  # fmt: skip
 def test_hostile_text_takes_linear_time(piece: str) -> None:
-    """Quadratic time would exceed pytest's timeout."""
-    for later in (False, True):
-        split_thinking(piece * 20_000, later=later)
-        split_thinking("<think>" + piece * 20_000, later=later)
-        split_thinking("<|channel|>final<|message|>a" + piece * 20_000 + "b", later=later)
-    shows_thought(piece * 20_000)
+    def split(start: str, end: str, size: int) -> None:
+        for later in (False, True):
+            split_thinking(f"{start}{piece * size}{end}", later=later)
+
+    for start, end in (("", ""), ("<think>", ""), ("<|channel|>final<|message|>a", "b")):
+        assert_linear(partial(split, start, end), 5_000)
+    assert_linear(lambda size: shows_thought(piece * size), 5_000)

@@ -13,6 +13,7 @@ from staragents.base.errors import BadInput
 from staragents.config import Config, EngineKind, ModelConfig, OutputConfig, PolicyName
 from staragents.validation.loading import from_yaml, load_config, to_yaml
 from staragents.validation.merging import read_file
+from tests.support.paths import FAKE
 
 VALID = """
 seeds: {path: "bundled:self-instruct"}
@@ -258,7 +259,7 @@ def test_a_long_chain_of_references_is_refused_quickly(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="at most 1000 characters in a line with a reference, got 60"):
         load_config(tmp_path / "c.yaml")
     with pytest.raises(BadInput, match="expected a value in YAML"):
-        load_config(Path("configs/fake.yaml"), ["seeds.path=" + "${" * 3000])
+        load_config(FAKE, ["seeds.path=" + "${" * 3000])
 
 
 def test_an_unquoted_on_or_off_is_the_name_and_not_a_truth_value(folder: Path) -> None:

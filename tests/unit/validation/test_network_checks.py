@@ -9,6 +9,7 @@ import pytest
 from staragents.base.errors import BadInput
 from staragents.validation.loading import load_config
 from staragents.validation.network_checks import CERTIFICATES, PROXIES, network_problems
+from tests.support.paths import FAKE
 
 
 @pytest.fixture(autouse=True)
@@ -67,13 +68,13 @@ def test_only_a_config_with_a_server_elsewhere_needs_them(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
-    load_config("configs/fake.yaml")
+    load_config(FAKE)
     server = ["models.writer.kind=openai", "models.writer.model=m"]
     for host in ("127.0.0.1", "localhost", "app.localhost", "[::1]"):
-        load_config("configs/fake.yaml", [*server, f"models.writer.base_url=http://{host}:8000/v1"])
+        load_config(FAKE, [*server, f"models.writer.base_url=http://{host}:8000/v1"])
     download = ["models.writer.kind=vllm", "models.writer.num_cpus=1", "models.writer.model=org/a-model"]
     for settings in ([*server, "models.writer.base_url=https://api.example.com/v1"], download):
         with pytest.raises(BadInput, match="SSL_CERT_FILE: expected a file of certificates"):
-            load_config("configs/fake.yaml", settings)
+            load_config(FAKE, settings)
     (tmp_path / "config.json").write_text("{}")
-    load_config("configs/fake.yaml", [*download[:2], f"models.writer.model={tmp_path}"])
+    load_config(FAKE, [*download[:2], f"models.writer.model={tmp_path}"])
