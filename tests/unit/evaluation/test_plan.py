@@ -87,8 +87,8 @@ def test_answers_without_text_are_bad_input_before_training() -> None:
     prompt = (Message("user", "one"),)
     blank, other = HeldOut("c", prompt, {"x": ""}), HeldOut("d", prompt, {"x": " ", "y": "two"})
     with pytest.raises(BadInput, match=r"^--held-out: expected an answer with text .*, got none$"):
-        plan_of([SHORT], [blank], FakeStudent(), EvaluationConfig(), "id", Path("work"))  # type: ignore[arg-type]
-    made = plan_of([SHORT], [blank, other], FakeStudent(), EvaluationConfig(), "id", Path("work"))  # type: ignore[arg-type]
+        plan_of([SHORT], [blank], FakeStudent(10), EvaluationConfig(), "id", Path("work"))  # type: ignore[arg-type]
+    made = plan_of([SHORT], [blank, other], FakeStudent(10), EvaluationConfig(), "id", Path("work"))  # type: ignore[arg-type]
     assert made.held_out == (blank, other)  # they are part of the fingerprint
 
 
