@@ -20,6 +20,7 @@ from reward_arms import (
     WIN,
 )
 from reward_runs import MEASURES, SHARES, Facts, costs_more, measured
+from scipy.stats import spearmanr
 from table import per_byte, shown
 
 from staragents.base.errors import BadInput
@@ -87,6 +88,7 @@ def show(results: Sequence[CellResult], facts: Facts) -> None:
         found = differences(trained, arm, reference)
         if found is not None:
             click.echo(f"| {arm} - {reference} | {len(found)} | {shown(interval(found))} |")
+    _of_length(trained, facts)
     for title, values in (
         ("per byte", per_byte),
         *((f"per token, {writer}", losses(writer)) for writer in writers_of(trained)),
@@ -151,13 +153,33 @@ def _arms(results: Sequence[CellResult], facts: Facts) -> None:
         )
         if not of_arm:
             continue
-        means = [float(np.mean(list((losses()(one) or {}).values()))) for one in of_arm]
+        means = [_mean_loss(one) for one in of_arm]
         cells = [arm, f"{np.mean(means):.4f}", " ".join(f"{one:.4f}" for one in means), "", "", ""]
         if arm != BASE:
             told = [facts[one.cell.training_seed]["arms"][arm] for one in of_arm]
             shares = [f"{np.mean([one[name] for one in told]):.0%}" for name in SHARES]
             cells[3:] = [*shares, f"{np.mean([one['words'] for one in told]):.0f}"]
         click.echo(f"| {' | '.join(cells)} |")
+
+
+def _of_length(trained: Sequence[CellResult], facts: Facts) -> None:
+    """How far the length of an arm's responses alone tells its students' losses: at equal tokens, a student
+    reads short responses more often."""
+    found = [
+        (facts[one.cell.training_seed]["arms"][one.cell.arm]["words"], _mean_loss(one))
+        for one in trained
+        if one.cell.arm in ARMS
+    ]
+    if len({words for words, _ in found}) > 1:
+        correlation_of_length = float(spearmanr(*zip(*found, strict=True))[0])
+        click.echo(
+            f"\nrank correlation of the words of a response with the loss, over {len(found)} students: "
+            f"{correlation_of_length:.2f}"
+        )
+
+
+def _mean_loss(one: CellResult) -> float:
+    return float(np.mean(list((losses()(one) or {}).values())))
 
 
 def _questions(trained: Sequence[CellResult], facts: Facts) -> None:

@@ -12,6 +12,8 @@ from staragents.evaluation.grid import Grid
 FEW_CONVERSATIONS = 30
 UNEQUAL_TOKENS = 0.05
 UNEQUAL_FILLED = 0.25
+UNEQUAL_PASSES = 1.1
+"""Of the arm that is read most often over the one that is read least."""
 
 
 def warnings_for(
@@ -49,9 +51,28 @@ def warnings_for(
             f"unequal training: {least.name} was trained on {least.trained_tokens:,.0f} answer tokens, "
             f"{most.name} on {most.trained_tokens:,.0f}"
         )
+    found += _about_passes(rows)
     if not any(name == RANDOM or name.endswith(f":{RANDOM}") for name in references):
         found.append(f"without the arm {RANDOM}, a gain over {SEEDS} does not show that choosing helped")
     return found + _about_pairs(rows, gains)
+
+
+def _about_passes(rows: Sequence[ArmRow]) -> list[str]:
+    """Answers that are read again teach less than new ones, so that length decides."""
+    passes = {
+        row.name: row.trained_tokens / (row.rows * row.answer_tokens)
+        for row in rows
+        if row.rows and row.answer_tokens
+    }
+    if not passes:
+        return []
+    least, most = min(passes, key=lambda name: passes[name]), max(passes, key=lambda name: passes[name])
+    if passes[most] <= 1 or passes[most] < UNEQUAL_PASSES * passes[least]:
+        return []
+    return [
+        f"the answers of {most} are read {passes[most]:.1f} times, those of {least} {passes[least]:.1f} times, "
+        "as they are shorter: a difference may be one of length; lower evaluation.tokens or evaluation.epochs"
+    ]
 
 
 def _about_pairs(rows: Sequence[ArmRow], gains: ByPair | None) -> list[str]:
