@@ -70,8 +70,9 @@ def _about_passes(rows: Sequence[ArmRow]) -> list[str]:
     if passes[most] <= 1 or passes[most] < UNEQUAL_PASSES * passes[least]:
         return []
     return [
-        f"the answers of {most} are read {passes[most]:.1f} times, those of {least} {passes[least]:.1f} times, "
-        "as they are shorter: a difference may be one of length; lower evaluation.tokens or evaluation.epochs"
+        f"the answers of {most} are read {passes[most]:.1f} times, those of {least} {passes[least]:.1f} "
+        "times, as they are shorter: a difference may be one of length; lower evaluation.tokens or "
+        "evaluation.epochs"
     ]
 
 
