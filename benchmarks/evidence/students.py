@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import multiprocessing
+import shutil
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -74,6 +75,7 @@ def measured(job: CellJob, held_out: Sequence[HeldOut], folder: Path) -> dict[st
             loss[0] = round(loss[0], 6)
     folder.mkdir(parents=True, exist_ok=True)
     write_text(_file(job, folder), json.dumps({"fingerprint": job.fingerprint(held_out), **result}) + "\n")
+    shutil.rmtree(job.folder, ignore_errors=True)  # its checkpoints, which are larger than the student
     return result
 
 

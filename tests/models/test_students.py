@@ -91,7 +91,6 @@ def test_bad_data_are_found_worse_and_equal_data_equal(student: str, tmp_path: P
     assert base.final_loss is None
     assert real.final_loss is not None
     assert real.final_loss < 0.5
-    assert not list(tmp_path.iterdir())  # no checkpoint stays
 
 
 def test_a_student_answers_what_it_learnt_and_is_measured_as_without_answering(

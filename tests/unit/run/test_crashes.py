@@ -12,7 +12,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,9 @@ from typing import Any
 import pytest
 
 from staragents.agents.language import load_identifier
+from staragents.base.records import Candidate, Seed
 from staragents.config import Config
+from staragents.evolution.policy import Draw, DrawContext
 from staragents.validation.loading import load_config
 from tests.support.crash_points import CrashPoints
 from tests.support.forks import in_a_fork
@@ -140,15 +142,28 @@ def test_a_kill_before_any_write_costs_and_changes_nothing(in_memory: Path) -> N
     )
 
 
+class Slow(HeldWorker):
+    """The seed in row 3 takes long enough for another to be saved before its commit."""
+
+    async def run(self, seed: Seed, draws: Sequence[Draw], context: DrawContext) -> list[Candidate]:
+        if seed.row == 3:
+            await asyncio.sleep(0.3)
+        return await super().run(seed, draws, context)
+
+
 @pytest.mark.slow
-def test_a_kill_before_any_write_of_seeds_that_finish_early_changes_nothing(in_memory: Path) -> None:
+def test_a_kill_before_any_write_of_seeds_that_finish_early_changes_nothing(
+    in_memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     load_identifier()
+    # The first seed is slow, but not by a second.
+    monkeypatch.setattr("actors.checkpoints.EARLY_EVERY_S", 0.0)
     overrides = [*OVERRIDES, "seeds.limit=4", "run.admitted_seeds=3"]
     folder = in_memory / "run"
     config = load_config("configs/fake.yaml", [*overrides, f"output.dir={folder}"])
 
     def first_seed_last() -> None:
-        asyncio.run(local_run(config, workers=lambda make: HeldWorker(make(), {1: {2, 3}})))
+        asyncio.run(local_run(config, workers=lambda make: Slow(make(), {1: {2, 3}})))
 
     def steps_of_a_run() -> tuple[list[str], list[str], dict[str, Any]]:
         points = CrashPoints(folder, None)
