@@ -24,10 +24,13 @@ class StudentProgress:
         self._done = self._total - len(todo)
         self._work = sum(map(plan.work, todo))
         self._worked = 0
+        self._worked_s = 0.0
+        """Seconds from the beginning to the end of the last finished student."""
 
     def finished(self, job: CellJob, result: CellResult) -> None:
         self._done += 1
         self._worked += self._plan.work(job)
+        self._worked_s = time.monotonic() - self._begun
         loss = "" if result.final_loss is None else f", training loss {result.final_loss:.3f}"
         seed = f" seed {job.cell.training_seed}" if job.steps else ""
         self._line(f"{job.cell.arm}{seed} in {result.seconds:.0f} s{loss}")
@@ -44,9 +47,8 @@ class StudentProgress:
 
     def _line(self, what: str) -> None:
         self._shown = time.monotonic()
-        passed = self._shown - self._begun
         eta = "..."
         if self._worked:
-            left = max(0, int(passed * (self._work / self._worked) - passed))
-            eta = clock(left)
+            whole = self._worked_s * self._work / self._worked
+            eta = clock(max(0, int(whole - (self._shown - self._begun))))
         self._say(f"students {self._done}/{self._total} | {what} | ETA {eta}")
