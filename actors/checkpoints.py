@@ -116,10 +116,7 @@ class Checkpoints:
         return True
 
     async def save(
-        self,
-        state: dict[str, Any],
-        early: Sequence[Sequence[Candidate]] | None = None,
-        next_row: int | None = None,
+        self, state: dict[str, Any], early: Sequence[Sequence[Candidate]] | None, next_row: int | None
     ) -> bool:
         """Save `state` and the candidates added since the last save, then the seeds `early`, which wait for
         their commit; None if these are not due. `next_row`: that of the first seed that is not committed,

@@ -249,16 +249,17 @@ class Coordinator:
     async def _save(self) -> None:
         await self._memory.flush()
         work = await self.worker.state()
-        waiting = [one for one in self._waiting() if one.early] if self._checkpoints.early_due else None
-        early = None if waiting is None else [one.early or [] for one in waiting]
+        waiting = self._waiting() if self._checkpoints.early_due else None
+        early = None if waiting is None else [candidates for _, candidates in waiting]
         next_row = self._pending[0].seed.row if self._pending else None
         if await self._checkpoints.save(self._state(work), early, next_row):
-            for one in waiting or ():
-                one.saved = True
+            for admitted, _ in waiting or ():
+                admitted.saved = True
 
-    def _waiting(self) -> Iterator[Admitted]:
-        """Those behind a seed that is not finished: the ones before it are committed next."""
-        return dropwhile(lambda one: one.task is None or one.task.done(), self._pending)
+    def _waiting(self) -> list[tuple[Admitted, list[Candidate]]]:
+        """The seeds to save early, behind one that is not finished: those before it are committed next."""
+        behind = dropwhile(lambda one: one.task is None or one.task.done(), self._pending)
+        return [(one, candidates) for one in behind if (candidates := one.early)]
 
     async def _write_results(self) -> dict[str, Any]:
         seconds = time.monotonic() - self._started

@@ -21,7 +21,7 @@ from reward_arms import (
 )
 from reward_runs import MEASURES, SHARES, Facts, costs_more, measured
 from scipy.stats import spearmanr
-from table import per_byte, shown
+from table import mean_loss, per_byte, shown
 
 from staragents.base.errors import BadInput
 from staragents.base.estimate import Estimate
@@ -153,7 +153,7 @@ def _arms(results: Sequence[CellResult], facts: Facts) -> None:
         )
         if not of_arm:
             continue
-        means = [_mean_loss(one) for one in of_arm]
+        means = [mean_loss(one) for one in of_arm]
         cells = [arm, f"{np.mean(means):.4f}", " ".join(f"{one:.4f}" for one in means), "", "", ""]
         if arm != BASE:
             told = [facts[one.cell.training_seed]["arms"][arm] for one in of_arm]
@@ -166,7 +166,7 @@ def _of_length(trained: Sequence[CellResult], facts: Facts) -> None:
     """How far the length of an arm's responses alone tells its students' losses: at equal tokens, a student
     reads short responses more often."""
     found = [
-        (facts[one.cell.training_seed]["arms"][one.cell.arm]["words"], _mean_loss(one))
+        (facts[one.cell.training_seed]["arms"][one.cell.arm]["words"], mean_loss(one))
         for one in trained
         if one.cell.arm in ARMS
     ]
@@ -176,10 +176,6 @@ def _of_length(trained: Sequence[CellResult], facts: Facts) -> None:
             f"\nrank correlation of the words of a response with the loss, over {len(found)} students: "
             f"{correlation_of_length:.2f}"
         )
-
-
-def _mean_loss(one: CellResult) -> float:
-    return float(np.mean(list((losses()(one) or {}).values())))
 
 
 def _questions(trained: Sequence[CellResult], facts: Facts) -> None:

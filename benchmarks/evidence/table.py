@@ -42,6 +42,11 @@ def per_byte(result: CellResult) -> dict[str, float]:
     return found
 
 
+def mean_loss(result: CellResult) -> float:
+    """The mean over prompts of the loss per token, in nats."""
+    return float(np.mean(list((losses()(result) or {}).values())))
+
+
 def difference(grid: Grid, arm: str, reference: str) -> Estimate | None:
     return difference_intervals((grid.row(arm) - grid.row(reference))[None])[0]
 
@@ -142,8 +147,7 @@ def main(path: Path, unshared: Path | None) -> None:
     )
     for one in results:
         if one.cell.arm == BASE:
-            untrained = losses()(one)
-            click.echo(f"untrained: {np.mean(list((untrained or {}).values())):.4f}")
+            click.echo(f"untrained: {mean_loss(one):.4f}")
     table(results, losses(), "Nats per token")
     table(results, per_byte, "Nats per byte")
     for writer in writers_of(results):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from staragents.base.errors import BadInput, TemporaryFailure
+from staragents.base.errors import BadInput
 from staragents.base.messages import Conversation
 from staragents.config import ScoredReasoning, Template
 from staragents.scoring.conventions import Span, exact
-from staragents.scoring.model_loading import is_passing
+from staragents.scoring.model_loading import load_failure
 from staragents.scoring.row_texts import row_texts
 
 
@@ -28,8 +28,7 @@ class Student:
             self._tokenizer: Any = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
             config = AutoConfig.from_pretrained(path, trust_remote_code=False).get_text_config()
         except Exception as error:  # each library raises its own types
-            failure = TemporaryFailure if is_passing(error) else BadInput
-            raise failure(f"--student: can't load {path}: {' '.join(str(error).split())}") from error
+            raise load_failure(f"--student: can't load {path}", error) from error
         self._tokenizer.model_max_length = 1 << 62  # answers are cut here; transformers need not warn
         if self._tokenizer.eos_token_id is None:
             raise BadInput(f"--student: expected a tokenizer with an EOS token, got {path}")

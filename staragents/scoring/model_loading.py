@@ -54,12 +54,18 @@ def load(path: str, loading: Loading) -> tuple[Any, Any]:
     except BadInput:
         raise
     except Exception as error:  # safetensors, peft and bitsandbytes raise their own error types
-        failure = TemporaryFailure if is_passing(error) else BadInput
-        raise failure(f"can't load the model {path}: {' '.join(str(error).split())}") from error
+        raise load_failure(f"can't load the model {path}", error) from error
     return model.requires_grad_(False).eval(), tokenizer
 
 
-def is_passing(error: BaseException | None) -> bool:
+def load_failure(what: str, error: BaseException) -> BadInput | TemporaryFailure:
+    """What to raise when a model or a part of it can't be loaded: TemporaryFailure if the hub was too slow or
+    too busy."""
+    failure = TemporaryFailure if _is_passing(error) else BadInput
+    return failure(f"{what}: {' '.join(str(error).split())}")
+
+
+def _is_passing(error: BaseException | None) -> bool:
     """Whether a hub did not answer in time, had too many requests or failed itself, by the whole chain of
     errors: the same call may succeed later."""
     while error is not None:
