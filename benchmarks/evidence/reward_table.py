@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -39,8 +40,10 @@ MATTERS = 0.004
 """Nats a token: what the judge's choice between two responses was worth in experiment 1."""
 PREDICTS = 0.5
 """A rank correlation that a reward should reach."""
+REPLICATES = 5
+"""That questions 1 to 3 need; all if more are prepared."""
 PAIR_REPLICATES = 2
-"""Of question 4; the others need all replicates."""
+"""That question 4 needs."""
 DEARER = 1.05
 """Words written and judged by the learnt policy's run, over those of the uniform run."""
 
@@ -87,7 +90,7 @@ def show(results: Sequence[CellResult], facts: Facts) -> None:
     for arm, reference in ALSO:
         found = differences(trained, arm, reference)
         if found is not None:
-            click.echo(f"| {arm} - {reference} | {len(found)} | {shown(interval(found))} |")
+            click.echo(f"| {arm} - {reference} | {len(found)} | {_shown(found)} |")
     _of_length(trained, facts)
     for title, values in (
         ("per byte", per_byte),
@@ -96,11 +99,12 @@ def show(results: Sequence[CellResult], facts: Facts) -> None:
         click.echo(f"\n{title}, 95 % intervals:")
         for test in TESTS:
             found = differences(trained, test.arm, test.reference, values)
-            click.echo(f"- {test.arm} - {test.reference}: {shown(interval(found))}")
+            click.echo(f"- {test.arm} - {test.reference}: {_shown(found)}")
 
 
 def check(results: Sequence[CellResult], facts: Facts) -> None:
-    """Raises BadInput without a trained student, and for one that `facts` do not describe."""
+    """Raises BadInput without a trained student, for one that `facts` do not describe, and for students that
+    can't be compared: twice the same, or with other tokens, steps or prompts."""
     rows = len(facts[0]["choices"]["prompts"])
     for one in results:
         cell = one.cell
@@ -110,8 +114,19 @@ def check(results: Sequence[CellResult], facts: Facts) -> None:
                 f"STUDENTS: expected arms of {len(facts)} replicates with {rows} rows (FACTS), got "
                 f"{cell.arm}, replicate {cell.training_seed}, with {one.rows} rows"
             )
-    if all(one.cell.arm == BASE for one in results):
+    trained = [one for one in results if one.cell.arm != BASE]
+    if not trained:
         raise BadInput("STUDENTS: expected a student that was trained, got none")
+    names = Counter(f"{one.cell.arm}, replicate {one.cell.training_seed}" for one in results)
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise BadInput(f"STUDENTS: expected each student once, got {twice[0]} {names[twice[0]]} times")
+    for name, values in (
+        ("response tokens", {str(one.trained_tokens) for one in trained}),
+        ("steps", {str(one.steps) for one in trained}),
+        ("prompts", {str(len(one.losses)) for one in results}),
+    ):
+        if len(values) > 1:
+            raise BadInput(f"STUDENTS: expected equal {name}, got {' and '.join(sorted(values))}")
 
 
 def differences(
@@ -128,6 +143,13 @@ def differences(
 def interval(found: Floats | None, confidence: float = LEVEL) -> Estimate | None:
     """Of the mean of `differences`."""
     return None if found is None else difference_intervals(found[None], confidence)[0]
+
+
+def _shown(found: Floats | None, confidence: float = LEVEL) -> str:
+    """The mean, with an interval if replicates tell how far they differ."""
+    if found is not None and len(found) < 2:
+        return f"{found.mean():+.4f}"
+    return shown(interval(found, confidence))
 
 
 def verdict(estimate: Estimate | None, matters: float, replicates: int, planned: int) -> str:
@@ -185,10 +207,10 @@ def _questions(trained: Sequence[CellResult], facts: Facts) -> None:
     for test, of_test in zip(TESTS, found, strict=True):
         estimate = interval(of_test, CONFIDENCE)
         replicates = 0 if of_test is None else len(of_test)
-        answer = verdict(estimate, MATTERS, replicates, len(facts))
+        answer = verdict(estimate, MATTERS, replicates, max(REPLICATES, len(facts)))
         if test.reference.endswith(UNIFORM) and answer.startswith("supported") and costs_more(facts) > DEARER:
             answer = f"not settled: its run cost {costs_more(facts):.2f} times as much"
-        cells = (f"{test.arm} - {test.reference}", str(replicates), shown(estimate), answer)
+        cells = (f"{test.arm} - {test.reference}", str(replicates), _shown(of_test, CONFIDENCE), answer)
         click.echo(f"| {test.question} | {' | '.join(cells)} |")
     _fourth(trained, facts)
     for test, of_test in zip(TESTS, found, strict=True):

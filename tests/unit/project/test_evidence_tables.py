@@ -6,6 +6,7 @@ import importlib
 import json
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,33 @@ def test_no_question_is_answered_before_all_replicates_are_there(
     assert third[-1] == "supported"
     # Shares are those of the replicates that were trained.
     assert next(line for line in shown.splitlines() if line.startswith("| seeds |")).split(" | ")[3] == "5%"
+
+
+def test_facts_of_fewer_replicates_than_planned_answer_nothing(
+    table: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table.show(students(MEANS, [0]), facts()[:1])
+    shown = capsys.readouterr().out
+    assert [row[-1] for row in answers(shown)[:3]] == ["not tested: 1 of 5 replicates"] * 3
+    # One replicate does not tell how far replicates differ, so there is no interval.
+    assert not any("(" in row[3] for row in answers(shown))
+    assert " to " not in shown.partition("per byte")[2].partition("Question")[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"trained_tokens": 200}, "expected equal response tokens, got 200 and 600"),
+        ({"steps": 1}, "expected equal steps, got 1 and 3"),
+        ({"losses": {"0": {"writer": Loss(1.0, 9, 9)}}}, f"expected equal prompts, got 1 and {PROMPTS}"),
+        ({"cell": Cell("dataset", 0)}, "got dataset, replicate 0 2 times"),
+    ],
+)
+def test_students_that_can_not_be_compared_are_refused(
+    changes: dict[str, Any], expected: str, table: Any
+) -> None:
+    with pytest.raises(BadInput, match=expected):
+        table.show([*students(MEANS), replace(student("seeds", 0, 1.9), **changes)], facts())
 
 
 def test_a_policy_that_costs_more_than_uniform_draws_is_not_supported(
