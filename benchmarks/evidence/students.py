@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
+from table import mean_loss
 
 from staragents.base.errors import BadInput
 from staragents.base.records import stable_seed
+from staragents.evaluation.cell import CellResult
 from staragents.evaluation.cell_job import CellJob
 from staragents.evaluation.held_out import HeldOut
 from staragents.evaluation.held_out_file import read_held_out
@@ -57,10 +58,11 @@ def train(tasks: Sequence[Task], processes: int) -> None:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, context) as pool:
         for (job, _, _), result in zip(tasks, pool.map(measured, *zip(*tasks, strict=True)), strict=True):
+            loss = mean_loss(CellResult.from_dict(result))
             click.echo(
                 f"{job.cell.arm} {job.cell.training_seed}, rate {job.settings.learning_rate:g}: loss "
-                f"{mean_loss(result):.4f}, {result['trained_tokens']:,} tokens of {result['rows']} rows "
-                f"in {result['steps']} steps, {result['seconds']:.0f} s"
+                f"{loss:.4f}, {result['trained_tokens']:,} tokens of {result['rows']} rows in "
+                f"{result['steps']} steps, {result['seconds']:.0f} s"
             )
 
 
@@ -96,8 +98,3 @@ def _saved(job: CellJob, held_out: Sequence[HeldOut], folder: Path) -> dict[str,
 
 def _file(job: CellJob, folder: Path) -> Path:
     return folder / f"{cell_name(job.cell)}.json"
-
-
-def mean_loss(result: dict[str, Any]) -> float:
-    """Mean over prompts of the mean over writers, in nats per token."""
-    return float(np.mean([np.mean([one[0] for one in some.values()]) for some in result["losses"].values()]))
