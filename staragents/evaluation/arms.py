@@ -119,13 +119,14 @@ class _Building:
     """Adds arms one by one."""
 
     def __init__(self, runs: Sequence[RunRows], seed: int) -> None:
-        self._runs = runs
         self._seed = seed
         longest = max(runs, key=lambda run: len(run.seeds))
         left_out = frozenset[str]().union(*(run.left_out for run in runs))
         self._seeds: dict[str, Conversation] = {
             seed_id: one.messages for seed_id, one in longest.seeds.items() if seed_id not in left_out
         }
+        # A choice that depends on all seeds of a run depends on those in the arms only.
+        self._runs = [run.only(self._seeds) for run in runs]
         self._arms: dict[str, Arm] = {}
         self._pairs: dict[str, PairMeasures] = {}
         self._warnings: list[str] = []
@@ -163,7 +164,7 @@ class _Building:
                 if name in names:
                     continue
                 rows = rows_of(run, name, self._seed)
-                if rows.keys() & self._seeds.keys():
+                if rows:
                     self._put_of(run, name, rows)
                 else:
                     self._warnings.append(f"the pair {pair} has no candidate to train on: no arm")
