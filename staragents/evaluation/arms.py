@@ -56,8 +56,9 @@ def arms_of(
 
     `runs` are run directories of the same seeds, or `compare` folders, which stand for the runs of their
     variants. With several runs, an arm is called RUN:NAME; `seeds` is the same for all and remains one arm.
-    `by_pair` adds an arm for each pair that has a candidate. `seed` makes the random choices, each from its
-    seed's id, so that they depend neither on the order of seeds nor on other arms.
+    `by_pair` adds an arm for each pair that has a candidate, and `seeds`, to compare them with. `seed` makes
+    the random choices, each from its seed's id, so that they depend neither on the order of seeds nor on
+    other arms.
 
     Row i of every arm belongs to the same seed. Seeds of which a filter dropped every row of the dataset are
     in no arm. Where an arm lacks a row, it gets the unchanged seed, marked as filled. An exception is a file
@@ -74,6 +75,8 @@ def arms_of(
         raise BadInput("RUN: expected at least one run, got none")
     _check_same_seeds(read)
     building = _Building(read, seed)
+    if by_pair and SEEDS not in names:
+        names = [*names, SEEDS]
     for name in names:
         building.add(name)
     if by_pair:
