@@ -64,9 +64,9 @@ def plan_of(
 ) -> Plan:
     """The plan for at least one arm. Seeds that do not fit in one arm are in none.
 
-    `identity`: of the student's weights (`model_identity`). `folder`: for checkpoints. `training_seeds`: from
-    0 on, as many as the settings say, unless given. `judged`: whether students answer prompts for the judge.
-    Raises BadInput if nothing is left to train, measure or judge on.
+    `identity`: of the student's weights (`Student.identity`). `folder`: for checkpoints. `training_seeds`:
+    from 0 on, as many as the settings say, unless given. `judged`: whether students answer prompts for the
+    judge. Raises BadInput if nothing is left to train, measure or judge on.
     """
     # Arms share rows: unchanged seeds, and candidates that several choose.
     tokens_of = cache(student.tokens)
@@ -147,6 +147,7 @@ def _job(
         rows=len({piece.row for step in steps for piece in step}),
         settings=settings,
         folder=folder / cell_name(cell),
+        revision=student.revision,
     )
 
 
