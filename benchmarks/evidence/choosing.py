@@ -40,7 +40,6 @@ from staragents.files.atomic_file import write_text
 from staragents.models.model_names import resolve_model
 from staragents.replay.nearness import Nearness
 from staragents.replay.recorded_table import RecordedTable
-from staragents.scoring.identity import model_identity
 
 RATES = (1e-5, 3e-5, 1e-4, 3e-4)
 RECORDED, ANSWERS = "recorded_agents.jsonl.gz", "alpacaeval_answers_200.jsonl.gz"
@@ -129,7 +128,8 @@ def main(
     path = resolve_model(student)
     folder = output / student.rpartition("/")[2].replace("packaged:", "") / ("tune" if tune else str(tokens))
     settings = EvaluationConfig(max_length=MAX_LENGTH, step_tokens=STEP_TOKENS, tokens=tokens, num_gpus=gpus)
-    reader, identity = Student(path, None, MAX_LENGTH), model_identity(path)
+    reader = Student(path, None, MAX_LENGTH)
+    identity = reader.identity
     tasks = []
     with tempfile.TemporaryDirectory() as checkpoints:
         for replicate, choice in enumerate(chosen):

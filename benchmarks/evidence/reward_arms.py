@@ -58,7 +58,7 @@ def arms_of_replicate(folder: Path, replicate: int) -> list[Arm]:
     arms += [replace(made[f"{name}:{DATASET}"], name=f"{DATASET}:{name}") for name in OTHERS]
     like_ifd = random_of_length(
         RunRows.read(runs[DEFAULT], DEFAULT),
-        [row.messages for row in made[f"{DEFAULT}:{IFD}"].rows],
+        {row.seed_id: row.messages for row in made[f"{DEFAULT}:{IFD}"].rows},
         replicate,
     )
     arms.append(_own_rows(RANDOM_IFD_LENGTH, made[SEEDS], like_ifd))

@@ -23,7 +23,6 @@ from staragents.evaluation.held_out import HeldOut
 from staragents.evaluation.plan import plan_of
 from staragents.evaluation.student import Student
 from staragents.models.model_names import resolve_model
-from staragents.scoring.identity import model_identity
 
 
 class Planning:
@@ -44,7 +43,6 @@ class Planning:
         self._answers = answers
         self._held_out = held_out_prompts(answers, WRITERS)[1][:held_out_rows]
         self._student = Student(path, None, MAX_LENGTH)
-        self._identity = model_identity(path)
         self._settings = settings
         self._checkpoints = checkpoints
 
@@ -80,7 +78,7 @@ class Planning:
             held_out,
             self._student,
             self._settings,
-            self._identity,
+            self._student.identity,
             self._checkpoints,
             training_seeds=(replicate,),
         )

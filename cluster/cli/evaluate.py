@@ -36,7 +36,9 @@ COLUMN_KEYS = tuple(field.name for field in fields(ColumnsConfig))
     metavar="KEY=COLUMN,...",
     help=f"Your names for {', '.join(COLUMN_KEYS)} in --held-out and --arm, if they differ.",
 )
-@click.option("--by-pair", is_flag=True, help="Add an arm for each pair: does its reward predict its gain?")
+@click.option(
+    "--by-pair", is_flag=True, help="Add an arm for each pair, and seeds: does its reward predict its gain?"
+)
 @click.option("--seeds", type=click.IntRange(1), help="Students per arm; unset: evaluation.training_seeds.")
 @click.option("--held-out-rows", type=click.IntRange(1), help="Draw so many of the held-out conversations.")
 @click.option(

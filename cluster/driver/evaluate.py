@@ -29,7 +29,6 @@ from staragents.evaluation.training_memory import check_free
 from staragents.evaluation.training_time import seconds_for
 from staragents.models.model_names import resolve_model
 from staragents.run_directory.run_lock import command_lock
-from staragents.scoring.identity import model_identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +136,7 @@ class Evaluating:
             held_out,
             student,
             settings,
-            model_identity(path),
+            student.identity,
             (self._folder / CHECKPOINTS).absolute(),
             judged=question.judge is not None,
             tasks=tasks,

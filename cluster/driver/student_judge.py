@@ -27,6 +27,7 @@ from staragents.evaluation.judge_facts import JudgeFacts
 from staragents.evaluation.plan import cell_name
 from staragents.evaluation.student_verdicts import StudentVerdicts, verdicts_identity
 from staragents.files.atomic_file import write_text
+from staragents.models.hub_commit import hub_commit
 from staragents.models.model_names import resolve_model
 from staragents.scoring.identity import model_identity
 from staragents.validation.checks import check_config
@@ -84,9 +85,8 @@ class StudentJudge:
         requests fail and no earlier call has a verdict, and BadInput if there is no room for it.
         """
         pairs = _pairs(held_out, results)
-        identities = {
-            cell: verdicts_identity(some, self._config, self._weights()) for cell, some in pairs.items()
-        }
+        weights = self._weights()
+        identities = {cell: verdicts_identity(some, self._config, weights) for cell, some in pairs.items()}
         self._said = {pair.pair_id: TIE.win for some in pairs.values() for pair in some if pair.is_tie}
         for cell, some in pairs.items():
             self._read(cell, some, identities[cell])
@@ -165,8 +165,10 @@ class StudentJudge:
 
     def _weights(self) -> str:
         """What the judge's weights are, where they are files here."""
-        local = self._model.kind is EngineKind.vllm
-        return model_identity(resolve_model(self._model.model)) if local else self._model.model
+        if self._model.kind is not EngineKind.vllm:
+            return self._model.model
+        path = resolve_model(self._model.model)
+        return model_identity(path, hub_commit(path, self._model.engine_args.get("revision")))
 
     def _path(self, cell: Cell) -> Path:
         return self._folder / f"{cell_name(cell)}.json"

@@ -56,8 +56,9 @@ def arms_of(
 
     `runs` are run directories of the same seeds, or `compare` folders, which stand for the runs of their
     variants. With several runs, an arm is called RUN:NAME; `seeds` is the same for all and remains one arm.
-    `by_pair` adds an arm for each pair that has a candidate. `seed` makes the random choices, each from its
-    seed's id, so that they depend neither on the order of seeds nor on other arms.
+    `by_pair` adds an arm for each pair that has a candidate, and `seeds`, to compare them with. `seed` makes
+    the random choices, each from its seed's id, so that they depend neither on the order of seeds nor on
+    other arms.
 
     Row i of every arm belongs to the same seed. Seeds of which a filter dropped every row of the dataset are
     in no arm. Where an arm lacks a row, it gets the unchanged seed, marked as filled. An exception is a file
@@ -74,6 +75,8 @@ def arms_of(
         raise BadInput("RUN: expected at least one run, got none")
     _check_same_seeds(read)
     building = _Building(read, seed)
+    if by_pair and SEEDS not in names:
+        names = [*names, SEEDS]
     for name in names:
         building.add(name)
     if by_pair:
@@ -119,13 +122,14 @@ class _Building:
     """Adds arms one by one."""
 
     def __init__(self, runs: Sequence[RunRows], seed: int) -> None:
-        self._runs = runs
         self._seed = seed
         longest = max(runs, key=lambda run: len(run.seeds))
         left_out = frozenset[str]().union(*(run.left_out for run in runs))
         self._seeds: dict[str, Conversation] = {
             seed_id: one.messages for seed_id, one in longest.seeds.items() if seed_id not in left_out
         }
+        # A choice that depends on all seeds of a run depends on those in the arms only.
+        self._runs = [run.only(self._seeds) for run in runs]
         self._arms: dict[str, Arm] = {}
         self._pairs: dict[str, PairMeasures] = {}
         self._warnings: list[str] = []
@@ -163,7 +167,7 @@ class _Building:
                 if name in names:
                     continue
                 rows = rows_of(run, name, self._seed)
-                if rows.keys() & self._seeds.keys():
+                if rows:
                     self._put_of(run, name, rows)
                 else:
                     self._warnings.append(f"the pair {pair} has no candidate to train on: no arm")

@@ -30,9 +30,10 @@ ANSWERS, TASK = "answers", "task:"
 
 @dataclass(frozen=True, slots=True)
 class CellJob:
-    """`path`: the student, a folder or hub id; `identity`: what it is (`model_identity`). `folder`: for
-    checkpoints of this cell, whatever its job. Without steps, the student is only measured. `asked`: the
-    prompts that it answers for the judge. `tasks`: those that it is scored on."""
+    """`path`: the student, a folder or hub id; `identity`: what it is (`model_identity`); `revision`: the
+    commit of a hub id. `folder`: for checkpoints of this cell, whatever its job. Without steps, the student
+    is only measured. `asked`: the prompts that it answers for the judge. `tasks`: those that it is scored
+    on."""
 
     cell: Cell
     path: str
@@ -44,6 +45,7 @@ class CellJob:
     folder: Path
     asked: tuple[JudgedPrompt, ...] = ()
     tasks: HarnessTasks | None = None
+    revision: str | None = None
 
     @property
     def tokens(self) -> int:
@@ -90,7 +92,9 @@ class CellJob:
         from staragents.evaluation.measuring import held_out_losses
 
         begun = time.monotonic()
-        trained = fine_tune(self.path, self.steps, self.cell.training_seed, self.settings, folder)
+        trained = fine_tune(
+            self.path, self.steps, self.cell.training_seed, self.settings, folder, self.revision
+        )
         # Before the losses: to measure them may replace the model's attention.
         answers, scores = self._answers(trained), self._scores(trained)
         losses = held_out_losses(

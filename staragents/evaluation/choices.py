@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from staragents.base.messages import Conversation
 from staragents.base.records import stable_seed
@@ -27,23 +27,26 @@ def rows_of(run: RunRows, name: str, seed: int) -> Rows:
     if name == DATASET:
         return {one.seed_id: one.dataset for one in run.seeds.values() if one.dataset is not None}
     if name == RANDOM_LENGTH:
-        return random_of_length(run, [one.dataset or one.messages for one in run.seeds.values()], seed)
+        like = {one.seed_id: one.dataset or one.messages for one in run.seeds.values()}
+        return random_of_length(run, like, seed)
     pick = _pair(name.removeprefix(PAIR)) if name.startswith(PAIR) else _PICKS[name]
     picked = ((one.seed_id, pick(one, run, seed)) for one in run.seeds.values())
     return {seed_id: option.messages for seed_id, option in picked if option is not None}
 
 
-def random_of_length(run: RunRows, targets: Sequence[Conversation], seed: int) -> Rows:
-    """A random option of each seed, as for `RANDOM`, with answers as long as those of `targets`, in bytes.
+def random_of_length(run: RunRows, like: Rows, seed: int) -> Rows:
+    """A random option of each seed in `like` that has options, as for `RANDOM`, with answers as long as those
+    that `like` has for the same seeds, in bytes.
 
-    For `RANDOM_LENGTH`, these are all rows of the dataset, kept seeds included."""
-    seeds = [one for one in run.seeds.values() if one.options]
+    Seeds without options have the same row in both arms, the unchanged seed, so their lengths are no target:
+    they would count twice. For `RANDOM_LENGTH`, `like` has the rows of the dataset, kept seeds included."""
+    seeds = [one for seed_id, one in run.seeds.items() if one.options and seed_id in like]
     if not seeds:
         return {}
     options = [_ordered(one) for one in seeds]
     chosen = length_matched(
         [[option.answer_bytes for option in of_seed] for of_seed in options],
-        [len(messages[-1].content.encode()) for messages in targets],
+        [len(like[one.seed_id][-1].content.encode()) for one in seeds],
         [random.Random(stable_seed(str(seed), RANDOM_LENGTH, one.seed_id)).random() for one in seeds],
     )
     return {

@@ -50,8 +50,10 @@ def fine_tune(
     training_seed: int,
     settings: EvaluationConfig,
     folder: Path,
+    revision: str | None = None,
 ) -> Trained:
-    """The model at `path` (a folder or hub id) after these optimiser steps; without steps, unchanged.
+    """The model at `path` (a folder or hub id, with the commit to load) after these optimiser steps; without
+    steps, unchanged.
 
     AdamW without weight decay, a cosine schedule, gradients clipped at 1, no early stopping. The result
     depends only on the arguments, the device and its number of threads. Checkpoints go to `folder`, from
@@ -71,18 +73,19 @@ def fine_tune(
         )
     settings = completed(settings, path)
     check_packages(lora=bool(settings.lora_rank and steps))
+    loading = _loading(settings, on_gpu, revision)
     if not steps:
-        return Trained(*load(path, _loading(settings, on_gpu)), ())
+        return Trained(*load(path, loading), ())
     check_machine(path, settings)
     torch.use_deterministic_algorithms(True, warn_only=True)
     checkpoints = Checkpoints(folder)
     for checkpoint in checkpoints.complete():
-        trained = _trained(path, steps, training_seed, settings, on_gpu, folder, checkpoint)
+        trained = _trained(path, steps, training_seed, settings, loading, folder, checkpoint)
         if trained is not None:
             return trained
         checkpoints.drop(checkpoint)
         gc.collect()
-    trained = _trained(path, steps, training_seed, settings, on_gpu, folder, None)
+    trained = _trained(path, steps, training_seed, settings, loading, folder, None)
     assert trained is not None
     return trained
 
@@ -92,14 +95,14 @@ def _trained(
     steps: Sequence[Sequence[Span]],
     training_seed: int,
     settings: EvaluationConfig,
-    on_gpu: bool,
+    loading: Loading,
     folder: Path,
     checkpoint: Path | None,
 ) -> Trained | None:
     """The student after training from this checkpoint, or from the beginning; None if the checkpoint is
     damaged."""
     rank = settings.lora_rank or 0
-    model, tokenizer = load(path, _loading(settings, on_gpu))
+    model, tokenizer = load(path, loading)
     trainer = _trainer(model, tokenizer, steps, training_seed, settings, rank, folder)
     try:
         if checkpoint is not None:
@@ -126,10 +129,11 @@ def _is_of_machine(error: Exception) -> bool:
     return isinstance(error, OUT_OF_ORDER) or "can't allocate memory" in str(error)
 
 
-def _loading(settings: EvaluationConfig, on_gpu: bool) -> Loading:
+def _loading(settings: EvaluationConfig, on_gpu: bool, revision: str | None) -> Loading:
     """Weights that are trained themselves are float32: updates are too small for fewer bits."""
     device = "cuda" if on_gpu else "cpu"
-    return Loading(str(settings.dtype) if settings.lora_rank else "float32", device)
+    dtype = str(settings.dtype) if settings.lora_rank else "float32"
+    return Loading(dtype, device, revision=revision)
 
 
 def _trainer(

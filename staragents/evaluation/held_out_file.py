@@ -11,8 +11,10 @@ from staragents.base.messages import as_dicts
 from staragents.base.records import stable_id, stable_seed
 from staragents.config import ColumnsConfig
 from staragents.data.bad_rows import BadRows
+from staragents.data.readers.answers import answer_message
 from staragents.data.readers.raw_row import BadRow, InvalidRow, RawRow, shown
 from staragents.data.readers.row_messages import RowReader
+from staragents.data.readers.texts import Texts
 from staragents.data.seed_path import seed_path
 from staragents.evaluation.given_rows import GivenRows
 from staragents.evaluation.held_out import ANSWER, HeldOut
@@ -84,13 +86,17 @@ def _is_squad(value: Any) -> bool:
 
 
 def _answers(value: Any) -> dict[str, str]:
-    """Raises InvalidRow unless it holds texts by writer."""
+    """The answers by writer, without what was thought before them, as the reader of rows reads a single one.
+    Raises InvalidRow unless it holds texts by names."""
     by_writer = value.items() if isinstance(value, dict) else ()
-    # Parquet has all writers of a file in every row, null where one did not answer.
-    answers = {name: text for name, text in by_writer if text is not None}
+    # Parquet has all writers of a file in every row, null where one did not answer; pandas writes NaN.
+    answers = {name: answer for name, answer in by_writer if answer is not None and answer == answer}
     if not answers:
         raise InvalidRow(ANSWERS, "expected an object with an answer by writer", shown(value))
-    for name, text in answers.items():
-        if not isinstance(text, str) or not text.strip():
-            raise InvalidRow(f"{ANSWERS}.{name}", "expected text", shown(text))
-    return answers
+    texts = Texts()
+    for name in answers:
+        texts.text(name, f"{ANSWERS} (a writer's name)")
+    return {
+        name: answer_message(texts, answer, f"{ANSWERS}.{ascii(name)[1:-1]}").content
+        for name, answer in answers.items()
+    }

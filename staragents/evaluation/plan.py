@@ -64,20 +64,21 @@ def plan_of(
 ) -> Plan:
     """The plan for at least one arm. Seeds that do not fit in one arm are in none.
 
-    `identity`: of the student's weights (`model_identity`). `folder`: for checkpoints. `training_seeds`: from
-    0 on, as many as the settings say, unless given. `judged`: whether students answer prompts for the judge.
-    Raises BadInput if nothing is left to train, measure or judge on.
+    `identity`: of the student's weights (`Student.identity`). `folder`: for checkpoints. `training_seeds`:
+    from 0 on, as many as the settings say, unless given. `judged`: whether students answer prompts for the
+    judge. Raises BadInput if nothing is left to train, measure or judge on.
     """
     # Arms share rows: unchanged seeds, and candidates that several choose.
     tokens_of = cache(student.tokens)
-    spans = {arm.name: {row.seed_id: tokens_of(row.messages) for row in arm.rows} for arm in arms}
-    too_long = {seed_id for some in spans.values() for seed_id, span in some.items() if span is None}
+    # Not by id: the rows of a file may be equal, and each counts.
+    spans = {arm.name: [(row.seed_id, tokens_of(row.messages)) for row in arm.rows] for arm in arms}
+    too_long = {seed_id for some in spans.values() for seed_id, span in some if span is None}
     kept = {
-        name: [span for seed_id, span in some.items() if span is not None and seed_id not in too_long]
+        name: [span for seed_id, span in some if span is not None and seed_id not in too_long]
         for name, some in spans.items()
     }
     if not all(kept.values()):
-        longest = max(spans, key=lambda name: list(spans[name].values()).count(None))
+        longest = max(spans, key=lambda name: sum(span is None for _, span in spans[name]))
         raise BadInput(
             f"evaluation.max_length: expected prompts with at most {student.max_length - 2} tokens, got "
             f"longer ones in {longest}"
@@ -146,6 +147,7 @@ def _job(
         rows=len({piece.row for step in steps for piece in step}),
         settings=settings,
         folder=folder / cell_name(cell),
+        revision=student.revision,
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -65,6 +65,10 @@ class RunRows:
     base_pairs: tuple[str, ...]
     pairs: Mapping[str, PairMeasures]
     """By name, in the order of the config."""
+
+    def only(self, seed_ids: Container[str]) -> RunRows:
+        """The run with these of its seeds."""
+        return replace(self, seeds={name: one for name, one in self.seeds.items() if name in seed_ids})
 
     @classmethod
     def read(cls, path: Path, name: str) -> RunRows:

@@ -7,13 +7,18 @@ from typing import Any
 from staragents.base.errors import BadInput
 from staragents.base.messages import Conversation
 from staragents.config import ScoredReasoning, Template
+from staragents.models.hub_commit import hub_commit
 from staragents.scoring.conventions import Span, exact
+from staragents.scoring.identity import model_identity
 from staragents.scoring.model_loading import load_failure
 from staragents.scoring.row_texts import row_texts
 
 
 class Student:
-    """The tokenizer of a model to train, with the template and the length that all its cells share."""
+    """The tokenizer of a model to train, with the template and the length that all its cells share.
+
+    `revision`: the commit of a hub id that all cells load, so that a change on the hub can't divide them.
+    """
 
     def __init__(self, path: str, template: Template | None, max_length: int) -> None:
         """`path` is a local folder or hub id. `max_length` counts the tokens of prompt and answer; that
@@ -25,8 +30,11 @@ class Student:
         from transformers import AutoConfig, AutoTokenizer
 
         try:
-            self._tokenizer: Any = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
             config = AutoConfig.from_pretrained(path, trust_remote_code=False).get_text_config()
+            self.revision = hub_commit(path)
+            self._tokenizer: Any = AutoTokenizer.from_pretrained(
+                path, trust_remote_code=False, revision=self.revision or "main"
+            )
         except Exception as error:  # each library raises its own types
             raise load_failure(f"--student: can't load {path}", error) from error
         self._tokenizer.model_max_length = 1 << 62  # answers are cut here; transformers need not warn
@@ -41,6 +49,11 @@ class Student:
         bos = self._tokenizer.bos_token_id
         self._eos = int(self._tokenizer.eos_token_id)
         self._bos = self._eos if bos is None else int(bos)
+
+    @property
+    def identity(self) -> str:
+        """Changes with the student's weights."""
+        return model_identity(self.path, self.revision)
 
     def tokens(self, messages: Conversation) -> Span | None:
         """BOS, prompt, answer and EOS of a conversation; only answer and EOS are trained.

@@ -207,8 +207,9 @@ class RunDirectory:
         return Shard(name=name, **facts_of(self.candidates / name, len(candidates)))
 
     def seeds(self, results: Manifest | None = None) -> Iterator[list[Candidate]]:
-        """The candidates of each seed, in commit order, streamed. A seed never spans two shards. `results`:
-        only of the seeds in them, without those that the run has committed since."""
+        """The candidates of each seed, streamed, in commit order, which is that of the seed file. A seed
+        never spans two shards. `results`: only of the seeds in them, without those that the run has committed
+        since."""
         shards = self.shards()
         if results is not None:
             shards = [path for path in shards if f"{CANDIDATES}/{path.name}" in results["files"]]

@@ -10,11 +10,12 @@ from pathlib import Path
 _READ_BYTES = 1 << 25
 
 
-def model_identity(path: str) -> str:
-    """A digest that changes with the model's folder; a hub id is its own identity."""
+def model_identity(path: str, commit: str | None = None) -> str:
+    """A digest that changes with the model's folder; for a hub id, the id and its `commit`, if that is known
+    (`hub_commit`)."""
     folder = Path(path)
     if not folder.is_dir():
-        return path
+        return path if commit is None else f"{path}@{commit}"
     return files_identity(file for file in folder.iterdir() if not file.name.startswith("."))
 
 

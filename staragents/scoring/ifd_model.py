@@ -8,6 +8,7 @@ import math
 from array import array
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import torch
 from staragents.base.digest import digest_of
 from staragents.base.errors import BadInput, EngineError
 from staragents.config import Convention, Execution, ScoredReasoning, Template
+from staragents.models.hub_commit import hub_commit
 from staragents.scoring.conventions import Passes, Span
 from staragents.scoring.identity import model_identity
 from staragents.scoring.ifd import Score, ScoreRow, Status
@@ -64,6 +66,9 @@ class IfdModel:
         without a cache, as its weights may differ from those at `path`. Its attention may be replaced.
         `section`: of the config, where messages say to change `max_length`."""
         torch.set_num_threads(threads)
+        if cache is not None and loading.revision is None:
+            # NLLs are kept, but a hub id refers to the current state of its branch.
+            loading = replace(loading, revision=hub_commit(path))
         model, tokenizer = loaded or load(path, loading)
         self._head = model.get_output_embeddings()
         config = model.config.get_text_config()
@@ -237,7 +242,5 @@ def _means(spans: Sequence[Span], batch: tuple[list[int], torch.Tensor] | None) 
 def _weights_digest(path: str, loading: Loading, model: Any) -> bytes:
     """Digest of everything that determines the model's output for given token ids."""
     adapter = model_identity(loading.adapter) if loading.adapter else None
-    # A hub id refers to the current state of its branch.
-    commit = getattr(model.config, "_commit_hash", None)
-    facts = [model_identity(path), commit, adapter, loading.quantization, str(model.dtype)]
+    facts = [model_identity(path), loading.revision, adapter, loading.quantization, str(model.dtype)]
     return bytes.fromhex(digest_of(facts))

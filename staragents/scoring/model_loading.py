@@ -22,7 +22,8 @@ class Loading:
 
     `dtype`: a torch name, or auto: bfloat16 on CUDA, float32 on a CPU. `device`: cpu, cuda, cuda:1 ..., or
     auto: the GPU if there is one. `device_map`: auto splits a model across the GPUs (accelerate). `adapter`:
-    a LoRA adapter to apply (peft). `quantization`: 8bit or 4bit (bitsandbytes).
+    a LoRA adapter to apply (peft). `quantization`: 8bit or 4bit (bitsandbytes). `revision`: the commit of a
+    hub id; None: what its default branch has now.
     """
 
     dtype: str = "auto"
@@ -30,6 +31,7 @@ class Loading:
     device_map: str | None = None
     adapter: str | None = None
     quantization: str | None = None
+    revision: str | None = None
 
 
 def load(path: str, loading: Loading) -> tuple[Any, Any]:
@@ -39,14 +41,15 @@ def load(path: str, loading: Loading) -> tuple[Any, Any]:
     hub was too slow or too busy.
     """
     device = _device(loading.device)
-    options: dict[str, Any] = {"dtype": _dtype(loading.dtype, device), "trust_remote_code": False}
+    source = {"trust_remote_code": False, "revision": loading.revision or "main"}
+    options: dict[str, Any] = {"dtype": _dtype(loading.dtype, device)}
     if loading.device_map is not None or loading.quantization is not None:
         options["device_map"] = loading.device_map or {"": device}
     try:
         if loading.quantization is not None:
             options["quantization_config"] = _quantization(loading.quantization)
-        tokenizer: Any = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
-        model: Any = AutoModelForCausalLM.from_pretrained(path, **options)
+        tokenizer: Any = AutoTokenizer.from_pretrained(path, **source)
+        model: Any = AutoModelForCausalLM.from_pretrained(path, **source, **options)
         if loading.adapter is not None:
             model.load_adapter(loading.adapter)
         if "device_map" not in options:

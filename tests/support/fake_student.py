@@ -16,6 +16,7 @@ class FakeStudent:
     max_length: int
     path: str = "fake"
     template: Template = Template.plain
+    revision: str | None = None
 
     def tokens(self, messages: Conversation) -> Span | None:
         prompt = [len(word) for turn in messages[:-1] for word in turn.content.split()]

@@ -25,6 +25,7 @@ from staragents.evaluation.answer_pair import AnswerPair
 from staragents.evaluation.cell import BASE, Cell, CellResult
 from staragents.evaluation.held_out import ANSWER, HeldOut
 from staragents.validation.loading import load_config
+from tests.support.hub_cache import HubCache
 from tests.support.local_run import LocalHandle, local_handles
 from tests.support.paths import FAKE
 
@@ -90,6 +91,34 @@ def judging(config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         return judged, used.requests, lines
 
     return judge
+
+
+def test_verdicts_of_another_commit_of_the_judge_are_not_used_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = HubCache(tmp_path / "hub", monkeypatch)
+    files = tmp_path / "files"
+    files.mkdir()
+    (files / "config.json").write_text("{}")
+    alike = [student(BASE, 0, ["an oak"] * 4), student("dataset", 0, ["an oak"] * 4)]  # nothing to ask
+    engine = [
+        f"models.judge.{setting}"
+        for setting in ("kind=vllm", "model=org/judge", "num_gpus=0", "num_cpus=0.1")
+    ]
+    old, new = "a" * 40, "b" * 40
+
+    def identity(*overrides: str) -> str:
+        judge = StudentJudge(load_config(FAKE, [*engine, *overrides]), tmp_path, tmp_path / "out", print)
+        (found,) = judge.judged(HELD_OUT, alike, 9).identities
+        return found
+
+    hub.commit("org/judge", files, old)
+    pinned = f"models.judge.engine_args={{revision: {old}}}"
+    before, fixed = identity(), identity(pinned)
+    assert identity() == before
+    hub.commit("org/judge", files, new)
+    assert identity() != before
+    assert identity(pinned) == fixed
 
 
 def test_wins_are_what_a_run_would_say_and_equal_answers_are_asked_once(

@@ -64,6 +64,14 @@ def test_every_arm_has_the_same_seeds_and_rows_from_its_own_candidates(finished_
     assert filled["random"] == filled["random-length"] == nothing
 
 
+def test_arms_of_pairs_come_with_the_seeds_that_they_are_compared_with(finished_run: Path) -> None:
+    added = arms_of([finished_run], ["dataset"], by_pair=True)
+    asked = arms_of([finished_run], ["dataset", "seeds"], by_pair=True)
+    assert [arm.name for arm in added.arms[:2]] == ["dataset", "seeds"]
+    assert added == asked
+    assert "seeds" not in by_name(arms_of([finished_run], ["dataset"]))
+
+
 def test_the_dataset_arm_is_the_dataset(finished_run: Path) -> None:
     arm = by_name(arms_of([finished_run], ["dataset"]))["dataset"]
     lines = [json.loads(line) for line in (finished_run / "dataset.jsonl").read_text().splitlines()]

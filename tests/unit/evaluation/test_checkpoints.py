@@ -46,7 +46,7 @@ def folder_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Folder:
     """Where a job looks for checkpoints; it is killed before it trains."""
     used: list[Path] = []
 
-    def killed(path: str, steps: object, seed: int, settings: object, folder: Path) -> None:
+    def killed(path: str, steps: object, seed: int, settings: object, folder: Path, revision: None) -> None:
         used.append(folder)
         raise Killed
 

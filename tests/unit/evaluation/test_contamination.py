@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import tracemalloc
+
 import pytest
 
 from staragents.base.errors import BadInput
@@ -64,3 +67,17 @@ def test_a_shared_system_prompt_is_no_contamination() -> None:
     one = HeldOut("c", (Message("system", LONG), Message("user", "Add one and one.")), {ANSWER: "Two."})
     kept, _ = without_contaminated([arm(row("Name a colour.", "Teal.", LONG))], [one], "h.jsonl", 13)
     assert kept == (one,)
+
+
+def test_a_large_file_takes_little_memory() -> None:
+    rng = random.Random(0)
+    held_out = [
+        asked(number, " ".join(str(rng.getrandbits(32)) for _ in range(300))) for number in range(200)
+    ]
+    rows = arm(row("Name a colour.", "Teal."))
+    tracemalloc.start()
+    kept, _ = without_contaminated([rows], held_out, "h.jsonl", 13)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(kept) == 200
+    assert peak < 100 * 200 * 300

@@ -50,6 +50,28 @@ def test_several_writers_of_a_compressed_file(tmp_path: Path) -> None:
     assert second.answers == {"one": "No."}
 
 
+def test_thoughts_are_no_part_of_an_answer_with_one_or_several_writers(tmp_path: Path) -> None:
+    thought = "<think>A song.</think>La."
+    alone, several = read_held_out(
+        written(
+            tmp_path,
+            {"instruction": "Sing.", "output": thought},
+            {"instruction": "Sing.", "answers": {"plain": " La.\n", "thinks": thought}},
+        )
+    )
+    assert several.answers == {"plain": " La.\n", "thinks": alone.answers[ANSWER]}
+    assert alone.answers == {ANSWER: "La."}
+    assert several.prompt == (Message("user", "Sing."),)
+
+
+def test_a_writer_without_an_answer_is_left_out(tmp_path: Path) -> None:
+    path = written(
+        tmp_path, {"instruction": "Sing.", "answers": {"one": None, "": float("nan"), "two": "La."}}
+    )
+    (found,) = read_held_out(path)
+    assert found.answers == {"two": "La."}
+
+
 def test_answers_with_their_places_in_the_context_are_one_writers(tmp_path: Path) -> None:
     answers = {"text": ["In 1911."], "answer_start": [4]}
     (one,) = read_held_out(written(tmp_path, {"context": "Text.", "question": "When?", "answers": answers}))
@@ -81,6 +103,27 @@ def test_a_draw_of_rows_is_the_same_every_time_and_grows_with_its_number(tmp_pat
         ({"instruction": "Sing.", "answers": {}}, r"held.jsonl:2:answers: expected an object"),
         ({"instruction": "Sing.", "answers": {"one": " "}}, r"held.jsonl:2:answers.one: expected text"),
         ({"instruction": "Sing.", "answers": {"one": 3}}, r"held.jsonl:2:answers.one: expected text, got 3"),
+        ({"instruction": "Sing.", "answers": {"one": "La.", "two": ""}}, r"2:answers.two: .*, got nothing"),
+        ({"instruction": "Sing.", "answers": {"one": None}}, r"2:answers: expected an object"),
+        (
+            {"instruction": "Sing.", "answers": {"one": ["La."]}},
+            r"2:answers.one: expected text, got a list of 1",
+        ),
+        ({"instruction": "Sing.", "answers": {"one": "La.", "two": "\ud800"}}, r"2:answers.two: .*surrogate"),
+        ({"instruction": "Sing.", "answers": {"a\nb": 3}}, r"2:answers.a\\nb: expected text, got 3"),
+        (
+            {"instruction": "Sing.", "answers": {"one": "<think>A song.</think>"}},
+            r"2:answers.one: expected an answer after the thought, got nothing",
+        ),
+        (
+            {"instruction": "Sing.", "answers": {"one": "La.", "two": "<think>A song."}},
+            r"2:answers.two: expected an answer after the thought, got a thought without an end",
+        ),
+        ({"instruction": "Sing.", "answers": {"": "La."}}, r"2:answers \(a writer's name\): .*, got nothing"),
+        (
+            {"instruction": "Sing.", "answers": {"\udc00": "La."}},
+            r"2:answers \(a writer's name\): .*surrogate",
+        ),
         ({"answers": {"one": "La."}}, r"held.jsonl:2:"),
     ],
 )

@@ -62,6 +62,18 @@ def test_a_row_of_several_arms_is_tokenised_once(monkeypatch: pytest.MonkeyPatch
     assert sorted(map(str, seen[: len(rows)])) == sorted(map(str, rows))
 
 
+def test_every_repeat_of_a_row_is_trained() -> None:
+    row, other = (TrainingRow(name, with_exchange((), "say", name)) for name in ("one", "three"))
+    repeated = Arm("file", (row, other, row, row))
+    made = plan(repeated)
+    assert (made.rows, made.tokens) == (4, 8)
+    job = made.jobs[1]
+    assert job.rows == 4
+    said = [span.ids[-2:] for step in job.steps for span in step]
+    assert sorted(said) == [(3, 1), (3, 1), (3, 1), (5, 1)]
+    assert job.fingerprint(HELD_OUT) == plan(repeated).jobs[1].fingerprint(HELD_OUT)
+
+
 def test_the_last_answer_is_cut_without_its_end() -> None:
     (job,) = [job for job in plan(LONG, tokens=3).jobs if job.cell == Cell("long", 0)]
     (span,) = (span for step in job.steps for span in step)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 from types import SimpleNamespace
 
 import httpx2
 import pytest
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from staragents.base.errors import BadInput, StarAgentsError, TemporaryFailure
 from staragents.scoring import model_loading
 from staragents.scoring.model_loading import Loading, load
+from tests.support.hub_cache import HubCache
+from tests.support.tiny_models import save_tokenizer
 
 
 class HubError(OSError):
@@ -43,3 +47,16 @@ def test_only_a_hub_that_is_slow_or_busy_is_no_bad_input(
         load("m", Loading("float32", "cpu"))
     # It crosses processes.
     assert type(pickle.loads(pickle.dumps(caught.value))) is expected
+
+
+def test_a_commit_of_a_hub_id_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = HubCache(tmp_path / "hub", monkeypatch)
+    for number, commit in enumerate(("a" * 40, "b" * 40), start=1):
+        sizes = {"hidden_size": 8, "intermediate_size": 8 * number, "num_attention_heads": 2}
+        config = LlamaConfig(**sizes, num_hidden_layers=1, vocab_size=258)
+        LlamaForCausalLM(config).save_pretrained(tmp_path / commit)
+        save_tokenizer(tmp_path / commit)
+        hub.commit("org/tiny", tmp_path / commit, commit)
+    for revision, size in ((None, 16), ("a" * 40, 8), ("b" * 40, 16)):
+        model, _ = load("org/tiny", Loading("float32", "cpu", revision=revision))
+        assert model.config.intermediate_size == size

@@ -19,6 +19,7 @@ from staragents.scoring.ifd import Score, ScoreRow, Status
 from staragents.scoring.ifd_model import IfdModel
 from staragents.scoring.model_loading import Loading
 from staragents.scoring.span_cache import BYTES_PER_SPAN, SpanCache
+from tests.support.hub_cache import HubCache
 from tests.support.tiny_models import TEXTS, rows, save_tokenizer
 
 
@@ -52,6 +53,19 @@ class Counting(IfdModel):
     def _batch_nlls(self, spans: list[Span]) -> torch.Tensor:
         self.run += spans
         return super()._batch_nlls(spans)
+
+
+def test_losses_of_another_commit_are_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = HubCache(tmp_path / "hub", monkeypatch)
+    cache = SpanCache()
+    ran = []
+    for seed, commit in enumerate(("a" * 40, "b" * 40)):
+        hub.commit("org/tiny", Path(save_model(tmp_path / commit, seed)), commit)
+        for _ in range(2):
+            model = Counting("org/tiny", cache=cache)
+            model.score(rows(TEXTS))
+            ran.append(bool(model.run))
+    assert ran == [True, False, True, False]
 
 
 def test_an_answer_under_two_prompts_costs_one_direct_pass(tiny: str) -> None:
