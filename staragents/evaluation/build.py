@@ -11,7 +11,7 @@ from staragents.base.estimate import Estimate
 from staragents.evaluation.arm import Arm
 from staragents.evaluation.arm_row import LOSS, SCORE, WINS, ArmRow, Difference
 from staragents.evaluation.arms import Arms
-from staragents.evaluation.bootstrap import difference_intervals, mean_intervals
+from staragents.evaluation.bootstrap import LEAST, difference_intervals, mean_intervals
 from staragents.evaluation.by_pair import by_pair
 from staragents.evaluation.caveats import warnings_for
 from staragents.evaluation.cell import BASE, CellResult
@@ -69,6 +69,7 @@ def evaluation_of(
         for one in _differences(found, name, of, reference, arms.pairs.keys())
     ]
     untrained = [one for one in results if one.cell.arm == BASE]
+    of_writers = {of: found for (name, of), found in grids.items() if name == LOSS and of and found}
     return Evaluation(
         student=student,
         runs=list(runs),
@@ -82,7 +83,7 @@ def evaluation_of(
         differences=differences,
         power=_power(grid, references[0], arms.pairs.keys()),
         by_pair=gains,
-        warnings=[*arms.warnings, *lost, *warnings, *warnings_for(rows, grid, gains, references)],
+        warnings=[*arms.warnings, *lost, *warnings, *warnings_for(rows, grid, gains, references, of_writers)],
         identity=identity,
         judge=judge,
         results=list(arms.results),
@@ -121,7 +122,8 @@ def _differences(
     found: dict[str, Estimate | None] = {}
     for family in (False, True):
         at = [index for index, arm in enumerate(arms) if (arm in pairs) is family]
-        found |= zip([arms[index] for index in at], difference_intervals(values[at]), strict=True)
+        estimates = difference_intervals(values[at], least=_least(measure))
+        found |= zip([arms[index] for index in at], estimates, strict=True)
     return [Difference(measure, of, arm, reference, found[arm]) for arm in arms]
 
 
@@ -157,7 +159,12 @@ def _estimates(grid: Grid | None, measure: str) -> dict[str, Estimate | None]:
         return {
             arm: Estimate(mean, mean, mean) for arm in grid.arms for mean in grid.row(arm).ravel().tolist()
         }
-    return dict(zip(grid.arms, mean_intervals(grid.values), strict=True))
+    return dict(zip(grid.arms, mean_intervals(grid.values, least=_least(measure)), strict=True))
+
+
+def _least(measure: str) -> int:
+    """Units that an interval of this measure needs."""
+    return 1 if measure == SCORE else LEAST
 
 
 def _row(

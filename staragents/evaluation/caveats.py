@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from staragents.evaluation.arm_row import ArmRow
+from staragents.evaluation.bootstrap import LEAST
 from staragents.evaluation.by_pair import ByPair
 from staragents.evaluation.choices import RANDOM, SEEDS
 from staragents.evaluation.grid import Grid
@@ -17,9 +18,14 @@ UNEQUAL_PASSES = 1.1
 
 
 def warnings_for(
-    rows: Sequence[ArmRow], grid: Grid, gains: ByPair | None, references: Sequence[str]
+    rows: Sequence[ArmRow],
+    grid: Grid,
+    gains: ByPair | None,
+    references: Sequence[str],
+    writers: Mapping[str, Grid],
 ) -> list[str]:
-    """One line for each reason to doubt the table."""
+    """One line for each reason to doubt the table. `grid`: of the losses; `writers`: of those on each writer's
+    answers."""
     found = []
     if len(grid.training_seeds) == 1:
         found.append(
@@ -35,6 +41,13 @@ def warnings_for(
         found.append(
             f"{len(grid.units)} held-out conversations are few: the intervals are too narrow below about "
             f"{FEW_CONVERSATIONS}"
+        )
+    few = {of: len(one.units) for of, one in writers.items() if len(one.units) < FEW_CONVERSATIONS}
+    if len(grid.units) >= FEW_CONVERSATIONS and few:
+        found.append(
+            "few conversations of a writer: the intervals on these answers are too narrow below about "
+            f"{FEW_CONVERSATIONS}, and missing below {LEAST}: "
+            + ", ".join(f"{of} {number}" for of, number in few.items())
         )
     if grid.dropped:
         found.append(f"{grid.dropped} held-out conversations lack a loss in some arm and are left out")

@@ -88,6 +88,41 @@ def test_each_writer_is_reported_and_the_untrained_student_apart() -> None:
     assert len(found.compared("random", "loss", "beta")) == 3
 
 
+def test_a_writer_of_one_answer_has_no_interval_and_one_of_few_is_named() -> None:
+    def with_beta_in(few: int) -> Evaluation:
+        def only(one: CellResult) -> CellResult:
+            kept = {
+                name: {of: loss for of, loss in by.items() if of == "alpha" or int(name[1:]) < few}
+                for name, by in one.losses.items()
+            }
+            return dataclasses.replace(one, losses=kept)
+
+        return evaluated([only(one) for one in students(ARMS, conversations=100)])
+
+    single = with_beta_in(1)
+    for of, known in (("alpha", True), ("beta", False)):
+        one = single.difference("random", "seeds", "loss", of)
+        assert one is not None
+        assert (one.estimate is not None) is known
+    (note,) = single.warnings
+    assert note.endswith("too narrow below about 30, and missing below 2: beta 1")
+    assert with_beta_in(12).warnings[0].endswith("beta 12")
+    assert with_beta_in(30).warnings == []
+
+
+def test_scores_without_variation_have_no_interval_and_are_no_proof() -> None:
+    scores = {BASE: 0.25, "seeds": 0.5, "random": 0.55}
+    results = [
+        dataclasses.replace(one, scores={"arc": scores[one.cell.arm]})
+        for one in students({"seeds": 0.0, "random": 0.0}, training_seeds=2)
+    ]
+    found = evaluated(results)
+    one = found.difference("random", "seeds", "score", "arc")
+    assert one is not None
+    assert one.estimate is None
+    assert [row.scores["arc"] for row in found.arms] == [Estimate(*[x] * 3) for x in (0.5, 0.55)]
+
+
 def test_wins_and_scores_are_compared_like_losses() -> None:
     rng = np.random.default_rng(0)
 
