@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
+from itertools import permutations
+from math import factorial
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from staragents.base.estimate import Estimate
 from staragents.base.statistics import Mean
 from staragents.evaluation.arms import Arms
 from staragents.evaluation.build import evaluation_of
-from staragents.evaluation.by_pair import ByPair, correlation, spearman
+from staragents.evaluation.by_pair import MIN_PAIRS, ByPair, by_chance, correlation, spearman
 from staragents.evaluation.cell import BASE, Cell, CellResult, Loss
 from staragents.evaluation.evaluation import Evaluation, HeldOutFacts
 from staragents.evaluation.judge_facts import JudgeFacts
@@ -315,8 +317,25 @@ def test_rank_correlation_agrees_with_scipy_and_needs_variation() -> None:
     x, y = rng.integers(0, 5, 30).astype(float), rng.normal(size=30)
     assert spearman(x, y) == pytest.approx(spearmanr(x, y).statistic)
     assert np.isnan(spearman(np.ones(3), y[:3]))
-    assert correlation([1.0, 1.0, 1.0, 1.0], rng.normal(size=(4, 2, 9))) is None
-    assert correlation([1.0, 2.0, 3.0], rng.normal(size=(3, 2, 9))) is None
+    assert correlation([1.0] * MIN_PAIRS, rng.normal(size=(MIN_PAIRS, 2, 9))) is None
+    few = list(np.arange(MIN_PAIRS - 1.0))
+    assert correlation(few, rng.normal(size=(len(few), 2, 9))) is None
+
+
+def test_chance_orders_few_pairs_by_reward_in_at_most_five_percent() -> None:
+    rewards = np.arange(float(MIN_PAIRS))
+    orders = permutations(rewards.tolist())
+    told = [order for order in orders if by_chance(rewards, np.array(order)) < 0.05]
+    assert 0.02 <= len(told) / factorial(MIN_PAIRS) <= 0.05
+    gains = rewards[:, None, None] + np.random.default_rng(0).normal(0, 1e-3, (MIN_PAIRS, 2, 9))
+    in_order = correlation(rewards.tolist(), gains)
+    assert in_order is not None
+    assert in_order.low > 0.5
+    # One pair differs in its reward, so every resample with a correlation has that of this pair.
+    one_differs = correlation([0.0] * (MIN_PAIRS - 1) + [1.0], gains)
+    assert one_differs is not None
+    assert one_differs.mean == pytest.approx(0.655, abs=1e-3)
+    assert one_differs.low == 0
 
 
 def test_the_result_survives_json() -> None:
