@@ -17,8 +17,8 @@ RESAMPLED_AT_ONCE = 2_000_000
 """Weights of conversations in memory."""
 LEVEL = 0.95
 LEAST = 2
-"""Conversations that tell how much they vary. 1 is for scores of a task, which are no sample of several: there,
-an interval rests on the training seeds alone."""
+"""Conversations that tell how much they vary. 1 is for the score of a task, which is no sample of several:
+its interval rests on the training seeds alone."""
 DIGITS = 6
 
 

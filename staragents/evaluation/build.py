@@ -17,10 +17,10 @@ from staragents.evaluation.caveats import warnings_for
 from staragents.evaluation.cell import BASE, CellResult
 from staragents.evaluation.choices import SEEDS
 from staragents.evaluation.evaluation import Evaluation, HeldOutFacts
-from staragents.evaluation.grid import Grid, Values, grid_of, losses, score, tasks_of, wins, writers_of
+from staragents.evaluation.grid import Grid, Grids, Values, grid_of, losses, score, tasks_of, wins, writers_of
 from staragents.evaluation.judge_facts import JudgeFacts
 from staragents.evaluation.power import Power, measured_power, power_of
-from staragents.evaluation.references import main_family, references_of
+from staragents.evaluation.references import families_of, main_family, references_of
 
 UNMEASURED = (
     "no answer has a loss: each is empty without its reasoning, or its prompt leaves no room within "
@@ -69,7 +69,6 @@ def evaluation_of(
         for one in _differences(found, name, of, reference, arms.pairs.keys())
     ]
     untrained = [one for one in results if one.cell.arm == BASE]
-    of_writers = {of: found for (name, of), found in grids.items() if name == LOSS and of and found}
     return Evaluation(
         student=student,
         runs=list(runs),
@@ -83,7 +82,12 @@ def evaluation_of(
         differences=differences,
         power=_power(grid, references[0], arms.pairs.keys()),
         by_pair=gains,
-        warnings=[*arms.warnings, *lost, *warnings, *warnings_for(rows, grid, gains, references, of_writers)],
+        warnings=[
+            *arms.warnings,
+            *lost,
+            *warnings,
+            *warnings_for(rows, grid, grids, gains, references, arms.pairs),
+        ],
         identity=identity,
         judge=judge,
         results=list(arms.results),
@@ -115,15 +119,13 @@ def usable(results: Sequence[CellResult]) -> tuple[list[CellResult], list[str]]:
 def _differences(
     grid: Grid, measure: str, of: str, reference: str, pairs: Collection[str]
 ) -> list[Difference]:
-    """The arms of pairs are a family of their own, so that asking for them widens no other interval."""
     if reference not in grid.arms:
         return []
     arms, values = grid.against(reference)
     found: dict[str, Estimate | None] = {}
-    for family in (False, True):
-        at = [index for index, arm in enumerate(arms) if (arm in pairs) is family]
-        estimates = difference_intervals(values[at], least=_least(measure))
-        found |= zip([arms[index] for index in at], estimates, strict=True)
+    for family in families_of(arms, pairs):
+        estimates = difference_intervals(values[[arms.index(arm) for arm in family]], least=_least(measure))
+        found |= zip(family, estimates, strict=True)
     return [Difference(measure, of, arm, reference, found[arm]) for arm in arms]
 
 
@@ -137,7 +139,7 @@ def _power(grid: Grid, reference: str, pairs: Collection[str]) -> Power:
 def _rows(
     arms: Arms,
     results: Sequence[CellResult],
-    grids: Mapping[tuple[str, str], Grid | None],
+    grids: Grids,
     answer_tokens: Mapping[str, float],
 ) -> list[ArmRow]:
     known = {arm.name: arm for arm in arms.arms}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 
-from staragents.evaluation.arm_row import ArmRow
+from staragents.evaluation.arm_row import LOSS, ArmRow
 from staragents.evaluation.bootstrap import LEAST
 from staragents.evaluation.by_pair import ByPair
 from staragents.evaluation.choices import RANDOM, SEEDS
-from staragents.evaluation.grid import Grid
+from staragents.evaluation.grid import Grid, Grids
+from staragents.evaluation.references import families_of
 
 FEW_CONVERSATIONS = 30
 UNEQUAL_TOKENS = 0.05
@@ -20,35 +21,26 @@ UNEQUAL_PASSES = 1.1
 def warnings_for(
     rows: Sequence[ArmRow],
     grid: Grid,
+    grids: Grids,
     gains: ByPair | None,
     references: Sequence[str],
-    writers: Mapping[str, Grid],
+    pairs: Collection[str],
 ) -> list[str]:
-    """One line for each reason to doubt the table. `grid`: of the losses; `writers`: of those on each writer's
-    answers."""
+    """One line for each reason to doubt the table. `grid`: of the losses on all answers; `grids`: of all
+    measures; `pairs`: the arms of pairs."""
     found = []
     if len(grid.training_seeds) == 1:
         found.append(
             "one training seed: the intervals leave out how much students of the same arm differ and are too "
             "narrow"
         )
-    elif (len(grid.arms) - 1) * (len(grid.training_seeds) - 1) in (1, 2):
-        found.append(
-            "few students: if students of the same arm differ much, the intervals hold in fewer than 95 % of "
-            "repeats; more training seeds or arms make them exact"
-        )
+    found += _about_students(grid, references[0], pairs)
     if len(grid.units) < FEW_CONVERSATIONS:
         found.append(
             f"{len(grid.units)} held-out conversations are few: the intervals are too narrow below about "
             f"{FEW_CONVERSATIONS}"
         )
-    few = {of: len(one.units) for of, one in writers.items() if len(one.units) < FEW_CONVERSATIONS}
-    if len(grid.units) >= FEW_CONVERSATIONS and few:
-        found.append(
-            "few conversations of a writer: the intervals on these answers are too narrow below about "
-            f"{FEW_CONVERSATIONS}, and missing below {LEAST}: "
-            + ", ".join(f"{of} {number}" for of, number in few.items())
-        )
+    found += _about_writers(grid, grids)
     if grid.dropped:
         found.append(f"{grid.dropped} held-out conversations lack a loss in some arm and are left out")
     found += [
@@ -68,6 +60,33 @@ def warnings_for(
     if not any(name == RANDOM or name.endswith(f":{RANDOM}") for name in references):
         found.append(f"without the arm {RANDOM}, a gain over {SEEDS} does not show that choosing helped")
     return found + _about_pairs(rows, gains)
+
+
+def _about_students(grid: Grid, reference: str, pairs: Collection[str]) -> list[str]:
+    """Of each family of arms: one or two degrees of freedom tell little about the variance between training
+    seeds."""
+    others = [name for name in grid.arms if name != reference]
+    return [
+        f"few students{' of pairs' if family[0] in pairs else ''}: if students of the same arm differ much, "
+        "the intervals hold in fewer than 95 % of repeats; more training seeds or arms make them exact"
+        for family in families_of(others, pairs)
+        if len(family) * (len(grid.training_seeds) - 1) in (1, 2)
+    ]
+
+
+def _about_writers(grid: Grid, grids: Grids) -> list[str]:
+    """Beside the note on few conversations of all writers together."""
+    few = [
+        f"{of} {len(one.units)}"
+        for (measure, of), one in grids.items()
+        if measure == LOSS and one is not None and len(one.units) < FEW_CONVERSATIONS <= len(grid.units)
+    ]
+    if not few:
+        return []
+    return [
+        f"few conversations of a writer ({', '.join(few)}): the intervals on these answers are too narrow "
+        f"below about {FEW_CONVERSATIONS}, and there are none below {LEAST}"
+    ]
 
 
 def _about_passes(rows: Sequence[ArmRow]) -> list[str]:

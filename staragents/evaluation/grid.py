@@ -40,6 +40,10 @@ class Grid:
         return [self.arms[index] for index in others], self.values[others] - self.values[at]
 
 
+Grids = Mapping[tuple[str, str], Grid | None]
+"""By measure, and the writer or task; None without a training seed or unit that all arms share."""
+
+
 def grid_of(results: Sequence[CellResult], values: Values) -> Grid | None:
     """The grid of one measure over all arms, in the order of `results`; None if no training seed or no unit
     is in all of them."""

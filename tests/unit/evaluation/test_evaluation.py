@@ -107,8 +107,8 @@ def test_a_writer_of_one_answer_has_no_interval_and_one_of_few_is_named() -> Non
         assert one is not None
         assert (one.estimate is not None) is known
     (note,) = single.warnings
-    assert note.endswith("too narrow below about 30, and missing below 2: beta 1")
-    assert with_beta_in(12).warnings[0].endswith("beta 12")
+    assert note.startswith("few conversations of a writer (beta 1): ")
+    assert "(beta 12)" in with_beta_in(12).warnings[0]
     assert with_beta_in(30).warnings == []
 
 
@@ -216,6 +216,19 @@ def test_doubts_are_written_down() -> None:
     two = students({"seeds": 0.0, "random": 0.0}, training_seeds=2)
     assert [warning.partition(":")[0] for warning in evaluated(two).warnings] == ["few students"]
     assert evaluated(students(ARMS)).warnings == []
+
+
+def test_arms_of_pairs_do_not_make_the_students_of_other_arms_many() -> None:
+    def few_students(names: list[str], training_seeds: int) -> list[str]:
+        pairs = {name: PairMeasures() for name in names if name.startswith("pair:")}
+        arms = dataclasses.replace(arms_named(names), pairs=pairs)
+        found = evaluated(students(dict.fromkeys(names, 0.0), training_seeds), arms)
+        return [one.partition(":")[0] for one in found.warnings if one.startswith("few students")]
+
+    pairs = [f"pair:p{number}" for number in range(4)]
+    assert few_students(["seeds", "dataset", *pairs], 2) == ["few students"]
+    assert few_students(["seeds", "dataset", "random", "mine", *pairs[:1]], 2) == ["few students of pairs"]
+    assert few_students(["seeds", "dataset", "random", "mine", *pairs], 2) == []
 
 
 def test_references_are_seeds_and_random_choices_of_one_run_or_the_first() -> None:
