@@ -109,7 +109,9 @@ class Evaluating:
             runs=[str(run) for run in question.runs],
             settings=asdict(settings),
             held_out=_facts(question.held_out, plan.held_out),
-            identity=digest_of([*students.fingerprints.values(), *_more(plan, judged)]),
+            identity=digest_of(
+                [*students.fingerprints.values(), *_more(plan, judged), *sorted(arms.same.items())]
+            ),
             answer_tokens=plan.answer_tokens,
             warnings=[*too_long, *(judged.warnings if judged else ())],
             judge=judged.facts if judged else None,
@@ -133,7 +135,7 @@ class Evaluating:
         if question.tasks:
             tasks = checked_tasks(question.tasks, question.tasks_folder, settings.task_limit)
         return settings, plan_of(
-            arms.arms,
+            arms.distinct,
             held_out,
             student,
             settings,

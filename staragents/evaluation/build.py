@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from staragents.base.errors import RunFailed
@@ -27,6 +28,9 @@ UNMEASURED = (
     "evaluation.max_length"
 )
 
+NONE = Estimate(0.0, 0.0, 0.0)
+"""The difference of students from themselves."""
+
 
 def evaluation_of(
     arms: Arms,
@@ -49,6 +53,7 @@ def evaluation_of(
     a loss.
     """
     trained, lost = usable([one for one in results if one.cell.arm != BASE])
+    trained = _under_every_name(trained, arms)
     grid = grid_of(trained, losses())
     if not any(one.losses for one in results):
         raise RunFailed(f"--held-out: {UNMEASURED}")
@@ -66,7 +71,7 @@ def evaluation_of(
         for (name, of), found in grids.items()
         if found is not None
         for reference in references
-        for one in _differences(found, name, of, reference, arms.pairs.keys())
+        for one in _differences(found, name, of, reference, arms)
     ]
     untrained = [one for one in results if one.cell.arm == BASE]
     return Evaluation(
@@ -80,13 +85,13 @@ def evaluation_of(
         untrained=_untrained(untrained, measures) if untrained else None,
         arms=rows,
         differences=differences,
-        power=_power(grid, references[0], arms.pairs.keys()),
+        power=_power(grid, references[0], arms),
         by_pair=gains,
         warnings=[
             *arms.warnings,
             *lost,
             *warnings,
-            *warnings_for(rows, grid, grids, gains, references, arms.pairs),
+            *warnings_for(rows, grid, grids, gains, references, arms),
         ],
         identity=identity,
         judge=judge,
@@ -116,23 +121,38 @@ def usable(results: Sequence[CellResult]) -> tuple[list[CellResult], list[str]]:
     return [one for one in finite if one.cell.arm in of_arms], warnings
 
 
-def _differences(
-    grid: Grid, measure: str, of: str, reference: str, pairs: Collection[str]
-) -> list[Difference]:
+def _under_every_name(results: Sequence[CellResult], arms: Arms) -> list[CellResult]:
+    """Also those of arms with the rows of an earlier one, which were trained once, in the order of `arms`."""
+    if not arms.same:
+        return list(results)
+    return [
+        replace(one, cell=replace(one.cell, arm=arm.name))
+        for arm in arms.arms
+        for one in results
+        if one.cell.arm == arms.trained_as(arm.name)
+    ]
+
+
+def _differences(grid: Grid, measure: str, of: str, reference: str, arms: Arms) -> list[Difference]:
+    """The same students under two names count once."""
     if reference not in grid.arms:
         return []
-    arms, values = grid.against(reference)
+    names, values = grid.against(reference)
     found: dict[str, Estimate | None] = {}
-    for family in families_of(arms, pairs):
-        estimates = difference_intervals(values[[arms.index(arm) for arm in family]], least=_least(measure))
-        found |= zip(family, estimates, strict=True)
-    return [Difference(measure, of, arm, reference, found[arm]) for arm in arms]
+    for family in families_of(names, arms.pairs):
+        index = {arms.trained_as(name): names.index(name) for name in family}
+        index.pop(arms.trained_as(reference), None)
+        intervals = difference_intervals(values[[*index.values()]], least=_least(measure))
+        trained = dict(zip(index, intervals, strict=True)) | {arms.trained_as(reference): NONE}
+        found |= {name: trained[arms.trained_as(name)] for name in family}
+    return [Difference(measure, of, name, reference, found[name]) for name in names]
 
 
-def _power(grid: Grid, reference: str, pairs: Collection[str]) -> Power:
+def _power(grid: Grid, reference: str, arms: Arms) -> Power:
     """Of the arms that are no pair's, or of all if there are no others."""
-    arms, values = grid.against(reference)
-    at = [arms.index(arm) for arm in main_family(arms, pairs)]
+    names, values = grid.against(reference)
+    known = (*arms.same, arms.trained_as(reference))
+    at = [names.index(name) for name in main_family([one for one in names if one not in known], arms.pairs)]
     return measured_power(values[at]) if at else power_of(len(grid.units), len(grid.training_seeds), 1)
 
 
@@ -147,7 +167,11 @@ def _rows(
     names = dict.fromkeys(one.cell.arm for one in results)
     return [
         _row(
-            name, known.get(name), [one for one in results if one.cell.arm == name], estimates, answer_tokens
+            name,
+            known.get(name),
+            [one for one in results if one.cell.arm == name],
+            estimates,
+            answer_tokens.get(arms.trained_as(name)),
         )
         for name in names
     ]
@@ -174,14 +198,14 @@ def _row(
     arm: Arm | None,
     cells: Sequence[CellResult],
     estimates: Mapping[tuple[str, str], Mapping[str, Estimate | None]],
-    answer_tokens: Mapping[str, float],
+    answer_tokens: float | None,
 ) -> ArmRow:
     finals = [one.final_loss for one in cells if one.final_loss is not None]
     return ArmRow(
         name=name,
         rows=len(arm.rows) if arm is not None else 0,
         filled=arm.filled if arm is not None else 0,
-        answer_tokens=answer_tokens.get(name),
+        answer_tokens=answer_tokens,
         trained_tokens=_mean([one.trained_tokens for one in cells]),
         steps=_mean([one.steps for one in cells]),
         final_loss=_mean(finals) if finals else None,
@@ -195,7 +219,7 @@ def _row(
 
 def _untrained(results: Sequence[CellResult], measures: Sequence[tuple[str, str, Values]]) -> ArmRow:
     estimates = {(name, of): _estimates(grid_of(results, values), name) for name, of, values in measures}
-    return _row(BASE, None, results, estimates, {})
+    return _row(BASE, None, results, estimates, None)
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from staragents.evaluation.arm_row import LOSS, ArmRow
+from staragents.evaluation.arms import Arms
 from staragents.evaluation.bootstrap import LEAST
 from staragents.evaluation.by_pair import ByPair
 from staragents.evaluation.choices import RANDOM, SEEDS
@@ -24,17 +25,17 @@ def warnings_for(
     grids: Grids,
     gains: ByPair | None,
     references: Sequence[str],
-    pairs: Collection[str],
+    arms: Arms,
 ) -> list[str]:
     """One line for each reason to doubt the table. `grid`: of the losses on all answers; `grids`: of all
-    measures; `pairs`: the arms of pairs."""
+    measures."""
     found = []
     if len(grid.training_seeds) == 1:
         found.append(
             "one training seed: the intervals leave out how much students of the same arm differ and are too "
             "narrow"
         )
-    found += _about_students(grid, references[0], pairs)
+    found += _about_students(grid, references[0], arms)
     if len(grid.units) < FEW_CONVERSATIONS:
         found.append(
             f"{len(grid.units)} held-out conversations are few: the intervals are too narrow below about "
@@ -62,15 +63,19 @@ def warnings_for(
     return found + _about_pairs(rows, gains)
 
 
-def _about_students(grid: Grid, reference: str, pairs: Collection[str]) -> list[str]:
+def _about_students(grid: Grid, reference: str, arms: Arms) -> list[str]:
     """Of each family of arms: one or two degrees of freedom tell little about the variance between training
     seeds."""
     others = [name for name in grid.arms if name != reference]
+    distinct = {
+        tuple(family): {arms.trained_as(name) for name in family} - {arms.trained_as(reference)}
+        for family in families_of(others, arms.pairs)
+    }
     return [
-        f"few students{' of pairs' if family[0] in pairs else ''}: if students of the same arm differ much, "
-        "the intervals hold in fewer than 95 % of repeats; more training seeds or arms make them exact"
-        for family in families_of(others, pairs)
-        if len(family) * (len(grid.training_seeds) - 1) in (1, 2)
+        f"few students{' of pairs' if family[0] in arms.pairs else ''}: if students of the same arm differ "
+        "much, the intervals hold in fewer than 95 % of repeats; more training seeds or arms make them exact"
+        for family, trained in distinct.items()
+        if len(trained) * (len(grid.training_seeds) - 1) in (1, 2)
     ]
 
 

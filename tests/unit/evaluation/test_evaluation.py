@@ -231,6 +231,34 @@ def test_arms_of_pairs_do_not_make_the_students_of_other_arms_many() -> None:
     assert few_students(["seeds", "dataset", "random", "mine", *pairs], 2) == []
 
 
+def test_an_arm_with_the_rows_of_another_adds_no_evidence() -> None:
+    names = ["dataset", "random", "random-length", "judge", "seeds", "mine"]
+    effects = {name: 0.0 for name in ("dataset", "random", "seeds")}
+    results = students(effects, training_seeds=2, between_seeds=0.02)
+    plain = evaluated(results)
+    same = {"random-length": "random", "judge": "random", "mine": "seeds"}
+    arms = dataclasses.replace(arms_named(names), same=same)
+    found = evaluated(results, arms)
+    assert [row.name for row in found.arms] == names
+    assert found.arms[3] == dataclasses.replace(found.arms[1], name="judge")
+
+    def estimate(of: Evaluation, arm: str, reference: str) -> Estimate | None:
+        one = of.difference(arm, reference)
+        assert one is not None
+        return one.estimate
+
+    assert estimate(found, "dataset", "random") == estimate(plain, "dataset", "random")
+    assert estimate(found, "dataset", "random-length") == estimate(plain, "dataset", "random")
+    assert estimate(found, "judge", "seeds") == estimate(plain, "random", "seeds")
+    nothing = Estimate(0.0, 0.0, 0.0)
+    assert estimate(found, "judge", "random") == estimate(found, "mine", "seeds") == nothing
+    assert found.power == plain.power
+    assert arms.compared == found.power.arms == 2
+    few = [one for one in plain.warnings if one.startswith("few students")]
+    assert few
+    assert [one for one in found.warnings if one.startswith("few students")] == few
+
+
 def test_references_are_seeds_and_random_choices_of_one_run_or_the_first() -> None:
     assert references_of(["dataset", "random", "seeds"]) == ["seeds", "random"]
     assert references_of(["dataset", "random-length"]) == ["random-length"]
