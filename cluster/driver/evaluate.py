@@ -19,7 +19,7 @@ from staragents.evaluation.contamination import without_contaminated
 from staragents.evaluation.defaults import completed
 from staragents.evaluation.evaluation import Evaluation, HeldOutFacts
 from staragents.evaluation.harness import checked_tasks
-from staragents.evaluation.held_out import HeldOut
+from staragents.evaluation.held_out import HeldOut, about_prompts, prompts_of
 from staragents.evaluation.held_out_file import read_held_out
 from staragents.evaluation.packages import check_packages
 from staragents.evaluation.plan import Plan, plan_of
@@ -91,9 +91,11 @@ class Evaluating:
         held_out, seen = without_contaminated(arms.arms, held_out, question.held_out, FiltersConfig().ngram)
         arms = replace(arms, warnings=(*notes, *arms.warnings, *seen))
         settings, plan = self._planned(arms, held_out)
-        self._check_power(power_of(len(plan.held_out), settings.training_seeds, arms.compared))
-        too_long = _too_long(plan, len(held_out))
-        self._tell(plan, (*arms.warnings, *too_long), arms, settings)
+        prompts = prompts_of(plan.held_out)
+        different = len(set(prompts.values()))
+        self._check_power(power_of(different, settings.training_seeds, arms.compared))
+        left_out = [*_too_long(plan, len(held_out)), *about_prompts(prompts)]
+        self._tell(plan, (*arms.warnings, *left_out), arms, settings)
         if judge is not None:
             self._say(_to_judge(plan, judge))
         students = Students(plan, settings, self._folder, self._say)
@@ -113,7 +115,8 @@ class Evaluating:
                 [*students.fingerprints.values(), *_more(plan, judged), *sorted(arms.same.items())]
             ),
             answer_tokens=plan.answer_tokens,
-            warnings=[*too_long, *(judged.warnings if judged else ())],
+            prompts=prompts,
+            warnings=[*left_out, *(judged.warnings if judged else ())],
             judge=judged.facts if judged else None,
         )
 

@@ -18,7 +18,18 @@ from staragents.evaluation.caveats import warnings_for
 from staragents.evaluation.cell import BASE, CellResult
 from staragents.evaluation.choices import SEEDS
 from staragents.evaluation.evaluation import Evaluation, HeldOutFacts
-from staragents.evaluation.grid import Grid, Grids, Values, grid_of, losses, score, tasks_of, wins, writers_of
+from staragents.evaluation.grid import (
+    POOLED,
+    Grid,
+    Grids,
+    Values,
+    grid_of,
+    losses,
+    score,
+    tasks_of,
+    wins,
+    writers_of,
+)
 from staragents.evaluation.judge_facts import JudgeFacts
 from staragents.evaluation.power import Power, measured_power, power_of
 from staragents.evaluation.references import families_of, main_family, references_of
@@ -42,6 +53,7 @@ def evaluation_of(
     held_out: HeldOutFacts,
     identity: str,
     answer_tokens: Mapping[str, float] | None = None,
+    prompts: Mapping[str, str] | None = None,
     warnings: Sequence[str] = (),
     judge: JudgeFacts | None = None,
 ) -> Evaluation:
@@ -49,19 +61,20 @@ def evaluation_of(
 
     Only training seeds that every arm has count. A student whose losses are not finite does not count, and an
     arm without a student is left out; a warning names both. `answer_tokens`: mean tokens of an answer by arm.
+    `prompts`: of held-out conversations (`prompts_of`); unset: each has its own.
     `warnings` are further ones of the caller. Raises RunFailed if no arm has a finished student, or no answer
     a loss.
     """
     trained, lost = usable([one for one in results if one.cell.arm != BASE])
     trained = _under_every_name(trained, arms)
-    grid = grid_of(trained, losses())
+    grid = grid_of(trained, losses(prompts=prompts))
     if not any(one.losses for one in results):
         raise RunFailed(f"--held-out: {UNMEASURED}")
     if grid is None:
         raise RunFailed("evaluate: no arm has a student with finite losses on the held-out answers")
     names = list(grid.arms)
     references = references_of(names)
-    measures = [(LOSS, "", losses())] + [(LOSS, one, losses(one)) for one in writers_of(trained)]
+    measures = [(LOSS, one, losses(one, prompts)) for one in (POOLED, *writers_of(trained))]
     measures += [(WINS, "", wins)] + [(SCORE, task, score(task)) for task in tasks_of(trained)]
     grids = {(name, of): grid_of(trained, values) for name, of, values in measures}
     rows = _rows(arms, trained, grids, answer_tokens or {})

@@ -29,7 +29,9 @@ HELD_OUT = HeldOutFacts("held.jsonl", "0" * 64, 999, [])
 ARMS = {"dataset": -0.05, "seeds": 0.0, "random": 0.0, "shuffled": 0.2}
 
 
-def evaluated(results: Sequence[CellResult], arms: Arms | None = None) -> Evaluation:
+def evaluated(
+    results: Sequence[CellResult], arms: Arms | None = None, prompts: dict[str, str] | None = None
+) -> Evaluation:
     names = dict.fromkeys(one.cell.arm for one in results if one.cell.arm != BASE)
     return evaluation_of(
         arms or arms_named(list(names)),
@@ -39,6 +41,7 @@ def evaluated(results: Sequence[CellResult], arms: Arms | None = None) -> Evalua
         settings={"epochs": 1.0},
         held_out=HELD_OUT,
         identity="x",
+        prompts=prompts,
     )
 
 
@@ -75,6 +78,27 @@ def test_losses_pool_tokens_of_writers_and_weigh_conversations_equally() -> None
     assert row.writers["x"].mean == pytest.approx(2.5)
     assert row.writers["y"] is None  # one conversation and one training seed have no interval
     assert found.differences == []
+
+
+def test_repeated_prompts_make_no_interval_narrower() -> None:
+    results = students(ARMS, conversations=50)
+
+    def repeated(one: CellResult) -> CellResult:
+        losses = {f"{name} {n}": by for n in range(4) for name, by in one.losses.items()}
+        return dataclasses.replace(one, losses=losses)
+
+    prompts = {f"c{number} {n}": f"c{number}" for number in range(50) for n in range(4)}
+    plain = evaluated(results)
+    again = evaluated([repeated(one) for one in results], prompts=prompts)
+    assert again.held_out.conversations == 50
+    for one, other in zip(again.differences, plain.differences, strict=True):
+        assert dataclasses.replace(one, estimate=other.estimate) == other
+        assert one.estimate is not None
+        assert other.estimate is not None
+        assert dataclasses.astuple(one.estimate) == pytest.approx(
+            dataclasses.astuple(other.estimate), abs=2e-6
+        )
+    assert again.power == plain.power
 
 
 def test_each_writer_is_reported_and_the_untrained_student_apart() -> None:
