@@ -104,7 +104,7 @@ def evaluation_of(
             *arms.warnings,
             *lost,
             *warnings,
-            *warnings_for(rows, grid, grids, gains, references, arms),
+            *warnings_for(rows, grid, grids, gains, references, arms, judge),
         ],
         identity=identity,
         judge=judge,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from staragents.evaluation.arm_row import LOSS, ArmRow
+from staragents.evaluation.arm_row import LOSS, WINS, ArmRow
 from staragents.evaluation.arms import Arms
 from staragents.evaluation.bootstrap import LEAST
 from staragents.evaluation.by_pair import ByPair
 from staragents.evaluation.choices import RANDOM, SEEDS
-from staragents.evaluation.grid import Grid, Grids
+from staragents.evaluation.grid import POOLED, Grid, Grids
+from staragents.evaluation.judge_facts import JudgeFacts
 from staragents.evaluation.references import families_of
 
 FEW_CONVERSATIONS = 30
@@ -26,9 +27,10 @@ def warnings_for(
     gains: ByPair | None,
     references: Sequence[str],
     arms: Arms,
+    judge: JudgeFacts | None,
 ) -> list[str]:
     """One line for each reason to doubt the table. `grid`: of the losses on all answers; `grids`: of all
-    measures."""
+    measures; `judge`: None if nobody compared answers."""
     found = []
     if len(grid.training_seeds) == 1:
         found.append(
@@ -44,6 +46,8 @@ def warnings_for(
     found += _about_writers(grid, grids)
     if grid.dropped:
         found.append(f"{grid.dropped} held-out conversations lack a loss in some arm and are left out")
+    if judge is not None:
+        found += _about_wins(grid, grids[WINS, POOLED], judge)
     found += [
         f"{row.filled} of the {row.rows} rows of {row.name} are unchanged seeds, as it has no row for them"
         for row in rows
@@ -92,6 +96,26 @@ def _about_writers(grid: Grid, grids: Grids) -> list[str]:
         f"few conversations of a writer ({', '.join(few)}): the intervals on these answers are too narrow "
         f"below about {FEW_CONVERSATIONS}, and there are none below {LEAST}"
     ]
+
+
+def _about_wins(losses: Grid, wins: Grid | None, judge: JudgeFacts) -> list[str]:
+    """What a judge that failed meanwhile, or could not be read, leaves out."""
+    if wins is None:
+        return ["wins are not compared: no training seed has verdicts on every arm"]
+    found = []
+    if without := [arm for arm in losses.arms if arm not in wins.arms]:
+        found.append(f"no wins of {', '.join(without)}: there is no verdict on these students")
+    if len(wins.training_seeds) < len(losses.training_seeds):
+        found.append(
+            f"wins count training seeds {', '.join(map(str, wins.training_seeds))} only: the others lack "
+            "verdicts on some arm"
+        )
+    if left_out := judge.prompts - len(wins.units):
+        found.append(
+            f"{left_out} of {judge.prompts} prompts lack the verdict on some student that counts and are "
+            "left out"
+        )
+    return found
 
 
 def _about_passes(rows: Sequence[ArmRow]) -> list[str]:

@@ -19,7 +19,7 @@ def warnings(*rows: ArmRow) -> list[str]:
     names = tuple(one.name for one in rows)
     units = tuple(str(number) for number in range(50))
     grid = Grid(names, (0, 1, 2, 3), units, np.zeros((len(names), 4, 50)), 0)
-    return warnings_for(rows, grid, {}, None, ["random"], arms_named(names))
+    return warnings_for(rows, grid, {}, None, ["random"], arms_named(names), None)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,10 @@ ARMS = {"dataset": -0.05, "seeds": 0.0, "random": 0.0, "shuffled": 0.2}
 
 
 def evaluated(
-    results: Sequence[CellResult], arms: Arms | None = None, prompts: dict[str, str] | None = None
+    results: Sequence[CellResult],
+    arms: Arms | None = None,
+    prompts: dict[str, str] | None = None,
+    judge: JudgeFacts | None = None,
 ) -> Evaluation:
     names = dict.fromkeys(one.cell.arm for one in results if one.cell.arm != BASE)
     return evaluation_of(
@@ -42,6 +45,7 @@ def evaluated(
         held_out=HELD_OUT,
         identity="x",
         prompts=prompts,
+        judge=judge,
     )
 
 
@@ -171,6 +175,42 @@ def test_wins_and_scores_are_compared_like_losses() -> None:
         assert not equal.estimate.told
     assert found.arms[0].scores["ifeval"] is not None
     assert found.arms[0].wins is not None
+
+
+@pytest.mark.parametrize(
+    ("without", "notes"),
+    [
+        ({}, []),
+        (
+            {Cell("random", 2): 40},
+            ["wins count training seeds 0, 1 only: the others lack verdicts on some arm"],
+        ),
+        (
+            {Cell("random", seed): 40 for seed in range(3)},
+            ["no wins of random: there is no verdict on these students"],
+        ),
+        (
+            {Cell("random", 2): 3},
+            ["3 of 40 prompts lack the verdict on some student that counts and are left out"],
+        ),
+        (
+            {Cell("random", 0): 40, Cell("seeds", 1): 40, Cell("dataset", 2): 40},
+            ["wins are not compared: no training seed has verdicts on every arm"],
+        ),
+    ],
+)
+def test_what_a_judge_that_failed_leaves_out_is_counted(without: dict[Cell, int], notes: list[str]) -> None:
+    rng = np.random.default_rng(0)
+    results = [
+        one
+        if one.cell.arm == BASE
+        else dataclasses.replace(
+            one, wins={f"c{n}": float(rng.uniform()) for n in range(without.get(one.cell, 0), 40)}
+        )
+        for one in students(ARMS)
+    ]
+    judge = JudgeFacts("a/judge", False, prompts=40, answer_tokens=9, comparisons=480, unreadable=0)
+    assert evaluated(results, judge=judge).warnings == notes
 
 
 def test_the_score_of_a_single_student_is_shown_without_an_interval() -> None:
