@@ -65,7 +65,7 @@ class Evaluating:
         """Train what is not trained yet, write evaluate.html and evaluate.json.
 
         Raises BadInput before any training if the question can't be answered, or if a student does not fit or
-        does not learn; RunFailed if Ray fails. Finished students stay.
+        all diverge; RunFailed if Ray fails. Finished students stay.
         """
         check_packages()
         with command_lock(self._folder, "--output"):

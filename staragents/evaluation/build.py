@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from staragents.base.errors import RunFailed
+from staragents.base.errors import BadInput, RunFailed
 from staragents.base.estimate import Estimate
 from staragents.evaluation.arm import Arm
 from staragents.evaluation.arm_row import LOSS, SCORE, WINS, ArmRow, Difference
@@ -59,19 +58,24 @@ def evaluation_of(
 ) -> Evaluation:
     """The evaluation of all finished students.
 
-    Only training seeds that every arm has count. A student whose losses are not finite does not count, and an
-    arm without a student is left out; a warning names both. `answer_tokens`: mean tokens of an answer by arm.
+    Only training seeds that every arm has count. A student that diverged does not count, and an arm with too
+    few students is left out; a warning names both. `answer_tokens`: mean tokens of an answer by arm.
     `prompts`: of held-out conversations (`prompts_of`); unset: each has its own.
-    `warnings` are further ones of the caller. Raises RunFailed if no arm has a finished student, or no answer
-    a loss.
+    `warnings` are further ones of the caller. Raises RunFailed if no answer has a loss,
+    BadInput if every student diverged.
     """
     trained, lost = usable([one for one in results if one.cell.arm != BASE])
     trained = _under_every_name(trained, arms)
     grid = grid_of(trained, losses(prompts=prompts))
-    if not any(one.losses for one in results):
+    if not any(one.losses or one.diverged for one in results):
         raise RunFailed(f"--held-out: {UNMEASURED}")
+    if not trained:
+        raise BadInput(
+            "evaluation.learning_rate: expected one with finite losses, got "
+            f"{settings.get('learning_rate')}: {lost[0]}"
+        )
     if grid is None:
-        raise RunFailed("evaluate: no arm has a student with finite losses on the held-out answers")
+        raise RunFailed("evaluate: no held-out answer has a loss in every arm")
     names = list(grid.arms)
     references = references_of(names)
     measures = [(LOSS, one, losses(one, prompts)) for one in (POOLED, *writers_of(trained))]
@@ -113,25 +117,29 @@ def evaluation_of(
 
 
 def usable(results: Sequence[CellResult]) -> tuple[list[CellResult], list[str]]:
-    """The students with finite losses, of arms that share a training seed, and warnings about the others."""
-    finite, warnings = [], []
+    """The students with losses, of arms that share training seeds, and warnings about the others.
+
+    The arms share at least two training seeds, if any arm has two: one that leaves fewer is left out, as
+    intervals from a single training seed are too narrow.
+    """
+    measured, warnings = [], []
     for one in results:
-        if one.losses and all(math.isfinite(x.nats) for by in one.losses.values() for x in by.values()):
-            finite.append(one)
-            continue
-        what, instead = UNMEASURED, ""
         if one.losses:
-            what, instead = "a loss is not a finite number", "; try a lower evaluation.learning_rate"
+            measured.append(one)
+            continue
         student = f"{one.cell.arm}, training seed {one.cell.training_seed}"
-        warnings.append(f"{student}: {what}, so this student does not count{instead}")
+        instead = "; try a lower evaluation.learning_rate" if one.diverged else ""
+        warnings.append(f"{student}: {one.diverged or UNMEASURED}, so this student does not count{instead}")
     of_arms: dict[str, set[int]] = {}
-    for one in finite:
+    for one in measured:
         of_arms.setdefault(one.cell.arm, set()).add(one.cell.training_seed)
-    while len(of_arms) > 1 and not set.intersection(*of_arms.values()):
+    needed = min(2, max(map(len, of_arms.values()), default=0))
+    while len(of_arms) > 1 and len(set.intersection(*of_arms.values())) < needed:
         fewest = min(of_arms, key=lambda arm: len(of_arms[arm]))
         del of_arms[fewest]
-        warnings.append(f"{fewest} is left out: it shares no training seed with the other arms")
-    return [one for one in finite if one.cell.arm in of_arms], warnings
+        shared = "no training seed" if needed < 2 else "fewer than two training seeds"
+        warnings.append(f"{fewest} is left out: it shares {shared} with the other arms")
+    return [one for one in measured if one.cell.arm in of_arms], warnings
 
 
 def _under_every_name(results: Sequence[CellResult], arms: Arms) -> list[CellResult]:

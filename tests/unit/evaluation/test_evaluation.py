@@ -11,7 +11,7 @@ from math import factorial
 import numpy as np
 import pytest
 
-from staragents.base.errors import RunFailed
+from staragents.base.errors import BadInput, RunFailed
 from staragents.base.estimate import Estimate
 from staragents.base.statistics import Mean
 from staragents.evaluation.arms import Arms
@@ -233,16 +233,33 @@ def test_the_score_of_a_single_student_is_shown_without_an_interval() -> None:
 def test_a_student_that_diverged_does_not_count_and_is_named() -> None:
     results = students(ARMS, training_seeds=3)
     at = next(i for i, one in enumerate(results) if one.cell == Cell("random", 1))
-    losses = {
-        name: {writer: Loss(float("nan"), 5, 5) for writer in by} for name, by in results[at].losses.items()
-    }
-    results[at] = dataclasses.replace(results[at], losses=losses)
+    results[at] = dataclasses.replace(results[at], losses={}, diverged="the loss of step 3 is nan")
     found = evaluated(results)
     assert found.training_seeds == [0, 2]
-    assert "random, training seed 1: a loss is not a finite number" in found.warnings[0]
+    assert found.warnings[0] == (
+        "random, training seed 1: the loss of step 3 is nan, so this student does not count; try a lower "
+        "evaluation.learning_rate"
+    )
     only = [one for one in results if one.cell == Cell("random", 1)]
-    with pytest.raises(RunFailed, match="no arm has a student"):
+    with pytest.raises(
+        BadInput, match=r"^evaluation.learning_rate: .*: random, training seed 1: the loss of"
+    ):
         evaluated(only)
+
+
+def test_an_arm_that_diverged_leaves_the_others_their_training_seeds() -> None:
+    results = [
+        dataclasses.replace(one, losses={}, diverged="the loss of step 3 is nan")
+        if one.cell.arm == "random" and one.cell.training_seed > 0
+        else one
+        for one in students(ARMS, training_seeds=3)
+    ]
+    found = evaluated(results)
+    assert found.training_seeds == [0, 1, 2]
+    assert [row.name for row in found.arms] == ["dataset", "seeds", "shuffled"]
+    assert found.warnings[2] == (
+        "random is left out: it shares fewer than two training seeds with the other arms"
+    )
 
 
 def test_answers_without_a_loss_are_no_fault_of_the_learning_rate() -> None:
