@@ -71,7 +71,10 @@ def measured(job: CellJob, held_out: Sequence[HeldOut], folder: Path) -> dict[st
     saved = _saved(job, held_out, folder)
     if saved is not None:
         return saved
-    result = job.run(held_out).as_dict()
+    student = job.run(held_out)
+    if student.diverged:
+        raise BadInput(f"arm {job.cell.arm}, replicate {job.cell.training_seed}: {student.diverged}")
+    result = student.as_dict()
     for by_writer in result["losses"].values():
         for loss in by_writer.values():
             loss[0] = round(loss[0], 6)

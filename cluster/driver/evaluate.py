@@ -19,7 +19,7 @@ from staragents.evaluation.contamination import without_contaminated
 from staragents.evaluation.defaults import completed
 from staragents.evaluation.evaluation import Evaluation, HeldOutFacts
 from staragents.evaluation.harness import checked_tasks
-from staragents.evaluation.held_out import HeldOut
+from staragents.evaluation.held_out import HeldOut, about_prompts, prompts_of
 from staragents.evaluation.held_out_file import read_held_out
 from staragents.evaluation.packages import check_packages
 from staragents.evaluation.plan import Plan, plan_of
@@ -64,7 +64,7 @@ class Evaluating:
         """Train what is not trained yet, write evaluate.html and evaluate.json.
 
         Raises BadInput before any training if the question can't be answered, or if a student does not fit or
-        does not learn; RunFailed if Ray fails. Finished students stay.
+        all diverge; RunFailed if Ray fails. Finished students stay.
         """
         check_packages()
         with command_lock(self._folder, "--output"):
@@ -90,9 +90,11 @@ class Evaluating:
         held_out, seen = without_contaminated(arms.arms, held_out, question.held_out, FiltersConfig().ngram)
         arms = replace(arms, warnings=(*notes, *arms.warnings, *seen))
         settings, plan = self._planned(arms, held_out)
-        self._check_power(power_of(len(plan.held_out), settings.training_seeds, arms.compared))
-        too_long = _too_long(plan, len(held_out))
-        self._tell(plan, (*arms.warnings, *too_long), arms, settings)
+        prompts = prompts_of(plan.held_out)
+        different = len(set(prompts.values()))
+        self._check_power(power_of(different, settings.training_seeds, arms.compared))
+        left_out = [*_too_long(plan, len(held_out)), *about_prompts(prompts)]
+        self._tell(plan, (*arms.warnings, *left_out), arms, settings)
         if judge is not None:
             self._say(_to_judge(plan, judge))
         students = Students(plan, settings, self._folder, self._say)
@@ -108,9 +110,12 @@ class Evaluating:
             runs=[str(run) for run in question.runs],
             settings=asdict(settings),
             held_out=_facts(question.held_out, plan.held_out),
-            identity=digest_of([*students.fingerprints.values(), *_more(plan, judged)]),
+            identity=digest_of(
+                [*students.fingerprints.values(), *_more(plan, judged), *sorted(arms.same.items())]
+            ),
             answer_tokens=plan.answer_tokens,
-            warnings=[*too_long, *(judged.warnings if judged else ())],
+            prompts=prompts,
+            warnings=[*left_out, *(judged.warnings if judged else ())],
             judge=judged.facts if judged else None,
         )
 
@@ -132,7 +137,7 @@ class Evaluating:
         if question.tasks:
             tasks = checked_tasks(question.tasks, question.tasks_folder, settings.task_limit)
         return settings, plan_of(
-            arms.arms,
+            arms.distinct,
             held_out,
             student,
             settings,

@@ -99,7 +99,7 @@ class StudentJudge:
         return Judged(
             [replace(one, wins=wins.get(one.cell)) for one in results],
             self._facts(pairs, answer_tokens),
-            list(self._warnings(pairs, wins, failure)),
+            list(self._warnings(pairs, failure)),
             list(identities.values()),
         )
 
@@ -142,9 +142,7 @@ class StudentJudge:
             unreadable=sum(len(self._unreadable(some)) for some in pairs.values()),
         )
 
-    def _warnings(
-        self, pairs: Pairs, wins: Mapping[Cell, Mapping[str, float]], failure: str | None
-    ) -> Iterator[str]:
+    def _warnings(self, pairs: Pairs, failure: str | None) -> Iterator[str]:
         unreadable = [one for some in pairs.values() for one in self._unreadable(some).values()]
         failed = sum(len(self._left(some)) for some in pairs.values())
         if unreadable:
@@ -160,8 +158,6 @@ class StudentJudge:
                 f"{len(prompts)} judged prompts are few: the intervals of wins are too narrow below about "
                 f"{FEW_CONVERSATIONS}"
             )
-        if left_out := sum(any(name not in of_cell for of_cell in wins.values()) for name in prompts):
-            yield f"{left_out} of {len(prompts)} prompts lack the verdict on some student and are left out"
 
     def _weights(self) -> str:
         """What the judge's weights are, where they are files here."""

@@ -32,6 +32,7 @@ class StudentProgress:
         self._worked += self._plan.work(job)
         self._worked_s = time.monotonic() - self._begun
         loss = "" if result.final_loss is None else f", training loss {result.final_loss:.3f}"
+        loss = f": {result.diverged}" if result.diverged else loss
         seed = f" seed {job.cell.training_seed}" if job.steps else ""
         self._line(f"{job.cell.arm}{seed} in {result.seconds:.0f} s{loss}")
 

@@ -43,8 +43,8 @@ class Students:
     def results(self) -> list[CellResult]:
         """One result per job of the plan, in order, trained now unless its file is there.
 
-        Raises BadInput for a student that does not fit or does not learn, RunFailed if Ray fails; finished
-        cells stay, also after Ctrl-C.
+        A student that diverged has a result, too. Raises BadInput for one that does not fit, RunFailed if Ray
+        fails; finished cells stay, also after Ctrl-C.
         """
         if todo := self._todo():
             self._make_folders()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from staragents.base.errors import BadInput
@@ -26,21 +26,32 @@ SETTING = "evaluation.arms"
 class Arms:
     """`arms` in the order that was asked for. `pairs`: what the runs measured about the pair of each arm
     `pair:NAME`, by the name of the arm. `seeds`: how many the arms share. `results`: the checksum of each
-    run's results."""
+    run's results. `same`: arms with the rows of an earlier one, and the name of that one, whose students are
+    theirs too."""
 
     arms: tuple[Arm, ...]
     pairs: Mapping[str, PairMeasures]
     seeds: int
     warnings: tuple[str, ...]
     results: tuple[str, ...] = ()
+    same: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def distinct(self) -> tuple[Arm, ...]:
+        """Those that are trained: each differs from the others."""
+        return tuple(arm for arm in self.arms if arm.name not in self.same)
+
+    def trained_as(self, name: str) -> str:
+        """The arm whose students are those of the arm `name`."""
+        return self.same.get(name, name)
 
     @property
     def compared(self) -> int:
-        """How many arms are compared with the first reference at once: pairs count apart from the others. At
-        least 1."""
-        names = [arm.name for arm in self.arms]
-        reference = references_of(names)[:1]
-        return len(main_family([name for name in names if name not in reference], self.pairs)) or 1
+        """How many distinct arms are compared with the first reference at once: pairs count apart from the
+        others. At least 1."""
+        reference = [self.trained_as(name) for name in references_of([arm.name for arm in self.arms])[:1]]
+        others = [arm.name for arm in self.distinct if arm.name not in reference]
+        return len(main_family(others, self.pairs)) or 1
 
 
 def arms_of(
@@ -190,13 +201,32 @@ class _Building:
         self._arms[name] = Arm(name, tuple(TrainingRow(row.row_id, row.messages) for row in rows))
 
     def result(self) -> Arms:
+        same = self._same()
         return Arms(
             tuple(self._arms.values()),
             self._pairs,
             len(self._seeds),
             tuple(self._warnings),
             tuple(run.results for run in self._runs),
+            same,
         )
+
+    def _same(self) -> dict[str, str]:
+        """Arms with the rows of an earlier one, and its name; a warning for each."""
+        first: dict[tuple[tuple[str, Conversation], ...], str] = {}
+        same = {}
+        for name, arm in self._arms.items():
+            earlier = first.setdefault(tuple((row.seed_id, row.messages) for row in arm.rows), name)
+            if earlier != name:
+                same[name] = earlier
+                self._warnings.append(
+                    f"{name} has the same rows as {earlier}, so both have the same students"
+                )
+            elif SEEDS not in self._arms and all(
+                row.messages == self._seeds.get(row.seed_id) for row in arm.rows
+            ):
+                self._warnings.append(f"{name} equals {SEEDS}: none of its rows differs from the seed")
+        return same
 
     def _put_of(self, run: RunRows, name: str, rows: Rows) -> None:
         full = name if len(self._runs) == 1 else f"{run.name}:{name}"
@@ -214,8 +244,6 @@ class _Building:
         )
         if arm.filled == len(arm.rows):
             raise BadInput(f"{setting}: expected an arm with rows, got {name}, for which no seed has one")
-        if name != SEEDS and all(row.messages == self._seeds[row.seed_id] for row in arm.rows):
-            self._warnings.append(f"{name} equals {SEEDS}: none of its rows differs from the seed")
         self._arms[name] = arm
 
 

@@ -16,12 +16,18 @@ RESAMPLES = 4000
 RESAMPLED_AT_ONCE = 2_000_000
 """Weights of conversations in memory."""
 LEVEL = 0.95
+LEAST = 2
+"""Conversations that tell how much they vary. 1 is for the score of a task, which is no sample of several:
+its interval rests on the training seeds alone."""
 DIGITS = 6
 
 
-def difference_intervals(values: Floats, confidence: float = LEVEL) -> list[Estimate | None]:
+def difference_intervals(
+    values: Floats, confidence: float = LEVEL, *, least: int = LEAST
+) -> list[Estimate | None]:
     """Of differences from one reference, shape (arms, training seeds, conversations): the mean of each arm
-    with intervals that hold for all arms at once in the share `confidence` of repeats.
+    with intervals that hold for all arms at once in the share `confidence` of repeats. None below `least`
+    conversations, and for equal differences other than 0: that nothing varied shows no certainty.
 
     The variance between training seeds is taken to be the same in every arm and in the reference, so that all
     arms estimate it together, with arms * (training seeds - 1) degrees of freedom: it is the interaction of
@@ -36,19 +42,20 @@ def difference_intervals(values: Floats, confidence: float = LEVEL) -> list[Esti
     rng = np.random.default_rng(0)
     draws = rng.normal(0, math.sqrt(variance), size=(RESAMPLES, arms + 1))
     noise = draws[:, 1:] - draws[:, :1]
-    return _intervals(values, noise, np.full(arms, 2 * variance), freedom, rng, confidence)
+    found = _intervals(values, noise, np.full(arms, 2 * variance), freedom, rng, least, confidence)
+    return [None if one is not None and one.low == one.high != 0 else one for one in found]
 
 
-def mean_intervals(values: Floats) -> list[Estimate | None]:
+def mean_intervals(values: Floats, *, least: int = LEAST) -> list[Estimate | None]:
     """Of `values`, shape (rows, training seeds, conversations): the mean of each row with an interval that
-    holds for this row in 95 % of repeats."""
+    holds for this row in 95 % of repeats. None below `least` conversations."""
     found = []
     for row in values[:, None]:
         seeds = row.shape[1]
         variance = row.mean(axis=2).var(axis=1, ddof=1) / seeds if seeds > 1 else np.zeros(1)
         rng = np.random.default_rng(0)
         noise = rng.normal(0, np.sqrt(variance), size=(RESAMPLES, 1))
-        found += _intervals(row, noise, variance, seeds - 1, rng)
+        found += _intervals(row, noise, variance, seeds - 1, rng, least)
     return found
 
 
@@ -58,6 +65,7 @@ def _intervals(
     variances: Floats,
     freedom: int,
     rng: np.random.Generator,
+    least: int,
     confidence: float = LEVEL,
 ) -> list[Estimate | None]:
     """The means of `values`, shape (rows, training seeds, conversations), with intervals.
@@ -69,11 +77,12 @@ def _intervals(
 
     The largest studentised deviation of all rows in each resample (Westfall and Young 1993) gives the level
     of one interval at which all hold at once in the share `confidence`, and Student's distribution gives the
-    quantile of this level, with the degrees of freedom of both variances together (`freedom_of`). None if
-    there is only one training seed and one conversation, so that nothing tells how much values vary.
+    quantile of this level, with the degrees of freedom of both variances together (`freedom_of`). None below
+    `least` conversations, and for one training seed and one conversation, as nothing tells how much values
+    vary.
     """
     rows, seeds, conversations = values.shape
-    if not rows or seeds < 2 > conversations:
+    if not rows or conversations < least or seeds < 2 > conversations:
         return [None] * rows
     means = values.mean(axis=(1, 2))
     of_conversations = _resampled(values.mean(axis=1), rng)

@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from staragents.base.errors import RunFailed
+from staragents.base.errors import BadInput, RunFailed
 from staragents.base.estimate import Estimate
 from staragents.evaluation.arm import Arm
 from staragents.evaluation.arm_row import LOSS, SCORE, WINS, ArmRow, Difference
 from staragents.evaluation.arms import Arms
-from staragents.evaluation.bootstrap import difference_intervals, mean_intervals
+from staragents.evaluation.bootstrap import LEAST, difference_intervals, mean_intervals
 from staragents.evaluation.by_pair import by_pair
 from staragents.evaluation.caveats import warnings_for
 from staragents.evaluation.cell import BASE, CellResult
 from staragents.evaluation.choices import SEEDS
 from staragents.evaluation.evaluation import Evaluation, HeldOutFacts
-from staragents.evaluation.grid import Grid, Values, grid_of, losses, score, tasks_of, wins, writers_of
+from staragents.evaluation.grid import (
+    POOLED,
+    Grid,
+    Grids,
+    Values,
+    grid_of,
+    losses,
+    score,
+    tasks_of,
+    wins,
+    writers_of,
+)
 from staragents.evaluation.judge_facts import JudgeFacts
 from staragents.evaluation.power import Power, measured_power, power_of
-from staragents.evaluation.references import main_family, references_of
+from staragents.evaluation.references import families_of, main_family, references_of
 
 UNMEASURED = (
     "no answer has a loss: each is empty without its reasoning, or its prompt leaves no room within "
     "evaluation.max_length"
 )
+
+NONE = Estimate(0.0, 0.0, 0.0)
+"""The difference of students from themselves."""
 
 
 def evaluation_of(
@@ -38,25 +52,33 @@ def evaluation_of(
     held_out: HeldOutFacts,
     identity: str,
     answer_tokens: Mapping[str, float] | None = None,
+    prompts: Mapping[str, str] | None = None,
     warnings: Sequence[str] = (),
     judge: JudgeFacts | None = None,
 ) -> Evaluation:
     """The evaluation of all finished students.
 
-    Only training seeds that every arm has count. A student whose losses are not finite does not count, and an
-    arm without a student is left out; a warning names both. `answer_tokens`: mean tokens of an answer by arm.
-    `warnings` are further ones of the caller. Raises RunFailed if no arm has a finished student, or no answer
-    a loss.
+    Only training seeds that every arm has count. A student that diverged does not count, and an arm with too
+    few students is left out; a warning names both. `answer_tokens`: mean tokens of an answer by arm.
+    `prompts`: of held-out conversations (`prompts_of`); unset: each has its own.
+    `warnings` are further ones of the caller. Raises RunFailed if no answer has a loss,
+    BadInput if every student diverged.
     """
     trained, lost = usable([one for one in results if one.cell.arm != BASE])
-    grid = grid_of(trained, losses())
-    if not any(one.losses for one in results):
+    trained = _under_every_name(trained, arms)
+    grid = grid_of(trained, losses(prompts=prompts))
+    if not any(one.losses or one.diverged for one in results):
         raise RunFailed(f"--held-out: {UNMEASURED}")
+    if not trained:
+        raise BadInput(
+            "evaluation.learning_rate: expected one with finite losses, got "
+            f"{settings.get('learning_rate')}: {lost[0]}"
+        )
     if grid is None:
-        raise RunFailed("evaluate: no arm has a student with finite losses on the held-out answers")
+        raise RunFailed("evaluate: no held-out answer has a loss in every arm")
     names = list(grid.arms)
     references = references_of(names)
-    measures = [(LOSS, "", losses())] + [(LOSS, one, losses(one)) for one in writers_of(trained)]
+    measures = [(LOSS, one, losses(one, prompts)) for one in (POOLED, *writers_of(trained))]
     measures += [(WINS, "", wins)] + [(SCORE, task, score(task)) for task in tasks_of(trained)]
     grids = {(name, of): grid_of(trained, values) for name, of, values in measures}
     rows = _rows(arms, trained, grids, answer_tokens or {})
@@ -66,7 +88,7 @@ def evaluation_of(
         for (name, of), found in grids.items()
         if found is not None
         for reference in references
-        for one in _differences(found, name, of, reference, arms.pairs.keys())
+        for one in _differences(found, name, of, reference, arms)
     ]
     untrained = [one for one in results if one.cell.arm == BASE]
     return Evaluation(
@@ -80,9 +102,14 @@ def evaluation_of(
         untrained=_untrained(untrained, measures) if untrained else None,
         arms=rows,
         differences=differences,
-        power=_power(grid, references[0], arms.pairs.keys()),
+        power=_power(grid, references[0], arms),
         by_pair=gains,
-        warnings=[*arms.warnings, *lost, *warnings, *warnings_for(rows, grid, gains, references)],
+        warnings=[
+            *arms.warnings,
+            *lost,
+            *warnings,
+            *warnings_for(rows, grid, grids, gains, references, arms, judge),
+        ],
         identity=identity,
         judge=judge,
         results=list(arms.results),
@@ -90,52 +117,70 @@ def evaluation_of(
 
 
 def usable(results: Sequence[CellResult]) -> tuple[list[CellResult], list[str]]:
-    """The students with finite losses, of arms that share a training seed, and warnings about the others."""
-    finite, warnings = [], []
+    """The students with losses, of arms that share training seeds, and warnings about the others.
+
+    The arms share at least two training seeds, if any arm has two: one that leaves fewer is left out, as
+    intervals from a single training seed are too narrow.
+    """
+    measured, warnings = [], []
     for one in results:
-        if one.losses and all(math.isfinite(x.nats) for by in one.losses.values() for x in by.values()):
-            finite.append(one)
-            continue
-        what, instead = UNMEASURED, ""
         if one.losses:
-            what, instead = "a loss is not a finite number", "; try a lower evaluation.learning_rate"
+            measured.append(one)
+            continue
         student = f"{one.cell.arm}, training seed {one.cell.training_seed}"
-        warnings.append(f"{student}: {what}, so this student does not count{instead}")
+        instead = "; try a lower evaluation.learning_rate" if one.diverged else ""
+        warnings.append(f"{student}: {one.diverged or UNMEASURED}, so this student does not count{instead}")
     of_arms: dict[str, set[int]] = {}
-    for one in finite:
+    for one in measured:
         of_arms.setdefault(one.cell.arm, set()).add(one.cell.training_seed)
-    while len(of_arms) > 1 and not set.intersection(*of_arms.values()):
+    needed = min(2, max(map(len, of_arms.values()), default=0))
+    while len(of_arms) > 1 and len(set.intersection(*of_arms.values())) < needed:
         fewest = min(of_arms, key=lambda arm: len(of_arms[arm]))
         del of_arms[fewest]
-        warnings.append(f"{fewest} is left out: it shares no training seed with the other arms")
-    return [one for one in finite if one.cell.arm in of_arms], warnings
+        shared = "no training seed" if needed < 2 else "fewer than two training seeds"
+        warnings.append(f"{fewest} is left out: it shares {shared} with the other arms")
+    return [one for one in measured if one.cell.arm in of_arms], warnings
 
 
-def _differences(
-    grid: Grid, measure: str, of: str, reference: str, pairs: Collection[str]
-) -> list[Difference]:
-    """The arms of pairs are a family of their own, so that asking for them widens no other interval."""
+def _under_every_name(results: Sequence[CellResult], arms: Arms) -> list[CellResult]:
+    """Also those of arms with the rows of an earlier one, which were trained once, in the order of `arms`."""
+    if not arms.same:
+        return list(results)
+    return [
+        replace(one, cell=replace(one.cell, arm=arm.name))
+        for arm in arms.arms
+        for one in results
+        if one.cell.arm == arms.trained_as(arm.name)
+    ]
+
+
+def _differences(grid: Grid, measure: str, of: str, reference: str, arms: Arms) -> list[Difference]:
+    """The same students under two names count once."""
     if reference not in grid.arms:
         return []
-    arms, values = grid.against(reference)
+    names, values = grid.against(reference)
     found: dict[str, Estimate | None] = {}
-    for family in (False, True):
-        at = [index for index, arm in enumerate(arms) if (arm in pairs) is family]
-        found |= zip([arms[index] for index in at], difference_intervals(values[at]), strict=True)
-    return [Difference(measure, of, arm, reference, found[arm]) for arm in arms]
+    for family in families_of(names, arms.pairs):
+        index = {arms.trained_as(name): names.index(name) for name in family}
+        index.pop(arms.trained_as(reference), None)
+        intervals = difference_intervals(values[[*index.values()]], least=_least(measure))
+        trained = dict(zip(index, intervals, strict=True)) | {arms.trained_as(reference): NONE}
+        found |= {name: trained[arms.trained_as(name)] for name in family}
+    return [Difference(measure, of, name, reference, found[name]) for name in names]
 
 
-def _power(grid: Grid, reference: str, pairs: Collection[str]) -> Power:
+def _power(grid: Grid, reference: str, arms: Arms) -> Power:
     """Of the arms that are no pair's, or of all if there are no others."""
-    arms, values = grid.against(reference)
-    at = [arms.index(arm) for arm in main_family(arms, pairs)]
+    names, values = grid.against(reference)
+    known = (*arms.same, arms.trained_as(reference))
+    at = [names.index(name) for name in main_family([one for one in names if one not in known], arms.pairs)]
     return measured_power(values[at]) if at else power_of(len(grid.units), len(grid.training_seeds), 1)
 
 
 def _rows(
     arms: Arms,
     results: Sequence[CellResult],
-    grids: Mapping[tuple[str, str], Grid | None],
+    grids: Grids,
     answer_tokens: Mapping[str, float],
 ) -> list[ArmRow]:
     known = {arm.name: arm for arm in arms.arms}
@@ -143,7 +188,11 @@ def _rows(
     names = dict.fromkeys(one.cell.arm for one in results)
     return [
         _row(
-            name, known.get(name), [one for one in results if one.cell.arm == name], estimates, answer_tokens
+            name,
+            known.get(name),
+            [one for one in results if one.cell.arm == name],
+            estimates,
+            answer_tokens.get(arms.trained_as(name)),
         )
         for name in names
     ]
@@ -157,7 +206,12 @@ def _estimates(grid: Grid | None, measure: str) -> dict[str, Estimate | None]:
         return {
             arm: Estimate(mean, mean, mean) for arm in grid.arms for mean in grid.row(arm).ravel().tolist()
         }
-    return dict(zip(grid.arms, mean_intervals(grid.values), strict=True))
+    return dict(zip(grid.arms, mean_intervals(grid.values, least=_least(measure)), strict=True))
+
+
+def _least(measure: str) -> int:
+    """Units that an interval of this measure needs."""
+    return 1 if measure == SCORE else LEAST
 
 
 def _row(
@@ -165,14 +219,14 @@ def _row(
     arm: Arm | None,
     cells: Sequence[CellResult],
     estimates: Mapping[tuple[str, str], Mapping[str, Estimate | None]],
-    answer_tokens: Mapping[str, float],
+    answer_tokens: float | None,
 ) -> ArmRow:
     finals = [one.final_loss for one in cells if one.final_loss is not None]
     return ArmRow(
         name=name,
         rows=len(arm.rows) if arm is not None else 0,
         filled=arm.filled if arm is not None else 0,
-        answer_tokens=answer_tokens.get(name),
+        answer_tokens=answer_tokens,
         trained_tokens=_mean([one.trained_tokens for one in cells]),
         steps=_mean([one.steps for one in cells]),
         final_loss=_mean(finals) if finals else None,
@@ -186,7 +240,7 @@ def _row(
 
 def _untrained(results: Sequence[CellResult], measures: Sequence[tuple[str, str, Values]]) -> ArmRow:
     estimates = {(name, of): _estimates(grid_of(results, values), name) for name, of, values in measures}
-    return _row(BASE, None, results, estimates, {})
+    return _row(BASE, None, results, estimates, None)
 
 
 def _mean(values: Sequence[float]) -> float:

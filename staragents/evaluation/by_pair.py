@@ -15,7 +15,10 @@ from staragents.evaluation.choices import PAIR
 from staragents.evaluation.grid import Grid
 from staragents.evaluation.pair_measures import MEASURES, PairMeasures
 
-MIN_PAIRS = 4
+MIN_PAIRS = 6
+"""Of five pairs, only one order of 120 would be proof of anything."""
+ORDERS = 9999
+"""Up to seven pairs, all of their orders are tried, beyond this many random ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,9 @@ def correlation(
     """Spearman's correlation of one measure with the mean gain, shape (pairs, training seeds, conversations).
 
     The interval is that of the percentiles when pairs, training seeds and conversations are all drawn with
-    replacement, so that it holds for other pairs like these. Resamples without variation are left out.
+    replacement, so that it holds for other pairs like these. Resamples without variation are left out. Of few
+    pairs, resamples repeat the order of the measured ones, so that the interval is too narrow: it is widened
+    to include 0 unless so high a correlation is rarer than 1 - `confidence` among all orders of the pairs.
     """
     known = np.array([index for index, value in enumerate(measures) if value is not None], dtype=np.intp)
     x = np.array([measures[index] for index in known], dtype=float)
@@ -114,10 +119,13 @@ def correlation(
         counts = np.bincount(rng.integers(conversations, size=conversations), minlength=conversations)
         means[number] = gains[:, of_seeds[number]].mean(axis=1) @ counts
     found = spearman(x[drawn], np.take_along_axis(means, drawn, axis=1))
-    whole = float(spearman(x, gains.mean(axis=(1, 2))))
+    mean_gains = gains.mean(axis=(1, 2))
+    whole = float(spearman(x, mean_gains))
     if np.isnan(whole):
         return None
     low, high = np.nanquantile(found, [(1 - confidence) / 2, (1 + confidence) / 2])
+    if by_chance(x, mean_gains) > 1 - confidence:
+        low, high = min(low, 0.0), max(high, 0.0)
     return Estimate(*(round(float(value), DIGITS) for value in (whole, low, high)))
 
 
@@ -127,6 +135,22 @@ def spearman(x: Floats, y: Floats) -> Floats:
     a, b = _ranks(x), _ranks(y)
     below = np.sqrt((a**2).sum(axis=-1) * (b**2).sum(axis=-1))
     return np.divide((a * b).sum(axis=-1), below, out=np.full(below.shape, np.nan), where=below > 0)
+
+
+def by_chance(x: Floats, y: Floats) -> float:
+    """Two-sided p-value of Spearman's correlation, shape (values,) both: how often pairs in another order
+    correlate as much (permutation test)."""
+    from scipy.stats import permutation_test
+
+    found = permutation_test(
+        (x,),
+        lambda ordered, axis: spearman(ordered, y),
+        permutation_type="pairings",
+        vectorized=True,
+        n_resamples=ORDERS,
+        rng=0,
+    )
+    return float(found.pvalue)
 
 
 def _ranks(values: Floats) -> Floats:

@@ -47,6 +47,9 @@ class CellResult:
     """By task of lm-evaluation-harness. None if it did not run."""
     answers: Mapping[str, str] | None = None
     """By conversation id: what the student wrote to a held-out prompt, for the judge. None if not asked."""
+    diverged: str | None = None
+    """Which loss was not finite, so that nothing was measured and the student does not count. None if all
+    were."""
 
     def as_dict(self) -> dict[str, Any]:
         """JSON of one cell's file, the inverse of `from_dict`."""
@@ -65,6 +68,7 @@ class CellResult:
             "wins": None if self.wins is None else dict(self.wins),
             "scores": None if self.scores is None else dict(self.scores),
             "answers": None if self.answers is None else dict(self.answers),
+            "diverged": self.diverged,
         }
 
     @classmethod

@@ -5,9 +5,9 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from staragents.base.digest import digest_of
 from staragents.base.errors import BadInput
@@ -75,23 +75,28 @@ class CellJob:
         return found
 
     def run(self, held_out: Sequence[HeldOut]) -> CellResult:
-        """Train and measure. Raises BadInput naming arm and training seed if a loss is not finite, and as
-        `fine_tune` and `task_scores` do; before it trains, if this machine lacks the tasks."""
+        """Train and measure; a student with a loss that is not finite has diverged. Raises BadInput if that
+        happens without training, and as `fine_tune` and `task_scores` do; before it trains, if this machine
+        lacks the tasks."""
+        begun = time.monotonic()
         if self.tasks is not None:
             self.tasks.check_here()
         try:
             with checkpoint_folder(self.folder, self.fingerprint(())[:16]) as folder:
-                return self._result(held_out, folder)
+                result = self._result(held_out, folder)
         except FloatingPointError as error:
-            raise BadInput(self._not_finite(error)) from error
+            if not self.steps:
+                problem = f"expected finite losses of {self.path} before training: {error}"
+                raise BadInput(f"evaluation.student: {problem}") from error
+            result = self._made(diverged=str(error))
         finally:
             _free_memory()
+        return replace(result, seconds=time.monotonic() - begun)
 
     def _result(self, held_out: Sequence[HeldOut], folder: Path) -> CellResult:
         from staragents.evaluation.fine_tuning import fine_tune
         from staragents.evaluation.measuring import held_out_losses
 
-        begun = time.monotonic()
         trained = fine_tune(
             self.path, self.steps, self.cell.training_seed, self.settings, folder, self.revision
         )
@@ -100,23 +105,12 @@ class CellJob:
         losses = held_out_losses(
             trained.model, trained.tokenizer, self.path, self.template, held_out, self.settings
         )
-        return CellResult(
-            cell=self.cell,
-            losses=losses,
-            trained_tokens=self.tokens,
-            rows=self.rows,
-            steps=len(self.steps),
-            final_loss=trained.final_loss,
-            seconds=time.monotonic() - begun,
-            answers=answers,
-            scores=scores,
-        )
+        return self._made(losses=losses, final_loss=trained.final_loss, answers=answers, scores=scores)
 
-    def _not_finite(self, error: FloatingPointError) -> str:
-        if not self.steps:
-            return f"evaluation.student: expected finite losses of {self.path} before training: {error}"
-        cell = self.cell
-        return f"arm {cell.arm}, training seed {cell.training_seed}: {error}; lower evaluation.learning_rate"
+    def _made(self, **measured: Any) -> CellResult:
+        """A result with what is known beforehand."""
+        known = CellResult(self.cell, {}, self.tokens, self.rows, len(self.steps), None, 0.0)
+        return replace(known, **measured)
 
     def _answers(self, trained: Trained) -> dict[str, str] | None:
         if not self.asked:

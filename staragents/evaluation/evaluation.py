@@ -21,7 +21,7 @@ class HeldOutFacts:
     path: str
     sha256: str
     conversations: int
-    """Conversations with a loss in every student."""
+    """Conversations with a loss in every student; those of one prompt count once."""
     writers: list[str]
 
 

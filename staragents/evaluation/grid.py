@@ -40,6 +40,10 @@ class Grid:
         return [self.arms[index] for index in others], self.values[others] - self.values[at]
 
 
+Grids = Mapping[tuple[str, str], Grid | None]
+"""By measure, and the writer or task; None without a training seed or unit that all arms share."""
+
+
 def grid_of(results: Sequence[CellResult], values: Values) -> Grid | None:
     """The grid of one measure over all arms, in the order of `results`; None if no training seed or no unit
     is in all of them."""
@@ -60,17 +64,18 @@ def grid_of(results: Sequence[CellResult], values: Values) -> Grid | None:
     return Grid(arms, seeds, units, array, len(seen) - len(units))
 
 
-def losses(writer: str = POOLED) -> Values:
+def losses(writer: str = POOLED, prompts: Mapping[str, str] | None = None) -> Values:
     """Loss per token by conversation: of one writer's answer, or of all writers' answers with their tokens
-    pooled."""
+    pooled. Conversations of one prompt are one, by its name in `prompts`."""
+    known = prompts or {}
 
     def of_cell(result: CellResult) -> Mapping[str, float]:
-        found = {}
+        chosen: dict[str, list[Loss]] = {}
         for name, by_writer in result.losses.items():
-            chosen = [one for of, one in by_writer.items() if writer in (POOLED, of)]
-            if chosen:
-                found[name] = _per_token(chosen)
-        return found
+            for of, one in by_writer.items():
+                if writer in (POOLED, of):
+                    chosen.setdefault(known.get(name, name), []).append(one)
+        return {name: _per_token(some) for name, some in chosen.items()}
 
     return of_cell
 

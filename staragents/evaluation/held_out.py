@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from staragents.base.messages import Conversation
@@ -20,3 +20,21 @@ class HeldOut:
 
 
 ANSWER = "answer"
+
+
+def prompts_of(held_out: Iterable[HeldOut]) -> dict[str, str]:
+    """By conversation id, that of the first conversation with the same prompt. Answers to one prompt are no
+    independent evidence, so they count as one conversation."""
+    first: dict[Conversation, str] = {}
+    return {one.conversation_id: first.setdefault(one.prompt, one.conversation_id) for one in held_out}
+
+
+def about_prompts(prompts: Mapping[str, str]) -> list[str]:
+    """A line if several conversations have the same prompt."""
+    different = len(set(prompts.values()))
+    if different == len(prompts):
+        return []
+    return [
+        f"{len(prompts)} held-out conversations have {different} different prompts: those of one prompt "
+        "count as one conversation"
+    ]

@@ -16,6 +16,13 @@ def references_of(names: Sequence[str]) -> list[str]:
     return found or list(names[:1])
 
 
+def families_of(others: Sequence[str], pairs: Collection[str]) -> list[list[str]]:
+    """The arms that are compared with one reference, as families whose intervals hold at once: the arms of
+    pairs are one of their own, the last, so that asking for them widens no other interval."""
+    families = ([name for name in others if name not in pairs], [name for name in others if name in pairs])
+    return [family for family in families if family]
+
+
 def main_family(others: Sequence[str], pairs: Collection[str]) -> list[str]:
     """Of the arms that are compared with one reference, those that are no pair's; all of them if all are."""
-    return [name for name in others if name not in pairs] or list(others)
+    return next(iter(families_of(others, pairs)), [])

@@ -34,7 +34,9 @@ class SavedCell:
 
     def missing(self, job: CellJob) -> CellJob | None:
         """The part of the job that is not done: its weights are not kept, so the student is trained again for
-        it. None if all is done."""
+        it. None if all is done, or nothing can be measured."""
+        if self.result.diverged:
+            return None
         known = self._known(job)
         tasks = job.tasks and job.tasks.only(name for name in job.tasks.names if TASK + name not in known)
         asked = () if ANSWERS in known else job.asked

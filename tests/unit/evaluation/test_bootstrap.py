@@ -83,13 +83,26 @@ def test_the_interval_of_one_row_has_the_textbook_width() -> None:
     assert one.high - one.mean == pytest.approx(1.96 * values.std(ddof=1) / 20, rel=0.05)
 
 
-def test_one_number_has_no_interval_and_two_have_students() -> None:
+def test_one_number_has_no_interval_and_two_have_that_of_students_distribution() -> None:
     assert mean_intervals(np.array([[[0.4]]])) == [None]
     assert difference_intervals(np.zeros((2, 1, 1))) == [None, None]
     assert difference_intervals(np.zeros((0, 3, 5))) == []
-    (one,) = mean_intervals(np.array([[[0.4], [0.6]]]))
+    (one,) = mean_intervals(np.array([[[0.4], [0.6]]]), least=1)
     assert one is not None
     assert one.high - one.mean == pytest.approx(12.706 * 0.1, rel=0.01)
+
+
+def test_training_seeds_do_not_tell_how_much_conversations_differ() -> None:
+    one_conversation = np.array([[[0.014], [0.012], [0.016]]])
+    assert difference_intervals(one_conversation) == mean_intervals(one_conversation) == [None]
+    (score,) = difference_intervals(one_conversation, least=1)
+    assert score is not None
+    assert score.told
+
+
+def test_equal_differences_are_no_certainty() -> None:
+    assert difference_intervals(np.full((1, 2, 1), 0.05), least=1) == [None]
+    assert difference_intervals(np.full((2, 3, 20), -0.5)) == [None, None]
 
 
 def test_identical_arms_have_an_interval_without_width() -> None:

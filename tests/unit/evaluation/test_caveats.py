@@ -8,6 +8,7 @@ import pytest
 from staragents.evaluation.arm_row import ArmRow
 from staragents.evaluation.caveats import warnings_for
 from staragents.evaluation.grid import Grid
+from tests.support.student_worlds import arms_named
 
 
 def row(name: str, answer_tokens: float, trained: float = 12_000.0) -> ArmRow:
@@ -18,7 +19,7 @@ def warnings(*rows: ArmRow) -> list[str]:
     names = tuple(one.name for one in rows)
     units = tuple(str(number) for number in range(50))
     grid = Grid(names, (0, 1, 2, 3), units, np.zeros((len(names), 4, 50)), 0)
-    return warnings_for(rows, grid, None, ["random"])
+    return warnings_for(rows, grid, {}, None, ["random"], arms_named(names), None)
 
 
 @pytest.mark.parametrize(

@@ -5,16 +5,18 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
+from itertools import permutations
+from math import factorial
 
 import numpy as np
 import pytest
 
-from staragents.base.errors import RunFailed
+from staragents.base.errors import BadInput, RunFailed
 from staragents.base.estimate import Estimate
 from staragents.base.statistics import Mean
 from staragents.evaluation.arms import Arms
 from staragents.evaluation.build import evaluation_of
-from staragents.evaluation.by_pair import ByPair, correlation, spearman
+from staragents.evaluation.by_pair import MIN_PAIRS, ByPair, by_chance, correlation, spearman
 from staragents.evaluation.cell import BASE, Cell, CellResult, Loss
 from staragents.evaluation.evaluation import Evaluation, HeldOutFacts
 from staragents.evaluation.judge_facts import JudgeFacts
@@ -27,7 +29,12 @@ HELD_OUT = HeldOutFacts("held.jsonl", "0" * 64, 999, [])
 ARMS = {"dataset": -0.05, "seeds": 0.0, "random": 0.0, "shuffled": 0.2}
 
 
-def evaluated(results: Sequence[CellResult], arms: Arms | None = None) -> Evaluation:
+def evaluated(
+    results: Sequence[CellResult],
+    arms: Arms | None = None,
+    prompts: dict[str, str] | None = None,
+    judge: JudgeFacts | None = None,
+) -> Evaluation:
     names = dict.fromkeys(one.cell.arm for one in results if one.cell.arm != BASE)
     return evaluation_of(
         arms or arms_named(list(names)),
@@ -37,6 +44,8 @@ def evaluated(results: Sequence[CellResult], arms: Arms | None = None) -> Evalua
         settings={"epochs": 1.0},
         held_out=HELD_OUT,
         identity="x",
+        prompts=prompts,
+        judge=judge,
     )
 
 
@@ -75,6 +84,27 @@ def test_losses_pool_tokens_of_writers_and_weigh_conversations_equally() -> None
     assert found.differences == []
 
 
+def test_repeated_prompts_make_no_interval_narrower() -> None:
+    results = students(ARMS, conversations=50)
+
+    def repeated(one: CellResult) -> CellResult:
+        losses = {f"{name} {n}": by for n in range(4) for name, by in one.losses.items()}
+        return dataclasses.replace(one, losses=losses)
+
+    prompts = {f"c{number} {n}": f"c{number}" for number in range(50) for n in range(4)}
+    plain = evaluated(results)
+    again = evaluated([repeated(one) for one in results], prompts=prompts)
+    assert again.held_out.conversations == 50
+    for one, other in zip(again.differences, plain.differences, strict=True):
+        assert dataclasses.replace(one, estimate=other.estimate) == other
+        assert one.estimate is not None
+        assert other.estimate is not None
+        assert dataclasses.astuple(one.estimate) == pytest.approx(
+            dataclasses.astuple(other.estimate), abs=2e-6
+        )
+    assert again.power == plain.power
+
+
 def test_each_writer_is_reported_and_the_untrained_student_apart() -> None:
     found = evaluated(students(ARMS))
     assert found.untrained is not None
@@ -86,6 +116,41 @@ def test_each_writer_is_reported_and_the_untrained_student_apart() -> None:
         assert row.loss is not None
         assert row.loss.mean < found.untrained.loss.mean
     assert len(found.compared("random", "loss", "beta")) == 3
+
+
+def test_a_writer_of_one_answer_has_no_interval_and_one_of_few_is_named() -> None:
+    def with_beta_in(few: int) -> Evaluation:
+        def only(one: CellResult) -> CellResult:
+            kept = {
+                name: {of: loss for of, loss in by.items() if of == "alpha" or int(name[1:]) < few}
+                for name, by in one.losses.items()
+            }
+            return dataclasses.replace(one, losses=kept)
+
+        return evaluated([only(one) for one in students(ARMS, conversations=100)])
+
+    single = with_beta_in(1)
+    for of, known in (("alpha", True), ("beta", False)):
+        one = single.difference("random", "seeds", "loss", of)
+        assert one is not None
+        assert (one.estimate is not None) is known
+    (note,) = single.warnings
+    assert note.startswith("few conversations of a writer (beta 1): ")
+    assert "(beta 12)" in with_beta_in(12).warnings[0]
+    assert with_beta_in(30).warnings == []
+
+
+def test_scores_without_variation_have_no_interval_and_are_no_proof() -> None:
+    scores = {BASE: 0.25, "seeds": 0.5, "random": 0.55}
+    results = [
+        dataclasses.replace(one, scores={"arc": scores[one.cell.arm]})
+        for one in students({"seeds": 0.0, "random": 0.0}, training_seeds=2)
+    ]
+    found = evaluated(results)
+    one = found.difference("random", "seeds", "score", "arc")
+    assert one is not None
+    assert one.estimate is None
+    assert [row.scores["arc"] for row in found.arms] == [Estimate(*[x] * 3) for x in (0.5, 0.55)]
 
 
 def test_wins_and_scores_are_compared_like_losses() -> None:
@@ -112,6 +177,42 @@ def test_wins_and_scores_are_compared_like_losses() -> None:
     assert found.arms[0].wins is not None
 
 
+@pytest.mark.parametrize(
+    ("without", "notes"),
+    [
+        ({}, []),
+        (
+            {Cell("random", 2): 40},
+            ["wins count training seeds 0, 1 only: the others lack verdicts on some arm"],
+        ),
+        (
+            {Cell("random", seed): 40 for seed in range(3)},
+            ["no wins of random: there is no verdict on these students"],
+        ),
+        (
+            {Cell("random", 2): 3},
+            ["3 of 40 prompts lack the verdict on some student that counts and are left out"],
+        ),
+        (
+            {Cell("random", 0): 40, Cell("seeds", 1): 40, Cell("dataset", 2): 40},
+            ["wins are not compared: no training seed has verdicts on every arm"],
+        ),
+    ],
+)
+def test_what_a_judge_that_failed_leaves_out_is_counted(without: dict[Cell, int], notes: list[str]) -> None:
+    rng = np.random.default_rng(0)
+    results = [
+        one
+        if one.cell.arm == BASE
+        else dataclasses.replace(
+            one, wins={f"c{n}": float(rng.uniform()) for n in range(without.get(one.cell, 0), 40)}
+        )
+        for one in students(ARMS)
+    ]
+    judge = JudgeFacts("a/judge", False, prompts=40, answer_tokens=9, comparisons=480, unreadable=0)
+    assert evaluated(results, judge=judge).warnings == notes
+
+
 def test_the_score_of_a_single_student_is_shown_without_an_interval() -> None:
     effects = {"seeds": 0.0, "random": 0.0}
     scores = {BASE: 0.25, "seeds": 0.5, "random": 0.75}
@@ -132,16 +233,33 @@ def test_the_score_of_a_single_student_is_shown_without_an_interval() -> None:
 def test_a_student_that_diverged_does_not_count_and_is_named() -> None:
     results = students(ARMS, training_seeds=3)
     at = next(i for i, one in enumerate(results) if one.cell == Cell("random", 1))
-    losses = {
-        name: {writer: Loss(float("nan"), 5, 5) for writer in by} for name, by in results[at].losses.items()
-    }
-    results[at] = dataclasses.replace(results[at], losses=losses)
+    results[at] = dataclasses.replace(results[at], losses={}, diverged="the loss of step 3 is nan")
     found = evaluated(results)
     assert found.training_seeds == [0, 2]
-    assert "random, training seed 1: a loss is not a finite number" in found.warnings[0]
+    assert found.warnings[0] == (
+        "random, training seed 1: the loss of step 3 is nan, so this student does not count; try a lower "
+        "evaluation.learning_rate"
+    )
     only = [one for one in results if one.cell == Cell("random", 1)]
-    with pytest.raises(RunFailed, match="no arm has a student"):
+    with pytest.raises(
+        BadInput, match=r"^evaluation.learning_rate: .*: random, training seed 1: the loss of"
+    ):
         evaluated(only)
+
+
+def test_an_arm_that_diverged_leaves_the_others_their_training_seeds() -> None:
+    results = [
+        dataclasses.replace(one, losses={}, diverged="the loss of step 3 is nan")
+        if one.cell.arm == "random" and one.cell.training_seed > 0
+        else one
+        for one in students(ARMS, training_seeds=3)
+    ]
+    found = evaluated(results)
+    assert found.training_seeds == [0, 1, 2]
+    assert [row.name for row in found.arms] == ["dataset", "seeds", "shuffled"]
+    assert found.warnings[2] == (
+        "random is left out: it shares fewer than two training seeds with the other arms"
+    )
 
 
 def test_answers_without_a_loss_are_no_fault_of_the_learning_rate() -> None:
@@ -179,6 +297,47 @@ def test_doubts_are_written_down() -> None:
     two = students({"seeds": 0.0, "random": 0.0}, training_seeds=2)
     assert [warning.partition(":")[0] for warning in evaluated(two).warnings] == ["few students"]
     assert evaluated(students(ARMS)).warnings == []
+
+
+def test_arms_of_pairs_do_not_make_the_students_of_other_arms_many() -> None:
+    def few_students(names: list[str], training_seeds: int) -> list[str]:
+        pairs = {name: PairMeasures() for name in names if name.startswith("pair:")}
+        arms = dataclasses.replace(arms_named(names), pairs=pairs)
+        found = evaluated(students(dict.fromkeys(names, 0.0), training_seeds), arms)
+        return [one.partition(":")[0] for one in found.warnings if one.startswith("few students")]
+
+    pairs = [f"pair:p{number}" for number in range(4)]
+    assert few_students(["seeds", "dataset", *pairs], 2) == ["few students"]
+    assert few_students(["seeds", "dataset", "random", "mine", *pairs[:1]], 2) == ["few students of pairs"]
+    assert few_students(["seeds", "dataset", "random", "mine", *pairs], 2) == []
+
+
+def test_an_arm_with_the_rows_of_another_adds_no_evidence() -> None:
+    names = ["dataset", "random", "random-length", "judge", "seeds", "mine"]
+    effects = {name: 0.0 for name in ("dataset", "random", "seeds")}
+    results = students(effects, training_seeds=2, between_seeds=0.02)
+    plain = evaluated(results)
+    same = {"random-length": "random", "judge": "random", "mine": "seeds"}
+    arms = dataclasses.replace(arms_named(names), same=same)
+    found = evaluated(results, arms)
+    assert [row.name for row in found.arms] == names
+    assert found.arms[3] == dataclasses.replace(found.arms[1], name="judge")
+
+    def estimate(of: Evaluation, arm: str, reference: str) -> Estimate | None:
+        one = of.difference(arm, reference)
+        assert one is not None
+        return one.estimate
+
+    assert estimate(found, "dataset", "random") == estimate(plain, "dataset", "random")
+    assert estimate(found, "dataset", "random-length") == estimate(plain, "dataset", "random")
+    assert estimate(found, "judge", "seeds") == estimate(plain, "random", "seeds")
+    nothing = Estimate(0.0, 0.0, 0.0)
+    assert estimate(found, "judge", "random") == estimate(found, "mine", "seeds") == nothing
+    assert found.power == plain.power
+    assert arms.compared == found.power.arms == 2
+    few = [one for one in plain.warnings if one.startswith("few students")]
+    assert few
+    assert [one for one in found.warnings if one.startswith("few students")] == few
 
 
 def test_references_are_seeds_and_random_choices_of_one_run_or_the_first() -> None:
@@ -280,8 +439,25 @@ def test_rank_correlation_agrees_with_scipy_and_needs_variation() -> None:
     x, y = rng.integers(0, 5, 30).astype(float), rng.normal(size=30)
     assert spearman(x, y) == pytest.approx(spearmanr(x, y).statistic)
     assert np.isnan(spearman(np.ones(3), y[:3]))
-    assert correlation([1.0, 1.0, 1.0, 1.0], rng.normal(size=(4, 2, 9))) is None
-    assert correlation([1.0, 2.0, 3.0], rng.normal(size=(3, 2, 9))) is None
+    assert correlation([1.0] * MIN_PAIRS, rng.normal(size=(MIN_PAIRS, 2, 9))) is None
+    few = list(np.arange(MIN_PAIRS - 1.0))
+    assert correlation(few, rng.normal(size=(len(few), 2, 9))) is None
+
+
+def test_chance_orders_few_pairs_by_reward_in_at_most_five_percent() -> None:
+    rewards = np.arange(float(MIN_PAIRS))
+    orders = permutations(rewards.tolist())
+    told = [order for order in orders if by_chance(rewards, np.array(order)) < 0.05]
+    assert 0.02 <= len(told) / factorial(MIN_PAIRS) <= 0.05
+    gains = rewards[:, None, None] + np.random.default_rng(0).normal(0, 1e-3, (MIN_PAIRS, 2, 9))
+    in_order = correlation(rewards.tolist(), gains)
+    assert in_order is not None
+    assert in_order.low > 0.5
+    # One pair differs in its reward, so every resample with a correlation has that of this pair.
+    one_differs = correlation([0.0] * (MIN_PAIRS - 1) + [1.0], gains)
+    assert one_differs is not None
+    assert one_differs.mean == pytest.approx(0.655, abs=1e-3)
+    assert one_differs.low == 0
 
 
 def test_the_result_survives_json() -> None:

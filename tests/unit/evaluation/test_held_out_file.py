@@ -14,7 +14,7 @@ import pytest
 from staragents.base.errors import BadInput
 from staragents.base.messages import Message
 from staragents.config import ColumnsConfig
-from staragents.evaluation.held_out import ANSWER
+from staragents.evaluation.held_out import ANSWER, about_prompts, prompts_of
 from staragents.evaluation.held_out_file import read_held_out
 
 
@@ -77,6 +77,19 @@ def test_answers_with_their_places_in_the_context_are_one_writers(tmp_path: Path
     (one,) = read_held_out(written(tmp_path, {"context": "Text.", "question": "When?", "answers": answers}))
     assert one.prompt[0].content == "When?\n\nText."
     assert one.answers == {ANSWER: "In 1911."}
+
+
+def test_answers_to_one_prompt_in_rows_of_their_own_are_known_as_one(tmp_path: Path) -> None:
+    rows = [{"instruction": f"Say {n % 2}.", "output": f"{n}"} for n in range(6)]
+    held_out = read_held_out(written(tmp_path, *rows))
+    prompts = prompts_of(held_out)
+    assert len(prompts) == 6
+    first, second = (one.conversation_id for one in held_out[:2])
+    assert list(prompts.values()) == [first, second] * 3
+    assert about_prompts(prompts) == [
+        "6 held-out conversations have 2 different prompts: those of one prompt count as one conversation"
+    ]
+    assert about_prompts(prompts_of(held_out[:2])) == []
 
 
 def test_ids_depend_on_the_conversation_only(tmp_path: Path) -> None:
