@@ -8,7 +8,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar, cast
 
 from staragents.base.errors import RunFailed
@@ -115,12 +115,10 @@ class Checkpoints:
                 await self._finished.wait()
         return True
 
-    async def save(
-        self, state: dict[str, Any], early: Sequence[Sequence[Candidate]] | None, next_row: int | None
-    ) -> bool:
+    async def save(self, state: dict[str, Any], early: Sequence[Sequence[Candidate]] | None) -> bool:
         """Save `state` and the candidates added since the last save, then the seeds `early`, which wait for
-        their commit; None if these are not due. `next_row`: that of the first seed that is not committed,
-        None if all are. Returns whether `early` is saved: it is a precaution, so a failure is only logged.
+        their commit; None if these are not due. Returns whether `early` is saved: it is a precaution, so a
+        failure is only logged.
 
         Raises RunFailed as `write` does, and if another command has taken over the directory.
         """
@@ -138,11 +136,12 @@ class Checkpoints:
         self._log(state["cursor"], self._shards[-1]["bytes"] if rows else 0, self._saved - started)
         if early is not None:
             self._saved_early = self._saved
-        return await asyncio.to_thread(self._salvaged, early or (), next_row)
+        committed = {candidate.seed_id for candidate in rows}
+        return await asyncio.to_thread(self._salvaged, early or (), committed)
 
-    def _salvaged(self, early: Sequence[Sequence[Candidate]], next_row: int | None) -> bool:
+    def _salvaged(self, early: Sequence[Sequence[Candidate]], committed: Collection[str]) -> bool:
         try:
-            self._salvage.remove_before(next_row)
+            self._salvage.remove(committed)
             if early:
                 self._salvage.add(early)
         except OSError as error:

@@ -251,8 +251,7 @@ class Coordinator:
         work = await self.worker.state()
         waiting = self._waiting() if self._checkpoints.early_due else None
         early = None if waiting is None else [candidates for _, candidates in waiting]
-        next_row = self._pending[0].seed.row if self._pending else None
-        if await self._checkpoints.save(self._state(work), early, next_row):
+        if await self._checkpoints.save(self._state(work), early):
             for admitted, _ in waiting or ():
                 admitted.saved = True
 
