@@ -137,7 +137,10 @@ class Checkpoints:
         if early is not None:
             self._saved_early = self._saved
         committed = {candidate.seed_id for candidate in rows}
-        return await asyncio.to_thread(self._salvaged, early or (), committed)
+        saved = await asyncio.to_thread(self._salvaged, early or (), committed)
+        if early is not None and not saved:
+            self._finished.set()  # tried again, also if no other seed finishes
+        return saved
 
     def _salvaged(self, early: Sequence[Sequence[Candidate]], committed: Collection[str]) -> bool:
         try:

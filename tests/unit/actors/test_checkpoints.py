@@ -123,15 +123,22 @@ async def test_a_kill_before_waiting_seeds_are_written_leaves_the_state(
 async def test_a_run_goes_on_when_waiting_seeds_can_not_be_saved(
     folder: RunDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checkpoints = opened(folder)
+    checkpoints = opened(folder, every_s=0.0)
 
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoints._salvage, "add", full)
-    assert not await checkpoints.save(state_of(folder, 0), [finished(2)])
-    monkeypatch.undo()
+    monkeypatch.setattr("actors.checkpoints.EARLY_EVERY_S", 0.0)
+    slow, other = (asyncio.get_running_loop().create_future() for _ in range(2))
+    checkpoints.watch(other)
+    other.set_result(finished(2))
+    assert not await checkpoints.wait(slow)
+    with monkeypatch.context() as failing:
+        failing.setattr(checkpoints._salvage, "add", full)
+        assert not await checkpoints.save(state_of(folder, 0), [finished(2)])
+    assert not await asyncio.wait_for(checkpoints.wait(slow), 10), "tried again without another seed"
     assert await checkpoints.save(state_of(folder, 0), [finished(2)])
+    assert not checkpoints.due
 
 
 async def test_seeds_with_pairs_of_another_config_hide_no_newer_ones(folder: RunDirectory) -> None:
