@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from itertools import dropwhile, islice
+from itertools import islice
 from typing import Any
 
 from actors.admitted import Admitted
 from actors.checkpoints import Checkpoints
 from actors.failure_rules import FailureRules
+from actors.measuring import Measuring
 from actors.memory_client import MemoryClient
 from actors.metrics import RunMetrics
+from actors.pending_seeds import PendingSeeds
 from actors.progress import Progress
-from actors.recent_rates import RecentRates
 from actors.seed_worker import Worker, WorkState
 from staragents.base.errors import RunFailed
 from staragents.base.records import Candidate, Seed
@@ -37,8 +36,6 @@ from staragents.run_directory.run_state import first_state
 logger = logging.getLogger(__name__)
 
 READ_AHEAD = 64
-METRICS_EVERY_S = 5.0
-LAG_EVERY_S = 0.25
 
 
 class Coordinator:
@@ -74,15 +71,17 @@ class Coordinator:
         self._evolution = Evolution(config, config.pairs, total_seeds=scan.seeds)
         self._ledger = Ledger(config)
         self._stopping = StopRules(config.run)
-        self._pending: deque[Admitted] = deque()
+        self._pending = PendingSeeds()
         self._draining = False
         self._cursor = self._resumed_at = 0
-        self._rates = RecentRates()
         self._seconds_before = 0.0
         self._started = time.monotonic()
         self.progress = Progress(total_seeds=scan.seeds)
         self._failing = FailureRules(config, scan.seeds, self.progress)
         self._memory = MemoryClient(config, memory, self._metrics, self.progress)
+        self._measuring = Measuring(
+            self._metrics, worker, self.progress, self._evolution, self._checkpoints, self._pending
+        )
 
     async def run(self) -> dict[str, Any]:
         """Run until the seeds end, a stop rule applies or the run is drained; return the summary.
@@ -91,15 +90,14 @@ class Coordinator:
         """
         holding = writer_lock(self._run.path, self._session)
         await asyncio.to_thread(holding.__enter__)
-        measuring = asyncio.ensure_future(self._measure())
+        measuring = asyncio.ensure_future(self._measuring.run())
         try:
             feed = await self._restore()
-            while self._pending and (task := self._pending[0].task) is not None:
+            while (task := self._pending.next_task) is not None:
                 while not await self._checkpoints.wait(task):
                     await self._save()
                 candidates = await task
-                admitted = self._pending.popleft()
-                await self._commit(admitted, candidates, feed)
+                await self._commit(self._pending.take(), candidates, feed)
                 broken = self._failing.reason()
                 if broken or self._checkpoints.due:
                     await self._save()
@@ -110,10 +108,8 @@ class Coordinator:
             return await self._write_results()
         finally:
             measuring.cancel()
-            self._export(await self.worker.state())
-            for admitted in self._pending:
-                if admitted.task is not None:
-                    admitted.task.cancel()
+            self._measuring.export(await self.worker.state())
+            self._pending.cancel()
             await self.worker.stop()
             holding.__exit__(None, None, None)
 
@@ -124,18 +120,18 @@ class Coordinator:
     async def drain(self) -> None:
         """Start no more seeds; `run` returns when those in flight are committed and saved."""
         self._draining = True
-        logger.info("draining: %d seeds in flight are finished and saved", self._in_flight())
+        logger.info("draining: %d seeds in flight are finished and saved", self._pending.in_work)
 
     async def status(self) -> dict[str, Any]:
         """Plain values for the live progress view and the log line."""
         state = await self.worker.state()
         status = self.progress.status(
-            in_work=self._in_flight(),
+            in_work=self._pending.in_work,
             draining=self._draining,
             counters=state.counters,
             pair_stats=self._evolution.pair_stats(),
             ledger={**self._ledger.as_dict(self._seconds()), "budget": self.config.run.budget},
-            rates=self._recent(state),
+            rates=self._measuring.recent(state),
             seconds=self._seconds(),
             seconds_here=time.monotonic() - self._started,
         )
@@ -172,8 +168,7 @@ class Coordinator:
         logger.info(
             "%s %s in %.1f s: %d of %d seeds are committed, %d more are drawn, %d of them already finished",
             "resuming" if begun else "starting", self._run.path, time.monotonic() - self._started,
-            self._cursor, self._scan.seeds, len(self._pending),
-            sum(one.task is not None and one.task.done() for one in self._pending),
+            self._cursor, self._scan.seeds, len(self._pending), self._pending.done,
         )  # fmt: skip
         return feed
 
@@ -215,7 +210,7 @@ class Coordinator:
 
     def _admit(self, admitted: Admitted, finished: list[Candidate] | None = None) -> None:
         stops = self._stopping.stops(self._next_number)
-        self._pending.append(admitted)
+        self._pending.add(admitted)
         admitted.saved = finished is not None
         if self._draining:
             return
@@ -233,7 +228,7 @@ class Coordinator:
         committed = self._evolution.commit(candidates)
         chosen = committed.chosen
         self.progress.commit(candidates, chosen, hit=bool(admitted.context.outcomes))
-        self._metrics.committed(candidates)
+        self._measuring.committed(candidates)
         self._failing.observe(candidates)
         self._checkpoints.add(candidates)
         self._stopping.observe(
@@ -249,16 +244,11 @@ class Coordinator:
     async def _save(self) -> None:
         await self._memory.flush()
         work = await self.worker.state()
-        waiting = self._waiting() if self._checkpoints.early_due else None
+        waiting = self._pending.waiting() if self._checkpoints.early_due else None
         early = None if waiting is None else [candidates for _, candidates in waiting]
         if await self._checkpoints.save(self._state(work), early):
             for admitted, _ in waiting or ():
                 admitted.saved = True
-
-    def _waiting(self) -> list[tuple[Admitted, list[Candidate]]]:
-        """The seeds to save early, behind one that is not finished: those before it are committed next."""
-        behind = dropwhile(lambda one: one.task is None or one.task.done(), self._pending)
-        return [(one, candidates) for one in behind if (candidates := one.early)]
 
     async def _write_results(self) -> dict[str, Any]:
         seconds = time.monotonic() - self._started
@@ -272,7 +262,7 @@ class Coordinator:
         return {
             **self._first_state,
             "cursor": self._cursor,
-            "pending": [admitted.state() for admitted in self._pending],
+            "pending": self._pending.state(),
             "evolution": self._evolution.state(),
             "progress": self.progress.state(),
             "stopping": self._stopping.state(),
@@ -280,39 +270,6 @@ class Coordinator:
             "seconds": self._seconds(),
             "facts": self._run_facts(work),
         }
-
-    async def _measure(self) -> None:
-        """Measure rates and the lag of the event loop, this actor's bottleneck; export them periodically."""
-        exported = -math.inf
-        while True:
-            asleep = time.monotonic()
-            await asyncio.sleep(LAG_EVERY_S)
-            now = time.monotonic()
-            self._metrics.lagged(max(0.0, now - asleep - LAG_EVERY_S))
-            if now - exported > METRICS_EVERY_S:
-                state = await self.worker.state()
-                self._recent(state)
-                self._export(state)
-                exported = now
-
-    def _recent(self, state: WorkState) -> dict[str, float]:
-        """Seeds and generated tokens per second, over the last minutes."""
-        tokens = {f"tokens.{model}": counter.tokens_out for model, counter in state.counters.items()}
-        return self._rates.observe(time.monotonic(), {"seeds": self._cursor - self._resumed_at, **tokens})
-
-    def _export(self, state: WorkState) -> None:
-        if not self._metrics.enabled:
-            return
-        self._metrics.requests(state.counters)
-        self._metrics.state(
-            {"total": self._scan.seeds, "committed": self._cursor, "in_work": self._in_flight()},
-            state.outstanding,
-            self._evolution.pair_stats(),
-            self._checkpoints.age_s,
-        )
-
-    def _in_flight(self) -> int:
-        return sum(admitted.task is not None for admitted in self._pending)
 
     def _seconds(self) -> float:
         return self._seconds_before + time.monotonic() - self._started
