@@ -73,6 +73,7 @@ class Coordinator:
         self._stopping = StopRules(config.run)
         self._pending = PendingSeeds()
         self._draining = False
+        self._running: asyncio.Task[dict[str, Any]] | None = None
         self._cursor = self._resumed_at = 0
         self._seconds_before = 0.0
         self._started = time.monotonic()
@@ -84,10 +85,16 @@ class Coordinator:
         )
 
     async def run(self) -> dict[str, Any]:
-        """Run until the seeds end, a stop rule applies or the run is drained; return the summary.
+        """Run until the seeds end, a stop rule applies or the run is drained; return the summary. A driver that
+        lost the connection calls again, and awaits the same run.
 
         Raises RunFailed when too many candidates fail, after saving all finished work.
         """
+        if self._running is None:
+            self._running = asyncio.ensure_future(self._run_once())
+        return await asyncio.shield(self._running)
+
+    async def _run_once(self) -> dict[str, Any]:
         holding = writer_lock(self._run.path, self._session)
         await asyncio.to_thread(holding.__enter__)
         measuring = asyncio.ensure_future(self._measuring.run())

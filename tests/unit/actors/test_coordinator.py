@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -16,7 +17,7 @@ from staragents.config import Config
 from staragents.run_directory.resume_check import additions_to
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import load_config
-from tests.support.local_run import LocalHandle, decided, drained_run, local_handles, local_run
+from tests.support.local_run import LocalHandle, decided, drained_run, local_handles, local_run, state
 from tests.support.paths import FAKE
 
 
@@ -72,6 +73,28 @@ async def test_a_drained_run_resumes_as_if_it_had_never_stopped(
     await shuffled_run(config, in_flight=4, order=5, stop_after=stop_after)
     assert 0 < len(decided(tmp_path / "run")) < len(decided(finished_run))
     await shuffled_run(config, in_flight=16, order=6)
+    assert decided(tmp_path / "run") == decided(finished_run)
+
+
+async def test_a_driver_that_calls_again_awaits_the_same_run(finished_run: Path, tmp_path: Path) -> None:
+    config = config_for(tmp_path / "run")
+    calls: list[asyncio.Task[dict[str, Any]]] = []
+
+    async def call_again(coordinator: Coordinator) -> dict[str, Any]:
+        while coordinator.progress.seeds < 9:
+            await asyncio.sleep(0)
+        again = asyncio.ensure_future(coordinator.run())
+        await asyncio.sleep(0)
+        await coordinator.drain()
+        return await again
+
+    summary = await local_run(
+        config, lambda coordinator: calls.append(asyncio.ensure_future(call_again(coordinator)))
+    )
+    assert await calls[0] == summary
+    pending = [saved["seed_id"] for saved in state(tmp_path / "run")["pending"]]
+    assert 0 < len(pending) == len(set(pending))
+    await local_run(config)
     assert decided(tmp_path / "run") == decided(finished_run)
 
 
