@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import asdict
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from actors.admitted import Admitted
 from actors.checkpoints import Checkpoints
@@ -34,6 +34,8 @@ from staragents.run_directory.run_lock import writer_lock
 from staragents.run_directory.run_state import first_state
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 READ_AHEAD = 64
 
@@ -85,10 +87,10 @@ class Coordinator:
         )
 
     async def run(self) -> dict[str, Any]:
-        """Run until the seeds end, a stop rule applies or the run is drained; return the summary. A driver that
-        lost the connection calls again, and awaits the same run.
+        """Run until the seeds end, a stop rule applies or the run is drained; return the summary. A driver
+        that lost the connection calls again, and awaits the same run.
 
-        Raises RunFailed when too many candidates fail, after saving all finished work.
+        Raises RunFailed, for example when too many candidates fail, after saving all finished work.
         """
         if self._running is None:
             self._running = asyncio.ensure_future(self._run_once())
@@ -100,18 +102,11 @@ class Coordinator:
         measuring = asyncio.ensure_future(self._measuring.run())
         try:
             feed = await self._restore()
-            while (task := self._pending.next_task) is not None:
-                while not await self._checkpoints.wait(task):
-                    await self._save()
-                candidates = await task
-                await self._commit(self._pending.take(), candidates, feed)
-                broken = self._failing.reason()
-                if broken or self._checkpoints.due:
-                    await self._save()
-                if broken:
-                    raise RunFailed(broken)
-            self._facts |= await self.later_facts()
-            await self._save()
+            try:
+                await self._commit_all(feed)
+            except Exception:
+                await self._keep()
+                raise
             return await self._write_results()
         finally:
             measuring.cancel()
@@ -179,6 +174,23 @@ class Coordinator:
         )  # fmt: skip
         return feed
 
+    async def _commit_all(self, feed: Iterator[Seed]) -> None:
+        """Commit and save seeds until no more are started."""
+        while (task := self._pending.next_task) is not None:
+            while not await self._checkpoints.wait(task):
+                await self._save()
+            candidates = await task
+            await self._commit(self._pending.take(), candidates, feed)
+            broken = self._failing.reason()
+            if broken or self._checkpoints.due:
+                await self._save()
+            if broken:
+                raise RunFailed(broken)
+        await self._save()
+        if later := await self.later_facts():
+            self._facts |= later
+            await self._save()
+
     def _read_ahead(self, seeds: Iterator[Seed]) -> Iterator[Seed]:
         """The same seeds, with their embedding requested ahead of the draw."""
         while batch := list(islice(seeds, READ_AHEAD)):
@@ -201,8 +213,10 @@ class Coordinator:
         A seed finished before a kill keeps the draw that its candidates were made with.
         """
         finished = await self._checkpoints.finished(seed.seed_id) if seed is not None else None
-        recalled = await self._memory.commit_and_recall(
-            self._cursor, committed, outcomes, seed if finished is None else None
+        recalled = await self._of_memory(
+            self._memory.commit_and_recall(
+                self._cursor, committed, outcomes, seed if finished is None else None
+            )
         )
         if seed is None:
             return
@@ -249,12 +263,30 @@ class Coordinator:
         await self._draw(admitted.seed, committed.outcomes, next(feed, None))
 
     async def _save(self) -> None:
-        await self._memory.flush()
+        await self._of_memory(self._memory.flush())
         work = await self.worker.state()
         waiting = self._pending.waiting() if self._checkpoints.early_due else None
         early = None if waiting is None else [candidates for _, candidates in waiting]
         if await self._checkpoints.save(self._state(work), early):
             for admitted, _ in waiting or ():
+                admitted.saved = True
+
+    async def _of_memory(self, call: Coroutine[Any, Any, T]) -> T:
+        """Await a call of the memory bank. Its actor may hang, or be restarted, for minutes: meanwhile, seeds
+        that finish are saved apart."""
+        calling = asyncio.ensure_future(call)
+        try:
+            while not (await asyncio.wait({calling}, timeout=self._checkpoints.interval_s))[0]:
+                await self._keep()
+            return calling.result()
+        finally:
+            calling.cancel()
+
+    async def _keep(self) -> None:
+        """Save what is finished where no state can be saved."""
+        finished = self._pending.finished()
+        if await self._checkpoints.keep([candidates for _, candidates in finished]):
+            for admitted, _ in finished:
                 admitted.saved = True
 
     async def _write_results(self) -> dict[str, Any]:

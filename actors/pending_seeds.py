@@ -49,6 +49,10 @@ class PendingSeeds:
         """The seeds to save early, behind one that is not finished: those before it are committed next."""
         return _finished(dropwhile(lambda one: one.task is None or one.task.done(), self._seeds))
 
+    def finished(self) -> Finished:
+        """All seeds that are finished and not saved."""
+        return _finished(self._seeds)
+
     def cancel(self) -> None:
         for seed in self._seeds:
             if seed.task is not None:
