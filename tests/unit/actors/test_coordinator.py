@@ -122,6 +122,21 @@ async def test_agents_can_be_added_and_retired_when_a_run_is_resumed(tmp_path: P
     assert sum(n for pair, n in learnt.items() if pair.endswith(f"+{leaver}")) > 0, "not forgotten"
 
 
+async def test_seeds_are_saved_before_servers_are_asked_for_facts(tmp_path: Path) -> None:
+    saved: list[int] = []
+
+    async def asked() -> dict[str, Any]:
+        saved.append(state(tmp_path / "run")["cursor"])
+        return {"servers": {"writer": ["slow"]}}
+
+    def before(coordinator: Coordinator) -> None:
+        coordinator.later_facts = asked  # type: ignore[method-assign]
+
+    summary = await local_run(config_for(tmp_path / "run", "run.checkpoint_s=3600"), before)
+    assert saved == [40]
+    assert summary["run"]["servers"] == {"writer": ["slow"]}
+
+
 async def test_failing_requests_are_retried_and_then_quarantined(tmp_path: Path) -> None:
     run_dir = tmp_path / "flaky"
     failing = ("models.writer.fake.failure_rate=0.4", "run.attempts=2", "run.max_error_rate=1")
