@@ -7,6 +7,7 @@ from staragents.base.errors import BadInput
 from staragents.config import Config
 from staragents.config.tree import as_dict
 from staragents.run_directory.run_directory import RunDirectory
+from staragents.run_directory.run_state import RunState
 from staragents.validation.loading import additions, changed_keys, fingerprint
 
 
@@ -25,6 +26,13 @@ def check_resume(run: RunDirectory, config: Config) -> bool:
         return False
     if resume == "never":
         raise BadInput(f"output.dir: {run.path} already contains a run and output.resume=never")
+    check_same_run(run, saved, config)
+    return True
+
+
+def check_same_run(run: RunDirectory, saved: RunState, config: Config) -> None:
+    """Raises BadInput if a config that makes other results than the saved one, or an edited prompt, would
+    continue the run."""
     if saved["fingerprint"] != fingerprint(config) and not additions(saved["config"], as_dict(config)):
         changed = changed_keys(saved["config"], as_dict(config))
         raise BadInput(
@@ -37,7 +45,6 @@ def check_resume(run: RunDirectory, config: Config) -> bool:
             f"output.dir: {run.path} was written with a different text of {', '.join(edited)}. "
             "Use a different output.dir, or the old text to resume."
         )
-    return True
 
 
 def additions_to(run: RunDirectory, config: Config) -> list[str]:

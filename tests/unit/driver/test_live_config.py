@@ -9,6 +9,7 @@ import pytest
 from actors.seed_worker_actor import Pools
 from cluster.driver.live_config import LiveConfig
 from staragents.base.errors import BadInput
+from staragents.data.seed_file import SeedFile
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import load_config
 from tests.support.paths import FAKE
@@ -46,6 +47,26 @@ def test_a_setting_that_cannot_change_is_reported_and_nothing_changes(
     assert problem in str(raised.value)
     assert live.config is before
     assert not live.changed
+
+
+def test_a_run_that_is_never_resumed_can_change(tmp_path: Path) -> None:
+    config = load_config(CONFIG, [f"output.dir={tmp_path / 'run'}", "output.resume=never"])
+    run = RunDirectory(config.output.dir)
+    run.create(config, SeedFile(config.seeds).scan())
+    live = LiveConfig(config, POOLS, run)
+    assert live.change(("run.max_tokens=5000",)) == ("run.max_tokens",)
+
+
+def test_an_edited_prompt_is_reported(tmp_path: Path) -> None:
+    prompt = tmp_path / "mine.j2"
+    prompt.write_text("Rewrite this: {{ instruction }}")
+    mine = [f"output.dir={tmp_path / 'run'}", f"agents.instruction.deepen.prompt={prompt}"]
+    config = load_config(CONFIG, mine)
+    run = RunDirectory(config.output.dir)
+    run.create(config, SeedFile(config.seeds).scan())
+    prompt.write_text("Write this anew: {{ instruction }}")
+    with pytest.raises(BadInput, match=r"a different text of agents\.instruction\.deepen\.prompt"):
+        LiveConfig(config, POOLS, run).change(("run.max_tokens=5000",))
 
 
 def test_added_pairs_are_named_once(tmp_path: Path) -> None:
