@@ -57,8 +57,10 @@ class Coordinator:
         memory: Any | None,
         facts: dict[str, Any],
         session: str,
+        given: Config | None = None,
     ) -> None:
-        """`session`: id of the command that holds the run directory."""
+        """`session`: id of the command that holds the run directory. `given`: its config, if `config` has
+        changed since."""
         self.config = config
         self._scan = scan
         self._facts = facts
@@ -67,7 +69,7 @@ class Coordinator:
         self._checkpoints = Checkpoints(
             self._run, session, config.run.checkpoint_s, config.pairs, config.run.admitted_seeds
         )
-        self._first_state = first_state(config, scan)
+        self._first_state = first_state(config, scan, given)
         self.worker = worker
         self._metrics = RunMetrics(self._run.name, config.run.metrics)
         self._evolution = Evolution(config, config.pairs, total_seeds=scan.seeds)

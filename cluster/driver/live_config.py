@@ -30,6 +30,8 @@ class LiveConfig:
         self._started = ExitStack()
 
     def __enter__(self) -> LiveConfig:
+        """Start models that were added to one run of a comparison: the pools of all runs lack them."""
+        self._start({name for name in self.config.models if name not in self.pools.generators}, self.config)
         return self
 
     def __exit__(

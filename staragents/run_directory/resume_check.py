@@ -6,13 +6,14 @@ from staragents.agents.agents import prompt_hashes
 from staragents.base.errors import BadInput
 from staragents.config import Config
 from staragents.config.tree import as_dict
+from staragents.run_directory.continued import Continued, continued
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_state import RunState
 from staragents.validation.loading import additions, changed_keys, fingerprint
 
 
-def check_resume(run: RunDirectory, config: Config) -> bool:
-    """Whether there is a run to resume for this config. Writes nothing.
+def check_resume(run: RunDirectory, config: Config) -> Continued | None:
+    """What to resume for this config; None if there is no run yet. Writes nothing.
 
     Raises BadInput if the folder belongs to a different config, is not a run directory, is damaged, or if
     `output.resume` forbids its state.
@@ -23,11 +24,12 @@ def check_resume(run: RunDirectory, config: Config) -> bool:
     if saved is None:
         if resume == "must":
             raise BadInput(f"output.resume: nothing to resume in {run.path}")
-        return False
+        return None
     if resume == "never":
         raise BadInput(f"output.dir: {run.path} already contains a run and output.resume=never")
-    check_same_run(run, saved, config)
-    return True
+    found = continued(saved, config)
+    check_same_run(run, saved, found.config)
+    return found
 
 
 def check_same_run(run: RunDirectory, saved: RunState, config: Config) -> None:

@@ -16,7 +16,7 @@ from staragents.base.generation import Generation, GenerationRequest
 from staragents.config import Config
 from staragents.run_directory.resume_check import additions_to
 from staragents.run_directory.run_directory import RunDirectory
-from staragents.validation.loading import load_config
+from staragents.validation.loading import load_config, with_overrides
 from tests.support.local_run import LocalHandle, decided, drained_run, local_handles, local_run, state
 from tests.support.paths import FAKE
 
@@ -120,6 +120,27 @@ async def test_agents_can_be_added_and_retired_when_a_run_is_resumed(tmp_path: P
     (pair_stats,) = [coordinator._evolution.pair_stats() for coordinator in coordinators]
     learnt = {standing.pair: standing.observations for standing in pair_stats}
     assert sum(n for pair, n in learnt.items() if pair.endswith(f"+{leaver}")) > 0, "not forgotten"
+
+
+async def test_the_same_command_keeps_what_was_changed_while_the_run_was_running(tmp_path: Path) -> None:
+    config = config_for(tmp_path / "run")
+    await drained_run(config, 4)
+    leaver = list(config.agents.response)[-1]
+    brief = "agents.response.brief={model: writer, prompt: direct}"
+    changed = with_overrides(config, [brief, f"agents.retired=[{leaver}]", "run.patience=39"])
+    await drained_run(changed, 12, given=config)
+    before = decided(tmp_path / "run")
+    summary = await local_run(config)
+    assert summary["run"]["finished"]
+    saved = state(tmp_path / "run")
+    assert saved["config"]["run"]["patience"] == 39
+    assert "patience" in saved["given"]["run"], "as the next start needs it too"
+    after = decided(tmp_path / "run")
+    assert after[: len(before)] == before
+    order = list(dict.fromkeys(row["seed_id"] for row in after))
+    late = {row["pair"] for row in after if row["seed_id"] not in order[: 12 + 2 * config.run.admitted_seeds]}
+    assert any(pair.endswith("+brief") for pair in late)
+    assert not any(pair.endswith(f"+{leaver}") for pair in late)
 
 
 async def test_seeds_are_saved_before_servers_are_asked_for_facts(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from actors.seed_worker_actor import Pools
 from cluster.driver.live_config import LiveConfig
 from staragents.base.errors import BadInput
+from staragents.config import Config
 from staragents.data.seed_file import SeedFile
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import load_config
@@ -67,6 +71,20 @@ def test_an_edited_prompt_is_reported(tmp_path: Path) -> None:
     prompt.write_text("Write this anew: {{ instruction }}")
     with pytest.raises(BadInput, match=r"a different text of agents\.instruction\.deepen\.prompt"):
         LiveConfig(config, POOLS, run).change(("run.max_tokens=5000",))
+
+
+def test_a_model_that_the_pools_lack_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = load_config(CONFIG, [f"output.dir={tmp_path / 'run'}", "models.second={kind: fake}"])
+    pools = replace(POOLS, generators={"writer": "app-writer", "judge": "app-judge"})
+
+    @contextmanager
+    def started(config: Config, run_name: str) -> Iterator[dict[str, str]]:
+        yield {name: f"{run_name}-{name}" for name in config.models}
+
+    monkeypatch.setattr("cluster.driver.live_config.running_generators", started)
+    monkeypatch.setattr("cluster.session.capacity.check_room", lambda pool, replicas: None)
+    with LiveConfig(config, pools, RunDirectory(config.output.dir)) as live:
+        assert live.pools.generators == {**pools.generators, "second": "r-second"}
 
 
 def test_added_pairs_are_named_once(tmp_path: Path) -> None:
