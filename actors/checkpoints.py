@@ -8,7 +8,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar, cast
 
 from staragents.base.errors import RunFailed
@@ -45,6 +45,9 @@ class Checkpoints:
         self._pairs = pairs
         self._shards: list[Shard] = []
         self._rows: list[Candidate] = []
+        """Committed candidates that no state has."""
+        self._kept = 0
+        """How many of them are in the salvage."""
         self._finished = asyncio.Event()
         """Set when a watched seed has finished since seeds were last saved early."""
         self._saved = self._saved_early = time.monotonic()
@@ -76,12 +79,17 @@ class Checkpoints:
 
     @property
     def age_s(self) -> float:
-        """Seconds since the last save."""
+        """Seconds since everything was last saved."""
         return time.monotonic() - self._saved
 
     @property
     def due(self) -> bool:
-        return len(self._rows) >= self._every_rows or self._due_in <= 0
+        return len(self._rows) - self._kept >= self._every_rows or self._due_in <= 0
+
+    @property
+    def interval_s(self) -> float:
+        """The least time between two files of seeds that no state has yet."""
+        return max(self._every_s, EARLY_EVERY_S)
 
     @property
     def early_due(self) -> bool:
@@ -91,14 +99,14 @@ class Checkpoints:
     @property
     def _due_in(self) -> float:
         """Seconds until a save is due by time; infinite if nothing is unsaved."""
-        of_rows = self._every_s - self.age_s if self._rows else math.inf
+        of_rows = self._every_s - self.age_s if len(self._rows) > self._kept else math.inf
         return min(of_rows, self._early_due_in)
 
     @property
     def _early_due_in(self) -> float:
         if not self._finished.is_set():
             return math.inf
-        return max(self._every_s, EARLY_EVERY_S) - (time.monotonic() - self._saved_early)
+        return self.interval_s - (time.monotonic() - self._saved_early)
 
     def watch(self, seed: asyncio.Future[list[Candidate]]) -> None:
         """Count a seed as unsaved once it is finished, whether or not it can be committed."""
@@ -109,23 +117,21 @@ class Checkpoints:
         while not seed.done():
             if self.due:
                 return False
-            if self._rows or self._finished.is_set():
-                await asyncio.wait({seed}, timeout=max(0.0, self._due_in))
+            if (due_in := self._due_in) < math.inf:
+                await asyncio.wait({seed}, timeout=max(0.0, due_in))
             else:
                 await self._finished.wait()
         return True
 
-    async def save(
-        self, state: dict[str, Any], early: Sequence[Sequence[Candidate]] | None, next_row: int | None
-    ) -> bool:
+    async def save(self, state: dict[str, Any], early: Sequence[Sequence[Candidate]] | None) -> bool:
         """Save `state` and the candidates added since the last save, then the seeds `early`, which wait for
-        their commit; None if these are not due. `next_row`: that of the first seed that is not committed,
-        None if all are. Returns whether `early` is saved: it is a precaution, so a failure is only logged.
+        their commit; None if these are not due. Returns whether `early` is saved: it is a precaution, so a
+        failure is only logged.
 
         Raises RunFailed as `write` does, and if another command has taken over the directory.
         """
         started = time.monotonic()
-        rows, self._rows = self._rows, []
+        rows = self._rows
         if early is not None:
             self._finished.clear()
         await self.write(check_session, self._run.path, self._session)
@@ -134,15 +140,39 @@ class Checkpoints:
             self._shards.append(await self.write(self._run.write_shard, name, rows))
         state["shards"] = list(self._shards)
         await self.write(self._run.write_state, cast("RunState", state))
+        self._rows, self._kept = [], 0
         self._saved = time.monotonic()
         self._log(state["cursor"], self._shards[-1]["bytes"] if rows else 0, self._saved - started)
         if early is not None:
             self._saved_early = self._saved
-        return await asyncio.to_thread(self._salvaged, early or (), next_row)
+        committed = {candidate.seed_id for candidate in rows}
+        saved = await asyncio.to_thread(self._salvaged, early or (), committed)
+        if early is not None and not saved:
+            self._finished.set()  # tried again, also if no other seed finishes
+        return saved
 
-    def _salvaged(self, early: Sequence[Sequence[Candidate]], next_row: int | None) -> bool:
+    async def keep(self, early: Sequence[Sequence[Candidate]]) -> bool:
+        """Add committed seeds that no state has, and then the seeds `early`, to the salvage. That needs
+        neither the state nor the memory bank, so it is possible where a step of the run has failed or hangs.
+        Returns whether they are saved; a failure is only logged."""
+        seeds = [rows, *early] if (rows := self._rows[self._kept :]) else early
+        if not seeds:
+            return True
+        self._finished.clear()
         try:
-            self._salvage.remove_before(next_row)
+            await asyncio.to_thread(check_session, self._run.path, self._session)
+            await asyncio.to_thread(self._salvage.add, seeds)
+        except (OSError, RunFailed) as error:
+            self._finished.set()
+            logger.warning("finished seeds are not saved: %s", error)
+            return False
+        self._kept = len(self._rows)
+        self._saved = self._saved_early = time.monotonic()
+        return True
+
+    def _salvaged(self, early: Sequence[Sequence[Candidate]], committed: Collection[str]) -> bool:
+        try:
+            self._salvage.remove(committed)
             if early:
                 self._salvage.add(early)
         except OSError as error:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import asdict
-from itertools import dropwhile, islice
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 from actors.admitted import Admitted
 from actors.checkpoints import Checkpoints
 from actors.failure_rules import FailureRules
+from actors.measuring import Measuring
 from actors.memory_client import MemoryClient
 from actors.metrics import RunMetrics
+from actors.pending_seeds import PendingSeeds
 from actors.progress import Progress
-from actors.recent_rates import RecentRates
 from actors.seed_worker import Worker, WorkState
 from staragents.base.errors import RunFailed
 from staragents.base.records import Candidate, Seed
@@ -36,9 +35,9 @@ from staragents.run_directory.run_state import first_state
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 READ_AHEAD = 64
-METRICS_EVERY_S = 5.0
-LAG_EVERY_S = 0.25
 
 
 class Coordinator:
@@ -58,8 +57,10 @@ class Coordinator:
         memory: Any | None,
         facts: dict[str, Any],
         session: str,
+        given: Config | None = None,
     ) -> None:
-        """`session`: id of the command that holds the run directory."""
+        """`session`: id of the command that holds the run directory. `given`: its config, if `config` has
+        changed since."""
         self.config = config
         self._scan = scan
         self._facts = facts
@@ -68,52 +69,51 @@ class Coordinator:
         self._checkpoints = Checkpoints(
             self._run, session, config.run.checkpoint_s, config.pairs, config.run.admitted_seeds
         )
-        self._first_state = first_state(config, scan)
+        self._first_state = first_state(config, scan, given)
         self.worker = worker
         self._metrics = RunMetrics(self._run.name, config.run.metrics)
         self._evolution = Evolution(config, config.pairs, total_seeds=scan.seeds)
         self._ledger = Ledger(config)
         self._stopping = StopRules(config.run)
-        self._pending: deque[Admitted] = deque()
+        self._pending = PendingSeeds()
         self._draining = False
+        self._running: asyncio.Task[dict[str, Any]] | None = None
         self._cursor = self._resumed_at = 0
-        self._rates = RecentRates()
         self._seconds_before = 0.0
         self._started = time.monotonic()
         self.progress = Progress(total_seeds=scan.seeds)
         self._failing = FailureRules(config, scan.seeds, self.progress)
         self._memory = MemoryClient(config, memory, self._metrics, self.progress)
+        self._measuring = Measuring(
+            self._metrics, worker, self.progress, self._evolution, self._checkpoints, self._pending
+        )
 
     async def run(self) -> dict[str, Any]:
-        """Run until the seeds end, a stop rule applies or the run is drained; return the summary.
+        """Run until the seeds end, a stop rule applies or the run is drained; return the summary. A driver
+        that lost the connection calls again, and awaits the same run.
 
-        Raises RunFailed when too many candidates fail, after saving all finished work.
+        Raises RunFailed, for example when too many candidates fail, after saving all finished work.
         """
+        if self._running is None:
+            self._running = asyncio.ensure_future(self._run_once())
+        return await asyncio.shield(self._running)
+
+    async def _run_once(self) -> dict[str, Any]:
         holding = writer_lock(self._run.path, self._session)
         await asyncio.to_thread(holding.__enter__)
-        measuring = asyncio.ensure_future(self._measure())
+        measuring = asyncio.ensure_future(self._measuring.run())
         try:
             feed = await self._restore()
-            while self._pending and (task := self._pending[0].task) is not None:
-                while not await self._checkpoints.wait(task):
-                    await self._save()
-                candidates = await task
-                admitted = self._pending.popleft()
-                await self._commit(admitted, candidates, feed)
-                broken = self._failing.reason()
-                if broken or self._checkpoints.due:
-                    await self._save()
-                if broken:
-                    raise RunFailed(broken)
-            self._facts |= await self.later_facts()
-            await self._save()
+            try:
+                await self._commit_all(feed)
+            except Exception:
+                await self._keep()
+                raise
             return await self._write_results()
         finally:
             measuring.cancel()
-            self._export(await self.worker.state())
-            for admitted in self._pending:
-                if admitted.task is not None:
-                    admitted.task.cancel()
+            self._measuring.export(await self.worker.state())
+            self._pending.cancel()
             await self.worker.stop()
             holding.__exit__(None, None, None)
 
@@ -124,18 +124,18 @@ class Coordinator:
     async def drain(self) -> None:
         """Start no more seeds; `run` returns when those in flight are committed and saved."""
         self._draining = True
-        logger.info("draining: %d seeds in flight are finished and saved", self._in_flight())
+        logger.info("draining: %d seeds in flight are finished and saved", self._pending.in_work)
 
     async def status(self) -> dict[str, Any]:
         """Plain values for the live progress view and the log line."""
         state = await self.worker.state()
         status = self.progress.status(
-            in_work=self._in_flight(),
+            in_work=self._pending.in_work,
             draining=self._draining,
             counters=state.counters,
             pair_stats=self._evolution.pair_stats(),
             ledger={**self._ledger.as_dict(self._seconds()), "budget": self.config.run.budget},
-            rates=self._recent(state),
+            rates=self._measuring.recent(state),
             seconds=self._seconds(),
             seconds_here=time.monotonic() - self._started,
         )
@@ -172,10 +172,26 @@ class Coordinator:
         logger.info(
             "%s %s in %.1f s: %d of %d seeds are committed, %d more are drawn, %d of them already finished",
             "resuming" if begun else "starting", self._run.path, time.monotonic() - self._started,
-            self._cursor, self._scan.seeds, len(self._pending),
-            sum(one.task is not None and one.task.done() for one in self._pending),
+            self._cursor, self._scan.seeds, len(self._pending), self._pending.done,
         )  # fmt: skip
         return feed
+
+    async def _commit_all(self, feed: Iterator[Seed]) -> None:
+        """Commit and save seeds until no more are started."""
+        while (task := self._pending.next_task) is not None:
+            while not await self._checkpoints.wait(task):
+                await self._save()
+            candidates = await task
+            await self._commit(self._pending.take(), candidates, feed)
+            broken = self._failing.reason()
+            if broken or self._checkpoints.due:
+                await self._save()
+            if broken:
+                raise RunFailed(broken)
+        await self._save()
+        if later := await self.later_facts():
+            self._facts |= later
+            await self._save()
 
     def _read_ahead(self, seeds: Iterator[Seed]) -> Iterator[Seed]:
         """The same seeds, with their embedding requested ahead of the draw."""
@@ -199,8 +215,10 @@ class Coordinator:
         A seed finished before a kill keeps the draw that its candidates were made with.
         """
         finished = await self._checkpoints.finished(seed.seed_id) if seed is not None else None
-        recalled = await self._memory.commit_and_recall(
-            self._cursor, committed, outcomes, seed if finished is None else None
+        recalled = await self._of_memory(
+            self._memory.commit_and_recall(
+                self._cursor, committed, outcomes, seed if finished is None else None
+            )
         )
         if seed is None:
             return
@@ -215,7 +233,7 @@ class Coordinator:
 
     def _admit(self, admitted: Admitted, finished: list[Candidate] | None = None) -> None:
         stops = self._stopping.stops(self._next_number)
-        self._pending.append(admitted)
+        self._pending.add(admitted)
         admitted.saved = finished is not None
         if self._draining:
             return
@@ -233,7 +251,7 @@ class Coordinator:
         committed = self._evolution.commit(candidates)
         chosen = committed.chosen
         self.progress.commit(candidates, chosen, hit=bool(admitted.context.outcomes))
-        self._metrics.committed(candidates)
+        self._measuring.committed(candidates)
         self._failing.observe(candidates)
         self._checkpoints.add(candidates)
         self._stopping.observe(
@@ -247,19 +265,31 @@ class Coordinator:
         await self._draw(admitted.seed, committed.outcomes, next(feed, None))
 
     async def _save(self) -> None:
-        await self._memory.flush()
+        await self._of_memory(self._memory.flush())
         work = await self.worker.state()
-        waiting = self._waiting() if self._checkpoints.early_due else None
+        waiting = self._pending.waiting() if self._checkpoints.early_due else None
         early = None if waiting is None else [candidates for _, candidates in waiting]
-        next_row = self._pending[0].seed.row if self._pending else None
-        if await self._checkpoints.save(self._state(work), early, next_row):
+        if await self._checkpoints.save(self._state(work), early):
             for admitted, _ in waiting or ():
                 admitted.saved = True
 
-    def _waiting(self) -> list[tuple[Admitted, list[Candidate]]]:
-        """The seeds to save early, behind one that is not finished: those before it are committed next."""
-        behind = dropwhile(lambda one: one.task is None or one.task.done(), self._pending)
-        return [(one, candidates) for one in behind if (candidates := one.early)]
+    async def _of_memory(self, call: Coroutine[Any, Any, T]) -> T:
+        """Await a call of the memory bank. Its actor may hang, or be restarted, for minutes: meanwhile, seeds
+        that finish are saved apart."""
+        calling = asyncio.ensure_future(call)
+        try:
+            while not (await asyncio.wait({calling}, timeout=self._checkpoints.interval_s))[0]:
+                await self._keep()
+            return calling.result()
+        finally:
+            calling.cancel()
+
+    async def _keep(self) -> None:
+        """Save what is finished where no state can be saved."""
+        finished = self._pending.finished()
+        if await self._checkpoints.keep([candidates for _, candidates in finished]):
+            for admitted, _ in finished:
+                admitted.saved = True
 
     async def _write_results(self) -> dict[str, Any]:
         seconds = time.monotonic() - self._started
@@ -273,7 +303,7 @@ class Coordinator:
         return {
             **self._first_state,
             "cursor": self._cursor,
-            "pending": [admitted.state() for admitted in self._pending],
+            "pending": self._pending.state(),
             "evolution": self._evolution.state(),
             "progress": self.progress.state(),
             "stopping": self._stopping.state(),
@@ -281,39 +311,6 @@ class Coordinator:
             "seconds": self._seconds(),
             "facts": self._run_facts(work),
         }
-
-    async def _measure(self) -> None:
-        """Measure rates and the lag of the event loop, this actor's bottleneck; export them periodically."""
-        exported = -math.inf
-        while True:
-            asleep = time.monotonic()
-            await asyncio.sleep(LAG_EVERY_S)
-            now = time.monotonic()
-            self._metrics.lagged(max(0.0, now - asleep - LAG_EVERY_S))
-            if now - exported > METRICS_EVERY_S:
-                state = await self.worker.state()
-                self._recent(state)
-                self._export(state)
-                exported = now
-
-    def _recent(self, state: WorkState) -> dict[str, float]:
-        """Seeds and generated tokens per second, over the last minutes."""
-        tokens = {f"tokens.{model}": counter.tokens_out for model, counter in state.counters.items()}
-        return self._rates.observe(time.monotonic(), {"seeds": self._cursor - self._resumed_at, **tokens})
-
-    def _export(self, state: WorkState) -> None:
-        if not self._metrics.enabled:
-            return
-        self._metrics.requests(state.counters)
-        self._metrics.state(
-            {"total": self._scan.seeds, "committed": self._cursor, "in_work": self._in_flight()},
-            state.outstanding,
-            self._evolution.pair_stats(),
-            self._checkpoints.age_s,
-        )
-
-    def _in_flight(self) -> int:
-        return sum(admitted.task is not None for admitted in self._pending)
 
     def _seconds(self) -> float:
         return self._seconds_before + time.monotonic() - self._started

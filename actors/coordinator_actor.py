@@ -24,6 +24,7 @@ class CoordinatorActor(Coordinator):
     def __init__(
         self,
         config: Config,
+        given: Config,
         scan: SeedScan,
         pools: Pools,
         workers: list[str],
@@ -42,7 +43,7 @@ class CoordinatorActor(Coordinator):
             else SeedWorkerActor(config, pools, cache)
         )
         memory = ray.get_actor(pools.memory) if pools.memory else None
-        super().__init__(config, scan, self._workers, memory, facts, session)
+        super().__init__(config, scan, self._workers, memory, facts, session, given)
         self._requests = RequestQueue()
         self._pools = pools
 

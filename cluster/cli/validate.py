@@ -41,7 +41,9 @@ def validate(config: str, overrides: tuple[str, ...], as_json: bool) -> None:
 
     settings = load_config(config, overrides)
     scan = SeedFile(settings.seeds).scan()
-    resumes = check_resume(RunDirectory(settings.output.dir), settings)
+    resumed = check_resume(RunDirectory(settings.output.dir), settings)
+    if resumed is not None:
+        settings = resumed.config
     candidates = scan.seeds * settings.candidates_per_seed
     if as_json:
         facts: dict[str, Any] = {
@@ -60,7 +62,7 @@ def validate(config: str, overrides: tuple[str, ...], as_json: bool) -> None:
             "sample": [{"row": seed.row, "messages": as_dicts(seed.messages)} for seed in scan.sample],
             "pairs": settings.pairs,
             "candidates": candidates,
-            "resumes": resumes,
+            "resumes": resumed is not None,
         }
         say_json(facts)
         return
@@ -70,7 +72,9 @@ def validate(config: str, overrides: tuple[str, ...], as_json: bool) -> None:
         say(line)
     say(f"{len(settings.pairs)} pairs: {', '.join(settings.pairs)}")
     say(f"{candidates} candidates to make, policy {settings.evolution.policy}")
-    say(f"output: {settings.output.dir}{' (resumes)' if resumes else ''}")
+    if resumed is not None and resumed.kept:
+        say(f"kept from changes to this run: {', '.join(resumed.kept)}")
+    say(f"output: {settings.output.dir}{' (resumes)' if resumed is not None else ''}")
     say(f"ok; next: {shlex.join(['staragents', 'preview', config, *overrides])}")
 
 

@@ -106,8 +106,10 @@ class Comparing:
                 self._watcher.say(f"{variant.name}: already finished")
                 return Outcome(summary, interrupted=False)
             self._watcher.say(f"{variant.name}: {scan.seeds} seeds, {work.done} already done")
-            run.create(variant.config, scan)
-            with running_memory(variant.config, run.name) as memory:
+            if work.kept:
+                self._watcher.say(f"{variant.name}: kept from changes to this run: {', '.join(work.kept)}")
+            run.create(work.config, scan)
+            with running_memory(work.config, run.name) as memory:
                 own = dataclasses.replace(pools, run_name=run.name, memory=memory.ready() if memory else None)
                 outcome = carry_out(work, session, own, self._watcher, self._cache)
         if outcome.interrupted:

@@ -14,7 +14,7 @@ from staragents.base.errors import BadInput
 from staragents.config import Config
 from staragents.config.marks import Mark
 from staragents.config.tree import as_dict, different, leaves, marks
-from staragents.run_directory.resume_check import check_resume
+from staragents.run_directory.resume_check import check_same_run
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import added_entries, changed_keys, with_overrides
 
@@ -30,6 +30,8 @@ class LiveConfig:
         self._started = ExitStack()
 
     def __enter__(self) -> LiveConfig:
+        """Start models that were added to one run of a comparison: the pools of all runs lack them."""
+        self._start({name for name in self.config.models if name not in self.pools.generators}, self.config)
         return self
 
     def __exit__(
@@ -62,8 +64,8 @@ class LiveConfig:
                 f"{', '.join(fixed)}: can't change while the run is running; stop it, and resume it with the "
                 "new value (pool sizes: staragents scale)"
             )
-        if self._run.state() is not None:
-            check_resume(self._run, config)
+        if (saved := self._run.state()) is not None:
+            check_same_run(self._run, saved, config)
         self._start({name for name in config.models if name not in self.config.models}, config)
         self.config, self.changed = config, True
         return tuple(".".join(key) for key in (*added, *rest))

@@ -74,6 +74,8 @@ def optimise(config: Config, watcher: Watcher, overwrite: bool = False) -> Outco
         if overwrite:
             run.discard()
         work = work_of(config, scan)
+        if work.kept:
+            watcher.say(f"kept from changes to this run: {', '.join(work.kept)}")
         if work.left is Left.nothing:
             watcher.say(f"{run.path} is already finished: {work.done} of {scan.seeds} seeds")
         elif work.left is Left.results:
@@ -128,7 +130,7 @@ def _coordinate(
     config, pools, scan = live.config, live.pools, work.scan
     with running_workers(config, pools, cache) as workers:
         coordinator = start_coordinator(
-            config, scan, pools, workers, _facts(config, scan, pools), session, cache
+            config, work.given, scan, pools, workers, _facts(config, scan, pools), session, cache
         )
         try:
             scaling.attend(coordinator)

@@ -111,6 +111,7 @@ def running_memory(config: Config, run_name: str) -> Iterator[StartingMemory | N
 
 def start_coordinator(
     config: Config,
+    given: Config,
     scan: SeedScan,
     pools: Pools,
     workers: list[str],
@@ -118,12 +119,12 @@ def start_coordinator(
     session: str,
     cache: Path | None,
 ) -> Any:
-    """Start the run's named actor. `session`: the id with which the
-    driver holds the run directory. `cache`: a file of generations that runs share."""
+    """Start the run's named actor. `given`: the config of the command, before changes. `session`: the id with
+    which the driver holds the run directory. `cache`: a file of generations that runs share."""
     return start_actor(
         CoordinatorActor,
         coordinator_name(pools.run_name),
-        *(config, scan, pools, workers, facts, session, cache),
+        *(config, given, scan, pools, workers, facts, session, cache),
         environment=SAME_LOOP,
         num_cpus=0,
         scheduling_strategy=_on_driver_node(),

@@ -28,12 +28,14 @@ from staragents.run_directory.run_state import RunState, first_state, started_an
 from staragents.run_directory.salvage import seed_ids
 from staragents.run_directory.sealed_json import Unreadable, read_sealed
 from staragents.text.printable import one_line
+from staragents.validation.config_builder import typed
 from staragents.validation.loading import config_of, escaped, fingerprint, from_yaml
 
 
 @dataclass(frozen=True)
 class Repair:
-    """The result of a repair. A `restarted` run commits its candidates again from the start, without a model.
+    """The result of a repair. `config` is that of the run's command, as far as it is known: changes since are
+    in the state. A `restarted` run commits its candidates again from the start, without a model.
     Of all `seeds`, `kept` have candidates and `lost` had some (None if the state was lost as well).
     """
 
@@ -55,7 +57,7 @@ def repair(run: RunDirectory, config: Config | None = None) -> Repair:
     is unknown or its seeds can't be read.
     """
     damage = inspect(run)
-    state = _state(run)
+    state, command = _state(run), config
     config = config or _saved_config(run, state, damage)
     config = replace(config, output=replace(config.output, dir=str(run.path)))
     scan = SeedFile(config.seeds).scan()
@@ -71,6 +73,8 @@ def repair(run: RunDirectory, config: Config | None = None) -> Repair:
     kept = _seeds_kept(run)
     written = _write_missing_results(run, config, scan)
     lost = None if committed is None else _seeds_lost(config, committed if restarted else 0, kept)
+    if command is None and state is not None and "given" in state:
+        config = replace(typed(escaped(state["given"]), []), output=config.output)
     return Repair(config, damage, moved, restarted, scan.seeds, len(kept), lost, written)
 
 

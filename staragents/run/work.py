@@ -28,32 +28,36 @@ class Left(StrEnum):
 
 @dataclass(frozen=True)
 class Work:
-    """`done` is the number of committed seeds; `summary` is set if nothing is left to do."""
+    """`config` is `given`, that of the command, with what was changed since the run began: its dotted names
+    are `kept`. `done` is the number of committed seeds; `summary` is set if nothing is left to do."""
 
     config: Config
+    given: Config
     scan: SeedScan
     run: RunDirectory
     done: int
     left: Left
+    kept: tuple[str, ...] = ()
     summary: dict[str, Any] | None = None
 
 
-def work_of(config: Config, scan: SeedScan) -> Work:
+def work_of(given: Config, scan: SeedScan) -> Work:
     """Compare a config with its run directory, reading all its files. Writes nothing. To write afterwards,
     the caller must already hold the directory.
 
     Raises BadInput if config and directory don't match or the directory is damaged.
     """
-    run = RunDirectory(config.output.dir)
+    run = RunDirectory(given.output.dir)
     check_whole(run)
-    check_resume(run, config)
-    state = run.state()
-    if state is None:
-        return Work(config, scan, run, 0, Left.seeds)
+    found, state = check_resume(run, given), run.state()
+    if found is None or state is None:
+        return Work(given, given, scan, run, 0, Left.seeds)
+    config = found.config
     if state["seeds_sha256"] != scan.sha256:
         raise BadInput(f"seeds.path: {config.seeds.path} has changed since the run in {run.path} began")
     left = _left(config, scan, run, state)
-    return Work(config, scan, run, state["cursor"], left, run.summary() if left is Left.nothing else None)
+    summary = run.summary() if left is Left.nothing else None
+    return Work(config, given, scan, run, state["cursor"], left, found.kept, summary)
 
 
 def finish(work: Work) -> dict[str, Any] | None:

@@ -6,12 +6,14 @@ from staragents.agents.agents import prompt_hashes
 from staragents.base.errors import BadInput
 from staragents.config import Config
 from staragents.config.tree import as_dict
+from staragents.run_directory.continued import Continued, continued
 from staragents.run_directory.run_directory import RunDirectory
+from staragents.run_directory.run_state import RunState
 from staragents.validation.loading import additions, changed_keys, fingerprint
 
 
-def check_resume(run: RunDirectory, config: Config) -> bool:
-    """Whether there is a run to resume for this config. Writes nothing.
+def check_resume(run: RunDirectory, config: Config) -> Continued | None:
+    """What to resume for this config; None if there is no run yet. Writes nothing.
 
     Raises BadInput if the folder belongs to a different config, is not a run directory, is damaged, or if
     `output.resume` forbids its state.
@@ -22,9 +24,17 @@ def check_resume(run: RunDirectory, config: Config) -> bool:
     if saved is None:
         if resume == "must":
             raise BadInput(f"output.resume: nothing to resume in {run.path}")
-        return False
+        return None
     if resume == "never":
         raise BadInput(f"output.dir: {run.path} already contains a run and output.resume=never")
+    found = continued(saved, config)
+    check_same_run(run, saved, found.config)
+    return found
+
+
+def check_same_run(run: RunDirectory, saved: RunState, config: Config) -> None:
+    """Raises BadInput if a config that makes other results than the saved one, or an edited prompt, would
+    continue the run."""
     if saved["fingerprint"] != fingerprint(config) and not additions(saved["config"], as_dict(config)):
         changed = changed_keys(saved["config"], as_dict(config))
         raise BadInput(
@@ -37,7 +47,6 @@ def check_resume(run: RunDirectory, config: Config) -> bool:
             f"output.dir: {run.path} was written with a different text of {', '.join(edited)}. "
             "Use a different output.dir, or the old text to resume."
         )
-    return True
 
 
 def additions_to(run: RunDirectory, config: Config) -> list[str]:

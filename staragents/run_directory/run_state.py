@@ -42,6 +42,8 @@ class RunState(TypedDict):
     """The number of seeds of the run."""
     prompts: dict[str, str]
     config: dict[str, Any]
+    given: NotRequired[dict[str, Any]]
+    """The config of the command, where changes while the run was running have made `config` another one."""
     cursor: int
     shards: list[Shard]
     pending: NotRequired[list[dict[str, Any]]]
@@ -59,9 +61,9 @@ class RunState(TypedDict):
     """Facts for the summary that are not in the candidates."""
 
 
-def first_state(config: Config, scan: SeedScan) -> RunState:
-    """The state of a run without committed seeds."""
-    return RunState(
+def first_state(config: Config, scan: SeedScan, given: Config | None = None) -> RunState:
+    """The state of a run without committed seeds. `given`: the config of its command, if it is another."""
+    state = RunState(
         format=FORMAT,
         fingerprint=fingerprint(config),
         seeds_sha256=scan.sha256,
@@ -72,6 +74,9 @@ def first_state(config: Config, scan: SeedScan) -> RunState:
         cursor=0,
         shards=[],
     )
+    if given is not None and given != config:
+        state["given"] = as_dict(given)
+    return state
 
 
 def started_anew(state: RunState) -> RunState:
@@ -86,4 +91,8 @@ def started_anew(state: RunState) -> RunState:
         cursor=0,
         shards=[],
     )
-    return RunState(**anew, inputs=state["inputs"]) if "inputs" in state else anew
+    if "given" in state:
+        anew["given"] = state["given"]
+    if "inputs" in state:
+        anew["inputs"] = state["inputs"]
+    return anew

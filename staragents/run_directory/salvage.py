@@ -38,18 +38,18 @@ class Salvage:
     def __init__(self, folder: Path, pairs: Collection[str]) -> None:
         """`folder` is the run directory. Seeds with pairs that the run does not have are ignored."""
         self._folder = folder
-        self._last_row: dict[Path, int] = {}
+        self._last_seed: dict[Path, str] = {}
         self._file_of: dict[str, Path] = {}
         self._read: dict[Path, dict[str, list[Candidate]]] = {}
         known = frozenset(pairs)
         for path in sorted((folder / FOLDER).glob("*.parquet")):
-            columns = pq.read_table(path, columns=["seed_id", "seed_row", "pair"]).to_pydict()
+            columns = pq.read_table(path, columns=["seed_id", "pair"]).to_pydict()
             ids = dict.fromkeys(columns["seed_id"], path)
             for seed_id, pair in zip(columns["seed_id"], columns["pair"], strict=True):
                 if pair not in known:
                     ids.pop(seed_id, None)
             self._file_of |= ids
-            self._last_row[path] = max(columns["seed_row"], default=0)
+            self._last_seed[path] = columns["seed_id"][-1] if columns["seed_id"] else ""
 
     def has(self, seed_id: str) -> bool:
         """Whether `take` returns candidates."""
@@ -68,7 +68,7 @@ class Salvage:
         return candidates
 
     def add(self, seeds: Sequence[Sequence[Candidate]]) -> None:
-        """Save finished seeds before their commit, in a file of their own. Raises OSError."""
+        """Save finished seeds, in the run's order, in a file of their own. Raises OSError."""
         candidates = [candidate for seed in seeds for candidate in seed]
         written = BytesIO()
         pq.write_table(candidates_table(candidates), written, compression="zstd")
@@ -76,14 +76,15 @@ class Salvage:
         target = _made(self._folder) / f"{EARLY}{_ending(hashlib.sha256(content).hexdigest())}"
         with replacing(target) as temporary:
             temporary.write_bytes(content)
-        self._last_row[target] = max(candidate.seed_row for candidate in candidates)
+        self._last_seed[target] = candidates[-1].seed_id
 
-    def remove_before(self, row: int | None) -> None:
-        """Delete the files whose seeds are all in rows before `row`; without a row, all files. Seeds are
-        committed in the order of their rows. Raises OSError."""
-        for path in [path for path, last in self._last_row.items() if row is None or last < row]:
+    def remove(self, committed: Collection[str]) -> None:
+        """Delete the files whose last seed is among these: a file has its seeds in the order of their commit.
+        Row numbers can't tell, as rows may be inserted between two starts. A file whose last seed an earlier
+        start has committed stays until the run ends. Raises OSError."""
+        for path in [path for path, last in self._last_seed.items() if last in committed]:
             path.unlink(missing_ok=True)
-            del self._last_row[path]
+            del self._last_seed[path]
             self._read.pop(path, None)
 
 

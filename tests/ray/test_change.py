@@ -21,10 +21,11 @@ def test_an_agent_on_a_new_model_joins_a_run_in_progress(
     tmp_path: Path, start: Callable[..., Any], wait_until: Any
 ) -> None:
     run_dir = tmp_path / "run"
-    job = start(
+    command = (
         "run", FAKE, f"output.dir={run_dir}", f"seeds.limit={SEEDS}", f"run.admitted_seeds={AHEAD}",
         "run.checkpoint_s=0.3", "models.writer.fake.latency_s=0.5", "evolution.draws=3",
     )  # fmt: skip
+    job = start(*command)
     run = RunDirectory(run_dir)
     wait_until(lambda: (run.state() or {"cursor": 0})["cursor"] >= 2, "the first seeds", 300)
 
@@ -61,3 +62,9 @@ def test_an_agent_on_a_new_model_joins_a_run_in_progress(
     summary = json.loads((run_dir / "summary.json").read_text(encoding="utf-8"))
     assert summary["run"]["finished"]
     assert summary["run"]["models"].keys() == {"writer", "judge", "second"}
+
+    code, output = start(*command).wait()
+    assert code == 0, output
+    (line,) = [line for line in output.splitlines() if "kept from changes to this run: " in line]
+    assert set(line.partition(": ")[2].split(", ")) == set(CHANGES)
+    assert "is already finished" in output

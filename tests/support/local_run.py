@@ -20,8 +20,7 @@ from staragents.base.generation import Generation, GenerationRequest
 from staragents.base.messages import Conversation
 from staragents.config import Config
 from staragents.data.seed_file import SeedFile
-from staragents.data.seed_scan import SeedScan
-from staragents.run.work import finish, work_of
+from staragents.run.work import Work, finish, work_of
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.scoring.fake_ifd_model import FakeIfdModel
 from staragents.scoring.ifd import Score, ScoreRow
@@ -98,39 +97,42 @@ async def local_run(
     before: Callable[[Coordinator], Any] = lambda coordinator: None,
     handles: Mapping[str, Handle] | None = None,
     workers: Callable[[Callable[[], SeedWorker]], Worker] = lambda make: make(),
+    given: Config | None = None,
     **client: Any,
 ) -> dict[str, Any]:
-    """Run or resume; returns the summary. `before` may change the coordinator, `workers` its workers."""
+    """Run or resume; returns the summary. `before` may change the coordinator, `workers` its workers.
+    `given`: the config of the command, which `staragents change` has changed to `config`."""
     scan = SeedFile(config.seeds).scan()
     run = RunDirectory(config.output.dir)
     with run.claimed() as session:
         work = work_of(config, scan)
         if (summary := finish(work)) is not None:
             return summary
-        run.create(config, scan)
-        return await _work(config, scan, run, session, before, handles, workers, **client)
+        run.create(work.config, scan)
+        return await _work(work, session, before, handles, workers, given or work.given, **client)
 
 
 async def _work(
-    config: Config,
-    scan: SeedScan,
-    run: RunDirectory,
+    work: Work,
     session: str,
     before: Callable[[Coordinator], Any],
     handles: Mapping[str, Handle] | None,
     workers: Callable[[Callable[[], SeedWorker]], Worker],
+    given: Config,
     **client: Any,
 ) -> dict[str, Any]:
+    config, run = work.config, work.run
     handles = handles or await local_handles(config)
     settings = (config.memory, str(run.memory), "", run.name, config.pairs, config.reward.cost)
     memory = MemoryActor(*settings) if config.memory.enabled else None
     coordinator = Coordinator(
         config,
-        scan,
+        work.scan,
         workers(lambda: local_worker(config, handles, **client)),
         LocalActor(memory) if memory else None,
         {"engines": {name: model.kind.value for name, model in config.models.items()}},
         session,
+        given,
     )
     before(coordinator)
     try:
@@ -151,7 +153,7 @@ async def statuses_of(coordinator: Coordinator, seen: list[dict[str, Any]]) -> N
 
 
 async def drained_run(
-    config: Config, seeds: int, handles: Mapping[str, Handle] | None = None
+    config: Config, seeds: int, handles: Mapping[str, Handle] | None = None, given: Config | None = None
 ) -> dict[str, Any]:
     """Run or resume `config` until this many seeds are committed, as after Ctrl-C; returns the summary."""
     draining: list[asyncio.Future[None]] = []
@@ -165,7 +167,7 @@ async def drained_run(
         draining.append(asyncio.ensure_future(drain(coordinator)))
 
     try:
-        return await local_run(config, before, handles)
+        return await local_run(config, before, handles, given=given)
     finally:
         for task in draining:
             task.cancel()

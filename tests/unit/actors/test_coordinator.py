@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -15,8 +16,8 @@ from staragents.base.generation import Generation, GenerationRequest
 from staragents.config import Config
 from staragents.run_directory.resume_check import additions_to
 from staragents.run_directory.run_directory import RunDirectory
-from staragents.validation.loading import load_config
-from tests.support.local_run import LocalHandle, decided, drained_run, local_handles, local_run
+from staragents.validation.loading import load_config, with_overrides
+from tests.support.local_run import LocalHandle, decided, drained_run, local_handles, local_run, state
 from tests.support.paths import FAKE
 
 
@@ -75,6 +76,28 @@ async def test_a_drained_run_resumes_as_if_it_had_never_stopped(
     assert decided(tmp_path / "run") == decided(finished_run)
 
 
+async def test_a_driver_that_calls_again_awaits_the_same_run(finished_run: Path, tmp_path: Path) -> None:
+    config = config_for(tmp_path / "run")
+    calls: list[asyncio.Task[dict[str, Any]]] = []
+
+    async def call_again(coordinator: Coordinator) -> dict[str, Any]:
+        while coordinator.progress.seeds < 9:
+            await asyncio.sleep(0)
+        again = asyncio.ensure_future(coordinator.run())
+        await asyncio.sleep(0)
+        await coordinator.drain()
+        return await again
+
+    summary = await local_run(
+        config, lambda coordinator: calls.append(asyncio.ensure_future(call_again(coordinator)))
+    )
+    assert await calls[0] == summary
+    pending = [saved["seed_id"] for saved in state(tmp_path / "run")["pending"]]
+    assert 0 < len(pending) == len(set(pending))
+    await local_run(config)
+    assert decided(tmp_path / "run") == decided(finished_run)
+
+
 async def test_agents_can_be_added_and_retired_when_a_run_is_resumed(tmp_path: Path) -> None:
     config = config_for(tmp_path / "run")
     await shuffled_run(config, stop_after=12)
@@ -97,6 +120,42 @@ async def test_agents_can_be_added_and_retired_when_a_run_is_resumed(tmp_path: P
     (pair_stats,) = [coordinator._evolution.pair_stats() for coordinator in coordinators]
     learnt = {standing.pair: standing.observations for standing in pair_stats}
     assert sum(n for pair, n in learnt.items() if pair.endswith(f"+{leaver}")) > 0, "not forgotten"
+
+
+async def test_the_same_command_keeps_what_was_changed_while_the_run_was_running(tmp_path: Path) -> None:
+    config = config_for(tmp_path / "run")
+    await drained_run(config, 4)
+    leaver = list(config.agents.response)[-1]
+    brief = "agents.response.brief={model: writer, prompt: direct}"
+    changed = with_overrides(config, [brief, f"agents.retired=[{leaver}]", "run.patience=39"])
+    await drained_run(changed, 12, given=config)
+    before = decided(tmp_path / "run")
+    summary = await local_run(config)
+    assert summary["run"]["finished"]
+    saved = state(tmp_path / "run")
+    assert saved["config"]["run"]["patience"] == 39
+    assert "patience" in saved["given"]["run"], "as the next start needs it too"
+    after = decided(tmp_path / "run")
+    assert after[: len(before)] == before
+    order = list(dict.fromkeys(row["seed_id"] for row in after))
+    late = {row["pair"] for row in after if row["seed_id"] not in order[: 12 + 2 * config.run.admitted_seeds]}
+    assert any(pair.endswith("+brief") for pair in late)
+    assert not any(pair.endswith(f"+{leaver}") for pair in late)
+
+
+async def test_seeds_are_saved_before_servers_are_asked_for_facts(tmp_path: Path) -> None:
+    saved: list[int] = []
+
+    async def asked() -> dict[str, Any]:
+        saved.append(state(tmp_path / "run")["cursor"])
+        return {"servers": {"writer": ["slow"]}}
+
+    def before(coordinator: Coordinator) -> None:
+        coordinator.later_facts = asked  # type: ignore[method-assign]
+
+    summary = await local_run(config_for(tmp_path / "run", "run.checkpoint_s=3600"), before)
+    assert saved == [40]
+    assert summary["run"]["servers"] == {"writer": ["slow"]}
 
 
 async def test_failing_requests_are_retried_and_then_quarantined(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import threading
@@ -125,6 +126,20 @@ async def test_seeds_are_saved_once_however_often_the_run_is_killed(tmp_path: Pa
     killed_run(config)
     assert {path.name: path.stat().st_mtime_ns for path in early_files(tmp_path / "run")} == before
     assert await resumed_rows(config) == [1, *range(ADMITTED + 1, SEEDS + 1)]
+
+
+async def test_rows_inserted_before_a_resume_delete_no_seeds_that_wait(tmp_path: Path) -> None:
+    seeds = tmp_path / "seeds.jsonl"
+    rows = [json.dumps({"instruction": f"Name river {n}.", "output": f"It is {n}."}) for n in range(SEEDS)]
+    seeds.write_text("\n".join(rows))
+    config = config_for(tmp_path / "run", f"seeds.path={seeds}")
+    never = {SEEDS + 100}
+    killed_run(config, {2, 3, 4}, lambda worker: HeldWorker(worker, dict.fromkeys((1, 5, 6), never)))
+    before = early_files(tmp_path / "run")
+    seeds.write_text(10 * "\n" + "\n".join(rows))
+    killed_run(config, {15, 16}, lambda worker: HeldWorker(worker, {11: never}))
+    assert set(before) < set(early_files(tmp_path / "run"))
+    assert await resumed_rows(config) == [11, *range(17, 11 + SEEDS)]
 
 
 class FailingOnce(HeldWorker):

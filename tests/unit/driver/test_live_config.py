@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,8 @@ import pytest
 from actors.seed_worker_actor import Pools
 from cluster.driver.live_config import LiveConfig
 from staragents.base.errors import BadInput
+from staragents.config import Config
+from staragents.data.seed_file import SeedFile
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import load_config
 from tests.support.paths import FAKE
@@ -46,6 +51,40 @@ def test_a_setting_that_cannot_change_is_reported_and_nothing_changes(
     assert problem in str(raised.value)
     assert live.config is before
     assert not live.changed
+
+
+def test_a_run_that_is_never_resumed_can_change(tmp_path: Path) -> None:
+    config = load_config(CONFIG, [f"output.dir={tmp_path / 'run'}", "output.resume=never"])
+    run = RunDirectory(config.output.dir)
+    run.create(config, SeedFile(config.seeds).scan())
+    live = LiveConfig(config, POOLS, run)
+    assert live.change(("run.max_tokens=5000",)) == ("run.max_tokens",)
+
+
+def test_an_edited_prompt_is_reported(tmp_path: Path) -> None:
+    prompt = tmp_path / "mine.j2"
+    prompt.write_text("Rewrite this: {{ instruction }}")
+    mine = [f"output.dir={tmp_path / 'run'}", f"agents.instruction.deepen.prompt={prompt}"]
+    config = load_config(CONFIG, mine)
+    run = RunDirectory(config.output.dir)
+    run.create(config, SeedFile(config.seeds).scan())
+    prompt.write_text("Write this anew: {{ instruction }}")
+    with pytest.raises(BadInput, match=r"a different text of agents\.instruction\.deepen\.prompt"):
+        LiveConfig(config, POOLS, run).change(("run.max_tokens=5000",))
+
+
+def test_a_model_that_the_pools_lack_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = load_config(CONFIG, [f"output.dir={tmp_path / 'run'}", "models.second={kind: fake}"])
+    pools = replace(POOLS, generators={"writer": "app-writer", "judge": "app-judge"})
+
+    @contextmanager
+    def started(config: Config, run_name: str) -> Iterator[dict[str, str]]:
+        yield {name: f"{run_name}-{name}" for name in config.models}
+
+    monkeypatch.setattr("cluster.driver.live_config.running_generators", started)
+    monkeypatch.setattr("cluster.session.capacity.check_room", lambda pool, replicas: None)
+    with LiveConfig(config, pools, RunDirectory(config.output.dir)) as live:
+        assert live.pools.generators == {**pools.generators, "second": "r-second"}
 
 
 def test_added_pairs_are_named_once(tmp_path: Path) -> None:
