@@ -39,7 +39,7 @@ bench: models
 
 install: $(READY)
 
-$(READY): pyproject.toml constraints.txt overrides.txt deploy/install.sh
+$(READY): pyproject.toml constraints.txt overrides.txt overrides-cpu.txt deploy/install.sh
 	sh deploy/install.sh
 	touch $(READY)
 

@@ -189,6 +189,46 @@ def test_the_image_has_extras_of_the_project_for_data_filters_and_students() -> 
     assert {"cuda", "hub", "s3", "gs", "filters", "train"} <= set(found[1].split(",")) <= set(extras)
 
 
+def test_the_image_has_the_torchvision_that_some_models_need() -> None:
+    text = (DEPLOY / "Dockerfile").read_text()
+    assert re.findall(r"--override (\S+)", text) == ["overrides.txt"]
+    assert "torchvision" not in (ROOT / "overrides.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("gpu", "extras", "engine"),
+    [
+        (True, None, "cuda"),
+        (False, None, "cpu"),
+        (True, "demo,dev,cpu", "cpu"),
+        (False, "cuda,hub", "cuda"),
+    ],
+)
+def test_only_an_installation_for_the_cpu_leaves_torchvision_out(
+    tmp_path: Path, gpu: bool, extras: str | None, engine: str
+) -> None:
+    """The unchanged script, with fakes that record their calls."""
+    calls, programs = tmp_path / "calls", tmp_path / "programs"
+    bodies = {
+        programs / "uname": '[ "$1" = -s ] && echo Linux || echo x86_64',
+        programs / "nvidia-smi": f"exit {0 if gpu else 1}",
+        tmp_path / ".venv/bin/python": "exit 0",
+        tmp_path / ".venv/bin/uv": 'echo "$*" >> "$CALLS"',
+        tmp_path / "deploy/install.sh": (DEPLOY / "install.sh").read_text(),
+    }
+    for file, body in bodies.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(body if body.startswith("#!") else f"#!/bin/sh\n{body}\n")
+        file.chmod(0o755)
+    environment = {"PATH": f"{programs}:/usr/bin:/bin", "CALLS": str(calls), "PYTHON": sys.executable}
+    if extras is not None:
+        environment["EXTRAS"] = extras
+    subprocess.run(["sh", tmp_path / "deploy/install.sh"], env=environment, check=True)
+    call = calls.read_text()
+    assert f".[{extras or f'demo,dev,{engine}'}]" in call
+    assert ("overrides-cpu.txt" in call, "--torch-backend=cpu" in call) == (engine == "cpu",) * 2
+
+
 @pytest.mark.parametrize("name", ["Dockerfile", "slurm.sh"])
 def test_a_cluster_of_ours_sends_no_usage_statistics(name: str) -> None:
     """Those on Kubernetes and cloud machines have the image. `ray start` sends them by default."""

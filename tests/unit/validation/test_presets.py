@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
@@ -92,6 +98,47 @@ def test_the_installed_vllm_knows_every_suggested_model(tmp_path: Path) -> None:
     known = registry.read_text(encoding="utf-8")
     assert suggested(tmp_path) == ARCHITECTURES.keys()
     assert [name for name in ARCHITECTURES.values() if f'"{name}"' not in known] == []
+
+
+LOAD = """
+import json, sys
+from vllm.model_executor.models.registry import ModelRegistry
+failed = {}
+for name in sys.argv[1:]:
+    try:
+        ModelRegistry.models[name].load_model_cls()
+    except Exception as error:
+        while (error.__cause__ or error.__context__) is not None:
+            error = error.__cause__ or error.__context__
+        failed[name] = (getattr(error, "name", None), f"{type(error).__name__}: {error}")
+print(json.dumps(failed))
+"""
+"""Prints what keeps vLLM from importing a model's module: {architecture: (missing module, message)}."""
+
+
+@pytest.mark.slow
+def test_vllm_imports_the_module_of_every_suggested_model() -> None:
+    """Without it, a pool does not start ("failed to be inspected"), whatever weights it has."""
+    if importlib.util.find_spec("vllm") is None:
+        pytest.skip("vllm is not installed")
+    result = subprocess.run(
+        [sys.executable, "-c", LOAD, *sorted(set(ARCHITECTURES.values()))],
+        env={**os.environ, "VLLM_LOGGING_LEVEL": "ERROR", "VLLM_NO_USAGE_STATS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    failed = json.loads(result.stdout.splitlines()[-1])
+    missing_here = set[str]()
+    if is_cpu_build():
+        # They come with vLLM where CUDA is, and what needs them is too large for a CPU.
+        missing_here = set(re.findall(r"^(\w+) ;", (ROOT / "overrides-cpu.txt").read_text(), re.M))
+    reasons = {name: reason for name, (module, reason) in failed.items() if module not in missing_here}
+    assert reasons == {}
+
+
+def is_cpu_build() -> bool:
+    return any("cpu" in f"{one.name} {one.version}" for one in distributions() if "vllm" in one.name)
 
 
 def test_the_fake_preset_names_no_real_model(tmp_path: Path) -> None:
