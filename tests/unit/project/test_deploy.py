@@ -229,6 +229,11 @@ def test_only_an_installation_for_the_cpu_leaves_torchvision_out(
     assert ("overrides-cpu.txt" in call, "--torch-backend=cpu" in call) == (engine == "cpu",) * 2
 
 
+def test_the_constraints_allow_every_store_of_the_image() -> None:
+    """aiobotocore, of s3fs, wants python-dateutil below 3: with 4, the image could not be built."""
+    assert "\npython-dateutil==2." in (ROOT / "constraints.txt").read_text()
+
+
 @pytest.mark.parametrize("name", ["Dockerfile", "slurm.sh"])
 def test_a_cluster_of_ours_sends_no_usage_statistics(name: str) -> None:
     """Those on Kubernetes and cloud machines have the image. `ray start` sends them by default."""
