@@ -25,6 +25,7 @@ from staragents.config import (
     Verdicts,
 )
 from staragents.config.new_config import SUGGESTED
+from staragents.models.model_size import GIB
 from staragents.validation.loading import from_yaml, load_config, to_yaml
 from tests.support.paths import ROOT
 
@@ -60,6 +61,29 @@ def test_a_node_preset_fits_on_eight_gpus(name: str, tmp_path: Path) -> None:
     scorers = sum(s.replicas * s.num_gpus for s in (config.scoring.target, config.scoring.larger))
     assert scorers + sum(model.max_replicas * model.num_gpus for model in config.models.values()) <= 8
     assert all(model.num_gpus > 0 for model in config.models.values())
+
+
+def test_the_laptop_recipe_for_a_gpu_of_24_gb_fits(tmp_path: Path) -> None:
+    """By estimate: weights in bfloat16, contexts of 0.5 GiB each, activations and graphs of 0.5 GiB."""
+    head = (CONFIGS / "laptop.yaml").read_text().partition("extends:")[0]
+    settings = re.findall(r"[\w.]+=[\d.]*\d", head.partition("With one GPU of 24 GB add:")[2])
+    assert len(settings) == 7
+    config = load_config(CONFIGS / "laptop.yaml", [f"output.dir={tmp_path / 'run'}", *settings])
+    small, judge = config.models["small"], config.models["judge"]
+    target, larger = config.scoring.target, config.scoring.larger
+    # An A10G shows 22.2 GiB of its 24 GB.
+    card, vocab_size = 22.2, 151_936
+    # Blocks of logits in bfloat16 and float32.
+    block = min(config.scoring.batch_tokens * vocab_size, 1 << 28) * 6 / GIB
+    need = [
+        (small, 3.2 + small.kv_cache_gib + 1),
+        (judge, 5.74 + judge.kv_cache_gib + 1),
+        (target, 1.11 + block + 0.7),
+        (larger, 3.2 + block + 0.7),
+    ]
+    assert [pool.model for pool, gib in need if gib > pool.num_gpus * card] == []
+    assert sum(pool.num_gpus for pool, _ in need) <= 1
+    assert all(model.shares_gpu for model in (small, judge))
 
 
 ARCHITECTURES = {
