@@ -100,6 +100,14 @@ def test_every_mount_has_its_volume_and_all_pods_share_one_image_and_data(name: 
 
 
 @pytest.mark.parametrize("name", KUBERAY)
+def test_the_images_user_may_write_to_the_volume(name: str) -> None:
+    """A new volume belongs to root."""
+    user = re.search(r"--uid (\d+) ray", (DEPLOY / "Dockerfile").read_text())
+    assert user is not None
+    assert [pod["securityContext"]["fsGroup"] for pod in pods(name)] == [int(user[1])] * 3
+
+
+@pytest.mark.parametrize("name", KUBERAY)
 def test_the_head_does_no_gpu_work_and_workers_request_what_they_get(name: str) -> None:
     spec = cluster_spec(name)
     assert spec["autoscalerOptions"]["version"] == "v2"
