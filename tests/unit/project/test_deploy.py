@@ -253,7 +253,18 @@ def test_the_cluster_launcher_accepts_its_file() -> None:
 
     config = yaml.safe_load((DEPLOY / "ray_up.yaml").read_text())
     validate_config(prepare_config(config))
-    assert config["available_node_types"]["head"]["resources"] == {"CPU": 0}
+    nodes = config["available_node_types"]
+    assert nodes["head"]["resources"] == {"CPU": 0}
+    # Ray's own choice is years old.
+    assert all(node["node_config"]["ImageId"].startswith("ami-") for node in nodes.values())
+
+
+def test_the_image_has_what_the_cluster_launcher_needs() -> None:
+    """It copies files into the container with rsync, and the head starts machines with the provider's SDK."""
+    text = (DEPLOY / "Dockerfile").read_text()
+    assert re.search("apt-get install .* rsync ", text)
+    assert re.search(r'train\]" boto3 ', text)
+    assert "pip install boto3" in (DEPLOY / "ray_up.yaml").read_text()
 
 
 def test_ray_accepts_the_runtime_env() -> None:
