@@ -5,7 +5,10 @@ READY := .venv/.ready
 
 # The whole pipeline on small real models installed as packages; needs nothing else.
 demo: models
-	$(VENV)/staragents run configs/demo.yaml
+	$(VENV)/staragents run configs/demo.yaml $(if $(shell nvidia-smi -L 2>/dev/null),$(ON_GPU))
+
+# Where `make install` finds a GPU, it installs the vLLM that needs one.
+ON_GPU := models.small.num_gpus=0.5 scoring.target.num_gpus=0.25 scoring.larger.num_gpus=0.25
 
 # With four workers on two cores, Ray starts too slowly for the tests' time limits. Each takes up to 3 GB of memory.
 WORKERS ?= 2
@@ -39,7 +42,7 @@ bench: models
 
 install: $(READY)
 
-$(READY): pyproject.toml constraints.txt overrides.txt deploy/install.sh
+$(READY): pyproject.toml constraints.txt overrides.txt overrides-cpu.txt deploy/install.sh
 	sh deploy/install.sh
 	touch $(READY)
 

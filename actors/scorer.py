@@ -47,7 +47,9 @@ class Scorer:
         # Loaded here because a scorer restarted by Ray gets no `start` call before its next pack.
         if self._model is None:
             started = time.monotonic()
-            self._model = open_model(self.role, self._path, self._model_config, self._scoring)
+            # Ray hides no GPU from an actor that asked for none.
+            device = "auto" if self._model_config.num_gpus else "cpu"
+            self._model = open_model(self.role, self._path, self._model_config, self._scoring, device)
             logger.info("scoring.%s loaded in %.1f s: %s", self.role, time.monotonic() - started, self._path)
         return self._model
 

@@ -33,6 +33,10 @@ case "$(uname -s) $(uname -m)" in
     ;;
 esac
 extras=${EXTRAS:-demo,dev${engine:+,$engine}}
+case ",$extras," in
+*,cpu,*) engine=cpu ;;
+*,cuda,*) engine=cuda ;;
+esac
 
 [ -x .venv/bin/python ] || "$python" -m venv .venv
 say "$(.venv/bin/python --version) in .venv; installing staragents[$extras]"
@@ -53,11 +57,11 @@ install() {
 }
 if [ "$engine" = cuda ]; then
     install
-elif [ -n "${UV_FIND_LINKS:-}" ] && install 2>/dev/null; then
+elif [ -n "${UV_FIND_LINKS:-}" ] && install --override overrides-cpu.txt 2>/dev/null; then
     say "installed torch for the CPU from the configured wheelhouse"
 else
     say "installing torch for the CPU from PyTorch's own index"
-    install --torch-backend=cpu
+    install --override overrides-cpu.txt --torch-backend=cpu
 fi
 [ -z "${PYTHONDONTWRITEBYTECODE:-}" ] || .venv/bin/python -m compileall -q staragents actors cluster
 say "done"

@@ -14,6 +14,7 @@ from staragents.base.generation import Generation, GenerationRequest, Sampling, 
 from staragents.base.messages import as_dicts
 from staragents.base.system_turn import chat_turns
 from staragents.config import ModelConfig
+from staragents.models.model_size import GIB
 
 if TYPE_CHECKING:
     from vllm import CompletionOutput, RequestOutput, SamplingParams
@@ -64,14 +65,14 @@ class VllmEngine:
 
     def _engine_args(self) -> dict[str, Any]:
         config = self.config
-        gpus, nodes = int(config.num_gpus), config.nodes
+        gpus, nodes = max(1, int(config.num_gpus)), config.nodes
         return {
             "model": self.model_path,
             "dtype": self._dtype(),
             "max_model_len": config.max_model_len,
             "max_num_seqs": config.max_num_seqs,
-            "gpu_memory_utilization": config.gpu_memory_utilization,
-            "tensor_parallel_size": max(1, gpus // nodes),
+            "gpu_memory_utilization": config.memory_share,
+            "tensor_parallel_size": gpus // nodes,
             "pipeline_parallel_size": nodes,
             # On one node: one resource request for all GPUs of a replica and vLLM's own processes inside it,
             # without a placement group that could leak (ray#64035). On several nodes: vLLM's actors use the
@@ -79,7 +80,8 @@ class VllmEngine:
             "distributed_executor_backend": "ray" if nodes > 1 else "mp" if gpus > 1 else "uni",
             "seed": 0,
             # Small judges otherwise spend their token budget on line breaks between JSON keys.
-            **(self._cpu_args() if not gpus else {}),
+            **({} if config.num_gpus else self._cpu_args()),
+            **(self._shared_gpu_args() if config.shares_gpu else {}),
             "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
             **self._thinking.engine_args,
             **config.engine_args,
@@ -92,6 +94,11 @@ class VllmEngine:
             "enable_chunked_prefill": False,
             "max_num_batched_tokens": max(2048, self.config.max_model_len),
         }
+
+    def _shared_gpu_args(self) -> dict[str, Any]:
+        # Otherwise vLLM measures what its weights leave of the GPU, and fails or reserves too much if another
+        # engine or a scorer loads meanwhile: it sees the memory of the whole device (vllm 0.32).
+        return {"kv_cache_memory_bytes": self.config.kv_cache_gib * GIB}
 
     def _dtype(self) -> str:
         if self.config.dtype != "auto" or self.config.num_gpus:

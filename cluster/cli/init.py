@@ -13,6 +13,7 @@ from staragents.base.errors import BadInput
 from staragents.base.redaction import url_secret
 from staragents.config.new_config import SUGGESTED, Answers, Engine
 from staragents.files.atomic_file import write_text
+from staragents.models import vllm_build
 from staragents.validation.value_checks import VARIABLE
 
 WHERE = """Which engine generates the texts?
@@ -55,7 +56,7 @@ def init(file: Path, engine: str | None, yes: bool, force: bool, **given: str | 
     check_secrets(answers)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_text(file, answers.yaml(str(file)))
+        write_text(file, answers.yaml(str(file), vllm_build.needs_gpu()))
     except OSError as error:
         raise BadInput(f"FILE: can't write {file}: {error.strerror}") from error
     say(f"wrote {file}; next: staragents validate {file}")

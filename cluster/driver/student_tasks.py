@@ -70,7 +70,10 @@ class StudentTasks:
         self._room = room
         self._progress = progress
         self._say = say
-        self._task: Any = ray.remote(train_cell).options(
+        # A process keeps its CUDA context and cached memory, for which the next student has no room. Ray ends
+        # it by itself only if the decorator, not `options`, names the GPUs.
+        remote = ray.remote(max_calls=1 if settings.num_gpus else 0)
+        self._task: Any = remote(train_cell).options(
             **room.options(), max_retries=0, runtime_env={"env_vars": cell_environment(settings)}
         )
         self._notes = StudentNotes()

@@ -102,7 +102,8 @@ class Capacity:
         cards = max(1.0, pool.gpus)
         room = max(memory for memory in memories if memory is not None)
         if need > cards * pool.memory_share * room:
-            share = f" x {pool.memory_share:g} (gpu_memory_utilization)" if pool.memory_share < 1 else ""
+            setting = "num_gpus" if pool.memory_share == pool.gpus else "gpu_memory_utilization"
+            share = f" x {pool.memory_share:g} ({setting})" if pool.memory_share < 1 else ""
             yield (
                 f"{pool.key}: {pool.explain_bytes()} = {gib(need)} of GPU memory, "
                 f"{cards:g} x {gib(room)}{share} = {gib(cards * pool.memory_share * room)} there"

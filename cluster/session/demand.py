@@ -117,7 +117,7 @@ def _generator(name: str, model: ModelConfig) -> PoolDemand:
         model.max_replicas,
         model.num_cpus if model.kind is EngineKind.vllm else 0.0,
         model.num_gpus,
-        memory_share=model.gpu_memory_utilization,
+        memory_share=model.memory_share,
         resources=model.resources,
         nodes=model.nodes,
     )
@@ -126,9 +126,9 @@ def _generator(name: str, model: ModelConfig) -> PoolDemand:
 
 
 def _with_bytes(pool: PoolDemand, size: ModelSize, model: ModelConfig) -> PoolDemand:
-    # The cache has a fixed size on a CPU; on a GPU it uses the memory that the weights leave.
+    # The cache has a fixed size on a CPU and on a shared GPU; on whole ones it uses what the weights leave.
     sequence = size.kv_bytes_a_token() * model.max_model_len
-    kv_cache = sequence if model.num_gpus else max(sequence, model.kv_cache_gib * GIB)
+    kv_cache = sequence if model.num_gpus >= 1 else max(sequence, model.kv_cache_gib * GIB)
     weights = size.weight_bytes(bytes_per_weight(model.dtype, on_gpu=bool(model.num_gpus)))
     return replace(pool, weights=weights, kv_cache=kv_cache)
 

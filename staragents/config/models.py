@@ -66,7 +66,8 @@ class ModelConfig:
     max_replicas: Annotated[int, ONE_OR_MORE, Mark.on_resume] = 1
     """Maximum number of replicas; the pool grows while requests queue."""
     num_gpus: Annotated[float, ZERO_OR_MORE, Mark.on_resume] = 0.0
-    """GPUs per replica. More than one splits the model by tensor parallelism."""
+    """GPUs per replica. A fraction shares a GPU; more than one splits the model by tensor parallelism. 0 is
+    the CPU, for which vLLM has a build of its own."""
     nodes: Annotated[int, ONE_OR_MORE, Mark.on_resume] = 1
     """Nodes per replica, with equally many GPUs on each: more than one for a model that does not fit on a
     node. The model is split by tensor parallelism within a node and by pipeline parallelism across nodes."""
@@ -76,9 +77,10 @@ class ModelConfig:
     """Custom Ray resources per replica, to choose its nodes: {"accelerator_type:H100": 0.01}. If nodes is
     above 1, the amount applies to each GPU."""
     gpu_memory_utilization: Annotated[float, POSITIVE_SHARE, Mark.on_resume] = 0.9
-    """Fraction of GPU memory that vLLM may use; lower it if scorers share the GPU."""
+    """Fraction of GPU memory that vLLM may use; of a shared GPU, at most num_gpus."""
     kv_cache_gib: Annotated[int, ONE_OR_MORE, Mark.on_resume] = 1
-    """KV cache size of vLLM on a CPU."""
+    """KV cache size of vLLM on a CPU or a shared GPU (num_gpus below 1). On whole GPUs, the cache takes what
+    the weights leave."""
     engine_args: dict[str, Any] = field(default_factory=dict)
     """Further keyword arguments, passed to vLLM's AsyncEngineArgs unchanged."""
     silence_s: Annotated[float, POSITIVE, Mark.on_resume] = 300.0
@@ -111,6 +113,16 @@ class ModelConfig:
     def thinking_budget(self) -> int:
         """Maximum tokens of a thought: 0 for a base model, and if the model is asked not to think."""
         return self.thinking_tokens if self.chat and self.reasoning is not Reasoning.off else 0
+
+    @property
+    def shares_gpu(self) -> bool:
+        return 0 < self.num_gpus < 1
+
+    @property
+    def memory_share(self) -> float:
+        """Fraction of each GPU's memory that vLLM may use."""
+        most = self.num_gpus if self.shares_gpu else 1.0
+        return min(self.gpu_memory_utilization, most)
 
     @property
     def max_ongoing(self) -> int:

@@ -63,8 +63,9 @@ class Answers:
     base_url: str = "http://127.0.0.1:8000/v1"
     key_env: str = ""
 
-    def yaml(self, file: str) -> str:
-        """The config for `file`. Answers are quoted, so none can break the YAML."""
+    def yaml(self, file: str, needs_gpu: bool = False) -> str:
+        """The config for `file`; `needs_gpu`: whether the installed vLLM runs on GPUs only. Answers are
+        quoted, so none can break the YAML."""
         from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
         environment = Environment(
@@ -75,7 +76,8 @@ class Answers:
             keep_trailing_newline=True,
         )
         environment.filters["quoted"] = _quoted
-        return environment.get_template("new_config.yaml.j2").render(**asdict(self), file=one_line(file))
+        template = environment.get_template("new_config.yaml.j2")
+        return template.render(**asdict(self), file=one_line(file), needs_gpu=needs_gpu)
 
 
 def _quoted(text: str) -> str:

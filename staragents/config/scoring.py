@@ -51,7 +51,7 @@ class ScorerModelConfig:
     """Maximum number of scorer actors: the pool grows while rows queue and shrinks again. null: fixed
     size."""
     num_gpus: Annotated[float, ZERO_OR_MORE, Mark.on_resume] = 0.0
-    """GPUs per actor; a fraction shares a GPU."""
+    """GPUs per actor; a fraction shares a GPU, 0 is the CPU."""
     num_cpus: Annotated[float, ZERO_OR_MORE, Mark.on_resume] = 1.0
     """CPUs and threads per actor."""
     resources: Annotated[dict[str, float], POSITIVE, Mark.on_resume] = field(default_factory=dict)

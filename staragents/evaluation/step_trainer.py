@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,8 @@ from trl import SFTTrainer
 from staragents.evaluation.checkpoints import Checkpoints
 from staragents.scoring.packing import pack_padded
 
+logger = logging.getLogger(__name__)
+
 IGNORED = -100
 """Label of a token that is not trained."""
 SAVE_EVERY_S = 300.0
@@ -26,8 +29,9 @@ class StepTrainer(SFTTrainer):
     """Each batch of the data loader is one optimiser step of any number of rows.
 
     A step's loss is the mean over its trained tokens. It is computed in parts of at most `part_tokens` padded
-    tokens, to bound the memory, with the same gradient as in one part. Raises FloatingPointError when a loss
-    is not finite.
+    tokens, to bound the memory, with the same gradient as in one part; they become smaller when a GPU runs
+    out of memory. Raises FloatingPointError when a loss is not finite, torch.OutOfMemoryError when a single
+    row is too long for the GPU.
     """
 
     def __init__(self, steps: Sequence[Sequence[int]], part_tokens: int, **options: Any) -> None:
@@ -48,11 +52,28 @@ class StepTrainer(SFTTrainer):
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
         self.began = True
-        total = torch.zeros((), device=self.args.device)
-        for part in self._parts(inputs):
-            total = total + super().training_step(model, part, num_items_in_batch)
+        while (total := self._sum_of_parts(model, inputs, num_items_in_batch)) is None:
+            # Part of a gradient may be there.
+            model.zero_grad()
+            torch.cuda.empty_cache()
         if not math.isfinite(total.item()):
             raise FloatingPointError(f"the loss of step {self.state.global_step + 1} is {total.item()}")
+        return total
+
+    def _sum_of_parts(self, model: Any, inputs: Any, num_items_in_batch: Any) -> torch.Tensor | None:
+        """The loss, with its gradient in the model; None if a GPU ran out of memory, after which parts are
+        smaller."""
+        total = torch.zeros((), device=self.args.device)
+        for part in self._parts(inputs):
+            try:
+                total = total + super().training_step(model, part, num_items_in_batch)
+            except torch.OutOfMemoryError:
+                rows, length = part["input_ids"].shape
+                if rows == 1:
+                    raise
+                self._part_tokens = rows * length // 2
+                logger.warning("out of GPU memory: training in parts of %d tokens", self._part_tokens)
+                return None
         return total
 
     def _parts(self, inputs: dict[str, torch.Tensor]) -> Iterator[dict[str, torch.Tensor]]:

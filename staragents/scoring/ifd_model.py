@@ -21,7 +21,7 @@ from staragents.models.hub_commit import hub_commit
 from staragents.scoring.conventions import Passes, Span
 from staragents.scoring.identity import model_identity
 from staragents.scoring.ifd import Score, ScoreRow, Status
-from staragents.scoring.losses import token_nlls
+from staragents.scoring.losses import SMALLEST_ROOM, logits_room, token_nlls
 from staragents.scoring.model_loading import Loading, load
 from staragents.scoring.packed_body import PackedBackbone
 from staragents.scoring.padded_body import PaddedBackbone
@@ -71,6 +71,7 @@ class IfdModel:
             loading = replace(loading, revision=hub_commit(path))
         model, tokenizer = loaded or load(path, loading)
         self._head = model.get_output_embeddings()
+        self._logits_room = logits_room(self._head.weight.device)
         config = model.config.get_text_config()
         self._softcap: float | None = getattr(config, "final_logit_softcapping", None)
         self._row_tokenizer = RowTokenizer(
@@ -171,7 +172,7 @@ class IfdModel:
                 try:
                     nlls = self._batch_nlls([spans[index] for index in indices])
                 except torch.OutOfMemoryError:
-                    self._batch_tokens = self._smaller(lengths[batch[0]] if len(batch) == 1 else None)
+                    self._use_less(lengths[batch[0]] if len(batch) == 1 else None)
                     break
                 # Read results one batch late, so that the GPU always has a batch queued.
                 means |= _means(spans, running)
@@ -179,18 +180,22 @@ class IfdModel:
             means |= _means(spans, running)
         return [means[index] for index in range(len(spans))]
 
-    def _smaller(self, alone: int | None) -> int:
-        """The new token budget after a GPU ran out of memory; `alone`: length of a single-sequence batch."""
+    def _use_less(self, alone: int | None) -> None:
+        """After a GPU ran out of memory, halve the batches and the logits, as either may have been too much;
+        `alone`: length of a single-sequence batch."""
         torch.cuda.empty_cache()
-        if alone is not None:
+        if alone is None:
+            logger.warning(
+                "out of GPU memory at scoring.batch_tokens=%d: continuing with half of it", self._batch_tokens
+            )
+            self._batch_tokens = max(1, self._batch_tokens // 2)
+        elif self._logits_room <= SMALLEST_ROOM:
             raise EngineError(
                 f"out of GPU memory for one sequence of {alone} tokens with {self.model_name}: "
                 f"lower {self._section}.max_length"
             )
-        logger.warning(
-            "out of GPU memory at scoring.batch_tokens=%d: continuing with half of it", self._batch_tokens
-        )
-        return max(1, self._batch_tokens // 2)
+        # Fewer tokens alone would not shrink them: their number is the same for every batch.
+        self._logits_room = max(min(SMALLEST_ROOM, self._logits_room), self._logits_room // 2)
 
     @torch.inference_mode()
     def _batch_nlls(self, spans: list[Span]) -> torch.Tensor:
@@ -202,7 +207,12 @@ class IfdModel:
     def _token_nlls(self, hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         weight = self._head.weight
         return token_nlls(
-            hidden.to(weight.device), targets.to(weight.device), weight, self._head.bias, self._softcap
+            hidden.to(weight.device),
+            targets.to(weight.device),
+            weight,
+            self._head.bias,
+            self._softcap,
+            self._logits_room,
         )
 
     def _check_ids(self, spans: list[Span]) -> None:

@@ -9,8 +9,15 @@ from torch.nn import functional
 # batch would be written to memory and read four times. A GPU is efficient with large products only.
 _CPU_LOGITS = 1 << 21
 _GPU_LOGITS = 1 << 28
+SMALLEST_ROOM = 1 << 24
+"""With fewer logits at a time, 64 MiB, a GPU saves no more memory that matters."""
 # With fewer rows of the head, the matrix product is inefficient.
 _MIN_BLOCK = 1024
+
+
+def logits_room(device: torch.device) -> int:
+    """How many logits at a time are fastest there."""
+    return _CPU_LOGITS if device.type == "cpu" else _GPU_LOGITS
 
 
 def token_nlls(
@@ -19,15 +26,16 @@ def token_nlls(
     weight: torch.Tensor,
     bias: torch.Tensor | None = None,
     softcap: float | None = None,
+    room: int | None = None,
 ) -> torch.Tensor:
     """-log softmax(cap(hidden @ weight.T + bias)) at `targets`, float32 [n] for any input dtype.
 
     `hidden` is [n, d], `targets` int64 [n], `weight` [vocab_size, d], `bias` [vocab_size]; `softcap` c means
-    c tanh(x / c) as in Gemma 2. The vocabulary is processed in blocks with a running maximum and sum of the
-    log-sum-exp, which is exact: log(s1 e^m1 + s2 e^m2) = m + log(s1 e^(m1-m) + s2 e^(m2-m)).
+    c tanh(x / c) as in Gemma 2. The vocabulary is processed in blocks of `room` logits with a running maximum
+    and sum of the log-sum-exp, which is exact: log(s1 e^m1 + s2 e^m2) = m + log(s1 e^(m1-m) + s2 e^(m2-m)).
     """
     rows, vocab_size = len(hidden), len(weight)
-    room = _GPU_LOGITS if hidden.is_cuda else _CPU_LOGITS
+    room = room or logits_room(hidden.device)
     block = min(vocab_size, max(_MIN_BLOCK, room // max(1, rows)))
     largest = torch.full((rows,), -torch.inf, device=hidden.device)
     total = torch.zeros(rows, device=hidden.device)

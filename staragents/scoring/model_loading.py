@@ -44,7 +44,8 @@ def load(path: str, loading: Loading) -> tuple[Any, Any]:
     source = {"trust_remote_code": False, "revision": loading.revision or "main"}
     options: dict[str, Any] = {"dtype": _dtype(loading.dtype, device)}
     if loading.device_map is not None or loading.quantization is not None:
-        options["device_map"] = loading.device_map or {"": device}
+        # A map spreads the weights over all GPUs that it sees.
+        options["device_map"] = {"": device} if device == "cpu" else loading.device_map or {"": device}
     try:
         if loading.quantization is not None:
             options["quantization_config"] = _quantization(loading.quantization)

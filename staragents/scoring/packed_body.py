@@ -83,7 +83,8 @@ class PackedBackbone:
             for offset, span in zip(offsets, spans, strict=False)
             for position in range(offset + span.start - 1, offset + len(span.ids) - 1)
         ]
-        return states[self._tensor(scored)]
+        # Of a model on several GPUs, they are on the last one and the embeddings on the first.
+        return states[torch.tensor(scored).to(states.device, non_blocking=True)]
 
     def _tensor(self, values: Sequence[int], dtype: torch.dtype = torch.long) -> torch.Tensor:
         return torch.tensor(values, dtype=dtype).to(self._backbone.device, non_blocking=True)

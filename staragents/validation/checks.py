@@ -16,6 +16,7 @@ from staragents.data.seed_path import seed_path
 from staragents.files.folders import folder_problem
 from staragents.filters import near_duplicates
 from staragents.filters.row_filters import RowFilters
+from staragents.models import vllm_build
 from staragents.validation.agent_checks import check_agents, check_pairs
 from staragents.validation.message_parts import shown
 from staragents.validation.network_checks import check_network
@@ -78,6 +79,11 @@ def _models(config: Config) -> Iterator[str]:
             yield from check_gpus(f"{key}.num_gpus", model.num_gpus)
             if not model.num_gpus and not model.num_cpus:
                 yield f"{key}.num_cpus: expected more than 0 without a GPU, got 0"
+            if not model.num_gpus and vllm_build.needs_gpu():
+                yield (
+                    f"{key}.num_gpus: expected more than 0, such as 0.5 to share a GPU, because the "
+                    "installed vLLM runs on GPUs only, got 0"
+                )
         elif model.kind is EngineKind.openai:
             if not model.model:
                 yield f"{key}.model: expected the name of a model on the server, got nothing"

@@ -22,6 +22,7 @@ from staragents.base.generation import GenerationRequest, Sampling
 from staragents.base.messages import Message
 from staragents.config import EngineKind, ModelConfig, Reasoning
 from staragents.models.model_names import check_model, resolve_model
+from tests.support.gpu_share import GPU_SHARE
 
 pytest.importorskip("vllm")
 MODEL = "packaged:smollm2-135m-instruct"
@@ -61,6 +62,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             "1024",
             "--max-num-seqs",
             "8",
+            *(("--gpu-memory-utilization", str(GPU_SHARE)) if GPU_SHARE else ()),
         ),
     ]
     settings = {

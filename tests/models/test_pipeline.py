@@ -21,6 +21,7 @@ from staragents.analysis.explanation import Explanation
 from staragents.data.seed_file import SeedFile
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import load_config
+from tests.support.gpu_share import GPU_SHARE
 from tests.support.loaded_models import model_of, tokenizer_of
 from tests.support.paths import ROOT
 
@@ -37,6 +38,7 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory, smollm2: Any, gemma3: Any)
     command = [
         sys.executable, "-m", "cluster.job", "run", "configs/demo.yaml", f"seeds.limit={SEEDS}",
         f"output.dir={folder}", f"evolution.draws={DRAWS}", "run.checkpoint_s=0", "models.small.num_cpus=1",
+        f"models.small.num_gpus={GPU_SHARE}",
         *(f"agents.instruction.{name}.max_tokens=48" for name in REWRITERS),
         *(f"agents.response.{name}.max_tokens=96" for name in ("brief", "step_by_step")),
     ]  # fmt: skip

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 import pytest
 import torch
@@ -193,6 +194,43 @@ def test_rows_computed_in_parts_have_the_gradient_of_one_part(
     whole = result_of(made, "real")
     monkeypatch.setattr(fine_tuning, "CPU_PART_TOKENS", 30)
     assert loss(result_of(made, "real")) == pytest.approx(loss(whole), rel=1e-4)
+
+
+class OutOfMemory:
+    """SFTTrainer's training_step. Within the fourth step, and where there are more tokens than `room`, memory
+    runs out after the gradient has been computed."""
+
+    def __init__(self, room: int) -> None:
+        self.step = step_trainer.SFTTrainer.training_step
+        self.room = room
+        self.failed: list[int] = []
+
+    def __call__(self, trainer: Any, model: Any, inputs: Any, items: Any) -> torch.Tensor:
+        loss: torch.Tensor = self.step(trainer, model, inputs, items)
+        size = inputs["input_ids"].numel()
+        if trainer.state.global_step >= 3 and size > self.room:
+            self.failed.append(size)
+            raise torch.OutOfMemoryError("as CUDA says it")
+        return loss
+
+
+def test_a_step_that_runs_out_of_memory_is_repeated_in_smaller_parts(
+    student: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = plan(student, tmp_path, "real", tokens=600).jobs[1]
+
+    def trained(folder: str) -> torch.Tensor:
+        model = fine_tune(job.path, job.steps, 0, job.settings, tmp_path / folder).model
+        return torch.nn.utils.parameters_to_vector(model.parameters())
+
+    expected = trained("whole")
+    failing = OutOfMemory(room=40)
+    monkeypatch.setattr(step_trainer.SFTTrainer, "training_step", lambda *given: failing(*given))
+    torch.testing.assert_close(trained("parts"), expected, rtol=1e-3, atol=1e-4)
+    assert 0 < len(failing.failed) < 4
+    failing.room = 0
+    with pytest.raises(torch.OutOfMemoryError):
+        trained("none")
 
 
 KILLED = """

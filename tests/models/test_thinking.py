@@ -21,6 +21,7 @@ from staragents.base.generation import Generation, GenerationRequest, Sampling
 from staragents.base.messages import Message
 from staragents.config import JudgeConfig, ModelConfig, Reasoning
 from staragents.text.thinking import split_thinking
+from tests.support.gpu_share import GPU_SHARE
 from tests.support.loaded_models import tokenizer_of
 from tests.support.thinking_model import thinking_model
 
@@ -95,7 +96,14 @@ def folder(smollm2: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def config_of(folder: Path, **more: Any) -> ModelConfig:
-    return ModelConfig(model=str(folder), max_model_len=1024, max_num_seqs=4, thinking_tokens=BUDGET, **more)
+    return ModelConfig(
+        model=str(folder),
+        max_model_len=1024,
+        max_num_seqs=4,
+        thinking_tokens=BUDGET,
+        num_gpus=GPU_SHARE,
+        **more,
+    )
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import asyncio
 import json
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from staragents.config import (
     ScorerModelConfig,
     ScoringConfig,
 )
+from staragents.models import vllm_build
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import load_config, to_yaml
 from tests.support.local_run import local_run
@@ -36,6 +37,15 @@ from tests.support.run_files import summarise, write_manifest, write_state
 # No test depends on the speed of the machine.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def vllm_for_the_cpu() -> Iterator[None]:
+    """Configs without a GPU are valid, whichever vLLM is installed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vllm_build, "needs_gpu", lambda: False)
+        yield
+
 
 QUALITY = {"deepen+careful": 0.66, "concretise+careful": 0.6, "deepen+brief": 0.42, "concretise+brief": 0.38}
 BASE_PAIR = "keep+careful"

@@ -13,6 +13,7 @@ from cluster.cli.init import init
 from staragents.base.errors import BadInput
 from staragents.config import Config, EngineKind
 from staragents.config.new_config import SUGGESTED, Answers, Engine
+from staragents.models import vllm_build
 from staragents.validation.config_builder import typed
 from staragents.validation.loading import load_config
 from staragents.validation.merging import parse_yaml
@@ -49,6 +50,27 @@ def test_suggestions_make_a_config_that_loads(
     assert ("judge" in config.models) == (engine is Engine.gpu)
     assert config.judge.model in config.models
     assert config.scoring.target.model == SUGGESTED[engine].target
+
+
+@pytest.mark.parametrize("judge", ["openai/gpt-oss-20b", SUGGESTED[Engine.gpu].writer])
+def test_gpus_are_kept_busy_by_the_rule(judge: str, tmp_path: Path) -> None:
+    """docs/scale.md: three to six candidates in flight for each slot."""
+    file = tmp_path / "mine.yaml"
+    options = ["--engine", "gpu", "-y", "--judge", judge, "--output", str(tmp_path / "run")]
+    assert CliRunner().invoke(init, [str(file), *options]).exit_code == 0
+    config = loaded(file)
+    slots = sum(model.min_replicas * model.max_num_seqs for model in config.models.values())
+    candidates = config.evolution.draws + len(config.agents.base_pairs)
+    assert 3 <= config.run.admitted_seeds * candidates / slots <= 6
+
+
+def test_the_packaged_models_get_a_gpu_where_vllm_needs_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vllm_build, "needs_gpu", lambda: True)
+    file = tmp_path / "mine.yaml"
+    assert CliRunner().invoke(init, [str(file), "-y", "--output", str(tmp_path / "run")]).exit_code == 0
+    assert loaded(file).models["writer"].num_gpus == 0.5
 
 
 def test_questions_are_answered_on_the_terminal(tmp_path: Path) -> None:

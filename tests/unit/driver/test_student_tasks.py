@@ -63,6 +63,7 @@ class FakeRay:
     def __init__(self, outcomes: dict[str, list[Outcome]], turn_s: float = 0.0) -> None:
         self.outcomes = outcomes
         self.turn_s = turn_s
+        self.max_calls: int | None = None
         self.now = 0.0
         self.submitted: list[str] = []
         self.times: list[float] = []
@@ -73,8 +74,9 @@ class FakeRay:
     def put(self, value: object) -> object:
         return value
 
-    def remote(self, function: object) -> Any:
-        return SimpleNamespace(options=lambda **_: SimpleNamespace(remote=self._submit))
+    def remote(self, max_calls: int) -> Any:
+        self.max_calls = max_calls
+        return lambda _: SimpleNamespace(options=lambda **_: SimpleNamespace(remote=self._submit))
 
     def _submit(self, job: CellJob, held_out: object, note: str) -> Running:
         outcome = self.outcomes[job.cell.arm].pop(0)
@@ -118,7 +120,14 @@ class FakeRay:
 def train(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Train an arm for each of the outcomes."""
 
-    def trained(fake: FakeRay, saved: list[str], lines: list[str], places: int = 2, save: Any = None) -> None:
+    def trained(
+        fake: FakeRay,
+        saved: list[str],
+        lines: list[str],
+        places: int = 2,
+        save: Any = None,
+        num_gpus: float = 0.0,
+    ) -> None:
         monkeypatch.setattr(student_tasks, "ray", fake)
         monkeypatch.setattr(student_tasks, "StudentNotes", fake.notes)
         clock = SimpleNamespace(monotonic=lambda: fake.now, sleep=fake.sleep)
@@ -130,7 +139,7 @@ def train(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         jobs = [job(arm) for arm in fake.outcomes]
         plan: Any = SimpleNamespace(jobs=jobs, work=lambda one: 1)
         progress = StudentProgress(plan, jobs, lines.append)
-        tasks = StudentTasks((), EvaluationConfig(), room, progress, lines.append)
+        tasks = StudentTasks((), EvaluationConfig(num_gpus=num_gpus), room, progress, lines.append)
         tasks.run(jobs, save or (lambda one, _: saved.append(one.cell.arm)))
 
     return trained
@@ -146,6 +155,14 @@ def test_results_are_saved_and_no_more_are_submitted_than_may_find_a_place(train
     train(fake, saved, [])
     assert saved == list("abcdefg")
     assert fake.most_waiting == 2
+
+
+@pytest.mark.parametrize(("num_gpus", "max_calls"), [(0.0, 0), (0.5, 1), (1.0, 1)])
+def test_the_process_of_a_student_on_a_gpu_ends_with_it(train: Any, num_gpus: float, max_calls: int) -> None:
+    """Otherwise it keeps memory of the GPU that the next student does not find."""
+    fake = FakeRay({"a": [Outcome(result("a"))]})
+    train(fake, [], [], num_gpus=num_gpus)
+    assert fake.max_calls == max_calls
 
 
 def test_after_a_failure_what_runs_is_saved_and_nothing_more_begins(train: Any) -> None:

@@ -100,6 +100,14 @@ def test_every_mount_has_its_volume_and_all_pods_share_one_image_and_data(name: 
 
 
 @pytest.mark.parametrize("name", KUBERAY)
+def test_the_images_user_may_write_to_the_volume(name: str) -> None:
+    """A new volume belongs to root."""
+    user = re.search(r"--uid (\d+) ray", (DEPLOY / "Dockerfile").read_text())
+    assert user is not None
+    assert [pod["securityContext"]["fsGroup"] for pod in pods(name)] == [int(user[1])] * 3
+
+
+@pytest.mark.parametrize("name", KUBERAY)
 def test_the_head_does_no_gpu_work_and_workers_request_what_they_get(name: str) -> None:
     spec = cluster_spec(name)
     assert spec["autoscalerOptions"]["version"] == "v2"
@@ -189,6 +197,51 @@ def test_the_image_has_extras_of_the_project_for_data_filters_and_students() -> 
     assert {"cuda", "hub", "s3", "gs", "filters", "train"} <= set(found[1].split(",")) <= set(extras)
 
 
+def test_the_image_has_the_torchvision_that_some_models_need() -> None:
+    text = (DEPLOY / "Dockerfile").read_text()
+    assert re.findall(r"--override (\S+)", text) == ["overrides.txt"]
+    assert "torchvision" not in (ROOT / "overrides.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("gpu", "extras", "engine"),
+    [
+        (True, None, "cuda"),
+        (False, None, "cpu"),
+        (True, "demo,dev,cpu", "cpu"),
+        (False, "cuda,hub", "cuda"),
+    ],
+)
+def test_only_an_installation_for_the_cpu_leaves_torchvision_out(
+    tmp_path: Path, gpu: bool, extras: str | None, engine: str
+) -> None:
+    """The unchanged script, with fakes that record their calls."""
+    calls, programs = tmp_path / "calls", tmp_path / "programs"
+    bodies = {
+        programs / "uname": '[ "$1" = -s ] && echo Linux || echo x86_64',
+        programs / "nvidia-smi": f"exit {0 if gpu else 1}",
+        tmp_path / ".venv/bin/python": "exit 0",
+        tmp_path / ".venv/bin/uv": 'echo "$*" >> "$CALLS"',
+        tmp_path / "deploy/install.sh": (DEPLOY / "install.sh").read_text(),
+    }
+    for file, body in bodies.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(body if body.startswith("#!") else f"#!/bin/sh\n{body}\n")
+        file.chmod(0o755)
+    environment = {"PATH": f"{programs}:/usr/bin:/bin", "CALLS": str(calls), "PYTHON": sys.executable}
+    if extras is not None:
+        environment["EXTRAS"] = extras
+    subprocess.run(["sh", tmp_path / "deploy/install.sh"], env=environment, check=True)
+    call = calls.read_text()
+    assert f".[{extras or f'demo,dev,{engine}'}]" in call
+    assert ("overrides-cpu.txt" in call, "--torch-backend=cpu" in call) == (engine == "cpu",) * 2
+
+
+def test_the_constraints_allow_every_store_of_the_image() -> None:
+    """aiobotocore, of s3fs, wants python-dateutil below 3: with 4, the image could not be built."""
+    assert "\npython-dateutil==2." in (ROOT / "constraints.txt").read_text()
+
+
 @pytest.mark.parametrize("name", ["Dockerfile", "slurm.sh"])
 def test_a_cluster_of_ours_sends_no_usage_statistics(name: str) -> None:
     """Those on Kubernetes and cloud machines have the image. `ray start` sends them by default."""
@@ -200,7 +253,18 @@ def test_the_cluster_launcher_accepts_its_file() -> None:
 
     config = yaml.safe_load((DEPLOY / "ray_up.yaml").read_text())
     validate_config(prepare_config(config))
-    assert config["available_node_types"]["head"]["resources"] == {"CPU": 0}
+    nodes = config["available_node_types"]
+    assert nodes["head"]["resources"] == {"CPU": 0}
+    # Ray's own choice is years old.
+    assert all(node["node_config"]["ImageId"].startswith("ami-") for node in nodes.values())
+
+
+def test_the_image_has_what_the_cluster_launcher_needs() -> None:
+    """It copies files into the container with rsync, and the head starts machines with the provider's SDK."""
+    text = (DEPLOY / "Dockerfile").read_text()
+    assert re.search("apt-get install .* rsync ", text)
+    assert re.search(r'train\]" boto3 ', text)
+    assert "pip install boto3" in (DEPLOY / "ray_up.yaml").read_text()
 
 
 def test_ray_accepts_the_runtime_env() -> None:

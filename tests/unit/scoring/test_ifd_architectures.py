@@ -26,11 +26,13 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
-from staragents.base.errors import BadInput
+from staragents.base.errors import BadInput, EngineError
 from staragents.base.messages import Message
 from staragents.config import Execution
+from staragents.scoring import ifd_model, losses
 from staragents.scoring.ifd import ScoreRow, Status
 from staragents.scoring.ifd_model import IfdModel
+from staragents.scoring.losses import SMALLEST_ROOM
 from tests.support.tiny_models import TEXTS, naive_nlls, rows, save_tokenizer
 
 pytestmark = pytest.mark.slow
@@ -145,6 +147,46 @@ def test_a_batch_that_runs_out_of_memory_is_halved(
         assert score.nll_cond == pytest.approx(other.nll_cond, rel=1e-5)
     assert "continuing with half of it" in caplog.text
     model._batch_tokens = 512
+
+
+def test_logits_that_do_not_fit_are_halved_with_the_batch(
+    pythia: tuple[IfdModel, IfdModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Smaller batches take larger blocks of the vocabulary, so their logits took as much memory."""
+    model = pythia[0]
+    expected = model.score(rows(TEXTS))
+    rooms: list[int] = []
+
+    def token_nlls(*arguments: Any) -> torch.Tensor:
+        rooms.append(arguments[5])
+        if rooms[-1] > 3 * SMALLEST_ROOM:
+            raise torch.OutOfMemoryError("as CUDA says it")
+        return losses.token_nlls(*arguments)
+
+    monkeypatch.setattr(ifd_model, "token_nlls", token_nlls)
+    monkeypatch.setattr(model, "_logits_room", 16 * SMALLEST_ROOM)
+    monkeypatch.setattr(model, "_batch_tokens", 512)
+    for score, other in zip(model.score(rows(TEXTS)), expected, strict=True):
+        assert score.nll_cond == pytest.approx(other.nll_cond, rel=1e-5)
+    assert [room // SMALLEST_ROOM for room in rooms[:4]] == [16, 8, 4, 2]
+    assert set(rooms[3:]) == {2 * SMALLEST_ROOM}
+
+
+@pytest.mark.parametrize("start", [1 << 21, 8 * SMALLEST_ROOM])
+def test_a_sequence_that_never_fits_ends_in_an_error(
+    pythia: tuple[IfdModel, IfdModel], monkeypatch: pytest.MonkeyPatch, start: int
+) -> None:
+    model = pythia[0]
+
+    def hidden(_: list[Any]) -> torch.Tensor:
+        raise torch.OutOfMemoryError("as CUDA says it")
+
+    monkeypatch.setattr(model._backbone, "hidden", hidden)
+    monkeypatch.setattr(model, "_logits_room", start)
+    monkeypatch.setattr(model, "_batch_tokens", 64)
+    with pytest.raises(EngineError, match=r"lower scoring\.max_length"):
+        model.score(rows(TEXTS))
+    assert model._logits_room == min(start, SMALLEST_ROOM)
 
 
 def test_the_last_answer_of_a_conversation_is_scored_given_all_before(folder: str) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pickle
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import httpx2
 import pytest
+import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from staragents.base.errors import BadInput, StarAgentsError, TemporaryFailure
@@ -23,6 +25,26 @@ class HubError(OSError):
     def __init__(self, status: int) -> None:
         super().__init__(f"the hub said {status}")
         self.response = SimpleNamespace(status_code=status)
+
+
+@pytest.mark.parametrize(
+    ("device", "device_map", "expected"),
+    [("cpu", "auto", {"": "cpu"}), ("cuda", "auto", "auto"), ("cuda", None, None)],
+)
+def test_a_map_of_devices_is_only_for_gpus(
+    monkeypatch: pytest.MonkeyPatch, device: str, device_map: str | None, expected: object
+) -> None:
+    """accelerate would place a model for the CPU on all GPUs that it sees."""
+    given: dict[str, object] = {}
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(model_loading.AutoTokenizer, "from_pretrained", lambda *_, **__: None)
+    monkeypatch.setattr(
+        model_loading.AutoModelForCausalLM,
+        "from_pretrained",
+        lambda _, **options: given.update(options) or MagicMock(),
+    )
+    load("m", Loading("float32", device, device_map))
+    assert given.get("device_map") == expected
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,11 @@ POOL = PoolDemand("writer", "models.writer", 2, 4, 1.0, 1.0, memory_share=0.9)
             "1 x 24.0 GiB x 0.9 (gpu_memory_utilization) = 21.6 GiB there",
         ),
         (
+            replace(POOL, gpus=0.5, memory_share=0.5, weights=11 * GIB, kv_cache=2 * GIB),
+            [Node(8, 2, gpu_memory=24.0 * GIB)],
+            "= 13.0 GiB of GPU memory, 1 x 24.0 GiB x 0.5 (num_gpus) = 12.0 GiB there",
+        ),
+        (
             replace(POOL, gpus=0.0, weights=3 * GIB, kv_cache=2 * GIB),
             [Node(8, 0, memory=8.0 * GIB)],
             "need 10.0 GiB of memory (writer: 2 x weights 3.0 GiB + KV cache 2.0 GiB), here has 8.0 GiB",
@@ -138,6 +143,21 @@ def test_a_larger_context_needs_a_larger_cache(tmp_path: Path) -> None:
     assert short.kv_cache == 1000 * 256
     assert long.kv_cache == 2 * short.kv_cache
     assert short.weights == 128_000
+
+
+@pytest.mark.parametrize(
+    ("num_gpus", "utilization", "share", "cache"),
+    [(0.0, 0.9, 0.9, 3 * GIB), (0.5, 0.9, 0.5, 3 * GIB), (0.5, 0.4, 0.4, 3 * GIB), (1.0, 0.9, 0.9, 256_000)],
+)
+def test_a_pool_on_a_part_of_a_gpu_uses_that_part_of_its_memory(
+    tmp_path: Path, num_gpus: float, utilization: float, share: float, cache: int
+) -> None:
+    """With the default of 0.9, two halves took 1.8 GPUs. The cache is as large as it says."""
+    model = save_model(tmp_path / "model")
+    settings = {"kind": "vllm", "model": model, "num_gpus": num_gpus, "gpu_memory_utilization": utilization}
+    settings |= {"max_model_len": 1000, "kv_cache_gib": 3, "num_cpus": 1}
+    pool = demand_of(load_config(CONFIG, [f"models.writer.{k}={v}" for k, v in settings.items()])).pools[0]
+    assert (pool.memory_share, pool.kv_cache) == (share, cache)
 
 
 def test_an_impossible_config_fails_early_for_plan_and_run(tmp_path: Path) -> None:

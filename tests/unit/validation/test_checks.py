@@ -31,6 +31,7 @@ from staragents.config import (
 )
 from staragents.config.marks import Location, Mark, Range, Was
 from staragents.config.tree import Declared, as_dict, declared, entry_kind, leaves, marks
+from staragents.models import vllm_build
 from staragents.validation.checks import check_config
 from staragents.validation.value_checks import out_of_bounds
 
@@ -69,6 +70,20 @@ def test_a_usable_config_has_no_problem_and_leaves_nothing_behind(config: Config
 
 def vllm(**settings: object) -> ModelConfig:
     return ModelConfig(**{"kind": EngineKind.vllm, "model": "org/name", **settings})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("num_gpus", "names_it"), [(0.0, True), (0.5, False)])
+def test_a_vllm_for_gpus_is_refused_a_pool_without_one(
+    config: Config, monkeypatch: pytest.MonkeyPatch, num_gpus: float, names_it: bool
+) -> None:
+    """It would take the first GPU, which Ray gives to others too."""
+    monkeypatch.setattr(vllm_build, "needs_gpu", lambda: True)
+    config.models["writer"] = vllm(num_gpus=num_gpus)
+    problems = [line for line in check_config(config) if line.startswith("models.")]
+    expected = (
+        "models.writer.num_gpus: expected more than 0, such as 0.5 to share a GPU, because the installed"
+    )
+    assert [line.startswith(expected) for line in problems] == [True] * names_it
 
 
 def openai(**settings: object) -> ModelConfig:
