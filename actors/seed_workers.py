@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ray.exceptions import RayActorError, RayError
+from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from actors.control import Control
 from actors.generator_client import ModelCounters
@@ -44,21 +44,24 @@ class SeedWorkers:
         self._attempts = settings.attempts
         self._states = [WorkState("", {}, {}, {}) for _ in actors]
         self._ended: list[WorkState] = []
-        self._retry_log = RetryLog(logger, "a seed worker died and its seeds in flight are retried")
+        self._retry_log = RetryLog(logger, "a seed worker failed and its seeds in flight are retried")
         self._told: list[Control] = []
 
     async def run(self, seed: Seed, draws: Sequence[Draw], context: DrawContext) -> list[Candidate]:
-        """See Worker. If the process dies, retry after its restart, up to `run.attempts` attempts."""
+        """See Worker. If the process dies or its results are lost with its node, retry once it answers, up to
+        `run.attempts` attempts."""
         index = seed.row % len(self._actors)
         for attempt in range(self._attempts):
             try:
                 return await self._batches[index].run(seed, draws, context)
-            except RayActorError as error:
+            except RayTaskError:
+                raise  # an error of our own code
+            except RayError as error:
                 reason = reason_of(error)
                 self._retry_log.add(reason)
                 if attempt + 1 < self._attempts:
                     await self._await_restart(index)
-        raise RunFailed(f"row {seed.row}: its seed worker died {self._attempts} times: {reason}")
+        raise RunFailed(f"row {seed.row}: its seed worker failed {self._attempts} times: {reason}")
 
     async def state(self) -> WorkState:
         """The sum over processes; for one that does not answer, its last known state."""

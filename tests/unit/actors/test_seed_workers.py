@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ray.exceptions import ActorDiedError
+from ray.exceptions import ActorDiedError, ObjectLostError, RayTaskError
 
 from actors.control import Control, ResizeModel
 from actors.generator_client import ModelCounters
@@ -29,15 +29,20 @@ DRAWN = [Draw(pair, 0.5) for pair in load_config(FAKE, []).pairs[:2]]
 
 
 class Mortal:
-    """An actor in this process that can be killed: calls in flight fail, and a fresh one replaces it."""
+    """An actor in this process that can be killed: calls in flight fail, and a fresh one replaces it. Of
+    its streams, those in `lost` yield results that were lost."""
 
     def __init__(self, make: Callable[[], SeedWorker]) -> None:
         self._make = make
         self._calls: set[asyncio.Future[Any]] = set()
         self.worker = make()
         self.heard: list[Control] = []
+        self.streams = 0
+        self.lost: set[int] = set()
 
     async def _stream(self, work: bytes) -> AsyncIterator[asyncio.Future[bytes]]:
+        self.streams += 1
+        lost = self.streams in self.lost
         answers = self.worker.run_many(work)
         while True:
             try:
@@ -45,7 +50,10 @@ class Mortal:
             except StopAsyncIteration:
                 return
             ready = asyncio.get_running_loop().create_future()
-            ready.set_result(answer)
+            if lost:
+                ready.set_exception(ObjectLostError("00ff", None, ""))
+            else:
+                ready.set_result(answer)
             yield ready
 
     def __getattr__(self, name: str) -> Any:
@@ -170,8 +178,40 @@ async def test_a_seed_that_always_kills_ends_the_run(made: Any, monkeypatch: pyt
 
     for actor in actors:
         monkeypatch.setattr(actor.worker, "run", dies)
-    with pytest.raises(RunFailed, match=f"row {seeds[0].row}: its seed worker died 2 times"):
+    with pytest.raises(RunFailed, match=f"row {seeds[0].row}: its seed worker failed 2 times"):
         await workers.run(seeds[0], DRAWN, NO_CONTEXT)
+
+
+async def test_results_that_were_lost_with_their_node_are_asked_for_again(
+    finished_run: Path, tmp_path: Path
+) -> None:
+    config = config_for(tmp_path / "run")
+    made: list[Mortal] = []
+
+    def workers(make: Callable[[], SeedWorker]) -> SeedWorkers:
+        made.extend(Mortal(make) for _ in range(2))
+        for actor in made:
+            actor.lost = {1, 3}
+        return SeedWorkers(made, config.run)
+
+    await local_run(config, workers=workers)
+    assert decided(tmp_path / "run") == decided(finished_run)
+    assert all(actor.streams >= 3 for actor in made)
+
+
+async def test_an_error_of_our_own_code_is_not_retried(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    actors, workers, seeds = made
+    asked = []
+
+    async def fails(*work: Any) -> None:
+        asked.append(work)
+        raise RayTaskError("run", "a bug", ValueError()).as_instanceof_cause()
+
+    for actor in actors:
+        monkeypatch.setattr(actor.worker, "run", fails)
+    with pytest.raises(RayTaskError, match="a bug"):
+        await workers.run(seeds[0], DRAWN, NO_CONTEXT)
+    assert len(asked) == 1
 
 
 def test_counters_add_up() -> None:
