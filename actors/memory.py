@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 # could add more; the limit keeps them from filling the memory of a long run.
 KEPT_LIMIT = 50_000
 EMBEDDER_THREADS = 1
+# The actor reserves no GPU, but sees its node's. There, texts of a batch change each other's vectors.
+EMBEDDER_DEVICE = "cpu"
 
 Item = tuple[str, str]
 """(seed id, instruction)."""
@@ -94,7 +96,7 @@ class MemoryActor:
     def _load(self) -> Embedder | FakeEmbedder:
         if self.config.embedder == "fake" or not self._model_path:
             return FakeEmbedder()
-        return Embedder(self._model_path, EMBEDDER_THREADS)
+        return Embedder(self._model_path, EMBEDDER_THREADS, EMBEDDER_DEVICE)
 
     async def embed(self, items: Sequence[Item]) -> None:
         """Embed seeds and keep the vectors until they are committed. Those that can't be embedded now are
