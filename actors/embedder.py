@@ -17,11 +17,11 @@ MAX_CHARS = 8000
 
 
 class Embedder:
-    """Runs on the GPU if the process sees one, else on the CPU with `threads` threads."""
+    """Runs on `device`, by default on the GPU if the process sees one; on a CPU with `threads` threads."""
 
     kind = "sentence-transformers"
 
-    def __init__(self, model_path: str, threads: int) -> None:
+    def __init__(self, model_path: str, threads: int, device: str | None = None) -> None:
         """Raises BadInput if the model cannot be loaded."""
         import torch
         from sentence_transformers import SentenceTransformer
@@ -31,7 +31,7 @@ class Embedder:
         disable_progress_bar()
         torch.set_num_threads(threads)
         try:
-            self._model = SentenceTransformer(model_path)
+            self._model = SentenceTransformer(model_path, device=device)
         except (OSError, ValueError) as error:
             raise BadInput(f"memory.embedder: cannot load {model_path}: {error}") from error
         # Texts that are embedded together change each other's last digits, and so would the seeds that a run

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from actors.embedder import Embedder
 from actors.fake_embedder import FakeEmbedder
 from actors.logs import configure_logs
+from actors.reasons import reason_of
+from actors.retry_log import RetryLog
 from staragents.config import Cost, MemoryConfig
 from staragents.evolution.policy import RecalledOutcomes
 from staragents.memory.bank import make_bank
@@ -26,6 +28,8 @@ logger = logging.getLogger(__name__)
 # could add more; the limit keeps them from filling the memory of a long run.
 KEPT_LIMIT = 50_000
 EMBEDDER_THREADS = 1
+# The actor reserves no GPU, but sees its node's. There, texts of a batch change each other's vectors.
+EMBEDDER_DEVICE = "cpu"
 
 Item = tuple[str, str]
 """(seed id, instruction)."""
@@ -61,6 +65,7 @@ class MemoryActor:
         self._embedder: Embedder | FakeEmbedder | None = None
         self._starting = asyncio.Lock()
         self._embedding = asyncio.Lock()
+        self._retry_log = RetryLog(logger, "the embedder failed and is tried again when a vector is needed")
         self._kept: dict[str, asyncio.Future[NDArray[np.float32] | None]] = {}
 
     async def start(self) -> dict[str, Any]:
@@ -91,10 +96,11 @@ class MemoryActor:
     def _load(self) -> Embedder | FakeEmbedder:
         if self.config.embedder == "fake" or not self._model_path:
             return FakeEmbedder()
-        return Embedder(self._model_path, EMBEDDER_THREADS)
+        return Embedder(self._model_path, EMBEDDER_THREADS, EMBEDDER_DEVICE)
 
     async def embed(self, items: Sequence[Item]) -> None:
-        """Embed seeds and keep the vectors until they are committed."""
+        """Embed seeds and keep the vectors until they are committed. Those that can't be embedded now are
+        embedded when they are needed."""
         # Before the first await: a following `commit_and_recall` must find that its vector is being computed.
         loop = asyncio.get_running_loop()
         waiting = {seed_id: loop.create_future() for seed_id, _ in items}
@@ -108,7 +114,7 @@ class MemoryActor:
             for (seed_id, _), vector in zip(items, vectors, strict=True):
                 waiting[seed_id].set_result(vector)
         except Exception as error:
-            logger.warning("no embeddings for %d instructions: %s", len(items), error)
+            self._retry_log.add(reason_of(error))
         finally:
             for future in waiting.values():
                 if not future.done():
@@ -124,7 +130,8 @@ class MemoryActor:
     async def commit_and_recall(self, commits: Sequence[Taught], recall_for: Item | None) -> RecalledOutcomes:
         """Store the outcomes of the next committed seeds, drop their vectors, then recall for another seed.
 
-        Idempotent: the same call again has the same effect and result.
+        Idempotent: the same call again has the same effect and result. Raises what the embedder raises:
+        without a vector, a seed would be missing for the rest of the run.
         """
         await self._ready()
         if lacking := [(one.seed_id, one.instruction) for one in _unembedded(commits, self._kept)]:
@@ -132,18 +139,23 @@ class MemoryActor:
         await self._bank.remember([await self._memory(one) for one in commits])
         for one in commits:
             self._kept.pop(one.seed_id, None)
-        vector = await self._vector(*recall_for) if recall_for is not None else None
-        if vector is None or recall_for is None:
+        if recall_for is None:
             return RecalledOutcomes()
-        return await self._bank.recall(vector, recall_for[0])
+        return await self._bank.recall(await self._vector(*recall_for), recall_for[0])
 
     async def _memory(self, taught: Taught) -> Memory:
         return taught.memory(await self._vector(taught.seed_id, taught.instruction) if taught.pairs else None)
 
-    async def _vector(self, seed_id: str, instruction: str) -> NDArray[np.float32] | None:
-        if seed_id not in self._kept:
-            await self.embed([(seed_id, instruction)])
-        return await self._kept[seed_id]
+    async def _vector(self, seed_id: str, instruction: str) -> NDArray[np.float32]:
+        """Of a seed read ahead, or embedded now. Raises what the embedder raises."""
+        if (reading := self._kept.get(seed_id)) is not None and (vector := await reading) is not None:
+            return vector
+        embedder = await self._ready()
+        async with self._embedding:
+            [vector] = await asyncio.to_thread(self._embed, embedder, [(seed_id, instruction)])
+        self._kept[seed_id] = asyncio.get_running_loop().create_future()
+        self._kept[seed_id].set_result(vector)
+        return vector
 
     async def rewind(self, order: int) -> int | None:
         """Restore the bank to the commit of seed `order` (-1: before any) and drop all kept vectors. Returns

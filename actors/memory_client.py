@@ -9,14 +9,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from ray.exceptions import ActorUnavailableError, RayTaskError
+from ray.exceptions import ActorDiedError, RayError, RayTaskError
 
 from actors.memory import Item
 from actors.metrics import RunMetrics
 from actors.progress import Progress
 from actors.reasons import own_cause, reason_of
 from actors.restarts import restart_polls
-from staragents.base.errors import StarAgentsError
+from staragents.base.errors import RunFailed, StarAgentsError
 from staragents.base.records import Seed
 from staragents.config import Config, Keep
 from staragents.evolution.policy import Outcome, RecalledOutcomes
@@ -43,9 +43,9 @@ class MemoryClient:
     Every call is idempotent, so a restarted actor costs time but changes no draw. Commits stay here until a
     call has stored them; those that a kill takes are in the run's shards, from which `rewind` restores them.
 
-    A bank on a server never raises here: its actor stores outcomes until the server is back. A run continues
-    without neighbours while the actor itself fails; these failures are counted. A local bank that fails ends
-    the run, because its later draws would differ.
+    A bank on a server never ends the run: its actor stores outcomes until the server is back, and draws have
+    no neighbours while the actor itself or its embedder fails; these failures are counted. Whatever fails of
+    a local bank ends the run, because its later draws would differ.
     """
 
     def __init__(self, config: Config, actor: Any | None, metrics: RunMetrics, progress: Progress) -> None:
@@ -62,7 +62,8 @@ class MemoryClient:
 
     async def rewind(self, cursor: int) -> None:
         """Restore the bank to the commit before seed `cursor`: remove later seeds, and add from the run's
-        shards what it lacks. Raises RayError, TimeoutError or RunFailed."""
+        shards what it lacks. Raises RunFailed if a local bank fails, RayError or TimeoutError for one on a
+        server."""
         if (actor := self._actor) is None:
             return
         known = await self._answer(lambda: actor.rewind.remote(cursor - 1))
@@ -127,12 +128,30 @@ class MemoryClient:
         return await self._answer(lambda: actor.commit_and_recall.remote(commits, wanted))
 
     async def _answer(self, call: Callable[[], Awaitable[T]]) -> T:
+        """The answer, after a restart of the actor if necessary. Raises RunFailed if a local bank fails."""
+        try:
+            return await self._retried(call)
+        except StarAgentsError:
+            raise
+        except Exception as error:
+            if self._settings.url:
+                raise
+            raise RunFailed(
+                f"the memory bank failed: {reason_of(error)}; run the same command to resume"
+            ) from error
+
+    async def _retried(self, call: Callable[[], Awaitable[T]]) -> T:
+        seconds = GRACE_S + self._settings.timeout_s
         async for _ in restart_polls():
             try:
-                async with asyncio.timeout(GRACE_S + self._settings.timeout_s):
+                async with asyncio.timeout(seconds):
                     return await call()
             except RayTaskError as error:
                 raise own_cause(error) or error from None
-            except ActorUnavailableError as error:
-                unavailable = error
-        raise unavailable
+            except ActorDiedError:
+                raise  # Ray does not restart it
+            except RayError as error:
+                lost = error
+            except TimeoutError:
+                raise TimeoutError(f"no answer within {seconds:g} s") from None
+        raise lost

@@ -1,10 +1,15 @@
-"""How long calls wait for an actor that Ray restarts."""
+"""Restarts of actors: how long calls wait for one, and how one that hangs gets one."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from typing import Any
+
+import ray
+
+from actors.clean_up import quietly
 
 RESTART_TIMEOUT_S = 180.0
 """How long Ray may take to restart an actor whose node died."""
@@ -21,3 +26,8 @@ async def restart_polls() -> AsyncIterator[None]:
     while time.monotonic() < deadline:
         await asyncio.sleep(RESTART_POLL_S)
         yield
+
+
+def restart(actor: Any) -> None:
+    """Kill an actor that hangs. Its calls in flight then fail as after a death, and Ray starts it again."""
+    quietly(lambda: ray.kill(actor, no_restart=False))

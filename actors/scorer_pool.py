@@ -12,6 +12,7 @@ from typing import Any
 from ray.exceptions import ActorDiedError, ActorUnavailableError, RayActorError, RayError
 
 from actors.reasons import reason_of
+from actors.restarts import restart
 from actors.retry_log import RetryLog
 from actors.scorer import pack_rows, unpack_scores
 from staragents.base.errors import EngineError
@@ -35,6 +36,8 @@ class _Row:
     characters: int
     answer: asyncio.Future[tuple[Score, float]]
     attempts: int = 0
+    failed_on: Any = None
+    """The actor of its last failed attempt."""
 
 
 def pack_characters(scoring: ScoringConfig) -> int:
@@ -103,15 +106,7 @@ class ScorerPool:
         # Not without any actor: the pool is then paused.
         while self._waiting and self._packs and self._packs.keys() <= self._dead:
             _fail(self._waiting.popleft(), "all scorers died and can't be restarted")
-        while self._waiting:
-            free = [
-                actor
-                for actor, packs in self._packs.items()
-                if packs < PACKS_PER_ACTOR and actor not in self._restarting | self._draining
-            ]
-            if not free:
-                return
-            actor = min(free, key=self._load.__getitem__)
+        while self._waiting and (actor := self._free_actor(self._waiting[0])) is not None:
             pack = self._next_pack()
             self._packs[actor] += 1
             # Here, as the task starts only after the next pack has found its actor.
@@ -119,6 +114,13 @@ class ScorerPool:
             task = asyncio.ensure_future(self._score_pack(actor, pack))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    def _free_actor(self, row: _Row) -> Any | None:
+        """The least loaded actor with room; not the one on which the row failed last, if there is another."""
+        usable = [actor for actor in self._packs if actor not in self._restarting | self._draining]
+        others = [actor for actor in usable if actor != row.failed_on] or usable
+        free = [actor for actor in others if self._packs[actor] < PACKS_PER_ACTOR]
+        return min(free, key=self._load.__getitem__, default=None)
 
     def _next_pack(self) -> list[_Row]:
         pack = [self._waiting.popleft()]
@@ -140,10 +142,16 @@ class ScorerPool:
                 # The waiting task may have been cancelled.
                 if not row.answer.done():
                     row.answer.set_result((score, seconds))
-        except (RayError, TimeoutError) as error:
-            self._retry(pack, error)
+        except RayError as error:
+            self._retry(actor, pack, reason_of(error))
             if isinstance(error, RayActorError):
                 await self._await_restart(actor)
+        except TimeoutError:
+            self._retry(actor, pack, f"no answer within {self._deadline_s:g} s; the scorer is restarted")
+            # Once for all its packs. Left alone, it would be the least loaded actor and get the next rows.
+            if actor not in self._restarting:
+                restart(actor)
+            await self._await_restart(actor)
         except Exception as error:
             for row in pack:
                 if not row.answer.done():
@@ -153,14 +161,15 @@ class ScorerPool:
             self._packs[actor] -= 1
             self._send_soon()
 
-    def _retry(self, pack: list[_Row], error: Exception) -> None:
+    def _retry(self, actor: Any, pack: list[_Row], reason: str) -> None:
         """Queue the rows again, at the front. A row that has used up its attempts fails, or it would kill one
         scorer after the other."""
-        self._retry_log.add(f"{len(pack)} rows: {reason_of(error)}")
+        self._retry_log.add(f"{len(pack)} rows: {reason}")
         for row in reversed(pack):
             row.attempts += 1
+            row.failed_on = actor
             if row.attempts >= self._attempts:
-                _fail(row, f"scoring failed {row.attempts} times: {reason_of(error)}")
+                _fail(row, f"scoring failed {row.attempts} times: {reason}")
             else:
                 self._waiting.appendleft(row)
         self._send_soon()

@@ -23,7 +23,7 @@ class Memory:
     """What the drawn pairs earned on one seed, as parallel columns; none for a seed with nothing to remember.
 
     `order` is the seed's position in the run, or -1 in an earlier run. `vector` is the unit embedding of the
-    seed's instruction, shape (size,); None if there is nothing to remember or the embedder failed.
+    seed's instruction, shape (size,); None if there is nothing to remember.
     """
 
     order: int

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from actors.embedder import Embedder
 from actors.memory import MemoryActor
@@ -62,6 +63,15 @@ async def test_the_memory_actor_recalls_by_meaning() -> None:
     found = await bank.commit_and_recall(commits, name_rivers)
     assert found.pairs == ("geography+x",)
     assert found.similarities[0] > 0.7
+
+
+async def test_the_memory_actor_embeds_on_the_cpu_beside_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a GPU, a text's vector would depend on those embedded with it, so on when a run was resumed."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    bank = MemoryActor(MemoryConfig(), None, resolve_model(MODEL), "run")
+    await bank.start()
+    assert isinstance(bank._embedder, Embedder)
+    assert bank._embedder._model.device.type == "cpu"
 
 
 async def test_a_model_that_cannot_be_loaded_is_bad_input(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,8 +13,10 @@ from typing import Any
 import pytest
 import ray
 from ray.cluster_utils import Cluster
+from ray.exceptions import RayActorError, RayError
 from ray.util import placement_group_table
 
+from actors import seed_workers
 from actors.generator_client import connect
 from actors.orphan_cleanup import guarded
 from actors.seed_worker import SeedWorker
@@ -124,4 +128,32 @@ def test_calls_that_scale_or_watch_a_run_are_answered_while_every_slot_is_taken(
     state = asyncio.run(SeedWorkers([actor], config.run).state())
     assert (state.outstanding, state.scorers) == ({"target": 7}, {"target": 1})
     assert ray.wait(seeds, num_returns=1, timeout=0.5)[0] == []
+    ray.kill(actor)
+
+
+async def test_a_worker_whose_process_stands_still_is_replaced(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seed_workers, "STATE_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(seed_workers, "HANGS_AFTER_S", 1.0)
+    as_actor = ray.remote(concurrency_groups={CONTROL: CONTROL_CALLS})(Full)
+    actor = as_actor.options(num_cpus=0, max_restarts=-1).remote()
+    before = await actor.__ray_call__.remote(lambda _: os.getpid())
+    workers = SeedWorkers([actor], config.run)
+    await workers.state()
+    seed = actor.run.remote()
+    os.kill(before, signal.SIGSTOP)
+
+    async def replaced() -> int:
+        while True:
+            await workers.state()
+            try:
+                async with asyncio.timeout(1):
+                    return await actor.__ray_call__.remote(lambda _: os.getpid())
+            except (RayError, TimeoutError):
+                continue
+
+    assert await asyncio.wait_for(replaced(), 90) != before
+    with pytest.raises(RayActorError):
+        await seed
     ray.kill(actor)

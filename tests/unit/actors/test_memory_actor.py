@@ -87,19 +87,26 @@ async def test_recall_waits_for_an_embedding_in_progress(monkeypatch: pytest.Mon
     await embedding
 
 
-async def test_an_embedder_that_fails_costs_memory_and_not_the_run(
+async def test_an_embedder_that_fails_is_tried_again_and_then_fails_the_call(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """Nothing is stored without its vector: the seed would be missing for the rest of the run."""
+
     def broken(self: FakeEmbedder, texts: list[str]) -> np.ndarray:
         raise RuntimeError("no memory left")
 
+    turn = ([taught(0, "s0", RIVER, {"a+b": 0.5})], ("s1", RIVER))
     bank = actor()
     await bank.start()
-    monkeypatch.setattr(FakeEmbedder, "embed", broken)
-    with caplog.at_level(logging.WARNING):
+    with monkeypatch.context() as patch, caplog.at_level(logging.WARNING):
+        patch.setattr(FakeEmbedder, "embed", broken)
         await bank.embed([("s0", RIVER), ("s1", RIVER)])
-    assert not await bank.commit_and_recall([taught(0, "s0", RIVER, {"a+b": 0.5})], ("s1", RIVER))
+        with pytest.raises(RuntimeError, match="no memory left"):
+            await bank.commit_and_recall(*turn)
     assert "no memory left" in caplog.text
+    assert (await bank.stats())["points"] == 0
+    assert (await bank.commit_and_recall(*turn)).pairs == ("a+b",)
+    assert await bank.rewind(0) == 1
 
 
 async def test_a_restarted_actor_embeds_again_and_repeats_a_call(tmp_path: Path) -> None:

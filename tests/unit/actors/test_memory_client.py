@@ -1,15 +1,16 @@
-"""A run's use of its memory: a call outlasts the actor's restart, and a run outlasts its actor."""
+"""A run's use of its memory: a call outlasts the actor's restart; other failures end a run or are counted."""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
+from ray.exceptions import ActorDiedError, ActorUnavailableError, ObjectLostError, RayTaskError
 
-from actors import restarts
+from actors import memory_client, restarts
 from actors.memory import MemoryActor
 from actors.memory_client import MemoryClient
 from actors.metrics import RunMetrics
@@ -25,6 +26,8 @@ from tests.support.paths import FAKE
 SEED = Seed("s0", 0, (Message("user", "Name a river in France."), Message("assistant", "The Loire.")))
 ALIKE = Seed("s1", 1, (Message("user", "Name a short river in France."), Message("assistant", "The Var.")))
 UNAVAILABLE = ActorUnavailableError("restarting", None)
+EMBEDDER_FAILED = RayTaskError("commit_and_recall", "RuntimeError: no memory left", RuntimeError())
+SERVER = "url=http://127.0.0.1:6333"
 
 
 class Restarting:
@@ -64,7 +67,7 @@ def winner(pair: str, reward: float) -> list[Outcome]:
 
 
 async def test_calls_are_retried_until_the_actor_is_back() -> None:
-    memory = client(Restarting(UNAVAILABLE, UNAVAILABLE))
+    memory = client(Restarting(UNAVAILABLE, ObjectLostError("00ff", None, "")))
     found = await memory.commit_and_recall(1, SEED, winner("a+b", 0.5), ALIKE)
     assert found.pairs == ("a+b",)
     await client(Restarting(UNAVAILABLE)).rewind(0)
@@ -75,15 +78,19 @@ async def test_an_actor_that_is_gone_or_stays_unavailable_is_given_up(
 ) -> None:
     gone = Restarting(ActorDiedError(None), ActorDiedError(None))
     with pytest.raises(ActorDiedError):
-        await client(gone).rewind(0)
+        await client(gone, SERVER).rewind(0)
     assert gone.calls == 1
     monkeypatch.setattr(restarts, "RESTART_TIMEOUT_S", -1.0)
     with pytest.raises(ActorUnavailableError):
+        await client(Restarting(UNAVAILABLE, UNAVAILABLE), SERVER).rewind(0)
+    with pytest.raises(RunFailed, match=r"the memory bank failed: .*restarting"):
         await client(Restarting(UNAVAILABLE, UNAVAILABLE)).rewind(0)
 
 
-async def test_a_run_draws_without_memory_while_its_actor_fails(caplog: pytest.LogCaptureFixture) -> None:
-    memory = client(Restarting(ActorDiedError(None), ActorDiedError(None)))
+async def test_a_run_with_a_server_draws_without_memory_while_its_actor_fails(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    memory = client(Restarting(ActorDiedError(None), EMBEDDER_FAILED), SERVER)
     for cursor in (1, 2):
         assert not await memory.commit_and_recall(cursor, numbered(cursor - 1), winner("a+b", 0.5), ALIKE)
     found = await memory.commit_and_recall(3, numbered(2), winner("a+b", 0.5), ALIKE)
@@ -95,7 +102,7 @@ async def test_a_run_draws_without_memory_while_its_actor_fails(caplog: pytest.L
 
 async def test_what_could_not_be_sent_is_sent_with_the_next_call() -> None:
     actor = Restarting(ActorDiedError(None))
-    memory = client(actor)
+    memory = client(actor, SERVER)
     for cursor in (1, 2):
         await memory.commit_and_recall(cursor, numbered(cursor - 1), winner("a+b", 0.5), ALIKE)
     assert (await actor._actor.stats())["points"] == 2
@@ -124,10 +131,27 @@ async def test_outcomes_are_recalled_from_the_first_seed_with_one_call_each() ->
     assert actor.calls == 5
 
 
-async def test_a_local_bank_that_fails_ends_the_run() -> None:
-    broken = RayTaskError("commit_and_recall", "", RunFailed("the memory bank failed"))
-    with pytest.raises(RunFailed, match="the memory bank failed"):
-        await client(Restarting(broken)).commit_and_recall(1, SEED, winner("a+b", 0.5), ALIKE)
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (RayTaskError("commit_and_recall", "", RunFailed("the disk is full")), "^the disk is full$"),
+        (EMBEDDER_FAILED, "^the memory bank failed: .*no memory left; run the same command to resume$"),
+        (ActorDiedError(None), "^the memory bank failed: The actor died"),
+    ],
+)
+async def test_a_local_bank_that_fails_ends_the_run(error: Exception, reason: str) -> None:
+    with pytest.raises(RunFailed, match=reason):
+        await client(Restarting(error)).commit_and_recall(1, SEED, winner("a+b", 0.5), ALIKE)
+
+
+async def test_a_local_bank_that_hangs_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hang(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(memory_client, "GRACE_S", 0.0)
+    memory = client(SimpleNamespace(commit_and_recall=SimpleNamespace(remote=hang)), "timeout_s=0.1")
+    with pytest.raises(RunFailed, match=r"the memory bank failed: no answer within 0\.1 s; run the same"):
+        await memory.commit_and_recall(1, SEED, winner("a+b", 0.5), ALIKE)
 
 
 async def test_a_run_without_memory_recalls_nothing() -> None:

@@ -36,7 +36,8 @@ class Call:
 
 
 class FakeActor:
-    """A Scorer with a fake model behind Ray's call syntax. Packs wait for `go`; `errors` come first."""
+    """A Scorer with a fake model behind Ray's call syntax. Packs wait for `go`; `errors` come first. A kill
+    fails those that wait."""
 
     def __init__(self, *errors: Exception, back: list[Exception] | None = None) -> None:
         scorer = Scorer("target", ScorerModelConfig("fake"), ScoringConfig(), "fake")
@@ -47,18 +48,29 @@ class FakeActor:
         self.go.set()
         self.packs: list[int] = []
         self.starts = 0
+        self.kills = 0
+        self._killed = asyncio.Event()
         self.score, self.start = Call(self._score), Call(self._start)
 
     async def _score(self, pack: bytes) -> bytes:
         scores = await self._scorer.score(pack)
         self.packs.append(len(scorer_pool.unpack_scores(scores)))
-        await self.go.wait()
+        going, killed = (asyncio.ensure_future(event.wait()) for event in (self.go, self._killed))
+        await asyncio.wait([going, killed], return_when=asyncio.FIRST_COMPLETED)
+        if killed.done():
+            raise unavailable()
         if self._errors:
             raise self._errors.pop(0)
         return scores
 
+    def kill(self) -> None:
+        self.kills += 1
+        self._killed.set()
+        self._killed = asyncio.Event()
+
     async def _start(self) -> dict[str, Any]:
         self.starts += 1
+        await asyncio.sleep(0.01)
         if self._back:
             raise self._back.pop(0)
         return {}
@@ -76,6 +88,7 @@ def conversation(n: int, characters: int = 10) -> Conversation:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scorer_pool, "RESTART_POLL_S", 0.01)
     monkeypatch.setattr(scorer_pool, "PACK_DELAY_S", 0.01)
+    monkeypatch.setattr(scorer_pool, "restart", FakeActor.kill)
 
 
 async def scored(pool: ScorerPool, conversations: list[Conversation]) -> None:
@@ -211,5 +224,40 @@ async def test_without_actors_rows_wait_for_the_next_one() -> None:
 async def test_the_pool_does_not_wait_for_a_silent_actor_beyond_the_timeout() -> None:
     silent = FakeActor()
     silent.go.clear()
-    with pytest.raises(EngineError, match="scoring failed 2 times: TimeoutError"):
+    with pytest.raises(EngineError, match=r"scoring failed 2 times: no answer within 0\.1 s"):
         await asyncio.wait_for(ScorerPool([silent], 1000, 2, 0.1).score(conversation(1)), 20)
+
+
+async def test_a_scorer_that_hangs_is_restarted_once_for_all_its_packs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    silent = FakeActor()
+    silent.go.clear()
+
+    def restart(actor: FakeActor) -> None:
+        actor.kill()
+        actor.go.set()
+
+    monkeypatch.setattr(scorer_pool, "restart", restart)
+    await scored(ScorerPool([silent], 50, 2, 0.2), [conversation(n) for n in range(10)])
+    assert silent.kills == 1
+    assert silent.packs[:2] == [5, 5]
+
+
+async def test_rows_do_not_return_to_a_scorer_that_hangs_again_and_again() -> None:
+    silent, good = FakeActor(), FakeActor()
+    silent.go.clear()
+    await scored(ScorerPool([silent, good], 1000, 3, 0.1), [conversation(n) for n in range(400)])
+    assert silent.kills > 0
+
+
+async def test_a_row_waits_for_another_actor_than_the_one_on_which_it_failed() -> None:
+    dying, busy = FakeActor(*(unavailable() for _ in range(9))), FakeActor()
+    busy.go.clear()
+    rows = [conversation(n, 50) for n in range(4)]
+    work = asyncio.ensure_future(scored(ScorerPool([dying, busy], 50, 3, 60), rows))
+    await asyncio.sleep(0.3)
+    assert [actor.packs for actor in (dying, busy)] == [[1, 1], [1, 1]]
+    busy.go.set()
+    await work
+    assert dying.packs == [1, 1]

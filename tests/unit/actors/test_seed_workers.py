@@ -9,8 +9,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ray.exceptions import ActorDiedError
+from ray.exceptions import ActorDiedError, ObjectLostError, RayTaskError
 
+from actors import coordinator, seed_workers
 from actors.control import Control, ResizeModel
 from actors.generator_client import ModelCounters
 from actors.seed_worker import SeedWorker
@@ -29,15 +30,21 @@ DRAWN = [Draw(pair, 0.5) for pair in load_config(FAKE, []).pairs[:2]]
 
 
 class Mortal:
-    """An actor in this process that can be killed: calls in flight fail, and a fresh one replaces it."""
+    """An actor in this process that can be killed: calls in flight fail, and a fresh one replaces it. It can
+    hang: then no call is answered. Of its streams, those in `lost` yield results that were lost."""
 
     def __init__(self, make: Callable[[], SeedWorker]) -> None:
         self._make = make
         self._calls: set[asyncio.Future[Any]] = set()
         self.worker = make()
         self.heard: list[Control] = []
+        self.hangs = False
+        self.kills = self.streams = 0
+        self.lost: set[int] = set()
 
     async def _stream(self, work: bytes) -> AsyncIterator[asyncio.Future[bytes]]:
+        self.streams += 1
+        lost = self.streams in self.lost
         answers = self.worker.run_many(work)
         while True:
             try:
@@ -45,7 +52,10 @@ class Mortal:
             except StopAsyncIteration:
                 return
             ready = asyncio.get_running_loop().create_future()
-            ready.set_result(answer)
+            if lost:
+                ready.set_exception(ObjectLostError("00ff", None, ""))
+            else:
+                ready.set_result(answer)
             yield ready
 
     def __getattr__(self, name: str) -> Any:
@@ -58,6 +68,8 @@ class Mortal:
     def kill(self) -> None:
         for call in self._calls:
             call.cancel()
+        self.hangs = False
+        self.kills += 1
         self.worker, self.heard = self._make(), []
 
     async def _told(self, name: str, arguments: tuple[Any, ...]) -> Any:
@@ -67,14 +79,23 @@ class Mortal:
         return await self._call(lambda: getattr(self.worker, name)(*arguments))
 
     async def _call(self, method: Callable[[], Any]) -> Any:
-        call = asyncio.ensure_future(method())
+        call = asyncio.ensure_future(self._unless_it_hangs(method))
         self._calls.add(call)
         try:
             return await call
         except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise  # the caller gave up
             raise ActorDiedError() from None
         finally:
             self._calls.discard(call)
+
+    async def _unless_it_hangs(self, method: Callable[[], Any]) -> Any:
+        answer = await method()
+        if self.hangs:
+            await asyncio.Event().wait()
+        return answer
 
 
 class Killed(SeedWorkers):
@@ -170,8 +191,93 @@ async def test_a_seed_that_always_kills_ends_the_run(made: Any, monkeypatch: pyt
 
     for actor in actors:
         monkeypatch.setattr(actor.worker, "run", dies)
-    with pytest.raises(RunFailed, match=f"row {seeds[0].row}: its seed worker died 2 times"):
+    with pytest.raises(RunFailed, match=f"row {seeds[0].row}: its seed worker failed 2 times"):
         await workers.run(seeds[0], DRAWN, NO_CONTEXT)
+
+
+async def test_results_that_were_lost_with_their_node_are_asked_for_again(
+    finished_run: Path, tmp_path: Path
+) -> None:
+    config = config_for(tmp_path / "run")
+    made: list[Mortal] = []
+
+    def workers(make: Callable[[], SeedWorker]) -> SeedWorkers:
+        made.extend(Mortal(make) for _ in range(2))
+        for actor in made:
+            actor.lost = {1, 3}
+        return SeedWorkers(made, config.run)
+
+    await local_run(config, workers=workers)
+    assert decided(tmp_path / "run") == decided(finished_run)
+    assert all(actor.streams >= 3 for actor in made)
+
+
+async def test_an_error_of_our_own_code_is_not_retried(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    actors, workers, seeds = made
+    asked = []
+
+    async def fails(*work: Any) -> None:
+        asked.append(work)
+        raise RayTaskError("run", "a bug", ValueError()).as_instanceof_cause()
+
+    for actor in actors:
+        monkeypatch.setattr(actor.worker, "run", fails)
+    with pytest.raises(RayTaskError, match="a bug"):
+        await workers.run(seeds[0], DRAWN, NO_CONTEXT)
+    assert len(asked) == 1
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker hangs after 0.5 s."""
+    monkeypatch.setattr(seed_workers, "restart", Mortal.kill)
+    monkeypatch.setattr(seed_workers, "STATE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(seed_workers, "HANGS_AFTER_S", 0.5)
+    monkeypatch.setattr(coordinator, "METRICS_EVERY_S", 0.05)
+    monkeypatch.setattr(coordinator, "LAG_EVERY_S", 0.02)
+
+
+async def test_a_worker_that_hangs_is_restarted(
+    finished_run: Path, tmp_path: Path, impatient: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = config_for(tmp_path / "run")
+    made: list[Mortal] = []
+
+    def workers(make: Callable[[], SeedWorker]) -> SeedWorkers:
+        made.extend(Mortal(make) for _ in range(2))
+        return SeedWorkers(made, config.run)
+
+    async def hang(coordinator: Any) -> None:
+        while coordinator.progress.seeds < 5:
+            await asyncio.sleep(0)
+        made[0].hangs = True
+
+    hanging: list[asyncio.Future[None]] = []
+    run = local_run(config, lambda one: hanging.append(asyncio.ensure_future(hang(one))), workers=workers)
+    await asyncio.wait_for(run, 30)
+    assert decided(tmp_path / "run") == decided(finished_run)
+    assert [actor.kills for actor in made] == [1, 0]
+    assert sum("has not answered for" in line for line in caplog.messages) == 1
+
+
+async def test_a_worker_that_still_waits_for_a_node_is_not_restarted(impatient: None, made: Any) -> None:
+    actors, workers, _ = made
+    actors[0].hangs = True
+    for _ in range(6):
+        await workers.state()
+    assert actors[0].kills == 0
+    actors[0].hangs = False
+    await workers.state()
+    actors[0].hangs = True
+    for _ in range(6):
+        await workers.state()
+    assert actors[0].kills == 1
+
+
+async def test_a_run_does_not_wait_at_its_end_for_a_worker_that_hangs(impatient: None, made: Any) -> None:
+    actors, workers, _ = made
+    actors[0].hangs = True
+    await asyncio.wait_for(workers.stop(), 20)
 
 
 def test_counters_add_up() -> None:
