@@ -82,7 +82,7 @@ def evaluation_of(
     measures += [(WINS, "", wins)] + [(SCORE, task, score(task)) for task in tasks_of(trained)]
     grids = {(name, of): grid_of(trained, values) for name, of, values in measures}
     rows = _rows(arms, trained, grids, answer_tokens or {})
-    gains = by_pair(grid, arms.pairs, SEEDS)
+    gains = by_pair(grid, arms, SEEDS)
     differences = [
         one
         for (name, of), found in grids.items()

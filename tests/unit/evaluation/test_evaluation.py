@@ -432,6 +432,26 @@ def test_a_correlation_counts_the_pairs_that_have_the_measure() -> None:
     assert "over 7 pairs" in found.sentences()[1]
 
 
+def test_pairs_with_the_same_students_count_once_in_a_correlation() -> None:
+    gains = [0.02 * number for number in range(4)]
+    pairs = [f"{run}:pair:p{number}" for run in "AB" for number in range(4)]
+    measures = {
+        name: PairMeasures(30, Mean(1, gain, 0.0)) for name, gain in zip(pairs, gains * 2, strict=True)
+    }
+    same = {name: name.replace("B:", "A:") for name in pairs[4:]}
+    results = students(
+        {"seeds": 0.0, "base": -gains[0], **dict(zip(pairs, [-one for one in gains], strict=False))}
+    )
+    results = [one for one in results if one.cell.arm != "A:pair:p0"]
+    # The rows of the first pairs are those of an arm that is no pair's.
+    same |= {"A:pair:p0": "base", "B:pair:p0": "base"}
+    arms = dataclasses.replace(arms_named(["seeds", "base", *pairs]), pairs=measures, same=same)
+    found = evaluated(results, arms).by_pair
+    assert found is not None
+    assert [one.arm for one in found.pairs] == pairs[:4]
+    assert found.correlations["reward"] is None  # four pairs are too few
+
+
 def test_rank_correlation_agrees_with_scipy_and_needs_variation() -> None:
     from scipy.stats import spearmanr
 
