@@ -258,8 +258,31 @@ def test_an_arm_that_diverged_leaves_the_others_their_training_seeds() -> None:
     assert found.training_seeds == [0, 1, 2]
     assert [row.name for row in found.arms] == ["dataset", "seeds", "shuffled"]
     assert found.warnings[2] == (
-        "random is left out: it shares fewer than two training seeds with the other arms"
+        "random is left out: it shares fewer than two training seeds with the other arms; more training "
+        "seeds (--seeds) may keep it"
     )
+
+
+def test_the_order_of_arms_and_references_is_not_that_of_students_that_survived() -> None:
+    names = ["A:random", "B:random", "A:dataset", "B:dataset"]
+    results = students(dict.fromkeys(names, 0.0), training_seeds=3)
+    # As the command trains them: all arms of a training seed after those of the other.
+    results.sort(key=lambda one: one.cell.training_seed)
+
+    def without(*lost: Cell) -> Evaluation:
+        diverged = [
+            dataclasses.replace(one, losses={}, diverged="x") if one.cell in lost else one for one in results
+        ]
+        return evaluated(diverged, arms_named(names))
+
+    for seed in range(3):
+        found = without(Cell("A:random", seed))
+        assert [row.name for row in found.arms] == names
+        assert found.references == ["A:random", "A:dataset"]
+    # Each of the first two shares one training seed with the other: the last one is left out.
+    found = without(Cell("A:random", 0), Cell("B:random", 1))
+    assert [row.name for row in found.arms] == ["A:random", "A:dataset", "B:dataset"]
+    assert found.references == ["A:random", "A:dataset"]
 
 
 def test_answers_without_a_loss_are_no_fault_of_the_learning_rate() -> None:
