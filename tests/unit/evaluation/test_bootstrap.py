@@ -103,14 +103,9 @@ def test_training_seeds_do_not_tell_how_much_conversations_differ() -> None:
 def test_equal_differences_are_no_certainty() -> None:
     assert difference_intervals(np.full((1, 2, 1), 0.05), least=1) == [None]
     assert difference_intervals(np.full((2, 3, 20), -0.5)) == [None, None]
-
-
-def test_identical_arms_have_an_interval_without_width() -> None:
-    (one, other) = difference_intervals(np.zeros((2, 3, 20)))
-    assert one is not None
-    assert (one.low, one.high) == (0.0, 0.0)
-    assert not one.told
-    assert other == one
+    # A task that scores two different arms alike in every training seed does not prove that they are equal.
+    assert difference_intervals(np.zeros((1, 3, 1)), least=1) == [None]
+    assert difference_intervals(np.zeros((2, 3, 20))) == [None, None]
 
 
 @pytest.mark.slow

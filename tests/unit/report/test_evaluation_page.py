@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from cluster.cli.evaluation_table import show
+from staragents.base.estimate import Estimate
 from staragents.base.statistics import Mean
 from staragents.evaluation.build import evaluation_of
 from staragents.evaluation.cell import BASE
@@ -166,6 +167,18 @@ def test_wins_and_scores_are_on_the_page_and_in_the_table(result: Evaluation) ->
     line, _ = [line for line in out.getvalue().splitlines() if line.startswith("dataset ")]
     assert f"{100 * row.wins.mean:.1f} % +- {50 * (row.wins.high - row.wins.low):.1f}" in line
     assert "judge a/<u>judge</u>: 240 comparisons on 40 prompts" in out.getvalue()
+
+
+def test_wins_that_are_all_ties_have_no_interval(result: Evaluation) -> None:
+    found = with_more(result, fake=False)
+    half = Estimate(0.5, 0.5, 0.5)
+    found = dataclasses.replace(found, arms=[dataclasses.replace(row, wins=half) for row in found.arms])
+    assert "<td>50.0 %</td>" in page_of(found)
+    out = io.StringIO()
+    show(Console(file=out, width=80), found, Path("runs/x-evaluate"))
+    line, _ = [line for line in out.getvalue().splitlines() if line.startswith("dataset ")]
+    assert "50.0 %" in line
+    assert "50.0 % +-" not in line
 
 
 def test_a_fake_judge_says_so_everywhere(result: Evaluation) -> None:
