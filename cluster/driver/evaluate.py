@@ -151,11 +151,12 @@ class Evaluating:
         """Say what can be seen. Raises BadInput if that is not what was asked for."""
         self._say(str(power))
         wanted = self._question.difference
-        if wanted is not None and not power.difference <= wanted:
+        if wanted is not None and (power.difference is None or power.difference > wanted):
+            found = "none" if power.difference is None else f"{power.difference:.3f} or more"
             raise BadInput(
                 "--difference: expected enough held-out conversations and training seeds to detect "
                 f"{wanted:g} nats per token, got {power.conversations} and {power.training_seeds}, which can "
-                f"detect {power.difference:.3f} or more"
+                f"detect {found}"
             )
 
     def _tell(self, plan: Plan, warnings: Sequence[str], arms: Arms, settings: EvaluationConfig) -> None:

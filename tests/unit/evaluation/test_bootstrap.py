@@ -112,6 +112,7 @@ def test_equal_differences_are_no_certainty() -> None:
 def test_the_promised_difference_is_found_in_eighty_percent_of_repeats() -> None:
     rng = np.random.default_rng(2)
     promised = power_of(100, 3, 3, 0.05 * 2**0.5, 0.005 * 2**0.5)
+    assert promised.difference is not None
     found = 0
     for _ in range(REPEATS):
         world = differences(rng, 3, 3, 100, 0.005)
@@ -123,9 +124,17 @@ def test_the_promised_difference_is_found_in_eighty_percent_of_repeats() -> None
 
 def test_power_grows_with_conversations_and_seeds_and_says_what_it_assumes() -> None:
     small, more, seeds = power_of(50, 2, 3), power_of(200, 2, 3), power_of(200, 5, 3)
-    assert small.difference > more.difference > seeds.difference > 0
+    found = [one.difference for one in (small, more, seeds) if one.difference is not None]
+    assert len(found) == 3
+    assert found[0] > found[1] > found[2] > 0
     assert "assumed" in str(small)
     assert "50 conversations and 2 training seeds" in str(small)
+    assert power_of(2, 3, 3).difference is not None
+    for one in (power_of(1, 3, 3), measured_power(np.zeros((3, 3, 1)))):
+        assert one.difference is None
+        assert str(one) == (
+            "1 conversation and 3 training seeds can detect no difference: intervals take at least 2 conversations"
+        )
     measured = measured_power(differences(np.random.default_rng(0), 3, 5, 400, 0.005))
     assert measured.conversation_sd == pytest.approx(0.05 * 2**0.5, rel=0.1)
     assert measured.training_sd == pytest.approx(0.005 * 2**0.5, rel=0.6)
