@@ -42,13 +42,20 @@ class Arms:
         """The arm whose students are those of the arm `name`."""
         return self.same.get(name, name)
 
+    def main_students(self, names: Sequence[str], reference: str) -> list[str]:
+        """Of the arms `names`, those that are compared with `reference` at once, pairs apart from the others:
+        one for all that have the same students."""
+        others = [name for name in names if self.trained_as(name) != self.trained_as(reference)]
+        first: dict[str, str] = {}
+        for name in main_family(others, self.pairs):
+            first.setdefault(self.trained_as(name), name)
+        return list(first.values())
+
     @property
     def compared(self) -> int:
-        """How many distinct arms are compared with the first reference at once: pairs count apart from the
-        others. At least 1."""
-        reference = [self.trained_as(name) for name in references_of([arm.name for arm in self.arms])[:1]]
-        others = [arm.name for arm in self.distinct if arm.name not in reference]
-        return len(main_family(others, self.pairs)) or 1
+        """How many distinct arms are compared with the first reference at once. At least 1."""
+        names = [arm.name for arm in self.arms]
+        return len(self.main_students(names, references_of(names)[0])) or 1
 
 
 def arms_of(

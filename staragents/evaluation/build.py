@@ -31,7 +31,7 @@ from staragents.evaluation.grid import (
 )
 from staragents.evaluation.judge_facts import JudgeFacts
 from staragents.evaluation.power import Power, measured_power, power_of
-from staragents.evaluation.references import families_of, main_family, references_of
+from staragents.evaluation.references import families_of, references_of
 
 UNMEASURED = (
     "no answer has a loss: each is empty without its reasoning, or its prompt leaves no room within "
@@ -173,8 +173,7 @@ def _differences(grid: Grid, measure: str, of: str, reference: str, arms: Arms) 
 def _power(grid: Grid, reference: str, arms: Arms) -> Power:
     """Of the arms that are no pair's, or of all if there are no others."""
     names, values = grid.against(reference)
-    known = (*arms.same, arms.trained_as(reference))
-    at = [names.index(name) for name in main_family([one for one in names if one not in known], arms.pairs)]
+    at = [names.index(name) for name in arms.main_students(names, reference)]
     return measured_power(values[at]) if at else power_of(len(grid.units), len(grid.training_seeds), 1)
 
 

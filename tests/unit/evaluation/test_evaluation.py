@@ -363,6 +363,13 @@ def test_an_arm_with_the_rows_of_another_adds_no_evidence() -> None:
     assert [one for one in found.warnings if one.startswith("few students")] == few
 
 
+def test_an_arm_with_the_rows_of_an_earlier_pair_counts_among_the_arms_that_are_no_pairs() -> None:
+    names = ["pair:p0", "seeds", "dataset", "base"]
+    arms = dataclasses.replace(arms_named(names), pairs={"pair:p0": PairMeasures()}, same={"base": "pair:p0"})
+    found = evaluated(students(dict.fromkeys(names[:3], 0.0)), arms)
+    assert arms.compared == found.power.arms == 2
+
+
 def test_references_are_seeds_and_random_choices_of_one_run_or_the_first() -> None:
     assert references_of(["dataset", "random", "seeds"]) == ["seeds", "random"]
     assert references_of(["dataset", "random-length"]) == ["random-length"]
