@@ -141,7 +141,6 @@ class Evaluating:
             held_out,
             student,
             settings,
-            student.identity,
             (self._folder / CHECKPOINTS).absolute(),
             judged=question.judge is not None,
             tasks=tasks,

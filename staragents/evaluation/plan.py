@@ -56,7 +56,6 @@ def plan_of(
     held_out: Iterable[HeldOut],
     student: Student,
     settings: EvaluationConfig,
-    identity: str,
     folder: Path,
     training_seeds: Sequence[int] | None = None,
     judged: bool = False,
@@ -64,9 +63,9 @@ def plan_of(
 ) -> Plan:
     """The plan for at least one arm. Seeds that do not fit in one arm are in none.
 
-    `identity`: of the student's weights (`Student.identity`). `folder`: for checkpoints. `training_seeds`:
-    from 0 on, as many as the settings say, unless given. `judged`: whether students answer prompts for the
-    judge. Raises BadInput if nothing is left to train, measure or judge on.
+    `folder`: for checkpoints. `training_seeds`: from 0 on, as many as the settings say, unless given.
+    `judged`: whether students answer prompts for the judge. Raises BadInput if nothing is left to train,
+    measure or judge on.
     """
     # Arms share rows: unchanged seeds, and candidates that several choose.
     tokens_of = cache(student.tokens)
@@ -87,6 +86,7 @@ def plan_of(
     tokens = settings.tokens or max(1, round(min(map(sum, lengths.values())) * settings.epochs))
     step_tokens = settings.step_tokens or step_tokens_for(tokens)
     measurable, measured_tokens = _measurable(held_out, student)
+    identity = student.identity  # reads files
     jobs = [_job(Cell(BASE, 0), (), (), student, settings, identity, folder)]
     for seed in range(settings.training_seeds) if training_seeds is None else training_seeds:
         steps = steps_of(lengths, tokens=tokens, step_tokens=step_tokens, training_seed=seed)
