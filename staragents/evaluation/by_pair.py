@@ -55,13 +55,13 @@ class ByPair:
         found = []
         for name, one in self.correlations.items():
             what = f"mean {MEASURES[name]} of a pair and the gain of a student trained on its candidates"
-            if one is None:
+            known = sum(getattr(pair, name) is not None for pair in self.pairs)
+            if one is None or known < MIN_PAIRS:  # earlier versions had correlations over four
                 found.append(f"{what}: no correlation, as fewer than {MIN_PAIRS} pairs differ in both")
                 continue
             verdict = ": it predicts training" if one.low > 0 else ""
             verdict = ": it predicts the opposite" if one.high < 0 else verdict
             verdict = verdict or ": the interval includes 0, so it may not predict training"
-            known = sum(getattr(pair, name) is not None for pair in self.pairs)
             found.append(f"{what}: rank correlation {one} over {known} pairs{verdict}")
         return found
 
