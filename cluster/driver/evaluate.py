@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from cluster.driver.evaluation_files import check_folder, write_evaluation
-from cluster.driver.student_judge import Judged, StudentJudge
+from cluster.driver.student_judge import StudentJudge
 from cluster.driver.students import CHECKPOINTS, Students
 from staragents.base.digest import digest_of
 from staragents.base.environment import ray_address
@@ -97,8 +97,7 @@ class Evaluating:
         self._tell(plan, (*arms.warnings, *left_out), arms, settings)
         if judge is not None:
             self._say(_to_judge(plan, judge))
-        students = Students(plan, settings, self._folder, self._say)
-        results = students.results()
+        results = Students(plan, settings, self._folder, self._say).results()
         judged = None
         if judge is not None:
             judged = judge.judged(plan.held_out, results, settings.answer_tokens)
@@ -110,9 +109,6 @@ class Evaluating:
             runs=[str(run) for run in question.runs],
             settings=asdict(settings),
             held_out=_facts(question.held_out, plan.held_out),
-            identity=digest_of(
-                [*students.fingerprints.values(), *_more(plan, judged), *sorted(arms.same.items())]
-            ),
             answer_tokens=plan.answer_tokens,
             prompts=prompts,
             warnings=[*left_out, *(judged.warnings if judged else ())],
@@ -185,12 +181,6 @@ def _to_judge(plan: Plan, judge: StudentJudge) -> str:
         f"judge, {judge.name}, compares them with the untrained student's: at most "
         f"{2 * students * len(plan.asked):,} requests"
     )
-
-
-def _more(plan: Plan, judged: Judged | None) -> list[object]:
-    """What determines answers, scores and verdicts; nothing if none are asked for."""
-    parts = plan.jobs[0].parts()
-    return [*([parts] if parts else []), *([judged.identities] if judged else [])]
 
 
 def _facts(path: str, held_out: Sequence[HeldOut]) -> HeldOutFacts:

@@ -50,7 +50,6 @@ def evaluation_of(
     runs: Sequence[str],
     settings: Mapping[str, Any],
     held_out: HeldOutFacts,
-    identity: str,
     answer_tokens: Mapping[str, float] | None = None,
     prompts: Mapping[str, str] | None = None,
     warnings: Sequence[str] = (),
@@ -109,7 +108,6 @@ def evaluation_of(
             *warnings,
             *warnings_for(rows, grid, grids, gains, references, arms, judge),
         ],
-        identity=identity,
         judge=judge,
         results=list(arms.results),
     )

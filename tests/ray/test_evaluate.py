@@ -105,7 +105,6 @@ def printed(made: Plan, results: list[CellResult]) -> str:
         runs=[],
         settings={},
         held_out=HeldOutFacts("planted", "", len(made.held_out), [ANSWER]),
-        identity="",
         answer_tokens=made.answer_tokens,
     )
     console = Console(file=StringIO(), width=150)

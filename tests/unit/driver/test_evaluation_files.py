@@ -32,7 +32,6 @@ def result() -> Evaluation:
         runs=["runs/mine"],
         settings={},
         held_out=HeldOutFacts("held.jsonl", "0" * 64, 5, []),
-        identity="x",
     )
 
 

@@ -40,7 +40,6 @@ def result() -> Evaluation:
         runs=["runs/</script>"],
         settings={"epochs": 1.0},
         held_out=HeldOutFacts("held.jsonl", "0" * 64, 40, []),
-        identity="x",
         warnings=["a <u>doubt</u>"],
     )
 
@@ -80,7 +79,6 @@ def test_asking_for_pairs_widens_no_other_interval(result: Evaluation) -> None:
         runs=[],
         settings={},
         held_out=result.held_out,
-        identity="",
     )
     assert found.difference("dataset", "seeds") == result.difference("dataset", "seeds")
     assert found.power.arms == result.power.arms == 3
@@ -109,7 +107,6 @@ def test_the_default_arms_fit_into_a_terminal_of_80_columns_and_the_page(result:
         runs=[],
         settings={},
         held_out=result.held_out,
-        identity="",
     )
     out = io.StringIO()
     show(Console(file=out, width=80, force_terminal=True, color_system=None), found, Path("x"))
@@ -144,7 +141,6 @@ def with_more(result: Evaluation, fake: bool) -> Evaluation:
         runs=["runs/mine"],
         settings={},
         held_out=result.held_out,
-        identity="x",
         judge=JudgeFacts("fake" if fake else "a/<u>judge</u>", fake, 40, 256, 240, 3),
     )
 
