@@ -91,8 +91,7 @@ class Evaluating:
         arms = replace(arms, warnings=(*notes, *arms.warnings, *seen))
         settings, plan = self._planned(arms, held_out)
         prompts = prompts_of(plan.held_out)
-        different = len(set(prompts.values()))
-        self._check_power(power_of(different, settings.training_seeds, arms.compared))
+        self._check_power(power_of(plan.conversations, settings.training_seeds, arms.compared))
         left_out = [*_too_long(plan, len(held_out)), *about_prompts(prompts)]
         self._tell(plan, (*arms.warnings, *left_out), arms, settings)
         if judge is not None:
@@ -170,7 +169,7 @@ class Evaluating:
         self._say(
             f"{len(plan.jobs)} students, {settings.training_seeds} per arm and one untrained; {adapters}, "
             f"{plan.tokens:,} answer tokens in {plan.steps} step{'s' if plan.steps != 1 else ''} each; "
-            f"measured on {len(plan.held_out)} conversations, {plan.measured_tokens:,} tokens{scored}{time}"
+            f"measured on {plan.conversations} conversations, {plan.measured_tokens:,} tokens{scored}{time}"
         )
 
 

@@ -17,7 +17,7 @@ from staragents.evaluation.cell import BASE, Cell
 from staragents.evaluation.cell_job import CellJob
 from staragents.evaluation.defaults import step_tokens_for
 from staragents.evaluation.harness_tasks import HarnessTasks
-from staragents.evaluation.held_out import HeldOut
+from staragents.evaluation.held_out import HeldOut, prompts_of
 from staragents.evaluation.judged_prompt import JudgedPrompt, judged_prompts
 from staragents.evaluation.steps import Steps, steps_of
 from staragents.evaluation.student import Student
@@ -42,6 +42,11 @@ class Plan:
     """Tokens of all held-out prompts and answers."""
     asked: tuple[JudgedPrompt, ...] = ()
     """The prompts that every student answers for the judge."""
+
+    @property
+    def conversations(self) -> int:
+        """Held-out conversations; those of one prompt count once."""
+        return len(set(prompts_of(self.held_out).values()))
 
     def work(self, job: CellJob) -> int:
         """Token passes through the model: three for a token that is trained, as the backward pass takes twice

@@ -133,7 +133,8 @@ def test_power_grows_with_conversations_and_seeds_and_says_what_it_assumes() -> 
     for one in (power_of(1, 3, 3), measured_power(np.zeros((3, 3, 1)))):
         assert one.difference is None
         assert str(one) == (
-            "1 conversation and 3 training seeds can detect no difference: intervals take at least 2 conversations"
+            "1 conversation and 3 training seeds can detect no difference: intervals take at least 2 "
+            "conversations"
         )
     measured = measured_power(differences(np.random.default_rng(0), 3, 5, 400, 0.005))
     assert measured.conversation_sd == pytest.approx(0.05 * 2**0.5, rel=0.1)
