@@ -35,7 +35,7 @@ class Students:
         self._settings = settings
         self._folder = folder
         self._say = say
-        self.fingerprints = {job.cell: job.fingerprint(plan.held_out) for job in plan.jobs}
+        self._fingerprints = {job.cell: job.fingerprint(plan.held_out) for job in plan.jobs}
         """Of each cell, of everything that determines the student and its losses."""
         self._room = StudentRoom(plan.jobs[0].path, settings)
         self._done: dict[Cell, SavedCell] = {}
@@ -102,11 +102,16 @@ class Students:
             reason = getattr(error, "strerror", None) or error
             self._say(f"{self._path(job)} can't be read ({reason}): its student is trained again")
             return None
-        return saved if saved.identity == self.fingerprints[job.cell] else None
+        return saved if saved.identity == self._fingerprints[job.cell] else None
 
     def _save(self, job: CellJob, result: CellResult) -> None:
         before = self._done.get(job.cell)
-        saved = SavedCell(self.fingerprints[job.cell], result, job.parts())
+        if before is not None and result.diverged:
+            student = f"{job.cell.arm}, training seed {job.cell.training_seed}"
+            self._say(
+                f"{student}, diverged when it was trained again: its losses stay, without what was missing"
+            )
+        saved = SavedCell(self._fingerprints[job.cell], result, job.parts())
         self._done[job.cell] = saved = saved if before is None else before.with_more(job, result)
         try:
             write_text(self._path(job), saved.to_json())
