@@ -125,7 +125,9 @@ class Evaluating:
             check_free(path, settings)
         student = Student(path, settings.template, settings.max_length)
         settings = replace(
-            completed(settings, path), template=student.template, max_length=student.max_length
+            completed(settings, path, student.revision),
+            template=student.template,
+            max_length=student.max_length,
         )
         question = self._question
         tasks = None
