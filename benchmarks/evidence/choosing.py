@@ -129,7 +129,6 @@ def main(
     folder = output / student.rpartition("/")[2].replace("packaged:", "") / ("tune" if tune else str(tokens))
     settings = EvaluationConfig(max_length=MAX_LENGTH, step_tokens=STEP_TOKENS, tokens=tokens, num_gpus=gpus)
     reader = Student(path, None, MAX_LENGTH)
-    identity = reader.identity
     tasks = []
     with tempfile.TemporaryDirectory() as checkpoints:
         for replicate, choice in enumerate(chosen):
@@ -139,7 +138,6 @@ def main(
                     tuning if tune else endpoint,
                     reader,
                     dataclasses.replace(settings, learning_rate=rate),
-                    identity,
                     Path(checkpoints) / f"{rate:g}",
                     training_seeds=(replicate,),
                 )

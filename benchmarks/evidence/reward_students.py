@@ -78,7 +78,6 @@ class Planning:
             held_out,
             self._student,
             self._settings,
-            self._student.identity,
             self._checkpoints,
             training_seeds=(replicate,),
         )

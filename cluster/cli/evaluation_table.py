@@ -93,7 +93,9 @@ def _difference(one: Difference | None) -> str:
 
 def _percent(one: Estimate | None) -> str:
     """Of a probability."""
-    return "-" if one is None else f"{100 * one.mean:.1f} % +- {100 * one.half_width:.1f}"
+    if one is None:
+        return "-"
+    return f"{100 * one.mean:.1f} %" + (f" +- {100 * one.half_width:.1f}" if one.low != one.high else "")
 
 
 def _estimate(one: Estimate | None) -> str:

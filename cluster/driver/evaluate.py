@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from cluster.driver.evaluation_files import check_folder, write_evaluation
-from cluster.driver.student_judge import Judged, StudentJudge
+from cluster.driver.student_judge import StudentJudge
 from cluster.driver.students import CHECKPOINTS, Students
 from staragents.base.digest import digest_of
 from staragents.base.environment import ray_address
@@ -91,14 +91,12 @@ class Evaluating:
         arms = replace(arms, warnings=(*notes, *arms.warnings, *seen))
         settings, plan = self._planned(arms, held_out)
         prompts = prompts_of(plan.held_out)
-        different = len(set(prompts.values()))
-        self._check_power(power_of(different, settings.training_seeds, arms.compared))
+        self._check_power(power_of(plan.conversations, settings.training_seeds, arms.compared))
         left_out = [*_too_long(plan, len(held_out)), *about_prompts(prompts)]
         self._tell(plan, (*arms.warnings, *left_out), arms, settings)
         if judge is not None:
             self._say(_to_judge(plan, judge))
-        students = Students(plan, settings, self._folder, self._say)
-        results = students.results()
+        results = Students(plan, settings, self._folder, self._say).results()
         judged = None
         if judge is not None:
             judged = judge.judged(plan.held_out, results, settings.answer_tokens)
@@ -110,9 +108,6 @@ class Evaluating:
             runs=[str(run) for run in question.runs],
             settings=asdict(settings),
             held_out=_facts(question.held_out, plan.held_out),
-            identity=digest_of(
-                [*students.fingerprints.values(), *_more(plan, judged), *sorted(arms.same.items())]
-            ),
             answer_tokens=plan.answer_tokens,
             prompts=prompts,
             warnings=[*left_out, *(judged.warnings if judged else ())],
@@ -130,7 +125,9 @@ class Evaluating:
             check_free(path, settings)
         student = Student(path, settings.template, settings.max_length)
         settings = replace(
-            completed(settings, path), template=student.template, max_length=student.max_length
+            completed(settings, path, student.revision),
+            template=student.template,
+            max_length=student.max_length,
         )
         question = self._question
         tasks = None
@@ -141,7 +138,6 @@ class Evaluating:
             held_out,
             student,
             settings,
-            student.identity,
             (self._folder / CHECKPOINTS).absolute(),
             judged=question.judge is not None,
             tasks=tasks,
@@ -151,11 +147,12 @@ class Evaluating:
         """Say what can be seen. Raises BadInput if that is not what was asked for."""
         self._say(str(power))
         wanted = self._question.difference
-        if wanted is not None and not power.difference <= wanted:
+        if wanted is not None and (power.difference is None or power.difference > wanted):
+            found = "none" if power.difference is None else f"{power.difference:.3f} or more"
             raise BadInput(
                 "--difference: expected enough held-out conversations and training seeds to detect "
                 f"{wanted:g} nats per token, got {power.conversations} and {power.training_seeds}, which can "
-                f"detect {power.difference:.3f} or more"
+                f"detect {found}"
             )
 
     def _tell(self, plan: Plan, warnings: Sequence[str], arms: Arms, settings: EvaluationConfig) -> None:
@@ -174,7 +171,7 @@ class Evaluating:
         self._say(
             f"{len(plan.jobs)} students, {settings.training_seeds} per arm and one untrained; {adapters}, "
             f"{plan.tokens:,} answer tokens in {plan.steps} step{'s' if plan.steps != 1 else ''} each; "
-            f"measured on {len(plan.held_out)} conversations, {plan.measured_tokens:,} tokens{scored}{time}"
+            f"measured on {plan.conversations} conversations, {plan.measured_tokens:,} tokens{scored}{time}"
         )
 
 
@@ -185,12 +182,6 @@ def _to_judge(plan: Plan, judge: StudentJudge) -> str:
         f"judge, {judge.name}, compares them with the untrained student's: at most "
         f"{2 * students * len(plan.asked):,} requests"
     )
-
-
-def _more(plan: Plan, judged: Judged | None) -> list[object]:
-    """What determines answers, scores and verdicts; nothing if none are asked for."""
-    parts = plan.jobs[0].parts()
-    return [*([parts] if parts else []), *([judged.identities] if judged else [])]
 
 
 def _facts(path: str, held_out: Sequence[HeldOut]) -> HeldOutFacts:

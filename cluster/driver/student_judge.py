@@ -41,12 +41,11 @@ Pairs = Mapping[Cell, Sequence[AnswerPair]]
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """`results` with `wins`, in the order given. `identities`: checksums of what decided the verdicts."""
+    """`results` with `wins`, in the order given."""
 
     results: list[CellResult]
     facts: JudgeFacts
     warnings: list[str]
-    identities: list[str]
 
 
 class StudentJudge:
@@ -100,7 +99,6 @@ class StudentJudge:
             [replace(one, wins=wins.get(one.cell)) for one in results],
             self._facts(pairs, answer_tokens),
             list(self._warnings(pairs, failure)),
-            list(identities.values()),
         )
 
     async def _ask(

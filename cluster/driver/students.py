@@ -35,10 +35,12 @@ class Students:
         self._settings = settings
         self._folder = folder
         self._say = say
-        self.fingerprints = {job.cell: job.fingerprint(plan.held_out) for job in plan.jobs}
+        self._fingerprints = {job.cell: job.fingerprint(plan.held_out) for job in plan.jobs}
         """Of each cell, of everything that determines the student and its losses."""
         self._room = StudentRoom(plan.jobs[0].path, settings)
         self._done: dict[Cell, SavedCell] = {}
+        self._other = 0
+        """Saved students of other weights, rows or settings."""
 
     def results(self) -> list[CellResult]:
         """One result per job of the plan, in order, trained now unless its file is there.
@@ -58,6 +60,7 @@ class Students:
     def _todo(self) -> list[CellJob]:
         """What is left of all jobs."""
         jobs = self._plan.jobs
+        self._other = 0
         self._done = {job.cell: saved for job in jobs if (saved := self._saved(job)) is not None}
         todo, again = [], 0
         for job in jobs:
@@ -68,6 +71,9 @@ class Students:
                 again += saved is not None
         if todo and len(todo) < len(jobs):
             self._say(f"{len(jobs) - len(todo)} of {len(jobs)} students are already done; resuming")
+        if self._other:
+            are = "student is" if self._other == 1 else "students are"
+            self._say(f"{self._other} saved {are} of other weights, rows or settings: trained again")
         if again:
             self._say(
                 f"{again} students are trained again for answers or scores that were not asked for before: "
@@ -102,11 +108,19 @@ class Students:
             reason = getattr(error, "strerror", None) or error
             self._say(f"{self._path(job)} can't be read ({reason}): its student is trained again")
             return None
-        return saved if saved.identity == self.fingerprints[job.cell] else None
+        if saved.identity == self._fingerprints[job.cell]:
+            return saved
+        self._other += 1
+        return None
 
     def _save(self, job: CellJob, result: CellResult) -> None:
         before = self._done.get(job.cell)
-        saved = SavedCell(self.fingerprints[job.cell], result, job.parts())
+        if before is not None and result.diverged:
+            student = f"{job.cell.arm}, training seed {job.cell.training_seed}"
+            self._say(
+                f"{student}, diverged when it was trained again: its losses stay, without what was missing"
+            )
+        saved = SavedCell(self._fingerprints[job.cell], result, job.parts())
         self._done[job.cell] = saved = saved if before is None else before.with_more(job, result)
         try:
             write_text(self._path(job), saved.to_json())

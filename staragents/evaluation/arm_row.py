@@ -38,7 +38,8 @@ class ArmRow:
     writers: dict[str, Estimate | None] = field(default_factory=dict)
     """The loss on the answers of each writer."""
     wins: Estimate | None = None
-    """Probability that the judge prefers the student's answer to the untrained student's."""
+    """Probability that the judge prefers the student's answer to the untrained student's. `low` equals `high`
+    where all verdicts are the same, which is no interval."""
     scores: dict[str, Estimate | None] = field(default_factory=dict)
     """By task of lm-evaluation-harness. `low` equals `high` where a single student has no interval."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,16 +10,13 @@ from staragents.base.errors import BadInput
 from staragents.base.messages import Conversation
 from staragents.config import ColumnsConfig
 from staragents.evaluation.arm import Arm, TrainingRow
-from staragents.evaluation.cell import BASE
-from staragents.evaluation.choices import OF_RUNS, PAIR, SEEDS, Rows, rows_of
+from staragents.evaluation.arm_names import SETTING, check_file_names, check_names, check_pair
+from staragents.evaluation.choices import PAIR, SEEDS, Rows, rows_of
 from staragents.evaluation.dataset_file import file_rows
 from staragents.evaluation.pair_measures import PairMeasures
 from staragents.evaluation.references import main_family, references_of
 from staragents.evaluation.run_folders import named_runs
 from staragents.evaluation.run_rows import RunRows
-from staragents.validation.message_parts import nearest, shown
-
-SETTING = "evaluation.arms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +42,20 @@ class Arms:
         """The arm whose students are those of the arm `name`."""
         return self.same.get(name, name)
 
+    def main_students(self, names: Sequence[str], reference: str) -> list[str]:
+        """Of the arms `names`, those that are compared with `reference` at once, pairs apart from the others:
+        one for all that have the same students."""
+        others = [name for name in names if self.trained_as(name) != self.trained_as(reference)]
+        first: dict[str, str] = {}
+        for name in main_family(others, self.pairs):
+            first.setdefault(self.trained_as(name), name)
+        return list(first.values())
+
     @property
     def compared(self) -> int:
-        """How many distinct arms are compared with the first reference at once: pairs count apart from the
-        others. At least 1."""
-        reference = [self.trained_as(name) for name in references_of([arm.name for arm in self.arms])[:1]]
-        others = [arm.name for arm in self.distinct if arm.name not in reference]
-        return len(main_family(others, self.pairs)) or 1
+        """How many distinct arms are compared with the first reference at once. At least 1."""
+        names = [arm.name for arm in self.arms]
+        return len(self.main_students(names, references_of(names)[0])) or 1
 
 
 def arms_of(
@@ -95,29 +99,6 @@ def arms_of(
     for name, path in (files or {}).items():
         building.add_file(name, path, columns)
     return building.result()
-
-
-def check_names(names: Sequence[str]) -> None:
-    """Raises BadInput for a name of an arm that no run has, and for a repeated one."""
-    known = [SEEDS, *OF_RUNS]
-    for number, name in enumerate(names):
-        if name not in known and not (name.startswith(PAIR) and len(name) > len(PAIR)):
-            near = nearest(name, known)
-            instead = f", did you mean {near}?" if near else ""
-            expected = f"one of {', '.join(known)}, {PAIR}NAME"
-            raise BadInput(f"{SETTING}[{number}]: expected {expected}, got {shown(name)}{instead}")
-        if name in names[:number]:
-            raise BadInput(f"{SETTING}[{number}]: expected each arm once, got {shown(name)} again")
-
-
-def check_file_names(names: Iterable[str]) -> None:
-    """Raises BadInput for a name of a file's arm that belongs to another one: to the untrained student, to an
-    arm of a run, even if it was not asked for, or, with a colon, to a pair or one of several runs."""
-    reserved = (BASE, SEEDS, *OF_RUNS)
-    for name in names:
-        if name in reserved or ":" in name:
-            expected = f"a name without a colon and none of {', '.join(reserved)}"
-            raise BadInput(f"--arm: expected {expected}, got {shown(name)}")
 
 
 def _check_same_seeds(runs: Sequence[RunRows]) -> None:
@@ -167,7 +148,7 @@ class _Building:
             return
         for run in self._runs:
             if name.startswith(PAIR):
-                _check_pair(run, name)
+                check_pair(run, name)
             self._put_of(run, name, rows_of(run, name, self._seed))
 
     def add_pairs(self, names: Sequence[str]) -> None:
@@ -245,11 +226,3 @@ class _Building:
         if arm.filled == len(arm.rows):
             raise BadInput(f"{setting}: expected an arm with rows, got {name}, for which no seed has one")
         self._arms[name] = arm
-
-
-def _check_pair(run: RunRows, name: str) -> None:
-    pair = name.removeprefix(PAIR)
-    if pair not in run.pairs:
-        near = nearest(pair, run.pairs)
-        instead = f", did you mean {PAIR}{near}?" if near else ""
-        raise BadInput(f"{SETTING}: expected a pair of {run.name}, got {shown(name)}{instead}")

@@ -27,7 +27,7 @@ def difference_intervals(
 ) -> list[Estimate | None]:
     """Of differences from one reference, shape (arms, training seeds, conversations): the mean of each arm
     with intervals that hold for all arms at once in the share `confidence` of repeats. None below `least`
-    conversations, and for equal differences other than 0: that nothing varied shows no certainty.
+    conversations, and for equal differences: that nothing varied shows no certainty.
 
     The variance between training seeds is taken to be the same in every arm and in the reference, so that all
     arms estimate it together, with arms * (training seeds - 1) degrees of freedom: it is the interaction of
@@ -43,7 +43,7 @@ def difference_intervals(
     draws = rng.normal(0, math.sqrt(variance), size=(RESAMPLES, arms + 1))
     noise = draws[:, 1:] - draws[:, :1]
     found = _intervals(values, noise, np.full(arms, 2 * variance), freedom, rng, least, confidence)
-    return [None if one is not None and one.low == one.high != 0 else one for one in found]
+    return [None if one is not None and one.low == one.high else one for one in found]
 
 
 def mean_intervals(values: Floats, *, least: int = LEAST) -> list[Estimate | None]:

@@ -31,7 +31,7 @@ from staragents.evaluation.grid import (
 )
 from staragents.evaluation.judge_facts import JudgeFacts
 from staragents.evaluation.power import Power, measured_power, power_of
-from staragents.evaluation.references import families_of, main_family, references_of
+from staragents.evaluation.references import families_of, references_of
 
 UNMEASURED = (
     "no answer has a loss: each is empty without its reasoning, or its prompt leaves no room within "
@@ -50,7 +50,6 @@ def evaluation_of(
     runs: Sequence[str],
     settings: Mapping[str, Any],
     held_out: HeldOutFacts,
-    identity: str,
     answer_tokens: Mapping[str, float] | None = None,
     prompts: Mapping[str, str] | None = None,
     warnings: Sequence[str] = (),
@@ -64,8 +63,7 @@ def evaluation_of(
     `warnings` are further ones of the caller. Raises RunFailed if no answer has a loss,
     BadInput if every student diverged.
     """
-    trained, lost = usable([one for one in results if one.cell.arm != BASE])
-    trained = _under_every_name(trained, arms)
+    trained, lost = usable([one for one in results if one.cell.arm != BASE], arms)
     grid = grid_of(trained, losses(prompts=prompts))
     if not any(one.losses or one.diverged for one in results):
         raise RunFailed(f"--held-out: {UNMEASURED}")
@@ -82,7 +80,7 @@ def evaluation_of(
     measures += [(WINS, "", wins)] + [(SCORE, task, score(task)) for task in tasks_of(trained)]
     grids = {(name, of): grid_of(trained, values) for name, of, values in measures}
     rows = _rows(arms, trained, grids, answer_tokens or {})
-    gains = by_pair(grid, arms.pairs, SEEDS)
+    gains = by_pair(grid, arms, SEEDS)
     differences = [
         one
         for (name, of), found in grids.items()
@@ -110,17 +108,18 @@ def evaluation_of(
             *warnings,
             *warnings_for(rows, grid, grids, gains, references, arms, judge),
         ],
-        identity=identity,
         judge=judge,
         results=list(arms.results),
     )
 
 
-def usable(results: Sequence[CellResult]) -> tuple[list[CellResult], list[str]]:
-    """The students with losses, of arms that share training seeds, and warnings about the others.
+def usable(results: Sequence[CellResult], arms: Arms) -> tuple[list[CellResult], list[str]]:
+    """The students with losses, of arms that share training seeds, and warnings about the others. Those of
+    arms with the rows of an earlier one, which were trained once, are there under every name.
 
     The arms share at least two training seeds, if any arm has two: one that leaves fewer is left out, as
-    intervals from a single training seed are too narrow.
+    intervals from a single training seed are too narrow; of several, the last. The order is that of `arms`,
+    which decides the references, and not that of the students that did not fail.
     """
     measured, warnings = [], []
     for one in results:
@@ -130,28 +129,28 @@ def usable(results: Sequence[CellResult]) -> tuple[list[CellResult], list[str]]:
         student = f"{one.cell.arm}, training seed {one.cell.training_seed}"
         instead = "; try a lower evaluation.learning_rate" if one.diverged else ""
         warnings.append(f"{student}: {one.diverged or UNMEASURED}, so this student does not count{instead}")
-    of_arms: dict[str, set[int]] = {}
-    for one in measured:
-        of_arms.setdefault(one.cell.arm, set()).add(one.cell.training_seed)
+    seeds = {
+        arm.name: {one.cell.training_seed for one in measured if one.cell.arm == arm.name}
+        for arm in arms.distinct
+    }
+    of_arms = {name: some for name, some in seeds.items() if some}
     needed = min(2, max(map(len, of_arms.values()), default=0))
     while len(of_arms) > 1 and len(set.intersection(*of_arms.values())) < needed:
-        fewest = min(of_arms, key=lambda arm: len(of_arms[arm]))
+        fewest = min(reversed(of_arms), key=lambda arm: len(of_arms[arm]))
         del of_arms[fewest]
         shared = "no training seed" if needed < 2 else "fewer than two training seeds"
-        warnings.append(f"{fewest} is left out: it shares {shared} with the other arms")
-    return [one for one in measured if one.cell.arm in of_arms], warnings
-
-
-def _under_every_name(results: Sequence[CellResult], arms: Arms) -> list[CellResult]:
-    """Also those of arms with the rows of an earlier one, which were trained once, in the order of `arms`."""
-    if not arms.same:
-        return list(results)
-    return [
+        warnings.append(
+            f"{fewest} is left out: it shares {shared} with the other arms; more training seeds (--seeds) "
+            "may keep it"
+        )
+    kept = [
         replace(one, cell=replace(one.cell, arm=arm.name))
         for arm in arms.arms
-        for one in results
+        if arms.trained_as(arm.name) in of_arms
+        for one in measured
         if one.cell.arm == arms.trained_as(arm.name)
     ]
+    return kept, warnings
 
 
 def _differences(grid: Grid, measure: str, of: str, reference: str, arms: Arms) -> list[Difference]:
@@ -172,8 +171,7 @@ def _differences(grid: Grid, measure: str, of: str, reference: str, arms: Arms) 
 def _power(grid: Grid, reference: str, arms: Arms) -> Power:
     """Of the arms that are no pair's, or of all if there are no others."""
     names, values = grid.against(reference)
-    known = (*arms.same, arms.trained_as(reference))
-    at = [names.index(name) for name in main_family([one for one in names if one not in known], arms.pairs)]
+    at = [names.index(name) for name in arms.main_students(names, reference)]
     return measured_power(values[at]) if at else power_of(len(grid.units), len(grid.training_seeds), 1)
 
 

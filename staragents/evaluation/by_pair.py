@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,11 @@ import numpy as np
 
 from staragents.base.estimate import Estimate
 from staragents.evaluation.arm_row import read_estimate
+from staragents.evaluation.arms import Arms
 from staragents.evaluation.bootstrap import DIGITS, LEVEL, RESAMPLES, Floats, difference_intervals
 from staragents.evaluation.choices import PAIR
 from staragents.evaluation.grid import Grid
-from staragents.evaluation.pair_measures import MEASURES, PairMeasures
+from staragents.evaluation.pair_measures import MEASURES
 
 MIN_PAIRS = 6
 """Of five pairs, only one order of 120 would be proof of anything."""
@@ -54,38 +55,44 @@ class ByPair:
         found = []
         for name, one in self.correlations.items():
             what = f"mean {MEASURES[name]} of a pair and the gain of a student trained on its candidates"
-            if one is None:
+            known = sum(getattr(pair, name) is not None for pair in self.pairs)
+            if one is None or known < MIN_PAIRS:  # earlier versions had correlations over four
                 found.append(f"{what}: no correlation, as fewer than {MIN_PAIRS} pairs differ in both")
                 continue
             verdict = ": it predicts training" if one.low > 0 else ""
             verdict = ": it predicts the opposite" if one.high < 0 else verdict
             verdict = verdict or ": the interval includes 0, so it may not predict training"
-            known = sum(getattr(pair, name) is not None for pair in self.pairs)
             found.append(f"{what}: rank correlation {one} over {known} pairs{verdict}")
         return found
 
 
-def by_pair(grid: Grid, pairs: Mapping[str, PairMeasures], reference: str) -> ByPair | None:
-    """The pairs' gains over `reference`, and their correlations; None without a pair's arm or the reference.
+def by_pair(grid: Grid, arms: Arms, reference: str) -> ByPair | None:
+    """The pairs' gains over `reference` in `grid`, which has losses, and their correlations; None without a
+    pair's arm or the reference.
 
-    `grid` has losses, `pairs` the measures by the name of the arm.
+    Pairs with the same students are no independent evidence: the first one stands for all of them.
     """
     if reference not in grid.arms:
         return None
-    arms, differences = grid.against(reference)
-    at = [index for index, arm in enumerate(arms) if arm in pairs]
+    names, differences = grid.against(reference)
+    first: dict[str, int] = {}
+    for index, name in enumerate(names):
+        if name in arms.pairs:
+            first.setdefault(arms.trained_as(name), index)
+    at = list(first.values())
     if not at:
         return None
+    pairs = arms.pairs
     gains = -differences[at]
     estimates = difference_intervals(gains)
     rows = [
         PairGain(
-            arm=arms[index],
-            pair=arms[index].rpartition(PAIR)[2],
-            candidates=pairs[arms[index]].candidates,
-            reward=_rounded(pairs[arms[index]].reward.value),
-            ifd_gap=_rounded(pairs[arms[index]].ifd_gap.value),
-            judge_win=_rounded(pairs[arms[index]].judge_win.value),
+            arm=names[index],
+            pair=names[index].rpartition(PAIR)[2],
+            candidates=pairs[names[index]].candidates,
+            reward=_rounded(pairs[names[index]].reward.value),
+            ifd_gap=_rounded(pairs[names[index]].ifd_gap.value),
+            judge_win=_rounded(pairs[names[index]].judge_win.value),
             gain=gain,
         )
         for index, gain in zip(at, estimates, strict=True)

@@ -47,8 +47,6 @@ class Evaluation:
     power: Power
     by_pair: ByPair | None
     warnings: list[str]
-    identity: str
-    """Digest of everything that determines the result; an identical evaluation is not repeated."""
     judge: JudgeFacts | None = None
     """Who compared the students' answers; None if nobody did."""
     results: list[str] = field(default_factory=list)
@@ -60,7 +58,8 @@ class Evaluation:
 
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> Evaluation:
-        """The inverse of `as_dict`. Raises KeyError or TypeError if it was not made by it."""
+        """The inverse of `as_dict`. Raises KeyError or TypeError if it was not made by it. Files of earlier
+        versions have an `identity`, which nothing read."""
         untrained, pairs, judge = saved["untrained"], saved["by_pair"], saved.get("judge")
         read = {
             "held_out": HeldOutFacts(**saved["held_out"]),
@@ -71,7 +70,8 @@ class Evaluation:
             "by_pair": ByPair.from_dict(pairs) if pairs is not None else None,
             "judge": JudgeFacts(**judge) if judge is not None else None,
         }
-        return cls(**{**saved, **read})
+        kept = {name: one for name, one in saved.items() if name != "identity"}
+        return cls(**{**kept, **read})
 
     @property
     def tasks(self) -> list[str]:

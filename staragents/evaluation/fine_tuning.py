@@ -71,7 +71,7 @@ def fine_tune(
             f"evaluation.num_gpus: expected a GPU that torch can use on {socket.gethostname()}, found none "
             f"(torch {torch.__version__})"
         )
-    settings = completed(settings, path)
+    settings = completed(settings, path, revision)
     check_packages(lora=bool(settings.lora_rank and steps))
     loading = _loading(settings, on_gpu, revision)
     if not steps:

@@ -17,7 +17,7 @@ from staragents.evaluation.cell import BASE, Cell
 from staragents.evaluation.cell_job import CellJob
 from staragents.evaluation.defaults import step_tokens_for
 from staragents.evaluation.harness_tasks import HarnessTasks
-from staragents.evaluation.held_out import HeldOut
+from staragents.evaluation.held_out import HeldOut, prompts_of
 from staragents.evaluation.judged_prompt import JudgedPrompt, judged_prompts
 from staragents.evaluation.steps import Steps, steps_of
 from staragents.evaluation.student import Student
@@ -43,6 +43,11 @@ class Plan:
     asked: tuple[JudgedPrompt, ...] = ()
     """The prompts that every student answers for the judge."""
 
+    @property
+    def conversations(self) -> int:
+        """Held-out conversations; those of one prompt count once."""
+        return len(set(prompts_of(self.held_out).values()))
+
     def work(self, job: CellJob) -> int:
         """Token passes through the model: three for a token that is trained, as the backward pass takes twice
         the time of the forward pass, and one for a token that is measured or written. Tasks do not count."""
@@ -56,7 +61,6 @@ def plan_of(
     held_out: Iterable[HeldOut],
     student: Student,
     settings: EvaluationConfig,
-    identity: str,
     folder: Path,
     training_seeds: Sequence[int] | None = None,
     judged: bool = False,
@@ -64,9 +68,9 @@ def plan_of(
 ) -> Plan:
     """The plan for at least one arm. Seeds that do not fit in one arm are in none.
 
-    `identity`: of the student's weights (`Student.identity`). `folder`: for checkpoints. `training_seeds`:
-    from 0 on, as many as the settings say, unless given. `judged`: whether students answer prompts for the
-    judge. Raises BadInput if nothing is left to train, measure or judge on.
+    `folder`: for checkpoints. `training_seeds`: from 0 on, as many as the settings say, unless given.
+    `judged`: whether students answer prompts for the judge. Raises BadInput if nothing is left to train,
+    measure or judge on.
     """
     # Arms share rows: unchanged seeds, and candidates that several choose.
     tokens_of = cache(student.tokens)
@@ -87,6 +91,7 @@ def plan_of(
     tokens = settings.tokens or max(1, round(min(map(sum, lengths.values())) * settings.epochs))
     step_tokens = settings.step_tokens or step_tokens_for(tokens)
     measurable, measured_tokens = _measurable(held_out, student)
+    identity = student.identity  # reads files
     jobs = [_job(Cell(BASE, 0), (), (), student, settings, identity, folder)]
     for seed in range(settings.training_seeds) if training_seeds is None else training_seeds:
         steps = steps_of(lengths, tokens=tokens, step_tokens=step_tokens, training_seed=seed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from staragents.evaluation.bootstrap import LEVEL, Floats, freedom_of, student
+from staragents.evaluation.bootstrap import LEAST, LEVEL, Floats, freedom_of, student
 
 POWER = 0.8
 ASSUMED_CONVERSATION_SD = 0.05
@@ -18,9 +18,9 @@ ASSUMED_TRAINING_SD = 0.005
 @dataclass(frozen=True, slots=True)
 class Power:
     """`difference`: the true difference in nats per token that is found, with an interval without 0, in 80 %
-    of repeats."""
+    of repeats. None if there is no interval, as conversations are fewer than `LEAST`."""
 
-    difference: float
+    difference: float | None
     conversations: int
     training_seeds: int
     arms: int
@@ -34,12 +34,16 @@ class Power:
 
     def __str__(self) -> str:
         source = "measured" if self.measured else "assumed"
-        students = f"{self.training_seeds} training seed{'s' if self.training_seeds > 1 else ''}"
+        measured = (
+            f"{self.conversations} conversation{'s' if self.conversations != 1 else ''} and "
+            f"{self.training_seeds} training seed{'s' if self.training_seeds > 1 else ''}"
+        )
+        if self.difference is None:
+            return f"{measured} can detect no difference: intervals take at least {LEAST} conversations"
         return (
-            f"{self.conversations} conversations and {students} can detect differences of "
-            f"{self.difference:.3f} nats per token ({POWER:.0%} power, {self.arms} arms compared, {source} "
-            f"standard deviations: {self.conversation_sd:.3f} between conversations, {self.training_sd:.4f} "
-            "between training seeds)"
+            f"{measured} can detect differences of {self.difference:.3f} nats per token ({POWER:.0%} power, "
+            f"{self.arms} arms compared, {source} standard deviations: {self.conversation_sd:.3f} between "
+            f"conversations, {self.training_sd:.4f} between training seeds)"
         )
 
 
@@ -53,11 +57,14 @@ def power_of(
     confidence: float = LEVEL,
 ) -> Power:
     """The power before the work starts, with Bonferroni's correction for `arms` arms."""
-    variances = (training_sd**2 / training_seeds, conversation_sd**2 / conversations)
-    freedom = freedom_of(zip(variances, (arms * (training_seeds - 1), conversations - 1), strict=True))
-    quantiles = student((1 - confidence) / max(arms, 1), freedom) + student(2 * (1 - POWER), freedom)
+    difference = None
+    if conversations >= LEAST:
+        variances = (training_sd**2 / training_seeds, conversation_sd**2 / conversations)
+        freedom = freedom_of(zip(variances, (arms * (training_seeds - 1), conversations - 1), strict=True))
+        quantiles = student((1 - confidence) / max(arms, 1), freedom) + student(2 * (1 - POWER), freedom)
+        difference = round(quantiles * math.sqrt(sum(variances)), 6)
     return Power(
-        round(quantiles * math.sqrt(sum(variances)), 6),
+        difference,
         conversations,
         training_seeds,
         arms,

@@ -52,7 +52,9 @@ class SavedCell:
 
     def with_more(self, job: CellJob, result: CellResult) -> SavedCell:
         """This file after the same student was trained again for a part of `job` that was missing: what it
-        already had stays."""
+        already had stays. A student that diverged this time, as it may on other hardware, adds nothing."""
+        if result.diverged:
+            return self
         more = result.answers is not None
         scores = {**(self.result.scores or {}), **(result.scores or {})}
         merged = replace(

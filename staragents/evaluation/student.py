@@ -30,11 +30,10 @@ class Student:
         from transformers import AutoConfig, AutoTokenizer
 
         try:
-            config = AutoConfig.from_pretrained(path, trust_remote_code=False).get_text_config()
             self.revision = hub_commit(path)
-            self._tokenizer: Any = AutoTokenizer.from_pretrained(
-                path, trust_remote_code=False, revision=self.revision or "main"
-            )
+            source = {"trust_remote_code": False, "revision": self.revision or "main"}
+            config = AutoConfig.from_pretrained(path, **source).get_text_config()
+            self._tokenizer: Any = AutoTokenizer.from_pretrained(path, **source)
         except Exception as error:  # each library raises its own types
             raise load_failure(f"--student: can't load {path}", error) from error
         self._tokenizer.model_max_length = 1 << 62  # answers are cut here; transformers need not warn

@@ -6,6 +6,7 @@ import os
 import sys
 
 from staragents.base.errors import BadInput
+from staragents.models.hub_commit import hub_commit
 from staragents.models.model_names import resolve_model
 from staragents.score_file.settings import ScoreSettings
 from staragents.scoring.open_model import FAKE, RowModel, open_model
@@ -24,13 +25,18 @@ def resolve(option: str, name: str) -> str:
         raise BadInput(f"--{option}: {error}") from error
 
 
+def commit_of(path: str) -> str | None:
+    """The commit that the hub id of a model or adapter has now; None for a folder, `fake`, and if neither the
+    hub nor this machine's cache knows it."""
+    if path == FAKE:
+        return None
+    _quiet_hub()
+    return hub_commit(path)
+
+
 def load(role: str, path: str, settings: ScoreSettings) -> RowModel:
     """Load a model. Raises BadInput as one line with the option's name."""
-    if not sys.stderr.isatty():
-        # Progress bars would only fill a log.
-        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    # Otherwise an unreachable hub causes twelve warnings before the error.
-    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
+    _quiet_hub()
     # Read when torch is first imported. Next to other processes, OpenMP threads with long spin waits take
     # more CPU than the work itself; without other processes, threads that sleep immediately cost a tenth.
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
@@ -39,6 +45,15 @@ def load(role: str, path: str, settings: ScoreSettings) -> RowModel:
         return open_model(role, path, getattr(scoring, role), scoring, settings.device)
     except BadInput as error:
         raise bad_model(role, error) from error
+
+
+def _quiet_hub() -> None:
+    """Before its library is first imported, which reads both."""
+    if not sys.stderr.isatty():
+        # Progress bars would only fill a log.
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    # Otherwise an unreachable hub causes twelve warnings before the error.
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
 
 
 def bad_model(role: str, error: Exception) -> BadInput:

@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from staragents.base.errors import BadInput, RunFailed
 from staragents.files.atomic_file import TEMPORARY, replacing, write_text
+from staragents.score_file.command_facts import changed, with_known_commits
 
 MANIFEST = "command.json"
 ASIDE = "damaged"
@@ -58,10 +59,11 @@ class Parts:
         except Timeout:
             raise RunFailed(f"{self.folder} is being written by another command") from None
         before = self.manifest()
-        if before is None or before["facts"] != facts:
+        if before is None or changed(before["facts"], facts):
             self._empty()
         else:
             overwrites = overwrites or before["overwrites"]
+            facts = with_known_commits(before["facts"], facts)
         manifest = json.dumps({"facts": facts, "overwrites": overwrites})
         write_text(self.folder / MANIFEST, manifest)
         for leftover in self.folder.glob(TEMPORARY):

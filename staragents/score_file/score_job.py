@@ -161,10 +161,10 @@ class ScoreJob:
         if self._settings.overwrite:
             return None
         started = self._parts.manifest()
-        if started is not None and started["facts"] != scoring:
+        if started is not None and (different := changed(started["facts"], scoring)):
             raise BadInput(
                 f"-o: {self._parts.folder} contains rows of a different, unfinished command (changed: "
-                f"{changed(started['facts'], scoring)}); use a different -o, or --overwrite to delete them"
+                f"{different}); use a different -o, or --overwrite to delete them"
             )
         if not self._output.exists() or (started is not None and started["overwrites"]):
             return None
@@ -173,9 +173,9 @@ class ScoreJob:
             before = summary["command"]
         except (OSError, ValueError, KeyError, TypeError):
             raise BadInput(f"-o: {self._output} already exists; use a different -o, or --overwrite") from None
-        if before != command:
+        if different := changed(before, command):
             raise BadInput(
-                f"-o: {self._output} is from a different command (changed: {changed(before, command)}); "
+                f"-o: {self._output} is from a different command (changed: {different}); "
                 "use a different -o, or --overwrite"
             )
         return dict(summary)

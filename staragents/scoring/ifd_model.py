@@ -66,9 +66,8 @@ class IfdModel:
         without a cache, as its weights may differ from those at `path`. Its attention may be replaced.
         `section`: of the config, where messages say to change `max_length`."""
         torch.set_num_threads(threads)
-        if cache is not None and loading.revision is None:
-            # NLLs are kept, but a hub id refers to the current state of its branch.
-            loading = replace(loading, revision=hub_commit(path))
+        if cache is not None:
+            loading = _at_commits(path, loading)
         model, tokenizer = loaded or load(path, loading)
         self._head = model.get_output_embeddings()
         self._logits_room = logits_room(self._head.weight.device)
@@ -249,8 +248,18 @@ def _means(spans: Sequence[Span], batch: tuple[list[int], torch.Tensor] | None) 
     return {index: part.sum().item() / len(part) for index, part in zip(indices, parts, strict=True)}
 
 
+def _at_commits(path: str, loading: Loading) -> Loading:
+    """NLLs are kept, but a hub id refers to the current state of its branch."""
+    adapter = loading.adapter
+    return replace(
+        loading,
+        revision=loading.revision or hub_commit(path),
+        adapter_revision=loading.adapter_revision or (hub_commit(adapter) if adapter else None),
+    )
+
+
 def _weights_digest(path: str, loading: Loading, model: Any) -> bytes:
     """Digest of everything that determines the model's output for given token ids."""
-    adapter = model_identity(loading.adapter) if loading.adapter else None
+    adapter = model_identity(loading.adapter, loading.adapter_revision) if loading.adapter else None
     facts = [model_identity(path), loading.revision, adapter, loading.quantization, str(model.dtype)]
     return bytes.fromhex(digest_of(facts))

@@ -22,8 +22,8 @@ class Loading:
 
     `dtype`: a torch name, or auto: bfloat16 on CUDA, float32 on a CPU. `device`: cpu, cuda, cuda:1 ..., or
     auto: the GPU if there is one. `device_map`: auto splits a model across the GPUs (accelerate). `adapter`:
-    a LoRA adapter to apply (peft). `quantization`: 8bit or 4bit (bitsandbytes). `revision`: the commit of a
-    hub id; None: what its default branch has now.
+    a LoRA adapter to apply (peft). `quantization`: 8bit or 4bit (bitsandbytes). `revision` and
+    `adapter_revision`: the commits of hub ids; None: what the default branch has now.
     """
 
     dtype: str = "auto"
@@ -32,6 +32,7 @@ class Loading:
     adapter: str | None = None
     quantization: str | None = None
     revision: str | None = None
+    adapter_revision: str | None = None
 
 
 def load(path: str, loading: Loading) -> tuple[Any, Any]:
@@ -52,7 +53,7 @@ def load(path: str, loading: Loading) -> tuple[Any, Any]:
         tokenizer: Any = AutoTokenizer.from_pretrained(path, **source)
         model: Any = AutoModelForCausalLM.from_pretrained(path, **source, **options)
         if loading.adapter is not None:
-            model.load_adapter(loading.adapter)
+            model.load_adapter(loading.adapter, adapter_kwargs={"revision": loading.adapter_revision})
         if "device_map" not in options:
             model.to(device)
     except BadInput:

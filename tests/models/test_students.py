@@ -63,7 +63,6 @@ def plan(
         planted_world.held_out(),
         Student(path, None, config.max_length),
         config,
-        "tiny",
         folder,
         judged=judged,
         tasks=tasks,

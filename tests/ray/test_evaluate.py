@@ -38,7 +38,7 @@ def settings(**changes: float) -> EvaluationConfig:
 
 
 def plan(student: str, folder: Path, config: EvaluationConfig) -> Plan:
-    return plan_of(ARMS, planted_world.held_out(), Student(student, None, 64), config, "tiny", folder)
+    return plan_of(ARMS, planted_world.held_out(), Student(student, None, 64), config, folder)
 
 
 def training(number: int) -> list[psutil.Process]:
@@ -105,7 +105,6 @@ def printed(made: Plan, results: list[CellResult]) -> str:
         runs=[],
         settings={},
         held_out=HeldOutFacts("planted", "", len(made.held_out), [ANSWER]),
-        identity="",
         answer_tokens=made.answer_tokens,
     )
     console = Console(file=StringIO(), width=150)

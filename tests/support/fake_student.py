@@ -17,6 +17,7 @@ class FakeStudent:
     path: str = "fake"
     template: Template = Template.plain
     revision: str | None = None
+    identity: str = "id"
 
     def tokens(self, messages: Conversation) -> Span | None:
         prompt = [len(word) for turn in messages[:-1] for word in turn.content.split()]

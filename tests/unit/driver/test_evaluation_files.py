@@ -32,7 +32,6 @@ def result() -> Evaluation:
         runs=["runs/mine"],
         settings={},
         held_out=HeldOutFacts("held.jsonl", "0" * 64, 5, []),
-        identity="x",
     )
 
 
@@ -98,3 +97,7 @@ def test_a_damaged_student_is_named_and_trained_again(tmp_path: Path, text: str)
     saved = SavedCell(job.fingerprint(()), CellResult(cell, {}, 1, 1, 1, 1.0, 1.0))
     file.write_text(saved.to_json())
     assert not known._todo()
+    lines.clear()
+    file.write_text(SavedCell("other", saved.result).to_json())
+    assert known._todo() == [job]
+    assert lines == ["1 saved student is of other weights, rows or settings: trained again"]

@@ -24,6 +24,7 @@ from staragents.config import Compare, Config
 from staragents.evaluation.answer_pair import AnswerPair
 from staragents.evaluation.cell import BASE, Cell, CellResult
 from staragents.evaluation.held_out import ANSWER, HeldOut
+from staragents.evaluation.student_verdicts import verdicts_identity
 from staragents.validation.loading import load_config
 from tests.support.hub_cache import HubCache
 from tests.support.local_run import LocalHandle, local_handles
@@ -100,7 +101,6 @@ def test_verdicts_of_another_commit_of_the_judge_are_not_used_again(
     files = tmp_path / "files"
     files.mkdir()
     (files / "config.json").write_text("{}")
-    alike = [student(BASE, 0, ["an oak"] * 4), student("dataset", 0, ["an oak"] * 4)]  # nothing to ask
     engine = [
         f"models.judge.{setting}"
         for setting in ("kind=vllm", "model=org/judge", "num_gpus=0", "num_cpus=0.1")
@@ -108,9 +108,9 @@ def test_verdicts_of_another_commit_of_the_judge_are_not_used_again(
     old, new = "a" * 40, "b" * 40
 
     def identity(*overrides: str) -> str:
-        judge = StudentJudge(load_config(FAKE, [*engine, *overrides]), tmp_path, tmp_path / "out", print)
-        (found,) = judge.judged(HELD_OUT, alike, 9).identities
-        return found
+        config = load_config(FAKE, [*engine, *overrides])
+        weights = StudentJudge(config, tmp_path, tmp_path / "out", print)._weights()
+        return verdicts_identity([], config, weights)
 
     hub.commit("org/judge", files, old)
     pinned = f"models.judge.engine_args={{revision: {old}}}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +17,7 @@ from staragents.base.errors import RunFailed
 from staragents.config import EvaluationConfig, Template
 from staragents.evaluation.cell import Cell, CellResult
 from staragents.evaluation.cell_job import CellJob
+from staragents.evaluation.judged_prompt import JudgedPrompt
 
 RESULT = CellResult(Cell("real", 0), {}, 1, 1, 1, 1.0, 1.0)
 
@@ -24,6 +26,7 @@ class FakeTasks:
     """Every student leaves a checkpoint; looks for it after its result was given to the driver."""
 
     left: bool
+    result = RESULT
 
     def __init__(self, *_: object) -> None:
         pass
@@ -33,7 +36,7 @@ class FakeTasks:
             assert job.folder.parent.is_dir()  # a task makes only what is within
             (job.folder / "checkpoint-1").mkdir(parents=True)
             try:
-                save(job, RESULT)
+                save(job, self.result)
             finally:
                 FakeTasks.left = job.folder.exists()
 
@@ -64,3 +67,22 @@ def test_checkpoints_stay_if_their_result_cannot_be_saved(
     with pytest.raises(RunFailed, match="can't write"):
         trained.results()
     assert FakeTasks.left
+
+
+def test_a_student_that_diverges_when_it_is_trained_again_keeps_its_losses(
+    trained: Students, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    trained.results()
+    plan = trained._plan
+    (job,) = plan.jobs
+    asked: Any = SimpleNamespace(
+        jobs=(replace(job, asked=(JudgedPrompt("a", (0,)),)),), held_out=(), work=plan.work
+    )
+    diverged = replace(RESULT, final_loss=None, diverged="the loss of step 1 is nan")
+    monkeypatch.setattr(FakeTasks, "result", diverged)
+    said: list[str] = []
+    assert Students(asked, EvaluationConfig(), tmp_path, said.append).results() == [RESULT]
+    assert said[-1] == (
+        "real, training seed 0, diverged when it was trained again: its losses stay, without what was missing"
+    )
+    assert Students(plan, EvaluationConfig(), tmp_path, said.append).results() == [RESULT]

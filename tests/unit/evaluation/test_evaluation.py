@@ -43,7 +43,6 @@ def evaluated(
         runs=["runs/mine"],
         settings={"epochs": 1.0},
         held_out=HELD_OUT,
-        identity="x",
         prompts=prompts,
         judge=judge,
     )
@@ -258,8 +257,31 @@ def test_an_arm_that_diverged_leaves_the_others_their_training_seeds() -> None:
     assert found.training_seeds == [0, 1, 2]
     assert [row.name for row in found.arms] == ["dataset", "seeds", "shuffled"]
     assert found.warnings[2] == (
-        "random is left out: it shares fewer than two training seeds with the other arms"
+        "random is left out: it shares fewer than two training seeds with the other arms; more training "
+        "seeds (--seeds) may keep it"
     )
+
+
+def test_the_order_of_arms_and_references_is_not_that_of_students_that_survived() -> None:
+    names = ["A:random", "B:random", "A:dataset", "B:dataset"]
+    results = students(dict.fromkeys(names, 0.0), training_seeds=3)
+    # As the command trains them: all arms of a training seed after those of the other.
+    results.sort(key=lambda one: one.cell.training_seed)
+
+    def without(*lost: Cell) -> Evaluation:
+        diverged = [
+            dataclasses.replace(one, losses={}, diverged="x") if one.cell in lost else one for one in results
+        ]
+        return evaluated(diverged, arms_named(names))
+
+    for seed in range(3):
+        found = without(Cell("A:random", seed))
+        assert [row.name for row in found.arms] == names
+        assert found.references == ["A:random", "A:dataset"]
+    # Each of the first two shares one training seed with the other: the last one is left out.
+    found = without(Cell("A:random", 0), Cell("B:random", 1))
+    assert [row.name for row in found.arms] == ["A:random", "A:dataset", "B:dataset"]
+    assert found.references == ["A:random", "A:dataset"]
 
 
 def test_answers_without_a_loss_are_no_fault_of_the_learning_rate() -> None:
@@ -340,6 +362,13 @@ def test_an_arm_with_the_rows_of_another_adds_no_evidence() -> None:
     assert [one for one in found.warnings if one.startswith("few students")] == few
 
 
+def test_an_arm_with_the_rows_of_an_earlier_pair_counts_among_the_arms_that_are_no_pairs() -> None:
+    names = ["pair:p0", "seeds", "dataset", "base"]
+    arms = dataclasses.replace(arms_named(names), pairs={"pair:p0": PairMeasures()}, same={"base": "pair:p0"})
+    found = evaluated(students(dict.fromkeys(names[:3], 0.0)), arms)
+    assert arms.compared == found.power.arms == 2
+
+
 def test_references_are_seeds_and_random_choices_of_one_run_or_the_first() -> None:
     assert references_of(["dataset", "random", "seeds"]) == ["seeds", "random"]
     assert references_of(["dataset", "random-length"]) == ["random-length"]
@@ -383,7 +412,7 @@ def test_the_power_before_training_counts_the_arms_of_the_result(names: list[str
     arms = dataclasses.replace(arms_named(names), pairs=pairs)
     assert arms.compared == compared
     assert evaluated(students(dict.fromkeys(names, 0.0)), arms).power.arms == compared
-    assert power_of(60, 3, arms.compared).difference > 0
+    assert power_of(60, 3, arms.compared).difference is not None
 
 
 PAIRS = [f"pair:p{number}" for number in range(8)]
@@ -432,6 +461,26 @@ def test_a_correlation_counts_the_pairs_that_have_the_measure() -> None:
     assert "over 7 pairs" in found.sentences()[1]
 
 
+def test_pairs_with_the_same_students_count_once_in_a_correlation() -> None:
+    gains = [0.02 * number for number in range(4)]
+    pairs = [f"{run}:pair:p{number}" for run in "AB" for number in range(4)]
+    measures = {
+        name: PairMeasures(30, Mean(1, gain, 0.0)) for name, gain in zip(pairs, gains * 2, strict=True)
+    }
+    same = {name: name.replace("B:", "A:") for name in pairs[4:]}
+    results = students(
+        {"seeds": 0.0, "base": -gains[0], **dict(zip(pairs, [-one for one in gains], strict=False))}
+    )
+    results = [one for one in results if one.cell.arm != "A:pair:p0"]
+    # The rows of the first pairs are those of an arm that is no pair's.
+    same |= {"A:pair:p0": "base", "B:pair:p0": "base"}
+    arms = dataclasses.replace(arms_named(["seeds", "base", *pairs]), pairs=measures, same=same)
+    found = evaluated(results, arms).by_pair
+    assert found is not None
+    assert [one.arm for one in found.pairs] == pairs[:4]
+    assert found.correlations["reward"] is None  # four pairs are too few
+
+
 def test_rank_correlation_agrees_with_scipy_and_needs_variation() -> None:
     from scipy.stats import spearmanr
 
@@ -469,4 +518,5 @@ def test_the_result_survives_json() -> None:
     saved = found.as_dict()
     for later in ("judge", "results"):  # written by an earlier version
         del saved[later]
+    saved["identity"] = "x"
     assert Evaluation.from_dict(saved) == found

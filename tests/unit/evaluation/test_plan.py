@@ -32,7 +32,7 @@ LONG = arm("long", ("say", "one and more of it"), ("say it", "two and more"), ("
 
 def plan(*arms: Arm, **changes: object) -> Plan:
     settings = EvaluationConfig(training_seeds=2, **changes)  # type: ignore[arg-type]
-    return plan_of(arms, HELD_OUT, FakeStudent(10), settings, "id", Path("work"))  # type: ignore[arg-type]
+    return plan_of(arms, HELD_OUT, FakeStudent(10), settings, Path("work"))  # type: ignore[arg-type]
 
 
 def test_arms_do_equal_work_and_seeds_that_do_not_fit_in_one_are_in_none() -> None:
@@ -92,15 +92,15 @@ def test_conversations_that_do_not_fit_are_not_measured() -> None:
     assert [one.conversation_id for one in made.held_out] == ["a"]
     assert made.measured_tokens == 5 + 6
     with pytest.raises(BadInput, match=r"^--held-out: expected a prompt with at most 8 tokens"):
-        plan_of([SHORT], HELD_OUT[1:], FakeStudent(10), EvaluationConfig(), "id", Path("work"))  # type: ignore[arg-type]
+        plan_of([SHORT], HELD_OUT[1:], FakeStudent(10), EvaluationConfig(), Path("work"))  # type: ignore[arg-type]
 
 
 def test_answers_without_text_are_bad_input_before_training() -> None:
     prompt = (Message("user", "one"),)
     blank, other = HeldOut("c", prompt, {"x": ""}), HeldOut("d", prompt, {"x": " ", "y": "two"})
     with pytest.raises(BadInput, match=r"^--held-out: expected an answer with text .*, got none$"):
-        plan_of([SHORT], [blank], FakeStudent(10), EvaluationConfig(), "id", Path("work"))  # type: ignore[arg-type]
-    made = plan_of([SHORT], [blank, other], FakeStudent(10), EvaluationConfig(), "id", Path("work"))  # type: ignore[arg-type]
+        plan_of([SHORT], [blank], FakeStudent(10), EvaluationConfig(), Path("work"))  # type: ignore[arg-type]
+    made = plan_of([SHORT], [blank, other], FakeStudent(10), EvaluationConfig(), Path("work"))  # type: ignore[arg-type]
     assert made.held_out == (blank, other)  # they are part of the fingerprint
 
 

@@ -46,7 +46,6 @@ def write_evaluation(
         runs=[str(run)],
         settings={},
         held_out=HeldOutFacts("h", "0", 40, []),
-        identity="x",
     )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / RESULT).write_text(json.dumps(result.as_dict()))
@@ -101,6 +100,16 @@ def test_an_evaluation_belongs_to_results_and_not_to_a_path(
     assert reward_sentences(again) == [line]
 
 
+def test_a_correlation_over_four_pairs_of_an_earlier_version_is_no_proof(tmp_path: Path) -> None:
+    run = run_at(tmp_path / "mine")
+    path = write_evaluation(tmp_path / "old", run)
+    saved = json.loads(path.read_text())
+    del saved["by_pair"]["pairs"][4:]
+    path.write_text(json.dumps(saved))
+    (first, *_) = reward_sentences(run)
+    assert first.endswith(": no correlation, as fewer than 6 pairs differ in both")
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -111,7 +120,10 @@ def test_an_evaluation_belongs_to_results_and_not_to_a_path(
         lambda saved: json.dumps(
             {
                 **saved,
-                "by_pair": {"pairs": [], "correlations": {"reward": dict.fromkeys(("mean", "low", "high"))}},
+                "by_pair": {
+                    **saved["by_pair"],
+                    "correlations": {"reward": dict.fromkeys(("mean", "low", "high"))},
+                },
             }
         ),
         lambda saved: "[" * 100_000,

@@ -70,6 +70,14 @@ def test_answers_are_kept_and_shown_only_where_they_are_asked_for() -> None:
         assert one.result_of(other).answers is None
 
 
+def test_a_repetition_that_diverges_deletes_nothing() -> None:
+    one = saved(PLAIN, RESULT)
+    lost = dataclasses.replace(RESULT, losses={}, diverged="the loss of step 3 is nan")
+    again = one.with_more(ASKED, lost)
+    assert again == one
+    assert again.missing(ASKED) == ASKED
+
+
 def test_a_student_is_trained_again_for_what_is_missing_and_keeps_the_rest() -> None:
     whole = dataclasses.replace(ASKED, tasks=TASKS)
     one = saved(

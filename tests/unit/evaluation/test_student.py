@@ -35,7 +35,7 @@ def files(tmp_path: Path) -> Path:
 
 def plan(path: str) -> Plan:
     student = Student(path, None, 64)
-    return plan_of([ARM], HELD_OUT, student, EvaluationConfig(), student.identity, Path("work"))
+    return plan_of([ARM], HELD_OUT, student, EvaluationConfig(lora_rank=0), Path("work"))
 
 
 def test_students_of_another_commit_are_not_used_again(

@@ -7,8 +7,10 @@ import socket
 from pathlib import Path
 from types import SimpleNamespace
 
+import huggingface_hub
 import pytest
 import torch
+from huggingface_hub.errors import NotASafetensorsRepoError
 
 from staragents.base.errors import BadInput
 from staragents.config import Dtype, EvaluationConfig
@@ -17,18 +19,21 @@ from staragents.evaluation.defaults import completed
 from staragents.evaluation.fine_tuning import fine_tune
 from staragents.evaluation.training_memory import check_free, check_machine, reserved_bytes, training_bytes
 from staragents.models.model_size import ModelSize
+from tests.support.hub_cache import HubCache
+from tests.support.planted_world import save_student
 
 
 def sized(monkeypatch: pytest.MonkeyPatch, parameters: int | None) -> None:
     size = None if parameters is None else ModelSize(parameters, 2 * parameters, False, 2, 2, 8)
     for module in (defaults, training_memory):
         monkeypatch.setattr(module, "size_of", lambda model: size)
+    monkeypatch.setattr(defaults, "hub_parameters", lambda model, revision: None)
 
 
 @pytest.mark.parametrize(
     ("parameters", "rank"), [(135_000_000, 0), (1_000_000_000, 0), (1_700_000_000, 16), (None, 16)]
 )
-def test_adapters_are_for_students_that_are_large_or_of_unknown_size(
+def test_adapters_are_for_students_that_are_large_or_not_in_safetensors(
     monkeypatch: pytest.MonkeyPatch, parameters: int | None, rank: int
 ) -> None:
     sized(monkeypatch, parameters)
@@ -36,6 +41,38 @@ def test_adapters_are_for_students_that_are_large_or_of_unknown_size(
     assert (found.lora_rank, found.learning_rate) == (rank, 2e-4 if rank else 2e-5)
     given = completed(EvaluationConfig(lora_rank=4, learning_rate=0.5), "m")
     assert (given.lora_rank, given.learning_rate) == (4, 0.5)
+
+
+def test_a_hub_id_has_the_same_settings_before_and_after_it_is_cached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = HubCache(tmp_path / "hub", monkeypatch)
+    commit = "a" * 40
+    with pytest.raises(BadInput, match=r"^evaluation.lora_rank: expected 0 or a rank, as the size of"):
+        completed(EvaluationConfig(), "org/tiny", commit)
+    assert completed(EvaluationConfig(lora_rank=8), "org/tiny", commit).lora_rank == 8
+    asked: list[str | None] = []
+
+    def headers(model: str, revision: str | None) -> SimpleNamespace:
+        asked.append(revision)
+        return SimpleNamespace(parameter_count={"F32": 1000, "BF16": 500})
+
+    with monkeypatch.context() as online:
+        online.setattr(huggingface_hub, "get_safetensors_metadata", headers)
+        first = completed(EvaluationConfig(), "org/tiny", commit)
+    hub.commit("org/tiny", Path(save_student(tmp_path / "files")), commit)
+    assert completed(EvaluationConfig(), "org/tiny", commit) == first
+    assert (first.lora_rank, first.learning_rate) == (0, 2e-5)
+    assert asked == [commit]
+
+
+def test_a_repository_without_safetensors_gets_adapters(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(model: str, revision: str | None) -> None:
+        raise NotASafetensorsRepoError
+
+    monkeypatch.setattr(huggingface_hub, "get_safetensors_metadata", none)
+    monkeypatch.setattr(defaults, "size_of", lambda model: None)
+    assert completed(EvaluationConfig(), "org/tiny").lora_rank == 16
 
 
 def test_bytes_of_all_weights_and_of_adapters(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ def test_a_hub_id_has_the_commit_of_its_branch_and_a_folder_none(
     hub = HubCache(tmp_path / "hub", monkeypatch)
     files = tmp_path / "files"
     files.mkdir()
-    (files / "config.json").write_text("{}")
+    (files / "adapter_config.json").write_text("{}")  # an adapter has no config.json
     for commit in (OLD, NEW):
         hub.commit("org/model", files, commit)
         assert hub_commit("org/model") == commit

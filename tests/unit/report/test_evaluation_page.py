@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from cluster.cli.evaluation_table import show
+from staragents.base.estimate import Estimate
 from staragents.base.statistics import Mean
 from staragents.evaluation.build import evaluation_of
 from staragents.evaluation.cell import BASE
@@ -39,7 +40,6 @@ def result() -> Evaluation:
         runs=["runs/</script>"],
         settings={"epochs": 1.0},
         held_out=HeldOutFacts("held.jsonl", "0" * 64, 40, []),
-        identity="x",
         warnings=["a <u>doubt</u>"],
     )
 
@@ -79,7 +79,6 @@ def test_asking_for_pairs_widens_no_other_interval(result: Evaluation) -> None:
         runs=[],
         settings={},
         held_out=result.held_out,
-        identity="",
     )
     assert found.difference("dataset", "seeds") == result.difference("dataset", "seeds")
     assert found.power.arms == result.power.arms == 3
@@ -108,7 +107,6 @@ def test_the_default_arms_fit_into_a_terminal_of_80_columns_and_the_page(result:
         runs=[],
         settings={},
         held_out=result.held_out,
-        identity="",
     )
     out = io.StringIO()
     show(Console(file=out, width=80, force_terminal=True, color_system=None), found, Path("x"))
@@ -143,7 +141,6 @@ def with_more(result: Evaluation, fake: bool) -> Evaluation:
         runs=["runs/mine"],
         settings={},
         held_out=result.held_out,
-        identity="x",
         judge=JudgeFacts("fake" if fake else "a/<u>judge</u>", fake, 40, 256, 240, 3),
     )
 
@@ -166,6 +163,18 @@ def test_wins_and_scores_are_on_the_page_and_in_the_table(result: Evaluation) ->
     line, _ = [line for line in out.getvalue().splitlines() if line.startswith("dataset ")]
     assert f"{100 * row.wins.mean:.1f} % +- {50 * (row.wins.high - row.wins.low):.1f}" in line
     assert "judge a/<u>judge</u>: 240 comparisons on 40 prompts" in out.getvalue()
+
+
+def test_wins_that_are_all_ties_have_no_interval(result: Evaluation) -> None:
+    found = with_more(result, fake=False)
+    half = Estimate(0.5, 0.5, 0.5)
+    found = dataclasses.replace(found, arms=[dataclasses.replace(row, wins=half) for row in found.arms])
+    assert "<td>50.0 %</td>" in page_of(found)
+    out = io.StringIO()
+    show(Console(file=out, width=80), found, Path("runs/x-evaluate"))
+    line, _ = [line for line in out.getvalue().splitlines() if line.startswith("dataset ")]
+    assert "50.0 %" in line
+    assert "50.0 % +-" not in line
 
 
 def test_a_fake_judge_says_so_everywhere(result: Evaluation) -> None:

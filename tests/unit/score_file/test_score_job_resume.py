@@ -6,6 +6,7 @@ import errno
 import io
 import json
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,6 +27,7 @@ from staragents.score_file.selection import Selection
 from staragents.score_file.settings import ScoreSettings
 from staragents.scoring.fake_ifd_model import FakeIfdModel
 from staragents.scoring.ifd import Score, ScoreRow
+from tests.support.hub_cache import HubCache
 from tests.support.score_jobs import Silent, Stops, job, jsonl, read, row
 from tests.support.tiny_models import save_tokenizer
 
@@ -186,6 +188,38 @@ def test_a_retrained_adapter_is_another_adapter(tmp_path: Path, data: Path) -> N
     (adapter / "adapter_config.json").write_text('{"r": 4}')
     with pytest.raises(BadInput, match=r"changed: --target-adapter\)"):
         job(data, tmp_path / "s.parquet", target_adapter=str(adapter))
+
+
+def test_scores_of_two_commits_of_a_hub_id_are_not_mixed(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = HubCache(tmp_path / "hub", monkeypatch)
+    files = tmp_path / "files"
+    files.mkdir()
+    hub.commit("org/model", files, "a" * 40)
+    out, named = tmp_path / "s.parquet", {"target": "org/model"}
+    saved = out.with_name("s.parquet.parts") / parts.MANIFEST
+    with pytest.raises(KeyboardInterrupt):
+        job(data, out, lambda role, path, s: Stops(role, 30), **named)
+    known = saved.read_text()
+    hub.commit("org/model", files, "b" * 40)
+    with pytest.raises(BadInput, match=r"unfinished command \(changed: --target on the hub\)"):
+        job(data, out, **named)
+    # Without hub and cache, and as an earlier version wrote it: the commit is not known.
+    shutil.rmtree(tmp_path / "hub")
+    with pytest.raises(KeyboardInterrupt):
+        job(data, out, lambda role, path, s: Stops(role, 8), **named)
+    assert saved.read_text() == known
+    hub.commit("org/model", files, "b" * 40)
+    command = json.loads(known)
+    del command["facts"]["commits"]
+    saved.write_text(json.dumps(command))
+    watch = Silent()
+    job(data, out, watch=watch, **named)
+    assert watch.scored == 28
+    hub.commit("org/model", files, "c" * 40)
+    with pytest.raises(BadInput, match=r"different command \(changed: --target on the hub\)"):
+        job(data, out, **named)
 
 
 def test_a_finished_command_is_not_repeated_and_another_is_not_overwritten(

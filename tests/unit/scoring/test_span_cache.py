@@ -55,6 +55,14 @@ class Counting(IfdModel):
         return super()._batch_nlls(spans)
 
 
+def save_adapter(model: str, folder: Path, seed: int) -> Path:
+    peft = pytest.importorskip("peft", reason="needs the extra lora")
+    torch.manual_seed(seed)
+    lora = peft.LoraConfig(r=2, target_modules=["q_proj"], init_lora_weights=False)
+    peft.get_peft_model(LlamaForCausalLM.from_pretrained(model), lora).save_pretrained(folder)
+    return folder
+
+
 def test_losses_of_another_commit_are_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hub = HubCache(tmp_path / "hub", monkeypatch)
     cache = SpanCache()
@@ -66,6 +74,20 @@ def test_losses_of_another_commit_are_not_taken(tmp_path: Path, monkeypatch: pyt
             model.score(rows(TEXTS))
             ran.append(bool(model.run))
     assert ran == [True, False, True, False]
+
+
+def test_losses_of_another_commit_of_an_adapter_are_not_taken(
+    tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = HubCache(tmp_path / "hub", monkeypatch)
+    cache = SpanCache()
+    scores = []
+    for seed, commit in enumerate(("a" * 40, "b" * 40)):
+        hub.commit("org/adapter", save_adapter(tiny, tmp_path / commit, seed), commit)
+        model = Counting(tiny, cache=cache, loading=Loading(adapter="org/adapter"))
+        scores.append(model.score(rows(TEXTS[:1])))
+        assert model.run
+    assert scores[0] != scores[1]
 
 
 def test_an_answer_under_two_prompts_costs_one_direct_pass(tiny: str) -> None:
@@ -98,13 +120,8 @@ def test_settings_that_do_not_change_the_tokens_share_losses(tiny: str) -> None:
 
 
 def test_another_dtype_adapter_or_model_does_not_hit(tiny: str, tmp_path: Path) -> None:
-    peft = pytest.importorskip("peft", reason="needs the extra lora")
     for seed in (1, 2):
-        torch.manual_seed(seed)
-        lora = peft.LoraConfig(r=2, target_modules=["q_proj"], init_lora_weights=False)
-        peft.get_peft_model(LlamaForCausalLM.from_pretrained(tiny), lora).save_pretrained(
-            tmp_path / f"adapter{seed}"
-        )
+        save_adapter(tiny, tmp_path / f"adapter{seed}", seed)
     other = save_model(tmp_path / "other", seed=1)
     cache = SpanCache()
     models = [
