@@ -86,8 +86,8 @@ class ScorerPool:
 
     @property
     def outstanding(self) -> int:
-        """Characters queued or at an actor."""
-        return sum(self._load.values()) + sum(row.characters for row in self._waiting)
+        """Characters queued or at an actor. May be read in another thread."""
+        return sum(self._load.values()) + sum(row.characters for row in tuple(self._waiting))
 
     def score(self, messages: Conversation) -> asyncio.Future[tuple[Score, float]]:
         """The score of the last turn and its share of the scorer's seconds; or EngineError."""
