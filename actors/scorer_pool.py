@@ -53,6 +53,8 @@ class ScorerPool:
         self._load = dict.fromkeys(actors, 0)
         self._packs = dict.fromkeys(actors, 0)
         self._restarting: set[Any] = set()
+        self._loading: set[Any] = set()
+        """Those that have not answered since they died or were killed. They may still load their model."""
         self._dead: set[Any] = set()
         self._draining: set[Any] = set()
         self._pack_characters = pack_characters
@@ -137,6 +139,7 @@ class ScorerPool:
         try:
             async with asyncio.timeout(self._deadline_s):
                 scores = unpack_scores(await actor.score.remote(pack_rows([row.messages for row in pack])))
+            self._loading.discard(actor)
             seconds = (time.monotonic() - started) / len(pack)
             for row, score in zip(pack, scores, strict=True):
                 # The waiting task may have been cancelled.
@@ -148,8 +151,9 @@ class ScorerPool:
                 await self._await_restart(actor)
         except TimeoutError:
             self._retry(actor, pack, f"no answer within {self._deadline_s:g} s; the scorer is restarted")
-            # Once for all its packs. Left alone, it would be the least loaded actor and get the next rows.
-            if actor not in self._restarting:
+            # Once for all its packs. Left alone, it would be the least loaded actor and get the next rows. But
+            # one that loads would begin anew.
+            if actor not in self._loading:
                 restart(actor)
             await self._await_restart(actor)
         except Exception as error:
@@ -178,10 +182,12 @@ class ScorerPool:
         """Wait until Ray has restarted the actor and it has loaded its model. Until then it gets no rows:
         calls can fail immediately (ray#25457), which would use up the rows' attempts."""
         self._restarting.add(actor)
+        self._loading.add(actor)
         try:
             async with asyncio.timeout(self._deadline_s):
                 while not await self._started(actor):
                     await asyncio.sleep(RESTART_POLL_S)
+            self._loading.discard(actor)
         except ActorDiedError:
             self._dead.add(actor)
             return
