@@ -47,7 +47,8 @@ def pack_characters(scoring: ScoringConfig) -> int:
 
 
 class ScorerPool:
-    """Rows are queued until an actor has room, so packs grow when scoring falls behind."""
+    """Rows are queued until an actor has room, so packs grow when scoring falls behind. Rows that failed come
+    first, but others do not wait for them."""
 
     def __init__(self, actors: list[Any], pack_characters: int, attempts: int, deadline_s: float) -> None:
         self._load = dict.fromkeys(actors, 0)
@@ -61,6 +62,8 @@ class ScorerPool:
         self._attempts = attempts
         self._deadline_s = deadline_s
         self._waiting: deque[_Row] = deque()
+        self._failed: deque[_Row] = deque()
+        """Rows to try again, each alone. They may wait for another actor than the free one."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._sending: asyncio.TimerHandle | None = None
         self._retry_log = RetryLog(logger, "a scorer failed and its rows are retried")
@@ -89,7 +92,8 @@ class ScorerPool:
     @property
     def outstanding(self) -> int:
         """Characters queued or at an actor. May be read in another thread."""
-        return sum(self._load.values()) + sum(row.characters for row in tuple(self._waiting))
+        queued = (*self._failed, *self._waiting)
+        return sum(self._load.values()) + sum(row.characters for row in queued)
 
     def score(self, messages: Conversation) -> asyncio.Future[tuple[Score, float]]:
         """The score of the last turn and its share of the scorer's seconds; or EngineError."""
@@ -100,22 +104,24 @@ class ScorerPool:
         return row.answer
 
     def _send_soon(self) -> None:
-        if self._waiting and not self._sending:
+        if (self._failed or self._waiting) and not self._sending:
             self._sending = asyncio.get_running_loop().call_later(PACK_DELAY_S, self._send)
 
     def _send(self) -> None:
         self._sending = None
         # Not without any actor: the pool is then paused.
-        while self._waiting and self._packs and self._packs.keys() <= self._dead:
-            _fail(self._waiting.popleft(), "all scorers died and can't be restarted")
-        while self._waiting and (actor := self._free_actor(self._waiting[0])) is not None:
-            pack = self._next_pack()
-            self._packs[actor] += 1
-            # Here, as the task starts only after the next pack has found its actor.
-            self._load[actor] += _characters(pack)
-            task = asyncio.ensure_future(self._score_pack(actor, pack))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        all_dead = self._packs and self._packs.keys() <= self._dead
+        for rows in (self._failed, self._waiting):
+            while rows and all_dead:
+                _fail(rows.popleft(), "all scorers died and can't be restarted")
+            while rows and (actor := self._free_actor(rows[0])) is not None:
+                pack = self._next_pack(rows)
+                self._packs[actor] += 1
+                # Here, as the task starts only after the next pack has found its actor.
+                self._load[actor] += _characters(pack)
+                task = asyncio.ensure_future(self._score_pack(actor, pack))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
 
     def _free_actor(self, row: _Row) -> Any | None:
         """The least loaded actor with room; not the one on which the row failed last, if there is another."""
@@ -124,13 +130,13 @@ class ScorerPool:
         free = [actor for actor in others if self._packs[actor] < PACKS_PER_ACTOR]
         return min(free, key=self._load.__getitem__, default=None)
 
-    def _next_pack(self) -> list[_Row]:
-        pack = [self._waiting.popleft()]
-        if pack[0].attempts:
+    def _next_pack(self, rows: deque[_Row]) -> list[_Row]:
+        pack = [rows.popleft()]
+        if rows is self._failed:
             return pack  # alone, so that a row that kills scorers does not fail others
         room = self._pack_characters - pack[0].characters
-        while self._waiting and self._waiting[0].characters <= room and not self._waiting[0].attempts:
-            pack.append(self._waiting.popleft())
+        while rows and rows[0].characters <= room:
+            pack.append(rows.popleft())
             room -= pack[-1].characters
         return pack
 
@@ -166,8 +172,8 @@ class ScorerPool:
             self._send_soon()
 
     def _retry(self, actor: Any, pack: list[_Row], reason: str) -> None:
-        """Queue the rows again, at the front. A row that has used up its attempts fails, or it would kill one
-        scorer after the other."""
+        """Queue the rows again, before the others. A row that has used up its attempts fails, or it would kill
+        one scorer after the other."""
         self._retry_log.add(f"{len(pack)} rows: {reason}")
         for row in reversed(pack):
             row.attempts += 1
@@ -175,7 +181,7 @@ class ScorerPool:
             if row.attempts >= self._attempts:
                 _fail(row, f"scoring failed {row.attempts} times: {reason}")
             else:
-                self._waiting.appendleft(row)
+                self._failed.appendleft(row)
         self._send_soon()
 
     async def _await_restart(self, actor: Any) -> None:

@@ -288,3 +288,18 @@ async def test_a_row_waits_for_another_actor_than_the_one_on_which_it_failed() -
     busy.go.set()
     await work
     assert dying.packs == [1, 1]
+
+
+async def test_rows_do_not_wait_behind_one_that_waits_for_another_actor() -> None:
+    failing, busy = FakeActor(*(unavailable() for _ in range(2))), FakeActor()
+    busy.go.clear()
+    pool = ScorerPool([failing, busy], 50, 3, 60)
+    first = asyncio.ensure_future(scored(pool, [conversation(n, 50) for n in range(4)]))
+    while failing.starts < 2:
+        await asyncio.sleep(0.01)
+    assert [actor.packs for actor in (failing, busy)] == [[1, 1], [1, 1]]
+    await scored(pool, [conversation(n, 50) for n in range(4, 8)])
+    assert not first.done()
+    busy.go.set()
+    await first
+    assert failing.packs == [1] * 6, "the two that failed here went to the other"
