@@ -156,10 +156,12 @@ class ScorerPool:
             if isinstance(error, RayActorError):
                 await self._await_restart(actor)
         except TimeoutError:
-            self._retry(actor, pack, f"no answer within {self._deadline_s:g} s; the scorer is restarted")
-            # Once for all its packs. Left alone, it would be the least loaded actor and get the next rows. But
-            # one that loads would begin anew.
-            if actor not in self._loading:
+            # Once for all its packs. Left alone, it would be the least loaded actor and get the next rows.
+            # One that is loading would begin anew.
+            hangs = actor not in self._loading
+            what = "restarted" if hangs else "starting"
+            self._retry(actor, pack, f"no answer within {self._deadline_s:g} s; the scorer is {what}")
+            if hangs:
                 restart(actor)
             await self._await_restart(actor)
         except Exception as error:
@@ -172,8 +174,8 @@ class ScorerPool:
             self._send_soon()
 
     def _retry(self, actor: Any, pack: list[_Row], reason: str) -> None:
-        """Queue the rows again, before the others. A row that has used up its attempts fails, or it would kill
-        one scorer after the other."""
+        """Queue the rows again, before the others. A row that has used up its attempts fails, or it would
+        kill one scorer after the other."""
         self._retry_log.add(f"{len(pack)} rows: {reason}")
         for row in reversed(pack):
             row.attempts += 1
