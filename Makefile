@@ -5,9 +5,10 @@ READY := .venv/.ready
 
 # The whole pipeline on small real models installed as packages; needs nothing else.
 demo: models
-	$(VENV)/staragents run configs/demo.yaml $(if $(shell nvidia-smi -L 2>/dev/null),$(ON_GPU))
+	$(VENV)/staragents run configs/demo.yaml $(if $(NEEDS_GPU),$(ON_GPU))
 
-# Where `make install` finds a GPU, it installs the vLLM that needs one.
+# Asked when the recipe runs, after vLLM is installed: EXTRAS may choose the one for CPUs on a machine with a GPU.
+NEEDS_GPU = $(shell $(VENV)/python -c "from staragents.models.vllm_build import needs_gpu; print('y' * needs_gpu())")
 ON_GPU := models.small.num_gpus=0.5 scoring.target.num_gpus=0.25 scoring.larger.num_gpus=0.25
 
 # With four workers on two cores, Ray starts too slowly for the tests' time limits. Each takes up to 3 GB of memory.

@@ -166,10 +166,10 @@ class MemoryActor:
         return await self._bank.rewind(order)
 
     async def stats(self) -> dict[str, Any]:
-        """Size of the bank and counters of its queries."""
+        """Size of the bank and counters of its queries; also while the embedder is still loading."""
         bank = self._bank
         return {
-            "points": await bank.count(),
+            "points": await bank.count() if self._embedder else 0,
             "queries": bank.queries,
             "hits": bank.hits,
             "failures": bank.failures,

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -30,6 +31,8 @@ T = TypeVar("T")
 
 # Added to the bank's own timeout, for embedding and, after a restart, loading the embedder.
 GRACE_S = 120.0
+# An actor whose call is late answers this in milliseconds, unless its process stands still.
+STATS_TIMEOUT_S = 30.0
 BATCH = 64
 """Commits sent together while nothing is recalled."""
 UNSENT_LIMIT = 4096
@@ -45,7 +48,7 @@ class MemoryClient:
 
     A bank on a server never ends the run: its actor stores outcomes until the server is back, and draws have
     no neighbours while the actor itself or its embedder fails; these failures are counted. Whatever fails of
-    a local bank ends the run, because its later draws would differ.
+    a local bank ends the run, because its later draws would differ. While its actor works, the run waits.
     """
 
     def __init__(self, config: Config, actor: Any | None, metrics: RunMetrics, progress: Progress) -> None:
@@ -59,6 +62,7 @@ class MemoryClient:
         self._metrics = metrics
         self._progress = progress
         self._unsent: list[Taught] = []
+        self._waited = False
 
     async def rewind(self, cursor: int) -> None:
         """Restore the bank to the commit before seed `cursor`: remove later seeds, and add from the run's
@@ -141,17 +145,42 @@ class MemoryClient:
             ) from error
 
     async def _retried(self, call: Callable[[], Awaitable[T]]) -> T:
-        seconds = GRACE_S + self._settings.timeout_s
         async for _ in restart_polls():
             try:
-                async with asyncio.timeout(seconds):
-                    return await call()
+                return await self._in_time(call)
             except RayTaskError as error:
                 raise own_cause(error) or error from None
             except ActorDiedError:
                 raise  # Ray does not restart it
             except RayError as error:
                 lost = error
-            except TimeoutError:
-                raise TimeoutError(f"no answer within {seconds:g} s") from None
         raise lost
+
+    async def _in_time(self, call: Callable[[], Awaitable[T]]) -> T:
+        """The answer. Raises TimeoutError if it is late, for a local bank only if its actor is silent
+        altogether: a slow embedder is no failure, and a resume would wait for it again."""
+        seconds = GRACE_S + self._settings.timeout_s
+        answering = asyncio.ensure_future(call())
+        try:
+            while not (await asyncio.wait({answering}, timeout=seconds))[0]:
+                if self._settings.url or not await self._works():
+                    raise TimeoutError(f"no answer within {seconds:g} s")
+                if not self._waited:
+                    logger.warning(
+                        "the memory bank has not answered for %.0f s, but its actor works: waiting", seconds
+                    )
+                    self._waited = True
+            return answering.result()
+        finally:
+            answering.cancel()
+
+    async def _works(self) -> bool:
+        """False if the actor is silent. If it dies, the call that is late fails too."""
+        assert self._actor is not None
+        with suppress(RayError):
+            try:
+                async with asyncio.timeout(STATS_TIMEOUT_S):
+                    await self._actor.stats.remote()
+            except TimeoutError:
+                return False
+        return True

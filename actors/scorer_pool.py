@@ -47,18 +47,23 @@ def pack_characters(scoring: ScoringConfig) -> int:
 
 
 class ScorerPool:
-    """Rows are queued until an actor has room, so packs grow when scoring falls behind."""
+    """Rows are queued until an actor has room, so packs grow when scoring falls behind. Rows that failed come
+    first, but others do not wait for them."""
 
     def __init__(self, actors: list[Any], pack_characters: int, attempts: int, deadline_s: float) -> None:
         self._load = dict.fromkeys(actors, 0)
         self._packs = dict.fromkeys(actors, 0)
         self._restarting: set[Any] = set()
+        self._loading: set[Any] = set()
+        """Those that have not answered since they died or were killed. They may still load their model."""
         self._dead: set[Any] = set()
         self._draining: set[Any] = set()
         self._pack_characters = pack_characters
         self._attempts = attempts
         self._deadline_s = deadline_s
         self._waiting: deque[_Row] = deque()
+        self._failed: deque[_Row] = deque()
+        """Rows to try again, each alone. They may wait for another actor than the free one."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._sending: asyncio.TimerHandle | None = None
         self._retry_log = RetryLog(logger, "a scorer failed and its rows are retried")
@@ -86,8 +91,9 @@ class ScorerPool:
 
     @property
     def outstanding(self) -> int:
-        """Characters queued or at an actor."""
-        return sum(self._load.values()) + sum(row.characters for row in self._waiting)
+        """Characters queued or at an actor. May be read in another thread."""
+        queued = (*self._failed, *self._waiting)
+        return sum(self._load.values()) + sum(row.characters for row in queued)
 
     def score(self, messages: Conversation) -> asyncio.Future[tuple[Score, float]]:
         """The score of the last turn and its share of the scorer's seconds; or EngineError."""
@@ -98,22 +104,24 @@ class ScorerPool:
         return row.answer
 
     def _send_soon(self) -> None:
-        if self._waiting and not self._sending:
+        if (self._failed or self._waiting) and not self._sending:
             self._sending = asyncio.get_running_loop().call_later(PACK_DELAY_S, self._send)
 
     def _send(self) -> None:
         self._sending = None
         # Not without any actor: the pool is then paused.
-        while self._waiting and self._packs and self._packs.keys() <= self._dead:
-            _fail(self._waiting.popleft(), "all scorers died and can't be restarted")
-        while self._waiting and (actor := self._free_actor(self._waiting[0])) is not None:
-            pack = self._next_pack()
-            self._packs[actor] += 1
-            # Here, as the task starts only after the next pack has found its actor.
-            self._load[actor] += _characters(pack)
-            task = asyncio.ensure_future(self._score_pack(actor, pack))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        all_dead = self._packs and self._packs.keys() <= self._dead
+        for rows in (self._failed, self._waiting):
+            while rows and all_dead:
+                _fail(rows.popleft(), "all scorers died and can't be restarted")
+            while rows and (actor := self._free_actor(rows[0])) is not None:
+                pack = self._next_pack(rows)
+                self._packs[actor] += 1
+                # Here, as the task starts only after the next pack has found its actor.
+                self._load[actor] += _characters(pack)
+                task = asyncio.ensure_future(self._score_pack(actor, pack))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
 
     def _free_actor(self, row: _Row) -> Any | None:
         """The least loaded actor with room; not the one on which the row failed last, if there is another."""
@@ -122,13 +130,13 @@ class ScorerPool:
         free = [actor for actor in others if self._packs[actor] < PACKS_PER_ACTOR]
         return min(free, key=self._load.__getitem__, default=None)
 
-    def _next_pack(self) -> list[_Row]:
-        pack = [self._waiting.popleft()]
-        if pack[0].attempts:
+    def _next_pack(self, rows: deque[_Row]) -> list[_Row]:
+        pack = [rows.popleft()]
+        if rows is self._failed:
             return pack  # alone, so that a row that kills scorers does not fail others
         room = self._pack_characters - pack[0].characters
-        while self._waiting and self._waiting[0].characters <= room and not self._waiting[0].attempts:
-            pack.append(self._waiting.popleft())
+        while rows and rows[0].characters <= room:
+            pack.append(rows.popleft())
             room -= pack[-1].characters
         return pack
 
@@ -137,6 +145,7 @@ class ScorerPool:
         try:
             async with asyncio.timeout(self._deadline_s):
                 scores = unpack_scores(await actor.score.remote(pack_rows([row.messages for row in pack])))
+            self._loading.discard(actor)
             seconds = (time.monotonic() - started) / len(pack)
             for row, score in zip(pack, scores, strict=True):
                 # The waiting task may have been cancelled.
@@ -147,9 +156,12 @@ class ScorerPool:
             if isinstance(error, RayActorError):
                 await self._await_restart(actor)
         except TimeoutError:
-            self._retry(actor, pack, f"no answer within {self._deadline_s:g} s; the scorer is restarted")
             # Once for all its packs. Left alone, it would be the least loaded actor and get the next rows.
-            if actor not in self._restarting:
+            # One that is loading would begin anew.
+            hangs = actor not in self._loading
+            what = "restarted" if hangs else "starting"
+            self._retry(actor, pack, f"no answer within {self._deadline_s:g} s; the scorer is {what}")
+            if hangs:
                 restart(actor)
             await self._await_restart(actor)
         except Exception as error:
@@ -162,8 +174,8 @@ class ScorerPool:
             self._send_soon()
 
     def _retry(self, actor: Any, pack: list[_Row], reason: str) -> None:
-        """Queue the rows again, at the front. A row that has used up its attempts fails, or it would kill one
-        scorer after the other."""
+        """Queue the rows again, before the others. A row that has used up its attempts fails, or it would
+        kill one scorer after the other."""
         self._retry_log.add(f"{len(pack)} rows: {reason}")
         for row in reversed(pack):
             row.attempts += 1
@@ -171,17 +183,19 @@ class ScorerPool:
             if row.attempts >= self._attempts:
                 _fail(row, f"scoring failed {row.attempts} times: {reason}")
             else:
-                self._waiting.appendleft(row)
+                self._failed.appendleft(row)
         self._send_soon()
 
     async def _await_restart(self, actor: Any) -> None:
         """Wait until Ray has restarted the actor and it has loaded its model. Until then it gets no rows:
         calls can fail immediately (ray#25457), which would use up the rows' attempts."""
         self._restarting.add(actor)
+        self._loading.add(actor)
         try:
             async with asyncio.timeout(self._deadline_s):
                 while not await self._started(actor):
                     await asyncio.sleep(RESTART_POLL_S)
+            self._loading.discard(actor)
         except ActorDiedError:
             self._dead.add(actor)
             return

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,11 +43,17 @@ class Pools:
 
 
 class SeedWorkerActor(SeedWorker):
-    """Without `run.workers`, a single plain instance runs in the coordinator's process."""
+    """Without `run.workers`, a single plain instance runs in the coordinator's process.
+
+    Ray runs control calls in a thread with an event loop of their own. `state` only reads there; whatever
+    changes pools or tasks runs in the loop that they belong to.
+    """
 
     def __init__(self, config: Config, pools: Pools, cache: Path | None, num_workers: int = 1) -> None:
         """`num_workers` workers split the in-flight limits of the pools."""
         configure_logs()
+        # Ray constructs an async actor in the loop of its other calls (ray 2.60).
+        self._loop = asyncio.get_running_loop()
         run, pack = config.run, pack_characters(config.scoring)
         self._config = config
         self._num_workers = num_workers
@@ -64,6 +71,15 @@ class SeedWorkerActor(SeedWorker):
 
     async def tell(self, message: Control) -> None:
         """Carry out a message; returns when that is done."""
+        await self._in_own_loop(self._carry_out(message))
+
+    async def stop(self) -> None:
+        await self._in_own_loop(super().stop())
+
+    async def _in_own_loop(self, work: Coroutine[Any, Any, None]) -> None:
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+
+    async def _carry_out(self, message: Control) -> None:
         match message:
             case ResizeModel(name, low, high):
                 limit = -(-high * self._config.models[name].max_ongoing // self._num_workers)

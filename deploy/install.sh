@@ -16,15 +16,13 @@ if [ -z "${python:-}" ]; then
     exit 2
 fi
 
-engine=
+engine='' gpu=''
 case "$(uname -s) $(uname -m)" in
 "Linux x86_64")
     if nvidia-smi -L >/dev/null 2>&1; then
-        engine=cuda
-        say "NVIDIA GPU found: vLLM for CUDA"
+        engine=cuda gpu="NVIDIA GPU found: "
     else
-        engine=cpu
-        say "no NVIDIA GPU found: vLLM for the CPU"
+        engine=cpu gpu="no NVIDIA GPU found: "
     fi
     ;;
 *)
@@ -34,8 +32,8 @@ case "$(uname -s) $(uname -m)" in
 esac
 extras=${EXTRAS:-demo,dev${engine:+,$engine}}
 case ",$extras," in
-*,cpu,*) engine=cpu ;;
-*,cuda,*) engine=cuda ;;
+*,cpu,*) engine=cpu && say "${gpu}vLLM for the CPU" ;;
+*,cuda,*) engine=cuda && say "${gpu}vLLM for CUDA" ;;
 esac
 
 [ -x .venv/bin/python ] || "$python" -m venv .venv

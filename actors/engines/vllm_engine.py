@@ -222,7 +222,11 @@ class VllmEngine:
         return self._died
 
     def _reason(self, error: Exception) -> str:
-        return self._core_log.reason() or " ".join(str(error).split())
+        reason = self._core_log.reason() or " ".join(str(error).split())
+        # vLLM advises a larger gpu_memory_utilization, from which it takes no cache here.
+        if "available KV cache memory" in reason and self.config.num_gpus < 1:
+            return f"{reason}; raise models.*.kv_cache_gib, now {self.config.kv_cache_gib}"
+        return reason
 
     async def stop(self) -> None:
         if hasattr(self, "_engine"):

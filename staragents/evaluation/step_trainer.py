@@ -31,7 +31,7 @@ class StepTrainer(SFTTrainer):
     A step's loss is the mean over its trained tokens. It is computed in parts of at most `part_tokens` padded
     tokens, to bound the memory, with the same gradient as in one part; they become smaller when a GPU runs
     out of memory. Raises FloatingPointError when a loss is not finite, torch.OutOfMemoryError when a single
-    row is too long for the GPU.
+    row is too long for the GPU, or the optimiser's state does not fit.
     """
 
     def __init__(self, steps: Sequence[Sequence[int]], part_tokens: int, **options: Any) -> None:

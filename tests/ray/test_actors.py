@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,9 +18,11 @@ from ray.exceptions import RayActorError, RayError
 from ray.util import placement_group_table
 
 from actors import seed_workers
+from actors.control import Control, ResizeModel
 from actors.generator_client import connect
 from actors.orphan_cleanup import guarded
 from actors.seed_worker import SeedWorker
+from actors.seed_worker_actor import Pools, SeedWorkerActor
 from actors.seed_workers import CONTROL, CONTROL_CALLS, SeedWorkers
 from cluster.pools.generators import running_generators
 from cluster.pools.pools import running_memory
@@ -128,6 +131,29 @@ def test_calls_that_scale_or_watch_a_run_are_answered_while_every_slot_is_taken(
     state = asyncio.run(SeedWorkers([actor], config.run).state())
     assert (state.outstanding, state.scorers) == ({"target": 7}, {"target": 1})
     assert ray.wait(seeds, num_returns=1, timeout=0.5)[0] == []
+    ray.kill(actor)
+
+
+class Watched(SeedWorkerActor):
+    """Has no pools, and says in which thread it carries out messages."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config, Pools("watched", {}, [], [], True, None), None)
+        self._carried_out_in = 0
+
+    async def _carry_out(self, message: Control) -> None:
+        self._carried_out_in = threading.get_ident()
+
+    async def threads(self) -> tuple[int, int]:
+        return self._carried_out_in, threading.get_ident()
+
+
+async def test_messages_change_a_worker_in_the_loop_that_runs_its_seeds(config: Config) -> None:
+    as_actor = ray.remote(concurrency_groups={CONTROL: CONTROL_CALLS})(Watched)
+    actor = as_actor.options(num_cpus=0).remote(config)
+    await SeedWorkers([actor], config.run).tell(ResizeModel("writer", 1, 1))
+    carried_out_in, own = await actor.threads.remote()
+    assert carried_out_in == own
     ray.kill(actor)
 
 

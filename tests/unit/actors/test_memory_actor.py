@@ -149,6 +149,10 @@ async def test_a_resumed_run_recalls_what_was_committed_before_its_checkpoint(tm
     await second.close()
 
 
+async def test_an_actor_whose_embedder_is_loading_answers() -> None:
+    assert (await actor().stats())["points"] == 0
+
+
 async def test_starting_reports_the_embedder_and_marks_a_fake() -> None:
     assert await actor().start() == {"embedder": "fake", "size": 256, "bank": "local", "points": 0}
 

@@ -149,9 +149,56 @@ async def test_a_local_bank_that_hangs_ends_the_run(monkeypatch: pytest.MonkeyPa
         await asyncio.Event().wait()
 
     monkeypatch.setattr(memory_client, "GRACE_S", 0.0)
-    memory = client(SimpleNamespace(commit_and_recall=SimpleNamespace(remote=hang)), "timeout_s=0.1")
+    monkeypatch.setattr(memory_client, "STATS_TIMEOUT_S", 0.1)
+    silent = SimpleNamespace(remote=hang)
+    memory = client(SimpleNamespace(commit_and_recall=silent, stats=silent), "timeout_s=0.1")
     with pytest.raises(RunFailed, match=r"the memory bank failed: no answer within 0\.1 s; run the same"):
         await memory.commit_and_recall(1, SEED, winner("a+b", 0.5), ALIKE)
+
+
+async def test_a_run_waits_for_a_local_bank_whose_embedder_is_slow(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A resume would have to embed the same texts again."""
+    actor = MemoryActor(MemoryConfig(embedder="fake"), None, "", "run")
+    late: list[asyncio.Event] = []
+
+    async def commit_and_recall(*arguments: Any) -> Any:
+        late.append(asyncio.Event())
+        await late[-1].wait()
+        return await actor.commit_and_recall(*arguments)
+
+    asked = 0
+
+    async def stats() -> Any:
+        nonlocal asked
+        asked += 1
+        if asked == 3:
+            late[-1].set()
+        return await actor.stats()
+
+    monkeypatch.setattr(memory_client, "GRACE_S", 0.0)
+    calls = {"commit_and_recall": commit_and_recall, "stats": stats}
+    slow = SimpleNamespace(**{name: SimpleNamespace(remote=call) for name, call in calls.items()})
+    memory = client(slow, "timeout_s=0.1")
+    found = await asyncio.wait_for(memory.commit_and_recall(1, SEED, winner("a+b", 0.5), ALIKE), 20)
+    assert found.pairs == ("a+b",)
+    assert sum("its actor works: waiting" in line for line in caplog.messages) == 1, "logged once"
+
+
+async def test_a_run_with_a_server_does_not_wait_for_a_slow_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hang(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    async def stats() -> dict[str, Any]:
+        return {}
+
+    monkeypatch.setattr(memory_client, "GRACE_S", 0.0)
+    slow = {"commit_and_recall": SimpleNamespace(remote=hang), "stats": SimpleNamespace(remote=stats)}
+    memory = client(SimpleNamespace(**slow), "timeout_s=0.1", SERVER)
+    answer = memory.commit_and_recall(1, SEED, winner("a+b", 0.5), ALIKE)
+    assert not await asyncio.wait_for(answer, 20)
+    assert memory._progress.memory_failures == 1
 
 
 async def test_a_run_without_memory_recalls_nothing() -> None:

@@ -44,6 +44,8 @@ class FakeActor:
         self._scorer = scorer
         self._errors = list(errors)
         self._back = back or []
+        self.loaded = asyncio.Event()
+        self.loaded.set()
         self.go = asyncio.Event()
         self.go.set()
         self.packs: list[int] = []
@@ -53,6 +55,7 @@ class FakeActor:
         self.score, self.start = Call(self._score), Call(self._start)
 
     async def _score(self, pack: bytes) -> bytes:
+        await self.loaded.wait()
         scores = await self._scorer.score(pack)
         self.packs.append(len(scorer_pool.unpack_scores(scores)))
         going, killed = (asyncio.ensure_future(event.wait()) for event in (self.go, self._killed))
@@ -73,6 +76,7 @@ class FakeActor:
         await asyncio.sleep(0.01)
         if self._back:
             raise self._back.pop(0)
+        await self.loaded.wait()
         return {}
 
 
@@ -244,6 +248,29 @@ async def test_a_scorer_that_hangs_is_restarted_once_for_all_its_packs(
     assert silent.packs[:2] == [5, 5]
 
 
+async def test_a_scorer_that_loads_for_longer_than_the_deadline_is_not_killed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It would begin anew each time, and never come back. Once it has answered, it is killed if it hangs."""
+    actor = FakeActor()
+    loading: list[asyncio.TimerHandle] = []
+
+    def restart(actor: FakeActor) -> None:
+        actor.kill()
+        actor.go.set()
+        actor.loaded.clear()
+        for load in loading:
+            load.cancel()
+        loading.append(asyncio.get_running_loop().call_later(0.5, actor.loaded.set))
+
+    monkeypatch.setattr(scorer_pool, "restart", restart)
+    pool = ScorerPool([actor], 1000, 99, 0.1)
+    for kills in (1, 2):
+        actor.go.clear()
+        await scored(pool, [conversation(n) for n in range(3)])
+        assert actor.kills == kills
+
+
 async def test_rows_do_not_return_to_a_scorer_that_hangs_again_and_again() -> None:
     silent, good = FakeActor(), FakeActor()
     silent.go.clear()
@@ -261,3 +288,18 @@ async def test_a_row_waits_for_another_actor_than_the_one_on_which_it_failed() -
     busy.go.set()
     await work
     assert dying.packs == [1, 1]
+
+
+async def test_rows_do_not_wait_behind_one_that_waits_for_another_actor() -> None:
+    failing, busy = FakeActor(*(unavailable() for _ in range(2))), FakeActor()
+    busy.go.clear()
+    pool = ScorerPool([failing, busy], 50, 3, 60)
+    first = asyncio.ensure_future(scored(pool, [conversation(n, 50) for n in range(4)]))
+    while failing.starts < 2:
+        await asyncio.sleep(0.01)
+    assert [actor.packs for actor in (failing, busy)] == [[1, 1], [1, 1]]
+    await scored(pool, [conversation(n, 50) for n in range(4, 8)])
+    assert not first.done()
+    busy.go.set()
+    await first
+    assert failing.packs == [1] * 6, "the two that failed here went to the other"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ray.exceptions import ActorDiedError, ObjectLostError, RayTaskError
 
-from actors import coordinator, seed_workers
+from actors import measuring, seed_workers
 from actors.control import Control, ResizeModel
 from actors.generator_client import ModelCounters
 from actors.seed_worker import SeedWorker
@@ -233,8 +233,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seed_workers, "restart", Mortal.kill)
     monkeypatch.setattr(seed_workers, "STATE_TIMEOUT_S", 0.2)
     monkeypatch.setattr(seed_workers, "HANGS_AFTER_S", 0.5)
-    monkeypatch.setattr(coordinator, "METRICS_EVERY_S", 0.05)
-    monkeypatch.setattr(coordinator, "LAG_EVERY_S", 0.02)
+    monkeypatch.setattr(measuring, "METRICS_EVERY_S", 0.05)
+    monkeypatch.setattr(measuring, "LAG_EVERY_S", 0.02)
 
 
 async def test_a_worker_that_hangs_is_restarted(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from actors.engines.core_log import CoreLog
 from actors.engines.vllm_engine import VllmEngine
 from staragents.config import ModelConfig
 from staragents.models.model_size import GIB
@@ -45,3 +47,17 @@ def test_engines_on_one_gpu_have_caches_of_the_given_size_and_measure_nothing() 
     whole = arguments(num_gpus=1.0, kv_cache_gib=2)
     assert "kv_cache_memory_bytes" not in whole
     assert whole["gpu_memory_utilization"] == 0.9
+
+
+@pytest.mark.parametrize(("num_gpus", "advised"), [(0.0, True), (0.5, True), (1.0, False)])
+def test_a_cache_that_is_too_small_is_named_by_its_setting(
+    tmp_path: Path, num_gpus: float, advised: bool
+) -> None:
+    """vLLM's advice has no effect where the cache has a fixed size."""
+    engine = VllmEngine(ModelConfig(model="org/name", num_gpus=num_gpus), "org/name")
+    engine._core_log = CoreLog(tmp_path / "none")
+    said = "2.0 GiB KV cache is needed, which is larger than the available KV cache memory (1.0 GiB)."
+    reason = engine._reason(ValueError(said))
+    assert reason.startswith(said)
+    assert reason.endswith("; raise models.*.kv_cache_gib, now 1") == advised
+    assert "kv_cache_gib" not in engine._reason(ValueError("no such model"))

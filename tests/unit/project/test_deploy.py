@@ -231,10 +231,27 @@ def test_only_an_installation_for_the_cpu_leaves_torchvision_out(
     environment = {"PATH": f"{programs}:/usr/bin:/bin", "CALLS": str(calls), "PYTHON": sys.executable}
     if extras is not None:
         environment["EXTRAS"] = extras
-    subprocess.run(["sh", tmp_path / "deploy/install.sh"], env=environment, check=True)
+    installing = subprocess.run(
+        ["sh", tmp_path / "deploy/install.sh"], env=environment, check=True, capture_output=True, text=True
+    )
+    first = installing.stdout.splitlines()[0]
+    assert first.endswith("vLLM for CUDA" if engine == "cuda" else "vLLM for the CPU")
     call = calls.read_text()
     assert f".[{extras or f'demo,dev,{engine}'}]" in call
     assert ("overrides-cpu.txt" in call, "--torch-backend=cpu" in call) == (engine == "cpu",) * 2
+
+
+@pytest.mark.parametrize("needs_gpu", [True, False])
+def test_the_demo_uses_a_gpu_if_the_installed_vllm_needs_one(tmp_path: Path, needs_gpu: bool) -> None:
+    """Not if the machine has one: EXTRAS may choose the vLLM for CPUs there, which can't use it."""
+    for name, body in (("python", "echo y" if needs_gpu else "echo"), ("nvidia-smi", "exit 0")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    planned = subprocess.run(
+        ["make", "-n", "demo", f"VENV={tmp_path}", f"READY={tmp_path / 'python'}"],
+        cwd=ROOT, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert ("num_gpus" in planned.stdout) == needs_gpu
 
 
 def test_the_constraints_allow_every_store_of_the_image() -> None:
