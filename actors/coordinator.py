@@ -103,9 +103,8 @@ class Coordinator:
         await asyncio.to_thread(holding.__enter__)
         measuring = asyncio.ensure_future(self._measuring.run())
         try:
-            feed = await self._restore()
             try:
-                await self._commit_all(feed)
+                await self._commit_all(await self._restore())
             except Exception:
                 await self._keep()
                 raise

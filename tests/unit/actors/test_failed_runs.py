@@ -15,6 +15,7 @@ from actors.seed_worker import SeedWorker
 from staragents.base.errors import RunFailed
 from staragents.base.records import Candidate, Stage
 from staragents.config import Config
+from staragents.evolution.policy import RecalledOutcomes
 from staragents.run.inspection import inspect
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_lock import OWNER
@@ -159,6 +160,38 @@ async def test_seeds_that_finish_while_the_bank_hangs_are_saved(
     assert saved == [ADMITTED]
     assert decided(tmp_path / "run") == decided(undisturbed)
     assert not (tmp_path / "run" / FOLDER).exists()
+
+
+async def test_a_failure_while_the_first_seeds_are_drawn_costs_no_finished_seed(
+    tmp_path: Path, undisturbed: Path
+) -> None:
+    config = config_for(tmp_path / "run")
+    workers: list[HeldWorker] = []
+
+    def seen(make: Callable[[], SeedWorker]) -> HeldWorker:
+        workers.append(HeldWorker(make(), {}))
+        return workers[0]
+
+    def before(coordinator: Coordinator) -> None:
+        recall, calls = coordinator._memory.commit_and_recall, []
+
+        async def fails_at_the_fourth(*arguments: Any) -> RecalledOutcomes:
+            calls.append(arguments)
+            if len(calls) < 4:
+                return await recall(*arguments)
+            async with asyncio.timeout(60):
+                while coordinator._pending.done < 3:
+                    await asyncio.sleep(0.01)
+            raise RunFailed("memory: can't read")
+
+        coordinator._memory.commit_and_recall = fails_at_the_fourth  # type: ignore
+
+    with pytest.raises(RunFailed, match="memory: can't read"):
+        await local_run(config, before, workers=seen)
+    assert sorted(workers[0].finished) == [1, 2, 3]
+    assert salvaged(tmp_path / "run") == 3
+    assert await resumed_rows(config) == list(range(4, SEEDS + 1))
+    assert decided(tmp_path / "run") == decided(undisturbed)
 
 
 async def test_a_run_that_another_command_has_taken_over_writes_nothing_more(tmp_path: Path) -> None:
