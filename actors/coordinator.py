@@ -117,7 +117,8 @@ class Coordinator:
             holding.__exit__(None, None, None)
 
     async def later_facts(self) -> dict[str, Any]:
-        """Facts for summary.json that are known at the end only."""
+        """Facts for summary.json that are known at the end only. A kill before they are saved loses them: the
+        next command then writes the results without."""
         return {}
 
     async def drain(self) -> None:
@@ -266,25 +267,23 @@ class Coordinator:
     async def _save(self) -> None:
         await self._of_memory(self._memory.flush())
         work = await self.worker.state()
-        waiting = self._pending.waiting() if self._checkpoints.early_due else None
-        early = None if waiting is None else [candidates for _, candidates in waiting]
-        if await self._checkpoints.save(self._state(work), early):
-            for admitted, _ in waiting or ():
-                admitted.saved = True
+        await self._checkpoints.save(self._state(work))
+        if self._checkpoints.early_due:
+            await self._keep()
 
     async def _of_memory(self, call: Coroutine[Any, Any, T]) -> T:
         """Await a call of the memory bank. Its actor may hang, or be restarted, for minutes: meanwhile, seeds
         that finish are saved apart."""
         calling = asyncio.ensure_future(call)
         try:
-            while not (await asyncio.wait({calling}, timeout=self._checkpoints.interval_s))[0]:
+            while not (await asyncio.wait({calling}, timeout=self._checkpoints.patience_s))[0]:
                 await self._keep()
             return calling.result()
         finally:
             calling.cancel()
 
     async def _keep(self) -> None:
-        """Save what is finished where no state can be saved."""
+        """Save what is finished and in no state."""
         finished = self._pending.finished()
         if await self._checkpoints.keep([candidates for _, candidates in finished]):
             for admitted, _ in finished:

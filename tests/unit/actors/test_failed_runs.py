@@ -162,6 +162,29 @@ async def test_seeds_that_finish_while_the_bank_hangs_are_saved(
     assert not (tmp_path / "run" / FOLDER).exists()
 
 
+async def test_a_bank_that_hangs_late_in_an_interval_gets_only_its_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("actors.checkpoints.EARLY_EVERY_S", 0.0)
+    coordinators: list[Coordinator] = []
+
+    async def hangs() -> None:
+        async with asyncio.timeout(20):
+            while salvaged(tmp_path / "run") < ADMITTED:
+                await asyncio.sleep(0.01)
+        raise RunFailed("all is saved")
+
+    def late(_: list[Candidate]) -> None:
+        coordinators[0]._checkpoints._tried_early -= 3600
+
+    def before(coordinator: Coordinator) -> None:
+        coordinators.append(coordinator)
+        coordinator._memory._actor = Bank(coordinator._memory._actor, hangs)
+
+    with pytest.raises(RunFailed, match="all is saved"):
+        await local_run(config_for(tmp_path / "run"), before, workers=lambda make: LastFirst(make(), late))
+
+
 async def test_a_failure_while_the_first_seeds_are_drawn_costs_no_finished_seed(
     tmp_path: Path, undisturbed: Path
 ) -> None:
