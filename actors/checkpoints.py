@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 
 from staragents.base.errors import RunFailed
 from staragents.base.records import Candidate
+from staragents.config import Config
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_lock import check_session
 from staragents.run_directory.run_state import RunState, Shard, shard_rows
@@ -149,6 +150,11 @@ class Checkpoints:
         self._saved = time.monotonic()
         self._log(state["cursor"], self._shards[-1]["bytes"] if rows else 0, self._saved - started)
         await asyncio.to_thread(self._salvage.remove, {candidate.seed_id for candidate in rows})
+
+    async def change(self, config: Config, given: Config) -> None:
+        """Save another config with the newest state. Raises RunFailed as `save` does."""
+        await self.write(check_session, self._run.path, self._session)
+        await self.write(self._run.write_config, config, given)
 
     async def keep(self, early: Sequence[Sequence[Candidate]]) -> bool:
         """Add committed seeds that no state has, and then the seeds `early`, which wait for their commit, to

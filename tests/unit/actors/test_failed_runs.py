@@ -17,10 +17,12 @@ from staragents.base.records import Candidate, Stage
 from staragents.config import Config
 from staragents.evolution.policy import RecalledOutcomes
 from staragents.run.inspection import inspect
+from staragents.run_directory.continued import Continued
+from staragents.run_directory.resume_check import check_resume
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_lock import OWNER
 from staragents.run_directory.salvage import FOLDER, seed_ids
-from staragents.validation.loading import load_config
+from staragents.validation.loading import load_config, with_overrides
 from tests.support.held_worker import HeldWorker
 from tests.support.local_run import decided, local_run
 from tests.support.paths import FAKE
@@ -215,6 +217,32 @@ async def test_a_failure_while_the_first_seeds_are_drawn_costs_no_finished_seed(
     assert salvaged(tmp_path / "run") == 3
     assert await resumed_rows(config) == list(range(4, SEEDS + 1))
     assert decided(tmp_path / "run") == decided(undisturbed)
+
+
+async def test_a_failure_loses_no_change_of_the_config(tmp_path: Path) -> None:
+    config = config_for(tmp_path / "run")
+    changed = with_overrides(
+        config, ["agents.response.brief={model: writer, prompt: direct}", "run.patience=9"]
+    )
+    coordinators: list[Coordinator] = []
+
+    class Changing(LastFirst):
+        async def run(self, *work: Any) -> list[Candidate]:
+            if work[0].row == 1:
+                await coordinators[0].change_config(changed)
+                found = RunDirectory(config.output.dir).state()
+                assert found is not None
+                assert found["config"]["run"]["patience"] == 9, "already"
+                await coordinators[0].drain()
+            return await super().run(*work)
+
+    def dies(_: list[Candidate]) -> None:
+        raise RunFailed("its seed worker died 3 times")
+
+    with pytest.raises(RunFailed, match="died 3 times"):
+        await local_run(config, coordinators.append, workers=lambda make: Changing(make(), dies))
+    found = check_resume(RunDirectory(config.output.dir), config)
+    assert found == Continued(changed, ("agents.response.brief", "run.patience"))
 
 
 async def test_a_run_that_another_command_has_taken_over_writes_nothing_more(tmp_path: Path) -> None:
