@@ -8,11 +8,12 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 from staragents.base.errors import RunFailed
 from staragents.base.records import Candidate
+from staragents.config import Config
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_lock import check_session
 from staragents.run_directory.run_state import RunState, Shard, shard_rows
@@ -50,7 +51,7 @@ class Checkpoints:
         """How many of them are in the salvage."""
         self._finished = asyncio.Event()
         """Set when a watched seed has finished since seeds were last saved early."""
-        self._saved = self._saved_early = time.monotonic()
+        self._saved = self._tried_early = time.monotonic()
         self._logged = -math.inf
 
     def restore(self) -> RunState:
@@ -92,6 +93,15 @@ class Checkpoints:
         return max(self._every_s, EARLY_EVERY_S)
 
     @property
+    def patience_s(self) -> float:
+        """Seconds that a step of the run may take before finished seeds are saved."""
+        return max(self._interval_left_s, EARLY_EVERY_S)
+
+    @property
+    def _interval_left_s(self) -> float:
+        return self.interval_s - (time.monotonic() - self._tried_early)
+
+    @property
     def early_due(self) -> bool:
         """Whether seeds that wait for their commit must be saved."""
         return self._early_due_in <= 0
@@ -106,7 +116,7 @@ class Checkpoints:
     def _early_due_in(self) -> float:
         if not self._finished.is_set():
             return math.inf
-        return self.interval_s - (time.monotonic() - self._saved_early)
+        return self._interval_left_s
 
     def watch(self, seed: asyncio.Future[list[Candidate]]) -> None:
         """Count a seed as unsaved once it is finished, whether or not it can be committed."""
@@ -123,17 +133,13 @@ class Checkpoints:
                 await self._finished.wait()
         return True
 
-    async def save(self, state: dict[str, Any], early: Sequence[Sequence[Candidate]] | None) -> bool:
-        """Save `state` and the candidates added since the last save, then the seeds `early`, which wait for
-        their commit; None if these are not due. Returns whether `early` is saved: it is a precaution, so a
-        failure is only logged.
+    async def save(self, state: dict[str, Any]) -> None:
+        """Save `state` and the candidates added since the last save.
 
         Raises RunFailed as `write` does, and if another command has taken over the directory.
         """
         started = time.monotonic()
         rows = self._rows
-        if early is not None:
-            self._finished.clear()
         await self.write(check_session, self._run.path, self._session)
         if rows:
             name = f"part-{len(self._shards):06d}.parquet"
@@ -143,41 +149,30 @@ class Checkpoints:
         self._rows, self._kept = [], 0
         self._saved = time.monotonic()
         self._log(state["cursor"], self._shards[-1]["bytes"] if rows else 0, self._saved - started)
-        if early is not None:
-            self._saved_early = self._saved
-        committed = {candidate.seed_id for candidate in rows}
-        saved = await asyncio.to_thread(self._salvaged, early or (), committed)
-        if early is not None and not saved:
-            self._finished.set()  # tried again, also if no other seed finishes
-        return saved
+        await asyncio.to_thread(self._salvage.remove, {candidate.seed_id for candidate in rows})
+
+    async def change(self, config: Config, given: Config) -> None:
+        """Save another config with the newest state. Raises RunFailed as `save` does."""
+        await self.write(check_session, self._run.path, self._session)
+        await self.write(self._run.write_config, config, given)
 
     async def keep(self, early: Sequence[Sequence[Candidate]]) -> bool:
-        """Add committed seeds that no state has, and then the seeds `early`, to the salvage. That needs
-        neither the state nor the memory bank, so it is possible where a step of the run has failed or hangs.
-        Returns whether they are saved; a failure is only logged."""
+        """Add committed seeds that no state has, and then the seeds `early`, which wait for their commit, to
+        the salvage. That needs neither the state nor the memory bank, so it is possible where a step of the
+        run has failed or hangs. Returns whether they are saved; a failure is only logged."""
         seeds = [rows, *early] if (rows := self._rows[self._kept :]) else early
-        if not seeds:
-            return True
         self._finished.clear()
+        self._tried_early = time.monotonic()
         try:
-            await asyncio.to_thread(check_session, self._run.path, self._session)
-            await asyncio.to_thread(self._salvage.add, seeds)
+            if seeds:
+                await asyncio.to_thread(check_session, self._run.path, self._session)
+                await asyncio.to_thread(self._salvage.add, seeds)
         except (OSError, RunFailed) as error:
-            self._finished.set()
+            self._finished.set()  # tried again, also if no other seed finishes
             logger.warning("finished seeds are not saved: %s", error)
             return False
         self._kept = len(self._rows)
-        self._saved = self._saved_early = time.monotonic()
-        return True
-
-    def _salvaged(self, early: Sequence[Sequence[Candidate]], committed: Collection[str]) -> bool:
-        try:
-            self._salvage.remove(committed)
-            if early:
-                self._salvage.add(early)
-        except OSError as error:
-            logger.warning("seeds that wait for their commit are not saved: %s", error)
-            return False
+        self._saved = time.monotonic()
         return True
 
     def _log(self, seeds: int, size: int, seconds: float) -> None:

@@ -31,7 +31,7 @@ from staragents.run.results import write_results
 from staragents.run.stopping import StopRules
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_lock import writer_lock
-from staragents.run_directory.run_state import first_state
+from staragents.run_directory.run_state import first_state, with_config
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +69,10 @@ class Coordinator:
         self._checkpoints = Checkpoints(
             self._run, session, config.run.checkpoint_s, config.pairs, config.run.admitted_seeds
         )
-        self._first_state = first_state(config, scan, given)
+        self._given = given or config
+        self._first_state = first_state(config, scan, self._given)
+        self._writing = asyncio.Lock()
+        """Held while run_state.json, or a file made from it, is read or written."""
         self.worker = worker
         self._metrics = RunMetrics(self._run.name, config.run.metrics)
         self._evolution = Evolution(config, config.pairs, total_seeds=scan.seeds)
@@ -103,9 +106,8 @@ class Coordinator:
         await asyncio.to_thread(holding.__enter__)
         measuring = asyncio.ensure_future(self._measuring.run())
         try:
-            feed = await self._restore()
             try:
-                await self._commit_all(feed)
+                await self._commit_all(await self._restore())
             except Exception:
                 await self._keep()
                 raise
@@ -118,8 +120,16 @@ class Coordinator:
             holding.__exit__(None, None, None)
 
     async def later_facts(self) -> dict[str, Any]:
-        """Facts for summary.json that are known at the end only."""
+        """Facts for summary.json that are known at the end only. A kill before they are saved loses them: the
+        next command then writes the results without."""
         return {}
+
+    async def change_config(self, config: Config) -> None:
+        """Save the config with which the next coordinator continues, or the next command if this one is
+        killed. Returns once it is on disk; raises RunFailed if it can't be written."""
+        async with self._writing:
+            self._first_state = with_config(self._first_state, config, self._given)
+            await self._checkpoints.change(config, self._given)
 
     async def drain(self) -> None:
         """Start no more seeds; `run` returns when those in flight are committed and saved."""
@@ -145,7 +155,8 @@ class Coordinator:
 
     async def _restore(self) -> Iterator[Seed]:
         """Restore the saved state or begin; admit the first seeds. Returns the seeds not drawn yet."""
-        state = await asyncio.to_thread(self._checkpoints.restore)
+        async with self._writing:
+            state = await asyncio.to_thread(self._checkpoints.restore)
         begun = "evolution" in state
         if begun:
             self._cursor = self._resumed_at = state["cursor"]
@@ -267,25 +278,24 @@ class Coordinator:
     async def _save(self) -> None:
         await self._of_memory(self._memory.flush())
         work = await self.worker.state()
-        waiting = self._pending.waiting() if self._checkpoints.early_due else None
-        early = None if waiting is None else [candidates for _, candidates in waiting]
-        if await self._checkpoints.save(self._state(work), early):
-            for admitted, _ in waiting or ():
-                admitted.saved = True
+        async with self._writing:
+            await self._checkpoints.save(self._state(work))
+        if self._checkpoints.early_due:
+            await self._keep()
 
     async def _of_memory(self, call: Coroutine[Any, Any, T]) -> T:
         """Await a call of the memory bank. Its actor may hang, or be restarted, for minutes: meanwhile, seeds
         that finish are saved apart."""
         calling = asyncio.ensure_future(call)
         try:
-            while not (await asyncio.wait({calling}, timeout=self._checkpoints.interval_s))[0]:
+            while not (await asyncio.wait({calling}, timeout=self._checkpoints.patience_s))[0]:
                 await self._keep()
             return calling.result()
         finally:
             calling.cancel()
 
     async def _keep(self) -> None:
-        """Save what is finished where no state can be saved."""
+        """Save what is finished and in no state."""
         finished = self._pending.finished()
         if await self._checkpoints.keep([candidates for _, candidates in finished]):
             for admitted, _ in finished:
@@ -295,7 +305,8 @@ class Coordinator:
         seconds = time.monotonic() - self._started
         logger.info("%d of %d seeds are committed after %.1f s", self._cursor, self._scan.seeds, seconds)
         started = time.monotonic()
-        summary = await self._checkpoints.write(write_results, self._run, self.config, self._scan)
+        async with self._writing:
+            summary = await self._checkpoints.write(write_results, self._run, self.config, self._scan)
         logger.info("results written in %.1f s: %s", time.monotonic() - started, self._run.path)
         return summary
 

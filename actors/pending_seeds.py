@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
-from itertools import dropwhile
 from typing import Any
 
 from actors.admitted import Admitted
 from staragents.base.records import Candidate
-
-Finished = list[tuple[Admitted, list[Candidate]]]
 
 
 class PendingSeeds:
@@ -45,13 +41,9 @@ class PendingSeeds:
         """The number of seeds that wait for nothing but their commit."""
         return sum(seed.task is not None and seed.task.done() for seed in self._seeds)
 
-    def waiting(self) -> Finished:
-        """The seeds to save early, behind one that is not finished: those before it are committed next."""
-        return _finished(dropwhile(lambda one: one.task is None or one.task.done(), self._seeds))
-
-    def finished(self) -> Finished:
-        """All seeds that are finished and not saved."""
-        return _finished(self._seeds)
+    def finished(self) -> list[tuple[Admitted, list[Candidate]]]:
+        """All seeds that are finished and must be saved before their commit."""
+        return [(seed, candidates) for seed in self._seeds if (candidates := seed.early)]
 
     def cancel(self) -> None:
         for seed in self._seeds:
@@ -60,7 +52,3 @@ class PendingSeeds:
 
     def state(self) -> list[dict[str, Any]]:
         return [seed.state() for seed in self._seeds]
-
-
-def _finished(seeds: Iterable[Admitted]) -> Finished:
-    return [(seed, candidates) for seed in seeds if (candidates := seed.early)]

@@ -115,7 +115,7 @@ def carry_out(work: Work, session: str, pools: Pools, watcher: Watcher, cache: P
         Scaling(live, watcher.say) as scaling,
     ):
         outcome = _coordinate(work, session, live, scaling, watcher, cache)
-        while live.changed and not outcome.interrupted and not outcome.summary["run"]["finished"]:
+        while live.changed and not outcome.interrupted:
             run.create(live.config, work.scan)
             watcher.say("continuing with the new settings")
             outcome = _coordinate(work, session, live, scaling, watcher, cache)
@@ -158,6 +158,9 @@ def _follow(run: RunDirectory, coordinator: Any, live: LiveConfig, watcher: Watc
                 raise RunFailed(f"the coordinator died {deaths} times at seed {saved}: {error}") from error
             watcher.say("the coordinator died; resuming from its last checkpoint")
             await_restart(coordinator)
+            # It has forgotten what it was told.
+            if live.changed:
+                coordinator.change_config.remote(live.config)
             if watcher.draining or live.changed:
                 coordinator.drain.remote()
         except RayTaskError as error:

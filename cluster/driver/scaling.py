@@ -101,13 +101,14 @@ class Scaling:
             logger.exception("a request failed")
             answer = Answer((f"{type(error).__name__}: {error}",), RunFailed.exit_code)
         self._coordinator.answer.remote(number, answer)
-        if isinstance(request, ChangeRequest) and not answer.exit_code:
+        if isinstance(request, ChangeRequest) and self._live.changed:
             # The next coordinator starts with the new config and continues where this one ends.
             self._coordinator.drain.remote()
 
     def _do(self, request: Request) -> Answer:
         if isinstance(request, ChangeRequest):
             lines = self._live.change(request.overrides)
+            ray.get(self._coordinator.change_config.remote(self._live.config))
             self._say(f"applies when the seeds in flight are finished: {', '.join(lines)}")
             return Answer(lines)
         began = time.monotonic()

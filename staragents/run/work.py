@@ -70,6 +70,7 @@ def finish(work: Work) -> dict[str, Any] | None:
         return work.summary
     try:
         work.run.create(work.config, work.scan)
+        work.run.write_config(work.config, work.given)
         return write_results(work.run, work.config, work.scan)
     except OSError as error:
         reason = error.strerror or error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +22,9 @@ class Continued:
 
 
 def continued(saved: RunState, config: Config) -> Continued:
-    """`config`, with the agents, models and pairs that the run has and `config` lacks, and with the settings
-    that `staragents change` altered. Of these, a setting follows `config` if its value is another one than
-    in the command before the change. Raises BadInput if what results is no valid config."""
+    """`config`, with the agents, models and pairs that `staragents change` added to the run, and with the
+    settings that it altered. Of these, a setting follows `config` if its value is another one than in the
+    command before the change. Raises BadInput if what results is no valid config."""
     kept: list[Key] = []
     ran = saved["config"]
     tree = _merged(as_dict(config), ran, saved.get("given", ran), (), kept)
@@ -35,31 +36,40 @@ def continued(saved: RunState, config: Config) -> Continued:
 def _merged(now: Any, ran: Any, given: Any, key: Key, kept: list[Key]) -> Any:
     """The value of the setting or section `key` with which the run continues. `now`: in this command,
     `given`: in the one before, `ran`: in the run. Adds keys whose value is not that of `now` to `kept`."""
-    if not (isinstance(now, dict) and isinstance(ran, dict)):
-        if now == ran or not (_is_changed(key, now, given) or _is_longer(key, now, ran)):
-            return now
-        kept.append(key)
-        return ran
-    before = given if isinstance(given, dict) else {}
+    if isinstance(now, dict) and isinstance(ran, dict):
+        return _merged_section(now, ran, given if isinstance(given, dict) else {}, key, kept)
+    if isinstance(now, list) and isinstance(ran, list) and _is_extensible(key):
+        added = _added(now, ran, given if isinstance(given, list) else ())
+        kept += [key] if added else []
+        return _in_order(ran, now, added) if added else now
+    if now == ran or now != given or Mark.live not in marks(key):
+        return now
+    kept.append(key)
+    return ran
+
+
+def _merged_section(
+    now: dict[str, Any], ran: dict[str, Any], given: dict[str, Any], key: Key, kept: list[Key]
+) -> dict[str, Any]:
     merged = {
-        name: _merged(value, ran.get(name, value), before.get(name, ...), (*key, name), kept)
+        name: _merged(value, ran.get(name, value), given.get(name, ...), (*key, name), kept)
         for name, value in now.items()
     }
-    if not _is_extensible(key) or ran.keys() <= now.keys():
+    if not (_is_extensible(key) and (added := _added(now, ran, given))):
         return merged
-    kept += [(*key, name) for name in ran if name not in now]
-    # In the run's order, as that of agents affects draws.
-    return {name: merged[name] if name in merged else ran[name] for name in (*ran, *now)}
+    kept += [(*key, name) for name in added]
+    return {name: merged[name] if name in merged else ran[name] for name in _in_order(ran, now, added)}
 
 
-def _is_changed(key: Key, now: Any, given: Any) -> bool:
-    """Whether a setting that differs from the run's was changed in the run, and not in its command."""
-    return Mark.live in marks(key) and now == given
+def _added(now: Collection[str], ran: Collection[str], given: Collection[str]) -> list[str]:
+    """What a change added to an extensible setting: names of entries, or items. Those of the earlier command
+    that this one lacks were removed by the user, which a run refuses."""
+    return [name for name in ran if name not in now and name not in given]
 
 
-def _is_longer(key: Key, now: Any, ran: Any) -> bool:
-    """Whether the run has more items in an extensible list."""
-    return _is_extensible(key) and isinstance(now, list) and isinstance(ran, list) and set(now) < set(ran)
+def _in_order(ran: Collection[str], now: Collection[str], added: Collection[str]) -> list[str]:
+    """Those of `now` and `added`, first in the run's order, as that of agents affects draws."""
+    return [name for name in dict.fromkeys((*ran, *now)) if name in now or name in added]
 
 
 def _is_extensible(key: Key) -> bool:

@@ -36,7 +36,7 @@ from staragents.run_directory.manifest import (
     state_file,
 )
 from staragents.run_directory.run_lock import LOCK, OWNER, WRITER, command_lock
-from staragents.run_directory.run_state import RunState, Shard, first_state
+from staragents.run_directory.run_state import RunState, Shard, first_state, with_config
 from staragents.run_directory.salvage import FOLDER as SALVAGE
 from staragents.run_directory.sealed_json import Unreadable, damage_of, read_sealed, write_sealed
 from staragents.run_directory.shard_file import read_candidates
@@ -151,6 +151,12 @@ class RunDirectory:
         """Raises OSError."""
         write_sealed(self.path / STATE, dict(state))
         (self.path / EARLIER_STATE).unlink(missing_ok=True)
+
+    def write_config(self, config: Config, given: Config) -> None:
+        """Replace the config, and that of the command, in the saved state. Raises OSError."""
+        state = self.state()
+        assert state is not None
+        self.write_state(with_config(state, config, given))
 
     def summary(self) -> dict[str, Any] | None:
         """The summary of the last results, or None. Raises Damaged."""

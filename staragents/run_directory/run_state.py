@@ -65,18 +65,30 @@ def first_state(config: Config, scan: SeedScan, given: Config | None = None) -> 
     """The state of a run without committed seeds. `given`: the config of its command, if it is another."""
     state = RunState(
         format=FORMAT,
-        fingerprint=fingerprint(config),
+        fingerprint="",
         seeds_sha256=scan.sha256,
         seeds=scan.seeds,
-        prompts=prompt_hashes(config),
-        config=as_dict(config),
+        prompts={},
+        config={},
         inputs="apart",
         cursor=0,
         shards=[],
     )
-    if given is not None and given != config:
-        state["given"] = as_dict(given)
-    return state
+    return with_config(state, config, given or config)
+
+
+def with_config(state: RunState, config: Config, given: Config) -> RunState:
+    """The same progress under another config. `given`: that of the command."""
+    changed: RunState = {
+        **state,
+        "fingerprint": fingerprint(config),
+        "prompts": prompt_hashes(config),
+        "config": as_dict(config),
+    }
+    changed.pop("given", None)
+    if given != config:
+        changed["given"] = as_dict(given)
+    return changed
 
 
 def started_anew(state: RunState) -> RunState:

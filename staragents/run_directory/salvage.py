@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -81,9 +82,10 @@ class Salvage:
     def remove(self, committed: Collection[str]) -> None:
         """Delete the files whose last seed is among these: a file has its seeds in the order of their commit.
         Row numbers can't tell, as rows may be inserted between two starts. A file whose last seed an earlier
-        start has committed stays until the run ends. Raises OSError."""
+        start has committed stays until the run ends, as one that can't be deleted does."""
         for path in [path for path, last in self._last_seed.items() if last in committed]:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink()
             del self._last_seed[path]
             self._read.pop(path, None)
 

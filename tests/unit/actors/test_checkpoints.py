@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from actors.checkpoints import Checkpoints
+from actors.checkpoints import EARLY_EVERY_S, Checkpoints
 from staragents.base.records import Candidate, Stage
 from staragents.data.seed_file import SeedFile
 from staragents.run.inspection import inspect
@@ -61,8 +61,8 @@ def waiting(run: RunDirectory) -> list[Path]:
 
 async def test_seeds_that_wait_for_their_commit_are_restored_as_they_were(folder: RunDirectory) -> None:
     checkpoints = opened(folder)
-    await checkpoints.save(state_of(folder, 0), [finished(2), finished(4)])
-    await checkpoints.save(state_of(folder, 0), [finished(3)])
+    await checkpoints.keep([finished(2), finished(4)])
+    await checkpoints.keep([finished(3)])
     assert len(waiting(folder)) == 2
     assert inspect(folder) == []
     resumed = opened(folder)
@@ -72,15 +72,15 @@ async def test_seeds_that_wait_for_their_commit_are_restored_as_they_were(folder
 
 async def test_a_file_of_waiting_seeds_goes_once_a_state_has_all_of_them(folder: RunDirectory) -> None:
     checkpoints = opened(folder)
-    await checkpoints.save(state_of(folder, 0), [finished(2), finished(3)])
+    await checkpoints.keep([finished(2), finished(3)])
     for row in (1, 2):
         checkpoints.add(finished(row))
-    await checkpoints.save(state_of(folder, 2), [])
+    await checkpoints.save(state_of(folder, 2))
     assert len(waiting(folder)) == 1, "seed 3 is nowhere else"
     resumed = opened(folder)
     assert await taken(resumed, [3]) == [finished(3)]
     resumed.add(finished(3))
-    await resumed.save(state_of(folder, 3), [])
+    await resumed.save(state_of(folder, 3))
     assert waiting(folder) == []
 
 
@@ -89,7 +89,7 @@ async def test_a_file_of_waiting_seeds_stays_until_the_state_is_written(
     folder: RunDirectory, lost: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkpoints = opened(folder)
-    await checkpoints.save(state_of(folder, 0), [finished(1), finished(2)])
+    await checkpoints.keep([finished(1), finished(2)])
 
     def killed(*_: Any) -> None:
         raise KeyboardInterrupt
@@ -97,7 +97,7 @@ async def test_a_file_of_waiting_seeds_stays_until_the_state_is_written(
     monkeypatch.setattr(folder, lost, killed)
     checkpoints.add(finished(1))
     with pytest.raises(KeyboardInterrupt):
-        await checkpoints.save(state_of(folder, 1), [finished(3)])
+        await checkpoints.save(state_of(folder, 1))
     monkeypatch.undo()
     resumed = opened(folder)
     assert await taken(resumed, (1, 2, 3)) == [finished(1), finished(2), None]
@@ -113,8 +113,9 @@ async def test_a_kill_before_waiting_seeds_are_written_leaves_the_state(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(checkpoints._salvage, "add", killed)
+    await checkpoints.save(state_of(folder, 1))
     with pytest.raises(KeyboardInterrupt):
-        await checkpoints.save(state_of(folder, 1), [finished(3)])
+        await checkpoints.keep([finished(3)])
     resumed = opened(folder)
     assert state_of(folder, 1) == folder.state()
     assert await taken(resumed, (1, 3)) == [None, None]
@@ -135,29 +136,29 @@ async def test_a_run_goes_on_when_waiting_seeds_can_not_be_saved(
     assert not await checkpoints.wait(slow)
     with monkeypatch.context() as failing:
         failing.setattr(checkpoints._salvage, "add", full)
-        assert not await checkpoints.save(state_of(folder, 0), [finished(2)])
+        assert not await checkpoints.keep([finished(2)])
     assert not await asyncio.wait_for(checkpoints.wait(slow), 10), "tried again without another seed"
-    assert await checkpoints.save(state_of(folder, 0), [finished(2)])
+    assert await checkpoints.keep([finished(2)])
     assert not checkpoints.due
 
 
 async def test_seeds_with_pairs_of_another_config_hide_no_newer_ones(folder: RunDirectory) -> None:
     checkpoints = opened(folder)
     other = [replace(one, pair="x+y") for one in finished(2)]
-    await checkpoints.save(state_of(folder, 0), [other, finished(3)])
-    await checkpoints.save(state_of(folder, 0), [finished(2)])
+    await checkpoints.keep([other, finished(3)])
+    await checkpoints.keep([finished(2)])
     assert await taken(opened(folder), (2, 3)) == [finished(2), finished(3)]
 
 
 async def test_a_file_that_a_run_deletes_meanwhile_is_not_damaged(folder: RunDirectory) -> None:
-    await opened(folder).save(state_of(folder, 0), [finished(2)])
+    await opened(folder).keep([finished(2)])
     (path,) = waiting(folder)
     path.unlink()
     assert unreadable(folder.path, path) is None
 
 
 async def test_a_temporary_file_of_a_killed_writer_is_removed(folder: RunDirectory) -> None:
-    await opened(folder).save(state_of(folder, 0), [finished(2)])
+    await opened(folder).keep([finished(2)])
     (kept,) = waiting(folder)
     kept.with_name(".early-12345678.parquet.abc.tmp").write_bytes(b"PAR1")
     opened(folder)
@@ -178,7 +179,7 @@ async def test_a_save_is_due_only_when_a_seed_finished_since_the_last(
     second.set_result(finished(2))
     assert not await waits
     assert checkpoints.early_due
-    await checkpoints.save(state_of(folder, 0), [finished(2)])
+    await checkpoints.keep([finished(2)])
     assert not checkpoints.early_due
     waits = asyncio.ensure_future(checkpoints.wait(first))
     await asyncio.sleep(0.05)
@@ -196,7 +197,7 @@ async def test_waiting_seeds_are_not_written_with_every_save(folder: RunDirector
     checkpoints.add(finished(1))
     assert checkpoints.due
     assert not checkpoints.early_due, "within EARLY_EVERY_S"
-    await checkpoints.save(state_of(folder, 1), None)
+    await checkpoints.save(state_of(folder, 1))
     assert not checkpoints.due
     assert checkpoints._finished.is_set(), "still to be saved"
 
@@ -212,6 +213,32 @@ async def test_a_seed_that_is_finished_before_a_save_is_due_is_not_kept_waiting(
     assert not waits.done()
     first.set_result(finished(1))
     assert await waits
+
+
+async def test_an_interval_that_has_begun_leaves_a_hanging_step_only_its_rest(folder: RunDirectory) -> None:
+    checkpoints = opened(folder, every_s=100.0)
+    assert 90 < checkpoints.patience_s <= 100
+    checkpoints._tried_early -= 60
+    assert 30 < checkpoints.patience_s <= 40
+    checkpoints._tried_early -= 60
+    assert checkpoints.patience_s == EARLY_EVERY_S, "a short answer needs no file"
+    await checkpoints.keep([])
+    assert 90 < checkpoints.patience_s <= 100
+
+
+async def test_seeds_that_can_not_be_saved_are_tried_again_after_an_interval(
+    folder: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    checkpoints = opened(folder, every_s=100.0)
+    monkeypatch.setattr(checkpoints._salvage, "add", full)
+    checkpoints._tried_early -= 100
+    checkpoints._finished.set()
+    assert checkpoints.early_due
+    assert not await checkpoints.keep([finished(2)])
+    assert not checkpoints.early_due, "not at once, over and over"
 
 
 JUDGED = {"stage_tokens": {"judge.in": 5, "judge.out": 1}}

@@ -13,10 +13,13 @@ import pytest
 from actors.coordinator import Coordinator
 from actors.failure import Failure
 from staragents.base.generation import Generation, GenerationRequest
+from staragents.base.records import Candidate
 from staragents.config import Config
+from staragents.run_directory.manifest import is_of_state, read_manifest
 from staragents.run_directory.resume_check import additions_to
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import load_config, with_overrides
+from tests.support.held_worker import HeldWorker
 from tests.support.local_run import LocalHandle, decided, drained_run, local_handles, local_run, state
 from tests.support.paths import FAKE
 
@@ -141,6 +144,43 @@ async def test_the_same_command_keeps_what_was_changed_while_the_run_was_running
     late = {row["pair"] for row in after if row["seed_id"] not in order[: 12 + 2 * config.run.admitted_seeds]}
     assert any(pair.endswith("+brief") for pair in late)
     assert not any(pair.endswith(f"+{leaver}") for pair in late)
+
+
+async def test_a_changed_config_stays_in_later_saves(tmp_path: Path) -> None:
+    config = config_for(tmp_path / "run", "seeds.limit=12", "run.checkpoint_s=0")
+    changed = with_overrides(config, ["run.patience=39"])
+    coordinators: list[Coordinator] = []
+
+    class Changing(HeldWorker):
+        async def run(self, *work: Any) -> list[Candidate]:
+            if work[0].row == 5:
+                await coordinators[0].change_config(changed)
+            return await super().run(*work)
+
+    await local_run(config, coordinators.append, workers=lambda make: Changing(make(), {}))
+    saved = state(tmp_path / "run")
+    assert saved["cursor"] == 12
+    assert saved["config"]["run"]["patience"] == 39
+    assert saved["given"]["run"]["patience"] is None
+
+
+async def test_a_finished_run_returns_to_the_setting_of_its_command(tmp_path: Path) -> None:
+    config = config_for(tmp_path / "run", "seeds.limit=3")
+
+    async def words(config: Config, given: Config | None = None) -> int:
+        await local_run(config, given=given)
+        saved = RunDirectory(config.output.dir).state()
+        manifest = read_manifest(tmp_path / "run")
+        assert saved is not None
+        assert is_of_state(manifest, tmp_path / "run")
+        assert manifest["settings"]["filters"]["max_words"] == saved["config"]["filters"]["max_words"]
+        return manifest["settings"]["filters"]["max_words"]
+
+    before = config.filters.max_words
+    assert await words(with_overrides(config, ["filters.max_words=40"]), given=config) == 40
+    assert await words(config) == 40, "kept"
+    assert await words(with_overrides(config, ["filters.max_words=50"])) == 50
+    assert await words(config) == before
 
 
 async def test_seeds_are_saved_before_servers_are_asked_for_facts(tmp_path: Path) -> None:

@@ -15,11 +15,14 @@ from actors.seed_worker import SeedWorker
 from staragents.base.errors import RunFailed
 from staragents.base.records import Candidate, Stage
 from staragents.config import Config
+from staragents.evolution.policy import RecalledOutcomes
 from staragents.run.inspection import inspect
+from staragents.run_directory.continued import Continued
+from staragents.run_directory.resume_check import check_resume
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_lock import OWNER
 from staragents.run_directory.salvage import FOLDER, seed_ids
-from staragents.validation.loading import load_config
+from staragents.validation.loading import load_config, with_overrides
 from tests.support.held_worker import HeldWorker
 from tests.support.local_run import decided, local_run
 from tests.support.paths import FAKE
@@ -159,6 +162,87 @@ async def test_seeds_that_finish_while_the_bank_hangs_are_saved(
     assert saved == [ADMITTED]
     assert decided(tmp_path / "run") == decided(undisturbed)
     assert not (tmp_path / "run" / FOLDER).exists()
+
+
+async def test_a_bank_that_hangs_late_in_an_interval_gets_only_its_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("actors.checkpoints.EARLY_EVERY_S", 0.0)
+    coordinators: list[Coordinator] = []
+
+    async def hangs() -> None:
+        async with asyncio.timeout(20):
+            while salvaged(tmp_path / "run") < ADMITTED:
+                await asyncio.sleep(0.01)
+        raise RunFailed("all is saved")
+
+    def late(_: list[Candidate]) -> None:
+        coordinators[0]._checkpoints._tried_early -= 3600
+
+    def before(coordinator: Coordinator) -> None:
+        coordinators.append(coordinator)
+        coordinator._memory._actor = Bank(coordinator._memory._actor, hangs)
+
+    with pytest.raises(RunFailed, match="all is saved"):
+        await local_run(config_for(tmp_path / "run"), before, workers=lambda make: LastFirst(make(), late))
+
+
+async def test_a_failure_while_the_first_seeds_are_drawn_costs_no_finished_seed(
+    tmp_path: Path, undisturbed: Path
+) -> None:
+    config = config_for(tmp_path / "run")
+    workers: list[HeldWorker] = []
+
+    def seen(make: Callable[[], SeedWorker]) -> HeldWorker:
+        workers.append(HeldWorker(make(), {}))
+        return workers[0]
+
+    def before(coordinator: Coordinator) -> None:
+        recall, calls = coordinator._memory.commit_and_recall, []
+
+        async def fails_at_the_fourth(*arguments: Any) -> RecalledOutcomes:
+            calls.append(arguments)
+            if len(calls) < 4:
+                return await recall(*arguments)
+            async with asyncio.timeout(60):
+                while coordinator._pending.done < 3:
+                    await asyncio.sleep(0.01)
+            raise RunFailed("memory: can't read")
+
+        coordinator._memory.commit_and_recall = fails_at_the_fourth  # type: ignore
+
+    with pytest.raises(RunFailed, match="memory: can't read"):
+        await local_run(config, before, workers=seen)
+    assert sorted(workers[0].finished) == [1, 2, 3]
+    assert salvaged(tmp_path / "run") == 3
+    assert await resumed_rows(config) == list(range(4, SEEDS + 1))
+    assert decided(tmp_path / "run") == decided(undisturbed)
+
+
+async def test_a_failure_loses_no_change_of_the_config(tmp_path: Path) -> None:
+    config = config_for(tmp_path / "run")
+    changed = with_overrides(
+        config, ["agents.response.brief={model: writer, prompt: direct}", "run.patience=9"]
+    )
+    coordinators: list[Coordinator] = []
+
+    class Changing(LastFirst):
+        async def run(self, *work: Any) -> list[Candidate]:
+            if work[0].row == 1:
+                await coordinators[0].change_config(changed)
+                found = RunDirectory(config.output.dir).state()
+                assert found is not None
+                assert found["config"]["run"]["patience"] == 9, "already"
+                await coordinators[0].drain()
+            return await super().run(*work)
+
+    def dies(_: list[Candidate]) -> None:
+        raise RunFailed("its seed worker died 3 times")
+
+    with pytest.raises(RunFailed, match="died 3 times"):
+        await local_run(config, coordinators.append, workers=lambda make: Changing(make(), dies))
+    found = check_resume(RunDirectory(config.output.dir), config)
+    assert found == Continued(changed, ("agents.response.brief", "run.patience"))
 
 
 async def test_a_run_that_another_command_has_taken_over_writes_nothing_more(tmp_path: Path) -> None:

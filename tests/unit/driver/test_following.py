@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ray.exceptions import ActorUnavailableError
 
+from actors.seed_worker_actor import Pools
 from cluster.driver import optimise
+from cluster.driver.live_config import LiveConfig
 from staragents.base.errors import RunFailed
+from staragents.data.seed_file import SeedFile
+from staragents.run.work import Left, Work
+from staragents.run_directory.run_directory import RunDirectory
+from staragents.validation.loading import load_config
+from tests.support.paths import FAKE
 
 
 class DyingAt:
@@ -40,10 +48,15 @@ def _immediate_restarts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(optimise, "await_restart", lambda coordinator: None)
 
 
-def follow(run: DyingAt, changed: bool = False, drains: list[int] | None = None) -> optimise.Outcome:
-    drain = SimpleNamespace(remote=lambda: (drains if drains is not None else []).append(run.cursor))
-    coordinator = SimpleNamespace(run=SimpleNamespace(remote=lambda: None), drain=drain)
-    live = SimpleNamespace(changed=changed)
+def follow(run: DyingAt, changed: bool = False, told: list[Any] | None = None) -> optimise.Outcome:
+    def call(name: str) -> SimpleNamespace:
+        calls = told if told is not None else []
+        return SimpleNamespace(remote=lambda *arguments: calls.append((run.cursor, name, *arguments)))
+
+    coordinator = SimpleNamespace(
+        run=SimpleNamespace(remote=lambda: None), drain=call("drain"), change_config=call("change_config")
+    )
+    live = SimpleNamespace(changed=changed, config="newest")
     return optimise._follow(run, coordinator, live, run)  # type: ignore[arg-type]
 
 
@@ -58,13 +71,44 @@ def test_a_coordinator_without_progress_is_given_up() -> None:
 
 def test_a_restarted_coordinator_is_told_again_that_it_should_stop() -> None:
     """It has forgotten that the user, or a config change, asked it to drain."""
-    stopping, told = DyingAt(3, 5), list[int]()
+    stopping, told = DyingAt(3, 5), list[Any]()
     stopping.draining = True
-    follow(stopping, drains=told)
-    assert told == [3, 5]
-    follow(DyingAt(7), changed=True, drains=told)
-    follow(DyingAt(9), drains=told)
-    assert told == [3, 5, 7]
+    follow(stopping, told=told)
+    assert told == [(3, "drain"), (5, "drain")]
+    told.clear()
+    follow(DyingAt(7), changed=True, told=told)
+    follow(DyingAt(9), told=told)
+    assert told == [(7, "change_config", "newest"), (7, "drain")]
+
+
+@pytest.mark.parametrize(
+    ("finished", "interrupted", "used"),
+    [(False, False, ["old", "new"]), (True, False, ["old", "new"]), (False, True, ["old"])],
+)
+def test_a_change_is_applied_also_if_the_run_ends_before(
+    finished: bool,
+    interrupted: bool,
+    used: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = load_config(FAKE, [f"output.dir={tmp_path / 'run'}", "output.title=old"])
+    scan, run = SeedFile(config.seeds).scan(), RunDirectory(config.output.dir)
+    run.create(config, scan)
+    titles: list[str] = []
+
+    def coordinate(work: Work, session: str, live: LiveConfig, *_: Any) -> optimise.Outcome:
+        titles.append(live.config.output.title)
+        live.changed = len(titles) == 1
+        live.config = load_config(FAKE, [f"output.dir={run.path}", "output.title=new"])
+        return optimise.Outcome({"run": {"finished": finished}}, interrupted)
+
+    monkeypatch.setattr(optimise, "_coordinate", coordinate)
+    pools = Pools("r", {name: name for name in config.models}, [], [], True, None)
+    watcher = SimpleNamespace(say=lambda line: None)
+    work = Work(config, config, scan, run, 0, Left.seeds)
+    optimise.carry_out(work, "session", pools, watcher)  # type: ignore[arg-type]
+    assert titles == used
 
 
 @pytest.mark.parametrize(("finished", "stopped"), [(False, True), (True, False)])

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from actors.request_queue import Answer, ScaleRequest
+from actors.request_queue import Answer, ChangeRequest, Request, ScaleRequest
 from actors.seed_worker_actor import Pools
 from cluster.driver import scaling
 from cluster.driver.live_config import LiveConfig
@@ -25,8 +25,12 @@ class FakeCoordinator:
     """Takes one call at a time, as `call.remote(...)`; the handle of a call is its name."""
 
     def __init__(self) -> None:
-        self.asked: queue.Queue[ScaleRequest] = queue.Queue()
+        self.asked: queue.Queue[Request] = queue.Queue()
         self.answers: queue.Queue[Answer] = queue.Queue()
+        self.calls: queue.Queue[str] = queue.Queue()
+        """The calls that carry out a change, in order."""
+        self.config: Any = None
+        """The config that is saved for the next coordinator."""
 
     def __getattr__(self, name: str) -> Any:
         return SimpleNamespace(remote=lambda *arguments: self._call(name, *arguments))
@@ -34,6 +38,10 @@ class FakeCoordinator:
     def _call(self, name: str, *arguments: Any) -> str:
         if name == "answer":
             self.answers.put(arguments[1])
+        if name in ("change_config", "answer", "drain"):
+            self.calls.put(name)
+        if name == "change_config":
+            (self.config,) = arguments
         return name
 
     def wait(self, calls: list[str], timeout: float) -> tuple[list[str], list[str]]:
@@ -43,6 +51,9 @@ class FakeCoordinator:
     def get(self, call: str) -> Any:
         if call == "next_request":
             return 7, self.asked.get()
+        if call == "change_config" and self.config.run.patience != 13:
+            self.calls.put("saved")
+            return None
         raise KeyError("no such scorer")
 
 
@@ -74,3 +85,19 @@ def test_whatever_fails_the_next_request_is_answered(
         for pool in ("scoring.target", "models.writer"):
             coordinator.asked.put(ScaleRequest(pool, 0, 0))
             assert coordinator.answers.get(timeout=30) == Answer(("KeyError: 'no such scorer'",), 1)
+
+
+def test_a_change_is_saved_before_it_is_confirmed(coordinator: FakeCoordinator, tmp_path: Path) -> None:
+    config = load_config(FAKE, [f"output.dir={tmp_path / 'run'}"])
+    live = LiveConfig(config, Pools("r", {}, [], [], True, None), RunDirectory(config.output.dir))
+    with Scaling(live, lambda line: None) as attending:
+        attending.attend(coordinator)
+        coordinator.asked.put(ChangeRequest(("run.max_tokens=5000",)))
+        calls = [coordinator.calls.get(timeout=30) for _ in range(4)]
+        assert calls == ["change_config", "saved", "answer", "drain"]
+        assert coordinator.answers.get() == Answer(("run.max_tokens",))
+        assert coordinator.config == live.config
+        # A change that can't be saved is not confirmed; the driver has it, so the run drains all the same.
+        coordinator.asked.put(ChangeRequest(("run.patience=13",)))
+        assert [coordinator.calls.get(timeout=30) for _ in range(3)] == ["change_config", "answer", "drain"]
+        assert coordinator.answers.get().exit_code == 1

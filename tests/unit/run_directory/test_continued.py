@@ -101,9 +101,27 @@ def test_pairs_that_were_added_stay(command: Command) -> None:
     assert found.config.agents.pairs == ["deepen+direct", "broaden+direct"]
 
 
-def test_agents_stay_that_only_an_earlier_command_had(command: Command) -> None:
-    changed(command(BRIEF))
-    assert resumed(command()).kept == ("agents.response.brief",)
+def test_pairs_that_were_added_on_both_sides_are_united(command: Command) -> None:
+    def pairs(*names: str) -> list[str]:
+        return ["evolution.draws=1", f"agents.pairs=[{', '.join(names)}]"]
+
+    changed(command(*pairs("deepen+direct")), *pairs("deepen+direct", "broaden+direct"))
+    found = resumed(command(*pairs("keep+direct", "deepen+direct")))
+    assert found.kept == ("agents.pairs",)
+    assert found.config.agents.pairs == ["deepen+direct", "broaden+direct", "keep+direct"]
+
+
+def test_what_a_command_no_longer_has_is_refused(command: Command) -> None:
+    changed(command(BRIEF), TERSE)
+    with pytest.raises(BadInput, match=r"changed: agents\.response\.brief\.model, .*temperature"):
+        resumed(command())
+
+
+def test_a_pair_that_a_command_no_longer_has_is_refused(command: Command) -> None:
+    both = "agents.pairs=[deepen+direct, broaden+direct]"
+    changed(command("evolution.draws=1", both))
+    with pytest.raises(BadInput, match=r"changed: agents\.pairs\. "):
+        resumed(command("evolution.draws=1", "agents.pairs=[deepen+direct]"))
 
 
 def test_a_repair_keeps_both_configs(command: Command) -> None:
