@@ -90,7 +90,7 @@ class Scaling:
                     self._follow_load()
                 except Exception as error:  # a request that is waiting must still be answered
                     logger.warning("scorers are not resized by load: %s", reason_of(error))
-        number, request = ray.get(asked)
+        request_id, request = ray.get(asked)
         try:
             answer = self._do(request)
         except StarAgentsError as error:
@@ -100,7 +100,7 @@ class Scaling:
         except Exception as error:  # whoever asked waits for an answer
             logger.exception("a request failed")
             answer = Answer((f"{type(error).__name__}: {error}",), RunFailed.exit_code)
-        self._coordinator.answer.remote(number, answer)
+        self._coordinator.answer.remote(request_id, answer)
         if isinstance(request, ChangeRequest) and self._live.changed:
             # The next coordinator starts with the new config and continues where this one ends.
             self._coordinator.drain.remote()

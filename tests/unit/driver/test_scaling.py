@@ -50,7 +50,7 @@ class FakeCoordinator:
 
     def get(self, call: str) -> Any:
         if call == "next_request":
-            return 7, self.asked.get()
+            return "7", self.asked.get()
         if call == "change_config" and self.config.run.patience != 13:
             self.calls.put("saved")
             return None
