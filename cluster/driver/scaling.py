@@ -93,10 +93,10 @@ class Scaling:
         request_id, request = ray.get(asked)
         try:
             answer = self._do(request)
+        except RayError as error:  # first: an error of ours from an actor is both, and its text a traceback
+            answer = Answer((reason_of(error),), RunFailed.exit_code)
         except StarAgentsError as error:
             answer = Answer(tuple(str(error).split("\n")), error.exit_code)
-        except RayError as error:
-            answer = Answer((reason_of(error),), RunFailed.exit_code)
         except Exception as error:  # whoever asked waits for an answer
             logger.exception("a request failed")
             answer = Answer((f"{type(error).__name__}: {error}",), RunFailed.exit_code)
