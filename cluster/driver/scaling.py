@@ -61,6 +61,10 @@ class Scaling:
         self._tell_all()
         if not self._thread.is_alive():
             self._thread.start()
+        if self._live.changed:
+            # The change ended after this coordinator got its config, and was sent to its predecessor.
+            coordinator.change_config.remote(self._live.config)
+            coordinator.drain.remote()
 
     def __exit__(self, *error: object) -> None:
         self._over.set()

@@ -107,3 +107,17 @@ def test_a_change_is_saved_before_it_is_confirmed(coordinator: FakeCoordinator, 
         coordinator.asked.put(ChangeRequest(("run.patience=13",)))
         assert [coordinator.calls.get(timeout=30) for _ in range(3)] == ["change_config", "answer", "drain"]
         assert coordinator.answers.get() == Answer(("output.dir: no space left",), 1)
+
+
+def test_a_change_that_ends_between_two_coordinators_reaches_the_second(
+    coordinator: FakeCoordinator, tmp_path: Path
+) -> None:
+    config = load_config(FAKE, [f"output.dir={tmp_path / 'run'}"])
+    live = LiveConfig(config, Pools("r", {}, [], [], True, None), RunDirectory(config.output.dir))
+    with Scaling(live, lambda line: None) as attending:
+        attending.attend(coordinator)
+        assert coordinator.calls.empty()
+        live.change(("run.max_tokens=5000",))
+        attending.attend(coordinator)
+        assert [coordinator.calls.get(timeout=5) for _ in range(2)] == ["change_config", "drain"]
+        assert coordinator.config == live.config
