@@ -37,7 +37,7 @@ class Answer:
 class RequestQueue:
     """Requests are carried out one by one; each caller waits for its answer.
 
-    A request's id is unknown to any other queue: a restarted coordinator may get an answer for its predecessor.
+    A request's id is unknown to other queues: a restarted coordinator may get answers for its predecessor.
     """
 
     def __init__(self) -> None:
