@@ -51,7 +51,7 @@ class Checkpoints:
         """How many of them are in the salvage."""
         self._finished = asyncio.Event()
         """Set when a watched seed has finished since seeds were last saved early."""
-        self._saved = self._tried_early = time.monotonic()
+        self._saved = self._stated = self._tried_early = time.monotonic()
         self._logged = -math.inf
 
     def restore(self) -> RunState:
@@ -85,7 +85,7 @@ class Checkpoints:
 
     @property
     def due(self) -> bool:
-        return len(self._rows) - self._kept >= self._every_rows or self._due_in <= 0
+        return len(self._rows) >= self._every_rows or self._due_in <= 0
 
     @property
     def interval_s(self) -> float:
@@ -108,8 +108,9 @@ class Checkpoints:
 
     @property
     def _due_in(self) -> float:
-        """Seconds until a save is due by time; infinite if nothing is unsaved."""
-        of_rows = self._every_s - self.age_s if len(self._rows) > self._kept else math.inf
+        """Seconds until a save is due by time; infinite if nothing is unsaved. `keep` does not postpone a
+        state: a slow memory bank may cause one in every step, and the rows would grow without end."""
+        of_rows = self._every_s - (time.monotonic() - self._stated) if self._rows else math.inf
         return min(of_rows, self._early_due_in)
 
     @property
@@ -147,7 +148,7 @@ class Checkpoints:
         state["shards"] = list(self._shards)
         await self.write(self._run.write_state, cast("RunState", state))
         self._rows, self._kept = [], 0
-        self._saved = time.monotonic()
+        self._saved = self._stated = time.monotonic()
         self._log(state["cursor"], self._shards[-1]["bytes"] if rows else 0, self._saved - started)
         await asyncio.to_thread(self._salvage.remove, {candidate.seed_id for candidate in rows})
 

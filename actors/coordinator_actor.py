@@ -69,11 +69,11 @@ class CoordinatorActor(Coordinator):
 
     # -- for the driver, which owns the pools ------------------------------------------------------------
 
-    async def next_request(self) -> tuple[int, Request]:
+    async def next_request(self) -> tuple[str, Request]:
         return await self._requests.next()
 
-    async def answer(self, number: int, answer: Answer) -> None:
-        self._requests.answer(number, answer)
+    async def answer(self, request_id: str, answer: Answer) -> None:
+        self._requests.answer(request_id, answer)
 
     async def resized(self, pool: str, low: int, high: int) -> None:
         """Record a pool's new size; a model's in-flight limit follows `high`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from itertools import count
+from uuid import uuid4
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,25 +35,27 @@ class Answer:
 
 
 class RequestQueue:
-    """Requests are carried out one by one; each caller waits for its answer."""
+    """Requests are carried out one by one; each caller waits for its answer.
+
+    A request's id is unknown to other queues: a restarted coordinator may get answers for its predecessor.
+    """
 
     def __init__(self) -> None:
-        self._numbers = count()
-        self._asked: asyncio.Queue[tuple[int, Request]] = asyncio.Queue()
-        self._answers: dict[int, asyncio.Future[Answer]] = {}
+        self._asked: asyncio.Queue[tuple[str, Request]] = asyncio.Queue()
+        self._answers: dict[str, asyncio.Future[Answer]] = {}
 
     async def ask(self, request: Request) -> Answer:
-        number = next(self._numbers)
-        answer = self._answers[number] = asyncio.get_running_loop().create_future()
-        self._asked.put_nowait((number, request))
+        request_id = uuid4().hex
+        answer = self._answers[request_id] = asyncio.get_running_loop().create_future()
+        self._asked.put_nowait((request_id, request))
         return await answer
 
-    async def next(self) -> tuple[int, Request]:
-        """Wait for the next request; return its number and the request."""
+    async def next(self) -> tuple[str, Request]:
+        """Wait for the next request; return its id and the request."""
         return await self._asked.get()
 
-    def answer(self, number: int, answer: Answer) -> None:
-        waiting = self._answers.pop(number, None)
+    def answer(self, request_id: str, answer: Answer) -> None:
+        waiting = self._answers.pop(request_id, None)
         # A restarted coordinator has lost the callers of its predecessor.
         if waiting is not None and not waiting.done():
             waiting.set_result(answer)

@@ -28,6 +28,8 @@ PACKS_PER_ACTOR = 2
 # its size. Shorter than scoring one, so that an actor with two packs never runs dry.
 PACK_DELAY_S = 0.05
 RESTART_POLL_S = 1.0
+# How many deadlines a restarted actor may take to load its model before it counts as hanging.
+LOADING_DEADLINES = 4
 
 
 @dataclass(slots=True)
@@ -38,6 +40,14 @@ class _Row:
     attempts: int = 0
     failed_on: Any = None
     """The actor of its last failed attempt."""
+
+
+@dataclass(slots=True)
+class _Loading:
+    """An actor that has not answered since it died or was killed. It may still load its model."""
+
+    since: float
+    allowed_s: float
 
 
 def pack_characters(scoring: ScoringConfig) -> int:
@@ -54,8 +64,7 @@ class ScorerPool:
         self._load = dict.fromkeys(actors, 0)
         self._packs = dict.fromkeys(actors, 0)
         self._restarting: set[Any] = set()
-        self._loading: set[Any] = set()
-        """Those that have not answered since they died or were killed. They may still load their model."""
+        self._loading: dict[Any, _Loading] = {}
         self._dead: set[Any] = set()
         self._draining: set[Any] = set()
         self._pack_characters = pack_characters
@@ -145,7 +154,7 @@ class ScorerPool:
         try:
             async with asyncio.timeout(self._deadline_s):
                 scores = unpack_scores(await actor.score.remote(pack_rows([row.messages for row in pack])))
-            self._loading.discard(actor)
+            self._loading.pop(actor, None)
             seconds = (time.monotonic() - started) / len(pack)
             for row, score in zip(pack, scores, strict=True):
                 # The waiting task may have been cancelled.
@@ -157,8 +166,7 @@ class ScorerPool:
                 await self._await_restart(actor)
         except TimeoutError:
             # Once for all its packs. Left alone, it would be the least loaded actor and get the next rows.
-            # One that is loading would begin anew.
-            hangs = actor not in self._loading
+            hangs = self._hangs(actor)
             what = "restarted" if hangs else "starting"
             self._retry(actor, pack, f"no answer within {self._deadline_s:g} s; the scorer is {what}")
             if hangs:
@@ -172,6 +180,18 @@ class ScorerPool:
             self._load[actor] -= _characters(pack)
             self._packs[actor] -= 1
             self._send_soon()
+
+    def _hangs(self, actor: Any) -> bool:
+        """Whether an actor that missed a deadline must be restarted. One that is loading would begin anew, so
+        it gets twice the time after each restart."""
+        loading = self._loading.get(actor)
+        if loading is None:
+            return True
+        now = time.monotonic()
+        if now - loading.since < loading.allowed_s:
+            return False
+        loading.since, loading.allowed_s = now, 2 * loading.allowed_s
+        return True
 
     def _retry(self, actor: Any, pack: list[_Row], reason: str) -> None:
         """Queue the rows again, before the others. A row that has used up its attempts fails, or it would
@@ -190,12 +210,13 @@ class ScorerPool:
         """Wait until Ray has restarted the actor and it has loaded its model. Until then it gets no rows:
         calls can fail immediately (ray#25457), which would use up the rows' attempts."""
         self._restarting.add(actor)
-        self._loading.add(actor)
+        allowed_s = LOADING_DEADLINES * self._deadline_s
+        self._loading.setdefault(actor, _Loading(time.monotonic(), allowed_s))
         try:
             async with asyncio.timeout(self._deadline_s):
                 while not await self._started(actor):
                     await asyncio.sleep(RESTART_POLL_S)
-            self._loading.discard(actor)
+            self._loading.pop(actor, None)
         except ActorDiedError:
             self._dead.add(actor)
             return

@@ -61,6 +61,10 @@ class Scaling:
         self._tell_all()
         if not self._thread.is_alive():
             self._thread.start()
+        if self._live.changed:
+            # The change ended after this coordinator got its config, and was sent to its predecessor.
+            coordinator.change_config.remote(self._live.config)
+            coordinator.drain.remote()
 
     def __exit__(self, *error: object) -> None:
         self._over.set()
@@ -90,17 +94,17 @@ class Scaling:
                     self._follow_load()
                 except Exception as error:  # a request that is waiting must still be answered
                     logger.warning("scorers are not resized by load: %s", reason_of(error))
-        number, request = ray.get(asked)
+        request_id, request = ray.get(asked)
         try:
             answer = self._do(request)
+        except RayError as error:  # first: an error of ours from an actor is both, and its text a traceback
+            answer = Answer((reason_of(error),), RunFailed.exit_code)
         except StarAgentsError as error:
             answer = Answer(tuple(str(error).split("\n")), error.exit_code)
-        except RayError as error:
-            answer = Answer((reason_of(error),), RunFailed.exit_code)
         except Exception as error:  # whoever asked waits for an answer
             logger.exception("a request failed")
             answer = Answer((f"{type(error).__name__}: {error}",), RunFailed.exit_code)
-        self._coordinator.answer.remote(number, answer)
+        self._coordinator.answer.remote(request_id, answer)
         if isinstance(request, ChangeRequest) and self._live.changed:
             # The next coordinator starts with the new config and continues where this one ends.
             self._coordinator.drain.remote()

@@ -202,6 +202,19 @@ async def test_waiting_seeds_are_not_written_with_every_save(folder: RunDirector
     assert checkpoints._finished.is_set(), "still to be saved"
 
 
+async def test_committed_seeds_that_are_kept_do_not_postpone_the_state(
+    folder: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_time, by_rows = opened(folder, every_s=0.0), opened(folder)
+    monkeypatch.setattr(by_rows, "_every_rows", len(PAIRS))
+    for checkpoints in (by_time, by_rows):
+        checkpoints.add(finished(1))
+        assert await checkpoints.keep([])
+        assert checkpoints.due
+        await checkpoints.save(state_of(folder, 1))
+        assert not checkpoints.due
+
+
 async def test_a_seed_that_is_finished_before_a_save_is_due_is_not_kept_waiting(folder: RunDirectory) -> None:
     checkpoints = opened(folder)
     first, second = (asyncio.get_running_loop().create_future() for _ in range(2))

@@ -24,7 +24,7 @@ from staragents.run_directory.run_lock import OWNER
 from staragents.run_directory.salvage import FOLDER, seed_ids
 from staragents.validation.loading import load_config, with_overrides
 from tests.support.held_worker import HeldWorker
-from tests.support.local_run import decided, local_run
+from tests.support.local_run import decided, local_run, state
 from tests.support.paths import FAKE
 
 SEEDS, ADMITTED = 12, 6
@@ -185,6 +185,24 @@ async def test_a_bank_that_hangs_late_in_an_interval_gets_only_its_rest(
 
     with pytest.raises(RunFailed, match="all is saved"):
         await local_run(config_for(tmp_path / "run"), before, workers=lambda make: LastFirst(make(), late))
+
+
+async def test_the_state_follows_while_every_draw_waits_for_the_bank(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("actors.checkpoints.EARLY_EVERY_S", 0.05)
+    config = config_for(tmp_path / "run", "run.checkpoint_s=0.05")
+    on_disk: list[int] = []
+
+    async def slow() -> None:
+        on_disk.append(state(tmp_path / "run")["cursor"])
+        await asyncio.sleep(0.06)
+
+    def before(coordinator: Coordinator) -> None:
+        coordinator._memory._actor = Bank(coordinator._memory._actor, slow)
+
+    await local_run(config, before, workers=lambda make: LastFirst(make(), lambda _: None))
+    assert on_disk[:ADMITTED] == list(range(ADMITTED)), "saved after every commit"
 
 
 async def test_a_failure_while_the_first_seeds_are_drawn_costs_no_finished_seed(

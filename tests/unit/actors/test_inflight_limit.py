@@ -82,6 +82,15 @@ async def test_a_request_waits_for_its_answer() -> None:
     assert not first.done()
     queue.answer(asked[0][0], Answer())
     assert await first == Answer()
-    queue.answer(99, Answer(("of a coordinator that died",)))
     with pytest.raises(asyncio.TimeoutError):
         await asyncio.wait_for(queue.next(), 0.01)
+
+
+async def test_an_answer_for_a_coordinator_that_died_reaches_no_other_request() -> None:
+    died, restarted = RequestQueue(), RequestQueue()
+    asking = [asyncio.ensure_future(queue.ask(ChangeRequest(()))) for queue in (died, restarted)]
+    (old, _), (new, _) = [await queue.next() for queue in (died, restarted)]
+    restarted.answer(old, Answer(("of the other",)))
+    restarted.answer(new, Answer(("its own",)))
+    assert await asking[1] == Answer(("its own",))
+    asking[0].cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -264,11 +265,33 @@ async def test_a_scorer_that_loads_for_longer_than_the_deadline_is_not_killed(
         loading.append(asyncio.get_running_loop().call_later(0.5, actor.loaded.set))
 
     monkeypatch.setattr(scorer_pool, "restart", restart)
-    pool = ScorerPool([actor], 1000, 99, 0.1)
+    pool = ScorerPool([actor], 1000, 99, 0.2)
     for kills in (1, 2):
         actor.go.clear()
         await scored(pool, [conversation(n) for n in range(3)])
         assert actor.kills == kills
+
+
+async def test_a_scorer_that_hangs_while_it_loads_is_killed_again_after_twice_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    actor = FakeActor()
+    actor.go.clear()
+    killed_at: list[float] = []
+
+    def restart(actor: FakeActor) -> None:
+        actor.kill()
+        actor.go.set()
+        actor.loaded.clear()
+        killed_at.append(time.monotonic())
+        if len(killed_at) == 3:
+            actor.loaded.set()
+
+    monkeypatch.setattr(scorer_pool, "restart", restart)
+    await scored(ScorerPool([actor], 50, 99, 0.05), [conversation(n) for n in range(10)])
+    first, second, third = killed_at
+    assert second - first >= 4 * 0.05
+    assert third - second > 7 * 0.05, "eight deadlines, less what a kill itself takes"
 
 
 async def test_rows_do_not_return_to_a_scorer_that_hangs_again_and_again() -> None:

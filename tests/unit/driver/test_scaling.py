@@ -10,15 +10,18 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ray.exceptions import RayTaskError
 
 from actors.request_queue import Answer, ChangeRequest, Request, ScaleRequest
 from actors.seed_worker_actor import Pools
 from cluster.driver import scaling
 from cluster.driver.live_config import LiveConfig
 from cluster.driver.scaling import Scaling
+from staragents.base.errors import RunFailed
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import load_config
 from tests.support.paths import FAKE
+from tests.support.tracebacks import traced
 
 
 class FakeCoordinator:
@@ -50,8 +53,11 @@ class FakeCoordinator:
 
     def get(self, call: str) -> Any:
         if call == "next_request":
-            return 7, self.asked.get()
-        if call == "change_config" and self.config.run.patience != 13:
+            return "7", self.asked.get()
+        if call == "change_config" and self.config.run.patience == 13:
+            full = RunFailed("output.dir: no space left")
+            raise RayTaskError(call, traced(full), full).as_instanceof_cause()  # as ray.get does
+        if call == "change_config":
             self.calls.put("saved")
             return None
         raise KeyError("no such scorer")
@@ -100,4 +106,18 @@ def test_a_change_is_saved_before_it_is_confirmed(coordinator: FakeCoordinator, 
         # A change that can't be saved is not confirmed; the driver has it, so the run drains all the same.
         coordinator.asked.put(ChangeRequest(("run.patience=13",)))
         assert [coordinator.calls.get(timeout=30) for _ in range(3)] == ["change_config", "answer", "drain"]
-        assert coordinator.answers.get().exit_code == 1
+        assert coordinator.answers.get() == Answer(("output.dir: no space left",), 1)
+
+
+def test_a_change_that_ends_between_two_coordinators_reaches_the_second(
+    coordinator: FakeCoordinator, tmp_path: Path
+) -> None:
+    config = load_config(FAKE, [f"output.dir={tmp_path / 'run'}"])
+    live = LiveConfig(config, Pools("r", {}, [], [], True, None), RunDirectory(config.output.dir))
+    with Scaling(live, lambda line: None) as attending:
+        attending.attend(coordinator)
+        assert coordinator.calls.empty()
+        live.change(("run.max_tokens=5000",))
+        attending.attend(coordinator)
+        assert [coordinator.calls.get(timeout=5) for _ in range(2)] == ["change_config", "drain"]
+        assert coordinator.config == live.config
