@@ -244,21 +244,20 @@ async def test_a_failure_loses_no_change_of_the_config(tmp_path: Path) -> None:
     )
     coordinators: list[Coordinator] = []
 
-    class Changing(LastFirst):
+    class Changing(HeldWorker):
         async def run(self, *work: Any) -> list[Candidate]:
-            if work[0].row == 1:
+            candidates = await super().run(*work)
+            if candidates[0].seed_row == 1:
                 await coordinators[0].change_config(changed)
                 found = RunDirectory(config.output.dir).state()
                 assert found is not None
                 assert found["config"]["run"]["patience"] == 9, "already"
                 await coordinators[0].drain()
-            return await super().run(*work)
-
-    def dies(_: list[Candidate]) -> None:
-        raise RunFailed("its seed worker died 3 times")
+                raise RunFailed("its seed worker died 3 times")
+            return candidates
 
     with pytest.raises(RunFailed, match="died 3 times"):
-        await local_run(config, coordinators.append, workers=lambda make: Changing(make(), dies))
+        await local_run(config, coordinators.append, workers=lambda make: Changing(make(), {1: BEHIND}))
     found = check_resume(RunDirectory(config.output.dir), config)
     assert found == Continued(changed, ("agents.response.brief", "run.patience"))
 
