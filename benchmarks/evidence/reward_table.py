@@ -72,6 +72,8 @@ ALSO = (
     (RANDOM, SEEDS),
     (IFD, RANDOM),
     (IFD, WIN),
+    (RANDOM_IFD_LENGTH, WIN),
+    (RANDOM_IFD_LENGTH, RANDOM_LENGTH),
     (f"{DATASET}:paper", f"{DATASET}:{UNIFORM}"),
 )
 
@@ -91,7 +93,7 @@ def show(results: Sequence[CellResult], facts: Facts) -> None:
         found = differences(trained, arm, reference)
         if found is not None:
             click.echo(f"| {arm} - {reference} | {len(found)} | {_shown(found)} |")
-    _of_length(trained, facts)
+    _other_explanations(trained, facts)
     for title, values in (
         ("per byte", per_byte),
         *((f"per token, {writer}", losses(writer)) for writer in writers_of(trained)),
@@ -184,20 +186,16 @@ def _arms(results: Sequence[CellResult], facts: Facts) -> None:
         click.echo(f"| {' | '.join(cells)} |")
 
 
-def _of_length(trained: Sequence[CellResult], facts: Facts) -> None:
-    """How far the length of an arm's responses alone tells its students' losses: at equal tokens, a student
-    reads short responses more often."""
-    found = [
-        (facts[one.cell.training_seed]["arms"][one.cell.arm]["words"], mean_loss(one))
-        for one in trained
-        if one.cell.arm in ARMS
-    ]
-    if len({words for words, _ in found}) > 1:
-        correlation_of_length = float(spearmanr(*zip(*found, strict=True))[0])
-        click.echo(
-            f"\nrank correlation of the words of a response with the loss, over {len(found)} students: "
-            f"{correlation_of_length:.2f}"
-        )
+def _other_explanations(trained: Sequence[CellResult], facts: Facts) -> None:
+    """How far something else than what an arm chooses by tells its students' losses. At equal tokens, a
+    student reads short responses more often."""
+    of_arms = [one for one in trained if one.cell.arm in ARMS]
+    for fact, words in (("words", "the words of a response"), ("replaced", "the share of rows not the seed")):
+        values = [float(facts[one.cell.training_seed]["arms"][one.cell.arm][fact]) for one in of_arms]
+        if len(set(values)) > 1:
+            found = float(spearmanr(values, [mean_loss(one) for one in of_arms])[0])
+            students = f"over {len(values)} students"
+            click.echo(f"\nrank correlation of {words} with the loss, {students}: {found:.2f}")
 
 
 def _questions(trained: Sequence[CellResult], facts: Facts) -> None:
