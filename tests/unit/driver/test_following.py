@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -104,6 +105,7 @@ def test_a_change_is_applied_also_if_the_run_ends_before(
         return optimise.Outcome({"run": {"finished": finished}}, interrupted)
 
     monkeypatch.setattr(optimise, "_coordinate", coordinate)
+    monkeypatch.setattr(optimise, "announced", lambda run: nullcontext())  # asks Ray for its address
     pools = Pools("r", {name: name for name in config.models}, [], [], True, None)
     watcher = SimpleNamespace(say=lambda line: None)
     work = Work(config, config, scan, run, 0, Left.seeds)
