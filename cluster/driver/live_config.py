@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import replace
 from types import TracebackType
+from typing import Any
 
 from actors.seed_worker_actor import Pools
 from cluster.pools.generators import running_generators
@@ -81,3 +82,11 @@ class LiveConfig:
         )
         apps = self._started.enter_context(running_generators(models, self.pools.run_name))
         self.pools = replace(self.pools, generators={**self.pools.generators, **apps})
+
+
+def send_change(live: LiveConfig, coordinator: Any) -> None:
+    """Let a coordinator that may not know of a change save it and end, so that the next one continues with
+    it."""
+    if live.changed:
+        coordinator.change_config.remote(live.config)
+        coordinator.drain.remote()

@@ -21,7 +21,7 @@ from actors.clean_up import kill_named
 from actors.ray_internals import ready
 from actors.reasons import own_cause
 from actors.seed_worker_actor import Pools, running_workers
-from cluster.driver.live_config import LiveConfig
+from cluster.driver.live_config import LiveConfig, send_change
 from cluster.driver.running_job import announced
 from cluster.driver.scaling import Scaling
 from cluster.pools.pools import running_pools, start_coordinator
@@ -159,9 +159,8 @@ def _follow(run: RunDirectory, coordinator: Any, live: LiveConfig, watcher: Watc
             watcher.say("the coordinator died; resuming from its last checkpoint")
             await_restart(coordinator)
             # It has forgotten what it was told.
-            if live.changed:
-                coordinator.change_config.remote(live.config)
-            if watcher.draining or live.changed:
+            send_change(live, coordinator)
+            if watcher.draining:
                 coordinator.drain.remote()
         except RayTaskError as error:
             if (cause := own_cause(error)) is not None:

@@ -16,7 +16,7 @@ from actors.reasons import reason_of
 from actors.request_queue import Answer, ChangeRequest, Request
 from actors.scorer_pool import pack_characters
 from actors.starting import started
-from cluster.driver.live_config import LiveConfig
+from cluster.driver.live_config import LiveConfig, send_change
 from cluster.pools.generators import resize_generator
 from cluster.pools.scorer_load import ScorerLoad
 from cluster.pools.scorers import scorer_name, start_scorer
@@ -61,10 +61,8 @@ class Scaling:
         self._tell_all()
         if not self._thread.is_alive():
             self._thread.start()
-        if self._live.changed:
-            # The change ended after this coordinator got its config, and was sent to its predecessor.
-            coordinator.change_config.remote(self._live.config)
-            coordinator.drain.remote()
+        # It may have ended after this coordinator got its config, and was then sent to its predecessor.
+        send_change(self._live, coordinator)
 
     def __exit__(self, *error: object) -> None:
         self._over.set()
