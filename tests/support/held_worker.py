@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from actors.seed_worker import SeedWorker, WorkState
 from staragents.base.records import Candidate, Seed
+from staragents.config import Config
 from staragents.evolution.policy import Draw, DrawContext
+from tests.support.local_run import local_run
 
 
 class HeldWorker:
@@ -33,3 +35,15 @@ class HeldWorker:
 
     async def stop(self) -> None:
         await self._worker.stop()
+
+
+async def resumed_rows(config: Config) -> list[int]:
+    """Resume to the end; the rows of the seeds that it processed."""
+    workers: list[HeldWorker] = []
+
+    def counted(make: Callable[[], SeedWorker]) -> HeldWorker:
+        workers.append(HeldWorker(make(), {}))
+        return workers[0]
+
+    await local_run(config, workers=counted)
+    return sorted(workers[0].finished)

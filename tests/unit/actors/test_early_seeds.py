@@ -27,7 +27,7 @@ from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.salvage import FOLDER, seed_ids
 from staragents.validation.loading import load_config
 from tests.support.forks import in_a_fork
-from tests.support.held_worker import HeldWorker
+from tests.support.held_worker import HeldWorker, resumed_rows
 from tests.support.local_run import decided, local_run
 from tests.support.paths import FAKE
 
@@ -81,18 +81,6 @@ def killed_run(
 
     code, _ = in_a_fork(work)
     assert code == -signal.SIGKILL
-
-
-async def resumed_rows(config: Config) -> list[int]:
-    """Resume to the end; the rows of the seeds that it processed."""
-    workers: list[HeldWorker] = []
-
-    def counted(make: Callable[[], SeedWorker]) -> HeldWorker:
-        workers.append(HeldWorker(make(), {}))
-        return workers[0]
-
-    await local_run(config, workers=counted)
-    return sorted(workers[0].finished)
 
 
 @pytest.fixture(scope="module")

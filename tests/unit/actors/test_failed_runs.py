@@ -23,7 +23,7 @@ from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_lock import OWNER
 from staragents.run_directory.salvage import FOLDER, seed_ids
 from staragents.validation.loading import load_config, with_overrides
-from tests.support.held_worker import HeldWorker
+from tests.support.held_worker import HeldWorker, resumed_rows
 from tests.support.local_run import decided, local_run, state
 from tests.support.paths import FAKE
 
@@ -69,18 +69,6 @@ class Bank:
             return await getattr(self._actor, name).remote(*arguments)
 
         return SimpleNamespace(remote=lambda *arguments: asyncio.ensure_future(called(*arguments)))
-
-
-async def resumed_rows(config: Config) -> list[int]:
-    """Resume to the end; the rows of the seeds that it processed."""
-    workers: list[HeldWorker] = []
-
-    def counted(make: Callable[[], SeedWorker]) -> HeldWorker:
-        workers.append(HeldWorker(make(), {}))
-        return workers[0]
-
-    await local_run(config, workers=counted)
-    return sorted(workers[0].finished)
 
 
 @pytest.fixture(scope="module")
