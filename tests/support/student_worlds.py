@@ -6,11 +6,19 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from staragents.base.statistics import Mean
 from staragents.evaluation.arm import Arm, TrainingRow
 from staragents.evaluation.arms import Arms
+from staragents.evaluation.build import evaluation_of
 from staragents.evaluation.cell import BASE, Cell, CellResult, Loss
+from staragents.evaluation.evaluation import Evaluation, HeldOutFacts
+from staragents.evaluation.judge_facts import JudgeFacts
+from staragents.evaluation.pair_measures import PairMeasures
 
 WRITERS = ("alpha", "beta")
+PAIRS = [f"pair:p{number}" for number in range(8)]
+HELD_OUT = HeldOutFacts("held.jsonl", "0" * 64, 999, [])
+ARMS = {"dataset": -0.05, "seeds": 0.0, "random": 0.0, "shuffled": 0.2}
 
 
 def students(
@@ -55,3 +63,32 @@ def arms_named(names: Sequence[str], rows: int = 40, filled: int = 0) -> Arms:
         for name in names
     )
     return Arms(made, {}, rows, ())
+
+
+def evaluated(
+    results: Sequence[CellResult],
+    arms: Arms | None = None,
+    prompts: dict[str, str] | None = None,
+    judge: JudgeFacts | None = None,
+) -> Evaluation:
+    """The evaluation of students; `arms`: unset, those of the students, whose rows all differ."""
+    names = dict.fromkeys(one.cell.arm for one in results if one.cell.arm != BASE)
+    return evaluation_of(
+        arms or arms_named(list(names)),
+        results,
+        student="packaged:smollm2-135m-instruct",
+        runs=["runs/mine"],
+        settings={"epochs": 1.0},
+        held_out=HELD_OUT,
+        prompts=prompts,
+        judge=judge,
+    )
+
+
+def measured_pairs(gains: Sequence[float]) -> dict[str, PairMeasures]:
+    """Of `PAIRS`: rewards like their gains, IFD gaps in the opposite order, no verdicts."""
+
+    def of(value: float) -> PairMeasures:
+        return PairMeasures(30, *(Mean(1, sign * value, 0.0) for sign in (1, -1)), Mean())
+
+    return {name: of(gain) for name, gain in zip(PAIRS, gains, strict=True)}

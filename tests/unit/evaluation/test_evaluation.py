@@ -4,48 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
-from itertools import permutations
-from math import factorial
 
 import numpy as np
 import pytest
 
-from staragents.base.errors import BadInput, RunFailed
 from staragents.base.estimate import Estimate
-from staragents.base.statistics import Mean
-from staragents.evaluation.arms import Arms
-from staragents.evaluation.build import evaluation_of
-from staragents.evaluation.by_pair import MIN_PAIRS, ByPair, by_chance, correlation, spearman
 from staragents.evaluation.cell import BASE, Cell, CellResult, Loss
-from staragents.evaluation.evaluation import Evaluation, HeldOutFacts
+from staragents.evaluation.evaluation import Evaluation
 from staragents.evaluation.judge_facts import JudgeFacts
 from staragents.evaluation.pair_measures import PairMeasures
 from staragents.evaluation.power import power_of
 from staragents.evaluation.references import references_of
-from tests.support.student_worlds import WRITERS, arms_named, students
-
-HELD_OUT = HeldOutFacts("held.jsonl", "0" * 64, 999, [])
-ARMS = {"dataset": -0.05, "seeds": 0.0, "random": 0.0, "shuffled": 0.2}
-
-
-def evaluated(
-    results: Sequence[CellResult],
-    arms: Arms | None = None,
-    prompts: dict[str, str] | None = None,
-    judge: JudgeFacts | None = None,
-) -> Evaluation:
-    names = dict.fromkeys(one.cell.arm for one in results if one.cell.arm != BASE)
-    return evaluation_of(
-        arms or arms_named(list(names)),
-        results,
-        student="packaged:smollm2-135m-instruct",
-        runs=["runs/mine"],
-        settings={"epochs": 1.0},
-        held_out=HELD_OUT,
-        prompts=prompts,
-        judge=judge,
-    )
+from tests.support.student_worlds import (
+    ARMS,
+    PAIRS,
+    WRITERS,
+    arms_named,
+    evaluated,
+    measured_pairs,
+    students,
+)
 
 
 def test_planted_differences_are_found_and_equal_arms_are_not_told_apart() -> None:
@@ -229,80 +207,6 @@ def test_the_score_of_a_single_student_is_shown_without_an_interval() -> None:
     assert found.tasks == ["arc"]
 
 
-def test_a_student_that_diverged_does_not_count_and_is_named() -> None:
-    results = students(ARMS, training_seeds=3)
-    at = next(i for i, one in enumerate(results) if one.cell == Cell("random", 1))
-    results[at] = dataclasses.replace(results[at], losses={}, diverged="the loss of step 3 is nan")
-    found = evaluated(results)
-    assert found.training_seeds == [0, 2]
-    assert found.warnings[0] == (
-        "random, training seed 1: the loss of step 3 is nan, so this student does not count; try a lower "
-        "evaluation.learning_rate"
-    )
-    only = [one for one in results if one.cell == Cell("random", 1)]
-    with pytest.raises(
-        BadInput, match=r"^evaluation.learning_rate: .*: random, training seed 1: the loss of"
-    ):
-        evaluated(only)
-
-
-def test_an_arm_that_diverged_leaves_the_others_their_training_seeds() -> None:
-    results = [
-        dataclasses.replace(one, losses={}, diverged="the loss of step 3 is nan")
-        if one.cell.arm == "random" and one.cell.training_seed > 0
-        else one
-        for one in students(ARMS, training_seeds=3)
-    ]
-    found = evaluated(results)
-    assert found.training_seeds == [0, 1, 2]
-    assert [row.name for row in found.arms] == ["dataset", "seeds", "shuffled"]
-    assert found.warnings[2] == (
-        "random is left out: it shares fewer than two training seeds with the other arms; more training "
-        "seeds (--seeds) may keep it"
-    )
-
-
-def test_the_order_of_arms_and_references_is_not_that_of_students_that_survived() -> None:
-    names = ["A:random", "B:random", "A:dataset", "B:dataset"]
-    results = students(dict.fromkeys(names, 0.0), training_seeds=3)
-    # As the command trains them: all arms of a training seed after those of the other.
-    results.sort(key=lambda one: one.cell.training_seed)
-
-    def without(*lost: Cell) -> Evaluation:
-        diverged = [
-            dataclasses.replace(one, losses={}, diverged="x") if one.cell in lost else one for one in results
-        ]
-        return evaluated(diverged, arms_named(names))
-
-    for seed in range(3):
-        found = without(Cell("A:random", seed))
-        assert [row.name for row in found.arms] == names
-        assert found.references == ["A:random", "A:dataset"]
-    # Each of the first two shares one training seed with the other: the last one is left out.
-    found = without(Cell("A:random", 0), Cell("B:random", 1))
-    assert [row.name for row in found.arms] == ["A:random", "A:dataset", "B:dataset"]
-    assert found.references == ["A:random", "A:dataset"]
-
-
-def test_answers_without_a_loss_are_no_fault_of_the_learning_rate() -> None:
-    nothing = [dataclasses.replace(one, losses={}) for one in students(ARMS)]
-    with pytest.raises(RunFailed, match=r"^--held-out: no answer has a loss: .* evaluation\.max_length$"):
-        evaluated(nothing)
-    results = students(ARMS, training_seeds=3)
-    results[1] = dataclasses.replace(results[1], losses={})
-    warning = evaluated(results).warnings[0]
-    assert warning.startswith("dataset, training seed 0: no answer has a loss: ")
-    assert "learning_rate" not in warning
-
-
-def test_an_arm_that_shares_no_training_seed_is_left_out() -> None:
-    results = [one for one in students(ARMS) if one.cell.arm != "shuffled"]
-    results.append(dataclasses.replace(results[1], cell=Cell("shuffled", 9)))
-    found = evaluated(results)
-    assert [row.name for row in found.arms] == ["dataset", "seeds", "random"]
-    assert "shuffled is left out" in found.warnings[0]
-
-
 def test_doubts_are_written_down() -> None:
     results = students({"dataset": 0.0, "seeds": 0.0}, training_seeds=1, conversations=12)
     results[1] = dataclasses.replace(results[1], trained_tokens=20_000)
@@ -413,100 +317,6 @@ def test_the_power_before_training_counts_the_arms_of_the_result(names: list[str
     assert arms.compared == compared
     assert evaluated(students(dict.fromkeys(names, 0.0)), arms).power.arms == compared
     assert power_of(60, 3, arms.compared).difference is not None
-
-
-PAIRS = [f"pair:p{number}" for number in range(8)]
-
-
-def measured_pairs(gains: Sequence[float]) -> dict[str, PairMeasures]:
-    def of(value: float) -> PairMeasures:
-        return PairMeasures(30, *(Mean(1, sign * value, 0.0) for sign in (1, -1)), Mean())
-
-    return {name: of(gain) for name, gain in zip(PAIRS, gains, strict=True)}
-
-
-def test_a_reward_that_predicts_gains_is_told_from_one_that_does_not() -> None:
-    gains = [0.02 * number for number in range(8)]
-    results = students({"seeds": 0.0, **{name: -gain for name, gain in zip(PAIRS, gains, strict=True)}})
-    arms = dataclasses.replace(arms_named(["seeds", *PAIRS]), pairs=measured_pairs(gains))
-    assert arms.compared == len(PAIRS) == evaluated(results, arms).power.arms
-    found = evaluated(results, arms).by_pair
-    assert found is not None
-    assert [one.pair for one in found.pairs] == [name.removeprefix("pair:") for name in PAIRS]
-    reward, gap, win = (found.correlations[name] for name in ("reward", "ifd_gap", "judge_win"))
-    assert reward is not None
-    assert gap is not None
-    assert win is None
-    assert reward.low > 0
-    assert gap.high < 0
-    assert "it predicts training" in found.sentences()[0]
-    assert "predicts the opposite" in found.sentences()[1]
-    assert "no correlation" in found.sentences()[2]
-    none = students({"seeds": 0.0, **dict.fromkeys(PAIRS, 0.0)})
-    chance = evaluated(none, arms).by_pair
-    assert chance is not None
-    assert chance.correlations["reward"] is not None
-    assert not chance.correlations["reward"].told
-    assert ByPair.from_dict(dataclasses.asdict(found)) == found
-
-
-def test_a_correlation_counts_the_pairs_that_have_the_measure() -> None:
-    gains = [0.02 * number for number in range(8)]
-    measures = measured_pairs(gains)
-    measures["pair:p3"] = dataclasses.replace(measures["pair:p3"], ifd_gap=Mean())
-    results = students({"seeds": 0.0, **{name: -gain for name, gain in zip(PAIRS, gains, strict=True)}})
-    found = evaluated(results, dataclasses.replace(arms_named(["seeds", *PAIRS]), pairs=measures)).by_pair
-    assert found is not None
-    assert "over 8 pairs" in found.sentences()[0]
-    assert "over 7 pairs" in found.sentences()[1]
-
-
-def test_pairs_with_the_same_students_count_once_in_a_correlation() -> None:
-    gains = [0.02 * number for number in range(4)]
-    pairs = [f"{run}:pair:p{number}" for run in "AB" for number in range(4)]
-    measures = {
-        name: PairMeasures(30, Mean(1, gain, 0.0)) for name, gain in zip(pairs, gains * 2, strict=True)
-    }
-    same = {name: name.replace("B:", "A:") for name in pairs[4:]}
-    results = students(
-        {"seeds": 0.0, "base": -gains[0], **dict(zip(pairs, [-one for one in gains], strict=False))}
-    )
-    results = [one for one in results if one.cell.arm != "A:pair:p0"]
-    # The rows of the first pairs are those of an arm that is no pair's.
-    same |= {"A:pair:p0": "base", "B:pair:p0": "base"}
-    arms = dataclasses.replace(arms_named(["seeds", "base", *pairs]), pairs=measures, same=same)
-    found = evaluated(results, arms).by_pair
-    assert found is not None
-    assert [one.arm for one in found.pairs] == pairs[:4]
-    assert found.correlations["reward"] is None  # four pairs are too few
-
-
-def test_rank_correlation_agrees_with_scipy_and_needs_variation() -> None:
-    from scipy.stats import spearmanr
-
-    rng = np.random.default_rng(0)
-    x, y = rng.integers(0, 5, 30).astype(float), rng.normal(size=30)
-    assert spearman(x, y) == pytest.approx(spearmanr(x, y).statistic)
-    assert np.isnan(spearman(np.ones(3), y[:3]))
-    assert correlation([1.0] * MIN_PAIRS, rng.normal(size=(MIN_PAIRS, 2, 9))) is None
-    few = list(np.arange(MIN_PAIRS - 1.0))
-    assert correlation(few, rng.normal(size=(len(few), 2, 9))) is None
-
-
-def test_chance_orders_few_pairs_by_reward_in_at_most_five_percent() -> None:
-    rewards = np.arange(float(MIN_PAIRS))
-    orders = permutations(rewards.tolist())
-    told = [order for order in orders if by_chance(rewards, np.array(order)) < 0.05]
-    assert 0.02 <= len(told) / factorial(MIN_PAIRS) <= 0.05
-    gains = rewards[:, None, None] + np.random.default_rng(0).normal(0, 1e-3, (MIN_PAIRS, 2, 9))
-    in_order = correlation(rewards.tolist(), gains)
-    assert in_order is not None
-    assert in_order.low > 0.5
-    # One pair differs in its reward, so every resample with a correlation has that of this pair.
-    one_differs = correlation([0.0] * (MIN_PAIRS - 1) + [1.0], gains)
-    assert one_differs is not None
-    assert one_differs.mean == pytest.approx(0.655, abs=1e-3)
-    assert one_differs.low == 0
 
 
 def test_the_result_survives_json() -> None:
