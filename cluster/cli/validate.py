@@ -35,6 +35,7 @@ def validate(config: str, overrides: tuple[str, ...], as_json: bool) -> None:
     from staragents.agents.agents import history_notes
     from staragents.agents.kept_reasoning import reasoning_notes
     from staragents.data.seed_file import SeedFile
+    from staragents.run_directory.continued import about_kept
     from staragents.run_directory.resume_check import check_resume
     from staragents.run_directory.run_directory import RunDirectory
     from staragents.validation.loading import load_config
@@ -72,8 +73,8 @@ def validate(config: str, overrides: tuple[str, ...], as_json: bool) -> None:
         say(line)
     say(f"{len(settings.pairs)} pairs: {', '.join(settings.pairs)}")
     say(f"{candidates} candidates to make, policy {settings.evolution.policy}")
-    if resumed is not None and resumed.kept:
-        say(f"kept from changes to this run: {', '.join(resumed.kept)}")
+    for line in about_kept(resumed.kept if resumed is not None else ()):
+        say(line)
     say(f"output: {settings.output.dir}{' (resumes)' if resumed is not None else ''}")
     say(f"ok; next: {shlex.join(['staragents', 'preview', config, *overrides])}")
 

@@ -28,6 +28,7 @@ from staragents.data.seed_scan import SeedScan
 from staragents.files.atomic_file import write_json, write_text
 from staragents.report.comparison_page import page_of
 from staragents.run.work import finish, work_of
+from staragents.run_directory.continued import about_kept
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_lock import command_lock
 from staragents.validation.loading import fingerprint
@@ -106,8 +107,8 @@ class Comparing:
                 self._watcher.say(f"{variant.name}: already finished")
                 return Outcome(summary, interrupted=False)
             self._watcher.say(f"{variant.name}: {scan.seeds} seeds, {work.done} already done")
-            if work.kept:
-                self._watcher.say(f"{variant.name}: kept from changes to this run: {', '.join(work.kept)}")
+            for line in about_kept(work.kept):
+                self._watcher.say(f"{variant.name}: {line}")
             run.create(work.config, scan)
             with running_memory(work.config, run.name) as memory:
                 own = dataclasses.replace(pools, run_name=run.name, memory=memory.ready() if memory else None)

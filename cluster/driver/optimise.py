@@ -38,6 +38,7 @@ from staragents.data.seed_scan import SeedScan
 from staragents.models.model_names import resolve_model
 from staragents.run.scoring_rules import rule_notes
 from staragents.run.work import Left, Work, finish, work_of
+from staragents.run_directory.continued import about_kept
 from staragents.run_directory.resume_check import additions_to
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import fingerprint
@@ -74,8 +75,8 @@ def optimise(config: Config, watcher: Watcher, overwrite: bool = False) -> Outco
         if overwrite:
             run.discard()
         work = work_of(config, scan)
-        if work.kept:
-            watcher.say(f"kept from changes to this run: {', '.join(work.kept)}")
+        for line in about_kept(work.kept):
+            watcher.say(line)
         if work.left is Left.nothing:
             watcher.say(f"{run.path} is already finished: {work.done} of {scan.seeds} seeds")
         elif work.left is Left.results:

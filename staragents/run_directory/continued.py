@@ -21,6 +21,11 @@ class Continued:
     kept: tuple[str, ...]
 
 
+def about_kept(kept: Collection[str]) -> list[str]:
+    """What to say of the settings `kept`: a line, or none without any."""
+    return [f"kept from changes to this run: {', '.join(kept)}"] if kept else []
+
+
 def continued(saved: RunState, config: Config) -> Continued:
     """`config`, with the agents, models and pairs that `staragents change` added to the run, and with the
     settings that it altered. Of these, a setting follows `config` if its value is another one than in the
