@@ -6,13 +6,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Coroutine, Iterator, Sequence
-from dataclasses import asdict
 from itertools import islice
 from typing import Any, TypeVar
 
 from actors.admitted import Admitted
 from actors.checkpoints import Checkpoints
-from actors.failure_rules import FailureRules
+from actors.committed_state import CommittedState
 from actors.measuring import Measuring
 from actors.memory_client import MemoryClient
 from actors.metrics import RunMetrics
@@ -24,11 +23,8 @@ from staragents.base.records import Candidate, Seed
 from staragents.config import Config
 from staragents.data.seed_file import SeedFile
 from staragents.data.seed_scan import SeedScan
-from staragents.evolution.evolution import Evolution
 from staragents.evolution.policy import Draw, DrawContext, Outcome, context_of
-from staragents.run.ledger import Ledger
 from staragents.run.results import write_results
-from staragents.run.stopping import StopRules
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_lock import writer_lock
 from staragents.run_directory.run_state import first_state, with_config
@@ -75,21 +71,16 @@ class Coordinator:
         """Held while run_state.json, or a file made from it, is read or written."""
         self.worker = worker
         self._metrics = RunMetrics(self._run.name, config.run.metrics)
-        self._evolution = Evolution(config, config.pairs, total_seeds=scan.seeds)
-        self._ledger = Ledger(config)
-        self._stopping = StopRules(config.run)
+        self._committed = CommittedState(config, scan.seeds)
         self._pending = PendingSeeds()
         self._draining = False
         self._running: asyncio.Task[dict[str, Any]] | None = None
-        self._cursor = self._resumed_at = 0
-        self._seconds_before = 0.0
-        self._started = time.monotonic()
-        self.progress = Progress(total_seeds=scan.seeds)
-        self._failing = FailureRules(config, scan.seeds, self.progress)
         self._memory = MemoryClient(config, memory, self._metrics, self.progress)
-        self._measuring = Measuring(
-            self._metrics, worker, self.progress, self._evolution, self._checkpoints, self._pending
-        )
+        self._measuring = Measuring(self._metrics, worker, self._committed, self._checkpoints, self._pending)
+
+    @property
+    def progress(self) -> Progress:
+        return self._committed.progress
 
     async def run(self) -> dict[str, Any]:
         """Run until the seeds end, a stop rule applies or the run is drained; return the summary. A driver
@@ -139,15 +130,16 @@ class Coordinator:
     async def status(self) -> dict[str, Any]:
         """Plain values for the live progress view and the log line."""
         state = await self.worker.state()
+        committed = self._committed
         status = self.progress.status(
             in_work=self._pending.in_work,
             draining=self._draining,
             counters=state.counters,
-            pair_stats=self._evolution.pair_stats(),
-            ledger={**self._ledger.as_dict(self._seconds()), "budget": self.config.run.budget},
+            pair_stats=committed.evolution.pair_stats(),
+            ledger=committed.ledger(),
             rates=self._measuring.recent(state),
-            seconds=self._seconds(),
-            seconds_here=time.monotonic() - self._started,
+            seconds=committed.seconds,
+            seconds_here=committed.seconds_here,
         )
         return {**status, "scorers": state.scorers}
 
@@ -159,21 +151,16 @@ class Coordinator:
             state = await asyncio.to_thread(self._checkpoints.restore)
         begun = "evolution" in state
         if begun:
-            self._cursor = self._resumed_at = state["cursor"]
-            self._seconds_before = state["seconds"]
-            self._evolution.restore(state["evolution"])
-            self.progress.restore(state["progress"])
-            self._failing.resume()
-            self._stopping.restore(state["stopping"])
-            self._ledger.restore(state["ledger"])
-        await self._memory.rewind(self._cursor)
-        feed = self._read_ahead(SeedFile(self.config.seeds).seeds(start=self._cursor))
+            self._committed.restore(dict(state))
+        cursor = self._committed.cursor
+        await self._memory.rewind(cursor)
+        feed = self._read_ahead(SeedFile(self.config.seeds).seeds(start=cursor))
         for saved in state.get("pending", []):
             seed = next(feed)
             if seed.seed_id != saved["seed_id"]:
                 raise RunFailed(f"seeds.path: row {seed.row} is not the seed that this run drew there")
-            if self._stopping.changed:
-                self._decide()
+            if self._committed.stopping.changed:
+                self._committed.decide(self._next_number)
             draws = [Draw(*draw) for draw in saved["draws"]]
             context = DrawContext.read(saved)
             self._admit(Admitted(seed, draws, context), await self._checkpoints.finished(seed.seed_id))
@@ -182,8 +169,8 @@ class Coordinator:
                 await self._draw(None, (), seed)
         logger.info(
             "%s %s in %.1f s: %d of %d seeds are committed, %d more are drawn, %d of them already finished",
-            "resuming" if begun else "starting", self._run.path, time.monotonic() - self._started,
-            self._cursor, self._scan.seeds, len(self._pending), self._pending.done,
+            "resuming" if begun else "starting", self._run.path, self._committed.seconds_here,
+            cursor, self._scan.seeds, len(self._pending), self._pending.done,
         )  # fmt: skip
         return feed
 
@@ -194,7 +181,7 @@ class Coordinator:
                 await self._save()
             candidates = await task
             await self._commit(self._pending.take(), candidates, feed)
-            broken = self._failing.reason()
+            broken = self._committed.broken
             if broken or self._checkpoints.due:
                 await self._save()
             if broken:
@@ -213,12 +200,7 @@ class Coordinator:
     @property
     def _next_number(self) -> int:
         """Index of the seed that is admitted next."""
-        return self._cursor + len(self._pending)
-
-    def _decide(self) -> None:
-        """Decide whether the seed that is admitted next may still start."""
-        seconds = self._seconds()
-        self._stopping.decide(self._next_number, seconds, self._ledger.bill(seconds))
+        return self._committed.cursor + len(self._pending)
 
     async def _draw(self, committed: Seed | None, outcomes: Sequence[Outcome], seed: Seed | None) -> None:
         """Store the outcomes of the seed `committed` in memory, then draw for `seed` and admit it.
@@ -228,22 +210,22 @@ class Coordinator:
         finished = await self._checkpoints.finished(seed.seed_id) if seed is not None else None
         recalled = await self._of_memory(
             self._memory.commit_and_recall(
-                self._cursor, committed, outcomes, seed if finished is None else None
+                self._committed.cursor, committed, outcomes, seed if finished is None else None
             )
         )
         if seed is None:
             return
         if finished is None:
-            context = self._evolution.context(recalled)
-            draws = self._evolution.draw(seed.seed_id, context)
+            context = self._committed.evolution.context(recalled)
+            draws = self._committed.evolution.draw(seed.seed_id, context)
         else:
             draws = [Draw(candidate.pair, candidate.propensity) for candidate in finished]
             context = context_of(finished)
-        self._decide()
+        self._committed.decide(self._next_number)
         self._admit(Admitted(seed, draws, context), finished)
 
     def _admit(self, admitted: Admitted, finished: list[Candidate] | None = None) -> None:
-        stops = self._stopping.stops(self._next_number)
+        stops = self._committed.stopping.stops(self._next_number)
         self._pending.add(admitted)
         admitted.saved = finished is not None
         if self._draining:
@@ -259,20 +241,11 @@ class Coordinator:
             self._checkpoints.watch(admitted.task)
 
     async def _commit(self, admitted: Admitted, candidates: list[Candidate], feed: Iterator[Seed]) -> None:
-        committed = self._evolution.commit(candidates)
-        chosen = committed.chosen
-        self.progress.commit(candidates, chosen, hit=bool(admitted.context.outcomes))
+        committed = self._committed.commit(admitted, candidates)
         self._measuring.committed(candidates)
-        self._failing.observe(candidates)
         self._checkpoints.add(candidates)
-        self._stopping.observe(
-            sum(candidate.tokens for candidate in candidates),
-            (chosen.reward or 0.0) if chosen is not None else 0.0,
-        )
-        self._ledger.add(candidates)
-        self._cursor += 1
-        if self._cursor == self._resumed_at + 1:
-            logger.info("first seed committed after %.1f s", time.monotonic() - self._started)
+        if self._committed.cursor == self._committed.resumed_at + 1:
+            logger.info("first seed committed after %.1f s", self._committed.seconds_here)
         await self._draw(admitted.seed, committed.outcomes, next(feed, None))
 
     async def _save(self) -> None:
@@ -302,8 +275,11 @@ class Coordinator:
                 admitted.saved = True
 
     async def _write_results(self) -> dict[str, Any]:
-        seconds = time.monotonic() - self._started
-        logger.info("%d of %d seeds are committed after %.1f s", self._cursor, self._scan.seeds, seconds)
+        committed = self._committed
+        logger.info(
+            "%d of %d seeds are committed after %.1f s",
+            committed.cursor, self._scan.seeds, committed.seconds_here,
+        )  # fmt: skip
         started = time.monotonic()
         async with self._writing:
             summary = await self._checkpoints.write(write_results, self._run, self.config, self._scan)
@@ -311,30 +287,15 @@ class Coordinator:
         return summary
 
     def _state(self, work: WorkState) -> dict[str, Any]:
+        facts = {
+            **self._facts,
+            **self._committed.facts(),
+            "finished": not self._pending,
+            "retries": {name: c.retries for name, c in work.counters.items()},
+        }
         return {
             **self._first_state,
-            "cursor": self._cursor,
+            **self._committed.state(),
             "pending": self._pending.state(),
-            "evolution": self._evolution.state(),
-            "progress": self.progress.state(),
-            "stopping": self._stopping.state(),
-            "ledger": self._ledger.state(),
-            "seconds": self._seconds(),
-            "facts": self._run_facts(work),
-        }
-
-    def _seconds(self) -> float:
-        return self._seconds_before + time.monotonic() - self._started
-
-    def _run_facts(self, state: WorkState) -> dict[str, Any]:
-        stop = self._stopping.stop
-        return {
-            **self._facts,
-            "finished": not self._pending,
-            "stopped": asdict(stop) if stop is not None and self._stopping.stops(self._cursor) else None,
-            "wall_seconds": self._seconds(),
-            "loop_seconds": time.monotonic() - self._started,
-            "ledger": self._ledger.as_dict(self._seconds()),
-            "memory": self.progress.memory(),
-            "retries": {name: c.retries for name, c in state.counters.items()},
+            "facts": facts,
         }

@@ -8,13 +8,12 @@ import time
 from collections.abc import Sequence
 
 from actors.checkpoints import Checkpoints
+from actors.committed_state import CommittedState
 from actors.metrics import RunMetrics
 from actors.pending_seeds import PendingSeeds
-from actors.progress import Progress
 from actors.recent_rates import RecentRates
 from actors.seed_worker import Worker, WorkState
 from staragents.base.records import Candidate
-from staragents.evolution.evolution import Evolution
 
 METRICS_EVERY_S = 5.0
 LAG_EVERY_S = 0.25
@@ -27,15 +26,13 @@ class Measuring:
         self,
         metrics: RunMetrics,
         worker: Worker,
-        progress: Progress,
-        evolution: Evolution,
+        committed: CommittedState,
         checkpoints: Checkpoints,
         pending: PendingSeeds,
     ) -> None:
         self._metrics = metrics
         self._worker = worker
-        self._progress = progress
-        self._evolution = evolution
+        self._state = committed
         self._checkpoints = checkpoints
         self._pending = pending
         self._rates = RecentRates()
@@ -69,10 +66,10 @@ class Measuring:
         if not self._metrics.enabled:
             return
         self._metrics.requests(state.counters)
-        committed, total = self._progress.seeds, self._progress.total_seeds
+        progress = self._state.progress
         self._metrics.state(
-            {"total": total, "committed": committed, "in_work": self._pending.in_work},
+            {"total": progress.total_seeds, "committed": progress.seeds, "in_work": self._pending.in_work},
             state.outstanding,
-            self._evolution.pair_stats(),
+            self._state.evolution.pair_stats(),
             self._checkpoints.age_s,
         )

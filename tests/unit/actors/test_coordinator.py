@@ -120,7 +120,7 @@ async def test_agents_can_be_added_and_retired_when_a_run_is_resumed(tmp_path: P
     late = {row["pair"] for row in after if row["seed_id"] not in early}
     assert any(pair.endswith("+brief") for pair in late)
     assert not any(pair.endswith(f"+{leaver}") for pair in late)
-    (pair_stats,) = [coordinator._evolution.pair_stats() for coordinator in coordinators]
+    (pair_stats,) = [coordinator._committed.evolution.pair_stats() for coordinator in coordinators]
     learnt = {standing.pair: standing.observations for standing in pair_stats}
     assert sum(n for pair, n in learnt.items() if pair.endswith(f"+{leaver}")) > 0, "not forgotten"
 
