@@ -60,6 +60,9 @@ def main() -> None:
 @click.option("--prompts", type=click.IntRange(1), help="So many of the prompts; unset: all.")
 @click.option("--draws", default=4, show_default=True, type=click.IntRange(1))
 @click.option("--replicates", default=5, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--first-seed", default=0, show_default=True, help="run.seed of replicate 0; the next have the next."
+)
 @click.option("--target", default=TARGET, show_default=True)
 @click.option("--larger", default=LARGER, show_default=True)
 @click.option("--scores", type=click.Path(path_type=Path), help="Losses for other folders; unset: in FOLDER.")
@@ -71,6 +74,7 @@ def prepare(
     prompts: int | None,
     draws: int,
     replicates: int,
+    first_seed: int,
     target: str,
     larger: str,
     scores: Path | None,
@@ -97,7 +101,10 @@ def prepare(
     for replicate in range(replicates):
         begun = time.monotonic()
         place = folder / str(replicate)
-        shared = {"seeds.path": recorded.seeds_file(folder, replicate).absolute(), "run.seed": replicate}
+        shared = {
+            "seeds.path": recorded.seeds_file(folder, replicate).absolute(),
+            "run.seed": first_seed + replicate,
+        }
         words = ["compare", str(folder / CONFIG), *(f"{key}={value}" for key, value in shared.items())]
         words += [*overrides, "--ablation", ",".join(variants), "-o", str(place)]
         if code := subprocess.run([sys.executable, "-m", "staragents", *words]).returncode:
