@@ -23,7 +23,7 @@ import click
 import numpy as np
 from command import run
 from responses import choices
-from students import MAX_LENGTH, STEP_TOKENS, WRITERS, found, held_out_prompts, train
+from students import MAX_LENGTH, STEP_TOKENS, WRITERS, Task, found, held_out_prompts, train
 
 from staragents.base.digest import digest_of
 from staragents.base.errors import BadInput
@@ -143,11 +143,11 @@ def main(
                 )
                 place = folder / f"{rate:g}"
                 tasks += [
-                    (job, plan.held_out, place)
+                    Task(job, plan.held_out, place)
                     for job in plan.jobs
                     if job.cell.arm != BASE or not (tune or replicate)
                 ]
-        click.echo(f"{len(tasks)} students, {len(tasks[-1][1])} held-out prompts, {', '.join(writers)}")
+        click.echo(f"{len(tasks)} students, {len(tasks[-1].held_out)} held-out prompts, {', '.join(writers)}")
         train(tasks, processes)
 
 

@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import click
@@ -29,10 +30,11 @@ import yaml
 from choosing import ANSWERS, RECORDED
 from command import run
 from reward_arms import ARMS, DEFAULT, OTHERS, facts_of_replicate
+from reward_choices import choices_checksum, known_checksum
 from reward_runs import read_facts, show_runs
 from reward_students import Planning
 from reward_table import show
-from students import MAX_LENGTH, STEP_TOKENS, WRITERS, found
+from students import MAX_LENGTH, STEP_TOKENS, WRITERS, Task, found
 from students import train as train_students
 from table import read
 from weak_agent import CONFIG, LARGER, TARGET, Weak
@@ -158,9 +160,12 @@ def train(
     place = folder / f"{Path(student.replace(':', '/')).name}-{tokens}-{learning_rate:g}"
     with tempfile.TemporaryDirectory() as checkpoints:
         planning = Planning(found(data, ANSWERS), weak, student, settings, Path(checkpoints), held_out_rows)
-        tasks = [(job, held_out, place) for job, held_out in planning.jobs(choices, names, by_pair=pairs)]
+        tasks = [
+            Task(job, held_out, place, choices_checksum(choices[job.cell.training_seed], job.cell.arm))
+            for job, held_out in planning.jobs(choices, names, by_pair=pairs)
+        ]
         # Three of the four questions need no pair.
-        tasks.sort(key=lambda task: task[0].cell.arm.startswith(PAIR))
+        tasks.sort(key=lambda task: task.job.cell.arm.startswith(PAIR))
         click.echo(f"{len(tasks)} students, {tokens:,} response tokens, {', '.join(WRITERS)}")
         train_students(tasks, processes)
 
@@ -176,7 +181,7 @@ def table(facts: Path, students: Path | None) -> None:
     made = read_facts(facts)
     show_runs(made)
     if students is not None:
-        show(read(students), made)
+        show(read(students, partial(known_checksum, [one["choices"] for one in made])), made)
 
 
 if __name__ == "__main__":

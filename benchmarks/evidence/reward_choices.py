@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from weak_agent import Weak
@@ -11,6 +11,7 @@ from staragents.base.digest import digest_of
 from staragents.base.errors import BadInput
 from staragents.base.messages import with_exchange
 from staragents.evaluation.arm import Arm, TrainingRow
+from staragents.evaluation.cell import BASE, Cell
 from staragents.evaluation.choices import PAIR
 
 SEED = -1
@@ -56,6 +57,18 @@ def arms_from(choices: dict[str, Any], weak: Weak) -> list[Arm]:
         Arm(name, tuple(_row(weak, number, agent) for number, agent in zip(prompts, of_arm, strict=True)))
         for name, of_arm in chosen.items()
     ]
+
+
+def choices_checksum(choices: Mapping[str, Any], arm: str) -> str:
+    """Of one arm of a replicate. A pair's arm has all responses of its agent, whatever was chosen."""
+    return digest_of([choices["texts"], choices["prompts"], arm, choices["arms"].get(arm)])
+
+
+def known_checksum(replicates: Sequence[Mapping[str, Any]], cell: Cell) -> str | None:
+    """`choices_checksum` of a student; None if it is untrained or of no replicate."""
+    if cell.arm == BASE or cell.training_seed >= len(replicates):
+        return None
+    return choices_checksum(replicates[cell.training_seed], cell.arm)
 
 
 def _digest(weak: Weak, prompts: Sequence[int]) -> str:

@@ -8,6 +8,7 @@ import multiprocessing
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,23 @@ TUNED_ON = 40
 MAX_LENGTH = 640
 STEP_TOKENS = 1024
 
-Task = tuple[CellJob, Sequence[HeldOut], Path]
-"""A student, what it is measured on, and the folder of its result."""
+
+@dataclass(frozen=True)
+class Task:
+    """A student, what it is measured on, and the folder of its result.
+
+    `choices`: checksum of the choices that its arm is, kept with the result; empty where the tables have no
+    choices to compare it with.
+    """
+
+    job: CellJob
+    held_out: Sequence[HeldOut]
+    folder: Path
+    choices: str = ""
+
+    @property
+    def file(self) -> Path:
+        return self.folder / f"{cell_name(self.job.cell)}.json"
 
 
 def found(folder: Path, name: str) -> Path:
@@ -54,10 +70,11 @@ def train(tasks: Sequence[Task], processes: int) -> None:
 
     Raises BadInput if a folder has the result of other data, weights or settings under the same name."""
     for task in tasks:
-        _saved(*task)
+        _saved(task)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, context) as pool:
-        for (job, _, _), result in zip(tasks, pool.map(measured, *zip(*tasks, strict=True)), strict=True):
+        for task, result in zip(tasks, pool.map(measured, tasks), strict=True):
+            job = task.job
             loss = mean_loss(CellResult.from_dict(result))
             click.echo(
                 f"{job.cell.arm} {job.cell.training_seed}, rate {job.settings.learning_rate:g}: loss "
@@ -66,26 +83,28 @@ def train(tasks: Sequence[Task], processes: int) -> None:
             )
 
 
-def measured(job: CellJob, held_out: Sequence[HeldOut], folder: Path) -> dict[str, Any]:
+def measured(task: Task) -> dict[str, Any]:
     """The saved result, trained and measured if it is not there."""
-    saved = _saved(job, held_out, folder)
+    saved = _saved(task)
     if saved is not None:
         return saved
-    student = job.run(held_out)
+    job = task.job
+    student = job.run(task.held_out)
     if student.diverged:
         raise BadInput(f"arm {job.cell.arm}, replicate {job.cell.training_seed}: {student.diverged}")
     result = student.as_dict()
     for by_writer in result["losses"].values():
         for loss in by_writer.values():
             loss[0] = round(loss[0], 6)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(_file(job, folder), json.dumps({"fingerprint": job.fingerprint(held_out), **result}) + "\n")
+    task.folder.mkdir(parents=True, exist_ok=True)
+    about = {"fingerprint": job.fingerprint(task.held_out), "choices": task.choices}
+    write_text(task.file, json.dumps({**about, **result}) + "\n")
     shutil.rmtree(job.folder, ignore_errors=True)  # its checkpoints, which are larger than the student
     return result
 
 
-def _saved(job: CellJob, held_out: Sequence[HeldOut], folder: Path) -> dict[str, Any] | None:
-    path = _file(job, folder)
+def _saved(task: Task) -> dict[str, Any] | None:
+    path = task.file
     if not path.exists():
         return None
     try:
@@ -94,10 +113,7 @@ def _saved(job: CellJob, held_out: Sequence[HeldOut], folder: Path) -> dict[str,
         raise BadInput(
             f"{path}: expected the result of a student ({error}); delete it to repeat it"
         ) from error
-    if saved.pop("fingerprint", None) != job.fingerprint(held_out):
+    if saved.pop("fingerprint", None) != task.job.fingerprint(task.held_out):
         raise BadInput(f"{path}: is of other data, weights or settings; choose another folder")
+    saved.pop("choices", None)
     return saved
-
-
-def _file(job: CellJob, folder: Path) -> Path:
-    return folder / f"{cell_name(job.cell)}.json"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from scipy.stats import spearmanr
 from staragents.base.errors import BadInput
 from staragents.base.estimate import Estimate
 from staragents.evaluation.bootstrap import difference_intervals
-from staragents.evaluation.cell import BASE, CellResult
+from staragents.evaluation.cell import BASE, Cell, CellResult
 from staragents.evaluation.grid import Grid, Values, grid_of, losses, writers_of
 from staragents.evaluation.power import measured_power
 
@@ -79,8 +79,9 @@ def table(results: Sequence[CellResult], values: Values, title: str) -> None:
         click.echo(f"\nP - U: {measured_power((grid.row('P') - grid.row('U'))[None])}")
 
 
-def read(path: Path) -> list[CellResult]:
-    """The students of a folder or file. Raises BadInput if there are none, or one is damaged."""
+def read(path: Path, choices: Callable[[Cell], str | None] = lambda _: None) -> list[CellResult]:
+    """The students of a folder or file. Raises BadInput if there are none, or one is damaged or was trained
+    on other choices. `choices`: the checksum of a student's choices, None if it is not known."""
     try:
         texts = (
             {one.name: one.read_text() for one in sorted(path.glob("*.json"))}
@@ -91,16 +92,20 @@ def read(path: Path) -> list[CellResult]:
         raise BadInput(f"{path}: expected a .jsonl.gz with a student per line: {error}") from error
     if not texts:
         raise BadInput(f"{path}: expected a JSON file per student, got none")
-    return [_student(f"{path}:{name}", text) for name, text in texts.items()]
+    return [_student(f"{path}:{name}", text, choices) for name, text in texts.items()]
 
 
-def _student(where: str, text: str) -> CellResult:
+def _student(where: str, text: str, choices: Callable[[Cell], str | None]) -> CellResult:
     try:
         saved = json.loads(text)
         saved.pop("fingerprint", None)
-        return CellResult.from_dict(saved)
+        made_of = saved.pop("choices", "")
+        student = CellResult.from_dict(saved)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise BadInput(f"{where}: expected the result of a student ({error!r})") from error
+    if choices(student.cell) not in (None, made_of):
+        raise BadInput(f"{where}: was trained on other choices than those of FACTS")
+    return student
 
 
 def unshared_prompts(data: Path) -> frozenset[str]:
