@@ -41,9 +41,18 @@ RUNS = (DEFAULT, *OTHERS)
 WIN = "win"
 """What the default run would have chosen with w alone as reward, and without IFD."""
 RANDOM_IFD_LENGTH = "random-ifd-length"
-"""Random candidates as long as those of `IFD`."""
+RANDOM_WIN_LENGTH = "random-win-length"
+"""Random candidates as long as the rows of `IFD`, and of `WIN`."""
 OF_DEFAULT = (RANDOM, RANDOM_LENGTH, JUDGE, IFD, DATASET)
-ARMS = (SEEDS, *OF_DEFAULT, WIN, f"{DATASET}:{UNIFORM}", f"{DATASET}:{PAPER}", RANDOM_IFD_LENGTH)
+ARMS = (
+    SEEDS,
+    *OF_DEFAULT,
+    WIN,
+    f"{DATASET}:{UNIFORM}",
+    f"{DATASET}:{PAPER}",
+    RANDOM_IFD_LENGTH,
+    RANDOM_WIN_LENGTH,
+)
 
 
 def arms_of_replicate(folder: Path, replicate: int) -> list[Arm]:
@@ -56,12 +65,11 @@ def arms_of_replicate(folder: Path, replicate: int) -> list[Arm]:
     by_win = _by_win(SavedRun.open(runs[DEFAULT]))
     arms.append(_own_rows(WIN, made[SEEDS], by_win))
     arms += [replace(made[f"{name}:{DATASET}"], name=f"{DATASET}:{name}") for name in OTHERS]
-    like_ifd = random_of_length(
-        RunRows.read(runs[DEFAULT], DEFAULT),
-        {row.seed_id: row.messages for row in made[f"{DEFAULT}:{IFD}"].rows},
-        replicate,
-    )
-    arms.append(_own_rows(RANDOM_IFD_LENGTH, made[SEEDS], like_ifd))
+    options = RunRows.read(runs[DEFAULT], DEFAULT)
+    of_name = {arm.name: arm for arm in arms}
+    for name, like in ((RANDOM_IFD_LENGTH, IFD), (RANDOM_WIN_LENGTH, WIN)):
+        rows = {row.seed_id: row.messages for row in of_name[like].rows}
+        arms.append(_own_rows(name, made[SEEDS], random_of_length(options, rows, replicate)))
     return arms
 
 
@@ -116,16 +124,18 @@ def _earned(folder: Path) -> dict[str, dict[str, float]]:
 
 
 def _costs(run: RunDirectory) -> dict[str, int]:
-    """Of all candidates of a run. Recorded engines count words as tokens; a scored answer is read twice by
-    each model."""
-    found = Counter[str](candidates=0)
-    for candidate in (one for candidates in run.seeds() for one in candidates):
-        found["candidates"] += 1
-        tokens = candidate.tokens_by_stage()
-        found["words_written"] += tokens.get("answer", (0, 0))[1]
-        found["words_judged"] += sum(tokens.get("judge", (0, 0)))
-        found["target_tokens"] += 2 * (candidate.target_tokens or 0)
-        found["larger_tokens"] += 2 * (candidate.larger_tokens or 0)
+    """Of all candidates of a run, and the seeds that it drew for. Recorded engines count words as tokens; a
+    scored answer is read twice by each model."""
+    found = Counter[str](seeds=0, candidates=0)
+    for candidates in run.seeds():
+        found["seeds"] += 1
+        for candidate in candidates:
+            found["candidates"] += 1
+            tokens = candidate.tokens_by_stage()
+            found["words_written"] += tokens.get("answer", (0, 0))[1]
+            found["words_judged"] += sum(tokens.get("judge", (0, 0)))
+            found["target_tokens"] += 2 * (candidate.target_tokens or 0)
+            found["larger_tokens"] += 2 * (candidate.larger_tokens or 0)
     return dict(found)
 
 

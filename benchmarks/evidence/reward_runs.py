@@ -84,10 +84,19 @@ def costs_more(facts: Facts) -> float:
     return float(spent[DEFAULT] / spent[UNIFORM])
 
 
+def unreached(facts: Facts) -> float:
+    """The share of prompts that the uniform runs did not draw for before their words were spent."""
+    prompts = sum(len(one["choices"]["prompts"]) for one in facts)
+    reached = sum(one["costs"][UNIFORM]["seeds"] for one in facts)
+    return float((prompts - reached) / prompts)
+
+
 def _costs(facts: Facts) -> None:
-    click.echo("\n| run | candidates | words written | words judged | tokens scored: target | larger |")
-    click.echo("|---|---|---|---|---|---|")
-    names = ("candidates", "words_written", "words_judged", "target_tokens", "larger_tokens")
+    click.echo(
+        "\n| run | seeds | candidates | words written | words judged | tokens scored: target | larger |"
+    )
+    click.echo("|---|---|---|---|---|---|---|")
+    names = ("seeds", "candidates", "words_written", "words_judged", "target_tokens", "larger_tokens")
     for run in facts[0]["costs"]:
         means = [np.mean([one["costs"][run][name] for one in facts]) for name in names]
         click.echo(f"| {run} | {' | '.join(f'{one:,.0f}' for one in means)} |")

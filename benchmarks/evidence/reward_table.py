@@ -16,21 +16,23 @@ from reward_arms import (
     RANDOM,
     RANDOM_IFD_LENGTH,
     RANDOM_LENGTH,
+    RANDOM_WIN_LENGTH,
     SEEDS,
     UNIFORM,
     WIN,
 )
-from reward_runs import MEASURES, SHARES, Facts, costs_more, measured
+from reward_differences import differences, interval, shown_interval
+from reward_length import show_length
+from reward_pairs import PAIR_REPLICATES, rewards_and_gains, show_pairs
+from reward_runs import MEASURES, SHARES, Facts, costs_more, unreached
 from scipy.stats import spearmanr
 from table import mean_loss, per_byte, shown
 
 from staragents.base.errors import BadInput
 from staragents.base.estimate import Estimate
-from staragents.evaluation.bootstrap import LEVEL, Floats, difference_intervals
-from staragents.evaluation.by_pair import correlation
 from staragents.evaluation.cell import BASE, CellResult
 from staragents.evaluation.choices import PAIR
-from staragents.evaluation.grid import Values, grid_of, losses, writers_of
+from staragents.evaluation.grid import losses, writers_of
 from staragents.evaluation.power import measured_power
 
 QUESTIONS = 4
@@ -42,10 +44,11 @@ PREDICTS = 0.5
 """A rank correlation that a reward should reach."""
 REPLICATES = 5
 """That questions 1 to 3 need; all if more are prepared."""
-PAIR_REPLICATES = 2
-"""That question 4 needs."""
 DEARER = 1.05
 """Words written and judged by the learnt policy's run, over those of the uniform run."""
+
+UNREACHED = 0.02
+"""The share of prompts for which the uniform run may have no draw: its arm has their seeds."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ ALSO = (
     (IFD, RANDOM),
     (IFD, WIN),
     (RANDOM_IFD_LENGTH, WIN),
+    (WIN, RANDOM_WIN_LENGTH),
     (RANDOM_IFD_LENGTH, RANDOM_LENGTH),
     (f"{DATASET}:paper", f"{DATASET}:{UNIFORM}"),
 )
@@ -92,8 +96,10 @@ def show(results: Sequence[CellResult], facts: Facts) -> None:
     for arm, reference in ALSO:
         found = differences(trained, arm, reference)
         if found is not None:
-            click.echo(f"| {arm} - {reference} | {len(found)} | {_shown(found)} |")
+            click.echo(f"| {arm} - {reference} | {len(found)} | {shown_interval(found)} |")
     _other_explanations(trained, facts)
+    show_length(trained, facts)
+    show_pairs(trained, facts)
     for title, values in (
         ("per byte", per_byte),
         *((f"per token, {writer}", losses(writer)) for writer in writers_of(trained)),
@@ -101,7 +107,7 @@ def show(results: Sequence[CellResult], facts: Facts) -> None:
         click.echo(f"\n{title}, 95 % intervals:")
         for test in TESTS:
             found = differences(trained, test.arm, test.reference, values)
-            click.echo(f"- {test.arm} - {test.reference}: {_shown(found)}")
+            click.echo(f"- {test.arm} - {test.reference}: {shown_interval(found)}")
 
 
 def check(results: Sequence[CellResult], facts: Facts) -> None:
@@ -131,29 +137,6 @@ def check(results: Sequence[CellResult], facts: Facts) -> None:
             raise BadInput(f"STUDENTS: expected equal {name}, got {' and '.join(sorted(values))}")
 
 
-def differences(
-    results: Sequence[CellResult], arm: str, reference: str, values: Values | None = None
-) -> Floats | None:
-    """`arm` minus `reference` in the replicates and on the prompts that both have, shape (replicates,
-    prompts); None if there are none. `values`: what is compared, the loss per token if None."""
-    grid = grid_of([one for one in results if one.cell.arm in (arm, reference)], values or losses())
-    if grid is None or not {arm, reference} <= set(grid.arms):
-        return None
-    return grid.row(arm) - grid.row(reference)
-
-
-def interval(found: Floats | None, confidence: float = LEVEL) -> Estimate | None:
-    """Of the mean of `differences`."""
-    return None if found is None else difference_intervals(found[None], confidence)[0]
-
-
-def _shown(found: Floats | None, confidence: float = LEVEL) -> str:
-    """The mean, with an interval if replicates tell how far they differ."""
-    if found is not None and len(found) < 2:
-        return f"{found.mean():+.4f}"
-    return shown(interval(found, confidence))
-
-
 def verdict(estimate: Estimate | None, matters: float, replicates: int, planned: int) -> str:
     """Of an interval of which `matters` or more in the negative direction would be an effect. Fewer
     replicates than `planned` test nothing."""
@@ -169,8 +152,11 @@ def verdict(estimate: Estimate | None, matters: float, replicates: int, planned:
 
 
 def _arms(results: Sequence[CellResult], facts: Facts) -> None:
-    click.echo("| arm | nats per token | replicates | rows not the seed | of one pair | words a response |")
-    click.echo("|---|---|---|---|---|---|")
+    click.echo(
+        "| arm | nats per token | replicates | rows not the seed | of one pair | words a response "
+        "| prompts read |"
+    )
+    click.echo(f"|{'---|' * 7}")
     for arm in (BASE, *ARMS):
         of_arm = sorted(
             (one for one in results if one.cell.arm == arm), key=lambda one: one.cell.training_seed
@@ -178,24 +164,30 @@ def _arms(results: Sequence[CellResult], facts: Facts) -> None:
         if not of_arm:
             continue
         means = [mean_loss(one) for one in of_arm]
-        cells = [arm, f"{np.mean(means):.4f}", " ".join(f"{one:.4f}" for one in means), "", "", ""]
+        cells = [arm, f"{np.mean(means):.4f}", " ".join(f"{one:.4f}" for one in means), "", "", "", ""]
         if arm != BASE:
             told = [facts[one.cell.training_seed]["arms"][arm] for one in of_arm]
             shares = [f"{np.mean([one[name] for one in told]):.0%}" for name in SHARES]
-            cells[3:] = [*shares, f"{np.mean([one['words'] for one in told]):.0f}"]
+            words, read = np.mean([one["words"] for one in told]), np.mean([one.rows for one in of_arm])
+            cells[3:] = [*shares, f"{words:.0f}", f"{read:.0f}"]
         click.echo(f"| {' | '.join(cells)} |")
 
 
 def _other_explanations(trained: Sequence[CellResult], facts: Facts) -> None:
     """How far something else than what an arm chooses by tells its students' losses. At equal tokens, a
-    student reads short responses more often."""
+    student reads fewer prompts if responses are longer, and reads them fewer times."""
     of_arms = [one for one in trained if one.cell.arm in ARMS]
-    for fact, words in (("words", "the words of a response"), ("replaced", "the share of rows not the seed")):
-        values = [float(facts[one.cell.training_seed]["arms"][one.cell.arm][fact]) for one in of_arms]
+    told = [facts[one.cell.training_seed]["arms"][one.cell.arm] for one in of_arms]
+    for title, values in (
+        ("the words of a response", [float(one["words"]) for one in told]),
+        ("the share of rows not the seed", [float(one["replaced"]) for one in told]),
+        ("the number of prompts read", [float(one.rows) for one in of_arms]),
+    ):
         if len(set(values)) > 1:
             found = float(spearmanr(values, [mean_loss(one) for one in of_arms])[0])
-            students = f"over {len(values)} students"
-            click.echo(f"\nrank correlation of {words} with the loss, {students}: {found:.2f}")
+            click.echo(
+                f"\nrank correlation of {title} with the loss, over {len(values)} students: {found:.2f}"
+            )
 
 
 def _questions(trained: Sequence[CellResult], facts: Facts) -> None:
@@ -206,9 +198,10 @@ def _questions(trained: Sequence[CellResult], facts: Facts) -> None:
         estimate = interval(of_test, CONFIDENCE)
         replicates = 0 if of_test is None else len(of_test)
         answer = verdict(estimate, MATTERS, replicates, max(REPLICATES, len(facts)))
-        if test.reference.endswith(UNIFORM) and answer.startswith("supported") and costs_more(facts) > DEARER:
-            answer = f"not settled: its run cost {costs_more(facts):.2f} times as much"
-        cells = (f"{test.arm} - {test.reference}", str(replicates), _shown(of_test, CONFIDENCE), answer)
+        if test.reference.endswith(UNIFORM):
+            answer = _of_policies(answer, facts)
+        difference = f"{test.arm} - {test.reference}"
+        cells = (difference, str(replicates), shown_interval(of_test, CONFIDENCE), answer)
         click.echo(f"| {test.question} | {' | '.join(cells)} |")
     _fourth(trained, facts)
     for test, of_test in zip(TESTS, found, strict=True):
@@ -217,8 +210,17 @@ def _questions(trained: Sequence[CellResult], facts: Facts) -> None:
             click.echo(f"\n{test.arm} - {test.reference}, {CONFIDENCE:.2%}: {power}")
 
 
+def _of_policies(answer: str, facts: Facts) -> str:
+    """The answer of question 3, which the runs may make invalid."""
+    if answer.startswith("supported") and costs_more(facts) > DEARER:
+        return f"not settled: its run cost {costs_more(facts):.2f} times as much"
+    if answer.startswith(("supported", "refuted")) and unreached(facts) > UNREACHED:
+        return f"not settled: the uniform run did not reach {unreached(facts):.1%} of the prompts"
+    return answer
+
+
 def _fourth(trained: Sequence[CellResult], facts: Facts) -> None:
-    replicates, of_measures = rewards_and_gains(trained, facts)
+    replicates, of_measures = rewards_and_gains(trained, facts, CONFIDENCE)
     estimate = of_measures[MEASURES[0]]
     # A loss is better if lower, a correlation if higher.
     turned = estimate and Estimate(-estimate.mean, -estimate.high, -estimate.low)
@@ -232,19 +234,3 @@ def _fourth(trained: Sequence[CellResult], facts: Facts) -> None:
             f"| not tested: does its {measure} predict it? | rank correlation | {replicates} "
             f"| {shown(of_measures[measure])} | |"
         )
-
-
-def rewards_and_gains(trained: Sequence[CellResult], facts: Facts) -> tuple[int, dict[str, Estimate | None]]:
-    """The rank correlation of each of `MEASURES` of a pair under uniform draws with the gain of its student
-    over `seeds`, and in how many replicates; None unless all pairs have a student in one of them."""
-    names = [f"{PAIR}{pair}" for pair in facts[0]["pairs"]]
-    grid = grid_of([one for one in trained if one.cell.arm in (SEEDS, *names)], losses())
-    if grid is None or not {SEEDS, *names} <= set(grid.arms):
-        return 0, dict.fromkeys(MEASURES)
-    gains = np.array([grid.row(SEEDS) - grid.row(name) for name in names])
-    return len(grid.training_seeds), {
-        measure: correlation(
-            [measured(facts, pair, measure) for pair in facts[0]["pairs"]], gains, CONFIDENCE
-        )
-        for measure in MEASURES
-    }

@@ -19,7 +19,7 @@ from staragents.base.records import stable_seed
 from staragents.evaluation.cell import BASE, Cell, CellResult, Loss
 
 EVIDENCE = Path(__file__).parents[3] / "benchmarks" / "evidence"
-FACTS = EVIDENCE / "results" / "reward-facts.json"
+FACTS = EVIDENCE / "results" / "reward-135-facts.json"
 PROMPTS = 40
 PAIRS = [f"agent-{number}" for number in range(11)]
 TESTED = ("dataset", "win", "ifd", "random-ifd-length", "dataset:uniform")
@@ -36,14 +36,16 @@ def _module(name: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     return importlib.import_module(name)
 
 
-def facts(dearer: float = 1.0) -> list[dict[str, Any]]:
-    """Five replicates in which pair i has the mean reward i."""
-    cost = {"candidates": 1, "target_tokens": 1, "larger_tokens": 1, "words_judged": 0}
+def facts(dearer: float = 1.0, prompts: int = 2, reached: int | None = None) -> list[dict[str, Any]]:
+    """Five replicates in which pair i has the mean reward i. `reached`: the prompts that the uniform run drew
+    for, all of them if None."""
+    cost = {"seeds": prompts, "candidates": 1, "target_tokens": 1, "larger_tokens": 1, "words_judged": 0}
+    reached = prompts if reached is None else reached
     return [
         {
             "costs": {
                 "full": cost | {"words_written": 100 * dearer},
-                "uniform": cost | {"words_written": 100},
+                "uniform": cost | {"words_written": 100, "seeds": reached},
             },
             "earned": {},
             "pairs": {
@@ -52,9 +54,9 @@ def facts(dearer: float = 1.0) -> list[dict[str, Any]]:
             },
             "arms": {
                 arm: {"rows": 2, "replaced": replicate / 10, "commonest": 0.5, "words": 9.0}
-                for arm in (*TESTED, "seeds")
+                for arm in (*TESTED, "random-length", "random-win-length", "seeds")
             },
-            "choices": {"prompts": [0, 1]},
+            "choices": {"prompts": list(range(prompts)), "texts": "", "arms": {}},
         }
         for replicate in range(5)
     ]
@@ -180,10 +182,98 @@ def test_the_reward_of_pairs_is_compared_with_gains_only_if_all_pairs_are_there(
     rest = [line for line in shown.splitlines() if line.startswith("| not tested: does its")]
     assert "| -0.9" in rest[0] or "| -1.0" in rest[0]
     assert rest[1].endswith("| - | |")
+    # Students of further replicates can't turn the answer.
+    turned = {name: 1.7 - (mean - 1.5) for name, mean in gains.items()}
+    table.show([*made, *students({"seeds": 1.7, **turned}, [2, 3])], facts())
+    assert answers(capsys.readouterr().out)[3] == fourth
     table.show([one for one in made if one.cell.arm != "pair:agent-3"], facts())
     assert answers(capsys.readouterr().out)[3][2:] == ["0", "-", "not measured"]
     table.show([one for one in made if one.cell != Cell("pair:agent-3", 1)], facts())
     assert answers(capsys.readouterr().out)[3][-1] == "not tested: 1 of 2 replicates"
+
+
+def test_question_3_needs_a_uniform_run_that_reached_the_prompts(
+    table: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table.show(students(MEANS), facts(prompts=100, reached=98))
+    assert answers(capsys.readouterr().out)[2][-1] == "supported"
+    table.show(students(MEANS), facts(prompts=100, reached=97))
+    third = answers(capsys.readouterr().out)[2]
+    assert third[-1] == "not settled: the uniform run did not reach 3.0% of the prompts"
+
+
+def test_arms_are_compared_at_equal_length_where_no_row_is_read_twice(
+    table: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # A loss that falls by 0.1 with the logarithm of the tokens a row, and by 0.02 more for `win`.
+    rows = {"dataset": 12, "random-length": 12, "win": 10, "random-win-length": 10, "random-ifd-length": 8}
+    means = {arm: 1.7 - 0.1 * np.log(600 / count) for arm, count in rows.items()}
+    means["win"] -= 0.02
+    made = [student(arm, seed, means[arm], rows=rows[arm]) for seed in range(5) for arm in rows]
+    table.show(made, facts(prompts=20))
+    shown = capsys.readouterr().out
+    assert "random-win-length has +0.0% tokens a row compared with win (+0.0% +0.0% +0.0%" in shown
+    length = [
+        line.split(" | ") for line in shown.partition("| length, within one pass |")[2].splitlines()[2:5]
+    ]
+    long, each, line = (float(cells[2].split()[0]) for cells in length)
+    assert long == pytest.approx(0.1 * np.log(8 / 12), abs=0.002)
+    assert each == pytest.approx(0.02, abs=0.002)
+    assert line == pytest.approx(0.02, abs=0.002)
+    assert "over 25 students" in shown
+    table.show(made, facts(prompts=12))
+    # `dataset` may have read all of its rows, and some of them twice.
+    assert "exploratory" not in capsys.readouterr().out
+
+
+def test_what_the_length_of_responses_predicts_is_taken_from_the_rewards_of_pairs(
+    table: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = _module("reward_pairs", monkeypatch)
+    rng = np.random.default_rng(3)
+    length = rng.permutation(11.0 * np.arange(11))
+    noise, other = rng.normal(0, 1, (2, 11))
+    assert pairs.partial_correlation(length + 0.01 * noise, -length, length)[1] == 1.0
+    found, p = pairs.partial_correlation(length + 20 * noise, length + 20 * noise + other, length)
+    assert found > 0.8
+    assert p < 0.01
+    means = {f"pair:{pair}": 1.7 - 0.01 * rank for rank, pair in enumerate(PAIRS)}
+    means["seeds"] = 1.7
+    made = [student(arm, seed, mean, rows=10 + len(arm)) for seed in (0, 1) for arm, mean in means.items()]
+    table.show(made, facts(prompts=40))
+    shown = capsys.readouterr().out
+    assert "| agent-3 | 3.000 | -3.000 | - | 27 | +0.03" in shown
+    assert "- reward, without claude-2.1: +0.99" in shown or "- reward, without claude-2.1: +1.00" in shown
+    assert "- ifd_gap" not in shown
+    # The students of agent-10 read their last row, and perhaps the first ones again.
+    table.show(made, facts(prompts=23))
+    assert "at equal tokens" not in capsys.readouterr().out
+
+
+def test_students_of_other_choices_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table, choices = _module("table", monkeypatch), _module("reward_choices", monkeypatch)
+    made: list[dict[str, Any]] = [
+        {"texts": "a", "prompts": [0, 1], "arms": {"win": [0, replicate], "dataset": [1, 1]}}
+        for replicate in range(2)
+    ]
+    for seed in range(2):
+        checksum = choices.choices_checksum(made[seed], "win")
+        text = json.dumps({"choices": checksum, **student("win", seed, 1.0).as_dict()})
+        (tmp_path / f"win-{seed}.json").write_text(text)
+
+    def known(cell: Cell) -> str | None:
+        return choices.known_checksum(made, cell)
+
+    assert len(table.read(tmp_path, known)) == 2
+    assert known(Cell("pair:x", 0)) != known(Cell("pair:y", 0))
+    assert known(Cell("pair:x", 0)) == known(Cell("pair:x", 1))
+    assert known(Cell(BASE, 0)) is None
+    assert known(Cell("win", 2)) is None
+    made[0]["arms"]["dataset"] = [0, 0]
+    assert len(table.read(tmp_path, known)) == 2
+    made[1]["arms"]["win"] = [1, 1]
+    with pytest.raises(BadInput, match=r"win-1\.json: was trained on other choices"):
+        table.read(tmp_path, known)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +289,7 @@ def test_students_that_the_runs_do_not_describe_are_named(stranger: CellResult, 
 def test_the_published_choices_have_random_arms_of_their_own_in_each_replicate() -> None:
     made = json.loads(FACTS.read_text())
     prompts = [one["choices"]["prompts"] for one in made]
-    for arm in ("random", "random-length", "random-ifd-length"):
+    for arm in ("random", "random-length", "random-ifd-length", "random-win-length"):
         chosen = [
             dict(zip(numbers, one["choices"]["arms"][arm], strict=True))
             for numbers, one in zip(prompts, made, strict=True)
@@ -209,6 +299,7 @@ def test_the_published_choices_have_random_arms_of_their_own_in_each_replicate()
     for one in made:
         words = {arm: facts["words"] for arm, facts in one["arms"].items()}
         assert words["random-ifd-length"] == pytest.approx(words["ifd"], rel=0.1)
+        assert words["random-win-length"] == pytest.approx(words["win"], rel=0.1)
         assert words["random-length"] == pytest.approx(words["dataset"], rel=0.1)
 
 
@@ -251,15 +342,16 @@ def test_a_result_of_other_data_is_neither_used_nor_overwritten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = _module("students", monkeypatch)
+    task = module.Task(Job(), (), tmp_path, "of these choices")
     saved = tmp_path / "win-0.json"
     result = student("win", 0, 1.0).as_dict()
-    saved.write_text(json.dumps({"fingerprint": "of today", **result}))
-    assert module.measured(Job(), (), tmp_path) == result
+    saved.write_text(json.dumps({"fingerprint": "of today", "choices": "of these choices", **result}))
+    assert module.measured(task) == result
     for text, expected in (
         (json.dumps({"fingerprint": "of old", **result}), "is of other data, weights or settings"),
         ('{"fingerprint":', "expected the result of a student"),
     ):
         saved.write_text(text)
         with pytest.raises(BadInput, match=expected):
-            module.train([(Job(), (), tmp_path)], 1)
+            module.train([task], 1)
         assert saved.read_text() == text
