@@ -109,7 +109,11 @@ def rewriting(run: RunDirectory, *names: str) -> Iterator[None]:
     manifest = read_manifest(run.path)
     assert manifest is not None
     remove_manifest(run.path)
-    yield
-    for name in names:
-        manifest["files"][name] = facts_of(run.path / name)
-    write_sealed(run.path / MANIFEST, dict(manifest))
+    try:
+        yield
+    finally:
+        # Also after an error or Ctrl-C: files are replaced as wholes, so each is the new one or the old one.
+        for name in names:
+            if (run.path / name).exists():
+                manifest["files"][name] = facts_of(run.path / name)
+        write_sealed(run.path / MANIFEST, dict(manifest))
