@@ -171,10 +171,12 @@ def _kinds(seeds: list[Sampled], embed: Embed, labels: dict[int, str] | None) ->
 
 
 def _worth(config: Config, seeds: list[Sampled], kinds: Kinds | None) -> Worth | None:
-    """What other choices would have earned on the seeds whose draw can be recomputed."""
+    """What other choices would have earned on the seeds whose draw can be recomputed, with the pairs that
+    could be drawn there: nothing is known about the others, such as retired ones."""
     if kinds is None:
         return None
-    pairs = config.drawn_pairs
+    possible = {pair for seed in seeds for pair, p in (seed.inclusion or {}).items() if p > 0}
+    pairs = [pair for pair in config.drawn_pairs if pair in possible]
     index = {pair: number for number, pair in enumerate(pairs)}
     drawn = []
     for seed, kind in zip(seeds, kinds[0].tolist(), strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from collections.abc import Callable
@@ -28,6 +29,9 @@ from staragents.base.messages import Message
 from staragents.base.records import Candidate
 from staragents.evolution.policy import PairStats
 from staragents.run_directory.shard_file import read_candidates
+from staragents.validation.loading import load_config
+from tests.support.local_run import local_run
+from tests.support.paths import FAKE
 from tests.support.run_files import write_manifest
 
 WORDS = (
@@ -126,6 +130,23 @@ def test_domains_can_be_a_column_of_the_seeds(run_writer: Callable[..., Path], t
     assert "concretise+brief stands out on instructions about code" in said
     with pytest.raises(BadInput, match=r"--label: expected a column of .*seeds\.jsonl, got 'nothing'"):
         CliRunner().invoke(diagnose, [str(folder), "--label", "nothing"], catch_exceptions=False)
+
+
+def test_a_run_with_a_retired_agent_is_diagnosed_by_its_other_pairs(tmp_path: Path) -> None:
+    """Nothing is known about pairs that were never drawn: what they would have earned was NaN, which can't be
+    written."""
+    settings = [
+        f"output.dir={tmp_path}",
+        "seeds.limit=60",
+        "agents.retired=[broaden]",
+        "memory.enabled=false",
+    ]
+    asyncio.run(local_run(load_config(FAKE, settings)))
+    CliRunner().invoke(diagnose, [str(tmp_path)], catch_exceptions=False)
+    worth = SavedRun.open(tmp_path).diagnosis["worth"]
+    assert worth["seeds"] == 60
+    assert 0 < worth["uniform"]["mean"] < 1
+    assert not any("broaden" in kind["pair"] for kind in worth["kinds"])
 
 
 def standing(pair: str, probability: float, low: float, high: float) -> PairStats:
