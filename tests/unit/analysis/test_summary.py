@@ -200,6 +200,38 @@ def test_many_rejects_lead_to_advice_for_their_reason(reason: str, remedy: str) 
 
 
 @pytest.mark.parametrize(
+    ("values", "run", "expected"),
+    [
+        ({}, {}, "so the dataset equals the seeds: every candidate failed or was rejected"),
+        ({}, {"fallback": "none"}, "so the dataset is empty: every candidate failed or was rejected"),
+        ({"messages": BETTER}, {"fallback": "none"}, "so the dataset is empty: look at the examples"),
+        (
+            {"messages": BETTER},
+            {"dataset": {"rows": 5, "rewritten": 0, "filtered_out": 7}},
+            "so the dataset contains only the seeds that filters kept: look",
+        ),
+        (
+            {"messages": BETTER},
+            {"dataset": {"rows": 0, "rewritten": 0, "filtered_out": 12}},
+            "is empty: look",
+        ),
+        (
+            {"messages": BETTER, "selected": True},
+            {"dataset": {"rows": 0, "rewritten": 0, "filtered_out": 12}},
+            "the dataset is empty, because filters dropped every row",
+        ),
+    ],
+)
+def test_a_dataset_without_rewrites_is_called_what_it_is(
+    values: dict[str, Any], run: dict[str, Any], expected: str
+) -> None:
+    rejected = {} if values else {"reject_reason": "refusal"}
+    rows = [candidate(f"s{n}", **values, **rejected) for n in range(12)]
+    (warning,) = (line for line in summarise(seeds_of(rows), run)["warnings"] if "dataset" in line)
+    assert expected in warning
+
+
+@pytest.mark.parametrize(
     ("run", "engine"),
     [
         ({"engines": {"a": "vllm"}}, "vllm"),
@@ -297,7 +329,7 @@ def test_thoughts_that_were_cut_off_lead_to_one_line_and_to_no_stronger_model() 
     cut = {"reject_reason": "thought_cut_off", "response_agent": "direct"}
     rows = [candidate(f"s{n}", **cut) for n in range(12)]
     warnings = summarise(seeds_of(rows), {"models_of": {"response.direct": "writer"}})["warnings"]
-    (line,) = (line for line in warnings if "rejected" in line)
+    (line,) = (line for line in warnings if "were rejected" in line)
     assert "models.writer.thinking_tokens" in line
     assert "stronger" not in " ".join(line for line in warnings if "no candidate" in line)
 
@@ -306,6 +338,6 @@ def test_thoughts_of_a_model_that_was_asked_not_to_think_lead_to_a_budget_for_th
     cut = {"reject_reason": "thought_cut_off", "response_agent": "direct"}
     rows = [candidate(f"s{n}", **cut) for n in range(12)]
     run = {"models_of": {"response.direct": "writer"}, "reasoning_off": ["writer"]}
-    (line,) = (line for line in summarise(seeds_of(rows), run)["warnings"] if "rejected" in line)
+    (line,) = (line for line in summarise(seeds_of(rows), run)["warnings"] if "were rejected" in line)
     assert "models.writer.reasoning=auto" in line
     assert "reasoning=off" not in line
