@@ -48,7 +48,7 @@ def write_results(run: RunDirectory, config: Config, scan: SeedScan) -> dict[str
     state = run.state()
     assert state is not None
     remove_manifest(run.path)
-    tally, charts = RunTally(), ChartData.of(config, scan.seeds, state["cursor"])
+    tally, charts = RunTally(config), ChartData.of(config, scan.seeds, state["cursor"])
     with (
         writing_dataset(run, config) as dataset,
         writing_quarantine(run, SeedFile(config.seeds)) as quarantine,

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from staragents.base.messages import Message
 from staragents.base.records import Candidate
 from staragents.base.statistics import Line, Mean, Sample
+from staragents.config import Baseline, Compare, Config
 from tests.support.run_files import summarise
 
 SEED = (Message("user", "Why is the sky blue?"), Message("assistant", "Rayleigh."))
@@ -166,6 +167,28 @@ def test_preference_for_length_is_reported_and_removed() -> None:
     assert summary["judge"]["length_correlation"] == pytest.approx(1.0)
     assert summary["judge"]["win_at_equal_length"] == pytest.approx(0.5, abs=1e-3)
     assert any("prefers longer responses" in warning for warning in summary["warnings"])
+
+
+def test_length_is_compared_with_what_the_judge_saw() -> None:
+    """w follows the length relative to the base pair's sample, whatever the length of the seed's response."""
+    config = Config()
+    config.agents.base_pairs, config.judge.baseline = ["keep+b"], Baseline.base
+    rows = []
+    for number in range(20):
+        own, others = 10 * (number + 1), 200 - 10 * number
+        win = 0.5 + 0.1 * math.log((own + 1) / (others + 1))
+        sample = candidate(f"s{number}", "keep+b", messages=(SEED[0], Message("assistant", "y" * others)))
+        text = (SEED[0], Message("assistant", "x" * own))
+        rows += [sample, candidate(f"s{number}", messages=text, judge_win=win)]
+    judge = summarise(seeds_of(rows), {}, config)["judge"]
+    assert judge["length_correlation"] == pytest.approx(1.0)
+    assert judge["win_at_equal_length"] == pytest.approx(0.5, abs=1e-3)
+    config.judge.compare = Compare.response_same_instruction
+    rewritten = [candidate(f"s{number}", messages=BETTER, judge_win=0.4) for number in range(3)]
+    judge = summarise(seeds_of(rewritten), {}, config)["judge"]
+    assert (judge["judged"], judge["win_at_equal_length"]) == (3, None), (
+        "the base agent's answer is not saved"
+    )
 
 
 def test_ifds_above_one_lead_to_the_advice_on_templates() -> None:

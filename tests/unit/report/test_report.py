@@ -203,6 +203,15 @@ def test_examples_are_the_best_accepted_then_lost_then_one_a_reject_reason(
     assert sorted(reasons) == ["cut_off", "refusal", "rewrite_echo"]
 
 
+def test_an_example_that_lost_names_what_the_judge_preferred(run_writer: Callable[..., Path]) -> None:
+    folder = run_writer()
+    assert "The judge prefers the seed" in Page(write_report(folder)).text
+    config = (folder / "config.yaml").read_text()
+    (folder / "config.yaml").write_text(config.replace("baseline: seed", "baseline: base"))
+    text = Page(write_report(folder)).text
+    assert "The judge prefers the base pair's sample" in text
+
+
 def test_a_folder_without_a_finished_run_is_bad_input(
     tmp_path: Path, run_writer: Callable[..., Path]
 ) -> None:
