@@ -95,7 +95,9 @@ class Diagnosis:
             "ifd": {**run.summary["ifd"], **evidence.ifd.regression()},
             "judge": run.summary["judge"],
             "cost": _cost(run.summary),
-            "domains": domains.table(seeds, *kinds) if kinds is not None else None,
+            "domains": {**domains.table(seeds, *kinds), "labelled": labels is not None}
+            if kinds is not None
+            else None,
             "worth": {
                 **(worth.as_dict() if worth is not None else {}),
                 "said": _said(run.config, worth, evidence),
@@ -162,7 +164,9 @@ def _sampled(candidates: list[Candidate], probabilities: dict[str, float] | None
 def _kinds(seeds: list[Sampled], embed: Embed, labels: dict[int, str] | None) -> Kinds | None:
     """The kind of each seed and the names of the kinds; None for too few seeds."""
     if labels is not None:
-        return kinds_of_instructions.by_label([labels.get(seed.row, "other") for seed in seeds])
+        return kinds_of_instructions.by_label(
+            [labels.get(seed.row, kinds_of_instructions.OTHER) for seed in seeds]
+        )
     if len(seeds) < 2 * kinds_of_instructions.MIN_DOMAIN_SEEDS:
         return None
     texts = [seed.instruction for seed in seeds]

@@ -128,6 +128,9 @@ def test_domains_can_be_a_column_of_the_seeds(run_writer: Callable[..., Path], t
     said = " ".join(result.output.split())
     assert "deepen+careful stands out on instructions about geo" in said
     assert "concretise+brief stands out on instructions about code" in said
+    page = (folder / "report.html").read_text()
+    assert "kinds of instructions that a column of the seeds names" in page
+    assert "named by their typical words" not in page
     with pytest.raises(BadInput, match=r"--label: expected a column of .*seeds\.jsonl, got 'nothing'"):
         CliRunner().invoke(diagnose, [str(folder), "--label", "nothing"], catch_exceptions=False)
 
@@ -220,6 +223,14 @@ def test_memory_that_changed_nothing_says_so() -> None:
     memory.add_seed(1, [row("a", 0.5)], {"a": 0.9, "b": 0.1}, {"a": 0.8, "b": 0.2})
     assert "too few seeds" in memory_gain.sentence(memory.summary())
     assert list(memory_gain.findings(memory.summary())) == []
+
+
+def test_rare_labels_join_seeds_that_are_labelled_other() -> None:
+    labels, names = kinds.by_label(["a"] * 15 + ["other"] * 12 + ["rare"] * 3)
+    assert names == ["a", "other"]
+    assert labels.tolist() == [0] * 15 + [1] * 15
+    labels, names = kinds.by_label(["a"] * 15 + ["rare"] * 3)
+    assert (names, labels.tolist()) == (["a", "other"], [0] * 15 + [1] * 3)
 
 
 def test_texts_without_words_still_get_domains() -> None:
