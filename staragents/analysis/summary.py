@@ -33,9 +33,9 @@ class RunTally:
         self.counts["finished"] += 1
         if not any(candidate.selected for candidate in candidates):
             self.counts["without_winner"] += 1
-            # The judge prefers it, but by less than the margin: otherwise a reward above 0 would be chosen.
-            self.counts["within_margin"] += any(
-                one.status is Status.outranked and (one.reward or 0.0) > 0.0 for one in candidates
+            # The judge prefers one, but by less than the margin: otherwise it could be chosen at any reward.
+            self.counts["within_margin"] += self.config.reward.require_win and any(
+                one.status is Status.outranked for one in candidates
             )
         self.memory.add_seed(candidates)
         self.judge.add_seed(candidates, self.config)

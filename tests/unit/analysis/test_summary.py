@@ -95,7 +95,10 @@ def test_seeds_that_are_kept_on_a_close_verdict_are_counted() -> None:
         judged("s3", 0.6, 0.6, reward=0.0),
         judged("s4", 0.6, 0.6, reward=0.1, reject_reason="refusal"),
     ]
-    assert summarise(seeds_of(rows), {})["funnel"]["within_margin"] == 1
+    assert summarise(seeds_of(rows), {})["funnel"]["within_margin"] == 2, "s0 and, with difficulty 0, s3"
+    config = Config()
+    config.reward.require_win = False
+    assert summarise(seeds_of(rows), {}, config)["funnel"]["within_margin"] == 0, "the margin was not used"
 
 
 def test_cost_is_counted_by_stage_and_pair() -> None:
