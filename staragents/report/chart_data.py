@@ -34,12 +34,13 @@ class VerdictPoint(NamedTuple):
 
 class Window(NamedTuple):
     """The window of `seeds` seeds up to the `end`-th: the share with neighbours in the memory bank, and the
-    mean reward of the drawn pairs, without base pairs."""
+    mean of the `rewards` rewards of drawn pairs, without base pairs."""
 
     end: int
     hit_rate: float
     seeds: int
     reward: float | None = None
+    rewards: int = 0
 
 
 @dataclass(slots=True)
@@ -85,8 +86,8 @@ class ChartData:
             self._reward.add(None if candidate.base else candidate.reward)
         self._window.add(float(any(candidate.neighbours for candidate in candidates)))
         if self._window.count == _window_width(self.finished) or self._seeds == self.finished:
-            hits = self._window
-            self.recall.append(Window(self._seeds, hits.value or 0.0, hits.count, self._reward.value))
+            hits, reward = self._window, self._reward
+            self.recall.append(Window(self._seeds, hits.value or 0.0, hits.count, reward.value, reward.count))
             self._window, self._reward = Mean(), Mean()
         for candidate in candidates:
             self._add(candidate)

@@ -25,10 +25,10 @@ def reward_chart(windows: list[Window]) -> Chart:
     """Mean reward of the drawn pairs by position in the run, and the running mean."""
     known = [window for window in windows if window.reward is not None]
     ends = [window.end for window in known]
-    total, seeds, running = 0.0, 0, []
+    total, rewards, running = 0.0, 0, []
     for window in known:
-        total, seeds = total + (window.reward or 0.0) * window.seeds, seeds + window.seeds
-        running.append(total / seeds)
+        total, rewards = total + (window.reward or 0.0) * window.rewards, rewards + window.rewards
+        running.append(total / rewards)
     dots = {
         "type": "scatter",
         "mode": "markers",

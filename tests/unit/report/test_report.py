@@ -184,6 +184,8 @@ def test_evidence_stays_small_in_a_large_run(run_writer: Callable[..., Path]) ->
     assert len(evidence.ifd_others.items) == IFD_POINTS
     assert len(evidence.recall) <= 40
     assert sum(window.seeds for window in evidence.recall) == 900
+    drawn = [one for seed in run.folder.seeds() for one in seed if not one.base and one.reward is not None]
+    assert sum(window.rewards for window in evidence.recall) == len(drawn)
     assert len(evidence.examples.chosen()) <= 12
 
 
