@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from staragents.comparison.comparison import Row
+from staragents.config import Cost
 from staragents.report.chart import (
     ACCENT,
     MUTED,
@@ -56,13 +57,15 @@ def reward_chart(windows: list[Window]) -> Chart:
     )
 
 
-def memory_chart(memory: dict[str, Any] | None, enabled: bool) -> Chart:
-    """Share of the draws that recall moved, and what that earned, in windows of the run."""
+def memory_chart(memory: dict[str, Any] | None, enabled: bool, cost: Cost = Cost.none) -> Chart:
+    """Share of the draws that recall moved, and what that earned, in windows of the run. `cost`: reward.cost,
+    which decides what is earned."""
     course = memory.get("course", []) if memory else []
     seeds = [point[0] for point in course]
+    what = "reward" if cost is Cost.none else "reward per cost"
     traces = [
         _line("share of draws moved to other pairs", seeds, [point[1] for point in course], ACCENT),
-        _line("reward per draw that this earned", seeds, [point[2] for point in course], SECOND),
+        _line(f"{what} that this earned per draw", seeds, [point[2] for point in course], SECOND),
     ]
     return Chart(
         name="memory_effect",

@@ -27,6 +27,7 @@ from staragents.base.candidate_schema import candidates_table
 from staragents.base.errors import BadInput
 from staragents.base.messages import Message
 from staragents.base.records import Candidate
+from staragents.config import Cost
 from staragents.evolution.policy import PairStats
 from staragents.run_directory.shard_file import read_candidates
 from staragents.validation.loading import load_config
@@ -150,6 +151,28 @@ def test_a_run_with_a_retired_agent_is_diagnosed_by_its_other_pairs(tmp_path: Pa
     assert worth["seeds"] == 60
     assert 0 < worth["uniform"]["mean"] < 1
     assert not any("broaden" in kind["pair"] for kind in worth["kinds"])
+
+
+def test_what_pairs_earn_is_what_the_policy_learns(run_writer: Callable[..., Path]) -> None:
+    """Pairs with equal rewards, one of which takes ten times the tokens."""
+    folder = run_writer(seeds=60)
+    run = SavedRun.open(folder)
+    run.config.reward.cost = Cost.tokens
+    evidence = Evidence(run.config, 60, 60)
+    for candidates in run.folder.seeds():
+        for one in candidates:
+            one.reward = 0.5
+            one.tokens_in, one.tokens_out = (1000 if one.pair == "deepen+careful" else 100), 0
+        evidence.add_seed(candidates)
+    last = evidence.sample[-1]
+    assert set(last.rewards.values()) == {0.5}
+    dear = [seed.learned["deepen+careful"] for seed in evidence.sample if "deepen+careful" in seed.learned]
+    cheap = [
+        seed.learned["concretise+brief"] for seed in evidence.sample if "concretise+brief" in seed.learned
+    ]
+    assert max(dear[5:]) < min(cheap[5:])
+    said = Diagnosis.of(run, evidence, [], FakeEmbedder().embed).numbers["worth"]["said"]
+    assert said[-1].endswith("what the policy learns: reward / (1 + tokens / mean tokens).")
 
 
 def standing(pair: str, probability: float, low: float, high: float) -> PairStats:

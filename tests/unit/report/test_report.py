@@ -205,6 +205,16 @@ def test_examples_are_the_best_accepted_then_lost_then_one_a_reject_reason(
     assert sorted(reasons) == ["cut_off", "refusal", "rewrite_echo"]
 
 
+def test_rewards_per_cost_are_called_so(run_writer: Callable[..., Path]) -> None:
+    folder = run_writer()
+    assert "Mean reward by pair over the run" in Page(write_report(folder)).text
+    config = (folder / "config.yaml").read_text()
+    (folder / "config.yaml").write_text(config.replace("cost: none", "cost: tokens"))
+    text = Page(write_report(folder)).text
+    assert "Mean reward per cost by pair over the run" in text
+    assert "what the policy learns: reward / (1 + tokens / mean tokens)" in text
+
+
 def test_an_example_that_lost_names_what_the_judge_preferred(run_writer: Callable[..., Path]) -> None:
     folder = run_writer()
     assert "The judge prefers the seed" in Page(write_report(folder)).text
