@@ -98,12 +98,13 @@ def _embedder(name: str) -> Embed:
 
 def labels_of(config: Config, column: str) -> dict[int, str]:
     """Values of `column` by row of the seed file. Raises BadInput if no row has the column."""
+    from staragents.analysis.kinds import OTHER
     from staragents.data.seed_file import SeedFile
 
     labels: dict[int, str] = {}
     for row, value in SeedFile(config.seeds).values(column):
         if isinstance(value, str | int):
-            labels[row] = " ".join(str(value).split()) or "other"
+            labels[row] = " ".join(str(value).split()) or OTHER
     if not labels:
         raise BadInput(f"--label: expected a column of {config.seeds.path}, got {column!r}")
     return labels

@@ -61,15 +61,26 @@ def _about_yield(funnel: dict[str, Any], judge: dict[str, Any]) -> Iterator[str]
             f"{rejected / drawn:.0%} of the candidates were rejected, most often for {reason}: try "
             f"{REMEDIES.get(rejected_by(reason)[1], 'a lower temperature or a stronger model')}"
         )
-    if funnel["accepted"] == 0 and judge["tried"] and not judge["judged"]:
-        yield "no candidate was accepted, so the dataset equals the seeds: the judge gave no readable verdict"
-    elif funnel["accepted"] == 0 and not funnel["generated"]:
-        yield "no candidate was accepted, so the dataset equals the seeds: every candidate failed"
-    elif funnel["accepted"] == 0:
-        yield (
-            "no candidate was accepted, so the dataset equals the seeds: look at the examples, or "
-            "try stronger models or reward.require_win=false"
-        )
+    if funnel["accepted"] == 0:
+        yield f"no candidate was accepted, so the dataset {_dataset(funnel)}: {_why_none(funnel, judge)}"
+    elif funnel["rows"] == 0:
+        yield "the dataset is empty, because filters dropped every row: see filtered.parquet"
+
+
+def _dataset(funnel: dict[str, Any]) -> str:
+    """What the dataset is if no candidate was accepted."""
+    if funnel["rows"] == 0:
+        return "is empty"
+    return "contains only the seeds that filters kept" if funnel["filtered_out"] else "equals the seeds"
+
+
+def _why_none(funnel: dict[str, Any], judge: dict[str, Any]) -> str:
+    """Why no candidate was accepted, or what to try."""
+    if judge["tried"] and not judge["judged"]:
+        return "the judge gave no readable verdict"
+    if not funnel["generated"]:
+        return "every candidate failed or was rejected"
+    return "look at the examples, or try stronger models or reward.require_win=false"
 
 
 def _about_thoughts(summary: dict[str, Any]) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,8 @@ from staragents.analysis.timeline import Snapshot
 from staragents.analysis.worth import Drawn, Worth, worth_of
 from staragents.base.messages import last_exchange
 from staragents.base.records import Candidate
-from staragents.config import Config
+from staragents.config import Config, Cost
+from staragents.reward.cost import CostScale, learned_value
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 Kinds = tuple[NDArray[np.intp], list[str]]
@@ -46,24 +47,32 @@ class Evidence:
         self.not_reproduced = 0
         """Seeds of the sample whose logged propensities another version or machine computed."""
         self._draws = DrawHistory(config, total_seeds)
+        self._kind, self._cost = config.reward.cost, CostScale(config.reward.cost)
         self._step = max(1, math.ceil(finished_seeds / MAX_SEEDS))
         self._seeds = 0
 
     def add_seed(self, candidates: list[Candidate]) -> None:
         """Add the next seed's candidates."""
         self.ranking.add_seed(candidates)
+        learned = self._learned(candidates)
         if self._seeds % self._step == 0:
             probabilities = self._draws.probabilities(candidates)
             known = reproduces(probabilities, candidates)
             self.not_reproduced += not known
-            self.sample.append(_sampled(candidates, probabilities if known else None))
+            self.sample.append(_sampled(candidates, learned, probabilities if known else None))
             if known:
                 without = self._draws.probabilities(candidates, with_memory=False)
-                self.memory.add_seed(self._seeds, candidates, probabilities, without)
+                self.memory.add_seed(self._seeds, learned, probabilities, without)
         self._seeds += 1
         self._draws.add_seed(candidates)
         for candidate in candidates:
             self.ifd.add(candidate)
+
+    def _learned(self, candidates: list[Candidate]) -> list[Candidate]:
+        """The next seed's candidates, whose reward is the value that the policy learnt."""
+        if self._kind is Cost.none:
+            return candidates
+        return [replace(one, reward=value) for one, value in self._cost.learned(candidates)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +104,9 @@ class Diagnosis:
             "ifd": {**run.summary["ifd"], **evidence.ifd.regression()},
             "judge": run.summary["judge"],
             "cost": _cost(run.summary),
-            "domains": domains.table(seeds, *kinds) if kinds is not None else None,
+            "domains": {**domains.table(seeds, *kinds), "labelled": labels is not None}
+            if kinds is not None
+            else None,
             "worth": {
                 **(worth.as_dict() if worth is not None else {}),
                 "said": _said(run.config, worth, evidence),
@@ -112,7 +123,12 @@ class Diagnosis:
 
 def _said(config: Config, worth: Worth | None, evidence: Evidence) -> list[str]:
     said = advised_choice.sentences(worth, evidence.not_reproduced, len(evidence.sample))
-    return [*said, memory_gain.sentence(evidence.memory.summary())] if config.memory.enabled else said
+    if config.memory.enabled:
+        said.append(memory_gain.sentence(evidence.memory.summary()))
+    if config.reward.cost is not Cost.none:
+        setting, formula = config.reward.cost.value, learned_value(config.reward.cost)
+        said.append(f"With reward.cost={setting}, what pairs earn is what the policy learns: {formula}.")
+    return said
 
 
 def _findings(run: SavedRun, numbers: dict[str, Any]) -> Iterator[str]:
@@ -151,18 +167,27 @@ def _about_thoughts(cost: dict[str, Any]) -> Iterator[str]:
         )
 
 
-def _sampled(candidates: list[Candidate], probabilities: dict[str, float] | None) -> Sampled:
-    rewards = {candidate.pair: candidate.reward for candidate in candidates if candidate.reward is not None}
+def _sampled(
+    candidates: list[Candidate], learned: list[Candidate], probabilities: dict[str, float] | None
+) -> Sampled:
     instruction, _ = last_exchange(candidates[0].seed_messages)
     base = {candidate.pair for candidate in candidates if candidate.base}
     inclusion = {pair: p for pair, p in (probabilities or {}).items() if pair not in base}
-    return Sampled(candidates[0].seed_row, instruction, rewards, inclusion or None)
+    return Sampled(
+        candidates[0].seed_row, instruction, _rewards(candidates), _rewards(learned), inclusion or None
+    )
+
+
+def _rewards(candidates: list[Candidate]) -> dict[str, float]:
+    return {candidate.pair: candidate.reward for candidate in candidates if candidate.reward is not None}
 
 
 def _kinds(seeds: list[Sampled], embed: Embed, labels: dict[int, str] | None) -> Kinds | None:
     """The kind of each seed and the names of the kinds; None for too few seeds."""
     if labels is not None:
-        return kinds_of_instructions.by_label([labels.get(seed.row, "other") for seed in seeds])
+        return kinds_of_instructions.by_label(
+            [labels.get(seed.row, kinds_of_instructions.OTHER) for seed in seeds]
+        )
     if len(seeds) < 2 * kinds_of_instructions.MIN_DOMAIN_SEEDS:
         return None
     texts = [seed.instruction for seed in seeds]
@@ -171,15 +196,17 @@ def _kinds(seeds: list[Sampled], embed: Embed, labels: dict[int, str] | None) ->
 
 
 def _worth(config: Config, seeds: list[Sampled], kinds: Kinds | None) -> Worth | None:
-    """What other choices would have earned on the seeds whose draw can be recomputed."""
+    """What other choices would have earned on the seeds whose draw can be recomputed, with the pairs that
+    could be drawn there: nothing is known about the others, such as retired ones."""
     if kinds is None:
         return None
-    pairs = config.drawn_pairs
+    possible = {pair for seed in seeds for pair, p in (seed.inclusion or {}).items() if p > 0}
+    pairs = [pair for pair in config.drawn_pairs if pair in possible]
     index = {pair: number for number, pair in enumerate(pairs)}
     drawn = []
     for seed, kind in zip(seeds, kinds[0].tolist(), strict=True):
         inclusion = seed.inclusion or {}
-        rewards = {index[pair]: reward for pair, reward in seed.rewards.items() if pair in inclusion}
+        rewards = {index[pair]: value for pair, value in seed.learned.items() if pair in inclusion}
         if rewards:
             drawn.append(Drawn(kind, [inclusion.get(pair, 0.0) for pair in pairs], rewards))
     return worth_of(drawn, pairs, kinds[1], config.evolution.draws)

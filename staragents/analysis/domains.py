@@ -22,6 +22,8 @@ class Sampled:
     row: int
     instruction: str
     rewards: dict[str, float]
+    learned: dict[str, float]
+    """By pair, what the policy learnt from these rewards (`reward.cost`)."""
     inclusion: dict[str, float] | None = None
     """Probability of every pair at the draw, without base pairs; None if it can't be recomputed."""
 

@@ -15,6 +15,8 @@ MIN_DOMAIN_SEEDS = 10
 WORDS = 3
 MAX_CHARS = 4000
 TOPICS = 50
+OTHER = "other"
+"""The kind of seeds with a rare label or without one."""
 
 
 def text_vectors(texts: Sequence[str]) -> NDArray[np.float32]:
@@ -76,8 +78,10 @@ def named(texts: Sequence[str], labels: NDArray[np.intp]) -> list[str]:
 
 
 def by_label(names: Sequence[str]) -> tuple[NDArray[np.intp], list[str]]:
-    """Domains from given names, most frequent first; rare names are merged into `other`."""
+    """Domains from given names, most frequent first; rare names are merged into `other`, which may be one of
+    the given names."""
     frequent = [name for name, count in Counter(names).most_common() if count >= MIN_DOMAIN_SEEDS]
     known = {name: index for index, name in enumerate(frequent[:MAX_DOMAINS])}
-    labels = np.array([known.get(name, len(known)) for name in names], dtype=np.intp)
-    return labels, [*known, *(["other"] if (labels == len(known)).any() else [])]
+    other = known.get(OTHER, len(known))
+    labels = np.array([known.get(name, other) for name in names], dtype=np.intp)
+    return labels, [*known, *([OTHER] if (labels == len(known)).any() else [])]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from staragents.agents.rejects import REASONS
+from staragents.analysis.opponent import Opponent
 from staragents.base.records import Candidate, Stage, Status, rejected_by
-from staragents.config import Config, Difficulty
+from staragents.config import Config, Difficulty, Fallback
 
 
 def reason(candidate: Candidate, candidates: list[Candidate], config: Config) -> str:
@@ -20,10 +21,7 @@ def reason(candidate: Candidate, candidates: list[Candidate], config: Config) ->
         case Status.unjudged:
             return "not chosen: the judge's verdict was unreadable, so it has no reward"
     if _lacks_win(candidate, config):
-        win, required = candidate.judge_win or 0.0, f"required: above {config.reward.least_win:.2f}"
-        if candidate.status is Status.lost:
-            return f"not chosen: the judge prefers {_opponent(config)} (w = {win:.2f}, {required})"
-        return f"not chosen: the judge hardly prefers it to {_opponent(config)} (w = {win:.2f}, {required})"
+        return f"not chosen: {_verdict(candidate, candidates, config)}"
     reward = candidate.reward or 0.0
     winner = next((other for other in candidates if other.selected), None)
     if winner is None:
@@ -43,11 +41,13 @@ def group(candidate: Candidate, config: Config) -> str:
             return "chosen"
         case Status.unjudged:
             return "not chosen: no verdict"
-    return "not chosen: judge" if _lacks_win(candidate, config) else "not chosen: reward"
+    if not _lacks_win(candidate, config):
+        return "not chosen: reward"
+    return "not chosen: no verdict" if candidate.judge_win is None else "not chosen: judge"
 
 
 def _lacks_win(candidate: Candidate, config: Config) -> bool:
-    """Whether the verdict alone keeps it out of the dataset."""
+    """Whether the verdict alone, or its lack, keeps it out of the dataset."""
     return config.reward.require_win and (candidate.judge_win or 0.0) <= config.reward.least_win
 
 
@@ -56,8 +56,9 @@ def outcome(candidates: list[Candidate], config: Config) -> str:
     chosen = next((candidate for candidate in candidates if candidate.selected), None)
     if chosen is not None:
         return f"the dataset contains the candidate of {chosen.pair}"
-    if config.reward.fallback.value == "none":
-        return "no candidate was chosen, and the dataset omits the seed (reward.fallback=none)"
+    if config.reward.fallback is not Fallback.seed:
+        fallback = config.reward.fallback.value
+        return f"no candidate was chosen, and the dataset omits the seed (reward.fallback={fallback})"
     return "no candidate was chosen, so the dataset keeps the original seed"
 
 
@@ -67,15 +68,26 @@ def _rejected(saved: str) -> str:
     return f"{words} (the rewritten instruction)" if stage is Stage.rewrite else words
 
 
+def _verdict(candidate: Candidate, candidates: list[Candidate], config: Config) -> str:
+    """Why it lacks the win that `reward.require_win` asks for."""
+    win = candidate.judge_win
+    if win is None and candidate.base and not candidate.unreadable:
+        return "it is the base pair's sample, with which the judge compares the others (judge.baseline=base)"
+    if win is None:
+        return "the judge's verdict was unreadable"
+    opponent = Opponent.of(candidate, candidates, config).name
+    verdict = f"prefers {opponent}"
+    if win >= 0.5:
+        verdict = f"{'hardly prefers' if win > 0.5 else 'does not prefer'} it to {opponent}"
+    return f"the judge {verdict} (w = {win:.2f}, required: above {config.reward.least_win:.2f})"
+
+
 def _merit(candidate: Candidate, config: Config) -> str:
-    if candidate.base and not candidate.reward:
+    lacks = _lacks_win(candidate, config) if config.reward.require_win else not candidate.reward
+    if candidate.base and lacks:
         return "no candidate was eligible, so the base pair's sample is used (reward.fallback=base)"
     among = " among those that the judge prefers" if config.reward.require_win else ""
     return f"the highest reward{among}, {candidate.reward or 0.0:.3f}"
-
-
-def _opponent(config: Config) -> str:
-    return "the base pair's sample" if config.judge.baseline.value == "base" else "the seed"
 
 
 def _why_nothing(candidate: Candidate, config: Config) -> str:

@@ -10,12 +10,14 @@ from staragents.analysis.advice import warnings_for
 from staragents.analysis.memory_tally import MemoryTally
 from staragents.analysis.tallies import CostTally, IfdTally, JudgeTally, PairTally, ratio
 from staragents.base.records import Candidate, Stage, Status, rejected_by
+from staragents.config import Config
 
 
 @dataclass(slots=True)
 class RunTally:
-    """Counters over all candidates, with bounded memory."""
+    """Counters over all candidates of a run with this config, in bounded memory."""
 
+    config: Config
     counts: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
@@ -31,11 +33,12 @@ class RunTally:
         self.counts["finished"] += 1
         if not any(candidate.selected for candidate in candidates):
             self.counts["without_winner"] += 1
-            # The judge prefers it, but by less than the margin: otherwise a reward above 0 would be chosen.
-            self.counts["within_margin"] += any(
-                one.status is Status.outranked and (one.reward or 0.0) > 0.0 for one in candidates
+            # The judge prefers one, but by less than the margin: otherwise it could be chosen at any reward.
+            self.counts["within_margin"] += self.config.reward.require_win and any(
+                one.status is Status.outranked for one in candidates
             )
         self.memory.add_seed(candidates)
+        self.judge.add_seed(candidates, self.config)
         for candidate in candidates:
             self._add(candidate)
 
@@ -52,7 +55,6 @@ class RunTally:
             self._add_cut_off(candidate)
         self.cost.add(candidate)
         self.pairs[candidate.pair].add(candidate)
-        self.judge.add(candidate)
         self.ifd.add(candidate)
 
     def _add_cut_off(self, candidate: Candidate) -> None:

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from staragents.agents.verdict import STILL_THINKING
+from staragents.analysis.opponent import Opponent
 from staragents.base.records import Candidate, Stage
 from staragents.base.statistics import Line, Mean
+from staragents.config import Config
 from staragents.scoring.ifd import SCORED_STATUSES
 
 STAGES = (Stage.rewrite, Stage.answer, Stage.score, Stage.judge)
@@ -104,7 +106,11 @@ class JudgeTally:
     """Share of verdicts without a probability between those of the labels."""
     length: Line = field(default_factory=Line)
 
-    def add(self, candidate: Candidate) -> None:
+    def add_seed(self, candidates: list[Candidate], config: Config) -> None:
+        for candidate in candidates:
+            self._add(candidate, candidates, config)
+
+    def _add(self, candidate: Candidate, candidates: list[Candidate], config: Config) -> None:
         win = candidate.judge_win
         if win is None:
             if candidate.unreadable:
@@ -119,8 +125,10 @@ class JudgeTally:
         if candidate.judge_win_first is not None and candidate.judge_win_second is not None:
             self.first.add(candidate.judge_win_first)
             self.second.add(candidate.judge_win_second)
-        before, after = len(candidate.seed_messages[-1].content), len(candidate.messages[-1].content)
-        self.length.add(math.log((after + 1) / (before + 1)), win)
+        other = Opponent.of(candidate, candidates, config).messages
+        if other is not None:
+            own, others = len(candidate.messages[-1].content), len(other[-1].content)
+            self.length.add(math.log((own + 1) / (others + 1)), win)
 
     def _add_unreadable(self, message: str | None) -> None:
         self.unreadable += 1
@@ -142,7 +150,7 @@ class JudgeTally:
             "position_bias": None if first is None or second is None else rounded(first - second),
             "agreement": rounded(self.agreement.value),
             "label_only": rounded(self.label_only.value),
-            # Correlation of the win with ln(response length / seed's response length).
+            # Correlation of the win with ln(response length / length of what it was compared with).
             "length_correlation": rounded(self.length.correlation),
             # The linear counterpart of AlpacaEval's length-controlled win rate (arXiv 2404.04475).
             "win_at_equal_length": rounded(self.length.at_zero),

@@ -142,8 +142,10 @@ class _Values:
 
     def of(self, seeds: NDArray[np.bool_]) -> Floats:
         """Values whose mean over the marked seeds is the weighted mean and whose spread is that of its
-        influence function, shape (marked seeds, pairs)."""
+        influence function, shape (marked seeds, pairs). A pair that could be drawn on none of them has the
+        values of its model."""
         weights, values = np.sqrt(self.inclusion[seeds]), self._values[seeds]
+        weights[:, ~weights.any(axis=0)] = 1.0
         total = weights.sum(axis=0)
         mean = (weights * values).sum(axis=0) / total
         return mean + len(weights) * weights * (values - mean) / total

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from staragents.analysis.opponent import Opponent
 from staragents.base.messages import Conversation
 from staragents.base.records import Candidate
-from staragents.config import Baseline, Compare, Config
+from staragents.config import Config
 from staragents.data.formats.dpo import Preference
 from staragents.data.formats.kto import Opinion
 
@@ -32,7 +33,7 @@ def decided(candidates: list[Candidate], config: Config) -> Iterator[Decided]:
             continue
         if candidate.failed or candidate.rejected:
             continue
-        other = _opponent(candidate, candidates, config)
+        other = Opponent.of(candidate, candidates, config).messages
         if other is None or other == candidate.messages:
             continue
         yield Decided(candidate.messages, other) if win > 0.5 else Decided(other, candidate.messages)
@@ -63,17 +64,3 @@ def opinions(verdicts: list[Decided]) -> Iterator[Opinion]:
     for messages in dict.fromkeys(side for v in verdicts for side in (v.winner, v.loser)):
         if (messages in won) != (messages in lost):
             yield Opinion(messages, messages in won)
-
-
-def _opponent(candidate: Candidate, candidates: list[Candidate], config: Config) -> Conversation | None:
-    """The candidate's baseline in the judge prompt (see `actors.seed_pipeline`); None if it was not saved."""
-    seed = candidate.seed_messages
-    if config.judge.compare is Compare.response_same_instruction:
-        return seed if candidate.messages[:-1] == seed[:-1] else None
-    if config.judge.baseline is Baseline.seed:
-        return seed
-    base = next((c for c in candidates if c.pair == config.agents.base_pairs[0]), None)
-    if base is None or base is candidate or base.failed:
-        # If the sample failed during scoring, it is unknown whether the judge saw it.
-        return None
-    return base.messages or seed

@@ -34,12 +34,13 @@ class VerdictPoint(NamedTuple):
 
 class Window(NamedTuple):
     """The window of `seeds` seeds up to the `end`-th: the share with neighbours in the memory bank, and the
-    mean reward of the drawn pairs, without base pairs."""
+    mean of the `rewards` rewards of drawn pairs, without base pairs."""
 
     end: int
     hit_rate: float
     seeds: int
     reward: float | None = None
+    rewards: int = 0
 
 
 @dataclass(slots=True)
@@ -49,6 +50,7 @@ class ChartData:
     finished: int
     timeline: Timeline
     table: CandidateTable
+    examples: Examples
     ifd_accepted: Sample[IfdPoint] = field(default_factory=lambda: Sample(IFD_POINTS))
     ifd_others: Sample[IfdPoint] = field(default_factory=lambda: Sample(IFD_POINTS))
     verdicts: Sample[VerdictPoint] = field(default_factory=lambda: Sample(VERDICT_POINTS))
@@ -56,7 +58,6 @@ class ChartData:
         default_factory=lambda: defaultdict(lambda: Sample(REWARD_POINTS))
     )
     recall: list[Window] = field(default_factory=list)
-    examples: Examples = field(default_factory=Examples)
 
     _window: Mean = field(default_factory=Mean)
     _reward: Mean = field(default_factory=Mean)
@@ -73,25 +74,25 @@ class ChartData:
     ) -> ChartData:
         """Empty data for a run of `total` seeds, of which `finished` will be added."""
         table = CandidateTable(config, max_rows, max_text_mib)
-        return cls(finished, Timeline(config, total, finished), table)
+        return cls(finished, Timeline(config, total, finished), table, Examples(config))
 
     def add_seed(self, candidates: list[Candidate]) -> None:
         """Add the next seed's candidates."""
         self._seeds += 1
         self.timeline.add_seed(candidates)
         self.table.add_seed(candidates)
+        self.examples.add_seed(candidates)
         for candidate in candidates:
             self._reward.add(None if candidate.base else candidate.reward)
         self._window.add(float(any(candidate.neighbours for candidate in candidates)))
         if self._window.count == _window_width(self.finished) or self._seeds == self.finished:
-            hits = self._window
-            self.recall.append(Window(self._seeds, hits.value or 0.0, hits.count, self._reward.value))
+            hits, reward = self._window, self._reward
+            self.recall.append(Window(self._seeds, hits.value or 0.0, hits.count, reward.value, reward.count))
             self._window, self._reward = Mean(), Mean()
         for candidate in candidates:
             self._add(candidate)
 
     def _add(self, candidate: Candidate) -> None:
-        self.examples.add(candidate)
         target, larger = candidate.target_ifd, candidate.larger_ifd
         if target is not None and larger is not None:
             point = IfdPoint(target, larger, candidate.pair, candidate.candidate_id)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from staragents.comparison.comparison import Row
+from staragents.config import Cost
 from staragents.report.chart import (
     ACCENT,
     MUTED,
@@ -25,10 +26,10 @@ def reward_chart(windows: list[Window]) -> Chart:
     """Mean reward of the drawn pairs by position in the run, and the running mean."""
     known = [window for window in windows if window.reward is not None]
     ends = [window.end for window in known]
-    total, seeds, running = 0.0, 0, []
+    total, rewards, running = 0.0, 0, []
     for window in known:
-        total, seeds = total + (window.reward or 0.0) * window.seeds, seeds + window.seeds
-        running.append(total / seeds)
+        total, rewards = total + (window.reward or 0.0) * window.rewards, rewards + window.rewards
+        running.append(total / rewards)
     dots = {
         "type": "scatter",
         "mode": "markers",
@@ -56,13 +57,15 @@ def reward_chart(windows: list[Window]) -> Chart:
     )
 
 
-def memory_chart(memory: dict[str, Any] | None, enabled: bool) -> Chart:
-    """Share of the draws that recall moved, and what that earned, in windows of the run."""
+def memory_chart(memory: dict[str, Any] | None, enabled: bool, cost: Cost = Cost.none) -> Chart:
+    """Share of the draws that recall moved, and what that earned, in windows of the run. `cost`: reward.cost,
+    which decides what is earned."""
     course = memory.get("course", []) if memory else []
     seeds = [point[0] for point in course]
+    what = "reward" if cost is Cost.none else "reward per cost"
     traces = [
         _line("share of draws moved to other pairs", seeds, [point[1] for point in course], ACCENT),
-        _line("reward per draw that this earned", seeds, [point[2] for point in course], SECOND),
+        _line(f"{what} that this earned per draw", seeds, [point[2] for point in course], SECOND),
     ]
     return Chart(
         name="memory_effect",

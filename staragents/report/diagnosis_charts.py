@@ -66,7 +66,7 @@ def domains_chart(domains: dict[str, Any] | None) -> Chart:
     return Chart(
         name="domains",
         title="Which pairs work for which kind of instruction",
-        note="Mean reward of each pair on clusters of similar instructions, named by their typical words. "
+        note=f"Mean reward of each pair on {_source(domains)}. "
         "Star: better than pair and domain predict (t-test, Holm correction, 5 %). Empty: never drawn there.",
         figure=figure(
             [
@@ -98,6 +98,13 @@ def domains_chart(domains: dict[str, Any] | None) -> Chart:
         missing="Run `staragents diagnose` on this run.",
         height=bar_height(len(pairs)) + 60,
     )
+
+
+def _source(domains: dict[str, Any] | None) -> str:
+    """Where the kinds are from, by the findings of this or an earlier version."""
+    if domains is not None and domains.get("labelled"):
+        return "the kinds of instructions that a column of the seeds names (rare ones are in other)"
+    return "clusters of similar instructions, named by their typical words"
 
 
 def _hover(cell: dict[str, Any] | None) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from staragents.analysis.timeline import Snapshot
 from staragents.base.statistics import Sample
+from staragents.config import Cost
 from staragents.evolution.policy import PairStats
 from staragents.report.chart import (
     ACCENT,
@@ -23,6 +24,7 @@ from staragents.report.chart import (
     names_axis,
     seeds_axis,
 )
+from staragents.reward.cost import learned_value
 
 BANDS = 4
 
@@ -55,8 +57,9 @@ def policy_chart(snapshots: list[Snapshot], policy: str) -> Chart:
     )
 
 
-def beliefs_chart(snapshots: list[Snapshot]) -> Chart:
-    """Running means of the pairs that ended highest; more bands would hide each other."""
+def beliefs_chart(snapshots: list[Snapshot], cost: Cost) -> Chart:
+    """Running means of the pairs that ended highest; more bands would hide each other. `cost`: reward.cost,
+    which decides what the policy learns."""
     last = snapshots[-1].pair_stats if snapshots else []
     order = sorted(last, key=lambda s: s.probability, reverse=True)[:BANDS]
     traces = [
@@ -65,15 +68,17 @@ def beliefs_chart(snapshots: list[Snapshot]) -> Chart:
         for trace in _belief_band(snapshots, stats.pair, PALETTE[index])
     ]
     others = f" Only the {BANDS} pairs that ended highest are shown." if len(last) > BANDS else ""
+    what = "reward" if cost is Cost.none else "reward per cost"
+    formula = "" if cost is Cost.none else f" (what the policy learns: {learned_value(cost)})"
     return Chart(
         name="beliefs",
-        title="Mean reward by pair over the run",
-        note="Mean reward by seeds done, with its 90 % interval. Overlapping bands: not decided yet. Bands "
-        f"narrow as a pair is drawn more often.{others}",
+        title=f"Mean {what} by pair over the run",
+        note=f"Mean {what}{formula} by seeds done, with its 90 % interval. Overlapping bands: not decided "
+        f"yet. Bands narrow as a pair is drawn more often.{others}",
         figure=figure(
             traces,
             seeds_axis(snapshots[-1].seeds),
-            Axis("mean reward", {"range": [0, 1], "dtick": 0.25}),
+            Axis(f"mean {what}", {"range": [0, 1], "dtick": 0.25}),
         )
         if len(snapshots) > 1 and traces
         else None,

@@ -77,7 +77,7 @@ def _sections(run: SavedRun, charts: ChartData) -> list[Section]:
             [
                 reward_chart(charts.recall),
                 policy_chart(snapshots, run.config.evolution.policy.value),
-                beliefs_chart(snapshots),
+                beliefs_chart(snapshots, run.config.reward.cost),
                 rewards_chart(summary["pairs"], charts.rewards),
                 recall_chart(charts.recall, run.config.memory.enabled),
             ],
@@ -90,7 +90,7 @@ def _sections(run: SavedRun, charts: ChartData) -> list[Section]:
             "Diagnosis",
             [
                 entropy_chart(_entropy(snapshots)),
-                memory_chart(run.diagnosis.get("memory"), run.config.memory.enabled),
+                memory_chart(run.diagnosis.get("memory"), run.config.memory.enabled, run.config.reward.cost),
                 domains_chart(run.diagnosis.get("domains")),
             ],
         ),

@@ -9,6 +9,11 @@ from staragents.base.records import Candidate
 from staragents.config import Cost
 
 
+def learned_value(kind: Cost) -> str:
+    """The value that the policy learns, as a formula for users."""
+    return "reward" if kind is Cost.none else f"reward / (1 + {kind.value} / mean {kind.value})"
+
+
 class CostScale:
     """Reward per cost, scaled into [0, 1] by the run's own mean cost of a candidate.
 

@@ -48,7 +48,7 @@ def write_results(run: RunDirectory, config: Config, scan: SeedScan) -> dict[str
     state = run.state()
     assert state is not None
     remove_manifest(run.path)
-    tally, charts = RunTally(), ChartData.of(config, scan.seeds, state["cursor"])
+    tally, charts = RunTally(config), ChartData.of(config, scan.seeds, state["cursor"])
     with (
         writing_dataset(run, config) as dataset,
         writing_quarantine(run, SeedFile(config.seeds)) as quarantine,
@@ -109,7 +109,11 @@ def rewriting(run: RunDirectory, *names: str) -> Iterator[None]:
     manifest = read_manifest(run.path)
     assert manifest is not None
     remove_manifest(run.path)
-    yield
-    for name in names:
-        manifest["files"][name] = facts_of(run.path / name)
-    write_sealed(run.path / MANIFEST, dict(manifest))
+    try:
+        yield
+    finally:
+        # Also after an error or Ctrl-C: files are replaced as wholes, so each is the new one or the old one.
+        for name in names:
+            if (run.path / name).exists():
+                manifest["files"][name] = facts_of(run.path / name)
+        write_sealed(run.path / MANIFEST, dict(manifest))

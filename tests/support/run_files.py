@@ -18,9 +18,11 @@ from staragents.run_directory.run_state import RunState, Shard
 from staragents.run_directory.sealed_json import write_sealed
 
 
-def summarise(seeds: Iterable[list[Candidate]], run: dict[str, Any]) -> dict[str, Any]:
+def summarise(
+    seeds: Iterable[list[Candidate]], run: dict[str, Any], config: Config | None = None
+) -> dict[str, Any]:
     """The summary of these candidates and facts of their run."""
-    tally = RunTally()
+    tally = RunTally(config or Config())
     one_pass(seeds, tally)
     return tally.summary(run)
 

@@ -212,7 +212,7 @@ def write_run(
         "machine": {"cpu": text or "2 cores"},
         "versions": {"vllm": "0.32.0", "ray": "2.60.0"},
     }
-    summary = summarise(folder.seeds(), {**run, **(facts or {})})
+    summary = summarise(folder.seeds(), {**run, **(facts or {})}, config)
     (path / "summary.json").write_text(json.dumps(summary, allow_nan=False), encoding="utf-8")
     write_manifest(path, seeds)
     return path

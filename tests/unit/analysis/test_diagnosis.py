@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from collections.abc import Callable
@@ -26,8 +27,12 @@ from staragents.base.candidate_schema import candidates_table
 from staragents.base.errors import BadInput
 from staragents.base.messages import Message
 from staragents.base.records import Candidate
+from staragents.config import Cost
 from staragents.evolution.policy import PairStats
 from staragents.run_directory.shard_file import read_candidates
+from staragents.validation.loading import load_config
+from tests.support.local_run import local_run
+from tests.support.paths import FAKE
 from tests.support.run_files import write_manifest
 
 WORDS = (
@@ -124,8 +129,50 @@ def test_domains_can_be_a_column_of_the_seeds(run_writer: Callable[..., Path], t
     said = " ".join(result.output.split())
     assert "deepen+careful stands out on instructions about geo" in said
     assert "concretise+brief stands out on instructions about code" in said
+    page = (folder / "report.html").read_text()
+    assert "kinds of instructions that a column of the seeds names" in page
+    assert "named by their typical words" not in page
     with pytest.raises(BadInput, match=r"--label: expected a column of .*seeds\.jsonl, got 'nothing'"):
         CliRunner().invoke(diagnose, [str(folder), "--label", "nothing"], catch_exceptions=False)
+
+
+def test_a_run_with_a_retired_agent_is_diagnosed_by_its_other_pairs(tmp_path: Path) -> None:
+    """Nothing is known about pairs that were never drawn: what they would have earned was NaN, which can't be
+    written."""
+    settings = [
+        f"output.dir={tmp_path}",
+        "seeds.limit=60",
+        "agents.retired=[broaden]",
+        "memory.enabled=false",
+    ]
+    asyncio.run(local_run(load_config(FAKE, settings)))
+    CliRunner().invoke(diagnose, [str(tmp_path)], catch_exceptions=False)
+    worth = SavedRun.open(tmp_path).diagnosis["worth"]
+    assert worth["seeds"] == 60
+    assert 0 < worth["uniform"]["mean"] < 1
+    assert not any("broaden" in kind["pair"] for kind in worth["kinds"])
+
+
+def test_what_pairs_earn_is_what_the_policy_learns(run_writer: Callable[..., Path]) -> None:
+    """Pairs with equal rewards, one of which takes ten times the tokens."""
+    folder = run_writer(seeds=60)
+    run = SavedRun.open(folder)
+    run.config.reward.cost = Cost.tokens
+    evidence = Evidence(run.config, 60, 60)
+    for candidates in run.folder.seeds():
+        for one in candidates:
+            one.reward = 0.5
+            one.tokens_in, one.tokens_out = (1000 if one.pair == "deepen+careful" else 100), 0
+        evidence.add_seed(candidates)
+    last = evidence.sample[-1]
+    assert set(last.rewards.values()) == {0.5}
+    dear = [seed.learned["deepen+careful"] for seed in evidence.sample if "deepen+careful" in seed.learned]
+    cheap = [
+        seed.learned["concretise+brief"] for seed in evidence.sample if "concretise+brief" in seed.learned
+    ]
+    assert max(dear[5:]) < min(cheap[5:])
+    said = Diagnosis.of(run, evidence, [], FakeEmbedder().embed).numbers["worth"]["said"]
+    assert said[-1].endswith("what the policy learns: reward / (1 + tokens / mean tokens).")
 
 
 def standing(pair: str, probability: float, low: float, high: float) -> PairStats:
@@ -199,6 +246,14 @@ def test_memory_that_changed_nothing_says_so() -> None:
     memory.add_seed(1, [row("a", 0.5)], {"a": 0.9, "b": 0.1}, {"a": 0.8, "b": 0.2})
     assert "too few seeds" in memory_gain.sentence(memory.summary())
     assert list(memory_gain.findings(memory.summary())) == []
+
+
+def test_rare_labels_join_seeds_that_are_labelled_other() -> None:
+    labels, names = kinds.by_label(["a"] * 15 + ["other"] * 12 + ["rare"] * 3)
+    assert names == ["a", "other"]
+    assert labels.tolist() == [0] * 15 + [1] * 15
+    labels, names = kinds.by_label(["a"] * 15 + ["rare"] * 3)
+    assert (names, labels.tolist()) == (["a", "other"], [0] * 15 + [1] * 3)
 
 
 def test_texts_without_words_still_get_domains() -> None:

@@ -13,8 +13,9 @@ from click.testing import CliRunner, Result
 
 from cluster.cli.explain import explain
 from staragents.analysis.explanation import Explanation
-from staragents.analysis.reasons import reason
+from staragents.analysis.reasons import group, outcome, reason
 from staragents.base.errors import BadInput
+from staragents.base.messages import Conversation, Message
 from staragents.base.records import Candidate
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import load_config
@@ -130,3 +131,58 @@ def test_every_fate_has_a_sentence(changes: dict[str, Any], expected: str) -> No
     row = replace(BARE, **changes)
     winner = replace(BARE, selected=True, reward=0.5, pair="b+y")
     assert expected in reason(row, [row, winner], config)
+
+
+ASKED = (Message("user", "What does a heat pump do?"), Message("assistant", "It moves heat."))
+SAMPLE = Candidate(
+    "s", "b", "keep+direct", "keep", "direct", 1.0, ASKED, (ASKED[0], Message("assistant", "It cools.")),
+    base=True, reward=0.1,
+)  # fmt: skip
+REWRITTEN = (Message("user", "Why does a heat pump move heat?"), Message("assistant", "It evaporates."))
+
+
+@pytest.mark.parametrize(
+    ("settings", "sample", "messages", "expected"),
+    [
+        ([], {}, REWRITTEN, "the judge prefers the seed (w = 0.40"),
+        (["judge.baseline=base"], {}, REWRITTEN, "the judge prefers the base pair's sample (w = 0.40"),
+        (
+            ["judge.baseline=base"],
+            {"messages": (), "reject_reason": "refusal"},
+            REWRITTEN,
+            "prefers the seed",
+        ),
+        (["judge.baseline=base"], {"messages": (), "failed_stage": "answer"}, REWRITTEN, "prefers the seed"),
+        (["judge.baseline=base"], {"failed_stage": "score"}, REWRITTEN, "the judge prefers its baseline"),
+        (
+            ["judge.compare=response_same_instruction"],
+            {},
+            REWRITTEN,
+            "the judge prefers the base agent's answer to its instruction (w = 0.40",
+        ),
+        (["judge.compare=response_same_instruction"], {}, (ASKED[0], REWRITTEN[1]), "prefers the seed"),
+    ],
+)
+def test_a_reason_names_what_the_judge_compared_with(
+    settings: list[str], sample: dict[str, Any], messages: Conversation, expected: str
+) -> None:
+    row = replace(BARE, seed_messages=ASKED, messages=messages, judge_win=0.4)
+    assert expected in reason(row, [replace(SAMPLE, **sample), row], load_config(FAKE, settings))
+
+
+def test_the_base_pairs_sample_is_not_said_to_have_lost_to_itself() -> None:
+    config = load_config(FAKE, ["judge.baseline=base"])
+    assert reason(SAMPLE, [SAMPLE], config).startswith("not chosen: it is the base pair's sample, with which")
+    assert group(SAMPLE, config) == "not chosen: no verdict"
+
+
+def test_a_tie_is_no_preference() -> None:
+    row = replace(BARE, judge_win=0.5)
+    assert "the judge does not prefer it to the seed" in reason(row, [row], load_config(FAKE, []))
+
+
+def test_a_sample_that_is_only_a_fallback_has_no_merit() -> None:
+    config = load_config(FAKE, ["judge.baseline=base", "reward.fallback=base"])
+    chosen = replace(SAMPLE, selected=True)
+    assert "no candidate was eligible" in reason(chosen, [chosen], config)
+    assert "omits the seed (reward.fallback=base)" in outcome([BARE], config)

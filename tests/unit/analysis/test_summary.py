@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from staragents.base.messages import Message
 from staragents.base.records import Candidate
 from staragents.base.statistics import Line, Mean, Sample
+from staragents.config import Baseline, Compare, Config
 from tests.support.run_files import summarise
 
 SEED = (Message("user", "Why is the sky blue?"), Message("assistant", "Rayleigh."))
@@ -94,7 +95,10 @@ def test_seeds_that_are_kept_on_a_close_verdict_are_counted() -> None:
         judged("s3", 0.6, 0.6, reward=0.0),
         judged("s4", 0.6, 0.6, reward=0.1, reject_reason="refusal"),
     ]
-    assert summarise(seeds_of(rows), {})["funnel"]["within_margin"] == 1
+    assert summarise(seeds_of(rows), {})["funnel"]["within_margin"] == 2, "s0 and, with difficulty 0, s3"
+    config = Config()
+    config.reward.require_win = False
+    assert summarise(seeds_of(rows), {}, config)["funnel"]["within_margin"] == 0, "the margin was not used"
 
 
 def test_cost_is_counted_by_stage_and_pair() -> None:
@@ -168,6 +172,28 @@ def test_preference_for_length_is_reported_and_removed() -> None:
     assert any("prefers longer responses" in warning for warning in summary["warnings"])
 
 
+def test_length_is_compared_with_what_the_judge_saw() -> None:
+    """w follows the length relative to the base pair's sample, whatever the length of the seed's response."""
+    config = Config()
+    config.agents.base_pairs, config.judge.baseline = ["keep+b"], Baseline.base
+    rows = []
+    for number in range(20):
+        own, others = 10 * (number + 1), 200 - 10 * number
+        win = 0.5 + 0.1 * math.log((own + 1) / (others + 1))
+        sample = candidate(f"s{number}", "keep+b", messages=(SEED[0], Message("assistant", "y" * others)))
+        text = (SEED[0], Message("assistant", "x" * own))
+        rows += [sample, candidate(f"s{number}", messages=text, judge_win=win)]
+    judge = summarise(seeds_of(rows), {}, config)["judge"]
+    assert judge["length_correlation"] == pytest.approx(1.0)
+    assert judge["win_at_equal_length"] == pytest.approx(0.5, abs=1e-3)
+    config.judge.compare = Compare.response_same_instruction
+    rewritten = [candidate(f"s{number}", messages=BETTER, judge_win=0.4) for number in range(3)]
+    judge = summarise(seeds_of(rewritten), {}, config)["judge"]
+    assert (judge["judged"], judge["win_at_equal_length"]) == (3, None), (
+        "the base agent's answer is not saved"
+    )
+
+
 def test_ifds_above_one_lead_to_the_advice_on_templates() -> None:
     rows = [
         candidate(f"s{n}", messages=BETTER, target_ifd=1.1 if n < 8 else 0.9, target_status="ok")
@@ -197,6 +223,38 @@ def test_many_rejects_lead_to_advice_for_their_reason(reason: str, remedy: str) 
     (warning,) = (line for line in summarise(seeds_of(rows), {})["warnings"] if "rejected" in line)
     assert f"most often for {reason}: try " in warning
     assert remedy in warning
+
+
+@pytest.mark.parametrize(
+    ("values", "run", "expected"),
+    [
+        ({}, {}, "so the dataset equals the seeds: every candidate failed or was rejected"),
+        ({}, {"fallback": "none"}, "so the dataset is empty: every candidate failed or was rejected"),
+        ({"messages": BETTER}, {"fallback": "none"}, "so the dataset is empty: look at the examples"),
+        (
+            {"messages": BETTER},
+            {"dataset": {"rows": 5, "rewritten": 0, "filtered_out": 7}},
+            "so the dataset contains only the seeds that filters kept: look",
+        ),
+        (
+            {"messages": BETTER},
+            {"dataset": {"rows": 0, "rewritten": 0, "filtered_out": 12}},
+            "is empty: look",
+        ),
+        (
+            {"messages": BETTER, "selected": True},
+            {"dataset": {"rows": 0, "rewritten": 0, "filtered_out": 12}},
+            "the dataset is empty, because filters dropped every row",
+        ),
+    ],
+)
+def test_a_dataset_without_rewrites_is_called_what_it_is(
+    values: dict[str, Any], run: dict[str, Any], expected: str
+) -> None:
+    rejected = {} if values else {"reject_reason": "refusal"}
+    rows = [candidate(f"s{n}", **values, **rejected) for n in range(12)]
+    (warning,) = (line for line in summarise(seeds_of(rows), run)["warnings"] if "dataset" in line)
+    assert expected in warning
 
 
 @pytest.mark.parametrize(
@@ -297,7 +355,7 @@ def test_thoughts_that_were_cut_off_lead_to_one_line_and_to_no_stronger_model() 
     cut = {"reject_reason": "thought_cut_off", "response_agent": "direct"}
     rows = [candidate(f"s{n}", **cut) for n in range(12)]
     warnings = summarise(seeds_of(rows), {"models_of": {"response.direct": "writer"}})["warnings"]
-    (line,) = (line for line in warnings if "rejected" in line)
+    (line,) = (line for line in warnings if "were rejected" in line)
     assert "models.writer.thinking_tokens" in line
     assert "stronger" not in " ".join(line for line in warnings if "no candidate" in line)
 
@@ -306,6 +364,6 @@ def test_thoughts_of_a_model_that_was_asked_not_to_think_lead_to_a_budget_for_th
     cut = {"reject_reason": "thought_cut_off", "response_agent": "direct"}
     rows = [candidate(f"s{n}", **cut) for n in range(12)]
     run = {"models_of": {"response.direct": "writer"}, "reasoning_off": ["writer"]}
-    (line,) = (line for line in summarise(seeds_of(rows), run)["warnings"] if "rejected" in line)
+    (line,) = (line for line in summarise(seeds_of(rows), run)["warnings"] if "were rejected" in line)
     assert "models.writer.reasoning=auto" in line
     assert "reasoning=off" not in line

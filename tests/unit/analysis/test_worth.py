@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -180,3 +182,21 @@ def test_without_effects_pairs_and_cells_shrink_together() -> None:
     )
     raw = [log.reward[(log.kind == 0) & (log.pair == pair)].mean() for pair in range(6)]
     assert np.ptp(expected_rewards(log, 2, 6)[0]) < 0.5 * np.ptp(raw)
+
+
+def test_a_pair_that_could_not_be_drawn_on_a_kind_has_a_value_there_too() -> None:
+    """b+x is best, and retired before the first seed about ships."""
+    rng = np.random.default_rng(0)
+    seeds = []
+    for number in range(120):
+        early = number < 90
+        drawn = int(rng.integers(3)) if early else 2 * int(rng.integers(2))
+        inclusion = [1 / 3] * 3 if early else [0.5, 0.0, 0.5]
+        reward = (0.3, 0.8, 0.4)[drawn] + rng.uniform(-0.1, 0.1)
+        seeds.append(Drawn(int(not early), inclusion, {drawn: reward}))
+    found = worth_of(seeds, ["a+x", "b+x", "c+x"], ["cooking", "ships"], 1)
+    assert found is not None
+    assert found.fixed_pairs == ["b+x"]
+    assert found.fixed is not None
+    assert found.fixed.mean == pytest.approx(0.8, abs=0.05)
+    json.dumps(found.as_dict(), allow_nan=False)

@@ -13,6 +13,7 @@ from staragents.agents.rejects import REASONS
 from staragents.analysis.summary import RunTally
 from staragents.base.candidate_schema import CANDIDATE_SCHEMA, CONVERSATION_TYPE
 from staragents.base.records import Candidate
+from staragents.config import Config
 from staragents.run.dataset import DATASET_SCHEMA, FILTERED_SCHEMA
 from staragents.run.quarantine import QUARANTINE_SCHEMA
 from staragents.run_directory.manifest import EXTRA, MANIFEST, RESULTS, STATE
@@ -67,7 +68,7 @@ def keys(tree: Mapping[str, Any]) -> Iterator[str]:
 
 
 def test_every_number_of_the_summary_is_on_the_page() -> None:
-    tally = RunTally()
+    tally = RunTally(Config())
     tally.add_seed([Candidate("s", "c", "keep+direct", "keep", "direct", 1.0, ())])
     tally.judge.unreadable = 1
     summary = tally.summary({"held_out": 1})

@@ -18,12 +18,15 @@ def traces(chart: Chart) -> dict[str, dict]:
     return {trace["name"]: trace for trace in chart.figure["data"]}
 
 
-def test_the_running_mean_weighs_windows_by_their_seeds() -> None:
-    chart = reward_chart([Window(10, 0.0, 10, 0.2), Window(20, 0.0, 10, None), Window(25, 0.0, 5, 0.5)])
+def test_the_running_mean_weighs_windows_by_their_rewards() -> None:
+    """Ten seeds with a reward for every second of their draws, and five without a failure."""
+    chart = reward_chart(
+        [Window(10, 0.0, 10, 0.2, 10), Window(20, 0.0, 10, None), Window(25, 0.0, 5, 0.5, 10)]
+    )
     found = traces(chart)
     assert found["these seeds"]["y"] == [0.2, 0.5]
     assert found["so far"]["x"] == [10, 25]
-    assert found["so far"]["y"] == pytest.approx([0.2, 0.3])
+    assert found["so far"]["y"] == pytest.approx([0.2, 0.35])
     assert reward_chart([Window(10, 0.0, 10, None)]).figure is None
 
 

@@ -184,6 +184,8 @@ def test_evidence_stays_small_in_a_large_run(run_writer: Callable[..., Path]) ->
     assert len(evidence.ifd_others.items) == IFD_POINTS
     assert len(evidence.recall) <= 40
     assert sum(window.seeds for window in evidence.recall) == 900
+    drawn = [one for seed in run.folder.seeds() for one in seed if not one.base and one.reward is not None]
+    assert sum(window.rewards for window in evidence.recall) == len(drawn)
     assert len(evidence.examples.chosen()) <= 12
 
 
@@ -201,6 +203,25 @@ def test_examples_are_the_best_accepted_then_lost_then_one_a_reject_reason(
     assert all(win < 0.5 for win in lost)
     reasons = [e.row.reject_reason for e in examples if e.outcome == "rejected"]
     assert sorted(reasons) == ["cut_off", "refusal", "rewrite_echo"]
+
+
+def test_rewards_per_cost_are_called_so(run_writer: Callable[..., Path]) -> None:
+    folder = run_writer()
+    assert "Mean reward by pair over the run" in Page(write_report(folder)).text
+    config = (folder / "config.yaml").read_text()
+    (folder / "config.yaml").write_text(config.replace("cost: none", "cost: tokens"))
+    text = Page(write_report(folder)).text
+    assert "Mean reward per cost by pair over the run" in text
+    assert "what the policy learns: reward / (1 + tokens / mean tokens)" in text
+
+
+def test_an_example_that_lost_names_what_the_judge_preferred(run_writer: Callable[..., Path]) -> None:
+    folder = run_writer()
+    assert "The judge prefers the seed" in Page(write_report(folder)).text
+    config = (folder / "config.yaml").read_text()
+    (folder / "config.yaml").write_text(config.replace("baseline: seed", "baseline: base"))
+    text = Page(write_report(folder)).text
+    assert "The judge prefers the base pair's sample" in text
 
 
 def test_a_folder_without_a_finished_run_is_bad_input(
