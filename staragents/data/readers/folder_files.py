@@ -15,6 +15,7 @@ import yaml
 
 from staragents.base.errors import BadInput
 from staragents.data.readers.notes import Notes
+from staragents.data.readers.own_outputs import without_outputs
 from staragents.data.readers.splits import HELD_OUT, KEYWORDS, TRAIN, split_of, training_name
 
 SAVED_DATASET = "state.json"
@@ -38,7 +39,8 @@ def chosen_files(names: Iterable[str], read: Read, folder: str, setting: str, no
 
     Raises BadInput, which names the splits, if the folder has several and none of them is for training.
     """
-    names = sorted(names)
+    names = set(names)
+    names = sorted(without_outputs(names, names.__contains__))
     card = _of_card(names, read, folder, setting, notes)
     if card is not None:
         return card

@@ -6,6 +6,7 @@ import difflib
 import os
 import re
 from collections.abc import Iterable
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from staragents.base.redaction import redacted, url_secret
 from staragents.data.readers.content import DataFile, local_file
 from staragents.data.readers.folder_files import chosen_files, note_mixture
 from staragents.data.readers.notes import Notes
+from staragents.data.readers.own_outputs import without_outputs
 from staragents.data.readers.raw_row import shown
 from staragents.files.user_files import MOST_TEXT_BYTES, open_file
 
@@ -85,9 +87,7 @@ def _local(path: str, setting: str, notes: Notes) -> list[DataFile]:
         others = "" if files else _first_names(location)
         return _some([local_file(Path(found), found) for found in files], path, setting, others)
     if not location.exists() and _MAGIC.search(path):
-        relative = location.relative_to(location.anchor)
-        # Unlike glob.glob, Path.glob follows no symbolic links for **, so it can't loop.
-        found = sorted(file for file in Path(location.anchor).glob(str(relative)) if file.is_file())
+        found = _matching(location)
         note_mixture([str(file) for file in found], path, notes)
         return _some([local_file(file, str(file)) for file in found], path, setting)
     problem = f"no such file{_near(location)}"
@@ -96,6 +96,18 @@ def _local(path: str, setting: str, notes: Notes) -> list[DataFile]:
     elif location.exists():
         problem = "something that is not a file"
     raise BadInput(f"{setting}: expected {EXPECTED}, got {problem}: {path}")
+
+
+def _matching(pattern: Path) -> list[Path]:
+    """The files that a pattern means. `**` stands for no folders of runs and score commands."""
+    relative = pattern.relative_to(pattern.anchor)
+    # Unlike glob.glob, Path.glob follows no symbolic links for **, so it can't loop.
+    found = [file for file in Path(pattern.anchor).glob(str(relative)) if file.is_file()]
+    if "**" in pattern.parts:
+        above = Path(*takewhile(lambda part: not _MAGIC.search(part), pattern.parts))
+        names = [file.relative_to(above).as_posix() for file in found]
+        found = [above / name for name in without_outputs(names, lambda name: (above / name).is_file())]
+    return sorted(found)
 
 
 def read_bytes_of(file: Path) -> bytes:
