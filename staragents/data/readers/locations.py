@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
-import os
 import re
 from collections.abc import Iterable
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +11,23 @@ from staragents.base.errors import BadInput
 from staragents.base.redaction import redacted, url_secret
 from staragents.data.readers.content import DataFile, local_file
 from staragents.data.readers.folder_files import chosen_files, note_mixture
+from staragents.data.readers.local_files import (
+    EXPECTED,
+    MAGIC,
+    check_links,
+    files_below,
+    files_matching,
+    first_names,
+    newest_snapshot,
+    similar_name,
+)
 from staragents.data.readers.notes import Notes
-from staragents.data.readers.own_outputs import without_outputs
-from staragents.data.readers.raw_row import shown
 from staragents.files.user_files import MOST_TEXT_BYTES, open_file
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".arrow", ".feather")
 PACKED_SUFFIXES = (".gz", ".zst", ".bz2")
-EXPECTED = "a file, a folder, a pattern, a URL such as s3://bucket/file, or hf:dataset"
-
-NAMES_SHOWN = 3
 
 _HUB = "hf:"
-_MAGIC = re.compile(r"[*?[]")
 _SPLIT = re.compile(r"[\w.-]+")
 
 FSSPEC = "fsspec's own configuration (~/.config/fsspec/*.json or FSSPEC_* variables)"
@@ -78,60 +79,31 @@ def _local(path: str, setting: str, notes: Notes) -> list[DataFile]:
     if location.is_file():
         return [local_file(location, path)]
     if location.is_dir():
-        location = _snapshot(location)
-        names = _wanted(found.relative_to(location).as_posix() for found in _below(location))
+        location = newest_snapshot(location)
+        names = _wanted(found.relative_to(location).as_posix() for found in files_below(location))
         names = chosen_files(
             names, lambda name: read_bytes_of(location / name), str(location), setting, notes
         )
         files = sorted(str(location / name) for name in names)
-        others = "" if files else _first_names(location)
+        check_links(map(Path, files), setting)
+        others = "" if files else first_names(location)
         return _some([local_file(Path(found), found) for found in files], path, setting, others)
-    if not location.exists() and _MAGIC.search(path):
-        found = _matching(location)
+    if not location.exists() and MAGIC.search(path):
+        found = files_matching(location)
+        check_links(found, setting)
         note_mixture([str(file) for file in found], path, notes)
         return _some([local_file(file, str(file)) for file in found], path, setting)
-    problem = f"no such file{_near(location)}"
-    if location.is_symlink():
-        problem = "a broken symbolic link"
-    elif location.exists():
-        problem = "something that is not a file"
+    check_links([location], setting)
+    problem = "something that is not a file"
+    if not location.exists():
+        problem = f"no such file{similar_name(location)}"
     raise BadInput(f"{setting}: expected {EXPECTED}, got {problem}: {path}")
-
-
-def _matching(pattern: Path) -> list[Path]:
-    """The files that a pattern means. `**` stands for no folders of runs and score commands."""
-    relative = pattern.relative_to(pattern.anchor)
-    # Unlike glob.glob, Path.glob follows no symbolic links for **, so it can't loop.
-    found = [file for file in Path(pattern.anchor).glob(str(relative)) if file.is_file()]
-    if "**" in pattern.parts:
-        above = Path(*takewhile(lambda part: not _MAGIC.search(part), pattern.parts))
-        names = [file.relative_to(above).as_posix() for file in found]
-        found = [above / name for name in without_outputs(names, lambda name: (above / name).is_file())]
-    return sorted(found)
 
 
 def read_bytes_of(file: Path) -> bytes:
     """The beginning of a small file. Raises OSError."""
     with open_file(file) as stream:
         return stream.read(MOST_TEXT_BYTES)
-
-
-def _snapshot(folder: Path) -> Path:
-    """The newest files of a dataset in the hub's cache, which keeps all versions side by side."""
-    try:
-        revision = (folder / "refs" / "main").read_text(encoding="utf-8").strip()
-    except (OSError, ValueError):
-        return folder
-    newest = folder / "snapshots" / revision
-    return newest if revision and newest.is_dir() else folder
-
-
-def _below(folder: Path) -> Iterable[Path]:
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in names:
-            if not name.startswith(".") and (file := Path(parent, name)).is_file():
-                yield file
 
 
 def _behind_url(url: str, setting: str, notes: Notes) -> list[DataFile]:
@@ -141,7 +113,7 @@ def _behind_url(url: str, setting: str, notes: Notes) -> list[DataFile]:
         system, root = fsspec.core.url_to_fs(url)
         if system.isfile(root):
             found = [root]
-        elif _MAGIC.search(root):
+        elif MAGIC.search(root):
             found = sorted(path for path in system.glob(root) if system.isfile(path))
             note_mixture(found, redacted(url), notes)
         else:
@@ -205,24 +177,6 @@ def _split(names: list[str], path: str, setting: str) -> str:
     if "train" in names or len(names) == 1:
         return "train" if "train" in names else names[0]
     raise BadInput(f"{setting}: expected a split, one of {', '.join(names)}, as in {path}:{names[0]}")
-
-
-def _first_names(folder: Path) -> str:
-    """The first files of a folder without data, for a message."""
-    names = sorted(found.relative_to(folder).as_posix() for found in _below(folder))
-    return ", ".join(shown(name).strip("'") for name in names[:NAMES_SHOWN]) + ", ..." * (
-        len(names) > NAMES_SHOWN
-    )
-
-
-def _near(location: Path) -> str:
-    """A file beside a missing one whose name is alike, for a message."""
-    try:
-        names = [found.name for found in location.parent.iterdir()]
-    except OSError:
-        return ""
-    near = difflib.get_close_matches(location.name, names, n=1, cutoff=0.8)
-    return f" (did you mean {shown(near[0])}?)" if near else ""
 
 
 def _wanted(names: Iterable[str]) -> list[str]:

@@ -133,6 +133,27 @@ def test_a_saved_dataset_is_the_files_that_its_state_lists(tmp_path: Path) -> No
     assert chosen(tmp_path)[0] == ["data-00000-of-00001.arrow"]
 
 
+@pytest.mark.parametrize("split", ["", "train"])
+def test_a_missing_file_of_a_saved_dataset_is_named(tmp_path: Path, split: str) -> None:
+    names = [f"data-0000{n}-of-00003.arrow" for n in range(3)]
+    state = json.dumps({"_data_files": [{"filename": name} for name in names]})
+    tree(tmp_path / split, names[1], state__json=state)
+    if split:
+        tree(tmp_path / "test", names[0], state__json=state)
+    with pytest.raises(BadInput) as caught:
+        chosen(tmp_path)
+    first = f"{split}/{names[0]}" if split else names[0]
+    expected = f"expected {first} and 1 more, which state.json lists, got no such file: {tmp_path}"
+    assert caught.value.problems == [f"seeds.path: {expected}"]
+
+
+def test_a_missing_file_of_a_split_that_is_not_read_is_no_problem(tmp_path: Path) -> None:
+    state = json.dumps({"_data_files": [{"filename": "data.arrow"}]})
+    tree(tmp_path / "train", "data.arrow", state__json=state)
+    tree(tmp_path / "test", "README.md", state__json=state)
+    assert chosen(tmp_path)[0] == ["train/data.arrow"]
+
+
 def test_a_card_decides_which_files_are_the_dataset(tmp_path: Path) -> None:
     names = [f"data/{SHARDS.format(split)}" for split in ("train", "test")]
     tree(tmp_path, *names, "raw/all.jsonl", README__md=CARD)
