@@ -34,19 +34,22 @@ Read = Callable[[str], bytes]
 """Reads a small file of the folder by its relative name. Raises OSError."""
 
 
-def chosen_files(names: Iterable[str], read: Read, folder: str, setting: str, notes: Notes) -> list[str]:
-    """The relative `names` of data files below `folder` to read, sorted. Hidden files are not among them.
+def chosen_files(
+    names: Iterable[str], read: Read, folder: str, setting: str, notes: Notes, everything: bool = False
+) -> list[str]:
+    """The relative `names` of data files below `folder` to read, sorted: those of the training split or
+    `everything`. Hidden files are not among them.
 
     Raises BadInput, which names them, if the folder has several splits and none of them is for training, or
     if it lacks files that the state of a saved dataset lists.
     """
     names = set(names)
     names = sorted(without_outputs(names, names.__contains__))
-    card = _of_card(names, read, folder, setting, notes)
+    card = None if everything else _of_card(names, read, folder, setting, notes)
     if card is not None:
         return card
     kept = [name for name in _saved(names, read) if not _is_description(name)]
-    found = _training(kept, folder, setting, notes)
+    found = kept if everything else _training(kept, folder, setting, notes)
     if missing := sorted(set(found).difference(names)):
         listed = f"{_and(missing)}, which {SAVED_DATASET} lists"
         raise BadInput(f"{setting}: expected {listed}, got no such file: {folder}")

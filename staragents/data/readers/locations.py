@@ -34,18 +34,22 @@ FSSPEC = "fsspec's own configuration (~/.config/fsspec/*.json or FSSPEC_* variab
 """Where to put the credentials for a URL that fsspec opens."""
 
 
-def data_files(path: str, setting: str, notes: Notes | None = None) -> list[DataFile]:
+def data_files(
+    path: str, setting: str, notes: Notes | None = None, everything: bool = False
+) -> list[DataFile]:
     """The files, sorted by name. Raises BadInput with a message that begins with `setting` if there are none.
 
     A folder stands for the files below it with a known data suffix, except hidden ones, folders behind
-    symbolic links, and what `chosen_files` leaves out, which `notes` receives.
+    symbolic links, and what `chosen_files` leaves out, which `notes` receives. A dataset of the hub stands
+    for its training split. With `everything`, both stand for all splits.
     """
     notes = notes or Notes()
     _check_secrets(path, setting)
     try:
         if path.startswith(_HUB):
-            return _of_hub(path, setting)
-        return _behind_url(path, setting, notes) if is_url(path) else _local(path, setting, notes)
+            return _of_hub(path, setting, everything)
+        found = _behind_url if is_url(path) else _local
+        return found(path, setting, notes, everything)
     except (OSError, ValueError, RuntimeError) as error:
         # The name is too long, contains a null byte, or is ~user of an unknown user.
         raise BadInput(f"{setting}: expected {EXPECTED}, got {path}: {error}") from error
@@ -74,16 +78,18 @@ def suffix_of(name: str) -> str:
     return (path.with_suffix("") if path.suffix in PACKED_SUFFIXES else path).suffix
 
 
-def _local(path: str, setting: str, notes: Notes) -> list[DataFile]:
+def _local(path: str, setting: str, notes: Notes, everything: bool) -> list[DataFile]:
     location = Path(path).expanduser()
     if location.is_file():
         return [local_file(location, path)]
     if location.is_dir():
         location = newest_snapshot(location)
         names = _wanted(found.relative_to(location).as_posix() for found in files_below(location))
-        names = chosen_files(
-            names, lambda name: read_bytes_of(location / name), str(location), setting, notes
-        )
+
+        def read(name: str) -> bytes:
+            return read_bytes_of(location / name)
+
+        names = chosen_files(names, read, str(location), setting, notes, everything)
         files = sorted(str(location / name) for name in names)
         check_links(map(Path, files), setting)
         others = "" if files else first_names(location)
@@ -106,7 +112,7 @@ def read_bytes_of(file: Path) -> bytes:
         return stream.read(MOST_TEXT_BYTES)
 
 
-def _behind_url(url: str, setting: str, notes: Notes) -> list[DataFile]:
+def _behind_url(url: str, setting: str, notes: Notes, everything: bool) -> list[DataFile]:
     import fsspec
 
     try:
@@ -127,7 +133,8 @@ def _behind_url(url: str, setting: str, notes: Notes) -> list[DataFile]:
                     raise FileNotFoundError(path)
                 return bytes(system.cat_file(path, end=MOST_TEXT_BYTES))
 
-            found = sorted(below[name] for name in chosen_files(below, read, shown, setting, notes))
+            names = chosen_files(below, read, shown, setting, notes, everything)
+            found = sorted(below[name] for name in names)
     except BadInput:
         raise
     except ImportError as error:
@@ -150,8 +157,8 @@ def _behind_url(url: str, setting: str, notes: Notes) -> list[DataFile]:
     return _some([remote(path) for path in found], url, setting)
 
 
-def _of_hub(path: str, setting: str) -> list[DataFile]:
-    """The Arrow files that `datasets` makes of a dataset's split."""
+def _of_hub(path: str, setting: str, everything: bool) -> list[DataFile]:
+    """The Arrow files that `datasets` makes of a dataset's split, or of all its splits."""
     form = f"{setting}: expected hf:dataset, hf:dataset:split or hf:dataset:config:split"
     name, *more = path.removeprefix(_HUB).split(":")
     if not name or len(more) > 2 or not all(_SPLIT.fullmatch(part) for part in more):
@@ -162,15 +169,21 @@ def _of_hub(path: str, setting: str) -> list[DataFile]:
         raise BadInput(f"{setting}: {path} needs the package datasets: pip install datasets") from error
     config = more[0] if len(more) == 2 else None
     try:
-        split = more[-1] if more else _split(datasets.get_dataset_split_names(name, config), path, setting)
-        loaded = datasets.load_dataset(name, config, split=split)
+        splits = more[-1:] or datasets.get_dataset_split_names(name, config)
+        if not everything:
+            splits = [_split(splits, path, setting)]
+        loaded = {split: datasets.load_dataset(name, config, split=split) for split in splits}
     except BadInput:
         raise
     # Errors of the hub, the network or the dataset's files: all concern the path given by the user.
     except Exception as error:
         raise BadInput(f"{setting}: can't load {path}: {_first_line(error.__cause__ or error)}") from error
-    files = [Path(file["filename"]) for file in loaded.cache_files]
-    return _some([local_file(file, f"hf:{name}:{split}/{file.name}") for file in files], path, setting)
+    files = [
+        local_file(Path(file["filename"]), f"hf:{name}:{split}/{Path(file['filename']).name}")
+        for split, one in loaded.items()
+        for file in one.cache_files
+    ]
+    return _some(files, path, setting)
 
 
 def _split(names: list[str], path: str, setting: str) -> str:
