@@ -25,7 +25,8 @@ HEAD = """# Every setting
 
 Written by `python docs/configuration.py` from `staragents/config/`. `*` stands for a name that you choose.
 Set any of them in a file, or on the command line as `key=value`; what a run uses in the end is in its
-`config.yaml`.
+`config.yaml`. The value is YAML, but where a setting is a text, `01` and `yes` are texts too. `key=` is the
+empty text, if that has a meaning, else null.
 
 The column *may change* is about a run that exists: *on resume* means when it resumes, *any time* also while
 it is running (`staragents change`), *additions* that entries may be added at any time. All other settings

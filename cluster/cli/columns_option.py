@@ -6,8 +6,10 @@ from collections.abc import Collection
 
 from staragents.base.errors import BadInput
 from staragents.config import ColumnsConfig
+from staragents.config.marks import Mark
+from staragents.config.tree import declared
 
-NO_COLUMN_KEYS = ("input", "history", "system", "reasoning", "label")
+NO_COLUMN_KEYS = [name for name, field in declared(ColumnsConfig).items() if Mark.empty in field.marks]
 """May have an empty name, for no column."""
 
 

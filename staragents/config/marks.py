@@ -26,6 +26,8 @@ class Mark(Enum):
     added = auto()
     """Added after runs had been saved without it. Its default means what those runs did, so the default is
     not part of a run's fingerprint."""
+    empty = auto()
+    """An empty text has a meaning of its own, other than that of an unset one."""
     shared = auto()
     """The same in all variants of a comparison, which otherwise could not share models and generations."""
 

@@ -29,19 +29,19 @@ class ColumnsConfig:
 
     instruction: str | None = None
     """The user's instruction."""
-    input: str | None = None
+    input: Annotated[str | None, Mark.empty] = None
     """Additional input, appended to the instruction. An empty name means that no column holds it."""
     response: str | None = None
     """The response."""
     messages: str | None = None
     """A list of turns, instead of the three above."""
-    history: str | None = None
+    history: Annotated[str | None, Mark.empty] = None
     """Earlier exchanges: a list of [question, answer]. An empty name means that no column holds them."""
-    system: str | None = None
+    system: Annotated[str | None, Mark.empty] = None
     """The system prompt. An empty name means that no column holds it."""
-    reasoning: Annotated[str | None, Mark.added] = None
+    reasoning: Annotated[str | None, Mark.added, Mark.empty] = None
     """What was thought before the response. An empty name means that no column holds it."""
-    label: Annotated[str | None, Mark.added] = None
+    label: Annotated[str | None, Mark.added, Mark.empty] = None
     """Whether the response is wanted, as in data for KTO: rows where it is false or 0 are left out. An empty
     name means that no column says so."""
     conversation: Annotated[str | None, Mark.added] = None

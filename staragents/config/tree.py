@@ -62,6 +62,19 @@ def entry_kind(hint: Any) -> Any | None:
     return arguments[1] if typing.get_origin(hint) is dict and is_dataclass(arguments[1]) else None
 
 
+def hint_of(key: Key) -> Any | None:
+    """The type of a setting or section, None if there is none."""
+    hint: Any = Config
+    for name in key:
+        if (entry := entry_kind(hint)) is not None:
+            hint = entry
+        elif is_dataclass(hint) and (field := declared(typing.cast(type, hint)).get(name)):
+            hint = field.hint
+        else:
+            return None
+    return hint
+
+
 def default(key: Key) -> Any:
     """The default of a setting as a JSON value; `...` if it has none, as an entry of a mapping."""
     kind: Any = Config

@@ -7,12 +7,16 @@ punctuation. A shorter text matches if a whole turn equals it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from staragents.base.errors import BadInput
 from staragents.base.messages import Conversation
+from staragents.data.bad_rows import BadRows
+from staragents.data.readers.cell_values import parsed_list, parsed_objects
 from staragents.data.readers.data_files import DataFiles
 from staragents.data.readers.raw_row import BadRow
+from staragents.text.storable import storable
 from staragents.text.words import words
 
 MIN_WORDS = 5
@@ -23,21 +27,20 @@ class Contamination:
     """Indexes every text in the evaluation sets, in any column and at any nesting depth."""
 
     def __init__(self, paths: Iterable[str], ngram: int) -> None:
-        """Raises BadInput, naming the setting, if a path can't be read or contains no text to search for."""
+        """Raises BadInput, naming the setting, if a path can't be read, has a bad row or contains no text to
+        search for."""
         self._ngram = ngram
         self._known: dict[str, str] = {}
         for number, path in enumerate(paths):
             before = len(self._known)
+            setting = f"filters.evaluation[{number}]"
             try:
-                self._read(path)
+                self._read(path, setting)
             except BadInput as error:
-                raise BadInput(
-                    f"filters.evaluation[{number}]: {problem}" for problem in error.problems
-                ) from error
+                problems = (problem.removeprefix(f"{setting}: ") for problem in error.problems)
+                raise BadInput(f"{setting}: {problem}" for problem in problems) from error
             if len(self._known) == before:
-                raise BadInput(
-                    f"filters.evaluation[{number}]: expected texts that no other set has, got none: {path}"
-                )
+                raise BadInput(f"{setting}: expected texts that no other set has, got none: {path}")
 
     def __call__(self, messages: Conversation) -> str | None:
         for found in (words(text) for message in messages for text in message.texts):
@@ -46,19 +49,21 @@ class Contamination:
                     return f"also in {location}"
         return None
 
-    def _read(self, path: str) -> None:
-        for block in DataFiles(path, ()).blocks():
-            # A table has all columns, its rows only those of the conversation.
-            values: Iterable[Any] = (
-                (row.value for row in block.rows if not isinstance(row, BadRow))
-                if block.table is None
-                else block.table.to_pylist()
-            )
-            first = block.rows[0].row if block.rows else 1
-            for row, value in enumerate(values, first):
-                for text in _texts(value):
+    def _read(self, path: str, setting: str) -> None:
+        bad = BadRows()
+        rows = 0
+        for block in DataFiles(path, (), setting=setting, everything=True).blocks():
+            file = storable(block.file)
+            for row in block.rows:
+                if isinstance(row, BadRow):
+                    bad.add(file, row)
+                    continue
+                rows += 1
+                for text in _texts(row.value):
                     for key in compared(words(text), self._ngram):
-                        self._known.setdefault(key, f"{block.file}:{row}")
+                        self._known.setdefault(key, f"{file}:{row.row}")
+        # What a bad row asks would not be found.
+        bad.check(path, rows, strict=True, wanted="readable row")
 
 
 def compared(found: list[str], length: int) -> Iterator[str]:
@@ -73,11 +78,20 @@ def compared(found: list[str], length: int) -> Iterator[str]:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item)
+    """All texts of a row, also keys, bytes that are text, and what a text spells as JSON or as Python prints
+    it."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, bytes):
+            with suppress(UnicodeDecodeError):
+                waiting.append(one.decode())
+        elif isinstance(one, str):
+            if (parsed := parsed_list(one) or parsed_objects([one])) is None:
+                yield one
+            else:
+                waiting.append(parsed)
+        elif isinstance(one, dict):
+            waiting += [*one, *one.values()]
+        elif isinstance(one, list | tuple):
+            waiting += one

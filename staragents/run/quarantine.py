@@ -11,6 +11,7 @@ from staragents.base.records import Candidate, Stage, Status
 from staragents.data.row_file import RowFile
 from staragents.data.seed_file import SeedFile
 from staragents.run_directory.run_directory import RunDirectory
+from staragents.text.storable import storable
 
 UNREADABLE = "Unreadable"
 QUARANTINE_SCHEMA = pa.schema(
@@ -59,7 +60,7 @@ class Quarantine:
             self._file.add(
                 {
                     "kind": "seed",
-                    "id": f"{file}:{bad.row}",
+                    "id": storable(f"{file}:{bad.row}"),
                     "row": bad.row,
                     "stage": "read",
                     "agent": None,

@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from staragents.data.readers.data_files import Block
 from staragents.data.readers.raw_row import RawRow
 from staragents.data.readers.row_objects import row_object
+from staragents.data.readers.table_values import column_values
 
 TEXT = {b"staragents": b"json"}
 """Metadata of a column that is stored as JSON text because no single type fits its values."""
@@ -68,7 +71,7 @@ class InputColumns:
 
 def _types(block: Block) -> dict[str, pa.DataType | None]:
     if block.table is not None:
-        return {field.name: field.type for field in block.table.schema}
+        return {field.name: field.type if _is_storable(field.type) else None for field in block.table.schema}
     names = dict.fromkeys(name for row in _dicts(block) for name in row)
     return {name: _inferred(_values(block, name)) for name in names}
 
@@ -78,14 +81,17 @@ def _inferred(values: list[Any]) -> pa.DataType | None:
         kind = pa.array(values).type
     except (pa.ArrowException, ValueError, TypeError, OverflowError):
         return None
-    return None if _has_empty_struct(kind) else kind
+    return kind if _is_storable(kind) else None
 
 
-def _has_empty_struct(kind: pa.DataType) -> bool:
-    """Whether the type contains an empty struct, which Parquet does not support."""
-    if pa.types.is_struct(kind):
-        return kind.num_fields == 0 or any(_has_empty_struct(field.type) for field in kind)
-    return pa.types.is_list(kind) and _has_empty_struct(kind.value_type)
+@cache
+def _is_storable(kind: pa.DataType) -> bool:
+    """Whether Parquet has this type: it lacks structs without fields, unions and intervals."""
+    try:
+        pq.write_table(pa.schema([("c", kind)]).empty_table(), pa.BufferOutputStream())
+    except pa.ArrowException:
+        return False
+    return True
 
 
 def _united(one: pa.DataType | None, other: pa.DataType | None) -> pa.DataType | None:
@@ -112,7 +118,8 @@ def _dicts(block: Block) -> list[Mapping[str, Any]]:
 
 def _values(block: Block, name: str) -> list[Any]:
     if block.table is not None:
-        return block.table[name].to_pylist() if name in block.table.column_names else [None] * len(block.rows)
+        has_it = name in block.table.column_names
+        return column_values(block.table[name]) if has_it else [None] * len(block.rows)
     return [row.get(name) for row in _dicts(block)]
 
 

@@ -17,6 +17,7 @@ from staragents.base.errors import BadInput
 from staragents.data.readers.data_files import Block, DataFiles
 from staragents.data.readers.raw_row import RawRow
 from staragents.data.readers.row_objects import row_object
+from staragents.data.readers.table_values import table_values
 from staragents.files.folders import folder_problem
 from staragents.score_file.input_columns import InputColumns, Unconvertible, holds_bytes, json_text
 from staragents.score_file.parts import Parts
@@ -80,7 +81,7 @@ class ScoredFile:
     def _write_jsonl(self, temporary: Path, indices: np.ndarray | None, sort: bool) -> int:
         def rendered(block: Block, scores: pa.Table) -> pa.Table:
             rows = [row_object(r.value) or {} for r in block.rows if isinstance(r, RawRow)]
-            values = rows if block.table is None else block.table.to_pylist()
+            values = rows if block.table is None else table_values(block.table)
             if block.table is not None:
                 types = {field.name: field.type for field in block.table.schema}
                 self.encoded |= dict.fromkeys(name for name, kind in types.items() if holds_bytes(kind))

@@ -16,6 +16,7 @@ from staragents.data.readers.encodings import encoding_problem
 from staragents.data.readers.row_messages import RowReader
 from staragents.files.atomic_file import replacing
 from staragents.score_file.command_facts import changed, command_facts, scoring_facts
+from staragents.score_file.input_columns import json_text
 from staragents.score_file.input_data import opened_input
 from staragents.score_file.loading import resolve
 from staragents.score_file.local_scorers import local_scorers
@@ -151,7 +152,7 @@ class ScoreJob:
                 self._write_beside(".quarantine.jsonl", self._quarantine() if found.bad else None)
                 # The summary first: while the parts exist, a resumed command writes output and summary
                 # again anyway.
-                self._write_beside(".summary.json", iter([json.dumps(summary, ensure_ascii=False)]))
+                self._write_beside(".summary.json", iter([json_text(summary)]))
         except OSError as error:
             raise RunFailed(f"-o: can't write {self._output}: {error.strerror or error}") from error
 

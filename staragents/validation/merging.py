@@ -17,6 +17,7 @@ from staragents.base.environment import names_secret
 from staragents.base.errors import BadInput
 from staragents.files.user_files import read_text
 from staragents.validation.message_parts import shown
+from staragents.validation.override_values import override_tree
 from staragents.validation.yaml_problem import NotYaml, yaml_problem
 
 Tree = dict[str, Any]
@@ -84,7 +85,7 @@ def _check_references(text: str) -> None:
 
 
 def read_overrides(overrides: Sequence[str], problems: list[str]) -> Tree:
-    """Merge `a.b=c` strings, whose values are YAML; later ones take precedence."""
+    """Merge `a.b=c` strings, whose values are YAML, or texts as they are; later ones take precedence."""
     tree: Tree = {}
     for text in overrides:
         key, equals, value = text.partition("=")
@@ -93,7 +94,7 @@ def read_overrides(overrides: Sequence[str], problems: list[str]) -> Tree:
             continue
         try:
             _check_references(text)
-            tree = merge(tree, typing.cast(Tree, OmegaConf.to_container(OmegaConf.from_dotlist([text]))))
+            tree = merge(tree, override_tree(key, value))
         # OmegaConf's key parser raises IndexError and other errors for some malformed keys.
         except Exception:
             problems.append(f"{key}: expected a value in YAML, got {shown(value, key)}")

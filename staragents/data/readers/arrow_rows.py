@@ -15,6 +15,7 @@ from staragents.base.errors import BadInput
 from staragents.data.readers.choices import CHOICE_LETTERS
 from staragents.data.readers.content import BLOCK_BYTES
 from staragents.data.readers.raw_row import BadRow, Problem, RawRow
+from staragents.data.readers.table_values import UNREADABLE, column_values
 
 PARQUET_MAGIC = b"PAR1"
 ARROW_FILE_MAGIC = b"ARROW1"
@@ -80,7 +81,7 @@ def table_rows(table: pa.Table, columns: Collection[str], first: int) -> list[Ra
     try:
         rows = table.to_pylist(maps_as_pydicts="strict")
         return [RawRow(first + index, value) for index, value in enumerate(rows)]
-    except (pa.ArrowException, ValueError, OverflowError, KeyError):
+    except UNREADABLE:
         return [_row(table.slice(index, 1), first + index) for index in range(table.num_rows)]
 
 
@@ -96,10 +97,14 @@ def _with_texts(table: pa.Table) -> pa.Table:
 
 
 def _row(one: pa.Table, number: int) -> RawRow | BadRow:
+    value = {}
     for column in one.column_names:
         try:
-            one[column].to_pylist(maps_as_pydicts="strict")
-        except (pa.ArrowException, ValueError, OverflowError, KeyError) as error:
+            (value[column],) = one[column].to_pylist(maps_as_pydicts="strict")
+        except UNREADABLE as error:
+            if pa.types.is_temporal(one[column].type):
+                (value[column],) = column_values(one[column])  # No text of a conversation.
+                continue
             field = ascii(column).strip("'")
             return BadRow(number, Problem(field, "expected a readable value", ascii(str(error)[:80])))
-    return RawRow(number, one.to_pylist(maps_as_pydicts="strict")[0])
+    return RawRow(number, value)

@@ -65,19 +65,22 @@ class DataFiles:
         setting: str = DATA,
         max_unpacked_bytes: int = MAX_UNPACKED_BYTES,
         encoding: str | None = None,
+        everything: bool = False,
     ) -> None:
         """`columns` are the columns that a conversation may use: only these are read from Parquet. `limit` is
         a number of rows, bad rows included; `setting` names the source of `path` in messages. `encoding` is
-        that of text files; None: UTF-8, or guessed where it is not. Raises BadInput if there are no such
-        files."""
+        that of text files; None: UTF-8, or guessed where it is not. `everything` reads all splits of a folder
+        or a JSON object, and what such an object has beside its rows; otherwise the one to train on. Raises
+        BadInput if there are no such files."""
         self.path = str(path)
         self.notes = Notes()
         """What a user should know about how the files were read; complete after `blocks`."""
-        self.files = data_files(self.path, setting, self.notes)
+        self.files = data_files(self.path, setting, self.notes, everything)
         self._encoding = encoding
         self._encoding_setting = ENCODINGS.get(setting)
         self._input_setting = SEEDS_INPUT if setting == SEEDS else "--columns input=..."
         self._columns = columns
+        self._everything = everything
         self._limit = limit
         self._max_unpacked = max_unpacked_bytes
 
@@ -132,5 +135,5 @@ class DataFiles:
         if suffix in CSV_SUFFIXES and not _JSON.match(text):
             return csv_rows(stream, name, self._columns)
         if not text or text[:1] in b"[{" or suffix in JSON_SUFFIXES:
-            return json_rows(Content(stream), name, self._columns, told)
+            return json_rows(Content(stream), name, self._columns, told, self._everything)
         raise BadInput(f"{name}: {EXPECTED}, got something else")

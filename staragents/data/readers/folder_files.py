@@ -15,6 +15,7 @@ import yaml
 
 from staragents.base.errors import BadInput
 from staragents.data.readers.notes import Notes
+from staragents.data.readers.own_outputs import without_outputs
 from staragents.data.readers.splits import HELD_OUT, KEYWORDS, TRAIN, split_of, training_name
 
 SAVED_DATASET = "state.json"
@@ -33,17 +34,26 @@ Read = Callable[[str], bytes]
 """Reads a small file of the folder by its relative name. Raises OSError."""
 
 
-def chosen_files(names: Iterable[str], read: Read, folder: str, setting: str, notes: Notes) -> list[str]:
-    """The relative `names` of data files below `folder` to read, sorted. Hidden files are not among them.
+def chosen_files(
+    names: Iterable[str], read: Read, folder: str, setting: str, notes: Notes, everything: bool = False
+) -> list[str]:
+    """The relative `names` of data files below `folder` to read, sorted: those of the training split or
+    `everything`. Hidden files are not among them.
 
-    Raises BadInput, which names the splits, if the folder has several and none of them is for training.
+    Raises BadInput, which names them, if the folder has several splits and none of them is for training, or
+    if it lacks files that the state of a saved dataset lists.
     """
-    names = sorted(names)
-    card = _of_card(names, read, folder, setting, notes)
+    names = set(names)
+    names = sorted(without_outputs(names, names.__contains__))
+    card = None if everything else _of_card(names, read, folder, setting, notes)
     if card is not None:
         return card
-    kept = [name for name in _listed(names, read) if not _is_description(name)]
-    return _training(kept, folder, setting, notes)
+    kept = [name for name in _saved(names, read) if not _is_description(name)]
+    found = kept if everything else _training(kept, folder, setting, notes)
+    if missing := sorted(set(found).difference(names)):
+        listed = f"{_and(missing)}, which {SAVED_DATASET} lists"
+        raise BadInput(f"{setting}: expected {listed}, got no such file: {folder}")
+    return found
 
 
 def note_mixture(names: Sequence[str], pattern: str, notes: Notes) -> None:
@@ -64,17 +74,22 @@ def _is_description(name: str) -> bool:
     )
 
 
-def _listed(names: Sequence[str], read: Read) -> list[str]:
-    """Without the files of a saved Dataset that its state does not list, such as caches of earlier steps."""
-    found = list(names)
+def _saved(names: Sequence[str], read: Read) -> list[str]:
+    """With the files that the states of saved Datasets list, also missing ones, and without others beside
+    them, such as caches of earlier steps."""
+    found = set(names)
     for state in (name for name in names if PurePosixPath(name).name == SAVED_DATASET):
         listed = _json(read, state).get("_data_files")
         if not isinstance(listed, list):
             continue
         parent = PurePosixPath(state).parent
-        files = {str(parent / str(one.get("filename"))) for one in listed if isinstance(one, dict)}
-        found = [name for name in found if PurePosixPath(name).parent != parent or name in files]
-    return found
+        files = {
+            str(parent / str(one["filename"]))
+            for one in listed
+            if isinstance(one, dict) and "filename" in one
+        }
+        found = {name for name in found if PurePosixPath(name).parent != parent} | files
+    return sorted(found)
 
 
 def _training(names: list[str], folder: str, setting: str, notes: Notes) -> list[str]:

@@ -47,9 +47,9 @@ class JsonArray:
             number += 1
             yield RawRow(number, self._element())
 
-    def below_object(self) -> Iterator[tuple[str, Iterator[RawRow]]]:
+    def below_object(self, others: bool = False) -> Iterator[tuple[str, Iterator[RawRow]]]:
         """The lists of an object by their fields, in order; read one before the next. Other values are
-        skipped. Raises BadInput like `rows`."""
+        skipped or, with `others`, come as lists of one, whose row is 0. Raises BadInput like `rows`."""
         self._expect("{")
         while self._next() != "}":
             field = self._element()
@@ -57,7 +57,9 @@ class JsonArray:
             if self._next() == "[":
                 yield str(field), self._list()
             else:
-                self._element()
+                value = self._element()
+                if others:
+                    yield str(field), iter([RawRow(0, value)])
             if self._next() != "}":
                 self._expect(",")
         self._at += 1

@@ -25,12 +25,14 @@ def json_rows(
     name: str,
     columns: Collection[str] = (),
     told: Callable[[str], None] = lambda line: None,
+    everything: bool = False,
 ) -> Iterator[RawRow | BadRow]:
     """The rows in order. Row numbers are line numbers in JSONL and element numbers in an array, from 1.
 
     An invalid line becomes a BadRow. An invalid array raises BadInput, as the remaining elements can't be
     separated; `name` is the file's name in that message. A file that is one object may hold the rows below
     it: `columns` are those of a conversation, and `told` receives a line about where the rows were found.
+    With `everything`, all of its lists of rows are read, and each other value in it is a row too.
     """
     number = 0
     # An array may be a single line of any length, so check its start before reading a whole line.
@@ -46,7 +48,9 @@ def json_rows(
             head += content.line(MAX_ROW_BYTES)
         content.put_back(head)
         number -= 1
-        if head.lstrip().startswith(b"{") and (rows := _document(content, head, name, columns, told)):
+        if head.lstrip().startswith(b"{") and (
+            rows := _document(content, head, name, columns, told, everything)
+        ):
             for row in rows:
                 # A lone object is its own row, on the line where it begins.
                 yield replace(row, row=row.row or number + 1)
@@ -59,7 +63,12 @@ def json_rows(
 
 
 def _document(
-    content: Content, first: bytes, name: str, columns: Collection[str], told: Callable[[str], None]
+    content: Content,
+    first: bytes,
+    name: str,
+    columns: Collection[str],
+    told: Callable[[str], None],
+    everything: bool,
 ) -> Iterator[RawRow | BadRow] | None:
     """The rows of a file that is one object, or several on more than one line each; None for JSONL.
 
@@ -80,7 +89,7 @@ def _document(
         value, end = _value(text := data.decode("utf-8", "ignore" if large else "strict").lstrip())
     except (ValueError, RecursionError) as error:
         if large and _has_list(data):
-            return _large_document(content, name, told)
+            return _everything(content, name) if everything else _large_document(content, name, told)
         if not whole_line or _second_line_is_json(data):
             return None
         if large:
@@ -90,6 +99,8 @@ def _document(
         return _values(content, name)
     if large or text[end:].strip():
         return _values(content, name)
+    if everything:
+        return _everything(content, name)
     found = rows_of(value, columns, name)
     if found is None:
         return iter([RawRow(0, value)])
@@ -99,6 +110,14 @@ def _document(
 
 def _values(content: Content, name: str) -> Iterator[RawRow]:
     return JsonArray(content, content.block(BLOCK_BYTES), name, 1).values()
+
+
+def _everything(content: Content, name: str) -> Iterator[RawRow]:
+    """All values of an object: the elements of its lists of rows, and the others as they are, without a
+    number."""
+    for _, values in JsonArray(content, content.block(BLOCK_BYTES), name, 1).below_object(others=True):
+        for one in values:
+            yield one if looks_like_rows([one.value]) else RawRow(0, one.value)
 
 
 def _large_document(content: Content, name: str, told: Callable[[str], None]) -> Iterator[RawRow | BadRow]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,36 +11,45 @@ from staragents.base.errors import BadInput
 from staragents.base.redaction import redacted, url_secret
 from staragents.data.readers.content import DataFile, local_file
 from staragents.data.readers.folder_files import chosen_files, note_mixture
+from staragents.data.readers.local_files import (
+    EXPECTED,
+    MAGIC,
+    check_links,
+    files_below,
+    files_matching,
+    first_names,
+    newest_snapshot,
+    similar_name,
+)
 from staragents.data.readers.notes import Notes
-from staragents.data.readers.raw_row import shown
 from staragents.files.user_files import MOST_TEXT_BYTES, open_file
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".arrow", ".feather")
 PACKED_SUFFIXES = (".gz", ".zst", ".bz2")
-EXPECTED = "a file, a folder, a pattern, a URL such as s3://bucket/file, or hf:dataset"
-
-NAMES_SHOWN = 3
 
 _HUB = "hf:"
-_MAGIC = re.compile(r"[*?[]")
 _SPLIT = re.compile(r"[\w.-]+")
 
 FSSPEC = "fsspec's own configuration (~/.config/fsspec/*.json or FSSPEC_* variables)"
 """Where to put the credentials for a URL that fsspec opens."""
 
 
-def data_files(path: str, setting: str, notes: Notes | None = None) -> list[DataFile]:
+def data_files(
+    path: str, setting: str, notes: Notes | None = None, everything: bool = False
+) -> list[DataFile]:
     """The files, sorted by name. Raises BadInput with a message that begins with `setting` if there are none.
 
     A folder stands for the files below it with a known data suffix, except hidden ones, folders behind
-    symbolic links, and what `chosen_files` leaves out, which `notes` receives.
+    symbolic links, and what `chosen_files` leaves out, which `notes` receives. A dataset of the hub stands
+    for its training split. With `everything`, both stand for all splits.
     """
     notes = notes or Notes()
     _check_secrets(path, setting)
     try:
         if path.startswith(_HUB):
-            return _of_hub(path, setting)
-        return _behind_url(path, setting, notes) if is_url(path) else _local(path, setting, notes)
+            return _of_hub(path, setting, everything)
+        found = _behind_url if is_url(path) else _local
+        return found(path, setting, notes, everything)
     except (OSError, ValueError, RuntimeError) as error:
         # The name is too long, contains a null byte, or is ~user of an unknown user.
         raise BadInput(f"{setting}: expected {EXPECTED}, got {path}: {error}") from error
@@ -71,30 +78,31 @@ def suffix_of(name: str) -> str:
     return (path.with_suffix("") if path.suffix in PACKED_SUFFIXES else path).suffix
 
 
-def _local(path: str, setting: str, notes: Notes) -> list[DataFile]:
+def _local(path: str, setting: str, notes: Notes, everything: bool) -> list[DataFile]:
     location = Path(path).expanduser()
     if location.is_file():
         return [local_file(location, path)]
     if location.is_dir():
-        location = _snapshot(location)
-        names = _wanted(found.relative_to(location).as_posix() for found in _below(location))
-        names = chosen_files(
-            names, lambda name: read_bytes_of(location / name), str(location), setting, notes
-        )
+        location = newest_snapshot(location)
+        names = _wanted(found.relative_to(location).as_posix() for found in files_below(location))
+
+        def read(name: str) -> bytes:
+            return read_bytes_of(location / name)
+
+        names = chosen_files(names, read, str(location), setting, notes, everything)
         files = sorted(str(location / name) for name in names)
-        others = "" if files else _first_names(location)
+        check_links(map(Path, files), setting)
+        others = "" if files else first_names(location)
         return _some([local_file(Path(found), found) for found in files], path, setting, others)
-    if not location.exists() and _MAGIC.search(path):
-        relative = location.relative_to(location.anchor)
-        # Unlike glob.glob, Path.glob follows no symbolic links for **, so it can't loop.
-        found = sorted(file for file in Path(location.anchor).glob(str(relative)) if file.is_file())
+    if not location.exists() and MAGIC.search(path):
+        found = files_matching(location)
+        check_links(found, setting)
         note_mixture([str(file) for file in found], path, notes)
         return _some([local_file(file, str(file)) for file in found], path, setting)
-    problem = f"no such file{_near(location)}"
-    if location.is_symlink():
-        problem = "a broken symbolic link"
-    elif location.exists():
-        problem = "something that is not a file"
+    check_links([location], setting)
+    problem = "something that is not a file"
+    if not location.exists():
+        problem = f"no such file{similar_name(location)}"
     raise BadInput(f"{setting}: expected {EXPECTED}, got {problem}: {path}")
 
 
@@ -104,32 +112,14 @@ def read_bytes_of(file: Path) -> bytes:
         return stream.read(MOST_TEXT_BYTES)
 
 
-def _snapshot(folder: Path) -> Path:
-    """The newest files of a dataset in the hub's cache, which keeps all versions side by side."""
-    try:
-        revision = (folder / "refs" / "main").read_text(encoding="utf-8").strip()
-    except (OSError, ValueError):
-        return folder
-    newest = folder / "snapshots" / revision
-    return newest if revision and newest.is_dir() else folder
-
-
-def _below(folder: Path) -> Iterable[Path]:
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in names:
-            if not name.startswith(".") and (file := Path(parent, name)).is_file():
-                yield file
-
-
-def _behind_url(url: str, setting: str, notes: Notes) -> list[DataFile]:
+def _behind_url(url: str, setting: str, notes: Notes, everything: bool) -> list[DataFile]:
     import fsspec
 
     try:
         system, root = fsspec.core.url_to_fs(url)
         if system.isfile(root):
             found = [root]
-        elif _MAGIC.search(root):
+        elif MAGIC.search(root):
             found = sorted(path for path in system.glob(root) if system.isfile(path))
             note_mixture(found, redacted(url), notes)
         else:
@@ -143,7 +133,8 @@ def _behind_url(url: str, setting: str, notes: Notes) -> list[DataFile]:
                     raise FileNotFoundError(path)
                 return bytes(system.cat_file(path, end=MOST_TEXT_BYTES))
 
-            found = sorted(below[name] for name in chosen_files(below, read, shown, setting, notes))
+            names = chosen_files(below, read, shown, setting, notes, everything)
+            found = sorted(below[name] for name in names)
     except BadInput:
         raise
     except ImportError as error:
@@ -166,8 +157,8 @@ def _behind_url(url: str, setting: str, notes: Notes) -> list[DataFile]:
     return _some([remote(path) for path in found], url, setting)
 
 
-def _of_hub(path: str, setting: str) -> list[DataFile]:
-    """The Arrow files that `datasets` makes of a dataset's split."""
+def _of_hub(path: str, setting: str, everything: bool) -> list[DataFile]:
+    """The Arrow files that `datasets` makes of a dataset's split, or of all its splits."""
     form = f"{setting}: expected hf:dataset, hf:dataset:split or hf:dataset:config:split"
     name, *more = path.removeprefix(_HUB).split(":")
     if not name or len(more) > 2 or not all(_SPLIT.fullmatch(part) for part in more):
@@ -178,39 +169,27 @@ def _of_hub(path: str, setting: str) -> list[DataFile]:
         raise BadInput(f"{setting}: {path} needs the package datasets: pip install datasets") from error
     config = more[0] if len(more) == 2 else None
     try:
-        split = more[-1] if more else _split(datasets.get_dataset_split_names(name, config), path, setting)
-        loaded = datasets.load_dataset(name, config, split=split)
+        splits = more[-1:] or datasets.get_dataset_split_names(name, config)
+        if not everything:
+            splits = [_split(splits, path, setting)]
+        loaded = {split: datasets.load_dataset(name, config, split=split) for split in splits}
     except BadInput:
         raise
     # Errors of the hub, the network or the dataset's files: all concern the path given by the user.
     except Exception as error:
         raise BadInput(f"{setting}: can't load {path}: {_first_line(error.__cause__ or error)}") from error
-    files = [Path(file["filename"]) for file in loaded.cache_files]
-    return _some([local_file(file, f"hf:{name}:{split}/{file.name}") for file in files], path, setting)
+    files = [
+        local_file(Path(file["filename"]), f"hf:{name}:{split}/{Path(file['filename']).name}")
+        for split, one in loaded.items()
+        for file in one.cache_files
+    ]
+    return _some(files, path, setting)
 
 
 def _split(names: list[str], path: str, setting: str) -> str:
     if "train" in names or len(names) == 1:
         return "train" if "train" in names else names[0]
     raise BadInput(f"{setting}: expected a split, one of {', '.join(names)}, as in {path}:{names[0]}")
-
-
-def _first_names(folder: Path) -> str:
-    """The first files of a folder without data, for a message."""
-    names = sorted(found.relative_to(folder).as_posix() for found in _below(folder))
-    return ", ".join(shown(name).strip("'") for name in names[:NAMES_SHOWN]) + ", ..." * (
-        len(names) > NAMES_SHOWN
-    )
-
-
-def _near(location: Path) -> str:
-    """A file beside a missing one whose name is alike, for a message."""
-    try:
-        names = [found.name for found in location.parent.iterdir()]
-    except OSError:
-        return ""
-    near = difflib.get_close_matches(location.name, names, n=1, cutoff=0.8)
-    return f" (did you mean {shown(near[0])}?)" if near else ""
 
 
 def _wanted(names: Iterable[str]) -> list[str]:

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from staragents.text.storable import storable
+
 LONGEST_SHOWN = 40
 MOST_COLUMNS_SHOWN = 10
 
@@ -52,8 +54,8 @@ class BadRow:
     problem: Problem
 
     def located(self, file: str) -> str:
-        """The problem as file:row:field: message."""
-        return f"{file}:{self.row}:{self.problem.field}: {self.problem.message}"
+        """The problem as file:row:field: message, which any file takes, whatever the name of the file."""
+        return f"{storable(file)}:{self.row}:{self.problem.field}: {self.problem.message}"
 
 
 class InvalidRow(Exception):

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from staragents.data.readers.raw_row import BadRow, RawRow
 from staragents.data.readers.splits import HELD_OUT, KEYWORDS, TRAIN
+from staragents.data.readers.table_values import column_values
 
 COLUMN = "split"
 
@@ -24,7 +25,7 @@ class SplitColumn:
         if table is None:
             values = [raw.value.get(COLUMN) for raw in rows if isinstance(raw, RawRow) and _has_it(raw)]
         else:
-            values = table.column(COLUMN).to_pylist() if COLUMN in table.column_names else []
+            values = column_values(table.column(COLUMN)) if COLUMN in table.column_names else []
         self._rows.update(
             KEYWORDS[name]
             for value in values

@@ -10,6 +10,7 @@ import pyarrow as pa
 from staragents.data.readers.choices import CHOICE_LETTERS
 from staragents.data.readers.column_names import ColumnNames
 from staragents.data.readers.raw_row import BadRow, RawRow, shown
+from staragents.data.readers.table_values import table_values
 from staragents.data.readers.turn_parts import role_of
 from staragents.data.readers.turns_column import TURNS
 
@@ -61,7 +62,7 @@ def _rows(
     texts = [field.name for field in table.schema if _is_text(field.type) or field.name in columns]
     known = next((name for name in texts if name in columns), None)
     others = [name for name in texts if name not in columns]
-    for row in table.select(others).slice(0, ROWS_SEEN).to_pylist() if known is not None else ():
+    for row in table_values(table.select(others).slice(0, ROWS_SEEN)) if known is not None else ():
         yield {str(known): None, **row}
 
 

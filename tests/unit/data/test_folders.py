@@ -9,8 +9,11 @@ import fsspec
 import pytest
 
 from staragents.base.errors import BadInput
+from staragents.data.readers import own_outputs
 from staragents.data.readers.locations import data_files
 from staragents.data.readers.notes import Notes
+from staragents.run_directory import manifest
+from staragents.score_file import parts
 
 CARD = """---
 license: apache-2.0
@@ -130,6 +133,27 @@ def test_a_saved_dataset_is_the_files_that_its_state_lists(tmp_path: Path) -> No
     assert chosen(tmp_path)[0] == ["data-00000-of-00001.arrow"]
 
 
+@pytest.mark.parametrize("split", ["", "train"])
+def test_a_missing_file_of_a_saved_dataset_is_named(tmp_path: Path, split: str) -> None:
+    names = [f"data-0000{n}-of-00003.arrow" for n in range(3)]
+    state = json.dumps({"_data_files": [{"filename": name} for name in names]})
+    tree(tmp_path / split, names[1], state__json=state)
+    if split:
+        tree(tmp_path / "test", names[0], state__json=state)
+    with pytest.raises(BadInput) as caught:
+        chosen(tmp_path)
+    first = f"{split}/{names[0]}" if split else names[0]
+    expected = f"expected {first} and 1 more, which state.json lists, got no such file: {tmp_path}"
+    assert caught.value.problems == [f"seeds.path: {expected}"]
+
+
+def test_a_missing_file_of_a_split_that_is_not_read_is_no_problem(tmp_path: Path) -> None:
+    state = json.dumps({"_data_files": [{"filename": "data.arrow"}]})
+    tree(tmp_path / "train", "data.arrow", state__json=state)
+    tree(tmp_path / "test", "README.md", state__json=state)
+    assert chosen(tmp_path)[0] == ["train/data.arrow"]
+
+
 def test_a_card_decides_which_files_are_the_dataset(tmp_path: Path) -> None:
     names = [f"data/{SHARDS.format(split)}" for split in ("train", "test")]
     tree(tmp_path, *names, "raw/all.jsonl", README__md=CARD)
@@ -142,6 +166,33 @@ def test_the_folder_of_a_run_means_its_dataset(tmp_path: Path) -> None:
     tree(tmp_path, "candidates/part-0.parquet", "quarantine.parquet", "dataset.jsonl", "dataset.parquet")
     tree(tmp_path, README__md=ONE_FILE)
     assert chosen(tmp_path)[0] == ["dataset.parquet"]
+
+
+RUN = ("run_state.json", "manifest.json", "dataset.jsonl", "candidates/part-0.parquet")
+PARTS = ("command.json", "part-0-8.parquet", "damaged/part-8-16.parquet")
+
+
+def test_the_names_of_outputs_are_those_that_are_written() -> None:
+    assert (own_outputs.PARTS_FACTS, own_outputs.RUN_STATE) == (parts.MANIFEST, manifest.STATE)
+
+
+def test_what_a_run_or_a_score_command_writes_below_a_folder_is_not_its_data(tmp_path: Path) -> None:
+    outputs = [f"runs/mine/{name}" for name in RUN] + [f"out.jsonl.parts/{name}" for name in PARTS]
+    others = ["sub/a.jsonl", "spare.parts/b.jsonl", "z.jsonl"]
+    tree(tmp_path, *outputs, *others)
+    assert chosen(tmp_path)[0] == sorted(others)
+    found = data_files(f"{tmp_path}/**/*.*l*", "seeds.path")
+    assert [file.path for file in found] == [tmp_path / name for name in sorted(others)]
+
+
+def test_a_run_that_is_named_is_data(tmp_path: Path) -> None:
+    run = tmp_path / "runs" / "mine"
+    tree(run, *RUN)
+    for path in (run / "dataset.jsonl", run / "data*.jsonl", tmp_path / "runs" / "*" / "dataset.jsonl"):
+        (file,) = data_files(str(path), "seeds.path")
+        assert file.path == run / "dataset.jsonl"
+    assert "dataset.jsonl" in chosen(run)[0]
+    assert data_files(str(run / "**" / "part-*.parquet"), "seeds.path")
 
 
 @pytest.mark.parametrize("card", ["no front matter", "---\n: [\n---\n", "---\nconfigs: 7\n---\n", "---\n"])

@@ -175,14 +175,28 @@ def test_without_datasets_the_hub_is_a_clear_line(monkeypatch: pytest.MonkeyPatc
 def test_circular_symbolic_links_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_bytes(JSONL)
     (tmp_path / "loop").symlink_to(tmp_path)
-    (tmp_path / "self.jsonl").symlink_to(tmp_path / "self.jsonl")
-    (tmp_path / "dead.jsonl").symlink_to(tmp_path / "gone")
     assert answers(tmp_path) == ANSWERS
     assert answers(tmp_path / "**" / "*.jsonl") == ANSWERS
-    for name in ("self.jsonl", "dead.jsonl"):
-        assert "a broken symbolic link" in problem(tmp_path / name)
     os.symlink("rows.jsonl", tmp_path / "good.jsonl")
     assert answers(tmp_path / "good.jsonl") == ANSWERS
+
+
+@pytest.mark.parametrize("name", ["self.jsonl", "dead.jsonl"])
+def test_a_broken_symbolic_link_among_the_data_is_named(tmp_path: Path, name: str) -> None:
+    link = tmp_path / "set" / name
+    link.parent.mkdir()
+    link.symlink_to(tmp_path / "set" / ("self.jsonl" if name == "self.jsonl" else "gone"))
+    (tmp_path / "set" / "rows.jsonl").write_bytes(JSONL)
+    for path in (link, link.parent, tmp_path, link.parent / "*.jsonl", tmp_path / "**" / "*.jsonl"):
+        assert problem(path).startswith("seeds.path: expected a file, a folder, ")
+        assert problem(path).endswith(f", got a broken symbolic link: {link}")
+
+
+def test_a_broken_symbolic_link_that_is_not_read_is_no_problem(tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").write_bytes(JSONL)
+    for name in ("test.jsonl", "README.md", ".hidden.jsonl"):
+        (tmp_path / name).symlink_to(tmp_path / "gone")
+    assert answers(tmp_path) == ANSWERS
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,21 @@ def test_a_stopped_command_resumes_and_ends_with_the_same_file(
     assert pq.read_table(tmp_path / "s.parquet") == pq.read_table(tmp_path / "whole.parquet")
 
 
+def test_a_command_whose_output_lies_in_its_data_folder_resumes(tmp_path: Path, data: Path) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    data.rename(folder / "data.jsonl")
+    for path in (str(folder), str(folder / "**" / "*")):
+        output = folder / "s.parquet"
+        with pytest.raises(KeyboardInterrupt):
+            job(path, output, lambda role, path, s: Stops(role, 30))
+        watch = Silent()
+        job(path, output, watch=watch)
+        assert watch.scored == 60 - 30 // 8 * 8
+        for name in ("s.parquet", "s.parquet.summary.json"):
+            (folder / name).unlink()
+
+
 def test_parts_left_half_joined_by_a_kill_are_read_once(
     tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

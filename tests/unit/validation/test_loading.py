@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from staragents.base.errors import BadInput
 from staragents.config import Config, EngineKind, ModelConfig, OutputConfig, PolicyName
+from staragents.config.tree import leaves
+from staragents.data.seed_file import SeedFile
 from staragents.validation.loading import from_yaml, load_config, to_yaml
-from staragents.validation.merging import read_file
+from staragents.validation.merging import read_file, read_overrides
 from tests.support.paths import FAKE
 
 VALID = """
@@ -75,6 +77,49 @@ def test_weights_may_have_8_or_4_bits() -> None:
 def test_later_overrides_win() -> None:
     config = load_config("valid.yaml", ["run.seed=1", "run={seed: 2, attempts: 5}", "run.seed=3"])
     assert (config.run.seed, config.run.attempts) == (3, 5)
+
+
+@pytest.mark.parametrize(
+    ("override", "read"),
+    [
+        ("seeds.columns.response=01", "01"),
+        ("seeds.columns.response=yes", "yes"),
+        ("seeds.columns.response=1e3", "1e3"),
+        ("seeds.columns.response=01 # a comment", "01"),
+        ("seeds.columns={response: 01}", "01"),
+        ("seeds={columns: {response: off}}", "off"),
+        ("seeds.columns.response='no'", "no"),
+        ('seeds.columns.response="a\\tb"', "a\tb"),
+        ("seeds.columns.response=null", None),
+        ("seeds.columns.response=", None),
+        *((f"seeds.columns.{name}=", "") for name in ("input", "history", "system", "reasoning", "label")),
+        ("seeds.columns.label= ", ""),
+        ("seeds.columns.label=null", None),
+        ("seeds.encoding=", None),
+        ("output.title=", ""),
+        ("output.title=2026", "2026"),
+        ("models[qwen2.5].model=007", "007"),
+        ("agents.retired=[01, yes, 'on']", ["01", "yes", "on"]),
+        ("agents.pairs=[01]", ["01"]),
+        ("models.writer.engine_args.a=01", 1),
+        ("models.writer.engine_args={a: yes}", True),
+        ("seeds.limit=010", 8),
+        ("seeds.strict=yes", True),
+    ],
+)
+def test_the_value_of_an_override_has_the_type_of_its_setting(override: str, read: object) -> None:
+    found: list[str] = []
+    ((_, value),) = leaves(read_overrides([override], found))
+    assert (type(value), value, found) == (type(read), read, [])
+
+
+def test_a_column_without_a_name_turns_its_detection_off(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"prompt": "Ask.", "completion": "Say.", "label": false}\n')
+    config = load_config(FAKE, [f"seeds.path={path}", "seeds.columns.label="])
+    assert SeedFile(config.seeds).scan().seeds == 1
+    with pytest.raises(BadInput, match="expected a wanted answer"):
+        SeedFile(load_config(FAKE, [f"seeds.path={path}"]).seeds).scan()
 
 
 def test_extends_merges_a_file_over_another_relative_to_it() -> None:
