@@ -130,6 +130,52 @@ def test_duplicates_differ_in_case_and_punctuation_only() -> None:
     assert seen.find((Message("system", "Be brief."), *talk("It moves heat."))) is None
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("दिन का अर्थ क्या है?", "दान का अर्थ क्या है?"),
+        ("दिन का अर्थ क्या है?", "दीन का अर्थ क्या है?"),
+        ("वह जाता है", "वह जाती है"),
+        ("What is 2 + 2?", "What is 2 * 2?"),
+        ("What is 2 * 2?", "What is 2 / 2?"),
+        ("What is 2*2?", "What is 2**2?"),
+        ("What is the absolute value of -5?", "What is the absolute value of 5?"),
+        ("What is -5 and 6?", "What is 5 and -6?"),
+        ("What is 9 - 4?", "What is 9 4?"),
+        ("What is 9 - (4)?", "What is 9 + (4)?"),
+        ("It costs $5.", "It costs €5."),
+        ("Is a < b?", "Is a > b?"),
+        ("Is a != b?", "Is a = b?"),
+        ("It fell by 5 %.", "It fell by 5."),
+        ("What is C#?", "What is C?"),
+    ],
+)
+def test_texts_that_differ_in_a_sign_are_no_duplicates(one: str, other: str) -> None:
+    seen = ExactDuplicates()
+    seen.find(talk("4", one))
+    seen.keep()
+    assert seen.find(talk("4", other)) is None
+    assert seen.find(talk("4", one))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Say **yes** or *no*, please.", "say yes or no -- please!"),
+        ("- 5 apples\n- 3 pears", "* 5 apples\n* 3 pears"),
+        ("From 2019-2020, at \u22125 degrees.", "from 2019\u20132020 at -5 degrees"),
+        ("9 - 4", "9 \u2212 4"),
+        ("COVID-19", "covid 19"),
+        ("cafe\u0301", "caf\u00e9"),
+    ],
+)
+def test_the_same_text_in_another_typography_is_a_duplicate(one: str, other: str) -> None:
+    seen = ExactDuplicates()
+    seen.find(talk("4", one))
+    seen.keep()
+    assert seen.find(talk("4", other))
+
+
 def test_texts_without_words_are_distinguished() -> None:
     seen = ExactDuplicates()
     seen.find(talk("+++"))
