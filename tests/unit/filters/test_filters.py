@@ -279,13 +279,57 @@ def test_real_evaluation_sets_are_found_and_plain_questions_are_not() -> None:
 
 def test_a_block_list_is_of_words_and_phrases(tmp_path: Path) -> None:
     path = tmp_path / "blocked.txt"
-    path.write_text("# mine\nbadword\nvery bad phrase  # as one\n")
+    path.write_text("# mine\nbadword\n very bad phrase \n  # more\n")
     blocked = BlockList(str(path))
     assert blocked(talk("A BadWord!")) == "a listed word in a turn of the assistant"
     assert blocked(talk("Fine.", "a very, bad phrase")) == "a listed phrase in a turn of the user"
     assert blocked(talk("badwords and a bad phrase")) is None
     with pytest.raises(BadInput, match=r"filters\.block_list"):
         BlockList(str(tmp_path / "none.txt"))
+
+
+@pytest.mark.parametrize(
+    ("entry", "said", "unsaid"),
+    [
+        ("a$$", ["You A$$!", "a$$", "an a$$-hat"], ["Name a fruit.", "a $$", "na$$", "a$$es"]),
+        ("@$$", ["kick @$$.", "@$$"], ["$$", "Name a fruit.", "x@$$"]),
+        ("C#", ["I like c#.", "(C#)"], ["C is old.", "c #", "C#m"]),
+        ("b!tch", ["B!TCH"], ["b tch", "bitch"]),
+        ("kill  it!", ["So kill\nit!"], ["kill it.", "to kill it"]),
+        ("bad_word", ["bad_word"], ["bad word"]),
+        ("don't", ["Don\u2019t.", "don t"], ["dont"]),
+        ("bad-word", ["bad word", "Bad\u2011Word"], ["bad"]),
+        ("cafe\u0301", ["CAF\u00c9"], ["cafe"]),
+        ("की", ["भारत की"], ["का क", "किताब"]),
+    ],
+)
+def test_an_entry_with_signs_is_matched_with_them(
+    tmp_path: Path, entry: str, said: list[str], unsaid: list[str]
+) -> None:
+    path = tmp_path / "blocked.txt"
+    path.write_text(f"{entry}\n", encoding="utf-8")
+    blocked = BlockList(str(path))
+    assert all(blocked(talk(text)) for text in said)
+    assert not any(blocked(talk(text)) for text in unsaid)
+
+
+def test_signs_name_a_word_or_a_phrase(tmp_path: Path) -> None:
+    path = tmp_path / "blocked.txt"
+    path.write_text("@$$\nkick @$$\n# kick a$$\n")
+    blocked = BlockList(str(path))
+    assert blocked(talk("@$$")) == "a listed word in a turn of the assistant"
+    path.write_text("kick @$$\n")
+    assert BlockList(str(path))(talk("kick @$$")) == "a listed phrase in a turn of the assistant"
+    path.write_text("# only comments\n \n")
+    with pytest.raises(BadInput, match="expected one word or phrase per line, got none"):
+        BlockList(str(path))
+
+
+def test_signs_are_searched_in_linear_time(tmp_path: Path) -> None:
+    path = tmp_path / "blocked.txt"
+    path.write_text("a$$\n$$\n")
+    blocked = BlockList(str(path))
+    assert_linear(lambda size: blocked(talk("a $x$$y a$$b " * size)), 3000)
 
 
 @settings(deadline=None)
