@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 from staragents.base.errors import BadInput
 from staragents.base.messages import Conversation
 from staragents.files.user_files import read_text
-from staragents.text.words import words
+from staragents.text.words import folded, words
 
 MAX_BYTES = 64 << 20
+COMMENT = "#"
+# Writers differ in them, and `words` drops them.
+_JOINTS = re.compile(r"[\s'\u2019\u2010\u2011-]+")
 
 
 class BlockList:
-    """Matches whole words and phrases, ignoring case. The file has one per line; `#` begins a comment."""
+    """Matches whole words and phrases, ignoring case. The file has one per line; a line that begins with `#`
+    is a comment. An entry with signs, such as `C#`, matches only with these signs."""
 
     def __init__(self, path: str) -> None:
         """Raises BadInput if the file can't be read or is empty."""
@@ -19,23 +25,52 @@ class BlockList:
             lines = read_text(path, MAX_BYTES).splitlines()
         except BadInput as error:
             raise BadInput(f"filters.block_list: {error}") from error
-        phrases = {tuple(words(line.partition("#")[0])) for line in lines} - {()}
-        if not phrases:
+        listed = (line.strip() for line in lines)
+        entries = {" ".join(folded(line).split()) for line in listed if not line.startswith(COMMENT)} - {""}
+        if not entries:
             raise BadInput(f"filters.block_list: expected one word or phrase per line, got none: {path}")
-        self._phrases = phrases
-        self._lengths = sorted({len(phrase) for phrase in phrases})
+        self._phrases: set[tuple[str, ...]] = set()
+        self._verbatim: dict[tuple[str, ...], list[str]] = {}
+        """Entries with signs by their words, which a text that holds one has, too."""
+        for entry in entries:
+            found = tuple(words(entry))
+            if found and "".join(found) == _JOINTS.sub("", entry):
+                self._phrases.add(found)
+            else:
+                self._verbatim.setdefault(found, []).append(entry)
+        self._lengths = sorted({len(phrase) for phrase in (*self._phrases, *self._verbatim)})
 
     def __call__(self, messages: Conversation) -> str | None:
         for message in messages:
             for text in message.texts:
-                length = self._listed(words(text))
-                if length:
-                    return f"a listed {'word' if length == 1 else 'phrase'} in a turn of the {message.role}"
+                kind = self._listed(text)
+                if kind is not None:
+                    return f"a listed {kind} in a turn of the {message.role}"
         return None
 
-    def _listed(self, found: list[str]) -> int:
-        """The number of words of a listed phrase in a text; 0 if there is none."""
+    def _listed(self, text: str) -> str | None:
+        """Whether a text holds a `word` or a `phrase` of the list, None if neither."""
+        found = words(text)
+        plain = ""
         for length in self._lengths:
-            if any(tuple(found[i : i + length]) in self._phrases for i in range(len(found) - length + 1)):
-                return length
-        return 0
+            starts = range(len(found) - length + 1 if length else 1)
+            phrases = {tuple(found[start : start + length]) for start in starts}
+            if not phrases.isdisjoint(self._phrases):
+                return "word" if length == 1 else "phrase"
+            for phrase in phrases & self._verbatim.keys():
+                plain = plain or " ".join(folded(text).split())
+                for entry in self._verbatim[phrase]:
+                    if _holds(plain, entry):
+                        return "phrase" if " " in entry else "word"
+        return None
+
+
+def _holds(text: str, entry: str) -> bool:
+    """Whether a text holds an entry that is no part of a longer word."""
+    start = text.find(entry)
+    while start >= 0:
+        end = start + len(entry)
+        if not text[start - 1 : start].isalnum() and not text[end : end + 1].isalnum():
+            return True
+        start = text.find(entry, start + 1)
+    return False

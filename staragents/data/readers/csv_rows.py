@@ -11,13 +11,16 @@ from itertools import chain
 from typing import IO, Any
 
 from staragents.base.errors import BadInput
+from staragents.data.readers.csv_lines import CsvLines
+from staragents.data.readers.csv_recovery import CsvRecovery
+from staragents.data.readers.csv_row_scan import MAX_FIELD_CHARACTERS, RowScan
 from staragents.data.readers.raw_row import BadRow, Problem, RawRow
 
-# Otherwise an unclosed quote would read the rest of the file into one field.
-MAX_FIELD_CHARACTERS = 1 << 26
 SEPARATORS = ",\t;|"
 WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 """The first bytes of Excel's own formats."""
+
+Fields = list[str] | BadRow | None
 
 _EXCEL = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 _QUOTED = re.compile(r'"[^"]*"')
@@ -45,20 +48,20 @@ def csv_rows(stream: IO[bytes], name: str, columns: Collection[str] = ()) -> Ite
             skipped += more
         separator = named[1] if named else _separator(first)
         spaced = f"{separator} " in _QUOTED.sub("", first)
-        lines = _Lines(chain([first], text))
+        lines = CsvLines(chain([first], text))
         reader = csv.reader(lines, delimiter=separator, skipinitialspace=spaced, strict=True)
         header = next(reader, None) if first else None
         if header is None:
             return
         header = [column.strip() for column in header]
         header = _unique(header, columns, f"{name}:{skipped}")
-        line = skipped + reader.line_num
-        while (fields := _next(reader, lines, separator, line)) is not None:
+        line = skipped + lines.number
+        while (fields := _next(reader, lines, separator, spaced, len(header), line)) is not None:
             if isinstance(fields, BadRow):
                 yield fields
             elif any(fields):
                 yield _row(header, fields, line)
-            line = skipped + reader.line_num
+            line = skipped + lines.number
     except csv.Error as error:
         raise BadInput(f"{name}:{line}: not CSV: {error} (is a quote never closed?)") from error
     finally:
@@ -81,37 +84,33 @@ def _unique(header: list[str], columns: Collection[str], place: str) -> list[str
     return found
 
 
-class _Lines:
-    """The lines of a file. `last` is the one that was read last."""
-
-    def __init__(self, lines: Iterator[str]) -> None:
-        self._lines = lines
-        self.last = ""
-
-    def __iter__(self) -> _Lines:
-        return self
-
-    def __next__(self) -> str:
-        self.last = next(self._lines)
-        return self.last
-
-
-def _next(reader: Any, lines: _Lines, separator: str, line: int) -> list[str] | BadRow | None:
+def _next(reader: Any, lines: CsvLines, separator: str, spaced: bool, width: int, line: int) -> Fields:
     """The next row's values, None at the end. In a row with a quote within a quoted text, the end of the text
-    can't be told: it is bad. Raises csv.Error."""
+    can't be told: it is bad, and so is all that may belong to it. Raises csv.Error."""
+    lines.begin()
     try:
         found: list[str] | None = next(reader, None)
         return found
     except csv.Error as error:
         if "expected after" not in str(error):
             raise
+    lines.give_back(lines.row)
+    lines.begin()
+    before = lines.number
     # Some writers pad columns after the quotes.
-    bare = re.sub(rf'" +(?=[{separator}\r\n]|\Z)', '"', lines.last)
-    try:
-        return next(csv.reader([bare], delimiter=separator, skipinitialspace=True, strict=True))
-    except csv.Error:
-        reason = "expected quotes within a quoted text to be written twice"
-        return BadRow(line, Problem("row", reason, 'one " within it'))
+    padded = RowScan(separator, spaced=True)
+    for text in lines:
+        if not padded.add(text):
+            break
+        if padded.is_whole:
+            return padded.fields
+    else:
+        raise csv.Error("unexpected end of data")
+    CsvRecovery(separator, spaced, width).skip(lines)
+    last = line + lines.number - before - 1
+    reason = "expected quotes within a quoted text to be written twice"
+    hint = f"; what may belong to it is left out, up to line {last}" if last > line else ""
+    return BadRow(line, Problem("row", reason, 'one " within it', hint))
 
 
 def _first_line(text: TextIOWrapper) -> tuple[str, int]:

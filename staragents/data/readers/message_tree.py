@@ -57,7 +57,10 @@ def _is_answer(node: Node) -> bool:
 
 def _rank(node: Node) -> float:
     rank = node.get("rank")
-    return float(rank) if isinstance(rank, int) and 0 <= rank < 1 << 31 else float("inf")
+    # pandas writes whole numbers with a point where some rows have none.
+    if isinstance(rank, int | float) and 0 <= rank < 1 << 31 and rank == int(rank):
+        return float(rank)
+    return float("inf")
 
 
 def tree_column(value: dict[str, Any]) -> str | None:

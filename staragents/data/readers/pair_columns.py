@@ -53,17 +53,17 @@ def pair_columns(row: dict[str, Any], wanted: RowFormat, named: ColumnsConfig, s
     response = _response(row, answers, named.response, setting)
     if not (named.instruction and named.response):
         check_choices(row, instruction, setting)
-    history = _optional("history", row, HISTORIES, named.history, setting)
+    history = _context("history", row, HISTORIES, named.history, setting)
     inputs = () if named.input is not None else _inputs(row, {instruction, response, history}, setting)
     if wanted is RowFormat.history and history is None:
         raise InvalidRow("history", "expected the column history", shown_columns(row))
     return PairColumns(
         _format(instruction, response, history) if wanted is RowFormat.auto else wanted,
         instruction,
-        _optional("input", row, inputs, named.input, setting),
+        present("input", row, named.input, setting) if named.input else next(iter(inputs), None),
         response,
         history,
-        _optional("system", row, SYSTEMS, named.system, setting),
+        _context("system", row, SYSTEMS, named.system, setting),
         reasoning_columns(row, response, named, setting),
     )
 
@@ -113,6 +113,9 @@ def depends_on_values(row: dict[str, Any], named: ColumnsConfig) -> bool:
         (len(asks) > 1 and not named.instruction)
         or (len(answers) > 1 and not named.response)
         or (len(inputs) > 1 and not named.input)
+        or (named.history is None and sum(name in row for name in HISTORIES) > 1)
+        or (named.system is None and sum(name in row for name in SYSTEMS) > 1)
+        or (DEFINITION in row and not named.instruction)
         or any(name in row for name in (*REASONED, *ARTICLES, "answers"))
         or has_choices(row)
     )
@@ -208,12 +211,20 @@ def _unknown(part: str, row: dict[str, Any], names: Collection[str], setting: st
     )
 
 
-def _optional(
+def _context(
     part: str, row: dict[str, Any], names: Collection[str], named: str | None, setting: str
 ) -> str | None:
     if named is not None:
         return present(part, row, named, setting) if named else None
-    return next((name for name in names if name in row), None)
+    found = [name for name in names if name in row]
+    return _one(part, row, [name for name in found if row[name] != "[]"] or found, setting) if found else None
+
+
+def system_column(row: dict[str, Any], named: ColumnsConfig, setting: str) -> str | None:
+    """The column of the system prompt beside turns, or None. Raises InvalidRow if several could be it."""
+    if named.system is not None:
+        return named.system if named.system in row else None
+    return _context("system", row, SYSTEMS, None, setting)
 
 
 def present(part: str, row: dict[str, Any], name: str, setting: str) -> str:

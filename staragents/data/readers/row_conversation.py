@@ -11,8 +11,14 @@ from staragents.config import ColumnsConfig, RowFormat
 from staragents.data.readers.answers import answer_message, only_text, reasoning_text
 from staragents.data.readers.cell_values import parsed_list
 from staragents.data.readers.chat_markup import OPEN_THOUGHTS, marked_turns, without_end
-from staragents.data.readers.pair_columns import PairColumns, joined_texts, present, reasoning_columns
-from staragents.data.readers.pair_names import DEFINITION, NO_INPUT, PROMPTS, RESPONSES, SYSTEMS
+from staragents.data.readers.pair_columns import (
+    PairColumns,
+    joined_texts,
+    present,
+    reasoning_columns,
+    system_column,
+)
+from staragents.data.readers.pair_names import DEFINITION, NO_INPUT, PROMPTS, RESPONSES
 from staragents.data.readers.raw_row import InvalidRow, shown
 from staragents.data.readers.texts import Texts
 from staragents.data.readers.transcripts import transcript
@@ -165,27 +171,35 @@ class RowConversation:
             columns = reasoning_columns(value, None, self._named, self._setting)
             if columns and (thought := self._thought(value, columns)):
                 messages = (*messages[:-1], replace(messages[-1], reasoning_content=thought))
-        system = next((name for name in SYSTEMS if value.get(name) is not None), None)
-        return self._prefaced(value, system if self._named.system is None else self._named.system, messages)
+        return self._prefaced(value, system_column(value, self._named, self._setting), messages)
 
     def _prefaced(self, value: dict[str, Any], column: str | None, messages: Conversation) -> Conversation:
-        """Prepend a system turn: the conversation's own or the column's text, plus the tools."""
-        text = ""
+        """Prepend a system turn: the conversation's own or the column's text, plus the tools. Raises
+        InvalidRow if the two differ."""
+        text = "" if column is None else self._system(value.get(column), column)
         if messages[0].role == "system":
-            text, messages = messages[0].content, messages[1:]
-        elif column is not None:
-            # Merged datasets have the columns of both, with one set null.
-            others = SYSTEMS if column in SYSTEMS else ()
-            column = next((name for name in (column, *others) if value.get(name) is not None), column)
-            text = self._system(value.get(column), column)
-        column = next((name for name in TOOLS if value.get(name)), TOOLS[0])
-        tools = value.get(column)
-        if isinstance(tools, list | dict) and tools:
-            tools = json.dumps(tools, ensure_ascii=False, default=str)
-        if isinstance(tools, str) and tools.strip() not in ("", "[]", "null"):
-            tools = self._texts.optional(tools, column)
+            own, messages = messages[0].content, messages[1:]
+            if text.strip() not in own:
+                hint = f": set {self._setting.format('system')} to nothing to leave it out"
+                expected = "expected a text that is part of the conversation's own system prompt"
+                raise InvalidRow(str(column), expected, shown(text), hint)
+            text = own
+        if tools := self._tools(value):
             text = f"{text}\n\nTools:\n{tools}" if text else f"Tools:\n{tools}"
         return (Message("system", text), *messages) if text.strip() else messages
+
+    def _tools(self, value: dict[str, Any]) -> str:
+        found: dict[str, str] = {}
+        for name in TOOLS:
+            cell = value.get(name)
+            if isinstance(cell, list | dict) and cell:
+                cell = json.dumps(cell, ensure_ascii=False, default=str)
+            if isinstance(cell, str) and cell.strip() not in ("", "[]", "null"):
+                found.setdefault(self._texts.optional(cell, name), name)
+        if len(found) > 1:
+            names = ", ".join(found.values())
+            raise InvalidRow(TOOLS[0], f"{names} could each be the tools", hint=": leave one of them empty")
+        return next(iter(found), "")
 
     def _system(self, cell: Any, column: str) -> str:
         """A system prompt: text, or a message or the parts of one."""
@@ -227,11 +241,12 @@ class RowConversation:
         asked = value.get("instruction") or only_text(value.get(DEFINITION))
         row["instruction"] = asked
         try:
-            return self.exchange(row, _INSTANCE)
+            messages = self.exchange(row, _INSTANCE)
         except InvalidRow as error:
             problem = error.problem
             field = problem.field if problem.field == "instruction" else f"{INSTANCES}.{problem.field}"
             raise InvalidRow(field, problem.reason, problem.got, problem.hint) from None
+        return self._prefaced(value, system_column(value, self._named, self._setting), messages)
 
     def answered(self, value: dict[str, Any], turns: Any, column: str) -> Conversation:
         """The turns of a column, with the answer that another column has if they end with the user's."""

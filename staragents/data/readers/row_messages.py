@@ -29,7 +29,14 @@ from staragents.data.readers.turns_column import (
     TurnsColumn,
     whole_text,
 )
-from staragents.data.readers.whole_conversation import check_continues_none, check_is_chosen, check_is_whole
+from staragents.data.readers.whole_conversation import (
+    FINISHED,
+    check_continues_none,
+    check_is_answer,
+    check_is_chosen,
+    check_is_only,
+    check_is_whole,
+)
 
 SERVER_ROW = "row_idx"
 """Beside a row as the hub's dataset viewer serves it."""
@@ -217,6 +224,11 @@ class RowReader:
             check_is_whole(value, column, turns, self.named, self._setting)
             if "chosen" in value:
                 check_is_chosen(value, column, self._build.as_turns(value, "chosen"), self._setting)
+            for name in (self.named.response,) if self.named.response else FINISHED:
+                if value.get(name):
+                    answer = self._build.as_turns(value, name)
+                    check_is_answer(value, column, name, answer, self._setting)
+            check_is_only(value, column, TURNS, self._setting)
         return self._format_of_turns(turns), self._build.answered(value, turns, column)
 
     def _pair(self, value: dict[str, Any]) -> tuple[RowFormat, Conversation]:

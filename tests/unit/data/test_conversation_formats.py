@@ -211,6 +211,23 @@ def test_naming_the_format_reads_the_same(name: str) -> None:
     assert read(row, format=RowFormat(found)) == (found, expected)
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "best"),
+    [
+        (1.0, 0.0, 1),
+        (1, 0.0, 1),
+        (float("nan"), 0.0, 1),
+        (float("inf"), 2.0, 1),
+        (0.5, 1.0, 1),
+        (None, None, 0),
+        (-1.0, None, 0),
+    ],
+)
+def test_ranks_may_be_whole_numbers_with_a_point(first: Any, second: Any, best: int) -> None:
+    replies = [node("assistant", text, rank=rank) for text, rank in (("0", first), ("1", second))]
+    assert read({"prompt": node("prompter", Q, *replies)})[1][-1] == ("assistant", str(best))
+
+
 def test_rows_do_not_depend_on_earlier_ones() -> None:
     reader = RowReader(rewritable=True)
     for row, expected, found in [*ROWS.values(), *ROWS.values()]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from staragents.base.errors import BadInput
 from staragents.data.readers.csv_rows import csv_rows
 from staragents.data.readers.data_files import DataFiles
 from staragents.data.readers.raw_row import BadRow, Problem, RawRow
+from tests.support.growth import assert_linear
 
 AB = {"instruction": "a, b?", "output": "c"}
 
@@ -90,3 +92,87 @@ def test_a_workbook_that_is_named_csv_is_one_line(tmp_path: Path, head: bytes) -
 
 def test_repeated_columns_never_hide_one_that_has_their_new_name() -> None:
     assert read("a,a,a.1,a\n1,2,3,4\n") == [RawRow(2, {"a": "1", "a.1": "2", "a.1.1": "3", "a.2": "4"})]
+
+
+HEAD = "instruction,output\n"
+GOOD = 'Name a colour.,"Say ""blue""."\n'
+INTACT = {"instruction": "Name a colour.", "output": 'Say "blue".'}
+SINGLE = {
+    "a comma after the quote": '"Write a story","Once upon a time,\nhe said "yes", and left.\nThe end."\n',
+    "a line that looks like a row": '"say hi","multi\nline with "bad quote\nsecond,third\nfourth"\n',
+    "in the first column": '"he said "yes", and left.\nThe end,or so\nfin","A"\n',
+    "in most lines": '"Write JSON","{\n"a": 1,\n"b": "x",\n\n"c": 1,2\n}"\n',
+    "on one line": '"say "Ask 0." now",no\n',
+    "in two rows": '"say "Ask 0." now",no\n"say "Ask 1." now","no"\n',
+    "in a row that is never closed": '"Ask 0.,no\nAsk 1.,"No."\n',
+}
+
+
+@pytest.mark.parametrize("name", SINGLE)
+@pytest.mark.parametrize("after", [GOOD, f"{GOOD}\n", f"{GOOD}{GOOD.replace('colour', 'x')}", ""])
+def test_a_single_quote_within_a_text_costs_its_row_and_makes_up_no_other(name: str, after: str) -> None:
+    found = read(f"{HEAD}{GOOD}{SINGLE[name]}{after}")
+    rows = [row.value for row in found if isinstance(row, RawRow)]
+    assert rows[:2] == [INTACT] * (2 if after else 1)
+    assert len(rows) == 1 + after.count("Name")
+    bad = [row for row in found if isinstance(row, BadRow)]
+    assert [row.row for row in bad] == [3]
+    assert bad[0].problem.reason == "expected quotes within a quoted text to be written twice"
+    lines = SINGLE[name].count("\n")
+    hint = f"; what may belong to it is left out, up to line {2 + lines}" if lines > 1 else ""
+    assert bad[0].problem.hint == hint
+    numbers = [row.row for row in found if isinstance(row, RawRow)]
+    assert numbers[:2] == ([2, 3 + lines] if after else [2])
+
+
+def test_rows_without_quotes_follow_a_row_that_looks_whole() -> None:
+    found = read(f'{HEAD}"say "Ask 0." now",no\nAsk 1.,Yes.\n\nAsk 2.,No.\n')
+    assert [row.row for row in found] == [2, 3, 5]
+
+
+@pytest.mark.parametrize("after", ["About 1,000 people came.\n", "and left\n", "\n"])
+def test_a_file_whose_rows_cannot_be_told_ends_with_one_line(after: str) -> None:
+    with pytest.raises(BadInput, match=r"rows\.csv:3: not CSV: the end of a row can't be told"):
+        read(f'{HEAD}{GOOD}"Write a story","He said "yes" and\n{after}')
+
+
+def test_rows_far_beyond_the_longest_text_are_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("staragents.data.readers.csv_recovery.LOOKAHEAD_CHARACTERS", 100)
+    plain = "a,b\n" * 100
+    assert len(read(f'{HEAD}"say "Ask 0." now",no\n{plain}')) == 101
+    with pytest.raises(BadInput, match=r"rows\.csv:2: not CSV"):
+        read(f'{HEAD}"Write a story","He said "yes" and\n{plain}')
+
+
+@pytest.mark.parametrize(
+    ("row", "values"),
+    [
+        ('"first line\nsecond line" ,"A"\n', ("first line\nsecond line", "A")),
+        ('"first line\nsecond line" ,"A\nB" \n', ("first line\nsecond line", "A\nB")),
+        ('"say ""x"" , now" ,A\n', ('say "x" , now', "A")),
+        ('"Q" ,5" pipe\n', ("Q", '5" pipe')),
+    ],
+)
+def test_spaces_after_a_quoted_text_of_any_number_of_lines_are_dropped(
+    row: str, values: tuple[str, str]
+) -> None:
+    lines = row.count("\n")
+    assert read(f"{HEAD}{row}{GOOD}") == [
+        RawRow(2, dict(zip(("instruction", "output"), values, strict=True))),
+        RawRow(2 + lines, INTACT),
+    ]
+
+
+def test_any_separator_that_the_first_line_names_may_have_padding() -> None:
+    assert read('sep=^\na^b\n"1" ^"2"\n') == [RawRow(3, {"a": "1", "b": "2"})]
+
+
+@pytest.mark.parametrize(
+    "row", ['"a","b "c"\n', '"say "x" now",no\n', 'a,"b\n"c"\n', '"a" ,"b\n', 'a,b\n"c "d",e\n']
+)
+def test_bad_rows_take_linear_time(row: str) -> None:
+    def work(size: int) -> None:
+        with suppress(BadInput):
+            read(HEAD + row * size)
+
+    assert_linear(work, 3000)

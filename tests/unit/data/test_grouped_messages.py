@@ -86,13 +86,54 @@ def test_a_scattered_or_damaged_conversation_is_no_seed(path: Path) -> None:
     assert [(bad.row, bad.problem.field, bad.problem.reason) for _, bad in file.bad_rows()] == [
         (3, "row", "expected a whole conversation"),
         (4, "row", "not JSON: Expecting value"),
-        (5, "chat", "expected the messages of a conversation in consecutive rows"),
         (6, "row", "expected a whole conversation"),
         (7, "row", "expected one message, with a role such as user and a text"),
         (8, "chat", "expected the column that seeds.columns.conversation names"),
         (9, "chat", "expected the messages of a conversation in consecutive rows"),
         (10, "messages[0].role", "expected system or user"),
     ]
+
+
+WHOLE = ("row", "expected a whole conversation")
+
+
+def seeds_and_bad(file: SeedFile) -> tuple[list[int], list[tuple[int, str, str]]]:
+    bad = [(bad.row, bad.problem.field, bad.problem.reason) for _, bad in file.bad_rows()]
+    return [seed.row for seed in file.seeds()], bad
+
+
+@pytest.mark.parametrize("first", ["oops\n", {"role": "system", "content": "Be kind."}])
+def test_a_bad_row_without_an_id_costs_the_conversations_before_and_after_it(path: Path, first: Any) -> None:
+    rows = [message(chat, (role, f"{text}{chat}")) for chat in range(4) for role, text in (ASKED, SAID)]
+    path.write_text(lines(*rows[:4], first, *rows[4:]))
+    seeds, bad = seeds_and_bad(grouped(path))
+    assert seeds == [1, 8]
+    assert [row for row, *_ in bad] == [3, 5, 6]
+    assert (bad[0][1:], bad[2][1:]) == (WHOLE, WHOLE)
+
+
+def test_a_bad_row_with_an_id_costs_its_own_conversation_alone(path: Path) -> None:
+    narrated = {"chat": 2, "role": "narrator", "content": "Once."}
+    second = [message(2, ASKED), message(2, SAID)]
+    others = [message(chat, (role, f"{text}{chat}")) for chat in (1, 3) for role, text in (ASKED, SAID)]
+    expected = (2, "row", "expected one message, with a role such as user and a text")
+    for rows in ([narrated, *second], [second[0], narrated, second[1]], [*second, narrated]):
+        path.write_text(lines(*others[:2], *rows, *others[2:]))
+        seeds, bad = seeds_and_bad(grouped(path))
+        assert seeds == [1, 6]
+        assert sorted(problem[1:] for problem in bad) == sorted([expected[1:], WHOLE])
+
+
+def test_a_conversation_of_a_bad_first_exchange_is_not_its_rest(path: Path) -> None:
+    path.write_text(lines("oops\n", message(1, SAID), message(1, ASKED), message(1, SAID)))
+    assert [row for row, *_ in seeds_and_bad(grouped(path))[1]] == [1, 2]
+    assert seeds_and_bad(grouped(path))[0] == []
+
+
+def test_a_bad_last_row_costs_no_conversation_of_the_next_file(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(lines(message(1, ASKED), message(1, SAID), "oops\n"))
+    (tmp_path / "b.jsonl").write_text(lines(message(2, ASKED), message(2, SAID)))
+    assert grouped(tmp_path).scan().seeds == 1
 
 
 def test_conversations_longer_than_a_block_of_rows_stay_whole(path: Path) -> None:

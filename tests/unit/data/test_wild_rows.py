@@ -117,6 +117,67 @@ ROWS: dict[str, tuple[Any, tuple[tuple[str, str], ...]]] = {
         },
         (("system", "S\n\nD"), *SAID),
     ),
+    "an empty system prompt beside another": (
+        {"system": "", "system_prompt": "S", "instruction": Q, "output": A},
+        (("system", "S"), *SAID),
+    ),
+    "an empty system prompt beside another, with turns": (
+        {"system": " ", "sys_prompt": "S", "messages": [USER, ANSWER]},
+        (("system", "S"), *SAID),
+    ),
+    "the same system prompt three times": (
+        {
+            "system": "S",
+            "system_prompt": "S ",
+            "messages": [{"role": "system", "content": "S"}, USER, ANSWER],
+        },
+        (("system", "S"), *SAID),
+    ),
+    "no history beside another": (
+        {"history": None, "chat_history": [["Hello.", "Hi."]], "question": Q, "answer": A},
+        (*EARLIER, *SAID),
+    ),
+    "no history as text beside another": (
+        {"history": "[]", "chat_history": GREETING, "question": Q, "answer": A},
+        (*EARLIER, *SAID),
+    ),
+    "no history beside turns": (
+        {"history": [], "chat_history": "[]", "messages": [USER, ANSWER]},
+        SAID,
+    ),
+    "turns that repeat their history": (
+        {"history": [["Hello.", "Hi."]], "messages": [*GREETING, USER, ANSWER]},
+        (*EARLIER, *SAID),
+    ),
+    "the same turns twice": (
+        {
+            "messages": [USER, ANSWER],
+            "conversations": [{"from": "human", "value": Q, "id": "x1"}, {"from": "gpt", "value": A}],
+        },
+        SAID,
+    ),
+    "a list beside turns that holds no turns": (
+        {"messages": [USER, ANSWER], "contents": ["I"], "trajectory": [{"action": "look"}], "turns": [Q]},
+        SAID,
+    ),
+    "turns beside their answer": (
+        {"messages": [USER, {**ANSWER, "reasoning_content": "T"}], "response": f"<think>T</think>{A}"},
+        SAID,
+    ),
+    "turns beside their answer as a message": ({"messages": [USER, ANSWER], "output": [ANSWER]}, SAID),
+    "turns beside a result of theirs": ({"messages": [USER, ANSWER], "answer": "5", "solution": "I"}, SAID),
+    "no tools beside functions": (
+        {"tools": "null", "functions": [], "system": "S", "question": Q, "answer": A},
+        (("system", "S"), *SAID),
+    ),
+    "tools as text beside no functions": (
+        {"tools": "[]", "functions": "F", "question": Q, "answer": A},
+        (("system", "Tools:\nF"), *SAID),
+    ),
+    "instances with a system prompt": (
+        {"system_prompt": "S", "instruction": Q, "instances": [{"input": "", "output": A}]},
+        (("system", "S"), *SAID),
+    ),
     "the root of a chain": ({"instruction": Q, "output": A, "id": 1, "parent_id": "root"}, SAID),
     "a chosen conversation that repeats its prompt": (
         {"prompt": f" {Q}\n", "chosen": [USER, ANSWER], "rejected": []},
@@ -265,6 +326,56 @@ LINES: dict[str, tuple[dict[str, Any], str]] = {
         {"context": "I", "question": Q, "answers": "{'text': ['A'], 'answer_start': [0]}"},
         "response: expected the columns of a known format",
     ),
+    "two system prompts": (
+        {"system": "S", "system_prompt": "S2", "instruction": Q, "output": A},
+        "system: system, system_prompt could each be the system: set seeds.columns.system",
+    ),
+    "two system prompts of turns": (
+        {"system": "S", "system_prompt": "S2", "messages": [USER, ANSWER]},
+        "system: system, system_prompt could each be the system: set seeds.columns.system",
+    ),
+    "turns with another system prompt": (
+        {"system": "S", "messages": [{"role": "system", "content": "Own."}, USER, ANSWER]},
+        "system: expected a text that is part of the conversation's own system prompt, got 'S': set "
+        "seeds.columns.system to nothing to leave it out",
+    ),
+    "two histories": (
+        {"history": [["Hello.", "Hi."]], "chat_history": [["No.", "Yes."]], "question": Q, "answer": A},
+        "history: history, chat_history could each be the history: set seeds.columns.history",
+    ),
+    "turns without their history": (
+        {"chat_history": '[["Hello.", "Hi."]]', "messages": [USER, ANSWER]},
+        'chat_history: expected a text that is part of messages, got \'[["Hello.", "Hi."]]\': set '
+        "seeds.columns.messages to messages to leave chat_history out",
+    ),
+    "two conversations": (
+        {
+            "conversations": [{"from": "human", "value": Q}, {"from": "gpt", "value": B}],
+            "messages": [USER, ANSWER],
+        },
+        "messages: messages, conversations could each be the conversation: set seeds.columns.messages to one",
+    ),
+    "two conversations, one in pairs": (
+        {"conversation": [{"input": Q, "output": B}], "messages": [USER, ANSWER]},
+        "messages: messages, conversation could each be the conversation",
+    ),
+    "turns beside another answer": (
+        {"messages": [USER, ANSWER], "response": B},
+        "response: expected a text that is part of messages, got 'Red.': set seeds.columns.messages to "
+        "messages to leave response out",
+    ),
+    "turns beside another answer as a reply": (
+        {"messages": [USER, ANSWER], "output": {"choices": [{"message": {**ANSWER, "content": B}}]}},
+        "output: expected a text that is part of messages",
+    ),
+    "turns that are none beside a chosen text": (
+        {"messages": {"": None}, "chosen": A, "output": True},
+        "messages: expected a list of messages",
+    ),
+    "tools beside other functions": (
+        {"tools": [{"name": "f"}], "functions": "F", "question": Q, "answer": A},
+        "tools: tools, functions could each be the tools: leave one of them empty",
+    ),
     "no answer in a list": ({"instruction": Q, "output": []}, "output: expected text or a list of messages"),
     "an answer of true": ({"question": Q, "answer": True}, "answer: expected text, got True"),
     "labels": ({"prompt": Q, "completion": B, "labels": False}, f"labels: {UNWANTED}, got False"),
@@ -327,12 +438,48 @@ def test_a_row_that_could_mean_two_things_has_one_line(name: str) -> None:
             (("user", "And then?"), ("assistant", A)),
         ),
         (LINES["labels"][0], {"label": ""}, (SAID[0], ("assistant", B))),
+        (LINES["two system prompts"][0], {"system": "system_prompt"}, (("system", "S2"), *SAID)),
+        (LINES["two system prompts of turns"][0], {"system": ""}, SAID),
+        (LINES["turns with another system prompt"][0], {"system": ""}, (("system", "Own."), *SAID)),
+        (LINES["two histories"][0], {"history": "history"}, (*EARLIER, *SAID)),
+        (LINES["turns without their history"][0], {"messages": "messages"}, SAID),
+        (LINES["turns without their history"][0], {"history": ""}, SAID),
+        (LINES["two conversations"][0], {"messages": "messages"}, SAID),
+        (LINES["turns beside another answer"][0], {"messages": "messages"}, SAID),
     ],
 )
 def test_the_line_names_the_setting_that_decides(
     row: dict[str, Any], columns: dict[str, str], said: tuple[tuple[str, str], ...]
 ) -> None:
     assert read_row(row, **columns) == said
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        (
+            {"definition": None, "inputs": Q, "targets": A},
+            {"definition": "D", "inputs": "I", "targets": A},
+            (("user", "D\n\nI"), SAID[1]),
+        ),
+        (
+            {"system": None, "system_prompt": "S", "question": Q, "answer": A},
+            {"system": "S2", "system_prompt": None, "question": Q, "answer": A},
+            (("system", "S2"), *SAID),
+        ),
+        (
+            {"history": None, "chat_history": None, "question": Q, "answer": A},
+            {"history": None, "chat_history": GREETING, "question": Q, "answer": A},
+            (*EARLIER, *SAID),
+        ),
+    ],
+)
+def test_a_row_has_its_columns_whatever_an_earlier_row_left_empty(
+    first: dict[str, Any], second: dict[str, Any], said: tuple[tuple[str, str], ...]
+) -> None:
+    reader = RowReader(rewritable=True)
+    reader.read(first)
+    assert tuple((turn.role, turn.content) for turn in reader.read(second)[1]) == said
 
 
 def test_an_instruction_with_an_uncommon_answer_is_no_history() -> None:

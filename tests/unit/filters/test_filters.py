@@ -130,6 +130,52 @@ def test_duplicates_differ_in_case_and_punctuation_only() -> None:
     assert seen.find((Message("system", "Be brief."), *talk("It moves heat."))) is None
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("दिन का अर्थ क्या है?", "दान का अर्थ क्या है?"),
+        ("दिन का अर्थ क्या है?", "दीन का अर्थ क्या है?"),
+        ("वह जाता है", "वह जाती है"),
+        ("What is 2 + 2?", "What is 2 * 2?"),
+        ("What is 2 * 2?", "What is 2 / 2?"),
+        ("What is 2*2?", "What is 2**2?"),
+        ("What is the absolute value of -5?", "What is the absolute value of 5?"),
+        ("What is -5 and 6?", "What is 5 and -6?"),
+        ("What is 9 - 4?", "What is 9 4?"),
+        ("What is 9 - (4)?", "What is 9 + (4)?"),
+        ("It costs $5.", "It costs €5."),
+        ("Is a < b?", "Is a > b?"),
+        ("Is a != b?", "Is a = b?"),
+        ("It fell by 5 %.", "It fell by 5."),
+        ("What is C#?", "What is C?"),
+    ],
+)
+def test_texts_that_differ_in_a_sign_are_no_duplicates(one: str, other: str) -> None:
+    seen = ExactDuplicates()
+    seen.find(talk("4", one))
+    seen.keep()
+    assert seen.find(talk("4", other)) is None
+    assert seen.find(talk("4", one))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Say **yes** or *no*, please.", "say yes or no -- please!"),
+        ("- 5 apples\n- 3 pears", "* 5 apples\n* 3 pears"),
+        ("From 2019-2020, at \u22125 degrees.", "from 2019\u20132020 at -5 degrees"),
+        ("9 - 4", "9 \u2212 4"),
+        ("COVID-19", "covid 19"),
+        ("cafe\u0301", "caf\u00e9"),
+    ],
+)
+def test_the_same_text_in_another_typography_is_a_duplicate(one: str, other: str) -> None:
+    seen = ExactDuplicates()
+    seen.find(talk("4", one))
+    seen.keep()
+    assert seen.find(talk("4", other))
+
+
 def test_texts_without_words_are_distinguished() -> None:
     seen = ExactDuplicates()
     seen.find(talk("+++"))
@@ -233,13 +279,57 @@ def test_real_evaluation_sets_are_found_and_plain_questions_are_not() -> None:
 
 def test_a_block_list_is_of_words_and_phrases(tmp_path: Path) -> None:
     path = tmp_path / "blocked.txt"
-    path.write_text("# mine\nbadword\nvery bad phrase  # as one\n")
+    path.write_text("# mine\nbadword\n very bad phrase \n  # more\n")
     blocked = BlockList(str(path))
     assert blocked(talk("A BadWord!")) == "a listed word in a turn of the assistant"
     assert blocked(talk("Fine.", "a very, bad phrase")) == "a listed phrase in a turn of the user"
     assert blocked(talk("badwords and a bad phrase")) is None
     with pytest.raises(BadInput, match=r"filters\.block_list"):
         BlockList(str(tmp_path / "none.txt"))
+
+
+@pytest.mark.parametrize(
+    ("entry", "said", "unsaid"),
+    [
+        ("a$$", ["You A$$!", "a$$", "an a$$-hat"], ["Name a fruit.", "a $$", "na$$", "a$$es"]),
+        ("@$$", ["kick @$$.", "@$$"], ["$$", "Name a fruit.", "x@$$"]),
+        ("C#", ["I like c#.", "(C#)"], ["C is old.", "c #", "C#m"]),
+        ("b!tch", ["B!TCH"], ["b tch", "bitch"]),
+        ("kill  it!", ["So kill\nit!"], ["kill it.", "to kill it"]),
+        ("bad_word", ["bad_word"], ["bad word"]),
+        ("don't", ["Don\u2019t.", "don t"], ["dont"]),
+        ("bad-word", ["bad word", "Bad\u2011Word"], ["bad"]),
+        ("cafe\u0301", ["CAF\u00c9"], ["cafe"]),
+        ("की", ["भारत की"], ["का क", "किताब"]),
+    ],
+)
+def test_an_entry_with_signs_is_matched_with_them(
+    tmp_path: Path, entry: str, said: list[str], unsaid: list[str]
+) -> None:
+    path = tmp_path / "blocked.txt"
+    path.write_text(f"{entry}\n", encoding="utf-8")
+    blocked = BlockList(str(path))
+    assert all(blocked(talk(text)) for text in said)
+    assert not any(blocked(talk(text)) for text in unsaid)
+
+
+def test_signs_name_a_word_or_a_phrase(tmp_path: Path) -> None:
+    path = tmp_path / "blocked.txt"
+    path.write_text("@$$\nkick @$$\n# kick a$$\n")
+    blocked = BlockList(str(path))
+    assert blocked(talk("@$$")) == "a listed word in a turn of the assistant"
+    path.write_text("kick @$$\n")
+    assert BlockList(str(path))(talk("kick @$$")) == "a listed phrase in a turn of the assistant"
+    path.write_text("# only comments\n \n")
+    with pytest.raises(BadInput, match="expected one word or phrase per line, got none"):
+        BlockList(str(path))
+
+
+def test_signs_are_searched_in_linear_time(tmp_path: Path) -> None:
+    path = tmp_path / "blocked.txt"
+    path.write_text("a$$\n$$\n")
+    blocked = BlockList(str(path))
+    assert_linear(lambda size: blocked(talk("a $x$$y a$$b " * size)), 3000)
 
 
 @settings(deadline=None)
