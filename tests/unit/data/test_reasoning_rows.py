@@ -125,7 +125,7 @@ def test_an_empty_thought_is_none(thought: str) -> None:
     assert messages == (Message("user", Q), Message("assistant", A))
 
 
-TAG = re.compile(r"</?think[^>]*>", re.IGNORECASE)
+TAG = re.compile(r"</?think[^>]*>|<\|think\|>", re.IGNORECASE)
 PIECES = ["<think>", "</think>", "<think", "think>", "\n", "\n\n", " ", "`", "```\n", "- ", "word"]
 
 
