@@ -37,8 +37,8 @@ def write_recipes(exported: Exported, model: str) -> list[Path]:
     """Write `F.TRAINER.yaml` for every trainer that reads the format, and LLaMA-Factory's dataset_info.json.
 
     Paths have the form of the export's own: relative to its working directory if it was given so. Configs of
-    an earlier export to the same name that this one lacks are removed and added to `exported.removed`, and its
-    entries in dataset_info.json are removed; other entries stay. Returns the written paths. Raises BadInput if
+    an earlier export to the same name that this one lacks are removed and added to `exported.removed`; its
+    entries in dataset_info.json are removed, and others stay. Returns the written paths. Raises BadInput if
     that file can't be read.
     """
     earlier = EarlierExport(exported.train)
