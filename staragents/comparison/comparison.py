@@ -183,8 +183,8 @@ def warnings_for(rows: Sequence[Row], seeds: int, budget: int, own_judge: bool) 
 
 
 def _estimates(values: FloatArray, base: int) -> tuple[list[Estimate], list[Estimate]]:
-    """Of `values`, shape (variants, seeds): each row's mean, and its difference from the base's mean. NaN is no
-    value; a row without any has NaN for both."""
+    """Of `values`, shape (variants, seeds): each row's mean, and its difference from the base's mean. NaN is
+    no value; a row without any has NaN for both."""
     resampled = _resampled_means(values)
     means = _means(values)
     return (
