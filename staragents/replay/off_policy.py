@@ -15,6 +15,7 @@ from staragents.base.records import Candidate
 from staragents.base.statistics import Z_95
 from staragents.config import Config
 from staragents.evolution.drawing import FloatArray
+from staragents.evolution.drawn_pairs import DrawnPairs
 
 # With fewer effective draws, neither the estimate nor its interval is reliable.
 MIN_EFFECTIVE = 100.0
@@ -49,9 +50,11 @@ class OffPolicy:
         return asdict(self)
 
 
-def estimate(seeds: Iterable[list[Candidate]], config: Config, total_seeds: int) -> OffPolicy:
+def estimate(
+    seeds: Iterable[list[Candidate]], config: Config, total_seeds: int, saved: Sequence[DrawnPairs] = ()
+) -> OffPolicy:
     """Inverse propensity (IPS), self-normalised and doubly robust estimates for the policy of `config`, which
-    is the run's config with another `evolution` section.
+    is the run's config with another `evolution` section. `saved`: the pairs of the run's state.
 
     The policy observes the run's outcomes with the run's delay (`DrawHistory`); before each seed it gives its
     inclusion probabilities, with what the run recalled for that seed: contexts are saved with the candidates.
@@ -62,7 +65,7 @@ def estimate(seeds: Iterable[list[Candidate]], config: Config, total_seeds: int)
 
     Raises BadInput for candidates of pairs that the config lacks.
     """
-    history = DrawHistory(config, total_seeds)
+    history = DrawHistory(config, total_seeds, saved)
     pairs = config.drawn_pairs
     logs, recalled = _Logs(pairs), 0
     for candidates in seeds:
