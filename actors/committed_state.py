@@ -11,6 +11,7 @@ from actors.failure_rules import FailureRules
 from actors.progress import Progress
 from staragents.base.records import Candidate
 from staragents.config import Config
+from staragents.evolution.drawn_pairs import SAVED, DrawnPairs, continued
 from staragents.evolution.evolution import Committed, Evolution
 from staragents.run.ledger import Ledger
 from staragents.run.stopping import StopRules
@@ -21,7 +22,9 @@ class CommittedState:
 
     def __init__(self, config: Config, seeds: int) -> None:
         """Of a new run with `seeds` seeds."""
+        self._config = config
         self.evolution = Evolution(config, config.pairs, total_seeds=seeds)
+        self._drawn_pairs = [DrawnPairs.of(config)]
         self.progress = Progress(total_seeds=seeds)
         self.stopping = StopRules(config.run)
         self.cursor = self.resumed_at = 0
@@ -37,6 +40,7 @@ class CommittedState:
         self.cursor = self.resumed_at = state["cursor"]
         self._seconds_before = state["seconds"]
         self.evolution.restore(state["evolution"])
+        self._drawn_pairs = continued(state, self._config)
         self.progress.restore(state["progress"])
         self._failing.resume()
         self.stopping.restore(state["stopping"])
@@ -78,6 +82,7 @@ class CommittedState:
         return {
             "cursor": self.cursor,
             "evolution": self.evolution.state(),
+            SAVED: [one.state() for one in self._drawn_pairs],
             "progress": self.progress.state(),
             "stopping": self.stopping.state(),
             "ledger": self._ledger.state(),

@@ -119,7 +119,8 @@ class RunMetrics:
             self._set("staragents_seeds", count, state=name)
         for role, characters in outstanding.items():
             self._set("staragents_scorer_outstanding_characters", characters, role=role)
-        self._set("staragents_policy_entropy", relative_entropy([s.probability for s in pair_stats]))
+        probabilities = [one.probability for one in pair_stats if one.drawable]
+        self._set("staragents_policy_entropy", relative_entropy(probabilities))
         self._set("staragents_checkpoint_age_seconds", checkpoint_age_s)
         self._export_counts()
 

@@ -77,8 +77,8 @@ def _written(run: SavedRun, embedder: str | None, label: str | None) -> tuple[Di
 
     labels = labels_of(run.config, label) if label is not None else None
     funnel = run.summary["funnel"]
-    evidence = Evidence(run.config, funnel["seeds"], funnel["finished"])
-    charts = ChartData.of(run.config, funnel["seeds"], funnel["finished"])
+    evidence = Evidence(run.config, funnel["seeds"], funnel["finished"], run.drawn_pairs)
+    charts = ChartData.of(run.config, funnel["seeds"], funnel["finished"], saved=run.drawn_pairs)
     one_pass(run.folder.seeds(), evidence, charts)
     embed = _embedder(embedder) if embedder is not None and label is None else text_vectors
     diagnosis = Diagnosis.of(run, evidence, charts.timeline.snapshots, embed, labels)

@@ -82,7 +82,9 @@ def _draw(explanation: Explanation) -> Table:
         before = [""] if explanation.recall.outcomes else []
         table.add_row(f"{len(ordered) - len(shown)} more pairs", *before, f"{rest:.3f}", "")
     if not explanation.reproduced:
-        table.caption = "the logged propensities differ: another version or machine drew the pairs"
+        table.caption = (
+            "the logged propensities differ: another version or machine drew the pairs, or the agents changed"
+        )
     return table
 
 

@@ -117,5 +117,9 @@ def show(exported: Exported) -> None:
         )
     for recipe in exported.recipes:
         say(f"config     {recipe}")
+    for path in exported.removed:
+        say(f"removed    {path}, of the earlier export to this name")
+    for path in exported.kept:
+        say(f"note: {path} is not of this export: it may have the same rows as {exported.train}")
     if exported.fake:
         say(f"note: fake engines were used ({', '.join(exported.fake)}): don't train on these texts")

@@ -224,7 +224,7 @@ def estimated(source: Path, config: Config, changed: bool) -> OffPolicy:
     # The number of draws is that of the run: its candidates are all there is to estimate from.
     evolution = replace(config.evolution, draws=own.draws) if changed else own
     total = run.summary["funnel"]["seeds"]
-    return estimate(run.folder.seeds(), replace(run.config, evolution=evolution), total)
+    return estimate(run.folder.seeds(), replace(run.config, evolution=evolution), total, run.drawn_pairs)
 
 
 def show_estimate(source: Path, result: OffPolicy) -> None:

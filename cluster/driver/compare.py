@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from actors.common_judge import CommonJudge
 from actors.generator_client import connect
@@ -21,8 +22,10 @@ from staragents.agents.generation_cache import GenerationCache
 from staragents.base.digest import digest_of
 from staragents.comparison.comparison import RESULT, Comparison, rows_of, seeds_ifd, warnings_for
 from staragents.comparison.measured import Measured, chosen_candidates, measured
+from staragents.comparison.same_draws import check_same_draws
 from staragents.comparison.variant import Variant
 from staragents.config import Config
+from staragents.config.tree import as_dict
 from staragents.data.seed_file import SeedFile
 from staragents.data.seed_scan import SeedScan
 from staragents.files.atomic_file import write_json, write_text
@@ -31,7 +34,6 @@ from staragents.run.work import finish, work_of
 from staragents.run_directory.continued import about_kept
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_lock import command_lock
-from staragents.validation.loading import fingerprint
 
 
 class Interrupted(Exception):
@@ -69,7 +71,8 @@ class Comparing:
         """
         scan = SeedFile(self._config.seeds).scan()
         for variant in self._variants:
-            work_of(variant.config, scan)
+            work = work_of(variant.config, scan)
+            check_same_draws(work.run, work.config)
         with command_lock(self._folder, "--output"):
             return self._run_or_known(scan)
 
@@ -160,9 +163,12 @@ class Comparing:
             return None
 
     def _identity(self, scan: SeedScan) -> str:
-        """Checksum of everything that determines the result."""
-        variants = [
-            [variant.name, fingerprint(variant.config), dataclasses.asdict(variant.config.run)]
-            for variant in self._variants
-        ]
-        return digest_of([variants, self._reference.name, self._tokens, self._judge, scan.sha256])
+        """Checksum of everything that determines the result, filters and limits included."""
+        variants = [[variant.name, _settings(variant.config)] for variant in self._variants]
+        shared = _settings(self._config)
+        return digest_of([shared, variants, self._reference.name, self._tokens, self._judge, scan.sha256])
+
+
+def _settings(config: Config) -> dict[str, Any]:
+    """All settings but those of the folder."""
+    return {section: values for section, values in as_dict(config).items() if section != "output"}

@@ -14,8 +14,8 @@ def sentences(worth: Worth | None, not_reproduced: int, seeds: int) -> list[str]
         return [_about_learning(worth), _about_fixed(worth), _about_kinds(worth), _about_oracle(worth)]
     if 2 * not_reproduced > seeds:
         return [
-            "It is unknown whether learning paid: another version or machine drew the pairs, so their "
-            "probabilities can't be recomputed."
+            "It is unknown whether learning paid: another version or machine drew the pairs, or the agents "
+            "changed meanwhile, so their probabilities can't be recomputed."
         ]
     return [
         f"{seeds} seeds do not show whether learning paid: this takes at least {MIN_SEEDS} seeds with drawn "

@@ -23,7 +23,8 @@ RELIABLE = 0.3
 
 def entropy(pair_stats: list[PairStats]) -> float | None:
     """Relative entropy of the next single draw; None if there is nothing to choose."""
-    return relative_entropy([stats.probability for stats in pair_stats]) if len(pair_stats) > 1 else None
+    probabilities = [one.probability for one in pair_stats if one.drawable]
+    return relative_entropy(probabilities) if len(probabilities) > 1 else None
 
 
 class Certainty:
@@ -74,8 +75,9 @@ def _locked_in(snapshots: list[Snapshot]) -> dict[str, Any] | None:
         value = entropy(snapshot.pair_stats)
         if not 0 < snapshot.seeds <= EARLY * last or value is None or value > NARROW:
             continue
-        leader = max(snapshot.pair_stats, key=lambda stats: stats.probability)
-        rivals = [one for one in snapshot.pair_stats if one is not leader and one.high > leader.low]
+        drawable = [one for one in snapshot.pair_stats if one.drawable]
+        leader = max(drawable, key=lambda stats: stats.probability)
+        rivals = [one for one in drawable if one is not leader and one.high > leader.low]
         if rivals:
             rival = max(rivals, key=lambda stats: stats.high)
             return {

@@ -24,6 +24,7 @@ from staragents.analysis.worth import Drawn, Worth, worth_of
 from staragents.base.messages import last_exchange
 from staragents.base.records import Candidate
 from staragents.config import Config, Cost
+from staragents.evolution.drawn_pairs import DrawnPairs
 from staragents.reward.cost import CostScale, learned_value
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
@@ -40,13 +41,16 @@ MAX_THOUGHT_SHARE = 0.8
 class Evidence:
     """What the findings are measured from. Memory use is bounded for runs of any size."""
 
-    def __init__(self, config: Config, total_seeds: int, finished_seeds: int) -> None:
+    def __init__(
+        self, config: Config, total_seeds: int, finished_seeds: int, saved: Sequence[DrawnPairs] = ()
+    ) -> None:
+        """`saved`: the pairs of the run's state, if agents were added or retired meanwhile."""
         self.ranking, self.memory, self.ifd = Certainty(), MemoryGain(), IfdTally()
         self.sample: list[Sampled] = []
         """Every n-th seed of the run, in its order: at most `MAX_SEEDS`."""
         self.not_reproduced = 0
         """Seeds of the sample whose logged propensities another version or machine computed."""
-        self._draws = DrawHistory(config, total_seeds)
+        self._draws = DrawHistory(config, total_seeds, saved)
         self._kind, self._cost = config.reward.cost, CostScale(config.reward.cost)
         self._step = max(1, math.ceil(finished_seeds / MAX_SEEDS))
         self._seeds = 0

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 from staragents.analysis.policy_history import PolicyHistory
 from staragents.base.records import Candidate, stable_seed
 from staragents.config import Config
+from staragents.evolution.drawn_pairs import DrawnPairs, periods
 from staragents.evolution.policy import NO_CONTEXT, DrawContext, context_of
 
 # Of a propensity: the run may have computed its own on another machine.
@@ -17,9 +19,11 @@ class DrawHistory:
     """Replays the draws of a run in order. The draw for seed n knew the outcomes of the seeds up to n -
     `run.admitted_seeds`."""
 
-    def __init__(self, config: Config, total_seeds: int) -> None:
+    def __init__(self, config: Config, total_seeds: int, saved: Sequence[DrawnPairs] = ()) -> None:
+        """`saved`: the pairs of the run's state, if agents were added or retired meanwhile."""
         self._config = config
-        self._history = PolicyHistory(config, total_seeds)
+        self._history = PolicyHistory(config, total_seeds, saved)
+        self._drawn_pairs = periods(saved, config)
         self._waiting: deque[list[Candidate]] = deque()
         self._seeds = 0
 
@@ -36,20 +40,20 @@ class DrawHistory:
             self._history.add_seed(self._waiting.popleft())
 
     def probabilities(self, candidates: list[Candidate], with_memory: bool = True) -> dict[str, float]:
-        """Inclusion probability of every pair for the next seed, whose candidates these are; 1 for base
-        pairs.
+        """Inclusion probability of every pair that could be drawn for the next seed, whose candidates these
+        are; 1 for base pairs.
 
         Without memory: what it would have been if the same policy had recalled nothing for this seed.
         """
         config, policy = self._config, self._history.policy
         found = {pair: 1.0 for pair in config.pairs if pair in config.agents.base_pairs}
-        retired = config.retired_pairs
-        draws = min(config.evolution.draws, len(config.pairs) - len(found) - len(retired))
+        now = [one for one in self._drawn_pairs if one.drawn <= self._seeds][-1]
+        draws = min(config.evolution.draws, len(now.pairs) - len(now.retired))
         if policy is None or not draws:
             return found
         context: DrawContext = context_of(candidates) if with_memory else NO_CONTEXT
         seed = stable_seed(str(config.run.seed), candidates[0].seed_id, "draw")
-        return found | policy.inclusion(draws, seed, context, retired)
+        return found | policy.inclusion(draws, seed, context, now.retired)
 
 
 def reproduces(probabilities: dict[str, float], candidates: list[Candidate]) -> bool:

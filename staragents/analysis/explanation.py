@@ -35,7 +35,8 @@ class Explanation:
     neighbours: list[Neighbour]
     recall: RecallEffect
     probabilities: dict[str, float]
-    """Inclusion probability of every pair for this seed; 1 for base pairs. From a replay of the policy."""
+    """Inclusion probability of every pair that this seed could draw; 1 for base pairs. From a replay of the
+    policy."""
     learnt_from: int
     """Number of seeds whose outcomes the policy knew at the draw."""
     reproduced: bool
@@ -52,7 +53,7 @@ class Explanation:
         """
         run = SavedRun.open(run_dir)
         number, candidates = _find(run, wanted)
-        history = DrawHistory(run.config, run.summary["funnel"]["seeds"])
+        history = DrawHistory(run.config, run.summary["funnel"]["seeds"], run.drawn_pairs)
         for earlier in islice(run.folder.seeds(), number):
             history.add_seed(earlier)
         probabilities, context = history.probabilities(candidates), context_of(candidates)

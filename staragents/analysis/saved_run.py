@@ -8,6 +8,7 @@ from typing import Any
 
 from staragents.base.errors import BadInput
 from staragents.config import Config, OutputConfig
+from staragents.evolution.drawn_pairs import DrawnPairs, drawn_pairs_of
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import from_yaml, to_yaml, without_secrets
 
@@ -56,6 +57,11 @@ class SavedRun:
     def of(cls, run: SavedRun | str | Path) -> SavedRun:
         """`run` itself if already read, because parsing its config is slow."""
         return run if isinstance(run, SavedRun) else cls.read(run)
+
+    @property
+    def drawn_pairs(self) -> list[DrawnPairs]:
+        """The pairs that its seeds were drawn from, where its state has them."""
+        return drawn_pairs_of(self.folder.state() or {})
 
     @property
     def title(self) -> str:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from staragents.analysis.policy_history import PolicyHistory
 from staragents.base.records import Candidate
 from staragents.config import Config
+from staragents.evolution.drawn_pairs import DrawnPairs
 from staragents.evolution.policy import PairStats
 
 POINTS = 100
 
 
 class Snapshot(NamedTuple):
-    """Pair statistics after `seeds` seeds."""
+    """Pair statistics after `seeds` seeds, of all pairs of the run: some may not have been in it yet."""
 
     seeds: int
     pair_stats: list[PairStats]
@@ -23,8 +25,12 @@ class Snapshot(NamedTuple):
 class Timeline:
     """Replays the policy of a run and keeps about `POINTS` snapshots."""
 
-    def __init__(self, config: Config, total_seeds: int, finished_seeds: int) -> None:
-        self._history = PolicyHistory(config, total_seeds)
+    def __init__(
+        self, config: Config, total_seeds: int, finished_seeds: int, saved: Sequence[DrawnPairs] = ()
+    ) -> None:
+        """`saved`: the pairs of the run's state, if agents were added or retired meanwhile."""
+        self._history = PolicyHistory(config, total_seeds, saved)
+        self._pairs = config.drawn_pairs
         self._step = max(1, math.ceil(finished_seeds / POINTS))
         self._last = finished_seeds
         self.snapshots: list[Snapshot] = []
@@ -38,5 +44,8 @@ class Timeline:
             self._keep()
 
     def _keep(self) -> None:
-        if self._history.policy is not None:
-            self.snapshots.append(Snapshot(self._history.seeds, list(self._history.policy.pair_stats())))
+        if self._history.policy is None:
+            return
+        known = {one.pair: one for one in self._history.policy.pair_stats(self._history.drawn_pairs.retired)}
+        stats = [known.get(pair) or PairStats.unknown(pair) for pair in self._pairs]
+        self.snapshots.append(Snapshot(self._history.seeds, stats))

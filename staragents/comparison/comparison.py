@@ -41,6 +41,7 @@ class Row:
     against: dict[str, Estimate] | None
     course: list[list[float]] = field(default_factory=list)
     """(seeds done, mean reward per drawn pair so far) at up to `COURSE` points."""
+    seeds_left_out: int = 0
 
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> Row:
@@ -96,14 +97,12 @@ def rows_of(variants: Sequence[Measured], reference: str) -> list[Row]:
     base = names.index(reference)
     win = _estimates(np.array([one.win for one in variants]), base)
     improved = _estimates(np.array([one.improved for one in variants]), base)
-    ifds = np.array([one.ifd for one in variants])
-    scored = ~np.isnan(ifds).any(axis=0)
-    ifd = _estimates(ifds[:, scored], base) if scored.any() else None
+    ifd = _estimates(np.array([one.ifd for one in variants]), base)
     rows = []
     for index, one in enumerate(variants):
         improved_seeds = one.improved.sum()
         against = {"win": win[1][index], "improved": improved[1][index]}
-        if ifd is not None:
+        if not math.isnan(ifd[1][index].mean):
             against["target_ifd"] = ifd[1][index]
         rows.append(
             Row(
@@ -118,9 +117,10 @@ def rows_of(variants: Sequence[Measured], reference: str) -> list[Row]:
                 stopped=one.stopped,
                 win=win[0][index],
                 improved=improved[0][index],
-                target_ifd=ifd[0][index] if ifd is not None else None,
+                target_ifd=ifd[0][index] if not math.isnan(ifd[0][index].mean) else None,
                 against=against if index != base else None,
                 course=_course(one.rewards),
+                seeds_left_out=one.left_out,
             )
         )
     return rows
@@ -158,6 +158,12 @@ def warnings_for(rows: Sequence[Row], seeds: int, budget: int, own_judge: bool) 
         if not row.changes and row.name != "full"
     ]
     found += [
+        f"{row.seeds_left_out} seeds of {row.name} have no row in its dataset: they count as ties, and "
+        "its target IFD is without them"
+        for row in rows
+        if row.seeds_left_out
+    ]
+    found += [
         f"{row.unreadable} verdicts on the rows of {row.name} were unreadable and count as ties"
         for row in rows
         if row.unreadable
@@ -177,9 +183,10 @@ def warnings_for(rows: Sequence[Row], seeds: int, budget: int, own_judge: bool) 
 
 
 def _estimates(values: FloatArray, base: int) -> tuple[list[Estimate], list[Estimate]]:
-    """Of `values`, shape (variants, seeds): each row's mean, and its difference from the base's mean."""
+    """Of `values`, shape (variants, seeds): each row's mean, and its difference from the base's mean. NaN is
+    no value; a row without any has NaN for both."""
     resampled = _resampled_means(values)
-    means = values.mean(axis=1)
+    means = _means(values)
     return (
         _intervals(means, resampled),
         _intervals(means - means[base], resampled - resampled[:, base : base + 1]),
@@ -195,10 +202,25 @@ def _resampled_means(values: FloatArray) -> FloatArray:
     means = []
     for done in range(0, RESAMPLES, part):
         drawn = rng.integers(seeds, size=(min(part, RESAMPLES - done), seeds))
-        means.append(values[:, drawn].mean(axis=2).T)
+        means.append(_means(values[:, drawn]).T)
     return np.concatenate(means)
 
 
+def _means(values: FloatArray) -> FloatArray:
+    """Means over the last axis of the values that are not NaN; NaN without any."""
+    numbers = np.count_nonzero(~np.isnan(values), axis=-1)
+    return np.divide(
+        np.nansum(values, axis=-1), numbers, out=np.full(numbers.shape, np.nan), where=numbers > 0
+    )
+
+
 def _intervals(means: FloatArray, resampled: FloatArray) -> list[Estimate]:
-    low, high = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-    return [Estimate(*(round(float(x), 6) for x in three)) for three in zip(means, low, high, strict=True)]
+    return [_interval(float(mean), found) for mean, found in zip(means, resampled.T, strict=True)]
+
+
+def _interval(mean: float, resampled: FloatArray) -> Estimate:
+    known = resampled[~np.isnan(resampled)]
+    if not known.size:
+        return Estimate(math.nan, math.nan, math.nan)
+    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Estimate(round(mean, 6), round(float(low), 6), round(float(high), 6))

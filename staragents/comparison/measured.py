@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from staragents.base.records import Candidate
 from staragents.comparison.variant import Variant
 from staragents.evolution.drawing import FloatArray
+from staragents.run_directory.manifest import DATASET
 from staragents.run_directory.run_directory import RunDirectory
 
 KEPT_WIN = 0.5
-"""A seed that is kept or was not reached within the budget ties with itself."""
+"""A seed that is kept, left out or not reached within the budget ties with itself."""
 
 
 @dataclass(slots=True)
@@ -25,14 +27,16 @@ class Measured:
     win: FloatArray
     """Probability that the common judge prefers the variant's row to the seed."""
     ifd: FloatArray
-    """Target IFD of the variant's row, which may be the seed itself."""
+    """Target IFD of the variant's row, which may be the seed itself; NaN also where filters left no row."""
     seed_ifd: FloatArray
     """Target IFD of the seed if the variant reached it."""
     reached: int
     replaced: int
-    """Seeds for which a candidate was chosen."""
+    """Seeds whose row in the dataset is a candidate."""
+    left_out: int
+    """Reached seeds without a row in the dataset; they count as a tie."""
     unreadable: int
-    """Chosen candidates on which the common judge gave no readable verdict; they count as a tie."""
+    """Candidates in the dataset on which the common judge gave no readable verdict; they count as a tie."""
     tokens: int
     stopped: dict[str, Any] | None
     fake: list[str]
@@ -46,19 +50,29 @@ class Measured:
 
 
 def chosen_candidates(variant: Variant) -> Iterator[tuple[int, Candidate]]:
-    """Index and chosen candidate of every seed that has one."""
+    """Index and candidate of every seed whose row in the variant's dataset is a candidate."""
+    rows = _rows(variant)
     for index, candidates in enumerate(RunDirectory(variant.config.output.dir).seeds()):
-        if (chosen := _chosen(candidates)) is not None:
+        if (chosen := _chosen(candidates, rows)) is not None:
             yield index, chosen
 
 
-def _chosen(candidates: list[Candidate]) -> Candidate | None:
-    return next((one for one in candidates if one.selected), None)
+def _chosen(candidates: list[Candidate], rows: dict[str, str | None]) -> Candidate | None:
+    wanted = rows.get(candidates[0].seed_id)
+    return None if wanted is None else next(one for one in candidates if one.candidate_id == wanted)
+
+
+def _rows(variant: Variant) -> dict[str, str | None]:
+    """The candidate in each row of the variant's dataset, by seed id; None where the row is the seed."""
+    path = RunDirectory(variant.config.output.dir).path / DATASET
+    table = pq.read_table(path, columns=["seed_id", "candidate_id"])
+    return dict(zip(*(table.column(name).to_pylist() for name in table.column_names), strict=True))
 
 
 def measured(variant: Variant, seeds: int, wins: dict[int, float | None]) -> Measured:
     """Measurements from a variant's run directory and the common judge's `wins` by seed index."""
     summary = RunDirectory(variant.config.output.dir).summary() or {}
+    rows = _rows(variant)
     result = Measured(
         variant=variant,
         win=np.full(seeds, KEPT_WIN),
@@ -66,22 +80,25 @@ def measured(variant: Variant, seeds: int, wins: dict[int, float | None]) -> Mea
         seed_ifd=np.full(seeds, np.nan),
         reached=0,
         replaced=0,
+        left_out=0,
         unreadable=sum(win is None for win in wins.values()),
         tokens=summary["cost"]["tokens_in"] + summary["cost"]["tokens_out"],
         stopped=summary["run"].get("stopped"),
         fake=summary["fake"],
     )
     for index, candidates in enumerate(RunDirectory(variant.config.output.dir).seeds()):
-        chosen = _chosen(candidates)
         result.reached += 1
         result.rewards.append(_drawn_reward(candidates))
         result.seed_ifd[index] = _number(candidates[0].seed_target_ifd)
-        result.ifd[index] = result.seed_ifd[index]
-        if chosen is not None:
+        if (chosen := _chosen(candidates, rows)) is not None:
             win = wins[index]
             result.replaced += 1
             result.ifd[index] = _number(chosen.target_ifd)
             result.win[index] = KEPT_WIN if win is None else win
+        elif candidates[0].seed_id in rows:
+            result.ifd[index] = result.seed_ifd[index]
+        else:
+            result.left_out += 1
     return result
 
 

@@ -87,8 +87,9 @@ class Evolution:
         return Committed(chosen, outcomes)
 
     def pair_stats(self) -> list[PairStats]:
-        """Base pairs first, with probability 0 because they are never drawn, then the policy's pairs."""
-        return self._base_rewards.pair_stats(dict.fromkeys(self._base_pairs, 0.0)) + self.policy.pair_stats()
+        """Base pairs first, with probability 0 because they are never drawn, then the policy's pairs; retired
+        ones have probability 0 too."""
+        return self._base_rewards.pair_stats({}) + self.policy.pair_stats(self._retired)
 
     def state(self) -> dict[str, Any]:
         """Everything that later draws and commits depend on, as JSON values."""

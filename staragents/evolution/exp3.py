@@ -81,8 +81,8 @@ class Exp3Policy:
             self._gains[self._index[outcome.pair]] += rounded(gain)
             self._variation += rounded(reward * gain)
 
-    def pair_stats(self) -> list[PairStats]:
-        return self._rewards.pair_stats(self.inclusion(1, 0, NO_CONTEXT))
+    def pair_stats(self, without: Container[str] = ()) -> list[PairStats]:
+        return self._rewards.pair_stats(self.inclusion(1, 0, NO_CONTEXT, without))
 
     def state(self) -> dict[str, Any]:
         return {

@@ -86,8 +86,8 @@ class PaperPolicy:
         self._p = raised / total
         self._log_mass += math.log(total)
 
-    def pair_stats(self) -> list[PairStats]:
-        return self._rewards.pair_stats(self.inclusion(1, 0, NO_CONTEXT))
+    def pair_stats(self, without: Container[str] = ()) -> list[PairStats]:
+        return self._rewards.pair_stats(self.inclusion(1, 0, NO_CONTEXT, without))
 
     def state(self) -> dict[str, Any]:
         return {

@@ -106,7 +106,8 @@ def outcomes_of(learned: Iterable[tuple[Candidate, float]]) -> list[Outcome]:
 class PairStats:
     """A pair's probability of being the next single draw and the 90 % interval of its mean reward.
 
-    A pair without observations has mean 1/2 and the interval [0, 1].
+    A pair without observations has mean 1/2 and the interval [0, 1]. The draw can't include one that is not
+    `drawable`: base pairs, retired ones, those that are not in the run yet.
     """
 
     pair: str
@@ -115,6 +116,12 @@ class PairStats:
     low: float
     high: float
     observations: int
+    drawable: bool = True
+
+    @classmethod
+    def unknown(cls, pair: str) -> PairStats:
+        """Of a pair that is not in the run yet."""
+        return cls(pair, 0.0, 0.5, 0.0, 1.0, 0, drawable=False)
 
 
 class Policy(Protocol):
@@ -148,8 +155,8 @@ class Policy(Protocol):
         Raises BadInput and learns nothing if a pair is unknown or a reward is outside [0, 1].
         """
 
-    def pair_stats(self) -> list[PairStats]:
-        """One per pair, in config order; the probabilities sum to 1."""
+    def pair_stats(self, without: Container[str] = ()) -> list[PairStats]:
+        """One per pair, in config order; the probabilities sum to 1, those of pairs in `without` are 0."""
         ...
 
     def state(self) -> dict[str, Any]:

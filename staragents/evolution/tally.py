@@ -33,8 +33,8 @@ class Tally:
             self.add(outcome.pair, outcome.reward)
 
     def pair_stats(self, probabilities: Mapping[str, float]) -> list[PairStats]:
-        """One per pair; a pair without observations has mean 1/2 and the interval [0, 1]."""
-        return [self._stats(pair, probabilities.get(pair, 0.0)) for pair in self.pairs]
+        """One per pair; pairs without a probability can't be drawn."""
+        return [self._stats(pair, probabilities.get(pair)) for pair in self.pairs]
 
     def state(self) -> dict[str, Any]:
         return {pair: list(sums) for pair, sums in self._sums.items()}
@@ -50,7 +50,7 @@ class Tally:
             number, total, squares = self._sums[pair]
             self._sums[pair] = (number + more[0], total + more[1], squares + more[2])
 
-    def _stats(self, pair: str, probability: float) -> PairStats:
+    def _stats(self, pair: str, probability: float | None) -> PairStats:
         # Normal interval after adding one observation of 0 and one of 1, as Agresti and Caffo do: valid for
         # few observations, and narrow if rewards hardly vary.
         number, total, squares = self._sums[pair]
@@ -59,11 +59,12 @@ class Tally:
         half = Z_90 * math.sqrt(variance / (number + 2))
         return PairStats(
             pair=pair,
-            probability=probability,
+            probability=probability or 0.0,
             mean_reward=total / number if number else 0.5,
             low=max(centre - half, 0.0),
             high=min(centre + half, 1.0),
             observations=number,
+            drawable=probability is not None,
         )
 
     def _expect_known_pairs(self, state: dict[str, Any]) -> None:

@@ -101,8 +101,8 @@ class ThompsonPolicy:
         if self._seeds - self._refreshed_at >= max(1, self._refreshed_at // REFRESH):
             self._refresh()
 
-    def pair_stats(self) -> list[PairStats]:
-        return self._rewards.pair_stats(self.inclusion(1, 0, NO_CONTEXT))
+    def pair_stats(self, without: Container[str] = ()) -> list[PairStats]:
+        return self._rewards.pair_stats(self.inclusion(1, 0, NO_CONTEXT, without))
 
     def memory_worth(self) -> float:
         """Expected reward per unit of the readings; 0 until it differs measurably from 0."""

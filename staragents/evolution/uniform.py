@@ -33,8 +33,8 @@ class UniformPolicy:
     def observe(self, outcomes: Sequence[Outcome], context: DrawContext = NO_CONTEXT) -> None:
         self._rewards.add_all(outcomes)
 
-    def pair_stats(self) -> list[PairStats]:
-        return self._rewards.pair_stats(self.inclusion(1, 0, NO_CONTEXT))
+    def pair_stats(self, without: Container[str] = ()) -> list[PairStats]:
+        return self._rewards.pair_stats(self.inclusion(1, 0, NO_CONTEXT, without))
 
     def state(self) -> dict[str, Any]:
         return {"rewards": self._rewards.state()}

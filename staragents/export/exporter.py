@@ -11,8 +11,9 @@ from staragents.base.candidate_schema import without_reasoning
 from staragents.base.errors import BadInput, RunFailed
 from staragents.data.formats.format import CantCarry, has_reasoning
 from staragents.data.formats.known import FORMATS
+from staragents.export.earlier_export import EarlierExport
 from staragents.export.samples import Samples
-from staragents.export.split_file import SplitFile, check_output
+from staragents.export.split_file import SPLITS, SplitFile, check_output, split_path
 
 
 @dataclass(slots=True)
@@ -20,7 +21,8 @@ class Exported:
     """The result of an export. `files` maps each split to path and rows, train first.
 
     Of the rows, `reasoning` have reasoning in a field of its own, and `reasoning_dropped` lost theirs, as the
-    format has no such field.
+    format has no such field. `removed` are files of an earlier export to the same name that this one lacks,
+    `kept` those of other splits that no export of ours wrote.
     """
 
     format: str
@@ -31,6 +33,8 @@ class Exported:
     reasoning_dropped: int = 0
     fake: list[str] = field(default_factory=list)
     recipes: list[Path] = field(default_factory=list)
+    removed: list[Path] = field(default_factory=list)
+    kept: list[Path] = field(default_factory=list)
 
     @property
     def train(self) -> Path:
@@ -50,6 +54,8 @@ class Exported:
             "reasoning_dropped": self.reasoning_dropped,
             "fake": self.fake,
             "recipes": [str(path) for path in self.recipes],
+            "removed": [str(path) for path in self.removed],
+            "kept": [str(path) for path in self.kept],
         }
 
 
@@ -87,12 +93,45 @@ def export(
                 reasoning += has_reasoning(row)
             else:
                 dropped += any(turn.reasoning_content for turn in sampled.sample)
-        if not file.has_train:
+        if "train" not in file.splits:
             raise RunFailed(_nothing(format_name, skipped, samples.filtered))
+        # Removed before the new files get their names: no row is ever in two splits.
+        removed, kept = _remove_others(output, file.splits)
         files = file.publish()
     return Exported(
-        format_name, files, skipped, samples.filtered, reasoning, dropped, list(run.summary["fake"])
+        format=format_name,
+        files=files,
+        skipped=skipped,
+        filtered=samples.filtered,
+        reasoning=reasoning,
+        reasoning_dropped=dropped,
+        fake=list(run.summary["fake"]),
+        removed=removed,
+        kept=kept,
     )
+
+
+def _remove_others(output: Path, written: list[str]) -> tuple[list[Path], list[Path]]:
+    """Remove the files of splits that are not written now, if the earlier export to `output` wrote them.
+
+    Returns those that were removed and those of others, which stay. Raises RunFailed.
+    """
+    earlier = EarlierExport(output)
+    removed, kept = [], []
+    others = [split for split in SPLITS if split not in written]
+    for split in others:
+        path = split_path(output, split)
+        if not path.is_file():
+            continue
+        try:
+            if earlier.wrote(split, path):
+                path.unlink()
+                removed.append(path)
+            else:
+                kept.append(path)
+        except OSError as error:
+            raise RunFailed(f"-o: can't remove {path}: {error.strerror or error}") from error
+    return removed, kept
 
 
 def _nothing(format_name: str, skipped: int, filtered: int) -> str:

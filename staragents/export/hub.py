@@ -19,6 +19,11 @@ from staragents.export.exporter import Exported
 from staragents.report.dataset_card import Contents, card_text
 
 OPTION = "--push-to-hub"
+KINDS = {
+    "dpo": "pairs of a preferred and a rejected answer",
+    "kto": "answers that a judge preferred or rejected",
+}
+"""What the rows of a format are, if they are not instruction-tuning samples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,8 @@ def _contents(exported: Exported, files: dict[str, Path]) -> Contents:
     if exported.reasoning_dropped:
         fields += f" The reasoning of {exported.reasoning_dropped:,} rows is left out."
     total = sum(count for _, count in exported.files.values())
-    return Contents([{"config_name": "default", "data_files": splits}], fields, total)
+    kind = KINDS.get(exported.format, "instruction-tuning samples")
+    return Contents([{"config_name": "default", "data_files": splits}], fields, total, kind=kind)
 
 
 def _first_line(error: Exception) -> str:

@@ -1,16 +1,13 @@
-"""The training config for LLaMA-Factory, and the dataset_info.json in which it looks up files."""
+"""The training config for LLaMA-Factory."""
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
-from staragents.base.errors import BadInput
 from staragents.export.exporter import Exported
 from staragents.export.recipe import MAX_LENGTH, SFT_RATE, Recipe, output_folder
-from staragents.files.atomic_file import write_json
 
 LLAMAFACTORY_TEMPLATES = (
     ("qwen3", "qwen3"),
@@ -73,8 +70,8 @@ def llamafactory_recipe(exported: Exported, model: str) -> Recipe | None:
         "lora_rank": 16,
         "lora_target": "all",
         "dataset_dir": str(exported.train.parent),
-        "dataset": _dataset_name(exported.train),
-        **({"eval_dataset": _dataset_name(exported.validation)} if exported.validation else {}),
+        "dataset": dataset_name(exported.train),
+        **({"eval_dataset": dataset_name(exported.validation)} if exported.validation else {}),
         **({"eval_strategy": "epoch"} if has_validation else {}),
         "template": llamafactory_template(model),
         "cutoff_len": MAX_LENGTH,
@@ -101,24 +98,7 @@ def llamafactory_template(model: str) -> str:
     return next((template for part, template in LLAMAFACTORY_TEMPLATES if re.search(part, name)), "default")
 
 
-def write_dataset_info(exported: Exported) -> Path:
-    """Add the export's files to the dataset_info.json in their folder; returns its path. Raises BadInput."""
-    path = exported.train.parent / "dataset_info.json"
-    try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        known = {}
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{path}: can't add the dataset to it: {error}; repair it or move it away") from error
-    if not isinstance(known, dict):
-        raise BadInput(f"{path}: expected a JSON object, got {type(known).__name__}; move it away")
-    shape = LLAMAFACTORY_COLUMNS[exported.format]
-    for file, _ in exported.files.values():
-        known[_dataset_name(file)] = {"file_name": file.name, **shape}
-    write_json(path, known)
-    return path
-
-
-def _dataset_name(path: Path | None) -> str:
+def dataset_name(path: Path) -> str:
+    """The name of an exported file in dataset_info.json."""
     # LLaMA-Factory would split the name at a comma.
-    return "" if path is None else re.sub(r"[^\w-]+", "_", path.stem)
+    return re.sub(r"[^\w-]+", "_", path.stem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import yaml
 
 from staragents.base.messages import REASONING
+from staragents.export.earlier_export import MADE_BY
 from staragents.export.exporter import Exported
 from staragents.text.printable import one_line
 
@@ -27,9 +29,10 @@ class Recipe:
     settings: dict[str, Any]
     notes: tuple[str, ...] = ()
 
-    def text(self, path: Path) -> str:
+    def text(self, path: Path, file_lines: Sequence[str]) -> str:
+        """The content of the config at `path`. `file_lines` identify the exported files."""
         start = self.command.format(path=shlex.quote(str(path)))
-        head = [f"Made by staragents export. Start: {start}", *self.notes]
+        head = [f"{MADE_BY} Start: {start}", *self.notes, *file_lines]
         return "".join(f"# {one_line(line)}\n" for line in head) + yaml.safe_dump(
             self.settings, sort_keys=False, allow_unicode=True, width=1_000
         )

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from staragents.config import Config
 from staragents.export.axolotl_recipe import axolotl_recipe
+from staragents.export.dataset_info import update_dataset_info
+from staragents.export.earlier_export import EarlierExport, file_line, recipe_path
 from staragents.export.exporter import Exported
-from staragents.export.llamafactory_recipe import llamafactory_recipe, write_dataset_info
+from staragents.export.llamafactory_recipe import llamafactory_recipe
 from staragents.export.recipe import Recipe
 from staragents.export.trl_recipe import trl_recipe
 from staragents.files.atomic_file import write_text
@@ -34,17 +36,23 @@ def model_to_train(config: Config) -> str:
 def write_recipes(exported: Exported, model: str) -> list[Path]:
     """Write `F.TRAINER.yaml` for every trainer that reads the format, and LLaMA-Factory's dataset_info.json.
 
-    Paths have the form of the export's own: relative to its working directory if it was given so. Other
-    entries of dataset_info.json stay. Returns the written paths. Raises BadInput if that file can't be read.
+    Paths have the form of the export's own: relative to its working directory if it was given so. Configs of
+    an earlier export to the same name that this one lacks are removed and added to `exported.removed`; its
+    entries in dataset_info.json are removed, and others stay. Returns the written paths. Raises BadInput if
+    that file can't be read.
     """
+    earlier = EarlierExport(exported.train)
+    lines = [file_line(split, path) for split, (path, _) in exported.files.items()]
     written = []
     for recipe in _recipes(exported, model):
-        path = exported.train.with_suffix(f".{recipe.trainer}.yaml")
-        write_text(path, recipe.text(path))
+        path = recipe_path(exported.train, recipe.trainer)
+        write_text(path, recipe.text(path, lines))
         written.append(path)
-        if recipe.trainer == "llamafactory":
-            written.append(write_dataset_info(exported))
-    return written
+    for path in earlier.recipes:
+        if path not in written:
+            path.unlink()
+            exported.removed.append(path)
+    return written + update_dataset_info(exported)
 
 
 def _recipes(exported: Exported, model: str) -> Iterator[Recipe]:

@@ -26,6 +26,16 @@ def check_output(path: Path) -> None:
         raise BadInput(f"-o: expected a file, got the folder {path}")
 
 
+def split_path(train: Path, split: str) -> Path:
+    """The file of a split of the export to `train`."""
+    if split == "train":
+        return train
+    # `datasets` would count train.validation.jsonl to both splits, and reads these two names as meant.
+    if train.stem == "train":
+        return train.with_stem(split)
+    return train.with_suffix(f".{split}{train.suffix}")
+
+
 def is_validation(seed_id: str, share: float) -> bool:
     """Whether a seed belongs to validation: depends only on its id, so that added seeds move no rows."""
     return stable_seed("validation", seed_id) / 2**31 < share
@@ -63,14 +73,15 @@ class SplitFile:
         split = "validation" if is_validation(seed_id, self._share) else "train"
         try:
             if split not in self._parts:
-                self._parts[split] = self._new_part(self._named(split))
+                self._parts[split] = self._new_part(split_path(self._path, split))
             self._parts[split].add(row)
         except OSError as error:
             raise RunFailed(f"-o: can't write {self._path}: {error.strerror or error}") from error
 
     @property
-    def has_train(self) -> bool:
-        return "train" in self._parts
+    def splits(self) -> list[str]:
+        """The splits that have rows."""
+        return [split for split in SPLITS if split in self._parts]
 
     def publish(self) -> dict[str, tuple[Path, int]]:
         """Close and rename the files; returns path and number of rows of each split with rows."""
@@ -79,19 +90,9 @@ class SplitFile:
             self._unpublished.close()
         except OSError as error:
             raise RunFailed(f"-o: can't write {self._path}: {error.strerror or error}") from error
-        return {
-            split: (self._named(split), self._parts[split].rows) for split in SPLITS if split in self._parts
-        }
+        return {split: (split_path(self._path, split), self._parts[split].rows) for split in self.splits}
 
     def _new_part(self, path: Path) -> RowFile:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self._unpublished.enter_context(replacing(path))
         return self._open.enter_context(RowFile(temporary, self._schema, path.suffix))
-
-    def _named(self, split: str) -> Path:
-        if split == "train":
-            return self._path
-        # `datasets` would count train.validation.jsonl to both splits, and reads these two names as meant.
-        if self._path.stem == "train":
-            return self._path.with_stem(split)
-        return self._path.with_suffix(f".{split}{self._path.suffix}")

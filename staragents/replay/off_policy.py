@@ -15,6 +15,7 @@ from staragents.base.records import Candidate
 from staragents.base.statistics import Z_95
 from staragents.config import Config
 from staragents.evolution.drawing import FloatArray
+from staragents.evolution.drawn_pairs import DrawnPairs
 
 # With fewer effective draws, neither the estimate nor its interval is reliable.
 MIN_EFFECTIVE = 100.0
@@ -49,20 +50,22 @@ class OffPolicy:
         return asdict(self)
 
 
-def estimate(seeds: Iterable[list[Candidate]], config: Config, total_seeds: int) -> OffPolicy:
+def estimate(
+    seeds: Iterable[list[Candidate]], config: Config, total_seeds: int, saved: Sequence[DrawnPairs] = ()
+) -> OffPolicy:
     """Inverse propensity (IPS), self-normalised and doubly robust estimates for the policy of `config`, which
-    is the run's config with another `evolution` section.
+    is the run's config with another `evolution` section. `saved`: the pairs of the run's state.
 
     The policy observes the run's outcomes with the run's delay (`DrawHistory`); before each seed it gives its
     inclusion probabilities, with what the run recalled for that seed: contexts are saved with the candidates.
     Weights are these divided by the logged propensities (Horvitz and Thompson 1952, because draws are without
     replacement). The doubly robust form (Dudik et al. 2011) uses each pair's running mean as its reward
-    model, so IPS and the doubly robust estimate are unbiased given the past. Draws without a reward and base
-    pairs are left out.
+    model. Draws without a reward and base pairs are left out: means are over a seed's other draws.
+    IPS and the doubly robust estimate are unbiased given the past, if no pair fails more often than others.
 
     Raises BadInput for candidates of pairs that the config lacks.
     """
-    history = DrawHistory(config, total_seeds)
+    history = DrawHistory(config, total_seeds, saved)
     pairs = config.drawn_pairs
     logs, recalled = _Logs(pairs), 0
     for candidates in seeds:
@@ -105,7 +108,7 @@ class _Logs:
 
     def add_seed(self, known: Sequence[Candidate], drawn: int, inclusion: Mapping[str, float]) -> None:
         """`known`: the seed's candidates with a reward, of `drawn`; `inclusion`: the other policy's
-        probability of each pair."""
+        probability of each pair, which sum to `drawn`."""
         model = self._reward_model()
         indices = [self._index[candidate.pair] for candidate in known]
         rewards = [float(candidate.reward or 0.0) for candidate in known]
@@ -113,10 +116,10 @@ class _Logs:
         # A retired pair is not drawn.
         direct = float(np.array([inclusion.get(pair, 0.0) for pair in self._pairs]) @ model)
         corrections = (w * (r - model[i]) for w, r, i in zip(weights, rewards, indices, strict=True))
-        self._ips.append(sum(w * r for w, r in zip(weights, rewards, strict=True)) / drawn)
-        self._robust.append((direct + sum(corrections)) / drawn)
-        self._logged.append(sum(rewards) / len(rewards))
-        self._weight_sums.append(sum(weights) / drawn)
+        self._ips.append(sum(w * r for w, r in zip(weights, rewards, strict=True)) / len(known))
+        self._robust.append(direct / drawn + sum(corrections) / len(known))
+        self._logged.append(sum(rewards) / len(known))
+        self._weight_sums.append(sum(weights) / len(known))
         self.weights += weights
         for index, reward in zip(indices, rewards, strict=True):
             self._totals[index] += reward

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from staragents.analysis.timeline import Timeline
 from staragents.base.records import Candidate
 from staragents.base.statistics import Mean, Sample
 from staragents.config import Config
+from staragents.evolution.drawn_pairs import DrawnPairs
 from staragents.report.candidate_table import MAX_ROWS, MAX_TEXT_MIB, CandidateTable
 from staragents.report.examples import Examples
 
@@ -71,10 +73,12 @@ class ChartData:
         finished: int,
         max_rows: int = MAX_ROWS,
         max_text_mib: float = MAX_TEXT_MIB,
+        saved: Sequence[DrawnPairs] = (),
     ) -> ChartData:
-        """Empty data for a run of `total` seeds, of which `finished` will be added."""
+        """Empty data for a run of `total` seeds, of which `finished` will be added. `saved`: the pairs of its
+        state, if agents were added or retired meanwhile."""
         table = CandidateTable(config, max_rows, max_text_mib)
-        return cls(finished, Timeline(config, total, finished), table, Examples(config))
+        return cls(finished, Timeline(config, total, finished, saved), table, Examples(config))
 
     def add_seed(self, candidates: list[Candidate]) -> None:
         """Add the next seed's candidates."""

@@ -37,7 +37,7 @@ STEPS = {
     "left_out": "seeds left out",
     "seed_instead": "candidates that filters dropped, their seed kept",
     "filtered_out": "seeds left out by filters",
-    "rows": "rows of the dataset",
+    "rows": "rows of the run's dataset",
 }
 FILTERS = {
     "duplicate": "duplicates",
@@ -69,12 +69,16 @@ class ModelUse:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """The data files of the card: the hub's `configs` and a description of their contents."""
+    """The data files of the card: the hub's `configs` and a description of their contents.
+
+    `report`: they are the run's own dataset, beside its report. `kind`: what other files have `rows` of.
+    """
 
     configs: list[dict[str, Any]]
     fields: str
     rows: int
     report: bool = False
+    kind: str = ""
 
 
 FIELDS = (

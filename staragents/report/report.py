@@ -37,7 +37,9 @@ def write_report(
     """
     run = SavedRun.of(run)
     funnel = run.summary["funnel"]
-    charts = ChartData.of(run.config, funnel["seeds"], funnel["finished"], max_rows, max_text_mib)
+    charts = ChartData.of(
+        run.config, funnel["seeds"], funnel["finished"], max_rows, max_text_mib, run.drawn_pairs
+    )
     one_pass(run.folder.seeds(), charts)
     return write_page(run, charts)
 

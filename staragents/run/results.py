@@ -14,6 +14,7 @@ from staragents.analysis.summary import RunTally
 from staragents.config import Config, Reasoning
 from staragents.data.seed_file import SeedFile
 from staragents.data.seed_scan import SeedScan
+from staragents.evolution.drawn_pairs import drawn_pairs_of
 from staragents.report.chart_data import ChartData
 from staragents.report.dataset_card import write_card
 from staragents.report.report import write_page
@@ -48,7 +49,8 @@ def write_results(run: RunDirectory, config: Config, scan: SeedScan) -> dict[str
     state = run.state()
     assert state is not None
     remove_manifest(run.path)
-    tally, charts = RunTally(config), ChartData.of(config, scan.seeds, state["cursor"])
+    tally = RunTally(config)
+    charts = ChartData.of(config, scan.seeds, state["cursor"], saved=drawn_pairs_of(state))
     with (
         writing_dataset(run, config) as dataset,
         writing_quarantine(run, SeedFile(config.seeds)) as quarantine,

@@ -49,6 +49,9 @@ class RunState(TypedDict):
     pending: NotRequired[list[dict[str, Any]]]
     """Uncommitted seeds whose pairs are drawn, with their draws."""
     evolution: NotRequired[dict[str, Any]]
+    drawn_pairs: NotRequired[list[dict[str, Any]]]
+    """The pairs that seeds were drawn from, with the first seed of each change. Runs of earlier versions lack
+    it until they resume."""
     progress: NotRequired[dict[str, Any]]
     stopping: NotRequired[dict[str, Any]]
     ledger: NotRequired[dict[str, Any]]

@@ -40,6 +40,7 @@ def of(name: str, win: list[float], ifd: list[float] | None = None, **more) -> M
         "seed_ifd": np.full(len(win), 0.4),
         "reached": len(win),
         "replaced": int((values != 0.5).sum()),
+        "left_out": 0,
         "unreadable": 0,
         "tokens": 1000,
         "stopped": None,
@@ -111,6 +112,21 @@ def test_unscorable_rows_have_no_ifd() -> None:
     assert "target_ifd" not in (rows[1].against or {})
     assert rows[1].tokens_per_improved is None
     assert seeds_ifd([full]) is None
+
+
+def test_the_ifd_of_a_dataset_is_that_of_its_own_rows() -> None:
+    nan = float("nan")
+    short = of("short", [0.5] * 4, [0.2, nan, 0.4, nan], left_out=2)
+    full, found, empty = rows_of(
+        [of("full", [0.9] * 4, [0.6] * 4), short, of("empty", [0.5] * 4, [nan] * 4, left_out=4)], FULL
+    )
+    assert full.target_ifd is not None
+    assert found.target_ifd is not None
+    assert (full.target_ifd.mean, found.target_ifd.mean) == pytest.approx((0.6, 0.3))
+    assert (found.against or {})["target_ifd"].mean == pytest.approx(-0.3)
+    assert empty.target_ifd is None
+    assert "target_ifd" not in (empty.against or {})
+    assert "2 seeds of short have no row in its dataset" in warnings_for([full, found], 100, 2000, False)[0]
 
 
 def comparison(variants: list[Measured], **more) -> Comparison:
@@ -251,6 +267,25 @@ async def test_a_missing_verdict_counts_as_a_tie(tmp_path: Path) -> None:
     assert result.unreadable == 1
     improved = {index for index, _ in chosen} - {lost}
     assert result.improved.tolist() == [float(index in improved) for index in range(6)]
+
+
+@pytest.mark.parametrize("fallback", ["seed", "none"])
+async def test_a_row_that_filters_drop_is_its_seed_or_nothing(tmp_path: Path, fallback: str) -> None:
+    path = recorded_config(tmp_path, WINS, rows=6, evolution={"draws": 2}, reward={"fallback": fallback})
+    # Every text of an agent, no seed's.
+    (tmp_path / "blocked.txt").write_text("good\nbad\n")
+    (tmp_path / "mine.yaml").write_text(f"filters: {{block_list: {tmp_path}/blocked.txt, blocked: drop}}")
+    variants = load_variants(path, [], ["full", str(tmp_path / "mine.yaml")], tmp_path / "compared")
+    for variant in variants:
+        await local_run(variant.config)
+    full, mine = (list(chosen_candidates(variant)) for variant in variants)
+    assert full
+    assert mine == []
+    result = measured(variants[1], 6, {})
+    assert result.replaced == 0
+    assert result.win.tolist() == [0.5] * 6
+    assert result.left_out == (6 if fallback == "none" else 0)
+    assert np.isnan(result.ifd).all() if fallback == "none" else (result.ifd == result.seed_ifd).all()
 
 
 # Those of the data, the models and the machine.

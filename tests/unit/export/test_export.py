@@ -111,6 +111,39 @@ def test_exports_are_the_same_to_the_byte(run: SavedRun, tmp_path: Path) -> None
         assert (tmp_path / "1.jsonl").read_bytes() == (tmp_path / "2.jsonl").read_bytes()
 
 
+def exported_files(run: SavedRun, output: Path, *more: str) -> dict:
+    told = CliRunner().invoke(cli, ["export", str(run.folder.path), "-o", str(output), "--json", *more])
+    assert told.exit_code == 0, told.output
+    return json.loads(told.output)
+
+
+@pytest.mark.parametrize("name", ["train.jsonl", "data.parquet"])
+def test_an_export_without_validation_removes_that_of_the_earlier_one(
+    run: SavedRun, tmp_path: Path, name: str
+) -> None:
+    output = tmp_path / name
+    told = exported_files(run, output, "--validation", "0.3")
+    validation = Path(told["files"]["validation"]["path"])
+    assert validation.is_file()
+    assert told["removed"] == told["kept"] == []
+    told = exported_files(run, output)
+    assert not validation.exists()
+    assert told["removed"] == [str(validation)]
+    assert all(str(validation.name) not in path.read_text() for path in tmp_path.glob("*.yaml"))
+
+
+def test_a_validation_file_of_others_stays_and_is_named(run: SavedRun, tmp_path: Path) -> None:
+    output, mine = tmp_path / "train.jsonl", tmp_path / "validation.jsonl"
+    mine.write_text("mine\n")
+    assert exported_files(run, output)["kept"] == [str(mine)]
+    exported_files(run, output, "--validation", "0.3")
+    mine.write_text("mine\n")  # in the place of an exported one
+    assert exported_files(run, output)["removed"] == []
+    assert mine.read_text() == "mine\n"
+    told = CliRunner().invoke(cli, ["export", str(run.folder.path), "-o", str(output)])
+    assert f"note: {mine} is not of this export" in told.output
+
+
 def multi_turn(run: SavedRun) -> None:
     path = run.folder.path / "dataset.parquet"
     rows = pq.read_table(path).to_pylist()

@@ -16,8 +16,9 @@ from huggingface_hub import CommitOperationAdd, HfApi
 from huggingface_hub.errors import RepositoryNotFoundError
 
 from cluster.job import cli
+from staragents.analysis.saved_run import SavedRun
 from staragents.base.errors import BadInput, RunFailed
-from staragents.export import hub
+from staragents.export import exporter, hub
 
 TOKEN = "hf_" + "fakefakefake" * 3
 
@@ -114,6 +115,23 @@ def test_the_pushed_repository_loads_through_its_card(
     assert "fake-engines" in header["tags"]
     assert header["size_categories"] == ["n<1K"]
     assert "report.html" not in (repo / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["dpo", "kto", "alpaca", "messages"])
+def test_the_card_describes_the_uploaded_rows(finished_run: Path, tmp_path: Path, name: str) -> None:
+    run = SavedRun.open(finished_run)
+    run.summary["run"] = {**run.summary["run"], "dataset": {"reasoning": 7}}
+    exported = exporter.export(run, name, tmp_path / "data.jsonl")
+    exported.reasoning_dropped = 7 * (name == "alpaca")
+    rows = exported.files["train"][1]
+    card = hub.Push.of(run, exported, "me/mine", private=True).card
+    what = {"dpo": "pairs of a preferred", "kto": "answers that a judge"}.get(
+        name, "instruction-tuning samples"
+    )
+    assert f"\n{rows} {what}" in card
+    assert "kept unchanged from the seed dataset" not in card
+    assert "of them have the reasoning" not in card
+    assert ("The reasoning of 7 rows is left out." in card) == (name == "alpaca")
 
 
 def test_a_dry_run_reports_everything_and_sends_nothing(

@@ -135,6 +135,46 @@ def test_other_entries_of_dataset_info_are_kept(finished_run: Path, tmp_path: Pa
     assert set(info) == {"mine", "data", "data_validation"}
 
 
+def test_an_export_in_another_format_removes_configs_and_entries_of_the_earlier_one(
+    finished_run: Path, tmp_path: Path
+) -> None:
+    exported(finished_run, tmp_path, "messages")
+    done = exported(finished_run, tmp_path, "kto")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "data.jsonl",
+        "data.trl.yaml",
+        "data.validation.jsonl",
+    ]
+    assert {path.name for path in done.removed} == {"data.axolotl.yaml", "data.llamafactory.yaml"}
+
+
+def test_configs_and_entries_of_others_outlive_an_export_in_another_format(
+    finished_run: Path, tmp_path: Path
+) -> None:
+    first = exported(finished_run, tmp_path, "messages")
+    info = json.loads((tmp_path / "dataset_info.json").read_text())
+    info["data"]["ranking"] = False
+    other = export(SavedRun.open(finished_run), "messages", tmp_path / "other.jsonl")
+    write_recipes(other, "m")
+    info["other"] = json.loads((tmp_path / "dataset_info.json").read_text())["other"]
+    (tmp_path / "dataset_info.json").write_text(json.dumps(info))
+    (tmp_path / "data.axolotl.yaml").write_text("base_model: mine\n")
+    exported(finished_run, tmp_path, "kto")
+    del info["data_validation"]
+    assert json.loads((tmp_path / "dataset_info.json").read_text()) == info
+    assert (tmp_path / "data.axolotl.yaml").read_text() == "base_model: mine\n"
+    assert not first.train.with_suffix(".llamafactory.yaml").exists()
+    assert other.train.with_suffix(".llamafactory.yaml").exists()
+
+
+def test_an_export_without_validation_removes_its_entry(finished_run: Path, tmp_path: Path) -> None:
+    exported(finished_run, tmp_path, "messages")
+    done = export(SavedRun.open(finished_run), "sharegpt", tmp_path / "data.jsonl")
+    write_recipes(done, "m")
+    info = json.loads((tmp_path / "dataset_info.json").read_text())
+    assert {name: entry["columns"] for name, entry in info.items()} == {"data": {"messages": "conversations"}}
+
+
 @pytest.mark.parametrize(
     ("text", "problem"), [('{"mine": {', "can't add"), ("[]", "expected a JSON object, got list")]
 )
@@ -144,6 +184,7 @@ def test_a_dataset_info_that_cannot_be_read_is_left_alone(
     (tmp_path / "dataset_info.json").write_text(text)
     with pytest.raises(BadInput, match=problem):
         exported(finished_run, tmp_path, "messages")
+    exported(finished_run, tmp_path, "kto")
     assert (tmp_path / "dataset_info.json").read_text() == text
 
 

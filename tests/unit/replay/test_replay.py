@@ -292,6 +292,23 @@ def test_an_estimate_for_the_logging_policy_is_the_logged_mean() -> None:
     assert result.estimates[0].mean == pytest.approx(result.logged.mean)
 
 
+def test_failed_draws_do_not_lower_an_estimate() -> None:
+    means = {"a+x": 0.7, "b+x": 0.5, "c+x": 0.3}
+    run = logged_run(1500, means)
+    rng = np.random.default_rng(1)
+    for group in run:
+        for one in group:
+            if rng.random() < 0.5:
+                one.reward = None
+    own = estimate(run, config_of(list(means), PolicyName.uniform), len(run))
+    assert own.missing == pytest.approx(1500, abs=100)
+    assert [one.mean for one in own.estimates[:2]] == pytest.approx([own.logged.mean] * 2)
+    assert own.estimates[2].mean == pytest.approx(own.logged.mean, abs=0.01)
+    other = estimate(run, config_of(list(means), PolicyName.thompson), len(run))
+    for one in other.estimates:
+        assert one.mean == pytest.approx(0.6, abs=max(3 * one.half_width, 0.03)), one.name
+
+
 def test_few_effective_draws_are_warned_about() -> None:
     means = {f"a{n}+x": 0.1 * n for n in range(8)}
     result = estimate(logged_run(40, means), config_of(list(means), PolicyName.thompson), 40)
