@@ -68,13 +68,18 @@ class MemoryActor:
         self._retry_log = RetryLog(logger, "the embedder failed and is tried again when a vector is needed")
         self._kept: dict[str, asyncio.Future[NDArray[np.float32] | None]] = {}
 
-    async def start(self) -> dict[str, Any]:
-        """Load the embedder and open the bank, once. Raises BadInput if either is unusable."""
+    async def start(self, anew: bool = False) -> dict[str, Any]:
+        """Load the embedder and open the bank, once. Raises BadInput if either is unusable.
+
+        `anew`: the run has no committed seed yet, so whatever the bank holds is of a discarded run.
+        """
         async with self._starting:
             if self._embedder is None:
                 started = time.monotonic()
                 embedder = await asyncio.to_thread(self._load)
                 await self._bank.open(embedder.size)
+                if anew:
+                    await self._bank.start_anew()
                 if self.config.reuse and await self._bank.needs_earlier_runs():
                     await self._reuse(embedder)
                 self._embedder = embedder
@@ -159,11 +164,16 @@ class MemoryActor:
 
     async def rewind(self, order: int) -> int | None:
         """Restore the bank to the commit of seed `order` (-1: before any) and drop all kept vectors. Returns
-        the number of seeds, from the first, that it knows: the others up to `order` are missing. None if it
-        can't tell."""
+        the number of seeds, from the first, that it knows: the others up to `order` are missing. None while
+        its server is unavailable."""
         await self._ready()
         self._kept.clear()
         return await self._bank.rewind(order)
+
+    async def known(self) -> int | None:
+        """See `rewind`."""
+        await self._ready()
+        return await self._bank.known()
 
     async def stats(self) -> dict[str, Any]:
         """Size of the bank and counters of its queries; also while the embedder is still loading."""

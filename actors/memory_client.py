@@ -47,7 +47,8 @@ class MemoryClient:
     call has stored them; those that a kill takes are in the run's shards, from which `rewind` restores them.
 
     A bank on a server never ends the run: its actor stores outcomes until the server is back, and draws have
-    no neighbours while the actor itself or its embedder fails; these failures are counted. Whatever fails of
+    no neighbours while the actor itself or its embedder fails; these failures are counted. If the server is
+    unavailable when the run is resumed, what it lacks is added once it answers. Whatever fails of
     a local bank ends the run, because its later draws would differ. While its actor works, the run waits.
     """
 
@@ -63,6 +64,8 @@ class MemoryClient:
         self._progress = progress
         self._unsent: list[Taught] = []
         self._waited = False
+        self._unchecked = 0
+        """Of the seeds before this one, the bank may lack some."""
 
     async def rewind(self, cursor: int) -> None:
         """Restore the bank to the commit before seed `cursor`: remove later seeds, and add from the run's
@@ -70,14 +73,8 @@ class MemoryClient:
         server."""
         if (actor := self._actor) is None:
             return
-        known = await self._answer(lambda: actor.rewind.remote(cursor - 1))
-        if known is None or known >= cursor:
-            return
-        logger.warning("the memory bank lacks %d seeds; adding them from candidates/", cursor - known)
-        run = RunDirectory(self._config.output.dir)
-        missing = recorded(run, self._settings, self._config.reward.cost, known)
-        while some := await asyncio.to_thread(lambda: list(islice(missing, REFILL))):
-            await self._send(actor, some, None)
+        self._unchecked = cursor
+        await self._refill(actor, await self._answer(lambda: actor.rewind.remote(cursor - 1)))
 
     def embed(self, seeds: Sequence[Seed]) -> None:
         """Start embedding seeds that are drawn soon. Lost embeddings are computed again when needed."""
@@ -114,6 +111,8 @@ class MemoryClient:
     async def _call(self, actor: Any, wanted: Item | None) -> RecalledOutcomes:
         started, outcome = time.monotonic(), "failed"
         try:
+            if self._unchecked:
+                await self._refill(actor, await self._answer(lambda: actor.known.remote()))
             found = await self._send(actor, self._unsent, wanted)
             self._unsent = []
             outcome = "stored" if wanted is None else "hit" if found else "miss"
@@ -127,6 +126,30 @@ class MemoryClient:
             return RecalledOutcomes()
         finally:
             self._metrics.memory_called(time.monotonic() - started, outcome)
+
+    async def _refill(self, actor: Any, known: int | None) -> None:
+        """Add the unchecked seeds from number `known`, unless a server is unavailable (`known` is None, or it
+        fails meanwhile): the next call continues."""
+        if known is None:
+            return
+        if known < self._unchecked:
+            lacking = self._unchecked - known
+            logger.warning("the memory bank lacks %d seeds; adding them from candidates/", lacking)
+            run = RunDirectory(self._config.output.dir)
+            missing = islice(recorded(run, self._settings, self._config.reward.cost, known), lacking)
+            while some := await asyncio.to_thread(lambda: list(islice(missing, REFILL))):
+                await self._send(actor, some, None)
+                if not await self._has_room(actor):
+                    return
+        self._unchecked = 0
+
+    async def _has_room(self, actor: Any) -> bool:
+        """Wait until a server has stored most of what was sent; False if it is unavailable."""
+        while (facts := await self._answer(lambda: actor.stats.remote()))["queued"] > REFILL:
+            if not facts["available"]:
+                return False
+            await self._send(actor, (), None)
+        return True
 
     async def _send(self, actor: Any, commits: Sequence[Taught], wanted: Item | None) -> RecalledOutcomes:
         return await self._answer(lambda: actor.commit_and_recall.remote(commits, wanted))

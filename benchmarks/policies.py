@@ -212,7 +212,7 @@ def speed_with_context(count: int = 2000) -> None:
     for _ in range(50):
         pairs = tuple(PAIRS[index] for index in rng.integers(len(PAIRS), size=300))
         cosines = np.round(np.repeat(np.sort(rng.random(150))[::-1], 2), 6)
-        recalled.append(RecalledOutcomes(seeds, pairs, rng.random(300), cosines))
+        recalled.append(RecalledOutcomes(seeds, pairs, rng.random(300), cosines, np.tile([True, False], 150)))
     print(f"\nWith 300 recalled outcomes, {len(PAIRS)} pairs\n\n| policy | seeds/s |\n|---|---|")
     for name in (PolicyName.thompson, PolicyName.ucb, PolicyName.additive):
         policy = make_policy(EvolutionConfig(policy=name), PAIRS, count, FACTORS)

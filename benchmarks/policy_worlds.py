@@ -39,6 +39,7 @@ class Memory:
             tuple(one.pair for _, one, _ in found),
             np.array([one.reward for _, one, _ in found]),
             np.array([cosine for _, _, cosine in found]),
+            np.array([one.winner for _, one, _ in found], dtype=np.bool_),
         )
 
 

@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
+from click.core import ParameterSource
 
+from cluster.cli.replay_settings import settings
 from cluster.terminal.terminal import say, say_json
 from staragents.base.errors import BadInput
 from staragents.config import Config, Cost, PolicyName
-from staragents.validation.plain_overrides import plain_overrides
 
 if TYPE_CHECKING:
-    from staragents.replay.off_policy import OffPolicy
     from staragents.replay.order import Plan
     from staragents.replay.recorded_table import RecordedTable
     from staragents.replay.replay import Table
 
-SECTIONS = ("evolution.", "memory.", "reward.cost=")
-PAPER = (
-    "evolution.credit=winner",
-    "evolution.floor=0",
-    "memory.keep=winners",
-    "memory.neighbours=10",
-    "memory.min_similarity=0.5",
-)
-"""What the policy `paper` is replayed with, unless a setting says otherwise (configs/paper.yaml)."""
+TABLE_OPTIONS = ("draws", "passes", "orders", "shuffle_embeddings", "chart")
 
 
 @click.command()
@@ -70,9 +61,11 @@ def replay(
 ) -> None:
     """Reward of policies on recorded agents or on finished runs.
 
-    TABLE is JSONL (or .gz) with `instruction` and `win` {agent: 0 to 1} in each row. RUN is a run directory,
-    for which rewards are estimated off-policy. Settings of evolution and memory, and reward.cost, can follow
-    as key=value. Embeddings are kept in the user's cache folder.
+    TABLE is JSONL (or .gz) with `instruction` and `win` {agent: 0 to 1} in each row; settings of evolution
+    and memory, and reward.cost, can follow as key=value. Embeddings are kept in the user's cache folder.
+
+    RUN is a run directory, for which rewards are estimated off-policy, by default of its own policy. Settings
+    of evolution can follow, which change those of the run, and --policies and --no-memory.
 
     \b
     Examples:
@@ -80,19 +73,24 @@ def replay(
       staragents replay agents.jsonl.gz --policy ucb --no-memory evolution.exploration=0.4
       staragents replay agents.jsonl.gz reward.cost=tokens
       staragents replay runs/demo --policy uniform
+      staragents replay runs/demo --no-memory evolution.exploration=0.4
     """
+    from cluster.cli.replay_run import check_for_runs, estimated, show_estimate
     from staragents.replay.order import Plan
 
     overrides = tuple(one for one in arguments if "=" in one and not Path(one).exists())
     sources = [Path(one) for one in arguments if one not in overrides]
     if not sources:
         raise BadInput("expected a table of recorded agents or a run directory, got only settings")
-    configs = [settings(overrides, policy, memory) for policy in _names(policies)]
+    names = _names(policies)
+    configs = [settings(overrides, policy, memory) for policy in names]
     runs = [source for source in sources if source.is_dir()]
+    if runs:
+        check_for_runs(overrides)
+    if len(runs) == len(sources):
+        _check_no_table_options(click.get_current_context())
     tables = _tables([source for source in sources if source not in runs], draws, configs)
-    estimates = [
-        (run, estimated(run, config, bool(policies or overrides))) for run in runs for config in configs
-    ]
+    estimates = [(run, estimated(run, overrides, name, memory)) for run in runs for name in names]
     results: list[dict[str, Any]] = [estimate.as_dict() for _, estimate in estimates]
     if tables:
         results += _replay(tables, configs, Plan(draws, passes, orders), shuffle_embeddings, chart, as_json)
@@ -140,21 +138,15 @@ def _names(policies: str | None) -> list[str | None]:
     return list(dict.fromkeys(names))
 
 
-def settings(overrides: tuple[str, ...], policy: str | None, memory: bool = True) -> Config:
-    """The default settings with the given overrides of evolution, memory and reward.cost."""
-    problems = [
-        f"{one}: expected evolution.KEY=VALUE, memory.KEY=VALUE or reward.cost=VALUE"
-        for one in overrides
-        if not one.startswith(SECTIONS)
+def _check_no_table_options(context: click.Context) -> None:
+    """Raises BadInput for options of tables, of which none was given."""
+    given = [
+        f"--{name.replace('_', '-')}: expected a table of recorded agents, got run directories only"
+        for name in TABLE_OPTIONS
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
     ]
-    asked = [*overrides, *([f"evolution.policy={policy}"] if policy else [])]
-    if "evolution.policy=paper" in asked:
-        given = {one.partition("=")[0] for one in overrides}
-        asked += [rule for rule in PAPER if rule.partition("=")[0] not in given]
-    config, _ = plain_overrides(asked, problems)
-    if (problem := config.evolution.credit_problem()) is not None:
-        raise BadInput(problem)
-    return config if memory else replace(config, memory=replace(config.memory, enabled=False))
+    if given:
+        raise BadInput(given)
 
 
 def _tables(paths: list[Path], draws: int, configs: list[Config]) -> list[RecordedTable]:
@@ -212,29 +204,3 @@ def embed(texts: tuple[str, ...], model: str) -> np.ndarray:
         return load_embedder(model, os.cpu_count() or 1).embed(texts)
 
     return computed(texts) if model == "fake" else cached_vectors(texts, model, computed)
-
-
-def estimated(source: Path, config: Config, changed: bool) -> OffPolicy:
-    """Off-policy estimates for a run directory; for the run's own settings unless they are `changed`."""
-    from staragents.analysis.saved_run import SavedRun
-    from staragents.replay.off_policy import estimate
-
-    run = SavedRun.open(source)
-    own = run.config.evolution
-    # The number of draws is that of the run: its candidates are all there is to estimate from.
-    evolution = replace(config.evolution, draws=own.draws) if changed else own
-    total = run.summary["funnel"]["seeds"]
-    return estimate(run.folder.seeds(), replace(run.config, evolution=evolution), total, run.drawn_pairs)
-
-
-def show_estimate(source: Path, result: OffPolicy) -> None:
-    """Print estimates for a run directory."""
-    say(
-        f"{source}: {result.seeds} seeds, {result.draws} draws without base pairs, {result.missing} without "
-        f"a reward; policy {result.policy}, with what the run recalled for {result.recalled} seeds"
-    )
-    for one in (result.logged, *result.estimates):
-        say(f"{one.name:<34}{one.mean:8.4f} +- {one.half_width:.4f}")
-    say(f"{'effective draws':<34}{result.effective_draws:8.0f}")
-    if result.warning:
-        say(f"warning: {result.warning}", err=True)

@@ -101,9 +101,11 @@ def running_memory(config: Config, run_name: str) -> Iterator[StartingMemory | N
         yield None
         return
     name = f"memory-{run_name}"
+    # A bank in the run directory was deleted with a discarded run; points on a server were not.
+    anew = config.memory.url is not None and not RunDirectory(config.output.dir).shards()
     actor = _memory(config, run_name, name)
     try:
-        yield StartingMemory(name, actor.start.remote())
+        yield StartingMemory(name, actor.start.remote(anew))
     finally:
         quietly(lambda: ray.get(actor.close.remote(), timeout=CLOSE_S))
         quietly(ray.kill, actor)

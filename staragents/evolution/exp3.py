@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from staragents.config import Credit
-from staragents.evolution.drawing import available, draw_pairs, proportional, with_floor
+from staragents.evolution.drawing import FloatArray, available, draw_pairs, proportional, with_floor
 from staragents.evolution.log_odds import rounded
 from staragents.evolution.policy import (
     NO_CONTEXT,
@@ -62,7 +62,7 @@ class Exp3Policy:
         names, indices = available(self._rewards.pairs, without)
         if count >= len(names):
             return dict.fromkeys(names, 1.0)
-        rate = math.sqrt(2.0 * math.log(len(self._gains)) / (1.0 + self._variation))
+        rate = self._rate(self._variation)
         gains = self._gains[indices]
         inclusion = proportional(np.exp(rate * (gains - gains.max())), count)
         return dict(zip(names, with_floor(inclusion, self._floor).tolist(), strict=True))
@@ -93,10 +93,24 @@ class Exp3Policy:
 
     def restore(self, state: dict[str, Any]) -> None:
         self._rewards.restore(state["rewards"])
-        self._gains = np.array([state["gains"].get(pair, 0.0) for pair in self._rewards.pairs])
+        self._gains = self._all_gains(state)
         self._variation = state["variation"]
 
     def merge(self, state: dict[str, Any]) -> None:
         self._rewards.merge(state["rewards"])
-        self._gains += [state["gains"].get(pair, 0.0) for pair in self._rewards.pairs]
+        self._gains += self._all_gains(state)
         self._variation += state["variation"]
+
+    def _all_gains(self, state: dict[str, Any]) -> FloatArray:
+        """Of every pair. One added to the run starts at the mean probability of the others: G is a sum over
+        the whole run, so from 0, or from their mean, it would never catch up."""
+        saved, pairs = state["gains"], self._rewards.pairs
+        if not saved or len(saved) == len(pairs):
+            return np.array([saved.get(pair, 0.0) for pair in pairs])
+        known = np.array(list(saved.values()))
+        rate, largest = self._rate(state["variation"]), float(known.max())
+        start = largest + math.log(float(np.exp(rate * (known - largest)).mean())) / rate
+        return np.array([saved.get(pair, rounded(start)) for pair in pairs])
+
+    def _rate(self, variation: float) -> float:
+        return math.sqrt(2.0 * math.log(len(self._gains)) / (1.0 + variation))

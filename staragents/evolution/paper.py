@@ -12,8 +12,10 @@ from staragents.config import Credit
 from staragents.evolution.drawing import FloatArray, available, draw_pairs, proportional, with_floor
 from staragents.evolution.policy import (
     NO_CONTEXT,
+    SHOWN,
     Draw,
     DrawContext,
+    Neighbour,
     Outcome,
     PairStats,
     RecalledOutcomes,
@@ -26,8 +28,8 @@ class PaperPolicy:
     """p~ = p + beta * pi, renormalised after every seed (eq. 8), with beta = rate / total_seeds.
 
     Inclusion probabilities are proportional to p, capped at 1. With recalled neighbours, l draws come from
-    their pairs and the others from the remaining pairs, which we take to be the pairs of no neighbour. If
-    one side has too few pairs, the other supplies more.
+    the pairs that won there and the others from the remaining pairs, which we take to be those that won
+    nowhere near. If one side has too few pairs, the other supplies more.
     """
 
     name = "paper"
@@ -52,7 +54,14 @@ class PaperPolicy:
         self._log_mass = 0.0
 
     def context(self, recalled: RecalledOutcomes) -> DrawContext:
-        return DrawContext.of(recalled)
+        """Winners alone: the nearest, and the nearest of every further pair."""
+        nearest = recalled.winners().nearest(len(recalled))
+        shown, further = nearest[:SHOWN], dict[str, Neighbour]()
+        known = {one.pair for one in shown}
+        for one in nearest[SHOWN:]:
+            if one.pair not in known:
+                further.setdefault(one.pair, one)
+        return DrawContext(len(nearest), (*shown, *further.values()))
 
     def inclusion(
         self, count: int, seed: int, context: DrawContext, without: Container[str] = ()

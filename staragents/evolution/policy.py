@@ -13,7 +13,7 @@ from staragents.base.records import Candidate
 from staragents.config import Credit
 
 SHOWN = 10
-"""Neighbours kept with a draw."""
+"""Neighbours kept with a draw, unless its policy needs more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ class RecalledOutcomes:
     pairs: tuple[str, ...] = ()
     rewards: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     similarities: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    won: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -41,6 +42,17 @@ class RecalledOutcomes:
     def nearest(self, number: int = SHOWN) -> tuple[Neighbour, ...]:
         columns = (self.pairs[:number], self.rewards[:number].tolist(), self.similarities[:number].tolist())
         return tuple(map(Neighbour, *columns))
+
+    def winners(self) -> RecalledOutcomes:
+        """The outcomes of chosen candidates."""
+        rows = self.won.nonzero()[0]
+        return RecalledOutcomes(
+            tuple(self.seed_ids[row] for row in rows),
+            tuple(self.pairs[row] for row in rows),
+            self.rewards[rows],
+            self.similarities[rows],
+            self.won[rows],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +62,7 @@ class DrawContext:
     outcomes: int = 0
     """The number of recalled outcomes."""
     neighbours: tuple[Neighbour, ...] = ()
-    """The nearest of them, most similar first."""
+    """The nearest of them, most similar first; of `paper` all that its draw depends on."""
     readings: Mapping[str, float] = field(default_factory=dict)
     """By how much the recalled outcomes say that a pair earns more (or less) on such instructions than it
     earns in general, before the slope that the policy learns; under `i+` and `+r` what they say of all pairs

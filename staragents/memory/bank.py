@@ -41,12 +41,16 @@ class Bank(Protocol):
         """Open the bank for unit vectors of `size`. Raises BadInput if it holds vectors of another size, if
         another process holds the folder, or if a server refuses the key."""
 
+    async def start_anew(self) -> None:
+        """Forget everything, also the memories of earlier runs."""
+
     async def needs_earlier_runs(self) -> bool:
         """Whether the memories of `memory.reuse` are not all in the bank."""
         ...
 
     async def reuse(self, memories: Iterable[Memory]) -> None:
-        """Store memories of earlier runs. Raises BadInput if a server does not answer."""
+        """Start anew with memories of earlier runs, in the order of their seed ids. Raises BadInput if a
+        server does not answer."""
 
     async def remember(self, memories: Sequence[Memory]) -> None:
         """Store the next committed seeds, in their order, also those with nothing to remember. A seed that is
@@ -61,9 +65,13 @@ class Bank(Protocol):
         ...
 
     async def rewind(self, order: int) -> int | None:
-        """Forget the run's seeds after `order`; -1 forgets all. Returns the number of the run's seeds, from
-        the first, that the bank still knows, None if it can't tell: those up to `order` that are missing must
-        be remembered again."""
+        """Forget the run's seeds after `order`; -1 forgets all. Returns what is `known` then: those up to
+        `order` that are missing must be remembered again."""
+        ...
+
+    async def known(self) -> int | None:
+        """The number of the run's seeds, from the first, that were remembered; None while a server is
+        unavailable."""
         ...
 
     async def count(self) -> int:

@@ -18,6 +18,7 @@ from staragents.base.records import stable_id
 from staragents.config import MemoryConfig, Quantization
 from staragents.memory.eviction import NEAR, worth
 from staragents.memory.memory import DIGITS, Memory, Vector
+from staragents.memory.stored_seeds import StoredSeeds
 
 # Cosine of unit vectors.
 DISTANCE = models.Distance.DOT
@@ -36,7 +37,8 @@ Found = tuple[Memory, float]
 
 
 class Collection:
-    """One run's points in a collection that several runs may share: one point per seed.
+    """One run's points in a collection that several runs may share: one point per seed, and one that says
+    which seeds were stored (`StoredSeeds`).
 
     Raises what qdrant-client raises.
     """
@@ -47,6 +49,7 @@ class Collection:
         self._run = run
         self._name = config.collection or f"staragents-{run}"
         self._ours = models.Filter(must=[_is("run", run)])
+        self._stored_id = stable_id(run, "stored seeds")
         self._client = AsyncQdrantClient(
             url=config.url,
             api_key=secret(config.api_key_env) if config.api_key_env else None,
@@ -62,8 +65,9 @@ class Collection:
 
         Raises BadInput if its vector size or distance differs, or if the server refuses the key.
         """
+        self._size = size
         try:
-            exists = await self._client.collection_exists(self._name)
+            exists = await self.exists()
         except UnexpectedResponse as error:
             if error.status_code in (401, 403):
                 raise BadInput(
@@ -78,6 +82,9 @@ class Collection:
         for field, kind in INDEXES.items():
             await self._client.create_payload_index(self._name, field, field_schema=kind)
 
+    async def exists(self) -> bool:
+        return await self._client.collection_exists(self._name)
+
     def _check(self, info: models.CollectionInfo, size: int) -> None:
         vectors = info.config.params.vectors
         single = isinstance(vectors, models.VectorParams)
@@ -91,33 +98,48 @@ class Collection:
     async def count(self) -> int:
         return (await self._client.count(self._name, count_filter=self._ours, exact=True)).count
 
-    async def upsert(self, memories: Sequence[Memory]) -> None:
-        """Insert points, replacing those of the same seeds. Every memory has a vector."""
-        near = await asyncio.gather(*(self.nearest(one.vector, NEAR) for one in memories))
-        points = []
-        for number, memory in enumerate(memories):
-            # The bank before this memory: what it holds already, and those of this call that come first.
-            before = [one for one in near[number] if one[0].order < memory.order or one[0].order < 0]
-            before += [(one, float(one.vector @ memory.vector)) for one in memories[:number]]  # type: ignore[operator]
+    async def stored(self) -> StoredSeeds:
+        """As saved with the last points."""
+        for point in await self._client.retrieve(self._name, [self._stored_id]):
+            payload = point.payload or {}
+            return StoredSeeds(payload["first_missing"], payload["reused"])
+        return StoredSeeds()
+
+    async def save(self, stored: StoredSeeds) -> None:
+        await self._client.upsert(self._name, [self._stored_point(stored)], wait=True)
+
+    async def upsert(self, memories: Sequence[Memory], stored: StoredSeeds) -> None:
+        """Insert a point for every memory with outcomes, replacing those of the same seeds, and save which
+        seeds are stored then."""
+        told = [one for one in memories if one.vector is not None and one.pairs]
+        near = await asyncio.gather(*(self.nearest(one.vector, NEAR, one.order) for one in told))
+        points = [self._stored_point(stored)]
+        for number, memory in enumerate(told):
+            # The bank before this memory: what it holds already, and those of this call that come first. It
+            # may hold the memory itself, from a call whose answer was lost.
+            before = [one for one in near[number] if _place(one[0]) < _place(memory)]
+            before += [(one, float(one.vector @ memory.vector)) for one in told[:number]]  # type: ignore[operator]
             value = worth(memory, before, self._config.keep)
             points.append(_point(self._run, memory, value))
         await self._client.upsert(self._name, points, wait=True)
 
-    async def nearest(self, vector: Vector | None, limit: int) -> list[Found]:
-        """The `limit` nearest memories; ties by the latest order, then by seed id."""
+    async def nearest(self, vector: Vector | None, limit: int, until: int | None = None) -> list[Found]:
+        """The `limit` nearest memories, with `until` of those up to that order; ties by the latest order,
+        then by seed id."""
         assert vector is not None
+        upto = [] if until is None else [models.FieldCondition(key="order", range=models.Range(lte=until))]
         answer = await self._client.query_points(
             self._name,
             query=vector,
             limit=limit + MORE,
-            query_filter=self._ours,
+            query_filter=models.Filter(must=[_is("run", self._run), *upto]),
             search_params=models.SearchParams(exact=self._config.exact),
         )
         found = [(_memory(point.payload), round(point.score, DIGITS)) for point in answer.points]
         return sorted(found, key=lambda one: (-one[1], -one[0].order, one[0].seed_id))[:limit]
 
     async def forget_after(self, order: int) -> None:
-        """Remove the points of seeds after `order`."""
+        """Remove the points of seeds after `order`; those of earlier runs have order -1."""
         later = models.FieldCondition(key="order", range=models.Range(gt=order))
         where = models.Filter(must=[later, _is("run", self._run)])
         await self._client.delete(self._name, models.FilterSelector(filter=where), wait=True)
@@ -146,6 +168,18 @@ class Collection:
     async def close(self) -> None:
         await self._client.close()
 
+    def _stored_point(self, stored: StoredSeeds) -> models.PointStruct:
+        """Under another `run`, so that no query finds it; its vector says nothing."""
+        return models.PointStruct(
+            id=self._stored_id,
+            vector=[1.0, *[0.0] * (self._size - 1)],
+            payload={
+                "run": f"{self._run}/stored",
+                "first_missing": stored.first_missing,
+                "reused": stored.reused,
+            },
+        )
+
     async def _ordered(self, key: str, limit: int, *conditions: models.FieldCondition) -> list[models.Record]:
         points, _ = await self._client.scroll(
             self._name,
@@ -158,6 +192,11 @@ class Collection:
 
 def _is(field: str, value: str) -> models.FieldCondition:
     return models.FieldCondition(key=field, match=models.MatchValue(value=value))
+
+
+def _place(memory: Memory) -> tuple[int, str]:
+    """By which memories are added."""
+    return memory.order, memory.seed_id
 
 
 def _point(run: str, memory: Memory, value: float) -> models.PointStruct:

@@ -72,6 +72,9 @@ class LocalBank:
             await self.close()
             raise
 
+    async def start_anew(self) -> None:
+        self._start_anew()
+
     async def needs_earlier_runs(self) -> bool:
         return not self._held.reused
 
@@ -98,6 +101,9 @@ class LocalBank:
 
     async def rewind(self, order: int) -> int:
         self._load(order)
+        return await self.known()
+
+    async def known(self) -> int:
         return self._held.next_order
 
     async def count(self) -> int:

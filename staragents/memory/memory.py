@@ -83,4 +83,5 @@ def recalled(found: Sequence[tuple[Memory, float]]) -> RecalledOutcomes:
         tuple(pair for memory, _ in found for pair in memory.pairs),
         np.array([reward for memory, _ in found for reward in memory.rewards], dtype=np.float64),
         np.repeat(np.array([cosine for _, cosine in found], dtype=np.float64), counts),
+        np.array([won for memory, _ in found for won in memory.won], dtype=np.bool_),
     )

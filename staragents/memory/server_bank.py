@@ -7,6 +7,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import TypeVar
 
@@ -19,6 +20,7 @@ from staragents.config import MemoryConfig
 from staragents.evolution.policy import RecalledOutcomes
 from staragents.memory.collection import Collection
 from staragents.memory.memory import Memory, Vector, recalled
+from staragents.memory.stored_seeds import EVERYTHING, StoredSeeds
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +28,8 @@ T = TypeVar("T")
 
 QUEUE_LIMIT = 4096
 BATCH = 64
+# Of the timeout: after a batch that took less, the next one is twice as large.
+QUICK = 1 / 8
 # Delay between attempts to reach an unavailable server: each may cost the caller a full timeout.
 RETRY_S = 10.0
 
@@ -35,7 +39,8 @@ class ServerBank:
     returns nothing, and `remember` queues up to `QUEUE_LIMIT` memories until the server answers again.
 
     After `rewind`, a resumed run sees what was committed up to that seed, except points that the size bound
-    evicted later, and those that were queued when the run was killed.
+    evicted later. The server says which seeds it was given, so those that waited for it when the run ended
+    are known to be missing.
     """
 
     def __init__(self, config: MemoryConfig, run: str) -> None:
@@ -46,8 +51,10 @@ class ServerBank:
         self.retry_s = RETRY_S
         self._collection = Collection(config, run)
         self._queue: deque[Memory] = deque()
+        self._stored = StoredSeeds()
         self._rewind_to: int | None = None
-        self._prepared = False
+        self._batch = BATCH
+        self._prepared = self._created = self._accepted = False
         self._points = 0
         self._retry_at = 0.0
         self._lock = asyncio.Lock()
@@ -68,26 +75,38 @@ class ServerBank:
             await self._collection.close()
             raise
 
+    async def start_anew(self) -> None:
+        self._queue.clear()
+        self._rewind_to = EVERYTHING
+        await self._attempt()
+
     async def needs_earlier_runs(self) -> bool:
-        """Always: points have stable ids, so storing them again changes nothing."""
-        return True
+        return not await self._attempt(self._has_reused)
 
     async def reuse(self, memories: Iterable[Memory]) -> None:
+        # A memory's worth depends on those before it, so the points of an attempt that was cut short go.
+        await self.start_anew()
         remaining = iter(memories)
         while some := list(islice(remaining, BATCH)):
             self._queue.extend(some)
             while self._queue:
+                size = self._batch
                 await self._attempt()
-                if not self.available:
-                    raise BadInput(f"memory.reuse: the memory bank {self.location} is unavailable")
+                if self._batch < size and not self.available:
+                    self._retry_at = 0.0  # perhaps it only takes less at a time
+                else:
+                    self._expect_server()
+        await self._attempt(self._save_reused)
+        self._expect_server()
 
     async def remember(self, memories: Sequence[Memory]) -> None:
-        self._queue.extend(one for one in memories if one.vector is not None and one.pairs)
+        self._queue.extend(memories)
         while len(self._queue) > QUEUE_LIMIT:
             if not self.dropped:
                 logger.warning(
                     "memory bank %s is unavailable and %d seeds wait for it: from now on the oldest are "
-                    "dropped, and it will not have their outcomes", self.location, QUEUE_LIMIT,
+                    "dropped, and it lacks their outcomes until the run is resumed",
+                    self.location, QUEUE_LIMIT,
                 )  # fmt: skip
             self._queue.popleft()
             self.dropped += 1
@@ -104,10 +123,13 @@ class ServerBank:
         self.hits += bool(near)
         return recalled(near)
 
-    async def rewind(self, order: int) -> None:
+    async def rewind(self, order: int) -> int | None:
         self._queue = deque(memory for memory in self._queue if memory.order <= order)
         self._rewind_to = order if self._rewind_to is None else min(order, self._rewind_to)
-        await self._attempt()
+        return await self.known()
+
+    async def known(self) -> int | None:
+        return await self._attempt(self._first_missing)
 
     async def count(self) -> int:
         await self._attempt(self._recount)
@@ -119,6 +141,12 @@ class ServerBank:
     async def close(self) -> None:
         """Write the queue if the server is available, then disconnect."""
         await self._attempt()
+        if self._queue:
+            logger.warning(
+                "memory bank %s lacks %d seeds that waited for it; "
+                "a resumed run adds them from its candidates",
+                self.location, len(self._queue),
+            )  # fmt: skip
         await self._collection.close()
 
     # -- one call, after pending work --------------------------------------------------------------------
@@ -132,10 +160,10 @@ class ServerBank:
                 async with asyncio.timeout(self.config.timeout_s):
                     await self._catch_up()
                     result = await call() if call else None
-            except BadInput:
-                raise
             except Exception as error:
-                # A run must continue without its memory, whatever a broken server answers.
+                # A run must continue without its memory, whatever a server answers that once accepted it.
+                if isinstance(error, BadInput) and not self._accepted:
+                    raise
                 self._mark_unavailable(error)
                 return None
             if not self.available:
@@ -145,6 +173,8 @@ class ServerBank:
 
     def _mark_unavailable(self, error: Exception) -> None:
         self.failures += 1
+        # It may come back without its volume.
+        self._prepared = False
         self._retry_at = time.monotonic() + self.retry_s
         if self.available:
             # Only the first line: the rest is the body of the server's response.
@@ -154,27 +184,59 @@ class ServerBank:
 
     async def _catch_up(self) -> None:
         if not self._prepared:
-            await self._collection.create(self._size)
-            await self._recount()
+            self._created = self._created and await self._collection.exists()
+            if not self._created:
+                await self._collection.create(self._size)
+                await self._recount()
+                self._created = self._accepted = True
+            self._stored = self._stored.found_again(await self._collection.stored())
             self._prepared = True
         if self._rewind_to is not None:
+            # First what is said to be stored: it must never be more than what is.
+            self._stored = self._stored.until(self._rewind_to)
+            await self._collection.save(self._stored)
             await self._collection.forget_after(self._rewind_to)
             self._rewind_to = None
             await self._recount()
         # Use at most half of the timeout: the call itself needs the rest, and the next call continues here.
         deadline = time.monotonic() + self.config.timeout_s / 2
         while self._queue and time.monotonic() < deadline:
-            batch = list(self._queue)[:BATCH]
-            await self._collection.upsert(batch)
-            for _ in batch:
-                self._queue.popleft()
-            self._points += len(batch)
+            await self._store_batch()
         # Tolerate an excess of 1 %: finding the points of least worth takes a scan, which must stay rare.
         if self._points > self.config.max_points + self.config.max_points // 100:
             await self._recount()
             if (excess := self._points - self.config.max_points) > 0:
                 await self._collection.evict(excess)
                 self._points -= excess
+
+    async def _store_batch(self) -> None:
+        """Store the first memories of the queue, all or none; the next time, fewer of them if this fails."""
+        started, size = time.monotonic(), self._batch
+        batch = list(islice(self._queue, size))
+        stored = self._stored.adding(one.order for one in batch)
+        self._batch = max(1, size // 2)
+        await self._collection.upsert(batch, stored)
+        was_quick = time.monotonic() - started < QUICK * self.config.timeout_s
+        self._batch = min(BATCH, 2 * size) if was_quick else size
+        self._stored = stored
+        for _ in batch:
+            self._queue.popleft()
+        self._points += sum(bool(one.pairs) for one in batch)
+
+    async def _first_missing(self) -> int:
+        """Of what is stored or waiting."""
+        return self._stored.adding(one.order for one in self._queue).first_missing
+
+    async def _has_reused(self) -> bool:
+        return self._stored.reused
+
+    async def _save_reused(self) -> None:
+        self._stored = replace(self._stored, reused=True)
+        await self._collection.save(self._stored)
+
+    def _expect_server(self) -> None:
+        if not self.available:
+            raise BadInput(f"memory.reuse: the memory bank {self.location} is unavailable")
 
     async def _recount(self) -> None:
         self._points = await self._collection.count()

@@ -41,6 +41,7 @@ class Recollection:
         self._points = np.zeros(rows, dtype=np.intp)
         self._pairs = np.zeros((rows, passes, width), dtype=np.intp)
         self._rewards = np.zeros((rows, passes, width))
+        self._won = np.zeros((rows, passes, width), dtype=np.bool_)
         self._index = {agent: index for index, agent in enumerate(agents)}
         # Arrays of objects: indexing them is how hundreds of names a turn are looked up fast.
         self._agents = np.array(agents, dtype=object)
@@ -54,6 +55,7 @@ class Recollection:
             point = self._points[row]
             self._pairs[row, point] = [self._index[one.pair] for one in outcomes]
             self._rewards[row, point] = [one.reward for one in outcomes]
+            self._won[row, point] = [one.winner for one in outcomes]
             self._points[row] += 1
 
     def recall(self, row: int) -> RecalledOutcomes:
@@ -76,6 +78,7 @@ class Recollection:
             tuple(self._agents[pairs.ravel()].tolist()),
             self._rewards[rows, visits].ravel(),
             cosines.round(DIGITS).repeat(width),
+            self._won[rows, visits].ravel(),
         )
 
     def _visits(self, points: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -6,19 +6,22 @@ from collections.abc import Sequence
 
 from staragents.base.errors import BadInput
 from staragents.config import Config
+from staragents.config.tree import as_dict
 from staragents.validation.config_builder import typed
-from staragents.validation.merging import Tree, read_overrides
+from staragents.validation.merging import Tree, merge, read_overrides
 from staragents.validation.value_checks import out_of_bounds
 
 
-def plain_overrides(overrides: Sequence[str], problems: list[str]) -> tuple[Config, Tree]:
-    """The default config with `a.b=c` overrides, and the overrides alone. Only types and ranges are checked,
-    as no other section need be complete.
+def plain_overrides(
+    overrides: Sequence[str], problems: list[str], below: Config | None = None
+) -> tuple[Config, Tree]:
+    """The config `below`, by default the default one, with `a.b=c` overrides, and the overrides alone. Only
+    types and ranges are checked, as no other section need be complete.
 
     Raises BadInput with `problems` and those of the overrides.
     """
     tree = read_overrides(overrides, problems)
-    config = typed(tree, problems)
+    config = typed(merge(as_dict(below), tree) if below is not None else tree, problems)
     problems += out_of_bounds(config)
     if problems:
         raise BadInput(problems)

@@ -9,7 +9,7 @@ import numpy as np
 from staragents.config import MemoryConfig
 from staragents.memory.bank import Bank, make_bank
 from staragents.memory.local_bank import LocalBank
-from staragents.memory.memory import Memory
+from staragents.memory.memory import BEFORE_THIS_RUN, Memory
 from staragents.memory.server_bank import ServerBank
 
 SIZE = 4
@@ -26,6 +26,10 @@ def memory(order: int, vector: np.ndarray | None = None, /, **rewards: float) ->
     won = (True, *[False] * (len(rewards) - 1))
     near = unit(1, order / 100) if vector is None else vector
     return Memory(order, f"seed-{order}", tuple(rewards), tuple(rewards.values()), won, near)
+
+
+def of_earlier_run(number: int, vector: np.ndarray) -> Memory:
+    return Memory(BEFORE_THIS_RUN, f"A/{number}", ("a", "b"), (0.75, 0.25), (True, False), vector)
 
 
 def settings(**changed: Any) -> MemoryConfig:

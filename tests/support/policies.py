@@ -42,10 +42,11 @@ def histories(draw, pairs: int = 5):
 
 
 def recalled(*outcomes: tuple[str, float, float]) -> RecalledOutcomes:
-    """From (pair, reward, similarity), each of a seed of its own."""
+    """From (pair, reward, similarity), each of a seed of its own, which it won."""
     pairs, rewards, similarities = zip(*outcomes, strict=True) if outcomes else ((), (), ())
     seeds = tuple(f"s{number}" for number in range(len(pairs)))
-    return RecalledOutcomes(seeds, pairs, np.array(rewards, float), np.array(similarities, float))
+    won = np.ones(len(pairs), dtype=np.bool_)
+    return RecalledOutcomes(seeds, pairs, np.array(rewards, float), np.array(similarities, float), won)
 
 
 def neighbours_of(*pairs: str) -> RecalledOutcomes:
@@ -53,10 +54,10 @@ def neighbours_of(*pairs: str) -> RecalledOutcomes:
 
 
 def seed_of(name: str, similarity: float, rewards: dict[str, float]) -> RecalledOutcomes:
-    size = len(rewards)
-    return RecalledOutcomes(
-        (name,) * size, tuple(rewards), np.array([*rewards.values()]), np.full(size, similarity)
-    )
+    """The pair with the largest reward won."""
+    size, values = len(rewards), np.array([*rewards.values()])
+    won = np.arange(size) == values.argmax()
+    return RecalledOutcomes((name,) * size, tuple(rewards), values, np.full(size, similarity), won)
 
 
 def joined(*parts: RecalledOutcomes) -> RecalledOutcomes:
@@ -65,6 +66,7 @@ def joined(*parts: RecalledOutcomes) -> RecalledOutcomes:
         tuple(pair for part in parts for pair in part.pairs),
         np.concatenate([part.rewards for part in parts]),
         np.concatenate([part.similarities for part in parts]),
+        np.concatenate([part.won for part in parts]),
     )
 
 

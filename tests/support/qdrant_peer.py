@@ -19,6 +19,9 @@ class QdrantPeer:
         self.mode = "ok"
         self.requests = 0
         self.keys: set[str | None] = set()
+        self.query_s = 0.0
+        """Time of a query, of which it works on one at a time."""
+        self._one_query = asyncio.Lock()
         self._store = AsyncQdrantClient(":memory:")
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._answer)
@@ -27,6 +30,16 @@ class QdrantPeer:
     @property
     def url(self) -> str:
         return str(self.server.make_url("")).rstrip("/")
+
+    async def lose(self, collection: str) -> None:
+        """Restart without its volume."""
+        await self._store.delete_collection(collection)
+
+    async def worths(self, collection: str) -> dict[str, float]:
+        """Of every seed with a point."""
+        points, _ = await self._store.scroll(collection, limit=10_000)
+        found = [point.payload for point in points if point.payload]
+        return {payload["seed_id"]: payload["worth"] for payload in found if "worth" in payload}
 
     async def _answer(self, request: web.Request) -> web.Response:
         self.requests += 1
@@ -58,6 +71,8 @@ class QdrantPeer:
                 return await store.create_collection(name, models.VectorParams(**body["vectors"]))
             case "PUT", ["index"]:
                 return done
+            case "POST", ["points"]:
+                return [point.model_dump(mode="json") for point in await store.retrieve(name, body["ids"])]
             case "PUT", ["points"]:
                 await store.upsert(name, [models.PointStruct(**point) for point in body["points"]])
                 return done
@@ -77,6 +92,9 @@ class QdrantPeer:
                 return {"points": [point.model_dump(mode="json") for point in points]}
             case "POST", ["points", "query"]:
                 assert body["params"]["exact"] is True
+                if self.query_s:
+                    async with self._one_query:
+                        await asyncio.sleep(self.query_s)
                 where = models.Filter(**body["filter"]) if body.get("filter") else None
                 query = body["query"]["nearest"]
                 found = await store.query_points(name, query=query, query_filter=where, limit=body["limit"])

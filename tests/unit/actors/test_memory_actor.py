@@ -201,6 +201,27 @@ async def test_outcomes_of_an_earlier_run_are_recalled_and_survive_a_rewind(tmp_
         await bank.close()
 
 
+async def test_a_run_that_starts_anew_knows_nothing_of_what_a_discarded_one_reused(tmp_path: Path) -> None:
+    for name, pair in (("old", "a+x"), ("other", "b+x")):
+        earlier_run(tmp_path / name, (RIVER, pair, 0.75))
+
+    def new(*reuse: str) -> MemoryActor:
+        config = MemoryConfig(embedder="fake", reuse=[str(tmp_path / one) for one in reuse])
+        return MemoryActor(config, str(tmp_path / "bank"), "", "run", pairs=["a+x", "b+x"])
+
+    for reuse, anew, known in (
+        (["old"], True, {"a+x"}),
+        (["other"], True, {"b+x"}),
+        (["other"], False, {"b+x"}),
+        ([], True, set()),
+    ):
+        bank = new(*reuse)
+        await bank.start(anew)
+        assert await bank.rewind(-1) == await bank.known() == 0
+        assert set((await bank.commit_and_recall([], ("new", ANOTHER_RIVER))).pairs) == known
+        await bank.close()
+
+
 async def test_reusing_with_an_unreachable_server_stops_before_the_run(
     tmp_path: Path, unused_tcp_port: int
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,11 +18,13 @@ from actors.metrics import RunMetrics
 from actors.progress import Progress
 from staragents.base.errors import RunFailed
 from staragents.base.messages import Message
-from staragents.base.records import Seed
+from staragents.base.records import Candidate, Seed
 from staragents.config import MemoryConfig
-from staragents.evolution.policy import Outcome
+from staragents.evolution.policy import Outcome, RecalledOutcomes
+from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import load_config
 from tests.support.paths import FAKE
+from tests.support.run_files import write_state
 
 SEED = Seed("s0", 0, (Message("user", "Name a river in France."), Message("assistant", "The Loire.")))
 ALIKE = Seed("s1", 1, (Message("user", "Name a short river in France."), Message("assistant", "The Var.")))
@@ -53,8 +56,8 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(restarts, "RESTART_POLL_S", 0.0)
 
 
-def client(actor: Any, *overrides: str) -> MemoryClient:
-    config = load_config(FAKE, [f"memory.{override}" for override in overrides])
+def client(actor: Any, *overrides: str, run: str = "output.dir=run") -> MemoryClient:
+    config = load_config(FAKE, [run, *(f"memory.{override}" for override in overrides)])
     return MemoryClient(config, actor, RunMetrics("run", enabled=False), Progress(total_seeds=2))
 
 
@@ -206,3 +209,78 @@ async def test_a_run_without_memory_recalls_nothing() -> None:
     memory.embed([SEED])
     await memory.rewind(0)
     assert not await memory.commit_and_recall(1, SEED, winner("a+b", 0.5), ALIKE)
+
+
+class Server:
+    """A memory actor whose bank is on a server, as far as a resume needs it."""
+
+    def __init__(self, known: int | None, room: int = 10**6) -> None:
+        self.known_seeds, self.room = known, room
+        self.stored: list[int] = []
+        self.asked = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return SimpleNamespace(remote=getattr(self, f"_{name}"))
+
+    async def _rewind(self, _: int) -> int | None:
+        return self.known_seeds
+
+    async def _known(self) -> int | None:
+        self.asked += 1
+        return self.known_seeds
+
+    async def _commit_and_recall(self, commits: Any, _: object) -> RecalledOutcomes:
+        self.stored += [one.order for one in commits]
+        return RecalledOutcomes()
+
+    async def _stats(self) -> dict[str, Any]:
+        return {"queued": max(0, len(self.stored) - self.room), "available": False}
+
+
+@pytest.fixture
+def five_seeds(tmp_path: Path) -> str:
+    """An override: output.dir of a run with five committed seeds."""
+    run = RunDirectory(tmp_path / "run")
+    run.candidates.mkdir(parents=True)
+    rows = []
+    for seed in map(numbered, range(5)):
+        row = Candidate(seed.seed_id, f"c{seed.row}", "a+b", "a", "b", 0.5, seed.messages, seed.messages)
+        row.reward, row.selected = 0.5, True
+        rows.append(row)
+    write_state(run.path, [run.write_shard("part-000000.parquet", rows)], len(rows))
+    return f"output.dir={run.path}"
+
+
+async def test_what_a_server_lacks_is_added_once_it_answers_and_up_to_the_resumed_seed(
+    five_seeds: str,
+) -> None:
+    server = Server(None)
+    memory = client(server, SERVER, run=five_seeds)
+    await memory.rewind(4)
+    for cursor in (5, 6):
+        await memory.commit_and_recall(cursor, numbered(cursor - 1), winner("a+b", 0.5), ALIKE)
+    assert (server.stored, server.asked) == ([4, 5], 2)
+    server.known_seeds = 1
+    for cursor in (7, 8):
+        await memory.commit_and_recall(cursor, numbered(cursor - 1), winner("a+b", 0.5), ALIKE)
+    assert (server.stored, server.asked) == ([4, 5, 1, 2, 3, 6, 7], 3)
+
+
+async def test_a_server_that_fails_while_it_is_filled_gets_the_rest_later(
+    five_seeds: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory_client, "REFILL", 2)
+    server = Server(0, room=0)
+    memory = client(server, SERVER, run=five_seeds)
+    await memory.rewind(5)
+    assert server.stored == [0, 1, 2, 3], "more than two wait"
+    server.known_seeds, server.room = 4, 10**6
+    await memory.commit_and_recall(6, numbered(5), winner("a+b", 0.5), ALIKE)
+    await memory.commit_and_recall(7, numbered(6), winner("a+b", 0.5), ALIKE)
+    assert (server.stored, server.asked) == ([0, 1, 2, 3, 4, 5, 6], 1)
+
+
+async def test_a_server_that_knows_every_seed_gets_none(five_seeds: str) -> None:
+    server = Server(5)
+    await client(server, SERVER, run=five_seeds).rewind(5)
+    assert server.stored == []

@@ -15,17 +15,10 @@ import pytest
 from cluster.cli.command_group import COMMANDS
 from cluster.job import main
 from tests.support.paths import FAKE, ROOT
+from tests.support.program import staragents
 
 CONFIG = str(FAKE)
 GOOD = {"instruction": "Name a colour.", "output": "Blue."}
-
-
-def staragents(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    """Run a command in this process; returns its exit code."""
-    monkeypatch.setattr(sys, "argv", ["staragents", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return int(ended.value.code or 0)
 
 
 @pytest.fixture

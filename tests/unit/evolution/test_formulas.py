@@ -123,13 +123,14 @@ def test_a_reading_is_the_kernel_weighted_mean_of_residuals(seed_share: float, e
         ("a", "b", "a", "b"),
         np.array([0.9, 0.5, 0.3, 0.5]),
         np.array([0.9, 0.9, 0.7, 0.7]),
+        np.array([True, False, False, True]),
     )
     own, _ = KernelReading(["a", "b"], None).read(found, np.full(2, 0.5), seed_share)
     assert own == pytest.approx(expected, abs=1e-5)
 
 
 def test_a_single_outcome_is_shrunk_by_both_priors() -> None:
-    found = RecalledOutcomes(("s",), ("a",), np.array([0.9]), np.array([0.3]))
+    found = RecalledOutcomes(("s",), ("a",), np.array([0.9]), np.array([0.3]), np.array([True]))
     own, _ = KernelReading(["a", "b"], None).read(found, np.full(2, 0.5), 0.0)
     assert own == pytest.approx([(0.4 - 0.4 / 4) / 9, 0.0], abs=1e-6)
 
@@ -143,5 +144,6 @@ def test_every_policy_reads_recollections_with_the_posterior_and_seed_share(name
         ("a", "b", "a", "b"),
         np.array([0.9, 0.5, 0.3, 0.5]),
         np.array([0.9, 0.9, 0.7, 0.7]),
+        np.array([True, False, False, True]),
     )
     assert policy.context(found).readings == pytest.approx({"a": 0.02733, "b": -0.01955}, abs=2e-5)

@@ -51,6 +51,33 @@ def test_discounting_follows_a_change(name: PolicyName) -> None:
     assert policy.inclusion(1, 0, NO_CONTEXT)["b"] > 0.5
 
 
+@pytest.mark.parametrize("mean", [0.9, 0.1])
+@pytest.mark.parametrize("discount", [1.0, 0.995])
+def test_exp3_tells_within_1000_seeds_what_a_pair_added_after_1000_is_worth(
+    mean: float, discount: float
+) -> None:
+    means = {"a": 0.3, "b": 0.5, "d": 0.4, "e": 0.2, "c": mean}
+    rng = np.random.default_rng(0)
+
+    def drawn(policy: Policy, seeds: range) -> int:
+        """How often the new pair is."""
+        times = 0
+        for seed in seeds:
+            draws = policy.draw(2, seed, NO_CONTEXT)
+            policy.observe(
+                [Outcome(o.pair, means[o.pair] + rng.uniform(-0.1, 0.1), False, o.propensity) for o in draws]
+            )
+            times += any(o.pair == "c" for o in draws)
+        return times
+
+    before = fresh(PolicyName.exp3, list("abde"), 2000, discount=discount)
+    drawn(before, range(1000))
+    after = fresh(PolicyName.exp3, list("abdec"), 2000, discount=discount)
+    after.restore(before.state())
+    times = drawn(after, range(1000, 2000))
+    assert times > 900 if mean > 0.5 else times < 500
+
+
 @pytest.mark.parametrize("factored", [False, True])
 def test_agents_teach_about_pairs_never_drawn(factored: bool) -> None:
     factors = {f"i{j}+r{k}": (f"i{j}", f"r{k}") for j in range(4) for k in range(4)}

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import copy
+import json
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from staragents.base.records import Candidate
 from staragents.config import Credit, EvolutionConfig, PolicyName
 from staragents.evolution.choice import make_policy
 from staragents.evolution.paper import PaperPolicy
-from staragents.evolution.policy import NO_CONTEXT, Outcome
-from tests.support.policies import fresh, histories, neighbours_of, pairs_of
+from staragents.evolution.policy import (
+    NO_CONTEXT,
+    DrawContext,
+    Outcome,
+    RecalledOutcomes,
+    context_of,
+    keep_context,
+)
+from tests.support.policies import fresh, histories, joined, neighbours_of, pairs_of, seed_of
 
 
 @settings(max_examples=30, deadline=None)
@@ -88,6 +98,32 @@ def test_the_papers_recall_draws_from_the_neighbours_pairs_first(recalled, recal
     for pair, expected in inclusion.items():
         error = 4 * (expected * (1 - expected) / 2000) ** 0.5
         assert counts[pair] / 2000 == pytest.approx(expected, abs=error + 1e-3)
+
+
+def test_the_pool_has_the_pairs_of_all_winners_however_many_seeds_are_recalled() -> None:
+    pairs = pairs_of(12)
+    near, far = pairs[:1], pairs[6:]
+    policy = PaperPolicy(pairs, beta=0.01)
+    context = policy.context(neighbours_of(*near * 10, *far * 2))
+    inclusion = policy.inclusion(4, 0, context)
+    assert inclusion[far[0]] == pytest.approx(2 / 7, abs=1e-4)
+    assert sum(inclusion[pair] for pair in near + far) == pytest.approx(2, abs=1e-4)
+    assert len(context.neighbours) == 10 + len(far)
+    saved = Candidate("s", "c", "p", "i", "r", 1.0, (), ())
+    keep_context(saved, context)
+    for again in (context_of([saved]), DrawContext.read(json.loads(json.dumps(context.state())))):
+        assert again == context
+        assert policy.draw(4, 3, again) == policy.draw(4, 3, context)
+
+
+def test_a_pair_that_lost_on_similar_instructions_is_not_in_the_pool() -> None:
+    policy = PaperPolicy(list("abcd"), beta=0.01)
+    context = policy.context(joined(*(seed_of(f"s{n}", 0.9, {"a": 0.9, "b": 0.0}) for n in range(5))))
+    inclusion = policy.inclusion(2, 0, context)
+    assert (inclusion["a"], inclusion["b"]) == pytest.approx((1, 1 / 3), abs=1e-5)
+    assert context.outcomes == 5
+    lost = policy.context(RecalledOutcomes(("s",), ("b",), np.zeros(1), np.ones(1), np.array([False])))
+    assert lost == NO_CONTEXT
 
 
 def test_a_long_run_of_the_papers_policy_never_loses_a_pair() -> None:

@@ -33,6 +33,7 @@ async def test_all_outcomes_of_a_seed_are_recalled_together_the_most_similar_see
     assert found.seed_ids == ("seed-1", "seed-0", "seed-0")
     assert found.pairs == ("c", "a", "b")
     assert found.rewards.tolist() == [0.75, 0.25, 0.0]
+    assert found.won.tolist() == [True, True, False]
     assert found.similarities.tolist() == [1.0, *[round(1 / np.sqrt(1.01), 6)] * 2]
 
 

@@ -13,7 +13,7 @@ from qdrant_client import AsyncQdrantClient, models
 from staragents.base.errors import BadInput
 from staragents.config import Quantization
 from staragents.memory import server_bank
-from tests.support.memory_banks import SIZE, memory, opened, recalled, seeds, server, unit
+from tests.support.memory_banks import SIZE, memory, of_earlier_run, opened, recalled, seeds, server, unit
 from tests.support.qdrant_peer import KEY, KEY_NAME, QdrantPeer
 
 pytestmark = pytest.mark.slow
@@ -103,6 +103,49 @@ async def test_the_run_continues_without_its_server_and_catches_up_later(
     assert "is unavailable" in said[0]
     assert "is available again" in said[1]
     assert KEY not in caplog.text
+    await memories.close()
+
+
+async def test_a_server_that_comes_back_without_its_volume_is_used_again(peer: QdrantPeer) -> None:
+    memories = await opened(url=peer.url, retry_s=0.0)
+    await memories.remember([memory(0)])
+    await peer.lose("memories")
+    await memories.remember([memory(1)])
+    assert (memories.available, memories.queued) == (False, 1)
+    assert await seeds(memories) == ["seed-1"]
+    assert (memories.available, await memories.known()) == (True, 0)
+    await memories.close()
+
+
+async def test_a_slow_server_catches_up_with_fewer_seeds_at_a_time(peer: QdrantPeer) -> None:
+    memories = await opened(url=peer.url, timeout_s=1.0, retry_s=0.0)
+    peer.mode = "error"
+    await memories.remember([memory(order) for order in range(24)])
+    peer.mode, peer.query_s = "ok", 0.1
+    for _ in range(20):
+        if memories.queued:
+            await memories.recall(unit(1))
+    assert (memories.available, memories.queued, await memories.known()) == (True, 0, 24)
+    await memories.close()
+
+
+async def test_a_slow_server_takes_earlier_runs_with_fewer_seeds_at_a_time(peer: QdrantPeer) -> None:
+    peer.query_s = 0.1
+    memories = await opened(url=peer.url, timeout_s=1.0)
+    await memories.reuse([of_earlier_run(number, unit(1, number)) for number in range(16)])
+    assert await memories.count() == 16
+    await memories.close()
+
+
+async def test_a_server_that_is_back_with_other_vectors_does_not_stop_the_run(peer: QdrantPeer) -> None:
+    memories = await opened(url=peer.url, retry_s=0.0)
+    await peer.lose("memories")
+    other = server(url=peer.url)
+    await other.open(8)
+    await other.close()
+    assert await recalled(memories) == []
+    await memories.remember([memory(0)])
+    assert (memories.available, memories.queued) == (False, 1)
     await memories.close()
 
 

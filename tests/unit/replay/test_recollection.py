@@ -38,6 +38,7 @@ def test_a_seed_is_recalled_with_all_its_outcomes_the_most_similar_first() -> No
     for row in (3, 2, 1):
         bank.remember(row, BOTH)
     assert recalled(bank, 0) == [("1", "a", 0.9), ("1", "b", 0.0), ("2", "a", 0.9), ("2", "b", 0.0)]
+    assert bank.recall(0).won.tolist() == [True, False] * 2
     similarities = bank.recall(0).similarities
     assert similarities.tolist() == pytest.approx([np.cos(0.1)] * 2 + [np.cos(0.3)] * 2, abs=1e-6)
     assert (similarities == similarities.round(6)).all()

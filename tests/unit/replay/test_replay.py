@@ -5,15 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 import math
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cluster.cli.replay import settings
-from cluster.job import main
+from cluster.cli.replay_settings import settings
 from staragents.analysis.saved_run import SavedRun
 from staragents.base.errors import BadInput
 from staragents.base.records import Candidate
@@ -25,6 +23,7 @@ from staragents.replay.order import Plan
 from staragents.replay.recorded_table import RecordedTable
 from staragents.replay.replay import Table, replay_tables
 from tests.support.paths import SHARED
+from tests.support.program import staragents
 from tests.support.replays import replay_table
 
 pytestmark = pytest.mark.slow
@@ -68,13 +67,6 @@ def write(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return call
-
-
-def staragents(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["staragents", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return int(ended.value.code or 0)
 
 
 @pytest.mark.parametrize(
@@ -230,6 +222,7 @@ def test_the_paper_is_replayed_by_its_own_rules_unless_a_setting_says_otherwise(
         (["TABLE", "evolution.floor=0.9"], "evolution.floor: expected 0 to 0.1, got 0.9"),
         (["TABLE", "evolution.credit=winner"], "evolution.credit: expected all, as thompson learns from"),
         (["TABLE", "seeds.limit=3"], "seeds.limit=3: expected evolution.KEY=VALUE"),
+        (["TABLE", "evolution.draws=3"], "evolution.draws=3: expected --draws for a table"),
         (["TABLE", "--policies", "ucb,best"], "--policies: expected some of uniform, paper"),
         (["TABLE", "no-such.jsonl"], "no-such.jsonl: expected a table"),
         (["evolution.floor=0.1"], "got only settings"),
