@@ -12,7 +12,7 @@ from staragents.agents.agent_pair import AgentPair, candidate_id
 from staragents.agents.agents import pairs_from_config
 from staragents.agents.kept_reasoning import keeps_reasoning
 from staragents.agents.language import SeedLanguages, load_identifier
-from staragents.agents.rejects import answer_problem, rewrite_problem, thought_cut_off
+from staragents.agents.rejects import REASONS, answer_problem, rewrite_problem
 from staragents.base.errors import EngineError
 from staragents.base.generation import Generation, GenerationRequest
 from staragents.base.messages import Conversation, with_exchange, with_inputs
@@ -107,7 +107,7 @@ class SeedPipeline:
         messages = with_inputs(candidate.messages, candidate.seed_messages)
         scores = asyncio.gather(self._target.score(messages), self._larger.score(messages))
         try:
-            await self._judge(seed, candidate, candidates, written)
+            await self._judge(seed, languages, candidate, candidates, written)
         finally:
             await self._add_scores(candidate, scores)
 
@@ -170,11 +170,12 @@ class SeedPipeline:
     async def _judge(
         self,
         seed: Seed,
+        languages: SeedLanguages | None,
         candidate: Candidate,
         candidates: list[Candidate],
         written: Mapping[str, asyncio.Future[None]],
     ) -> None:
-        baseline = await self._baseline(seed, candidate, candidates, written)
+        baseline = await self._baseline(seed, languages, candidate, candidates, written)
         if baseline is None:
             return
         ask = partial(self._ask, candidate, Stage.judge, "judge")
@@ -193,6 +194,7 @@ class SeedPipeline:
     async def _baseline(
         self,
         seed: Seed,
+        languages: SeedLanguages | None,
         candidate: Candidate,
         candidates: list[Candidate],
         written: Mapping[str, asyncio.Future[None]],
@@ -200,7 +202,7 @@ class SeedPipeline:
         """What the candidate is compared with; None if it is the baseline itself or the baseline failed."""
         settings = self.config.judge
         if settings.compare is Compare.response_same_instruction:
-            return await self._same_instruction_baseline(seed, candidate)
+            return await self._same_instruction_baseline(seed, languages, candidate)
         if settings.baseline is Baseline.seed:
             return seed.messages
         base = next(c for c in candidates if c.pair == self.config.agents.base_pairs[0])
@@ -210,7 +212,9 @@ class SeedPipeline:
         # The base sample can fail; the seed is then the only other answer.
         return base.messages if base.generated else seed.messages
 
-    async def _same_instruction_baseline(self, seed: Seed, candidate: Candidate) -> Conversation | None:
+    async def _same_instruction_baseline(
+        self, seed: Seed, languages: SeedLanguages | None, candidate: Candidate
+    ) -> Conversation | None:
         agent = self._pairs[self.config.agents.base_pairs[0]].response
         context, instruction = candidate.messages[:-2], candidate.messages[-2].content
         if (context, instruction) == (seed.context, seed.instruction):
@@ -221,11 +225,13 @@ class SeedPipeline:
         generation = await self._ask(candidate, Stage.baseline, agent.name, agent.model, request)
         if generation is None:
             return None
-        if thought_cut_off(generation):
-            error = EngineError("no answer to compare with: the model was still thinking at its token limit")
+        answer = agent.clean(generation.text)
+        # Any candidate would win against a text that is no answer.
+        if reason := answer_problem(instruction, answer, generation, seed.response, languages):
+            error = EngineError(f"no answer to compare with: {REASONS[reason]}")
             _fail(candidate, Stage.baseline, agent.name, error)
             return None
-        return with_exchange(context, instruction, agent.clean(generation.text))
+        return with_exchange(context, instruction, answer)
 
     async def _ask(
         self, candidate: Candidate, stage: Stage, agent: str, model: str, request: GenerationRequest

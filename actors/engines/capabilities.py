@@ -35,6 +35,8 @@ FORMS: dict[str, tuple[str, ...]] = {
 """By capability: the forms in which it is sent, from what was asked for to what any server takes, and what
 the user reads about each."""
 
+LEAST_EFFORT = 2
+"""The form of `thinking` for models that always think."""
 # More than there are forms to step through.
 MOST_TRIES = 24
 LIMITED = {"most_logprobs": "logprobs", "most_tokens": "limit"}

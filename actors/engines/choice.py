@@ -8,12 +8,12 @@ from staragents.config import EngineKind, ModelConfig
 
 def make_engine(config: ModelConfig, model_path: str, probes: tuple[GenerationRequest, ...] = ()) -> Engine:
     """Imports only the engine that is used: importing vllm takes 12-20 s. `probes`: requests of the model's
-    roles, with which a server is tried at start."""
+    roles, with which a server or a chat template is tried at start."""
     match config.kind:
         case EngineKind.vllm:
             from actors.engines.vllm_engine import VllmEngine
 
-            return VllmEngine(config, model_path)
+            return VllmEngine(config, model_path, probes)
         case EngineKind.openai:
             from actors.engines.openai_engine import OpenAIEngine
 

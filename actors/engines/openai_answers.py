@@ -74,7 +74,8 @@ def generation_of(
     thought = _counted_reasoning(usage) or beside
     if thought and isinstance(content, dict) and content.get("choices", 0) == []:
         # Reasoning used all tokens.
-        tokens = max(thought, _count(usage.get("completion_tokens"), thought, note) + beside)
+        known = 0 if beside else thought
+        tokens = max(thought, _count(usage.get("completion_tokens"), known, note) + beside)
         return Generation("", "length", tokens_in, tokens, seconds, reasoning_tokens=thought)
     if isinstance(content, dict) and content.get("choices", 0) in ([], None):
         raise NotTheApi("not an answer of the API: it has no choices")
@@ -86,8 +87,9 @@ def generation_of(
     choice = answer.choices[0]
     text, reasoning = _texts(choice)
     logprobs = read_logprobs(choice.logprobs, chat, note)
-    tokens_out = _count(usage.get("completion_tokens"), len(logprobs) or estimate(reasoning + text), note)
-    tokens_out += beside
+    # What only the total contains may be all of it.
+    expected = 0 if beside else len(logprobs) or estimate(reasoning + text)
+    tokens_out = _count(usage.get("completion_tokens"), expected, note) + beside
     reason = finish_reason(choice.finish_reason, tokens_out, asked, note)
     if reason == "stop" and isinstance(choice, ChatChoice) and choice.message is None:
         raise NotTheApi("not an answer of the API: its choice has no message")
@@ -160,7 +162,7 @@ def _beside(usage: dict[str, Any], asked: int) -> int:
     total, prompt, completion = (
         _whole(usage.get(name)) for name in ("total_tokens", "prompt_tokens", "completion_tokens")
     )
-    if total is None or prompt is None or completion is None:
+    if total is None or not prompt or completion is None:
         return 0
     beside = total - prompt - completion
     return beside if 0 < beside <= asked else 0
@@ -173,10 +175,12 @@ def _whole(value: Any) -> int | None:
 
 
 def _count(value: Any, estimate: int, note: Note) -> int:
-    """The token count from the server, or the estimate if that is no valid count."""
+    """The token count from the server, or the estimate if that is no valid count, or 0 for a text: some
+    servers count nothing and say so with zeros."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if (counted := _whole(value)) is not None:
+    counted = _whole(value)
+    if counted is not None and (counted or not estimate):
         return counted
     note("returns no usable token counts (usage); they are estimated from the texts")
     return estimate

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 
-from actors.engines.capabilities import FORMS, LIMITED, MOST_TRIES, PLAINEST, Capabilities
+from actors.engines.capabilities import FORMS, LEAST_EFFORT, LIMITED, MOST_TRIES, PLAINEST, Capabilities
 from actors.engines.http_client import BadAnswer, NotTheApi
 from actors.engines.openai_request import precedence, question
 from actors.engines.refusals import Refusal
@@ -196,7 +196,8 @@ class Start:
     async def _switched(
         self, probe: GenerationRequest, found: Capabilities, answer: Generation
     ) -> Capabilities:
-        """With the switch for reasoning that has an effect: servers ignore fields that they don't know."""
+        """With the switch for reasoning that has an effect: servers ignore fields that they don't know. If
+        nothing turns reasoning off, with the least effort."""
         engine, wanted = self._engine, self._engine.config.reasoning
         if wanted is Reasoning.auto or probe.messages is None or self._is_switched:
             return replace(found, thinks=found.thinks or _thinks(answer))
@@ -206,18 +207,20 @@ class Start:
             longer = replace(probe, sampling=replace(probe.sampling, max_tokens=PROBE_TOKENS[-1]))
             whole, _ = await engine.once(longer, found)
             answer = whole if isinstance(whole, Generation) else answer
-        tried = found
+        tried, least = found, found
         while _thinks(answer) is not (wanted is Reasoning.on) and tried.thinking + 2 < len(FORMS["thinking"]):
             tried = tried.with_form("thinking", tried.thinking + 1)
             other, _ = await engine.once(probe, tried)
             if isinstance(other, Generation) and _thinks(other) is (wanted is Reasoning.on):
                 return replace(tried, thinks=_thinks(other))
+            if isinstance(other, Generation) and wanted is Reasoning.off and tried.thinking == LEAST_EFFORT:
+                least = tried
         if _thinks(answer) is not (wanted is Reasoning.on):
             shown = "its answers show no reasoning" if wanted is Reasoning.on else "the model thinks"
             engine.words.note(
                 f"has no switch for reasoning that works: reasoning={wanted.value}, but {shown}"
             )
-        return replace(found, thinks=_thinks(answer))
+        return replace(least, thinks=_thinks(answer))
 
     async def _error(self, refusal: Refusal) -> EngineError:
         """The error of the refusal; if the server does not list the model, with those that it lists."""

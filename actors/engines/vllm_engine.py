@@ -15,6 +15,7 @@ from staragents.base.messages import as_dicts
 from staragents.base.system_turn import chat_turns
 from staragents.config import ModelConfig
 from staragents.models.model_size import GIB
+from staragents.models.tokenizer_loading import load_tokenizer
 
 if TYPE_CHECKING:
     from vllm import CompletionOutput, RequestOutput, SamplingParams
@@ -26,15 +27,18 @@ class VllmEngine:
     """One AsyncLLM. Batching is left to the engine: in a batch made outside, the slowest row would delay all
     others (ray#52634)."""
 
-    def __init__(self, config: ModelConfig, model_path: str) -> None:
+    def __init__(
+        self, config: ModelConfig, model_path: str, probes: tuple[GenerationRequest, ...] = ()
+    ) -> None:
+        """`probes`: requests of the model's roles, whose prompts `start` makes before it loads the model."""
         self.config = config
         self.model_path = model_path
+        self._probes = probes
         self._core_log = CoreLog()
         self._died: str | None = None
 
     async def start(self) -> None:
         """Load the model and generate one token. Raises EngineDead with vLLM's reason if that fails."""
-        from transformers import AutoTokenizer
         from vllm.config import StructuredOutputsConfig
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.exceptions import VLLMValidationError
@@ -43,8 +47,7 @@ class VllmEngine:
 
         self._fatal: type[Exception] = EngineDeadError
         self._invalid: tuple[type[Exception], ...] = (VLLMValidationError, ValueError)
-        self._tokenizer = AutoTokenizer.from_pretrained(self.model_path)
-        self._thinking = VllmThinking(self._tokenizer, self.config, model_type(self.model_path))
+        self._read_tokenizer()
         arguments = self._engine_args()
         logger.info("starting vLLM with %s", arguments)
         if isinstance(given := arguments["structured_outputs_config"], dict):
@@ -61,7 +64,29 @@ class VllmEngine:
                 GenerationRequest("probe", Sampling(temperature=0.0, max_tokens=1), seed=0, prompt="Hello")
             )
         except Exception as error:
-            raise EngineDead(f"vLLM could not start {self.config.model}: {self._reason(error)}") from error
+            raise self._not_started(error) from error
+
+    def _read_tokenizer(self) -> None:
+        """Read the tokenizer that vLLM will have, and make a prompt of every probe with it."""
+        given = self.config.engine_args
+        revision = given.get("revision")
+        try:
+            self._tokenizer = load_tokenizer(
+                given.get("tokenizer") or self.model_path,
+                given.get("tokenizer_revision") or revision,
+                bool(given.get("trust_remote_code")),
+            )
+            kind = model_type(given.get("hf_config_path") or self.model_path, revision)
+            self._thinking = VllmThinking(self._tokenizer, self.config, kind)
+            for probe in self._probes:
+                self._prompt_ids(probe)
+        except EngineDead:
+            raise
+        except Exception as error:
+            raise self._not_started(error) from error
+
+    def _not_started(self, error: Exception) -> EngineDead:
+        return EngineDead(f"vLLM could not start {self.config.model}: {self._reason(error)}")
 
     def _engine_args(self) -> dict[str, Any]:
         config = self.config

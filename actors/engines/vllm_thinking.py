@@ -202,12 +202,12 @@ class VllmThinking:
         return tuple(self._tokenizer.all_special_tokens)
 
 
-def model_type(model_path: str) -> str:
+def model_type(model_path: str, revision: str | None = None) -> str:
     """`model_type` of the model's config.json; nothing if it can't be read, as vLLM then says why."""
     from transformers import PretrainedConfig
 
     try:
-        found, _ = PretrainedConfig.get_config_dict(model_path)
+        found, _ = PretrainedConfig.get_config_dict(model_path, revision=revision or "main")
     except Exception:
         return ""
     return str(found.get("model_type") or "")

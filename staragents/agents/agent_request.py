@@ -23,8 +23,8 @@ class Stage:
 
 
 def filled_prompt(template: PromptTemplate, instruction: str, context: Conversation, chat: bool) -> Prompt:
-    """The instruction is a turn for chat models and part of a single text for base models."""
-    shown = as_turn(instruction) if chat else as_part(instruction)
+    """The instruction is a turn, or part of a single text for base models and templates without turns."""
+    shown = as_turn(instruction) if chat and template.has_turns else as_part(instruction)
     return template.render_for(chat, instruction=shown, history=history_text(context))
 
 

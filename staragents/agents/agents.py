@@ -91,11 +91,12 @@ def pairs_from_config(config: Config) -> dict[str, AgentPair]:
 
 
 def history_notes(config: Config) -> list[str]:
-    """A line for every prompt that does not show the turns before the instruction. Response agents of chat
-    models don't need to: they receive the conversation as turns."""
+    """A line for every prompt that does not show the turns before the instruction. Response agents that give
+    a chat model turns don't need to: they add those of the conversation."""
     agents = agents_from_config(config)
     found = [("instruction", agent.name, agent.template) for agent in agents.instruction.values()]
-    found += [("response", a.name, a.template) for a in agents.response.values() if not a.chat]
+    raw = [agent for agent in agents.response.values() if not (agent.chat and agent.template.has_turns)]
+    found += [("response", agent.name, agent.template) for agent in raw]
     return [
         f"note: agents.{role}.{name}.prompt: {template.filename} has no {{{{ history }}}}, so the agent sees "
         "no system prompt and no earlier turns"

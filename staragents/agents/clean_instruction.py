@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from staragents.agents.prompt_leak import SPEAKER
+
 # "Sure! Here's a rewritten version of the instruction:"
 _INTRO = re.compile(
     r"(?:(?:sure|certainly|of course)\W{1,3})?here(?:'s|\u2019s| is)\b[^\n:]{0,60}"
@@ -16,6 +18,8 @@ _LABEL = re.compile(
     r"(?:instruction|prompt|question|task|version))\**\s*:[*\s]*",
     re.IGNORECASE,
 )
+# "User:", "**Human:**"
+_USER = re.compile(r"[*#\s]*(?:user|human)\**\s*:[*\s]*", re.IGNORECASE)
 _FENCE = re.compile(r"(`{3,})[^\n`]*\n(.*?)\n?\1", re.DOTALL)
 _QUOTES = {'"': '"', "\u201c": "\u201d", "'": "'", "\u00ab": "\u00bb"}
 
@@ -27,6 +31,9 @@ def clean_instruction(text: str) -> str:
     text = text[intro.end() :] if intro else text
     label = _LABEL.match(text)
     text = text[label.end() :] if label else text
+    user = _USER.match(text)
+    # Further labels make it a conversation, which may be the seed's own.
+    text = text[user.end() :] if user and not SPEAKER.search(text, user.end()) else text
     return _unquoted(_unfenced(text.strip()), commented=intro is not None).strip()
 
 

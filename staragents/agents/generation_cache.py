@@ -28,7 +28,7 @@ class GenerationCache:
     """
 
     def __init__(self, path: str | Path, models: Mapping[str, ModelConfig]) -> None:
-        self._models = {name: model_facts(model) for name, model in models.items()}
+        self._models = {name: _facts_among(name, models) for name in models}
         try:
             self._database = sqlite3.connect(path, timeout=_BUSY_S, check_same_thread=False)
             self._database.execute("PRAGMA journal_mode=WAL")
@@ -80,6 +80,16 @@ class GenerationCache:
                     del turn[name]
         text = json.dumps([self._models[model], asked], sort_keys=True)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+def _facts_among(name: str, models: Mapping[str, ModelConfig]) -> dict[str, Any]:
+    """The facts of an entry, with its name if an entry for another server has the same: servers may call any
+    model `default`. The address itself does not count, as a server's port may change between runs."""
+    facts = model_facts(models[name])
+    is_shared = any(
+        model_facts(other) == facts and other.base_url != models[name].base_url for other in models.values()
+    )
+    return {**facts, "entry": name} if is_shared else facts
 
 
 def model_facts(model: ModelConfig) -> dict[str, Any]:

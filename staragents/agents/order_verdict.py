@@ -33,20 +33,38 @@ class OrderVerdict:
 _ARTICLE = (
     r"[ ]+(?:tie|draw|clear|close|better|best|more|strong|slight|narrow|marginal|bit|little|good|fair|mixed)"
 )
-_MORE = r"""["'*`\s]*(?:[/|]|or\b|and\b|vs\b)"""
-_NOT_ONE = rf"""(?:{_MORE}|["'*`\s]*,["'*`\s]*(?:A|B|tie){_MORE})["'*`\s]*(?:A|B|tie)\b"""
-_LABEL = (
-    r"(?:an?[ ]+(?=tie)|(?:the[ ]+)?(?:sample|response|answer|option|assistant|candidate)[ ]+)?"
-    rf"(?P<{{0}}>(?:A(?!{_ARTICLE})|B|tie)\b)(?!{_NOT_ONE})"
+_NAME = r"(?:(?:the[ ]+)?(?:sample|response|answer|option|assistant|candidate)[ ]+)?"
+# "A > B" prefers A; all other comparisons prefer B or neither.
+_COMPARISON = r"(?:>=|[<=!~\u2248\u2243\u2245\u2260\u2264\u2265])[<=>]*"
+_MORE = rf"""(?:["'*`\s]*(?:[/|]|or\b|and\b|vs\b)["'*`\s]*|["'*` ]*{_COMPARISON}["'*` ]*)"""
+_NOT_ONE = rf"""(?:{_MORE}|["'*`\s]*,["'*`\s]*(?:A|B|tie){_MORE}){_NAME}(?:A|B|tie)\b"""
+# "A isn't better than B", "A is worse", "A loses".
+_WORSE = (
+    r"""["'*`]*[ ]+(?:"""
+    r"(?:(?:is|was|does|did|would|could)(?:n['\u2019]?t|[ ]+not|[ ]+no)|cannot|can['\u2019]t)[ ]+"
+    r"(?:\w+[ ]+){0,3}?"
+    r"(?:better|best|good|correct|right|superior|stronger|preferred|preferable|winner|win|beat)"
+    r"|(?:is|was|seems|looks|performs)[ ]+(?:\w+[ ]+)?(?:worse|worst|inferior|weaker|poorer|wrong|incorrect)"
+    r"|loses|lost|fails|failed)\b"
 )
+
+
+def _one_label(group: str) -> str:
+    """The pattern of a label that is the verdict, as the group of this name."""
+    label = rf"(?P<{group}>(?:A(?!{_ARTICLE})|B|tie)\b)"
+    return rf"(?:an?[ ]+(?=tie)|{_NAME}){label}(?!{_NOT_ONE})(?!{_WORSE})"
+
+
 _WRITTEN_VERDICT = re.compile(
-    rf"""verdict["'*_`]*\s*[:=\uff1a]["'*_`\s]*{_LABEL.format("json")}"""
+    rf"""verdict["'*_`]*\s*[:=\uff1a]["'*_`\s]*{_one_label("json")}"""
     r"|\[\[\s*(?P<square>A|B|C|tie)\s*\]\]",
     re.IGNORECASE,
 )
 # Quotes within a JSON string are escaped, so this matches a key of the answer and not quoted text.
-_JSON_VERDICT = re.compile(rf"""(?<!\\)"verdict"\s*:\s*"{_LABEL.format("json")}""", re.IGNORECASE)
-_BARE_VERDICT = re.compile(rf"\W*(?:boxed\W+)?(?:text\W+)?{_LABEL.format('bare')}\W*", re.IGNORECASE)
+_JSON_VERDICT = re.compile(rf"""(?<!\\)"verdict"\s*:\s*"{_one_label("json")}""", re.IGNORECASE)
+_OBJECT = re.compile(r"\s*(?:`{3,}\w*\s*)?(?=\{)")
+"""What comes before an answer's JSON object, which may be in a fence."""
+_BARE_VERDICT = re.compile(rf"\W*(?:boxed\W+)?(?:text\W+)?{_one_label('bare')}\W*", re.IGNORECASE)
 
 
 def parse_verdict(generation: Generation, config: JudgeConfig) -> OrderVerdict | None:
@@ -65,8 +83,7 @@ def parse_verdict(generation: Generation, config: JudgeConfig) -> OrderVerdict |
 
 
 def _written(text: str) -> re.Match[str] | None:
-    is_object = text.lstrip().startswith("{")
-    mentions = list(_JSON_VERDICT.finditer(text)) if is_object else []
+    mentions = list(_JSON_VERDICT.finditer(text)) if _OBJECT.match(text) else []
     mentions = mentions or list(_WRITTEN_VERDICT.finditer(text))
     return mentions[-1] if mentions else _BARE_VERDICT.fullmatch(text)
 
@@ -81,8 +98,9 @@ def _group(found: re.Match[str]) -> str:
 
 
 def _reason(text: str, found: re.Match[str]) -> str:
+    begin = _OBJECT.match(text)
     try:
-        answer = json.loads(text)
+        answer = json.JSONDecoder().raw_decode(text, begin.end())[0] if begin else None
         if isinstance(answer, dict) and isinstance(answer.get("reason"), str):
             # JSON escapes can produce characters that are not storable.
             return storable(answer["reason"]).strip()
@@ -113,8 +131,8 @@ def _renormalised(top: dict[str, float]) -> float | None:
     mass = dict.fromkeys(LABELS, 0.0)
     for text, logprob in top.items():
         word = text.strip(" \t\n\"'[]{},:")
-        if word in ("A", "B"):
-            mass[cast("Label", word)] += math.exp(min(logprob, 0.0))
+        if word.upper() in ("A", "B"):
+            mass[cast("Label", word.upper())] += math.exp(min(logprob, 0.0))
         elif word and "tie".startswith(word.lower()):
             mass["tie"] += math.exp(min(logprob, 0.0))
     total = sum(mass.values())

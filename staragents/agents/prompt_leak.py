@@ -12,14 +12,18 @@ from staragents.text.words import words
 # Narrower than in untrusted_text: a false reject loses work, while a space inserted there does no harm.
 _CONTROL = r"<[|\uff5c][^<>\n]{1,30}[|\uff5c]>|</?s>|\[/?INST\]|<(?:start|end)_of_turn>|<unused\d+>"
 
+# Not \W*, which would scan from every line to the next word: quadratic in empty lines.
+_LINE_START = r"^[^\w\n]*"
+
+SPEAKER = re.compile(rf"{_LINE_START}(?:user|human|assistant)\**:", re.IGNORECASE | re.MULTILINE)
+"""The label of a turn in a conversation that is written as text."""
 _REWRITE_MARKERS = re.compile(
-    rf"{_CONTROL}|\b(?:new|rewritten|revised|given|original|last) instructions?\b"
+    rf"{_CONTROL}|{SPEAKER.pattern}|\b(?:new|rewritten|revised|given|original|last) instructions?\b"
     r"|\brewrite (?:each|the|this) instruction\b|\bdo not answer it\b|\bthe instruction(?: is|:)",
-    re.IGNORECASE,
+    re.IGNORECASE | re.MULTILINE,
 )
 _ANSWER_MARKERS = re.compile(
-    # Not \W*, which would scan from every line to the next word: quadratic in empty lines.
-    rf"{_CONTROL}|^[^\w\n]*(?:user|human|assistant|instruction):|reply with the new instruction",
+    rf"{_CONTROL}|{SPEAKER.pattern}|{_LINE_START}instruction:|reply with the new instruction",
     re.IGNORECASE | re.MULTILINE,
 )
 

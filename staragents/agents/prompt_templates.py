@@ -77,6 +77,11 @@ class PromptTemplate:
     def has_raw(self) -> bool:
         return _RAW in self._blocks
 
+    @property
+    def has_turns(self) -> bool:
+        """Whether a chat model reads turns, not the raw text."""
+        return self._blocks != [_RAW]
+
     def render(self, **variables: Any) -> Prompt:
         """Render the template. Raises BadInput with file and line."""
         return self._rendered(self._blocks, variables)

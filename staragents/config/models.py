@@ -82,7 +82,8 @@ class ModelConfig:
     """KV cache size of vLLM on a CPU or a shared GPU (num_gpus below 1). On whole GPUs, the cache takes what
     the weights leave."""
     engine_args: dict[str, Any] = field(default_factory=dict)
-    """Further keyword arguments, passed to vLLM's AsyncEngineArgs unchanged."""
+    """Further keyword arguments, passed to vLLM's AsyncEngineArgs unchanged. tokenizer, revision,
+    tokenizer_revision and trust_remote_code also hold for the tokenizer that makes the prompts."""
     silence_s: Annotated[float, POSITIVE, Mark.on_resume] = 300.0
     """A replica that has requests but finishes none for this long is replaced (vllm#53157)."""
     base_url: Annotated[str | None, Mark.on_resume, Location(secret_in="api_key_env")] = None

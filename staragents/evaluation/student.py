@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from staragents.base.errors import BadInput
 from staragents.base.messages import Conversation
 from staragents.config import ScoredReasoning, Template
 from staragents.models.hub_commit import hub_commit
+from staragents.models.tokenizer_loading import load_tokenizer
 from staragents.scoring.conventions import Span, exact
 from staragents.scoring.identity import model_identity
 from staragents.scoring.model_loading import load_failure
@@ -27,13 +26,14 @@ class Student:
         Raises BadInput if the tokenizer can't be loaded, or lacks a chat template for `chat`, or an EOS;
         TemporaryFailure if the hub was too slow or too busy.
         """
-        from transformers import AutoConfig, AutoTokenizer
+        from transformers import AutoConfig
 
         try:
             self.revision = hub_commit(path)
-            source = {"trust_remote_code": False, "revision": self.revision or "main"}
-            config = AutoConfig.from_pretrained(path, **source).get_text_config()
-            self._tokenizer: Any = AutoTokenizer.from_pretrained(path, **source)
+            revision = self.revision or "main"
+            config = AutoConfig.from_pretrained(path, trust_remote_code=False, revision=revision)
+            context = getattr(config.get_text_config(), "max_position_embeddings", None)
+            self._tokenizer = load_tokenizer(path, self.revision)
         except Exception as error:  # each library raises its own types
             raise load_failure(f"--student: can't load {path}", error) from error
         self._tokenizer.model_max_length = 1 << 62  # answers are cut here; transformers need not warn
@@ -44,7 +44,7 @@ class Student:
             raise BadInput(f"evaluation.template: expected a model with a chat template for chat, got {path}")
         self.path = path
         self.template = template or (Template.chat if chat else Template.plain)
-        self.max_length = min(max_length, getattr(config, "max_position_embeddings", None) or max_length)
+        self.max_length = min(max_length, context or max_length)
         bos = self._tokenizer.bos_token_id
         self._eos = int(self._tokenizer.eos_token_id)
         self._bos = self._eos if bos is None else int(bos)

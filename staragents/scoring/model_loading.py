@@ -9,11 +9,12 @@ import torch
 
 from staragents.base.absent_module import absent
 from staragents.base.errors import BadInput, TemporaryFailure
+from staragents.models.tokenizer_loading import load_tokenizer
 
 # transformers would import scikit-learn, which it uses to generate with a draft model, and with it pandas:
 # two seconds of CPU time before the first row is scored.
 with absent("sklearn"):
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def load(path: str, loading: Loading) -> tuple[Any, Any]:
     try:
         if loading.quantization is not None:
             options["quantization_config"] = _quantization(loading.quantization)
-        tokenizer: Any = AutoTokenizer.from_pretrained(path, **source)
+        tokenizer = load_tokenizer(path, loading.revision)
         model: Any = AutoModelForCausalLM.from_pretrained(path, **source, **options)
         if loading.adapter is not None:
             model.load_adapter(loading.adapter, adapter_kwargs={"revision": loading.adapter_revision})

@@ -283,8 +283,12 @@ MODES = {
     ),
     "reasoning can't be switched off": Mode(
         thinking("reasoning_content", lambda body: True),
-        ("has no switch for reasoning that works: reasoning=off, but the model thinks",),
+        (
+            "reasoning_effort is low",
+            "has no switch for reasoning that works: reasoning=off, but the model thinks",
+        ),
         settings=OFF,
+        has={"reasoning_effort": "low"},
     ),
 }
 

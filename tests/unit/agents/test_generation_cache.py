@@ -57,6 +57,34 @@ def test_another_model_under_the_same_name_makes_another_request(tmp_path: Path)
     assert GenerationCache(tmp_path / "g.sqlite", bigger).get("a", REQUEST) == ANSWER
 
 
+def served(port: int, **more: object) -> ModelConfig:
+    address = f"http://127.0.0.1:{port}/v1"
+    return ModelConfig(kind=EngineKind.openai, model="default", base_url=address, **more)  # type: ignore[arg-type]
+
+
+def test_servers_that_name_their_models_alike_do_not_share_answers(tmp_path: Path) -> None:
+    cache = GenerationCache(tmp_path / "g.sqlite", {"own": served(8000), "big": served(9000)})
+    cache.put("own", REQUEST, ANSWER)
+    assert cache.get("big", REQUEST) is None
+    assert cache.get("own", REQUEST) == ANSWER
+    moved = GenerationCache(tmp_path / "g.sqlite", {"own": served(8001), "big": served(9000)})
+    assert moved.get("own", REQUEST) == ANSWER
+    assert moved.get("big", REQUEST) is None
+
+
+def test_a_server_at_another_port_is_the_same_model(tmp_path: Path) -> None:
+    other = ModelConfig(model="org/b")
+    GenerationCache(tmp_path / "g.sqlite", {"own": served(8000), "b": other}).put("own", REQUEST, ANSWER)
+    moved = GenerationCache(tmp_path / "g.sqlite", {"own": served(8001), "b": other})
+    assert moved.get("own", REQUEST) == ANSWER
+
+
+def test_entries_of_one_server_share_answers(tmp_path: Path) -> None:
+    cache = GenerationCache(tmp_path / "g.sqlite", {"a": served(8000), "b": served(8000, max_num_seqs=2)})
+    cache.put("a", REQUEST, ANSWER)
+    assert cache.get("b", REQUEST) == ANSWER
+
+
 def test_a_file_that_is_not_a_cache_is_bad_input(tmp_path: Path) -> None:
     (tmp_path / "g.sqlite").write_text("no database, but text that is long enough to be looked at" * 9)
     with pytest.raises(BadInput, match=r"g\.sqlite"):

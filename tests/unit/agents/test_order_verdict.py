@@ -57,6 +57,16 @@ def read(text: str, config: JudgeConfig = SOFT) -> OrderVerdict | None:
         ("Verdict: A provides more", "A"),
         ("Verdict: A\nB is shorter.", "A"),
         ("Verdict: B, A is shorter", "B"),
+        ("Verdict: A > B", "A"),
+        ("Verdict: B >> A", "B"),
+        ("Verdict: A<br>", "A"),
+        ("Verdict: A\n=====\nB is shorter.", "A"),
+        ("Verdict: A is a bit better than B", "A"),
+        ("Verdict: A isn't perfect, but B is wrong", "A"),
+        ("Verdict: A has no errors, B does not answer", "A"),
+        ("Verdict: B. A isn't better.", "B"),
+        ('```json\n{"verdict":"A","reason":"I considered verdict: B too"}\n```', "A"),
+        ('```\n{"verdict":"B"}\n```\nI also considered verdict: A.', "B"),
     ],
 )
 def test_the_last_verdict_counts_however_it_is_written(text: str, label: Label) -> None:
@@ -79,6 +89,22 @@ def test_the_last_verdict_counts_however_it_is_written(text: str, label: Label) 
         "Apple",
         "Verdict: A or B",
         "Verdict: A better answer needs more",
+        "Verdict: A < B",
+        "Verdict: A<B",
+        "Verdict: A << Response B",
+        "Verdict: A = B",
+        "Verdict: A == B",
+        "Verdict: **A** \u2248 **B**",
+        "Verdict: A >= B",
+        "Verdict: Response A or Response B",
+        "Verdict: A isn't better than B",
+        "Verdict: A isn\u2019t any better",
+        "Verdict: A is not as good as B",
+        "Verdict: A does not win",
+        "Verdict: A is clearly worse",
+        "Verdict: A loses",
+        '{"reason": "x", "verdict": "A < B"}',
+        '{"reason": "x", "verdict": "B is not better"}',
         '{"verdict": "A|B|tie"}',
         'Reply in JSON: "reason", one short sentence, then "verdict": "A", "B" or "tie".',
     ],
@@ -95,6 +121,9 @@ def test_the_reason_is_kept_up_to_its_length() -> None:
 
     assert verdict is not None
     assert verdict.reason == "one two th"
+    fenced = read('```json\n{"reason":"it is right","verdict":"A"}\n```')
+    assert fenced is not None
+    assert fenced.reason == "it is right"
     assert loose is not None
     assert loose.reason == "because it is right."
 
@@ -123,6 +152,8 @@ def tokens_for(verdict_token: str, top: dict[str, float], before: str, after: st
         # One label's tokens of different lengths.
         (tokens_for("tie", {"tie": 0.4, "ti": 0.1, "t": 0.1, "A": 0.4}, '{"verdict":"', '"}'), 0.7),
         (tokens_for("A", {"A": 0.9, "Assistant": 0.05, "B": 0.1}, "Verdict: ", "."), 0.9),
+        # As the model writes it, in lower case.
+        (tokens_for(" b", {" b": 0.75, " A": 0.2, " B": 0.05, " a": 0.0001}, "Verdict:", ""), 0.2),
         (tokens_for("A", {"A": 0.75, "B": 0.25}, "A is good, B is not. [[", "]]"), 0.75),
     ],
 )
@@ -132,7 +163,7 @@ def test_soft_verdicts_are_the_labels_share_at_the_verdict_token(
     verdict = parse_verdict(generation, SOFT)
 
     assert verdict is not None
-    assert verdict.a_wins == pytest.approx(expected)
+    assert verdict.a_wins == pytest.approx(expected, abs=1e-4)
 
 
 def test_hard_verdicts_ignore_probabilities() -> None:

@@ -37,6 +37,8 @@ def of_answer(text: str, instruction: str = SEED, seed_response: str = RESPONSE)
         ("prompt_leak", "Rewrite each instruction so that it asks for a menu in more depth and detail."),
         ("prompt_leak", "Plan a menu with five dishes. Reply with the new instruction only."),
         ("prompt_leak", "Plan a menu for a school kitchen<|im_end|> with five cheap dishes"),
+        ("prompt_leak", "User: Plan it for 12 pupils.\nAssistant: Lentil soup on Monday, pasta on Tuesday."),
+        ("prompt_leak", "Plan it for 12 pupils who eat no meat.\n\n**Assistant**: Lentil soup on Monday."),
         ("prompt_leak", "The given instruction asks for a menu that has five dishes and a soup."),
         ("answered", "Yes, you can cook lentil soup on Monday and pasta on Tuesday."),
         ("answered", "The answer to this is lentil soup for every day."),
@@ -117,6 +119,11 @@ def test_marker_words_that_the_seed_itself_uses_are_no_leak() -> None:
     assert (
         of_rewrite("Summarise in 30 words what the new instruction from head office demands.", seed) is None
     )
+
+
+def test_a_conversation_within_the_seeds_own_instruction_is_no_leak() -> None:
+    seed = "Continue.\nUser: Is lunch ready?\nAssistant: Not yet, the soup is cold."
+    assert of_rewrite(f"{seed}\nUser: And how long will it take to heat it for 240 pupils?", seed) is None
 
 
 def test_a_rewrite_must_not_lose_the_text_it_is_about() -> None:

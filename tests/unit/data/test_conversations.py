@@ -221,6 +221,13 @@ def test_a_prompt_without_history_is_named(tmp_path: Path) -> None:
     assert history_notes(load_config(FAKE)) == []
 
 
+def test_a_raw_prompt_without_history_is_named_for_a_chat_model_too(tmp_path: Path) -> None:
+    raw = tmp_path / "raw.j2"
+    raw.write_text("{% block raw %}User: {{ instruction }}\nAssistant:{% endblock %}")
+    (note,) = history_notes(load_config(FAKE, [f"agents.response.direct.prompt={raw}"]))
+    assert note.startswith(f"note: agents.response.direct.prompt: {raw} has no {{{{ history }}}}")
+
+
 def test_a_scan_counts_earlier_turns(tmp_path: Path) -> None:
     path = tmp_path / "seeds.jsonl"
     lone = {"instruction": "Name a colour.", "output": "Blue."}

@@ -82,15 +82,37 @@ async def test_a_server_without_logprobs_gives_none(peer: Peer, engine: OpenAIEn
     assert (await engine.generate(request(top_logprobs=5))).logprobs == ()
 
 
+@pytest.mark.parametrize(
+    "usage",
+    [
+        None,
+        {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
+        {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 9},
+    ],
+)
 async def test_uncounted_tokens_are_estimated_from_the_texts_and_logged_once(
-    peer: Peer, engine: OpenAIEngine, caplog: pytest.LogCaptureFixture
+    peer: Peer, engine: OpenAIEngine, caplog: pytest.LogCaptureFixture, usage: dict[str, int] | None
 ) -> None:
     """A budget would never end a run without token counts."""
-    peer.reply = lambda _: web.json_response({**chat_body(), "usage": None})
+    peer.reply = lambda _: web.json_response({**chat_body(), "usage": usage})
     for _ in range(2):
         generation = await engine.generate(request())
         assert (generation.tokens_in, generation.tokens_out) == (6, 3)  # of 24 and 10 bytes
     assert caplog.text.count("token counts (usage); they are estimated") == 1
+
+
+async def test_no_token_of_an_empty_answer_is_a_count(peer: Peer, engine: OpenAIEngine) -> None:
+    usage = {"prompt_tokens": 7, "completion_tokens": 0, "total_tokens": 7}
+    peer.reply = lambda _: web.json_response({**chat_body(message={"content": ""}), "usage": usage})
+    assert (await engine.generate(request())).tokens_out == 0
+    assert engine.remarks == []
+
+
+async def test_tokens_that_only_the_total_contains_may_be_all(peer: Peer, engine: OpenAIEngine) -> None:
+    usage = {"prompt_tokens": 7, "completion_tokens": 0, "total_tokens": 16}
+    peer.reply = lambda _: web.json_response({**chat_body(), "usage": usage})
+    assert (await engine.generate(request())).tokens_out == 9
+    assert engine.remarks == []
 
 
 async def test_tokens_with_log_probabilities_are_counted_by_them(peer: Peer, engine: OpenAIEngine) -> None:

@@ -127,6 +127,52 @@ async def test_answers_sent_as_reasoning_are_answers_if_reasoning_is_off(
     assert any("returns answers as reasoning" in line for line in engine.remarks)
 
 
+@pytest.mark.parametrize("takes_effort", [True, False])
+async def test_a_model_that_always_thinks_is_asked_for_its_least_effort(
+    peer: Peer, takes_effort: bool
+) -> None:
+    """As gpt-oss in vLLM, which refuses the effort none."""
+    thinks(peer)
+    honest = peer.reply
+
+    def reply(asked: web.Request) -> web.Response:
+        effort = peer.asked[-1].get("reasoning_effort")
+        if effort == "none" or (effort and not takes_effort):
+            error = {"message": "reasoning_effort='none' is not supported", "param": "reasoning_effort"}
+            return web.json_response({"error": error}, status=400)
+        return honest(asked)
+
+    peer.reply = reply
+    engine = OpenAIEngine(config(peer.url, reasoning=Reasoning.off))
+    await engine.start()
+    await engine.generate(request(sampling=BUDGET))
+    assert peer.asked[-1].get("reasoning_effort") == ("low" if takes_effort else None)
+    assert any("reasoning=off, but the model thinks" in line for line in engine.remarks)
+    await engine.stop()
+
+
+async def test_a_thought_alone_is_no_answer_of_a_model_that_thinks_although_it_is_off(peer: Peer) -> None:
+    """Such as gpt-oss, which thinks in any case and sometimes ends after its thought."""
+    engine = OpenAIEngine(config(peer.url, reasoning=Reasoning.off))
+    thinks(peer, thought="The user wants a colour.", content="Blue.")
+    assert (await engine.generate(request())).text == "Blue."
+    thinks(peer, thought="The user wants a colour. Maybe blue.", content="")
+    answer = await engine.generate(request())
+    assert (answer.text, answer.reasoning) == ("", "The user wants a colour. Maybe blue.")
+    assert not any("as reasoning" in line for line in engine.remarks)
+    await engine.stop()
+
+
+async def test_a_thought_alone_gets_no_advice_where_answers_are_apart(
+    peer: Peer, engine: OpenAIEngine
+) -> None:
+    thinks(peer)
+    await engine.generate(request())
+    thinks(peer, content="")
+    assert (await engine.generate(request())).text == ""
+    assert not any("set reasoning=off" in line for line in engine.remarks)
+
+
 async def test_earlier_turns_carry_no_reasoning(peer: Peer, engine: OpenAIEngine) -> None:
     """Servers that check fields refuse it."""
     turns = (Message("user", "Hi."), Message("assistant", "Hello.", "[fake] hm"), Message("user", "Bye."))

@@ -37,7 +37,7 @@ def test_a_map_of_devices_is_only_for_gpus(
     """accelerate would place a model for the CPU on all GPUs that it sees."""
     given: dict[str, object] = {}
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    monkeypatch.setattr(model_loading.AutoTokenizer, "from_pretrained", lambda *_, **__: None)
+    monkeypatch.setattr(model_loading, "load_tokenizer", lambda *_: None)
     monkeypatch.setattr(
         model_loading.AutoModelForCausalLM,
         "from_pretrained",
@@ -64,7 +64,7 @@ def test_only_a_hub_that_is_slow_or_busy_is_no_bad_input(
     def failing(*_: object, **__: object) -> None:
         raise OSError("we couldn't load the files") from cause
 
-    monkeypatch.setattr(model_loading.AutoTokenizer, "from_pretrained", failing)
+    monkeypatch.setattr(model_loading, "load_tokenizer", failing)
     with pytest.raises(expected, match=r"^can't load the model m: we couldn't") as caught:
         load("m", Loading("float32", "cpu"))
     # It crosses processes.
