@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from cluster.cli.columns_option import parse_columns
+from cluster.cli.output_path import OutputPath
 from cluster.cli.score_histogram import show, write_histogram
 from cluster.terminal.console import safe_console
 from cluster.terminal.terminal import say_json
@@ -37,9 +38,7 @@ SCORERS_ON_RAY = ("replicas", "num_gpus", "num_cpus", "resources")
 @click.argument("overrides", nargs=-1, metavar="[scoring.KEY=VALUE]...")
 @click.option("--target", default="", help="The model to train: hub id, folder or packaged:NAME.")
 @click.option("--larger", help="A stronger model; adds larger_* and ifd_gap.")
-@click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), help="F.parquet, F.jsonl or F.jsonl.gz."
-)
+@click.option("-o", "--output", required=True, type=OutputPath(), help="F.parquet, F.jsonl or F.jsonl.gz.")
 @click.option(
     "--template",
     type=click.Choice(Template),
@@ -123,12 +122,12 @@ SCORERS_ON_RAY = ("replicas", "num_gpus", "num_cpus", "resources")
 )
 @click.option(
     "--histogram",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=OutputPath(dir_okay=False),
     help="Also write an HTML chart of the IFDs.",
 )
 @click.option(
     "--cache",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=OutputPath(dir_okay=False),
     help="Keep losses in this file for later commands.",
 )
 @click.option(

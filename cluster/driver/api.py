@@ -17,6 +17,7 @@ from staragents.config import Config
 from staragents.config.new_config import SUGGESTED, Answers, Engine
 from staragents.config.tree import declared
 from staragents.files.atomic_file import replacing
+from staragents.files.folders import folder_problem
 from staragents.score_file.input_columns import json_text
 from staragents.validation.loading import config_of
 from staragents.validation.merging import Tree, merge, parse_yaml, read_file, read_overrides
@@ -52,6 +53,8 @@ def optimise(
 
     if unknown := sorted(set(sections) - set(SECTIONS)):
         raise TypeError(f"optimise() got an unexpected keyword {unknown[0]!r}; sections are {SECTIONS}")
+    if problem := folder_problem(output := os.path.expanduser(output)):
+        raise BadInput(f"output: {problem}")
     problems: list[str] = []
     tree = read_file(Path(os.path.expanduser(config)), problems) if config is not None else _packaged()
     for name, section in sections.items():
@@ -79,10 +82,12 @@ def score(
     Raises BadInput, RunFailed.
     """
     from cluster.terminal.score_progress import ScoreProgress
+    from staragents.score_file.output import check_output
     from staragents.score_file.score_job import ScoreJob
     from staragents.score_file.settings import ScoreSettings
 
-    file = Path(output or Path(tempfile.mkdtemp(prefix="staragents-")) / "scores.parquet")
+    file = Path(os.path.expanduser(output or Path(tempfile.mkdtemp(prefix="staragents-")) / "scores.parquet"))
+    check_output(file)
     settings = ScoreSettings(
         data=_file_of(dataset, file), target=target, larger=larger, output=file, **options
     )

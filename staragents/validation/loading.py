@@ -50,6 +50,8 @@ def config_of(tree: Tree) -> Config:
 def _checked(tree: Tree, problems: list[str], unread: bool) -> Config:
     builder = ConfigBuilder(problems)
     config = builder.build(tree)
+    config.output.dir = os.path.expanduser(config.output.dir)
+    config.memory.reuse = [os.path.expanduser(folder) for folder in config.memory.reuse]
     # Skip follow-up problems: settings missing from an unreadable file or because of a misspelled key, and
     # those that were already reported.
     if not unread:

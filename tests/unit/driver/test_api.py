@@ -94,6 +94,22 @@ def test_problems_are_reported_before_anything_runs(asked: list[Config], tmp_pat
     assert not asked
 
 
+def test_an_output_is_a_path_whose_home_is_expanded(
+    asked: list[Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    result = optimise(ROWS, FAKE, output="~/runs/new")
+    assert asked[0].output.dir == str(tmp_path / "home" / "runs" / "new") == str(result.path)
+    assert Path(asked[0].seeds.path).parent == tmp_path / "home" / "runs"
+    assert score(ROWS, "fake", output="~/scores.jsonl", min_tokens=1).file == tmp_path / "home/scores.jsonl"
+    with pytest.raises(BadInput, match="^output: expected a path on a file system"):
+        optimise(ROWS, FAKE, output="s3://bucket/runs/new")
+    with pytest.raises(BadInput, match="^-o: expected a path on a file system"):
+        score(ROWS, "fake", output="s3://bucket/scores.jsonl")
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+
+
 def test_a_result_reads_a_run_directory(finished_run: Path) -> None:
     result = Result(finished_run, json.loads((finished_run / "summary.json").read_text()))
     assert len(result.dataset) == len(result.to_pandas()) == len(result.to_datasets()) == 40

@@ -54,6 +54,26 @@ def written(text: str, name: str = "config.yaml") -> str:
     return name
 
 
+def test_home_is_expanded_in_folders_and_extended_files(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = folder / "home"
+    monkeypatch.setenv("HOME", str(home))
+    (home / "earlier" / "candidates").mkdir(parents=True)
+    (home / "earlier" / "candidates" / "part-000000.parquet").touch()
+    (home / "valid.yaml").write_text(VALID)
+    mine = written("extends: ~/valid.yaml\noutput: {dir: ~/runs/x}\nmemory: {reuse: [~/earlier]}")
+    config = load_config(mine)
+    assert config.output.dir == f"{home}/runs/x"
+    assert config.memory.reuse == [f"{home}/earlier"]
+
+
+def test_an_address_is_no_run_directory(folder: Path) -> None:
+    (line,) = problems("valid.yaml", "output.dir=s3://bucket/runs/x")
+    expected = "a path on a file system that all nodes share"
+    assert line == f"output.dir: expected {expected}, got the address s3://bucket/runs/x"
+
+
 def test_a_valid_config_gives_plain_dataclasses() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
