@@ -85,6 +85,9 @@ def asked(engine: str | None, yes: bool, given: dict[str, str | None]) -> Answer
             click.echo(WHERE)
         choice = click.Choice([one.value for one in Engine])
         engine = "packaged" if yes else click.prompt("Engine", type=choice, default="packaged")
+    for name in ("base_url", "key_env"):
+        if engine != Engine.api and given[name] is not None:
+            raise BadInput(f"--{name.replace('_', '-')}: expected --engine api with it, got {engine}")
     models, more = SUGGESTED[Engine(engine)], _server(engine, answer)
     writer = answer("writer", "Model that rewrites and answers", models.writer)
     return Answers(

@@ -43,7 +43,9 @@ def read_file(path: Path, problems: list[str], extended_by: tuple[Path, ...] = (
         return tree
     merged: Tree = {}
     for name in names:
-        merged = merge(merged, read_file(path.parent / os.path.expanduser(name), problems, (*extended_by, absolute)))
+        merged = merge(
+            merged, read_file(path.parent / os.path.expanduser(name), problems, (*extended_by, absolute))
+        )
     return merge(merged, tree)
 
 
