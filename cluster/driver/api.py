@@ -20,7 +20,9 @@ from staragents.files.atomic_file import replacing
 from staragents.files.folders import folder_problem
 from staragents.score_file.input_columns import json_text
 from staragents.validation.loading import config_of
-from staragents.validation.merging import Tree, merge, parse_yaml, read_file, read_overrides
+from staragents.validation.merging import parse_yaml, read_file
+from staragents.validation.override_keys import with_setting
+from staragents.validation.tree_merge import Tree, merge
 
 SECTIONS = tuple(name for name in declared(Config) if name not in ("seeds", "output"))
 
@@ -59,12 +61,13 @@ def optimise(
     tree = read_file(Path(os.path.expanduser(config)), problems) if config is not None else _packaged()
     for name, section in sections.items():
         replaces = name in ("models", "agents")
-        tree[name] = dict(section) if replaces else merge(tree.get(name) or {}, dict(section))
+        tree = {**tree, name: dict(section)} if replaces else merge(tree, {name: dict(section)})
     for role, model in (("target", target), ("larger", larger)):
         if model is not None:
             tree = merge(tree, {"scoring": {role: {"model": model}}})
-    dotted = [f"{key}={json.dumps(value)}" for key, value in (settings or {}).items()]
-    tree = merge(tree, read_overrides(dotted, problems))
+    for key, value in (settings or {}).items():
+        # Plain values, which a tuple and a member of an enum become.
+        tree = with_setting(tree, key, json.loads(json.dumps(value)), problems)
     tree = merge(tree, {"seeds": {"path": _file_of(dataset, Path(output))}, "output": {"dir": str(output)}})
     if problems:
         raise BadInput(problems)

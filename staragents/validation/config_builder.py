@@ -16,9 +16,9 @@ from omegaconf.errors import OmegaConfBaseException
 from staragents.base.environment import names_secret
 from staragents.config import Config
 from staragents.config.tree import Key, declared, entry_kind
-from staragents.validation.merging import Tree
 from staragents.validation.message_parts import LONGEST_SHOWN, first_line, nearest, shown, type_name
 from staragents.validation.secret_checks import check_resolvers
+from staragents.validation.tree_merge import Tree
 
 
 def typed(tree: Tree, problems: list[str]) -> Config:
@@ -113,7 +113,7 @@ class ConfigBuilder:
             self.meant.add(meant)
             self._problem(key, f"unknown key, did you mean {meant}?")
         else:
-            self._problem(key, f"unknown key; known are {', '.join(known)}")
+            self._problem(key, f"unknown key; known are {', '.join(known)}{_or_entry(key)}")
 
     def _problem(self, key: Key, what: str) -> None:
         name = " ".join(".".join(key).split())[:LONGEST_SHOWN]
@@ -132,6 +132,16 @@ def _as_word(value: Any, hint: Any) -> Any:
         word = "on" if value else "off"
         return word if word in {member.value for member in hint} else value
     return value
+
+
+def _or_entry(key: Key) -> str:
+    """How to write the name of a new entry that has a dot, if the unknown key may be the end of one."""
+    hint: Any = Config
+    for name in key[:-2]:
+        hint = declared(hint)[name].hint if is_dataclass(hint) else hint
+    if not entry_kind(hint):
+        return ""
+    return f"; an entry with the name {key[-2]}.{key[-1]} is {'.'.join(key[:-2])}[{key[-2]}.{key[-1]}]"
 
 
 def _meant(name: str, prefix: str, known: Iterable[str]) -> str | None:

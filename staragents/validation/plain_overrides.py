@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from staragents.base.errors import BadInput
 from staragents.config import Config
 from staragents.validation.config_builder import typed
-from staragents.validation.merging import Tree, read_overrides
+from staragents.validation.merging import read_overrides
+from staragents.validation.tree_merge import Tree
 from staragents.validation.value_checks import out_of_bounds
 
 

@@ -261,7 +261,8 @@ def test_a_pasted_key_is_not_repeated(config: Config) -> None:
         (
             {"model": "org/name", "table": "answers.jsonl"},
             [
-                "table: expected nothing for kind vllm, which ignores it (set kind: recorded), got 'answers.jsonl'"
+                "table: expected nothing for kind vllm, which ignores it (set kind: recorded), "
+                "got 'answers.jsonl'"
             ],
         ),
         (

@@ -105,6 +105,43 @@ def test_extends_merges_a_file_over_another_relative_to_it() -> None:
     assert config.memory.embedder == "fake"
 
 
+@pytest.mark.parametrize("in_file", [True, False])
+def test_null_removes_an_entry_and_clears_a_mapping_that_is_not_ours(in_file: bool) -> None:
+    """Both changed nothing, so what a file extends could not be left out."""
+    written(
+        VALID.replace("writer: {kind: fake}", "writer: {kind: fake, engine_args: {a: 1}, resources: {b: 1}}")
+        + "run: {seed: 3}\n",
+        "below.yaml",
+    )
+    if in_file:
+        nothing = "{writer: {engine_args: {}, resources: null}, qwen2.5: null}"
+        agents = "{response: {direct: {model: writer}}}"
+        config = load_config(written(f"extends: below.yaml\nmodels: {nothing}\nagents: {agents}\nrun:\n"))
+    else:
+        nothing = ["models.writer.engine_args={}", "models.writer.resources=null", "models.qwen2.5=null"]
+        config = load_config("below.yaml", ["agents.response.direct.model=writer", *nothing])
+    assert list(config.models) == ["writer"]
+    assert (config.models["writer"].engine_args, config.models["writer"].resources) == ({}, {})
+    assert config.run.seed == 3, "an empty section in a file changes nothing"
+
+
+def test_overrides_follow_one_another() -> None:
+    again = [
+        "models.qwen2.5=null",
+        "models[qwen2.5]={kind: fake, price_in: 2}",
+        "models.qwen2.5.price_out=3",
+    ]
+    config = load_config("valid.yaml", ["models.qwen2.5.chat_template_kwargs={a: 1}", *again])
+    model = config.models["qwen2.5"]
+    assert (model.price_in, model.price_out, model.chat_template_kwargs) == (2.0, 3.0, {})
+
+
+def test_the_name_of_a_new_entry_with_a_dot_is_written_in_brackets() -> None:
+    line = problems("valid.yaml", "models.qwen3.5={kind: fake}")[0]
+    assert line.endswith("; an entry with the name qwen3.5 is models[qwen3.5]")
+    assert "qwen3.5" in load_config("valid.yaml", ["models[qwen3.5]={kind: fake}"]).models
+
+
 def test_circular_extends_is_a_problem() -> None:
     written("extends: b.yaml", "a.yaml")
     written("extends: a.yaml", "b.yaml")
@@ -188,6 +225,9 @@ def test_a_config_that_is_not_utf8_is_a_problem() -> None:
         ("models=5", "models: expected a mapping, got 5"),
         ("models.writer=5", "models.writer: expected a mapping, got 5"),
         ("models={1: {}}", "models: expected names, got 1"),
+        ("memory=null", "memory: expected a mapping, got nothing; memory.enabled=false turns it off"),
+        ("judge=null", "judge: expected a mapping, got nothing"),
+        ("models=null", "models: expected a mapping, got nothing; models.NAME=null removes an entry"),
         ("memory=off", "memory: expected a mapping, got False"),
         ("output.title=${nope}", "output.title: Interpolation key 'nope' not found"),
         ("models.writer.engine_args={a: '${nope}'}", "models.writer.engine_args: Interpolation key"),
