@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import is_dataclass
 from enum import Enum
 from functools import cache
@@ -77,6 +77,10 @@ class ConfigBuilder:
         if problem := check_resolvers(key, value):
             self._problem(key, problem)
             return
+        if problems := list(_bad_items(value, hint)):
+            for index, problem in problems:
+                self._problem((*key[:-1], f"{key[-1]}[{index}]"), problem)
+            return
         value = _as_word(value, hint)
         plain = default.value if isinstance(default, Enum) else default
         if type(value) is type(plain) and value == plain:
@@ -124,6 +128,16 @@ class ConfigBuilder:
 def _defaults(kind: type) -> DictConfig:
     """A section without settings: a copy takes a seventh of the time of a new one."""
     return OmegaConf.structured(kind)
+
+
+def _bad_items(value: Any, hint: Any) -> Iterator[tuple[int, str]]:
+    """The items of a list of texts that are none. OmegaConf takes all of them: in YAML, the item `- User:`
+    is a mapping and `- no` is false."""
+    if list[str] in (hint, *typing.get_args(hint)) and isinstance(value, list):
+        for index, item in enumerate(value):
+            if item is None or isinstance(item, list | dict | bool):
+                instead = "; quote it" if isinstance(item, dict | bool) else ""
+                yield index, f"expected text, got {shown(item)}{instead}"
 
 
 def _as_word(value: Any, hint: Any) -> Any:

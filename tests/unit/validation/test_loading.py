@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import typing
 import warnings
+from collections.abc import Iterator
+from dataclasses import is_dataclass
 from pathlib import Path
 
 import pytest
@@ -11,6 +15,7 @@ from hypothesis import strategies as st
 
 from staragents.base.errors import BadInput
 from staragents.config import Config, EngineKind, ModelConfig, OutputConfig, PolicyName
+from staragents.config.tree import declared, entry_kind
 from staragents.validation.loading import from_yaml, load_config, to_yaml
 from staragents.validation.merging import read_file
 from tests.support.paths import FAKE
@@ -140,6 +145,32 @@ def test_the_name_of_a_new_entry_with_a_dot_is_written_in_brackets() -> None:
     line = problems("valid.yaml", "models.qwen3.5={kind: fake}")[0]
     assert line.endswith("; an entry with the name qwen3.5 is models[qwen3.5]")
     assert "qwen3.5" in load_config("valid.yaml", ["models[qwen3.5]={kind: fake}"]).models
+
+
+def _text_lists(kind: type, above: str = "") -> Iterator[str]:
+    for name, field in declared(kind).items():
+        below = entry_kind(field.hint) or field.hint
+        entry = ".more" if entry_kind(field.hint) else ""
+        if is_dataclass(below):
+            yield from _text_lists(typing.cast(type, below), f"{above}{name}{entry}.")
+        elif list[str] in (field.hint, *typing.get_args(field.hint)):
+            yield f"{above}{name}"
+
+
+@pytest.mark.parametrize(
+    ("item", "shown"),
+    [
+        ("[a]", r"\['a'\]"),
+        ("{a: b}", r"{'a': 'b'}; quote it"),
+        ("no", "False; quote it"),
+        ("null", "nothing"),
+    ],
+)
+@pytest.mark.parametrize("key", list(_text_lists(Config)))
+def test_an_item_of_a_list_of_texts_is_a_text(key: str, item: str, shown: str) -> None:
+    """OmegaConf takes them, and the engine or our own code failed later."""
+    lines = problems("valid.yaml", f"{key}=[x, {item}]")
+    assert any(re.fullmatch(rf"{re.escape(key)}\[1\]: expected text, got {shown}", line) for line in lines)
 
 
 def test_circular_extends_is_a_problem() -> None:
