@@ -44,6 +44,7 @@ def plan(config: str, overrides: tuple[str, ...], like: Path | None, as_json: bo
       staragents plan configs/demo.yaml --like runs/five
     """
     from cluster.session.demand import demand_of
+    from staragents.agents.agents import model_notes
     from staragents.data.seed_file import SeedFile
     from staragents.run.control_plane import control_plane
     from staragents.run.forecast import Rates, forecast
@@ -74,6 +75,8 @@ def plan(config: str, overrides: tuple[str, ...], like: Path | None, as_json: bo
         return
     console = safe_console(soft_wrap=True)
     show(console, demand, there, predicted, rates)
+    for line in model_notes(settings):
+        console.print(line, markup=False, highlight=False)
     for line in control.lines(settings.run.workers):
         console.print(line, markup=False, highlight=False)
 
