@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -207,6 +208,7 @@ def score(
 
         options["cpus"] = options["cpus"] or 1.0
     options = {name: value for name, value in options.items() if name not in ON_RAY or value is not None}
+    check_files({"-o": options["output"], "--histogram": histogram, "--cache": options["cache"]})
     settings = ScoreSettings(
         columns=parse_columns(columns, COLUMN_KEYS),
         selection=Selection(sort_by, top),
@@ -238,6 +240,17 @@ def check_place(on_ray: bool, options: dict[str, Any], overrides: tuple[str, ...
     given += [key for key in keys if {*key.split(".")} & {*SCORERS_ON_RAY}]
     if given:
         raise BadInput(f"{given[0]}: expected --ray or RAY_ADDRESS with it, got neither")
+
+
+def check_files(files: dict[str, Path | None]) -> None:
+    """Raises BadInput if two options name the same file, of which one would replace the other."""
+    seen: dict[Path, str] = {}
+    for option, file in files.items():
+        if file is None:
+            continue
+        # Not Path.resolve, which raises on circular links.
+        if (other := seen.setdefault(Path(os.path.realpath(file)), option)) != option:
+            raise BadInput(f"{option}: expected another file than {other}, got {file}")
 
 
 def check_models(models: dict[str, str], sort_by: str | None, larger_adapter: str | None) -> None:
