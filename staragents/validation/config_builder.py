@@ -152,7 +152,7 @@ def _or_entry(key: Key) -> str:
     """How to write the name of a new entry that has a dot, if the unknown key may be the end of one."""
     hint: Any = Config
     for name in key[:-2]:
-        hint = declared(hint)[name].hint if is_dataclass(hint) else hint
+        hint = entry_kind(hint) or declared(typing.cast(type, hint))[name].hint
     if not entry_kind(hint):
         return ""
     return f"; an entry with the name {key[-2]}.{key[-1]} is {'.'.join(key[:-2])}[{key[-2]}.{key[-1]}]"

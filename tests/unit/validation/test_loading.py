@@ -144,6 +144,7 @@ def test_overrides_follow_one_another() -> None:
 def test_the_name_of_a_new_entry_with_a_dot_is_written_in_brackets() -> None:
     line = problems("valid.yaml", "models.qwen3.5={kind: fake}")[0]
     assert line.endswith("; an entry with the name qwen3.5 is models[qwen3.5]")
+    assert problems("valid.yaml", "models.writer.fake.xyz=1")[0].endswith("refusal_rate, thinks")
     assert "qwen3.5" in load_config("valid.yaml", ["models[qwen3.5]={kind: fake}"]).models
 
 
