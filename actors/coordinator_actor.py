@@ -14,6 +14,7 @@ from actors.request_queue import Answer, ChangeRequest, Request, RequestQueue, S
 from actors.seed_worker_actor import Pools, SeedWorkerActor
 from actors.seed_workers import SeedWorkers
 from actors.server_remarks import later_remarks
+from actors.working_dir import enter_working_dir
 from staragents.config import Config
 from staragents.data.seed_scan import SeedScan
 
@@ -34,6 +35,7 @@ class CoordinatorActor(Coordinator):
     ) -> None:
         """Without names in `workers`, it runs the seeds in its own process."""
         configure_logs()
+        enter_working_dir()
         self._sizes = {f"models.{key}": (m.min_replicas, m.max_replicas) for key, m in config.models.items()}
         for role, scorer in (("target", config.scoring.target), ("larger", config.scoring.larger)):
             self._sizes[f"scoring.{role}"] = (scorer.replicas, scorer.most_replicas)

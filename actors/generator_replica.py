@@ -5,6 +5,7 @@ from __future__ import annotations
 from actors.generator import Generator
 from actors.logs import configure_logs
 from actors.replica_connection import accept_pings, listen_on_node_address
+from actors.working_dir import enter_working_dir
 from staragents.base.generation import GenerationRequest
 from staragents.config import ModelConfig
 
@@ -18,6 +19,7 @@ class GeneratorReplica(Generator):
         self, config: ModelConfig, model_path: str, probes: tuple[GenerationRequest, ...] = ()
     ) -> None:
         configure_logs()
+        enter_working_dir()
         listen_on_node_address()
         super().__init__(config, model_path, probes)
         await self.start()

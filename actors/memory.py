@@ -16,6 +16,7 @@ from actors.fake_embedder import FakeEmbedder
 from actors.logs import configure_logs
 from actors.reasons import reason_of
 from actors.retry_log import RetryLog
+from actors.working_dir import enter_working_dir
 from staragents.config import Cost, MemoryConfig
 from staragents.evolution.policy import RecalledOutcomes
 from staragents.memory.bank import make_bank
@@ -57,6 +58,7 @@ class MemoryActor:
         `reward.cost`, by which their candidates are valued.
         """
         configure_logs()
+        enter_working_dir()
         self.config = config
         self._model_path = model_path
         self._pairs = frozenset(pairs)

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from actors.logs import configure_logs
+from actors.working_dir import enter_working_dir
 from staragents.base.messages import Conversation, Message
 from staragents.config import ScorerModelConfig, ScoringConfig
 from staragents.scoring.ifd import Score, ScoreRow, Status
@@ -30,6 +31,7 @@ class Scorer:
 
     def __init__(self, role: str, model: ScorerModelConfig, scoring: ScoringConfig, model_path: str) -> None:
         configure_logs()
+        enter_working_dir()
         self.role = role
         self._model_config = model
         self._scoring = scoring

@@ -20,6 +20,7 @@ from actors.scorer_pool import ScorerPool, pack_characters
 from actors.seed_worker import SeedWorker
 from actors.seed_workers import CONTROL, CONTROL_CALLS
 from actors.starting import start_actor
+from actors.working_dir import enter_working_dir
 from staragents.config import Config
 
 # At Python's default of 700 new objects, cycle collection takes 8 % of this process's time.
@@ -52,6 +53,7 @@ class SeedWorkerActor(SeedWorker):
     def __init__(self, config: Config, pools: Pools, cache: Path | None, num_workers: int = 1) -> None:
         """`num_workers` workers split the in-flight limits of the pools."""
         configure_logs()
+        enter_working_dir()
         # Ray constructs an async actor in the loop of its other calls (ray 2.60).
         self._loop = asyncio.get_running_loop()
         run, pack = config.run, pack_characters(config.scoring)

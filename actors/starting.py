@@ -9,6 +9,7 @@ import ray
 from ray.exceptions import RayError
 
 from actors.reasons import reason_of
+from actors.working_dir import working_dir_environment
 from staragents.base.errors import RunFailed
 
 
@@ -24,8 +25,8 @@ def start_actor(
     driver. `environment`: variables of its process. `options`: resources and placement, as Ray names them."""
     grouped: dict[str, Any] = {"concurrency_groups": concurrency_groups} if concurrency_groups else {}
     made: Any = ray.remote(**grouped)(kind) if grouped else ray.remote(kind)
-    if environment:
-        options["runtime_env"] = {"env_vars": dict(environment)}
+    if variables := {**working_dir_environment(), **(environment or {})}:
+        options["runtime_env"] = {"env_vars": variables}
     return made.options(name=name, max_restarts=-1, **options).remote(*arguments)
 
 

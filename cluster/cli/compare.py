@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from cluster.cli.output_path import OutputPath
 from cluster.terminal.console import for_table
 from cluster.terminal.terminal import say_json
 from staragents.base.errors import INTERRUPTED, BadInput
@@ -31,9 +32,7 @@ from staragents.validation.message_parts import shown
 )
 @click.option("--tokens", type=click.IntRange(1), help="Budget of each variant; unset: what the first uses.")
 @click.option("--judge", help="The common judge, a model in the config; unset: judge.model.")
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Folder; unset: output.dir + '-compare'."
-)
+@click.option("-o", "--output", type=OutputPath(), help="Folder; unset: output.dir + '-compare'.")
 @click.option("--json", "as_json", is_flag=True, help="Print compare.json; progress goes to standard error.")
 def compare(
     config: str,

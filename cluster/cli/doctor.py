@@ -138,7 +138,7 @@ def needs(config: Config) -> Iterator[Finding]:
     for what, answers, found in server_findings(config):
         yield Finding(what, answers, found)
     demand = demand_of(config)
-    problems = [] if ray_address() else list(of_this_machine(demand).problems(demand))
+    problems = [] if ray_address() else list(of_this_machine().problems(demand))
     yield Finding("demand", not problems, "; ".join(problems) or demand.explain())
     if config.memory.url:
         yield Finding("qdrant", *_qdrant(config))

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from cluster.cli.columns_option import parse_columns
+from cluster.cli.output_path import OutputPath
 from cluster.terminal.terminal import say_json
 from staragents.base.errors import INTERRUPTED, BadInput
 from staragents.config import ColumnsConfig
@@ -24,9 +25,7 @@ COLUMN_KEYS = tuple(field.name for field in fields(ColumnsConfig))
     required=True,
     help="Conversations that no run has seen: a dataset, or rows with an object `answers` by writer.",
 )
-@click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for students and results."
-)
+@click.option("-o", "--output", required=True, type=OutputPath(), help="Folder for students and results.")
 @click.option("--arms", help="What to train on, separated by commas; unset: evaluation.arms.")
 @click.option(
     "--arm", "files", multiple=True, metavar="NAME=FILE", help="A dataset as a further arm; may be repeated."

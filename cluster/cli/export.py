@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from cluster.cli.output_path import OutputPath
 from cluster.terminal.terminal import say, say_json
 from staragents.data.formats.known import FORMATS
 from staragents.export.exporter import Exported
@@ -25,7 +26,7 @@ from staragents.export.exporter import Exported
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=OutputPath(),
     help="F.jsonl or F.parquet. [default: RUN/export/FORMAT.jsonl]",
 )
 @click.option(

@@ -8,11 +8,13 @@ from typing import Any
 
 import click
 
+from cluster.cli.output_path import OutputPath
 from cluster.terminal.terminal import say
 from staragents.base.errors import BadInput
 from staragents.base.redaction import url_secret
 from staragents.config.new_config import SUGGESTED, Answers, Engine
 from staragents.files.atomic_file import write_text
+from staragents.files.folders import address_problem
 from staragents.models import vllm_build
 from staragents.validation.value_checks import VARIABLE
 
@@ -23,7 +25,7 @@ WHERE = """Which engine generates the texts?
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), default="staragents.yaml")
+@click.argument("file", type=OutputPath(dir_okay=False), default="staragents.yaml")
 @click.option("--seeds", help="Your dataset; bundled:self-instruct has 175 rows for a first try.")
 @click.option("--engine", type=click.Choice([one.value for one in Engine]), help="See below.")
 @click.option("--writer", help="Model that rewrites and answers.")
@@ -54,6 +56,8 @@ def init(file: Path, engine: str | None, yes: bool, force: bool, **given: str | 
         raise BadInput(f"FILE: {file} already exists; --force overwrites it")
     answers = asked(engine, yes, given)
     check_secrets(answers)
+    if problem := address_problem(answers.output):
+        raise BadInput(f"--output: {problem}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_text(file, answers.yaml(str(file), vllm_build.needs_gpu()))
@@ -81,6 +85,9 @@ def asked(engine: str | None, yes: bool, given: dict[str, str | None]) -> Answer
             click.echo(WHERE)
         choice = click.Choice([one.value for one in Engine])
         engine = "packaged" if yes else click.prompt("Engine", type=choice, default="packaged")
+    for name in ("base_url", "key_env"):
+        if engine != Engine.api and given[name] is not None:
+            raise BadInput(f"--{name.replace('_', '-')}: expected --engine api with it, got {engine}")
     models, more = SUGGESTED[Engine(engine)], _server(engine, answer)
     writer = answer("writer", "Model that rewrites and answers", models.writer)
     return Answers(

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from rich.table import Table
 from rich.text import Text
 
+from cluster.cli.output_path import OutputPath
 from cluster.terminal.terminal import say_json
 from staragents.base.errors import BadInput
 from staragents.config import Config, Keep
@@ -33,9 +34,7 @@ SHOWN = 20
 @click.command()
 @click.argument("run_dir", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--like", metavar="TEXT", help="Show what would be recalled for this instruction.")
-@click.option(
-    "--export", type=click.Path(path_type=Path), help="Write all memories to a Parquet file, with vectors."
-)
+@click.option("--export", type=OutputPath(), help="Write all memories to a Parquet file, with vectors.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def memory(run_dir: Path, like: str | None, export: Path | None, as_json: bool) -> None:
     """Show what a run remembers, by pair; also while it is running.

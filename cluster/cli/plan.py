@@ -44,6 +44,7 @@ def plan(config: str, overrides: tuple[str, ...], like: Path | None, as_json: bo
       staragents plan configs/demo.yaml --like runs/five
     """
     from cluster.session.demand import demand_of
+    from staragents.agents.agents import model_notes
     from staragents.data.seed_file import SeedFile
     from staragents.run.control_plane import control_plane
     from staragents.run.forecast import Rates, forecast
@@ -52,7 +53,7 @@ def plan(config: str, overrides: tuple[str, ...], like: Path | None, as_json: bo
     settings = load_config(config, overrides)
     rates = Rates.of(like) if like else None
     demand = demand_of(settings)
-    there = capacity(demand)
+    there = capacity()
     there.check(demand)
     predicted = forecast(settings, SeedFile(settings.seeds).scan().seeds, demand.gpus, rates)
     rate = rates.candidates_per_second if rates else None
@@ -74,16 +75,18 @@ def plan(config: str, overrides: tuple[str, ...], like: Path | None, as_json: bo
         return
     console = safe_console(soft_wrap=True)
     show(console, demand, there, predicted, rates)
+    for line in model_notes(settings):
+        console.print(line, markup=False, highlight=False)
     for line in control.lines(settings.run.workers):
         console.print(line, markup=False, highlight=False)
 
 
-def capacity(demand: Demand) -> Capacity:
+def capacity() -> Capacity:
     from cluster.session.capacity import of_the_cluster, of_this_machine
 
     address = ray_address()
     if not address:
-        return of_this_machine(demand)
+        return of_this_machine()
     import ray
 
     from cluster.session.ray_session import join
@@ -118,6 +121,8 @@ def lines(demand: Demand, there: Capacity, predicted: Forecast, rates: Rates | N
         f"fits: {demand.cpus:g} CPUs and {demand.gpus:g} GPUs at the start; "
         f"{there.where} has {there.cpus:g} CPUs and {there.gpus:g} GPUs"
     ]
+    if demand.cpus > there.cpus:
+        found.append(f"note: {demand.cpus:g} CPUs on {there.cpus:g} cores: the pools share them")
     if demand.most_gpus > there.gpus:
         found.append(f"note: pools may grow to {demand.most_gpus:g} GPUs, but {there.gpus:g} are available")
     return found + predicted.lines(rates)

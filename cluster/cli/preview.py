@@ -51,11 +51,12 @@ def preview(config: str, overrides: tuple[str, ...], seeds: int, as_json: bool) 
     from staragents.run_directory.run_directory import RunDirectory
 
     settings = load_config(config, overrides)
-    all_seeds = SeedFile(settings.seeds).scan().seeds
+    file = SeedFile(settings.seeds)
+    all_seeds = file.scan().seeds
     with tempfile.TemporaryDirectory(prefix="staragents-preview-") as folder:
         few = dataclasses.replace(
             settings,
-            seeds=dataclasses.replace(settings.seeds, limit=min(seeds, settings.seeds.limit or seeds)),
+            seeds=dataclasses.replace(settings.seeds, limit=file.limit_for(seeds)),
             output=dataclasses.replace(settings.output, dir=str(Path(folder) / "run"), resume=Resume.never),
         )
         console = make_console(to_stderr=as_json)

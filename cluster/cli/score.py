@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import click
 
 from cluster.cli.columns_option import parse_columns
+from cluster.cli.output_path import OutputPath
 from cluster.cli.score_histogram import show, write_histogram
 from cluster.terminal.console import safe_console
 from cluster.terminal.terminal import say_json
@@ -37,9 +39,7 @@ SCORERS_ON_RAY = ("replicas", "num_gpus", "num_cpus", "resources")
 @click.argument("overrides", nargs=-1, metavar="[scoring.KEY=VALUE]...")
 @click.option("--target", default="", help="The model to train: hub id, folder or packaged:NAME.")
 @click.option("--larger", help="A stronger model; adds larger_* and ifd_gap.")
-@click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), help="F.parquet, F.jsonl or F.jsonl.gz."
-)
+@click.option("-o", "--output", required=True, type=OutputPath(), help="F.parquet, F.jsonl or F.jsonl.gz.")
 @click.option(
     "--template",
     type=click.Choice(Template),
@@ -123,12 +123,12 @@ SCORERS_ON_RAY = ("replicas", "num_gpus", "num_cpus", "resources")
 )
 @click.option(
     "--histogram",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=OutputPath(dir_okay=False),
     help="Also write an HTML chart of the IFDs.",
 )
 @click.option(
     "--cache",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=OutputPath(dir_okay=False),
     help="Keep losses in this file for later commands.",
 )
 @click.option(
@@ -208,6 +208,7 @@ def score(
 
         options["cpus"] = options["cpus"] or 1.0
     options = {name: value for name, value in options.items() if name not in ON_RAY or value is not None}
+    check_files({"-o": options["output"], "--histogram": histogram, "--cache": options["cache"]})
     settings = ScoreSettings(
         columns=parse_columns(columns, COLUMN_KEYS),
         selection=Selection(sort_by, top),
@@ -239,6 +240,17 @@ def check_place(on_ray: bool, options: dict[str, Any], overrides: tuple[str, ...
     given += [key for key in keys if {*key.split(".")} & {*SCORERS_ON_RAY}]
     if given:
         raise BadInput(f"{given[0]}: expected --ray or RAY_ADDRESS with it, got neither")
+
+
+def check_files(files: dict[str, Path | None]) -> None:
+    """Raises BadInput if two options name the same file, of which one would replace the other."""
+    seen: dict[Path, str] = {}
+    for option, file in files.items():
+        if file is None:
+            continue
+        # Not Path.resolve, which raises on circular links.
+        if (other := seen.setdefault(Path(os.path.realpath(file)), option)) != option:
+            raise BadInput(f"{option}: expected another file than {other}, got {file}")
 
 
 def check_models(models: dict[str, str], sort_by: str | None, larger_adapter: str | None) -> None:

@@ -32,7 +32,7 @@ def validate(config: str, overrides: tuple[str, ...], as_json: bool) -> None:
       staragents validate configs/demo.yaml seeds.path=my.jsonl
       staragents validate configs/demo.yaml seeds.path='data/*.parquet' seeds.columns.instruction=ask
     """
-    from staragents.agents.agents import history_notes
+    from staragents.agents.agents import history_notes, model_notes
     from staragents.agents.kept_reasoning import reasoning_notes
     from staragents.data.seed_file import SeedFile
     from staragents.run_directory.continued import about_kept
@@ -69,7 +69,7 @@ def validate(config: str, overrides: tuple[str, ...], as_json: bool) -> None:
         return
     notes = history_notes(settings) if scan.with_system or scan.multi_turn else []
     notes += reasoning_notes(settings, scan.with_reasoning)
-    for line in [*seed_lines(settings.seeds.path, scan), *notes]:
+    for line in [*seed_lines(settings.seeds.path, scan), *notes, *model_notes(settings)]:
         say(line)
     say(f"{len(settings.pairs)} pairs: {', '.join(settings.pairs)}")
     say(f"{candidates} candidates to make, policy {settings.evolution.policy}")

@@ -17,9 +17,12 @@ from staragents.config import Config
 from staragents.config.new_config import SUGGESTED, Answers, Engine
 from staragents.config.tree import declared
 from staragents.files.atomic_file import replacing
+from staragents.files.folders import folder_problem
 from staragents.score_file.input_columns import json_text
 from staragents.validation.loading import config_of
-from staragents.validation.merging import Tree, merge, parse_yaml, read_file, read_overrides
+from staragents.validation.merging import parse_yaml, read_file
+from staragents.validation.override_keys import with_setting
+from staragents.validation.tree_merge import Tree, merge
 
 SECTIONS = tuple(name for name in declared(Config) if name not in ("seeds", "output"))
 
@@ -52,16 +55,19 @@ def optimise(
 
     if unknown := sorted(set(sections) - set(SECTIONS)):
         raise TypeError(f"optimise() got an unexpected keyword {unknown[0]!r}; sections are {SECTIONS}")
+    if problem := folder_problem(output := os.path.expanduser(output)):
+        raise BadInput(f"output: {problem}")
     problems: list[str] = []
     tree = read_file(Path(os.path.expanduser(config)), problems) if config is not None else _packaged()
     for name, section in sections.items():
         replaces = name in ("models", "agents")
-        tree[name] = dict(section) if replaces else merge(tree.get(name) or {}, dict(section))
+        tree = {**tree, name: dict(section)} if replaces else merge(tree, {name: dict(section)})
     for role, model in (("target", target), ("larger", larger)):
         if model is not None:
             tree = merge(tree, {"scoring": {role: {"model": model}}})
-    dotted = [f"{key}={json.dumps(value)}" for key, value in (settings or {}).items()]
-    tree = merge(tree, read_overrides(dotted, problems))
+    for key, value in (settings or {}).items():
+        # Plain values, which a tuple and a member of an enum become.
+        tree = with_setting(tree, key, json.loads(json.dumps(value)), problems)
     tree = merge(tree, {"seeds": {"path": _file_of(dataset, Path(output))}, "output": {"dir": str(output)}})
     if problems:
         raise BadInput(problems)
@@ -79,10 +85,12 @@ def score(
     Raises BadInput, RunFailed.
     """
     from cluster.terminal.score_progress import ScoreProgress
+    from staragents.score_file.output import check_output
     from staragents.score_file.score_job import ScoreJob
     from staragents.score_file.settings import ScoreSettings
 
-    file = Path(output or Path(tempfile.mkdtemp(prefix="staragents-")) / "scores.parquet")
+    file = Path(os.path.expanduser(output or Path(tempfile.mkdtemp(prefix="staragents-")) / "scores.parquet"))
+    check_output(file)
     settings = ScoreSettings(
         data=_file_of(dataset, file), target=target, larger=larger, output=file, **options
     )

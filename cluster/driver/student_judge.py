@@ -66,7 +66,7 @@ class StudentJudge:
         """By `pair_id`: w, or why the verdict could not be read."""
         demand = demand_of(self._config)
         if not ray_address():
-            of_this_machine(demand).check(demand)
+            of_this_machine().check(demand)
 
     @property
     def name(self) -> str:

@@ -18,6 +18,7 @@ from actors.engines.vllm_environment import vllm_environment
 from actors.generator_replica import GeneratorReplica
 from actors.orphan_cleanup import guarded
 from actors.ray_internals import with_version
+from actors.working_dir import working_dir_environment
 from cluster.session.demand import replica_bundles
 from staragents.agents.probes import probes_of
 from staragents.base.environment import ray_address
@@ -148,10 +149,11 @@ def _application(
     if model.kind is EngineKind.vllm:
         path = resolve_model(model.model)
         options["num_cpus"] = model.num_cpus
-        options["runtime_env"] = {"env_vars": vllm_environment(model, Path(path).is_dir())}
+        environment = vllm_environment(model, Path(path).is_dir())
     else:
         # These engines never block their event loop, so a separate thread would only add a hop.
-        options["runtime_env"] = {"env_vars": {"RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0"}}
+        environment = {"RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0"}
+    options["runtime_env"] = {"env_vars": {**working_dir_environment(), **environment}}
     if model.nodes > 1:
         bundles = replica_bundles(options["num_cpus"], model.num_gpus, model.nodes, model.resources)
         group = {"placement_group_bundles": bundles, "placement_group_strategy": "PACK"}

@@ -52,6 +52,8 @@ class Capacity:
 
     where: str
     nodes: tuple[Node, ...]
+    shares_cpus: bool = False
+    """Whether pools may ask for more CPUs than there are, and share them."""
 
     @property
     def cpus(self) -> float:
@@ -70,7 +72,7 @@ class Capacity:
         short = [
             f"{need:g} {name}s, {self.where} has {there:g}"
             for name, need, there in (("CPU", demand.cpus, self.cpus), ("GPU", demand.gpus, self.gpus))
-            if need > there
+            if need > there and not (name == "CPU" and self.shares_cpus)
         ]
         if short:
             yield f"models: {demand.explain()}: expected {'; '.join(short)}"
@@ -81,7 +83,8 @@ class Capacity:
 
     def _pool_problems(self, pool: PoolDemand) -> Iterator[str]:
         """Problems of one pool; a replica spans at most `pool.nodes` nodes."""
-        fitting = [node for node in self.nodes if node.holds(pool)]
+        asked = replace(pool, cpus=0.0) if self.shares_cpus else pool
+        fitting = [node for node in self.nodes if node.holds(asked)]
         for name, amount in pool.resources.items():
             if not any(node.resources.get(name, 0.0) >= amount for node in self.nodes):
                 yield f"{pool.key}.resources.{name}: expected a node with {amount:g}, {self.where} has none"
@@ -125,12 +128,11 @@ class Capacity:
             )
 
 
-def of_this_machine(demand: Demand) -> Capacity:
-    """CPUs are logical: on a small machine, pools share its cores."""
-    sizes = _gpu_sizes()
-    cpus = max(float(os.cpu_count() or 1), demand.cpus)
+def of_this_machine() -> Capacity:
+    """Its Ray gets as many CPUs as the pools ask for."""
+    sizes, cpus = _gpu_sizes(), float(os.cpu_count() or 1)
     node = Node(cpus, float(len(sizes)), float(psutil.virtual_memory().total), min(sizes, default=None))
-    return Capacity("this machine", (node,))
+    return Capacity("this machine", (node,), shares_cpus=True)
 
 
 def _gpu_sizes() -> list[float]:

@@ -70,7 +70,7 @@ def ray_session(demand: Demand) -> Iterator[None]:
             stack.callback(ray.shutdown)
             capacity.of_the_cluster().check(demand)
         else:
-            capacity.of_this_machine(demand).check(demand)
+            capacity.of_this_machine().check(demand)
             folder = stack.enter_context(private_folder())
             _start(demand, folder)
             logger.info("Ray started in %.1f s: %s", time.monotonic() - started, folder)

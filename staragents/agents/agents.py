@@ -105,6 +105,14 @@ def history_notes(config: Config) -> list[str]:
     ]
 
 
+def model_notes(config: Config) -> list[str]:
+    """A line for every model that is loaded for nobody."""
+    return [
+        f"note: models.{name} is loaded, but no agent and no judge uses it; models.{name}=null leaves it out"
+        for name in config.unused_models
+    ]
+
+
 def _sampling(agent: AgentConfig, model: ModelConfig | None = None) -> Sampling:
     thinking = model.thinking_budget if model is not None else 0
     return Sampling(agent.temperature, agent.top_p, agent.max_tokens, tuple(agent.stop), thinking)

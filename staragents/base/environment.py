@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 VERBOSE = "STARAGENTS_VERBOSE"
+WORKING_DIR = "STARAGENTS_WORKING_DIR"
 RAY_TOKEN_PATH = "RAY_AUTH_TOKEN_PATH"
 
 SECRET_WORDS = {
@@ -54,6 +55,12 @@ def verbose() -> bool:
 def set_verbose() -> None:
     """Set `STARAGENTS_VERBOSE` to 1. Processes of a local Ray inherit it."""
     os.environ[VERBOSE] = "1"
+
+
+def working_dir() -> str | None:
+    """`STARAGENTS_WORKING_DIR`: the command's working directory. A command sets it for its actors on a
+    cluster."""
+    return os.environ.get(WORKING_DIR)
 
 
 def allows_long_contexts() -> bool:

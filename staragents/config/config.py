@@ -56,6 +56,14 @@ class Config:
         return len(self.agents.base_pairs) + self.evolution.draws
 
     @property
+    def unused_models(self) -> list[str]:
+        """Models that neither an agent nor the judge names. They are loaded all the same: `change` may add
+        agents that use them, and `compare --judge` names one."""
+        agents = (*self.agents.instruction.values(), *self.agents.response.values())
+        used = {self.judge.model, *(agent.model for agent in agents)}
+        return [name for name in self.models if name not in used]
+
+    @property
     def retired_pairs(self) -> set[str]:
         """Pairs that are retired or contain a retired agent."""
         retired = set(self.agents.retired)

@@ -20,7 +20,8 @@ class OutputConfig:
     """The run directory."""
 
     dir: Annotated[str, Location()] = "runs/run"
-    """Created if it does not exist. An existing run with the same config is resumed."""
+    """A path, on a cluster on a file system that all nodes share; `~` is the home folder, and s3://... is
+    refused. Created if it does not exist. An existing run with the same config is resumed."""
     resume: Resume = Resume.auto
     """auto resumes an existing run, never refuses to resume, must refuses to start a new run."""
     title: str = "Optimised instruction data"

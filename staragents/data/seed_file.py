@@ -69,6 +69,18 @@ class SeedFile:
                 if number > start:
                     yield row.seed(before)
 
+    def limit_for(self, seeds: int) -> int:
+        """The `seeds.limit` that leaves the first `seeds` seeds, as it counts held-out ones too; all if there
+        are fewer."""
+        counted = found = 0
+        for _, _, row in self._rows():
+            if found == seeds:
+                break
+            if isinstance(row, SeedRow) and not row.repeated:
+                counted += 1
+                found += not row.held_out
+        return counted
+
     def held_out(self) -> Iterator[Seed]:
         """The seeds that `seeds.hold_out` leaves out, in order."""
         for _, before, row in self._rows():

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from pathlib import Path
 
+from staragents.base.redaction import redacted
+
 ROOM_FOR_NAMES = 200
 """Bytes of path length reserved for names below an output folder."""
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
+"""One slash: Path("s3://bucket") has lost the other."""
+
+
+def address_problem(path: str | Path) -> str | None:
+    """Why something to be written is no path, such as s3://bucket; None if it is one."""
+    if _ADDRESS.match(str(path)):
+        return f"expected a path on a file system that all nodes share, got the address {redacted(str(path))}"
+    if str(path).startswith("~") and os.path.expanduser(path) == str(path):
+        return f"expected a path, got {path}, which is the home of nobody known here"
+    return None
 
 
 def folder_problem(folder: str | Path) -> str | None:
     """Why files can't be written to a folder, which need not exist; None if they can. Leaves nothing on
     disk."""
+    if problem := address_problem(folder):
+        return problem
     if "\0" in str(folder):
         return f"expected a folder, got a name with a null byte: {str(folder)!r}"
     there = existing(folder)

@@ -18,7 +18,7 @@ from staragents.data.readers.data_files import Block, DataFiles
 from staragents.data.readers.raw_row import RawRow
 from staragents.data.readers.row_objects import row_object
 from staragents.data.readers.table_values import table_values
-from staragents.files.folders import folder_problem
+from staragents.files.folders import address_problem, folder_problem
 from staragents.score_file.input_columns import InputColumns, Unconvertible, holds_bytes, json_text
 from staragents.score_file.parts import Parts
 from staragents.score_file.score_table import PROBLEM, score_schema
@@ -32,6 +32,8 @@ _LINE = "line"
 
 def check_output(path: Path) -> None:
     """Raises BadInput if this path can't be written. Leaves nothing on disk."""
+    if problem := address_problem(path):
+        raise BadInput(f"-o: {problem}")
     if not path.name.endswith(SUFFIXES):
         raise BadInput(f"-o: expected a name that ends in {', '.join(SUFFIXES)}, got {path}")
     if os.path.isdir(path):

@@ -74,7 +74,7 @@ class ScoreJob:
         Raises BadInput before anything is written, RunFailed or KeyboardInterrupt with all finished rows
         saved.
         """
-        check_output(self._output)
+        check_output(self._settings.output)
         if problem := encoding_problem(self._settings.encoding):
             raise BadInput(f"--encoding: {problem}")
         weights = {option: resolve(option, name) for option, name in self._settings.weights.items()}

@@ -24,8 +24,8 @@ from staragents.config.marks import Mark
 from staragents.config.tree import declared
 from staragents.models.model_names import resolve_model
 from staragents.score_file.selection import Selection
-from staragents.validation.merging import Tree
 from staragents.validation.plain_overrides import plain_overrides
+from staragents.validation.tree_merge import Tree
 
 ADDED_COLUMNS = frozenset(
     name for name, field_ in declared(ColumnsConfig).items() if Mark.added in field_.marks

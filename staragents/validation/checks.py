@@ -18,6 +18,7 @@ from staragents.filters import near_duplicates
 from staragents.filters.row_filters import RowFilters
 from staragents.models import vllm_build
 from staragents.validation.agent_checks import check_agents, check_pairs
+from staragents.validation.kind_checks import check_kind
 from staragents.validation.message_parts import shown
 from staragents.validation.network_checks import check_network
 from staragents.validation.secret_checks import check_secrets
@@ -72,6 +73,7 @@ def _models(config: Config) -> Iterator[str]:
     yield from check_names("models", config.models)
     for name, model in config.models.items():
         key = f"models.{name}"
+        yield from check_kind(key, model)
         yield from check_thinking(key, model)
         if model.kind is EngineKind.vllm:
             unknown = list(check_model_name(f"{key}.model", model.model))
@@ -88,6 +90,7 @@ def _models(config: Config) -> Iterator[str]:
             if not model.model:
                 yield f"{key}.model: expected the name of a model on the server, got nothing"
             yield from check_url(f"{key}.base_url", model.base_url or "")
+            yield from check_key_variable(f"{key}.api_key_env", model.api_key_env)
         elif model.kind is EngineKind.recorded:
             if not model.model:
                 yield f"{key}.model: expected the name of an agent in the table, or judge, got nothing"
@@ -95,7 +98,6 @@ def _models(config: Config) -> Iterator[str]:
                 yield f"{key}.table: expected a JSONL file of recorded answers, got {shown(model.table)}"
         if model.nodes > 1 and (not model.num_gpus or model.num_gpus % model.nodes):
             yield f"{key}.nodes: expected a divisor of num_gpus ({model.num_gpus:g}), got {model.nodes}"
-        yield from check_key_variable(f"{key}.api_key_env", model.api_key_env)
         if model.min_replicas > model.max_replicas:
             most = model.max_replicas
             yield f"{key}.min_replicas: expected at most max_replicas ({most}), got {model.min_replicas}"

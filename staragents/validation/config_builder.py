@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import is_dataclass
 from enum import Enum
 from functools import cache
@@ -16,9 +16,9 @@ from omegaconf.errors import OmegaConfBaseException
 from staragents.base.environment import names_secret
 from staragents.config import Config
 from staragents.config.tree import Key, declared, entry_kind
-from staragents.validation.merging import Tree
 from staragents.validation.message_parts import LONGEST_SHOWN, first_line, nearest, shown, type_name
 from staragents.validation.secret_checks import check_resolvers
+from staragents.validation.tree_merge import Tree
 
 
 def typed(tree: Tree, problems: list[str]) -> Config:
@@ -77,6 +77,10 @@ class ConfigBuilder:
         if problem := check_resolvers(key, value):
             self._problem(key, problem)
             return
+        if problems := list(_bad_items(value, hint)):
+            for index, problem in problems:
+                self._problem((*key[:-1], f"{key[-1]}[{index}]"), problem)
+            return
         value = _as_word(value, hint)
         plain = default.value if isinstance(default, Enum) else default
         if type(value) is type(plain) and value == plain:
@@ -113,7 +117,7 @@ class ConfigBuilder:
             self.meant.add(meant)
             self._problem(key, f"unknown key, did you mean {meant}?")
         else:
-            self._problem(key, f"unknown key; known are {', '.join(known)}")
+            self._problem(key, f"unknown key; known are {', '.join(known)}{_or_entry(key)}")
 
     def _problem(self, key: Key, what: str) -> None:
         name = " ".join(".".join(key).split())[:LONGEST_SHOWN]
@@ -126,12 +130,32 @@ def _defaults(kind: type) -> DictConfig:
     return OmegaConf.structured(kind)
 
 
+def _bad_items(value: Any, hint: Any) -> Iterator[tuple[int, str]]:
+    """The items of a list of texts that are none. OmegaConf takes all of them: in YAML, the item `- User:`
+    is a mapping and `- no` is false."""
+    if list[str] in (hint, *typing.get_args(hint)) and isinstance(value, list):
+        for index, item in enumerate(value):
+            if item is None or isinstance(item, list | dict | bool):
+                instead = "; quote it" if isinstance(item, dict | bool) else ""
+                yield index, f"expected text, got {shown(item)}{instead}"
+
+
 def _as_word(value: Any, hint: Any) -> Any:
     """`on` and `off` without quotes are true and false in YAML 1.1; where they are words, take them so."""
     if isinstance(value, bool) and isinstance(hint, type) and issubclass(hint, Enum):
         word = "on" if value else "off"
         return word if word in {member.value for member in hint} else value
     return value
+
+
+def _or_entry(key: Key) -> str:
+    """How to write the name of a new entry that has a dot, if the unknown key may be the end of one."""
+    hint: Any = Config
+    for name in key[:-2]:
+        hint = entry_kind(hint) or declared(typing.cast(type, hint))[name].hint
+    if not entry_kind(hint):
+        return ""
+    return f"; an entry with the name {key[-2]}.{key[-1]} is {'.'.join(key[:-2])}[{key[-2]}.{key[-1]}]"
 
 
 def _meant(name: str, prefix: str, known: Iterable[str]) -> str | None:

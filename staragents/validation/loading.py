@@ -19,7 +19,8 @@ from staragents.config.marks import Mark, Was
 from staragents.config.tree import Key, as_dict, default, different, escaped, leaves, marks
 from staragents.validation.checks import check_config
 from staragents.validation.config_builder import ConfigBuilder, typed
-from staragents.validation.merging import UNREADABLE, Tree, merge, parse_yaml, read_file, read_overrides
+from staragents.validation.merging import UNREADABLE, parse_yaml, read_file, read_overrides
+from staragents.validation.tree_merge import Tree, merge
 from staragents.validation.yaml_problem import yaml_problem
 
 
@@ -32,14 +33,14 @@ def load_config(path: str | Path, overrides: Sequence[str] = (), above: Path | N
     tree = read_file(Path(os.path.expanduser(path)), problems)
     above_tree = read_file(above, problems) if above is not None else {}
     unread = bool(problems)
-    tree = merge(merge(tree, read_overrides(overrides, problems)), above_tree)
+    tree = merge(read_overrides(overrides, problems, tree), above_tree)
     return _checked(tree, problems, unread)
 
 
 def with_overrides(config: Config, overrides: Sequence[str]) -> Config:
     """The config with `a.b=c` overrides applied. Raises BadInput like `load_config`."""
     problems: list[str] = []
-    return _checked(merge(as_dict(config), read_overrides(overrides, problems)), problems, unread=False)
+    return _checked(read_overrides(overrides, problems, as_dict(config)), problems, unread=False)
 
 
 def config_of(tree: Tree) -> Config:
@@ -50,6 +51,8 @@ def config_of(tree: Tree) -> Config:
 def _checked(tree: Tree, problems: list[str], unread: bool) -> Config:
     builder = ConfigBuilder(problems)
     config = builder.build(tree)
+    config.output.dir = os.path.expanduser(config.output.dir)
+    config.memory.reuse = [os.path.expanduser(folder) for folder in config.memory.reuse]
     # Skip follow-up problems: settings missing from an unreadable file or because of a misspelled key, and
     # those that were already reported.
     if not unread:

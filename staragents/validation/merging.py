@@ -7,7 +7,6 @@ import os
 import typing
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import yaml
 from omegaconf import OmegaConf
@@ -17,10 +16,11 @@ from staragents.base.environment import names_secret
 from staragents.base.errors import BadInput
 from staragents.files.user_files import read_text
 from staragents.validation.message_parts import shown
+from staragents.validation.override_keys import with_brackets
 from staragents.validation.override_values import override_tree
+from staragents.validation.tree_merge import Tree, emptied, merge
 from staragents.validation.yaml_problem import NotYaml, yaml_problem
 
-Tree = dict[str, Any]
 UNREADABLE = (yaml.YAMLError, OmegaConfBaseException, OSError, ValueError, RecursionError)
 LONGEST_REFERENCE = 1000
 
@@ -44,7 +44,9 @@ def read_file(path: Path, problems: list[str], extended_by: tuple[Path, ...] = (
         return tree
     merged: Tree = {}
     for name in names:
-        merged = merge(merged, read_file(path.parent / name, problems, (*extended_by, absolute)))
+        merged = merge(
+            merged, read_file(path.parent / os.path.expanduser(name), problems, (*extended_by, absolute))
+        )
     return merge(merged, tree)
 
 
@@ -84,9 +86,9 @@ def _check_references(text: str) -> None:
             raise NotYaml(f"expected {most}, got {len(line)}")
 
 
-def read_overrides(overrides: Sequence[str], problems: list[str]) -> Tree:
-    """Merge `a.b=c` strings, whose values are YAML, or texts as they are; later ones take precedence."""
-    tree: Tree = {}
+def read_overrides(overrides: Sequence[str], problems: list[str], below: Tree | None = None) -> Tree:
+    """Merge `a.b=c` strings, whose values are YAML or texts, one after the other over `below`."""
+    tree = below or {}
     for text in overrides:
         key, equals, value = text.partition("=")
         if not equals or not all(part.strip() for part in key.split(".")):
@@ -94,7 +96,9 @@ def read_overrides(overrides: Sequence[str], problems: list[str]) -> Tree:
             continue
         try:
             _check_references(text)
-            tree = merge(tree, override_tree(key, value))
+            given = override_tree(with_brackets(key, tree), value)
+            problems += emptied(given)
+            tree = merge(tree, given)
         # OmegaConf's key parser raises IndexError and other errors for some malformed keys.
         except Exception:
             problems.append(f"{key}: expected a value in YAML, got {shown(value, key)}")
@@ -103,15 +107,3 @@ def read_overrides(overrides: Sequence[str], problems: list[str]) -> Tree:
 
 def _override(text: str) -> str:
     return "an override" if names_secret(text) else text
-
-
-def merge(below: Tree, above: Tree) -> Tree:
-    """Merge `above` over `below`, recursively. An empty section in `above` changes nothing."""
-    merged = dict(below)
-    for name, value in above.items():
-        old = merged.get(name)
-        if isinstance(old, dict) and (value is None or isinstance(value, dict)):
-            merged[name] = merge(old, value or {})
-        else:
-            merged[name] = value
-    return merged

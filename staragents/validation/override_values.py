@@ -28,7 +28,8 @@ def override_tree(key: str, value: str) -> dict[str, Any]:
         section = section[name]
     if value.strip():
         written = yaml.load(value, Loader=yaml.BaseLoader)
-        section[path[-1]] = _as_declared(section[path[-1]], written, hint_of(path))
+        whole = value.strip() if _is_text(hint_of(path)) and _is_plain(value) else None
+        section[path[-1]] = whole or _as_declared(section[path[-1]], written, hint_of(path))
     elif _takes_nothing(path):
         section[path[-1]] = ""
     return tree
@@ -55,6 +56,11 @@ def _as_declared(value: Any, written: Any, hint: Any) -> Any:
         return [_as_declared(one, text, _item(hint)) for one, text in items]
     is_other = isinstance(value, bool | int | float) and isinstance(written, str)
     return written if is_other and _is_text(hint) else value
+
+
+def _is_plain(value: str) -> bool:
+    """Whether a text is written without quotes, so that YAML would take what follows ` #` for a comment."""
+    return " #" in value and not value.lstrip().startswith(("'", '"'))
 
 
 def _below(hint: Any, name: Any) -> Any:

@@ -8,7 +8,8 @@ from staragents.base.errors import BadInput
 from staragents.config import Config
 from staragents.config.tree import as_dict
 from staragents.validation.config_builder import typed
-from staragents.validation.merging import Tree, merge, read_overrides
+from staragents.validation.merging import read_overrides
+from staragents.validation.tree_merge import Tree, merge
 from staragents.validation.value_checks import out_of_bounds
 
 

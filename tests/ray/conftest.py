@@ -110,11 +110,11 @@ def started_jobs() -> Iterator[Callable[..., Job]]:
     """Returns a function that starts a command; leftovers are killed at the end."""
     jobs: list[Job] = []
 
-    def begin(*arguments: str, **environment: str) -> Job:
+    def begin(*arguments: str, cwd: Path = ROOT, **environment: str) -> Job:
         mark = uuid.uuid4().hex
         process = subprocess.Popen(
             [sys.executable, "-m", "cluster.job", *arguments],
-            cwd=ROOT,
+            cwd=cwd,
             env={**os.environ, MARK: mark, **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -17,7 +17,7 @@ from staragents.text.printable import printable
 from staragents.validation.loading import load_config
 from tests.ray.conftest import frozen_scorers
 from tests.support.local_run import decided, local_run
-from tests.support.paths import ROOT
+from tests.support.paths import FAKE, ROOT
 
 # Ray's output between our lines.
 RAYS_OWN = ("cli.py:", "cli_output_helpers", "(raylet)", "SUCC")
@@ -95,6 +95,20 @@ def test_a_submitted_run_can_be_stopped_and_submitted_again(
     assert decided(run_dir) == decided(undisturbed)
     assert (run_dir / "dataset.jsonl").read_bytes() == (undisturbed / "dataset.jsonl").read_bytes()
     wait_until(lambda: not leftovers(head), "the actors of both jobs to be gone")
+
+
+def test_relative_paths_start_where_the_command_does(
+    head: Any, tmp_path: Path, start: Callable[..., Any]
+) -> None:
+    """The processes of the cluster begin where its head was started."""
+    row = '{"instruction": "Name a long river.", "output": "The Loire is a long river in France."}\n'
+    (tmp_path / "rows.jsonl").write_text(row)
+    (tmp_path / "mine.j2").write_text("Rewrite: {{ instruction }}")
+    settings = ["seeds.path=rows.jsonl", "output.dir=runs/x", "agents.instruction.deepen.prompt=mine.j2"]
+    joined = {**head.environment, "PYTHONPATH": str(ROOT)}
+    code, output = start("run", str(FAKE), *settings, "run.workers=1", cwd=tmp_path, **joined).wait(300)
+    assert code == 0, output
+    assert (tmp_path / "runs/x/dataset.jsonl").is_file()
 
 
 def test_a_killed_driver_leaves_no_engine_behind(

@@ -210,3 +210,28 @@ def test_a_histogram_is_drawn_with_what_the_terminal_has(
     assert done.returncode == 0
     assert mark * 50 in done.stdout.decode(encoding)
     assert b"\\u" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("files", "line"),
+    [
+        (["--histogram", "{tmp}/x.jsonl"], "--histogram: expected another file than -o"),
+        (["--histogram", "{tmp}/link/x.jsonl"], "--histogram: expected another file than -o"),
+        (["--cache", "{tmp}/x.jsonl"], "--cache: expected another file than -o"),
+        (["--histogram", "{tmp}/a", "--cache", "{tmp}/a"], "--cache: expected another file than --histogram"),
+    ],
+)
+def test_two_options_never_name_the_same_file(
+    files: list[str],
+    line: str,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The histogram replaced the scores."""
+    (tmp_path / "link").symlink_to(tmp_path)
+    named = [text.format(tmp=tmp_path) for text in files]
+    assert score(monkeypatch, data, "--target", "fake", "-o", tmp_path / "x.jsonl", *named) == 2
+    assert line in capsys.readouterr().err
+    assert not (tmp_path / "x.jsonl").exists()

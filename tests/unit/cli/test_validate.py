@@ -49,6 +49,13 @@ def written(path: Path, *rows: Any, end: str = "\n") -> Path:
     return path
 
 
+def test_a_model_that_nobody_uses_is_named(validate, tmp_path: Path) -> None:
+    path = written(tmp_path / "s.jsonl", ALPACA)
+    note = "note: models.judge is loaded, but no agent and no judge uses it; models.judge=null leaves it out"
+    assert note in validate(path, "judge.model=writer")[1].splitlines()
+    assert "is loaded, but" not in validate(path, "judge.model=writer", "models.judge=null")[1]
+
+
 def test_mixed_formats_are_used_and_counted(validate, tmp_path: Path) -> None:
     path = written(
         tmp_path / "s.jsonl", ALPACA, CHAT, PAIR, ALPACA, "oops", {"x": 1}, {"x": 2}, {"instruction": 5}

@@ -102,6 +102,23 @@ def test_an_answer_without_a_suggestion_is_required(tmp_path: Path) -> None:
     assert str(done.exception).startswith("--writer: expected a value")
 
 
+def test_an_address_is_no_run_directory(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    done = CliRunner().invoke(init, [str(file), "-y", "--output", "s3://bucket/runs/x"])
+    assert isinstance(done.exception, BadInput)
+    assert str(done.exception).startswith("--output: expected a path on a file system")
+    assert not file.exists()
+
+
+@pytest.mark.parametrize(("option", "value"), [("--base-url", "https://host/v1"), ("--key-env", "K")])
+def test_a_server_needs_the_engine_for_servers(option: str, value: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    done = CliRunner().invoke(init, [str(file), "-y", "--writer", "some-model", option, value])
+    assert isinstance(done.exception, BadInput)
+    assert str(done.exception) == f"{option}: expected --engine api with it, got packaged"
+    assert not file.exists()
+
+
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
 
 

@@ -55,6 +55,15 @@ def test_arguments_override_the_file(asked: list[Config], tmp_path: Path) -> Non
     assert [json.loads(line) for line in Path(config.seeds.path).read_text().splitlines()] == ROWS
 
 
+def test_a_setting_may_be_any_text(asked: list[Config], tmp_path: Path) -> None:
+    texts = ["Data \U0001f600", "a\u2028b\x85c", "# 3: [x", "5"]
+    for text in texts:
+        optimise(ROWS, FAKE, output=tmp_path / "run", settings={"output.title": text})
+    assert [config.output.title for config in asked] == texts
+    with pytest.raises(BadInput, match=r"seeds\.limit: expected int or null, got 'few'"):
+        optimise(ROWS, FAKE, output=tmp_path / "run", settings={"seeds.limit": "few"})
+
+
 def test_agents_replace_those_of_the_file(asked: list[Config], tmp_path: Path) -> None:
     agents = {
         "instruction": {"keep": {"prompt": "keep"}},
@@ -92,6 +101,22 @@ def test_problems_are_reported_before_anything_runs(asked: list[Config], tmp_pat
     with pytest.raises(TypeError, match="expected a path, a DataFrame, a Dataset or rows, got int"):
         optimise(3, FAKE, output=tmp_path / "run")
     assert not asked
+
+
+def test_an_output_is_a_path_whose_home_is_expanded(
+    asked: list[Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    result = optimise(ROWS, FAKE, output="~/runs/new")
+    assert asked[0].output.dir == str(tmp_path / "home" / "runs" / "new") == str(result.path)
+    assert Path(asked[0].seeds.path).parent == tmp_path / "home" / "runs"
+    assert score(ROWS, "fake", output="~/scores.jsonl", min_tokens=1).file == tmp_path / "home/scores.jsonl"
+    with pytest.raises(BadInput, match=r"^output: expected a path on a file system"):
+        optimise(ROWS, FAKE, output="s3://bucket/runs/new")
+    with pytest.raises(BadInput, match=r"^-o: expected a path on a file system"):
+        score(ROWS, "fake", output="s3://bucket/scores.jsonl")
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
 
 
 def test_a_result_reads_a_run_directory(finished_run: Path) -> None:

@@ -25,6 +25,12 @@ def test_any_folder_name_works(tmp_path: Path, name: str, monkeypatch: pytest.Mo
         ("new/" + "x" * 300, "names of at most 255 bytes"),
         ("new/" + "\u4e2d" * 100, "names of at most 255 bytes"),
         ("new/" + "x" * 200 + "/" + "/".join(["y" * 200] * 20), "a path of at most 3896 bytes"),
+        (
+            "s3://bucket/runs/x",
+            "a path on a file system that all nodes share, got the address s3://bucket/runs/x",
+        ),
+        ("s3:/bucket", "got the address s3:/bucket"),
+        ("~nobody-here/run", "got ~nobody-here/run, which is the home of nobody known here"),
         ("a\0b", "a name with a null byte"),
         ("loop/run", "a broken symbolic link"),
         ("/proc/run", "expected a writable folder, got /proc"),

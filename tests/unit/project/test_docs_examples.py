@@ -15,7 +15,8 @@ from cluster.job import cli
 from staragents.config import Config
 from staragents.config.tree import as_dict
 from staragents.validation.config_builder import typed
-from staragents.validation.merging import merge, parse_yaml, read_file, read_overrides
+from staragents.validation.merging import parse_yaml, read_file, read_overrides
+from staragents.validation.tree_merge import merge
 from tests.unit.project.test_docs import DOCS, ROOT
 
 PAGES = [ROOT / "README.md", *DOCS]

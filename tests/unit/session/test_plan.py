@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from cluster.cli.plan import lines
 from cluster.job import cli
+from cluster.session import capacity
 from cluster.session.capacity import Capacity, Node
 from cluster.session.demand import Demand, PoolDemand, demand_of
 from staragents.base.errors import BadInput
@@ -167,6 +168,19 @@ def test_an_impossible_config_fails_early_for_plan_and_run(tmp_path: Path) -> No
         assert isinstance(raised, BadInput)
         assert "writer: 1 x 0 CPU + 64 GPU" in str(raised)
     assert not (tmp_path / "run").exists()
+
+
+def test_plan_shows_the_cores_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It showed what the pools ask for, which is all that a local Ray needs to get."""
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr(capacity, "_gpu_sizes", list)
+    said = CliRunner().invoke(cli, ["plan", CONFIG, "run.workers=502", "judge.model=writer"]).output
+    assert "fits: 502 CPUs and 0 GPUs at the start; this machine has 2 CPUs and 0 GPUs" in said
+    assert "note: 502 CPUs on 2 cores: the pools share them" in said
+    assert "note: models.judge is loaded, but no agent and no judge uses it" in said
+    demand = Demand((replace(POOL, gpus=0.0, cpus=7.0),))
+    assert list(capacity.of_this_machine().problems(demand)) == []
 
 
 def test_plan_as_json() -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import is_dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -19,6 +19,7 @@ from staragents.config import (
     Credit,
     EngineKind,
     EvolutionConfig,
+    FakeConfig,
     Fallback,
     JudgeConfig,
     MemoryConfig,
@@ -243,6 +244,45 @@ def test_a_pasted_key_is_not_repeated(config: Config) -> None:
     (line,) = check_config(config)
     assert line.startswith("models.writer.api_key_env: expected the name of an environment variable")
     assert "abcdef" not in line
+
+
+@pytest.mark.parametrize(
+    ("model", "lines"),
+    [
+        (
+            {"model": "org/name", "base_url": "https://host/v1", "api_key_env": "sk-abcdef"},
+            [
+                "base_url: expected nothing for kind vllm, which ignores it (set kind: openai), "
+                "got 'https://host/v1'",
+                "api_key_env: expected nothing for kind vllm, which ignores it (set kind: openai), "
+                "got something else",
+            ],
+        ),
+        (
+            {"model": "org/name", "table": "answers.jsonl"},
+            [
+                "table: expected nothing for kind vllm, which ignores it (set kind: recorded), "
+                "got 'answers.jsonl'"
+            ],
+        ),
+        (
+            {**vars(openai()), "engine_args": {"enforce_eager": True}, "fake": FakeConfig(latency_s=1.0)},
+            [
+                "engine_args: expected nothing for kind openai, which ignores it (set kind: vllm), "
+                "got {'enforce_eager': True}",
+                "fake: expected nothing for kind openai, which ignores it (set kind: fake), "
+                "got settings of a fake engine",
+            ],
+        ),
+        ({"kind": EngineKind.fake, "base_url": "https://host/v1", "engine_args": {"a": 1}}, []),
+    ],
+)
+def test_a_setting_of_another_kind_of_engine_is_named(
+    config: Config, model: dict[str, Any], lines: list[str]
+) -> None:
+    """It was ignored: a server's entry without its kind became a model to load."""
+    config.models["writer"] = ModelConfig(**model)
+    assert check_config(config) == [f"models.writer.{line}" for line in lines]
 
 
 def test_a_key_whose_variable_is_set_is_fine(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:

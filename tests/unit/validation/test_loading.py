@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import typing
 import warnings
+from collections.abc import Iterator
+from dataclasses import is_dataclass
 from pathlib import Path
 
 import pytest
@@ -11,7 +15,7 @@ from hypothesis import strategies as st
 
 from staragents.base.errors import BadInput
 from staragents.config import Config, EngineKind, ModelConfig, OutputConfig, PolicyName
-from staragents.config.tree import leaves
+from staragents.config.tree import declared, entry_kind, leaves
 from staragents.data.seed_file import SeedFile
 from staragents.validation.loading import from_yaml, load_config, to_yaml
 from staragents.validation.merging import read_file, read_overrides
@@ -56,6 +60,26 @@ def written(text: str, name: str = "config.yaml") -> str:
     return name
 
 
+def test_home_is_expanded_in_folders_and_extended_files(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = folder / "home"
+    monkeypatch.setenv("HOME", str(home))
+    (home / "earlier" / "candidates").mkdir(parents=True)
+    (home / "earlier" / "candidates" / "part-000000.parquet").touch()
+    (home / "valid.yaml").write_text(VALID)
+    mine = written("extends: ~/valid.yaml\noutput: {dir: ~/runs/x}\nmemory: {reuse: [~/earlier]}")
+    config = load_config(mine)
+    assert config.output.dir == f"{home}/runs/x"
+    assert config.memory.reuse == [f"{home}/earlier"]
+
+
+def test_an_address_is_no_run_directory(folder: Path) -> None:
+    (line,) = problems("valid.yaml", "output.dir=s3://bucket/runs/x")
+    expected = "a path on a file system that all nodes share"
+    assert line == f"output.dir: expected {expected}, got the address s3://bucket/runs/x"
+
+
 def test_a_valid_config_gives_plain_dataclasses() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -85,7 +109,7 @@ def test_later_overrides_win() -> None:
         ("seeds.columns.response=01", "01"),
         ("seeds.columns.response=yes", "yes"),
         ("seeds.columns.response=1e3", "1e3"),
-        ("seeds.columns.response=01 # a comment", "01"),
+        ("seeds.columns.response=01 # first", "01 # first"),
         ("seeds.columns={response: 01}", "01"),
         ("seeds={columns: {response: off}}", "off"),
         ("seeds.columns.response='no'", "no"),
@@ -128,6 +152,82 @@ def test_extends_merges_a_file_over_another_relative_to_it() -> None:
     config = load_config(written("extends: below/middle.yaml\nrun: {attempts: 7}\nmemory:\n"))
     assert (config.judge.model, config.run.seed, config.run.attempts) == ("qwen2.5", 4, 7)
     assert config.memory.embedder == "fake"
+
+
+@pytest.mark.parametrize("in_file", [True, False])
+def test_null_removes_an_entry_and_clears_a_mapping_that_is_not_ours(in_file: bool) -> None:
+    """Both changed nothing, so what a file extends could not be left out."""
+    written(
+        VALID.replace("writer: {kind: fake}", "writer: {kind: fake, engine_args: {a: 1}, resources: {b: 1}}")
+        + "run: {seed: 3}\n",
+        "below.yaml",
+    )
+    if in_file:
+        nothing = "{writer: {engine_args: {}, resources: null}, qwen2.5: null}"
+        agents = "{response: {direct: {model: writer}}}"
+        config = load_config(written(f"extends: below.yaml\nmodels: {nothing}\nagents: {agents}\nrun:\n"))
+    else:
+        nothing = ["models.writer.engine_args={}", "models.writer.resources=null", "models.qwen2.5=null"]
+        config = load_config("below.yaml", ["agents.response.direct.model=writer", *nothing])
+    assert list(config.models) == ["writer"]
+    assert (config.models["writer"].engine_args, config.models["writer"].resources) == ({}, {})
+    assert config.run.seed == 3, "an empty section in a file changes nothing"
+
+
+def test_overrides_follow_one_another() -> None:
+    again = [
+        "models.qwen2.5=null",
+        "models[qwen2.5]={kind: fake, price_in: 2}",
+        "models.qwen2.5.price_out=3",
+    ]
+    config = load_config("valid.yaml", ["models.qwen2.5.chat_template_kwargs={a: 1}", *again])
+    model = config.models["qwen2.5"]
+    assert (model.price_in, model.price_out, model.chat_template_kwargs) == (2.0, 3.0, {})
+
+
+def test_the_name_of_a_new_entry_with_a_dot_is_written_in_brackets() -> None:
+    line = problems("valid.yaml", "models.qwen3.5={kind: fake}")[0]
+    assert line.endswith("; an entry with the name qwen3.5 is models[qwen3.5]")
+    assert problems("valid.yaml", "models.writer.fake.xyz=1")[0].endswith("refusal_rate, thinks")
+    assert "qwen3.5" in load_config("valid.yaml", ["models[qwen3.5]={kind: fake}"]).models
+
+
+def _text_lists(kind: type, above: str = "") -> Iterator[str]:
+    for name, field in declared(kind).items():
+        below = entry_kind(field.hint) or field.hint
+        entry = ".more" if entry_kind(field.hint) else ""
+        if is_dataclass(below):
+            yield from _text_lists(typing.cast(type, below), f"{above}{name}{entry}.")
+        elif list[str] in (field.hint, *typing.get_args(field.hint)):
+            yield f"{above}{name}"
+
+
+@pytest.mark.parametrize(
+    ("item", "shown"),
+    [
+        ("[a]", r"\['a'\]"),
+        ("{a: b}", r"{'a': 'b'}; quote it"),
+        ("null", "nothing"),
+    ],
+)
+@pytest.mark.parametrize("key", list(_text_lists(Config)))
+def test_an_item_of_a_list_of_texts_is_a_text(key: str, item: str, shown: str) -> None:
+    """OmegaConf takes them, and the engine or our own code failed later."""
+    lines = problems("valid.yaml", f"{key}=[x, {item}]")
+    assert any(re.fullmatch(rf"{re.escape(key)}\[1\]: expected text, got {shown}", line) for line in lines)
+
+
+def test_a_truth_value_in_a_list_of_texts_of_a_file_is_a_problem() -> None:
+    written("extends: valid.yaml\nagents: {retired: [yes]}", "more.yaml")
+    assert "agents.retired[0]: expected text, got True; quote it" in problems("more.yaml")
+
+
+def test_what_follows_a_hash_belongs_to_a_text() -> None:
+    config = load_config(
+        "valid.yaml", ["output.title=Data # 2", "output.dir=runs/try #3", "run.seed=4 # four"]
+    )
+    assert (config.output.title, config.output.dir, config.run.seed) == ("Data # 2", "runs/try #3", 4)
+    assert load_config("valid.yaml", ["output.title='a' # b"]).output.title == "a"
 
 
 def test_circular_extends_is_a_problem() -> None:
@@ -213,6 +313,9 @@ def test_a_config_that_is_not_utf8_is_a_problem() -> None:
         ("models=5", "models: expected a mapping, got 5"),
         ("models.writer=5", "models.writer: expected a mapping, got 5"),
         ("models={1: {}}", "models: expected names, got 1"),
+        ("memory=null", "memory: expected a mapping, got nothing; memory.enabled=false turns it off"),
+        ("judge=null", "judge: expected a mapping, got nothing"),
+        ("models=null", "models: expected a mapping, got nothing; models.NAME=null removes an entry"),
         ("memory=off", "memory: expected a mapping, got False"),
         ("output.title=${nope}", "output.title: Interpolation key 'nope' not found"),
         ("models.writer.engine_args={a: '${nope}'}", "models.writer.engine_args: Interpolation key"),
