@@ -33,13 +33,17 @@ class CommittedState:
         self._started = time.monotonic()
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Restore what `state` returned in an earlier process."""
+        """Restore what `state` returned in an earlier process. A run that commits its seeds again after a
+        repair has only its running time and where it ends."""
         self.cursor = self.resumed_at = state["cursor"]
-        self._seconds_before = state["seconds"]
+        self._seconds_before = state.get("seconds", 0.0)
+        if "stopping" in state:
+            self.stopping.restore(state["stopping"])
+        if "evolution" not in state:
+            return
         self.evolution.restore(state["evolution"])
         self.progress.restore(state["progress"])
         self._failing.resume()
-        self.stopping.restore(state["stopping"])
         self._ledger.restore(state["ledger"])
 
     def commit(self, admitted: Admitted, candidates: list[Candidate]) -> Committed:

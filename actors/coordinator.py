@@ -150,8 +150,7 @@ class Coordinator:
         async with self._writing:
             state = await asyncio.to_thread(self._checkpoints.restore)
         begun, pending = "evolution" in state, state.get("pending", [])
-        if begun:
-            self._committed.restore(dict(state))
+        self._committed.restore(dict(state))
         cursor = self._committed.cursor
         await self._memory.rewind(cursor)
         feed = self._read_ahead(SeedFile(self.config.seeds).seeds_of(self._scan, start=cursor))

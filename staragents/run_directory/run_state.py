@@ -91,8 +91,13 @@ def with_config(state: RunState, config: Config, given: Config) -> RunState:
     return changed
 
 
+NOTHING_COMMITTED = {"seeds": 0, "tokens": 0, "block": [0.0, 0.0], "before": None, "flat": ""}
+"""What the stop rules have seen of a run that commits its seeds again."""
+
+
 def started_anew(state: RunState) -> RunState:
-    """The same run without committed seeds: finished ones are committed again from their files."""
+    """The same run without committed seeds: finished ones are committed again from their files. Its running
+    time and its decision to end stay, since no file has them."""
     anew = RunState(
         format=FORMAT,
         fingerprint=state["fingerprint"],
@@ -107,4 +112,8 @@ def started_anew(state: RunState) -> RunState:
         anew["given"] = state["given"]
     if "inputs" in state:
         anew["inputs"] = state["inputs"]
+    if "seconds" in state:
+        anew["seconds"] = state["seconds"]
+    if "stopping" in state:
+        anew["stopping"] = state["stopping"] | NOTHING_COMMITTED
     return anew
