@@ -77,6 +77,7 @@ class StopRules:
             "tokens": self._tokens,
             "block": self._block,
             "before": self._before,
+            "flat": self._flat,
             "stop": asdict(self.stop) if self.stop else None,
         }
 
@@ -85,7 +86,7 @@ class StopRules:
         self._seeds, self._tokens = state["seeds"], state["tokens"]
         self.changed = state["limits"] != self._limits
         if state["limits"]["patience"] == self._run.patience:
-            self._block, self._before = state["block"], state["before"]
+            self._block, self._before, self._flat = state["block"], state["before"], state.get("flat", "")
         if not self.changed and state["stop"]:
             self.stop = Stop(**state["stop"])
 

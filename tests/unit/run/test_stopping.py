@@ -147,6 +147,15 @@ async def test_flat_rewards_end_a_run_with_patience(tmp_path: Path) -> None:
     assert "not above" in stopped["detail"]
 
 
+async def test_patience_ends_a_run_at_the_same_seed_if_another_limit_changes(tmp_path: Path) -> None:
+    for limit in ("run.max_tokens=1000000", "run.max_tokens=2000000"):
+        summary = await local_run(config(tmp_path, "run.patience=3", limit))
+        assert summary["run"]["stopped"]["rule"] == "run.patience"
+        assert summary["run"]["stopped"]["seeds"] == summary["funnel"]["finished"] == 9
+    longer = await local_run(config(tmp_path, "run.patience=4", "run.max_tokens=2000000"))
+    assert longer["funnel"]["finished"] > 9
+
+
 def feed(rules: StopRules, rewards: list[float]) -> int | None:
     """The number of seeds after which the rules stop, with one seed in flight."""
     for number, reward in enumerate(rewards, 1):
