@@ -13,7 +13,7 @@ from staragents.base.records import Candidate
 from staragents.config import Config
 from staragents.evolution.evolution import Committed, Evolution
 from staragents.run.ledger import Ledger
-from staragents.run.stopping import StopRules
+from staragents.run.stopping import stop_rules
 
 
 class CommittedState:
@@ -23,7 +23,7 @@ class CommittedState:
         """Of a new run with `seeds` seeds."""
         self.evolution = Evolution(config, config.pairs, total_seeds=seeds)
         self.progress = Progress(total_seeds=seeds)
-        self.stopping = StopRules(config.run)
+        self.stopping = stop_rules(config)
         self.cursor = self.resumed_at = 0
         """Numbers of committed seeds: now, and when this process began."""
         self._budget = config.run.budget

@@ -81,7 +81,7 @@ def finish(work: Work) -> dict[str, Any] | None:
 
 
 def _left(config: Config, scan: SeedScan, run: RunDirectory, state: RunState) -> Left:
-    if state["cursor"] < scan.seeds and stopped_before(config.run, state) is None:
+    if state["cursor"] < scan.seeds and stopped_before(config, state) is None:
         return Left.seeds
     manifest = read_manifest(run.path)
     if not is_of_state(manifest, run.path):
