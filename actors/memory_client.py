@@ -62,7 +62,8 @@ class MemoryClient:
         self._metrics = metrics
         self._progress = progress
         self._unsent: list[Taught] = []
-        self._waited = False
+        # What was said by this process: the user of a resumed run has not seen it.
+        self._waited = self._said_unavailable = False
 
     async def rewind(self, cursor: int) -> None:
         """Restore the bank to the commit before seed `cursor`: remove later seeds, and add from the run's
@@ -122,8 +123,9 @@ class MemoryClient:
             raise
         except Exception as error:
             self._progress.memory_failures += 1
-            if self._progress.memory_failures == 1:
+            if not self._said_unavailable:
                 logger.warning("memory bank unavailable, drawing without it: %s", reason_of(error))
+                self._said_unavailable = True
             return RecalledOutcomes()
         finally:
             self._metrics.memory_called(time.monotonic() - started, outcome)
