@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
@@ -18,6 +17,7 @@ from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_lock import check_session
 from staragents.run_directory.run_state import RunState, Shard, shard_rows
 from staragents.run_directory.salvage import Salvage, set_aside
+from staragents.run_directory.unwritable import unwritable
 
 logger = logging.getLogger(__name__)
 
@@ -192,6 +192,4 @@ class Checkpoints:
         try:
             return await asyncio.to_thread(step, *arguments)
         except OSError as error:
-            reason = os.strerror(error.errno) if error.errno else error
-            line = f"output.dir: can't write to {self._run.path}: {reason}"
-            raise RunFailed(f"{line}; free some space, then run the same command to resume") from error
+            raise unwritable(self._run.path, error) from error
