@@ -64,6 +64,7 @@ class Checkpoints:
             raise RunFailed(f"output.dir: {self._run.path} no longer holds a run")
         self._run.remove_temporary()
         self._shards = state["shards"]
+        self._named: dict[str, Any] = {key: state[key] for key in ("name", "home") if key in state}
         set_aside(self._run.path, self._run.unnamed_shards(self._shards))
         self._salvage = Salvage(self._run.path, self._pairs)
         return state
@@ -145,7 +146,7 @@ class Checkpoints:
         if rows:
             name = f"part-{len(self._shards):06d}.parquet"
             self._shards.append(await self.write(self._run.write_shard, name, rows))
-        state["shards"] = list(self._shards)
+        state |= {**self._named, "shards": list(self._shards)}
         await self.write(self._run.write_state, cast("RunState", state))
         self._rows, self._kept = [], 0
         self._saved = self._stated = time.monotonic()

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from staragents.base.candidate_schema import candidates_table
 from staragents.base.errors import BadInput
-from staragents.base.records import Candidate, stable_id
+from staragents.base.records import Candidate
 from staragents.config import Config
 from staragents.data.seed_scan import SeedScan
 from staragents.files.atomic_file import TEMPORARY, replacing, sync, write_json, write_text
@@ -36,6 +36,7 @@ from staragents.run_directory.manifest import (
     state_file,
 )
 from staragents.run_directory.run_lock import LOCK, OWNER, WRITER, command_lock
+from staragents.run_directory.run_name import at_home, name_of, new_name
 from staragents.run_directory.run_state import RunState, Shard, first_state, with_config
 from staragents.run_directory.salvage import FOLDER as SALVAGE
 from staragents.run_directory.sealed_json import Unreadable, damage_of, read_sealed, write_sealed
@@ -73,9 +74,12 @@ class RunDirectory:
 
     @property
     def name(self) -> str:
-        """Short id of this folder, used in the names of actors and apps and in the ids of points on a
-        server."""
-        return stable_id(str(self.path.absolute()))[:8]
+        """Short id of the run, used in the names of actors and apps and in the ids of points on a server. It
+        stays the same if the folder is moved."""
+        try:
+            return name_of(self.path, self.state())
+        except BadInput:  # whoever reads more of a damaged state says so
+            return name_of(self.path, None)
 
     # -- ownership ---------------------------------------------------------------------------------------
 
@@ -104,17 +108,20 @@ class RunDirectory:
             )
 
     def create(self, config: Config, scan: SeedScan) -> None:
-        """Write the resolved config and, for a new run, the first state, which makes it resumable.
+        """Write the resolved config and, for a new run, the first state, which makes it resumable. A run
+        whose folder was copied gets a new name.
 
         Results of a different config become incomplete. Raises BadInput if a new run can't be written to the
         folder, RunFailed for one that has begun.
         """
-        new = self.state() is None
+        state = self.state()
+        new = state is None
         try:
             self.candidates.mkdir(parents=True, exist_ok=True)
             self._write_config(to_yaml(config))
-            if new:
-                self.write_state(first_state(config, scan))
+            named = at_home(self.path, state or {**first_state(config, scan), "name": new_name()})
+            if named is not state:
+                self.write_state(named)
         except OSError as error:
             if new:
                 raise BadInput(f"output.dir: can't write to {self.path}: {error.strerror}") from error

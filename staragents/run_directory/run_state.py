@@ -57,6 +57,10 @@ class RunState(TypedDict):
     inputs: NotRequired[Literal["apart"]]
     """How rows with an input in a column of its own are scored. Runs of earlier versions lack it: they joined
     it to the instruction by an empty line."""
+    name: NotRequired[str]
+    """The run's short name. Runs of earlier versions lack it until they resume."""
+    home: NotRequired[str]
+    """The folder in which the run has this name."""
     facts: NotRequired[dict[str, Any]]
     """Facts for the summary that are not in the candidates."""
 
@@ -112,6 +116,8 @@ def started_anew(state: RunState) -> RunState:
         anew["given"] = state["given"]
     if "inputs" in state:
         anew["inputs"] = state["inputs"]
+    if "name" in state and "home" in state:
+        anew["name"], anew["home"] = state["name"], state["home"]
     if "seconds" in state:
         anew["seconds"] = state["seconds"]
     if "stopping" in state:
