@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
@@ -18,6 +17,7 @@ from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_lock import check_session
 from staragents.run_directory.run_state import RunState, Shard, shard_rows
 from staragents.run_directory.salvage import Salvage, set_aside
+from staragents.run_directory.unwritable import unwritable
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +64,7 @@ class Checkpoints:
             raise RunFailed(f"output.dir: {self._run.path} no longer holds a run")
         self._run.remove_temporary()
         self._shards = state["shards"]
+        self._named: dict[str, Any] = {key: state[key] for key in ("name", "home") if key in state}
         set_aside(self._run.path, self._run.unnamed_shards(self._shards))
         self._salvage = Salvage(self._run.path, self._pairs)
         return state
@@ -145,7 +146,7 @@ class Checkpoints:
         if rows:
             name = f"part-{len(self._shards):06d}.parquet"
             self._shards.append(await self.write(self._run.write_shard, name, rows))
-        state["shards"] = list(self._shards)
+        state |= {**self._named, "shards": list(self._shards)}
         await self.write(self._run.write_state, cast("RunState", state))
         self._rows, self._kept = [], 0
         self._saved = self._stated = time.monotonic()
@@ -192,6 +193,4 @@ class Checkpoints:
         try:
             return await asyncio.to_thread(step, *arguments)
         except OSError as error:
-            reason = os.strerror(error.errno) if error.errno else error
-            line = f"output.dir: can't write to {self._run.path}: {reason}"
-            raise RunFailed(f"{line}; free some space, then run the same command to resume") from error
+            raise unwritable(self._run.path, error) from error

@@ -14,7 +14,7 @@ from staragents.config import Config
 from staragents.evolution.drawn_pairs import SAVED, DrawnPairs, continued
 from staragents.evolution.evolution import Committed, Evolution
 from staragents.run.ledger import Ledger
-from staragents.run.stopping import StopRules
+from staragents.run.stopping import stop_rules
 
 
 class CommittedState:
@@ -26,7 +26,7 @@ class CommittedState:
         self.evolution = Evolution(config, config.pairs, total_seeds=seeds)
         self._drawn_pairs = [DrawnPairs.of(config)]
         self.progress = Progress(total_seeds=seeds)
-        self.stopping = StopRules(config.run)
+        self.stopping = stop_rules(config)
         self.cursor = self.resumed_at = 0
         """Numbers of committed seeds: now, and when this process began."""
         self._budget = config.run.budget
@@ -36,14 +36,18 @@ class CommittedState:
         self._started = time.monotonic()
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Restore what `state` returned in an earlier process."""
+        """Restore what `state` returned in an earlier process. A run that commits its seeds again after a
+        repair has only its running time and where it ends."""
         self.cursor = self.resumed_at = state["cursor"]
-        self._seconds_before = state["seconds"]
+        self._seconds_before = state.get("seconds", 0.0)
+        if "stopping" in state:
+            self.stopping.restore(state["stopping"])
+        if "evolution" not in state:
+            return
         self.evolution.restore(state["evolution"])
         self._drawn_pairs = continued(state, self._config)
         self.progress.restore(state["progress"])
         self._failing.resume()
-        self.stopping.restore(state["stopping"])
         self._ledger.restore(state["ledger"])
 
     def commit(self, admitted: Admitted, candidates: list[Candidate]) -> Committed:

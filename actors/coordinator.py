@@ -149,14 +149,13 @@ class Coordinator:
         """Restore the saved state or begin; admit the first seeds. Returns the seeds not drawn yet."""
         async with self._writing:
             state = await asyncio.to_thread(self._checkpoints.restore)
-        begun = "evolution" in state
-        if begun:
-            self._committed.restore(dict(state))
+        begun, pending = "evolution" in state, state.get("pending", [])
+        self._committed.restore(dict(state))
         cursor = self._committed.cursor
         await self._memory.rewind(cursor)
-        feed = self._read_ahead(SeedFile(self.config.seeds).seeds(start=cursor))
-        for saved in state.get("pending", []):
-            seed = next(feed)
+        feed = self._read_ahead(SeedFile(self.config.seeds).seeds_of(self._scan, start=cursor))
+        # The seeds are those of the scan, so only a damaged state could name others.
+        for seed, saved in zip(islice(feed, len(pending)), pending, strict=True):
             if seed.seed_id != saved["seed_id"]:
                 raise RunFailed(f"seeds.path: row {seed.row} is not the seed that this run drew there")
             if self._committed.stopping.changed:

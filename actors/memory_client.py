@@ -63,9 +63,10 @@ class MemoryClient:
         self._metrics = metrics
         self._progress = progress
         self._unsent: list[Taught] = []
-        self._waited = False
         self._unchecked = 0
         """Of the seeds before this one, the bank may lack some."""
+        # What was said by this process: the user of a resumed run has not seen it.
+        self._waited = self._said_unavailable = False
 
     async def rewind(self, cursor: int) -> None:
         """Restore the bank to the commit before seed `cursor`: remove later seeds, and add from the run's
@@ -121,8 +122,9 @@ class MemoryClient:
             raise
         except Exception as error:
             self._progress.memory_failures += 1
-            if self._progress.memory_failures == 1:
+            if not self._said_unavailable:
                 logger.warning("memory bank unavailable, drawing without it: %s", reason_of(error))
+                self._said_unavailable = True
             return RecalledOutcomes()
         finally:
             self._metrics.memory_called(time.monotonic() - started, outcome)

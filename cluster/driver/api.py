@@ -6,19 +6,18 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from cluster.driver.results import Result, Scored
+from cluster.driver.rows_file import file_of
 from cluster.terminal.console import safe_console
 from staragents.base.errors import BadInput
 from staragents.config import Config
 from staragents.config.new_config import SUGGESTED, Answers, Engine
 from staragents.config.tree import declared
-from staragents.files.atomic_file import replacing
 from staragents.files.folders import folder_problem
-from staragents.score_file.input_columns import json_text
 from staragents.validation.loading import config_of
 from staragents.validation.merging import parse_yaml, read_file
 from staragents.validation.override_keys import with_setting
@@ -68,9 +67,9 @@ def optimise(
     for key, value in (settings or {}).items():
         # Plain values, which a tuple and a member of an enum become.
         tree = with_setting(tree, key, json.loads(json.dumps(value)), problems)
-    tree = merge(tree, {"seeds": {"path": _file_of(dataset, Path(output))}, "output": {"dir": str(output)}})
     if problems:
         raise BadInput(problems)
+    tree = merge(tree, {"seeds": {"path": file_of(dataset, Path(output))}, "output": {"dir": str(output)}})
     outcome = run(config_of(tree), Watcher(safe_console(file=sys.stderr), quiet=quiet), overwrite)
     return Result(Path(output), outcome.summary)
 
@@ -92,7 +91,7 @@ def score(
     file = Path(os.path.expanduser(output or Path(tempfile.mkdtemp(prefix="staragents-")) / "scores.parquet"))
     check_output(file)
     settings = ScoreSettings(
-        data=_file_of(dataset, file), target=target, larger=larger, output=file, **options
+        data=file_of(dataset, file), target=target, larger=larger, output=file, **options
     )
     with ScoreProgress() as progress:
         return Scored(file, ScoreJob(settings, progress).run())
@@ -104,26 +103,3 @@ def _packaged() -> Tree:
         "", Engine.packaged, models.writer, models.judge, models.target, models.larger, "runs/notebook"
     )
     return parse_yaml(answers.yaml("notebook"))
-
-
-def _file_of(dataset: Any, output: Path) -> str:
-    """A path unchanged; rows are written to a JSONL file next to the output, so that a run can resume."""
-    if isinstance(dataset, str | Path):
-        return str(dataset)
-    file = output.with_name(f"{output.name}.rows.jsonl")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(file) as temporary, temporary.open("w", encoding="utf-8") as lines:
-        for row in _rows(dataset):
-            lines.write(json_text(row) + "\n")
-    return str(file)
-
-
-def _rows(dataset: Any) -> Iterator[Mapping[str, Any]]:
-    if hasattr(dataset, "iter_rows"):  # polars
-        yield from dataset.iter_rows(named=True)
-    elif hasattr(dataset, "to_dict") and hasattr(dataset, "columns"):  # pandas
-        yield from dataset.to_dict("records")
-    elif isinstance(dataset, Iterable) and not isinstance(dataset, Mapping):
-        yield from dataset
-    else:
-        raise TypeError(f"expected a path, a DataFrame, a Dataset or rows, got {type(dataset).__name__}")

@@ -25,7 +25,7 @@ ELSE = "; set RAY_ADDRESS to the cluster that the run is on"
 
 @contextmanager
 def announced(run: RunDirectory) -> Iterator[None]:
-    """Write to the run directory which Ray the run is on, so that other commands find it.
+    """Write to the run directory which Ray the run is on and its name there, so that other commands find it.
 
     Raises RunFailed if that can't be written.
     """
@@ -36,6 +36,7 @@ def announced(run: RunDirectory) -> Iterator[None]:
 
     address = ray.get_runtime_context().gcs_address
     session = {
+        "name": run.name,
         "address": address,
         "loopback": stays_on_loopback(),
         "token": uses_token(),
@@ -61,12 +62,13 @@ def joined(run: str) -> Iterator[Any]:
     Raises BadInput if `run` names nothing, RunFailed if the run is not running.
     """
     path = Path(run)
-    name = RunDirectory(path).name if path.is_dir() else run
-    address = ray_address() or (_announced(path) if path.is_dir() else None)
+    session = _announced(path) if ray_address() is None and path.is_dir() else None
+    address = session["address"] if session is not None else ray_address()
     if address is None:
         if path.is_dir():
             raise RunFailed(f"{run} is not running here; if it runs on a cluster, set RAY_ADDRESS to it")
         raise BadInput(f"RUN: expected a run directory, or a run's name and RAY_ADDRESS, got {run!r}")
+    name = session["name"] if session is not None else _name(run)
     # Not before: most questions are about a run that has ended, and Ray takes longer than their answers.
     import ray
 
@@ -113,8 +115,13 @@ def raise_if_failed(answer: Answer) -> None:
         raise RunFailed("\n".join(answer.lines))
 
 
-def _announced(path: Path) -> str | None:
-    """The address in the run directory, or None. Raises RunFailed if it can't be trusted.
+def _name(run: str) -> str:
+    path = Path(run)
+    return RunDirectory(path).name if path.is_dir() else run
+
+
+def _announced(path: Path) -> dict[str, str] | None:
+    """The address and the name in the run directory, or None. Raises RunFailed if it can't be trusted.
 
     Ray's token is sent there, so the file must be written by this user and name this machine; the user must
     give any other address explicitly.
@@ -134,7 +141,7 @@ def _announced(path: Path) -> str | None:
         stay_on_loopback()
     if session["token"]:
         load_token()
-    return address
+    return {"address": address, "name": str(session["name"])}
 
 
 def _read_session(path: Path) -> dict[str, Any] | None:
@@ -150,7 +157,7 @@ def _read_session(path: Path) -> dict[str, Any] | None:
             raise RunFailed(f"{path}: expected a file that you own and only you can write{ELSE}")
         try:
             session = json.loads(opened.read(LARGEST_SESSION))
-            return {name: session[name] for name in ("address", "loopback", "token")}
+            return {name: session[name] for name in ("name", "address", "loopback", "token")}
         except (ValueError, KeyError, TypeError) as error:
             raise RunFailed(f"{path}: damaged{ELSE}") from error
 

@@ -116,6 +116,14 @@ def resize_generator(
         raise RunFailed(f"{name} was not resized: {reason}") from error
 
 
+def replicas_of(app: str) -> int:
+    """The replicas of a pool that have its resources: also those that start, and removed ones that still
+    finish their requests."""
+    status = serve.status().applications.get(app)
+    deployments = status.deployments.values() if status is not None else ()
+    return sum(number for deployment in deployments for number in deployment.replica_states.values())
+
+
 def _await_running(apps: dict[str, str], meanwhile: Callable[[], None]) -> None:
     """Wait for all apps at the same time. Serve's own wait takes one app after the other, so it would report
     a failed pool only after earlier ones have loaded."""

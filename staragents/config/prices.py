@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from staragents.config import Config
 
@@ -41,6 +42,14 @@ class Prices:
     def known(self) -> bool:
         """Whether the config has any price."""
         return bool(self.gpu_hour) or any(any(pair) for pair in self._models.values())
+
+    def as_dict(self) -> dict[str, Any]:
+        """All that turns tokens and time into money. Models that cost nothing are left out, so that adding
+        one changes nothing."""
+        return {
+            "tokens": {name: list(pair) for name, pair in self._models.items() if any(pair)},
+            "gpu_hour": self.gpu_hour,
+        }
 
     def tokens(self, model: str, tokens_in: float, tokens_out: float) -> float:
         """The cost of prompt and generated tokens of `model`."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
-from staragents.base.errors import BadInput
+from staragents.base.errors import BadInput, RunFailed
 from staragents.base.records import Seed
 from staragents.config import SeedsConfig
 from staragents.data.grouped_messages import GroupedMessages
 from staragents.data.readers.data_files import Block, DataFiles
 from staragents.data.readers.raw_row import BadRow, RawRow
 from staragents.data.readers.row_messages import RowReader
+from staragents.data.seed_digest import SeedDigest
 from staragents.data.seed_path import SETTING, seed_path
 from staragents.data.seed_row import SeedRow, digest_of, is_held_out, parse_row
 from staragents.data.seed_scan import SeedScan, SeedTally
@@ -62,12 +64,39 @@ class SeedFile:
 
     def seeds(self, start: int = 0) -> Iterator[Seed]:
         """The seeds in order, skipping the first `start`."""
-        number = 0
-        for _, before, row in self._rows():
-            if isinstance(row, SeedRow) and not row.repeated and not row.held_out:
-                number += 1
-                if number > start:
-                    yield row.seed(before)
+        return (row.seed(before) for before, row in islice(self._seed_rows(), start, None))
+
+    def seeds_of(self, scan: SeedScan, start: int = 0) -> Iterator[Seed]:
+        """The seeds that `scan` found, skipping the first `start`.
+
+        Raises RunFailed if the files have changed since, before it yields any other seed.
+        """
+        digest, block = SeedDigest(), list[Seed]()
+        try:
+            for before, row in self._seed_rows():
+                if digest.seeds == scan.seeds:
+                    raise self._changed("more seeds")
+                digest.add(row.digest)
+                if digest.seeds > start:
+                    block.append(row.seed(before))
+                if digest.at_mark and not digest.agrees(scan.marks):
+                    raise self._changed("other seeds")
+                if digest.at_mark:
+                    yield from block
+                    block.clear()
+        except BadInput as error:
+            raise self._changed(str(error)) from error
+        if digest.seeds < scan.seeds:
+            raise self._changed("fewer seeds")
+        if digest.sha256 != scan.sha256:
+            raise self._changed("other seeds")
+        yield from block
+
+    def _changed(self, found: str) -> RunFailed:
+        return RunFailed(
+            f"{SETTING}: {self._config.path} has changed during the run: {found}; restore it, then run the "
+            "same command to resume"
+        )
 
     def limit_for(self, seeds: int) -> int:
         """The `seeds.limit` that leaves the first `seeds` seeds, as it counts held-out ones too; all if there
@@ -104,6 +133,12 @@ class SeedFile:
         blocks = _numbered(self._files)
         column = self._config.columns.conversation
         return GroupedMessages(column, f"{COLUMNS}.conversation").blocks(blocks) if column else blocks
+
+    def _seed_rows(self) -> Iterator[tuple[int, SeedRow]]:
+        """The row of each seed, with the number of rows in earlier files."""
+        for _, before, row in self._rows():
+            if isinstance(row, SeedRow) and not row.repeated and not row.held_out:
+                yield before, row
 
     def _rows(self) -> Iterator[tuple[str, int, SeedRow | BadRow]]:
         """Each row with its file and the number of rows in earlier files, up to the last seed that

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 
 from staragents.base.records import Seed
 from staragents.data.bad_rows import BadRows
+from staragents.data.seed_digest import SeedDigest
 from staragents.data.seed_row import SeedRow
 
 SAMPLE_SEEDS = 3
@@ -19,15 +19,17 @@ _PLACE = re.compile("<(?:image|video|audio)>")
 
 @dataclass(frozen=True, slots=True)
 class SeedScan:
-    """The result of one pass over the files, up to `seeds.limit`. `sha256` covers the conversations in order.
-    `formats` counts seeds and `reasons` bad rows, most frequent first. `with_system` and `multi_turn` count
-    seeds with a system prompt and seeds with turns before the last exchange, `with_reasoning` seeds that have
-    what the assistant thought before an answer, `with_images` seeds whose text has a place for one."""
+    """The result of one pass over the files, up to `seeds.limit`. `sha256` covers the conversations in order,
+    `marks` those up to each that SeedDigest marks. `formats` counts seeds and `reasons` bad rows, most
+    frequent first. `with_system` and `multi_turn` count seeds with a system prompt and seeds with turns
+    before the last exchange, `with_reasoning` seeds that have what the assistant thought before an answer,
+    `with_images` seeds whose text has a place for one."""
 
     seeds: int
     bad_rows: int
     duplicates: int
     sha256: str
+    marks: bytes
     problems: tuple[str, ...]
     sample: tuple[Seed, ...]
     formats: dict[str, int]
@@ -46,16 +48,20 @@ class SeedTally:
     """Counts rows for a SeedScan."""
 
     def __init__(self) -> None:
-        self.seeds = self.held_out = 0
+        self.held_out = 0
         self.bad = BadRows()
         self._duplicates = 0
-        self._digest = hashlib.sha256()
+        self._digest = SeedDigest()
         self._sample: list[Seed] = []
         self._formats: Counter[str] = Counter()
         self._with_system = 0
         self._multi_turn = 0
         self._with_reasoning = 0
         self._with_images = 0
+
+    @property
+    def seeds(self) -> int:
+        return self._digest.seeds
 
     def add(self, row: SeedRow, before: int) -> None:
         """A valid row; earlier files have `before` rows."""
@@ -65,8 +71,7 @@ class SeedTally:
         if row.held_out:
             self.held_out += 1
             return
-        self.seeds += 1
-        self._digest.update(row.digest)
+        self._digest.add(row.digest)
         self._formats[row.format] += 1
         has_system = row.messages[0].role == "system"
         self._with_system += has_system
@@ -85,7 +90,8 @@ class SeedTally:
             self.seeds,
             self.bad.count,
             self._duplicates,
-            self._digest.hexdigest(),
+            self._digest.sha256,
+            bytes(self._digest.marks),
             tuple(self.bad.problems),
             tuple(self._sample),
             {str(found): count for found, count in self._formats.most_common()},

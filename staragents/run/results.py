@@ -12,6 +12,7 @@ from staragents.analysis.one_pass import one_pass
 from staragents.analysis.saved_run import SavedRun
 from staragents.analysis.summary import RunTally
 from staragents.config import Config, Reasoning
+from staragents.config.prices import Prices
 from staragents.data.seed_file import SeedFile
 from staragents.data.seed_scan import SeedScan
 from staragents.evolution.drawn_pairs import drawn_pairs_of
@@ -20,23 +21,31 @@ from staragents.report.dataset_card import write_card
 from staragents.report.report import write_page
 from staragents.run.dataset import writing_dataset
 from staragents.run.held_out import write_held_out
+from staragents.run.ledger import Ledger
 from staragents.run.quarantine import writing_quarantine
 from staragents.run_directory.file_facts import FileFacts, facts_of
 from staragents.run_directory.manifest import (
     MANIFEST,
+    PRICES,
     read_manifest,
     remove_manifest,
     write_manifest,
 )
 from staragents.run_directory.run_directory import RunDirectory
+from staragents.run_directory.run_state import RunState
 from staragents.run_directory.salvage import FOLDER as SALVAGE
 from staragents.run_directory.sealed_json import write_sealed
 
 
 def result_settings(config: Config) -> dict[str, Any]:
     """The settings that affect results but not candidates."""
-    output = config.output
-    return {"filters": asdict(config.filters), "output": {"title": output.title, "licence": output.licence}}
+    output, prices = config.output, Prices(config)
+    money = {PRICES: {**prices.as_dict(), "currency": prices.currency}} if prices.known else {}
+    return {
+        "filters": asdict(config.filters),
+        "output": {"title": output.title, "licence": output.licence},
+        **money,
+    }
 
 
 def write_results(run: RunDirectory, config: Config, scan: SeedScan) -> dict[str, Any]:
@@ -60,6 +69,7 @@ def write_results(run: RunDirectory, config: Config, scan: SeedScan) -> dict[str
     summary = tally.summary(
         {
             **state.get("facts", {}),
+            **_cost(config, state),
             "fallback": config.reward.fallback.value,
             "seeds": scan.seeds,
             "bad_rows": scan.bad_rows,
@@ -90,6 +100,15 @@ def write_results(run: RunDirectory, config: Config, scan: SeedScan) -> dict[str
     write_manifest(run.path, state["cursor"], result_settings(config), shards)
     run.remove_temporary()
     return summary
+
+
+def _cost(config: Config, state: RunState) -> dict[str, Any]:
+    """Tokens and money by the prices of `config`, which may be newer than the state."""
+    if "ledger" not in state or "seconds" not in state:
+        return {}
+    ledger = Ledger(config)
+    ledger.restore(state["ledger"])
+    return {"ledger": ledger.as_dict(state["seconds"])}
 
 
 def _about_models(config: Config) -> dict[str, Any]:

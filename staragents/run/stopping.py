@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from staragents.base.statistics import Z_90
-from staragents.config import RunConfig
-from staragents.config.prices import NOTHING, Bill
+from staragents.config import Config, RunConfig
+from staragents.config.prices import NOTHING, Bill, Prices
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +27,18 @@ class StopRules:
     on time.
 
     Seeds in flight are always finished. The decision is made before a seed starts and is saved: a resumed run
-    ends at the same seed unless its limits changed.
+    ends at the same seed unless its limits, or the prices under `budget`, changed.
     """
 
-    def __init__(self, run: RunConfig) -> None:
+    def __init__(self, run: RunConfig, prices: Mapping[str, Any] | None = None) -> None:
+        """`prices`: those of the bills, to know when they change."""
         self._limits = {
             "max_tokens": run.max_tokens,
             "budget": run.budget,
             "max_minutes": run.max_minutes,
             "patience": run.patience,
         }
+        self._prices = prices if run.budget is not None else None
         self._run = run
         self._seeds = 0
         self._tokens = 0
@@ -45,7 +47,7 @@ class StopRules:
         self._before: list[float] | None = None
         self._flat = ""
         self.changed = False
-        """Whether the limits differ from those of the restored state."""
+        """Whether the limits, or the prices under `budget`, differ from those of the restored state."""
         self.stop: Stop | None = None
 
     def observe(self, tokens: int, reward: float) -> None:
@@ -73,19 +75,22 @@ class StopRules:
     def state(self) -> dict[str, Any]:
         return {
             "limits": self._limits,
+            "prices": self._prices,
             "seeds": self._seeds,
             "tokens": self._tokens,
             "block": self._block,
             "before": self._before,
+            "flat": self._flat,
             "stop": asdict(self.stop) if self.stop else None,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Restore a saved state. If the limits changed, the saved decision is discarded."""
+        """Restore a saved state. If limits or prices changed, the saved decision is discarded."""
         self._seeds, self._tokens = state["seeds"], state["tokens"]
-        self.changed = state["limits"] != self._limits
+        prices = state.get("prices", self._prices)
+        self.changed = (state["limits"], prices) != (self._limits, self._prices)
         if state["limits"]["patience"] == self._run.patience:
-            self._block, self._before = state["block"], state["before"]
+            self._block, self._before, self._flat = state["block"], state["before"], state.get("flat", "")
         if not self.changed and state["stop"]:
             self.stop = Stop(**state["stop"])
 
@@ -117,10 +122,14 @@ class StopRules:
         )
 
 
-def stopped_before(run: RunConfig, state: Mapping[str, Any]) -> Stop | None:
+def stop_rules(config: Config) -> StopRules:
+    return StopRules(config.run, Prices(config).as_dict())
+
+
+def stopped_before(config: Config, state: Mapping[str, Any]) -> Stop | None:
     """The rule that ended the run with this saved state, if it still applies."""
     if saved := state.get("stopping"):
-        rules = StopRules(run)
+        rules = stop_rules(config)
         rules.restore(saved)
         if rules.stops(state["cursor"]):
             return rules.stop

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from staragents.base.errors import BadInput, RunFailed
+from staragents.base.errors import BadInput
 from staragents.config import Config
 from staragents.data.seed_scan import SeedScan
 from staragents.run.inspection import check_whole
@@ -16,6 +16,7 @@ from staragents.run_directory.manifest import is_of_state, read_manifest
 from staragents.run_directory.resume_check import check_resume
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_state import RunState
+from staragents.run_directory.unwritable import unwritable
 
 
 class Left(StrEnum):
@@ -73,15 +74,11 @@ def finish(work: Work) -> dict[str, Any] | None:
         work.run.write_config(work.config, work.given)
         return write_results(work.run, work.config, work.scan)
     except OSError as error:
-        reason = error.strerror or error
-        raise RunFailed(
-            f"output.dir: can't write to {work.run.path}: {reason}; free some space, then run the same "
-            "command to resume"
-        ) from error
+        raise unwritable(work.run.path, error) from error
 
 
 def _left(config: Config, scan: SeedScan, run: RunDirectory, state: RunState) -> Left:
-    if state["cursor"] < scan.seeds and stopped_before(config.run, state) is None:
+    if state["cursor"] < scan.seeds and stopped_before(config, state) is None:
         return Left.seeds
     manifest = read_manifest(run.path)
     if not is_of_state(manifest, run.path):

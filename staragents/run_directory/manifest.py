@@ -30,6 +30,8 @@ RESULTS = (
 """Files of every finished run besides candidates and state."""
 EXTRA = ("diagnosis.json", "held_out.jsonl")
 """Result files of some runs."""
+PRICES = "prices"
+"""The settings that change no row of the results."""
 INTERPRETED = ("config.yaml", "summary.json", "diagnosis.json")
 """Small files that other commands read, so their content is always checked."""
 
@@ -85,14 +87,15 @@ def is_of_state(manifest: Manifest | None, folder: Path) -> TypeGuard[Manifest]:
 
 def results_digest(manifest: Manifest) -> str:
     """Checksum of the candidates and the dataset in these results. It changes if the run continues or is
-    repeated, and not if a report or a diagnosis is written again."""
+    repeated, and not if a report or a diagnosis is written again, or prices change."""
     files = manifest["files"].items()
     decisive = [
         [name, facts["sha256"]]
         for name, facts in files
         if name == DATASET or name.startswith(f"{CANDIDATES}/")
     ]
-    return digest_of([manifest["seeds"], manifest["settings"], sorted(decisive)])
+    settings = {name: value for name, value in manifest["settings"].items() if name != PRICES}
+    return digest_of([manifest["seeds"], settings, sorted(decisive)])
 
 
 def result_damage(manifest: Manifest, folder: Path, deep: bool) -> list[Damage]:

@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 
 from staragents.base.candidate_schema import candidates_table
 from staragents.base.errors import BadInput
-from staragents.base.records import Candidate, stable_id
+from staragents.base.records import Candidate
 from staragents.config import Config
 from staragents.data.seed_scan import SeedScan
-from staragents.files.atomic_file import TEMPORARY, replacing, write_json, write_text
+from staragents.files.atomic_file import TEMPORARY, replacing, sync, write_json, write_text
 from staragents.run_directory.damage import Damage, damaged
 from staragents.run_directory.file_facts import facts_of
 from staragents.run_directory.manifest import (
@@ -36,10 +36,12 @@ from staragents.run_directory.manifest import (
     state_file,
 )
 from staragents.run_directory.run_lock import LOCK, OWNER, WRITER, command_lock
+from staragents.run_directory.run_name import at_home, name_of, new_name
 from staragents.run_directory.run_state import RunState, Shard, first_state, with_config
 from staragents.run_directory.salvage import FOLDER as SALVAGE
 from staragents.run_directory.sealed_json import Unreadable, damage_of, read_sealed, write_sealed
 from staragents.run_directory.shard_file import read_candidates
+from staragents.run_directory.unwritable import unwritable
 from staragents.validation.loading import to_yaml
 
 SHARDS = "part-*.parquet"
@@ -72,9 +74,12 @@ class RunDirectory:
 
     @property
     def name(self) -> str:
-        """Short id of this folder, used in the names of actors and apps and in the ids of points on a
-        server."""
-        return stable_id(str(self.path.absolute()))[:8]
+        """Short id of the run, used in the names of actors and apps and in the ids of points on a server. It
+        stays the same if the folder is moved."""
+        try:
+            return name_of(self.path, self.state())
+        except BadInput:  # whoever reads more of a damaged state says so
+            return name_of(self.path, None)
 
     # -- ownership ---------------------------------------------------------------------------------------
 
@@ -103,20 +108,34 @@ class RunDirectory:
             )
 
     def create(self, config: Config, scan: SeedScan) -> None:
-        """Write the resolved config and, for a new run, the first state, which makes it resumable.
+        """Write the resolved config and, for a new run, the first state, which makes it resumable. A run
+        whose folder was copied gets a new name.
 
-        Results of a different config become incomplete. Raises BadInput if the folder can't be written to.
+        Results of a different config become incomplete. Raises BadInput if a new run can't be written to the
+        folder, RunFailed for one that has begun.
         """
+        state = self.state()
+        new = state is None
         try:
             self.candidates.mkdir(parents=True, exist_ok=True)
-            text, path = to_yaml(config), self.path / "config.yaml"
-            if not path.is_file() or path.read_bytes() != text.encode():
-                remove_manifest(self.path)
-                self.write(path.name, text)
-            if self.state() is None:
-                self.write_state(first_state(config, scan))
+            self._write_config(to_yaml(config))
+            named = at_home(self.path, state or {**first_state(config, scan), "name": new_name()})
+            if named is not state:
+                self.write_state(named)
         except OSError as error:
-            raise BadInput(f"output.dir: can't write to {self.path}: {error.strerror}") from error
+            if new:
+                raise BadInput(f"output.dir: can't write to {self.path}: {error.strerror}") from error
+            raise unwritable(self.path, error) from error
+
+    def _write_config(self, text: str) -> None:
+        """Another config makes the results incomplete, but only once it is on disk."""
+        path = self.path / "config.yaml"
+        if path.is_file() and path.read_bytes() == text.encode():
+            return
+        with self.writing(path.name) as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="\n")
+            sync(temporary)
+            remove_manifest(self.path)
 
     def discard(self) -> None:
         """Delete the run, on the user's request: the state first, so that a partly deleted run is not

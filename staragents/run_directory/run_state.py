@@ -60,6 +60,10 @@ class RunState(TypedDict):
     inputs: NotRequired[Literal["apart"]]
     """How rows with an input in a column of its own are scored. Runs of earlier versions lack it: they joined
     it to the instruction by an empty line."""
+    name: NotRequired[str]
+    """The run's short name. Runs of earlier versions lack it until they resume."""
+    home: NotRequired[str]
+    """The folder in which the run has this name."""
     facts: NotRequired[dict[str, Any]]
     """Facts for the summary that are not in the candidates."""
 
@@ -94,8 +98,13 @@ def with_config(state: RunState, config: Config, given: Config) -> RunState:
     return changed
 
 
+NOTHING_COMMITTED = {"seeds": 0, "tokens": 0, "block": [0.0, 0.0], "before": None, "flat": ""}
+"""What the stop rules have seen of a run that commits its seeds again."""
+
+
 def started_anew(state: RunState) -> RunState:
-    """The same run without committed seeds: finished ones are committed again from their files."""
+    """The same run without committed seeds: finished ones are committed again from their files. Its running
+    time and its decision to end stay, since no file has them."""
     anew = RunState(
         format=FORMAT,
         fingerprint=state["fingerprint"],
@@ -110,4 +119,10 @@ def started_anew(state: RunState) -> RunState:
         anew["given"] = state["given"]
     if "inputs" in state:
         anew["inputs"] = state["inputs"]
+    if "name" in state and "home" in state:
+        anew["name"], anew["home"] = state["name"], state["home"]
+    if "seconds" in state:
+        anew["seconds"] = state["seconds"]
+    if "stopping" in state:
+        anew["stopping"] = state["stopping"] | NOTHING_COMMITTED
     return anew

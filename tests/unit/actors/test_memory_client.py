@@ -189,6 +189,15 @@ async def test_a_run_waits_for_a_local_bank_whose_embedder_is_slow(
     assert sum("its actor works: waiting" in line for line in caplog.messages) == 1, "logged once"
 
 
+async def test_a_resumed_run_says_once_that_its_bank_is_unavailable(caplog: pytest.LogCaptureFixture) -> None:
+    memory = client(Restarting(*[EMBEDDER_FAILED] * 2), SERVER)
+    memory._progress.restore({"memory_failures": 3, "remembered": 3})
+    for cursor in (5, 6):
+        await memory.commit_and_recall(cursor, numbered(cursor - 1), winner("a+b", 0.5), ALIKE)
+    assert memory._progress.memory_failures == 5
+    assert caplog.text.count("memory bank unavailable, drawing without it") == 1
+
+
 async def test_a_run_with_a_server_does_not_wait_for_a_slow_call(monkeypatch: pytest.MonkeyPatch) -> None:
     async def hang(*_: object) -> None:
         await asyncio.Event().wait()

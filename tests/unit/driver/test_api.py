@@ -93,6 +93,27 @@ def test_rows_come_from_anywhere(kind: str, asked: list[Config], tmp_path: Path)
     assert [json.loads(line) for line in lines] == ROWS
 
 
+def test_other_rows_leave_the_file_of_an_earlier_call(asked: list[Config], tmp_path: Path) -> None:
+    """A run may be reading it, and the call with other rows may be refused."""
+
+    def called(rows: list[dict[str, str]]) -> Path:
+        optimise(rows, FAKE, output=tmp_path / "run")
+        return Path(asked[-1].seeds.path)
+
+    file = called(ROWS)
+    before = (file.read_bytes(), file.stat().st_ino, file.stat().st_mtime_ns)
+    other = called(ROWS[:2])
+    assert [json.loads(line) for line in other.read_text().splitlines()] == ROWS[:2]
+    assert (called(ROWS), called(ROWS[:2])) == (file, other), "the same rows resume"
+    with pytest.raises(BadInput, match="drawz"):
+        optimise(ROWS[1:], FAKE, output=tmp_path / "run", settings={"evolution.drawz": 3})
+    assert (file.read_bytes(), file.stat().st_ino, file.stat().st_mtime_ns) == before
+    file.unlink()
+    assert called(ROWS[:2]) == other
+    assert called(ROWS) == file
+    assert not list(tmp_path.glob(".run*")), "no temporary file is left"
+
+
 def test_problems_are_reported_before_anything_runs(asked: list[Config], tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"evolution\.drawz"):
         optimise(ROWS, FAKE, output=tmp_path / "run", evolution={"drawz": 3})

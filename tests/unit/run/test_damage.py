@@ -26,8 +26,8 @@ from staragents.run.repair import repair
 from staragents.run_directory.damage import Damaged
 from staragents.run_directory.manifest import MANIFEST, RESULTS
 from staragents.run_directory.run_directory import RunDirectory
-from staragents.validation.loading import load_config
-from tests.support.local_run import LocalHandle, decided, drained_run, local_handles, local_run
+from staragents.validation.loading import load_config, with_overrides
+from tests.support.local_run import LocalHandle, decided, drained_run, local_handles, local_run, state
 from tests.support.paths import FAKE
 
 pytestmark = pytest.mark.slow
@@ -202,6 +202,27 @@ def test_a_lost_shard_is_detected_first_and_only_its_seeds_are_redone(
         asked = sum(handle.requests for handle in handles.values())
         assert 0 < asked < 40, "only one of 16 seeds is worked on"
     assert not (run / "salvage").exists()
+
+
+def test_a_repaired_run_keeps_its_running_time_and_ends_where_it_had_ended(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    limited = with_overrides(config_for(run), ["run.max_minutes=0.0001"])
+    before = asyncio.run(local_run(limited))
+    assert before["run"]["stopped"]["rule"] == "run.max_minutes"
+    edit_state(run, seconds=3600.0)
+    shard(run, 1).unlink()
+    assert repaired(run).restarted
+    assert state(run)["seconds"] == 3600.0
+    after = asyncio.run(local_run(limited))
+    assert after["funnel"]["finished"] == before["funnel"]["finished"]
+    assert after["run"]["stopped"] == before["run"]["stopped"]
+    assert state(run)["seconds"] > 3600.0
+    assert after["run"]["wall_seconds"] > 3600.0
+
+
+def edit_state(run: Path, **values: Any) -> None:
+    folder = RunDirectory(run)
+    folder.write_state({**folder.state(), **values})  # type: ignore[typeddict-item]
 
 
 @pytest.mark.parametrize("name", [*RESULTS, MANIFEST])

@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 
 from staragents.base.errors import BadInput
 from staragents.config import Config, RunConfig
+from staragents.data.seed_file import SeedFile
 from staragents.run.stopping import StopRules, stopped_before
+from staragents.run.work import Left, work_of
+from staragents.run_directory.manifest import read_manifest, results_digest
 from staragents.validation.loading import load_config
 from tests.support.local_run import decided, drained_run, local_run, state
 from tests.support.paths import ROOT
@@ -51,8 +54,8 @@ async def test_a_larger_budget_resumes_as_if_the_smaller_had_never_existed(tmp_p
     small, large = "run.max_tokens=20000", "run.max_tokens=35000"
     await local_run(config(tmp_path / "twice", small))
     first = decided(tmp_path / "twice")
-    assert stopped_before(config(tmp_path, small).run, state(tmp_path / "twice"))
-    assert not stopped_before(config(tmp_path, large).run, state(tmp_path / "twice"))
+    assert stopped_before(config(tmp_path, small), state(tmp_path / "twice"))
+    assert not stopped_before(config(tmp_path, large), state(tmp_path / "twice"))
     await local_run(config(tmp_path / "twice", "run.max_tokens=null"))
     await local_run(config(tmp_path / "once"))
     assert decided(tmp_path / "twice") == decided(tmp_path / "once")
@@ -96,6 +99,45 @@ async def test_new_prices_apply_to_earlier_work(tmp_path: Path) -> None:
     resumed = await local_run(config(tmp_path / "run", *more))
     at_once = await local_run(config(tmp_path / "at once", *more))
     assert resumed["run"]["ledger"]["money"] == pytest.approx(at_once["run"]["ledger"]["money"])
+
+
+async def test_a_lower_price_resumes_a_run_that_its_budget_ended(tmp_path: Path) -> None:
+    first = await local_run(config(tmp_path, *PRICED, "run.budget=0.05"))
+    assert first["run"]["stopped"]["rule"] == "run.budget"
+    scan = SeedFile(config(tmp_path).seeds).scan()
+
+    def left(*overrides: str) -> Left:
+        return work_of(config(tmp_path, *overrides, "run.budget=0.05"), scan).left
+
+    cheaper = ("models.writer.price_in=1", "models.writer.price_out=1")
+    assert left(*PRICED) is Left.nothing
+    assert left(*PRICED, "models.judge.price_out=0.5") is Left.seeds
+    assert left(*cheaper) is Left.seeds
+    again = await local_run(config(tmp_path, *cheaper, "run.budget=0.05"))
+    assert again["funnel"]["finished"] > first["funnel"]["finished"]
+
+
+async def test_new_prices_of_a_finished_run_are_in_its_results(tmp_path: Path) -> None:
+    few = ("seeds.limit=6", *PRICED)
+    first = await local_run(config(tmp_path, *few))
+    digest = digest_of_results(tmp_path)
+    dearer = config(tmp_path, *few, "models.judge.price_in=7", "run.currency=EUR")
+    assert work_of(dearer, SeedFile(dearer.seeds).scan()).left is Left.results
+    again = await local_run(dearer)
+    counts = first["run"]["ledger"]["models"]["judge"]
+    more = 6 * counts["tokens_in"] / 1e6
+    assert again["run"]["ledger"]["money"] == pytest.approx(first["run"]["ledger"]["money"] + more)
+    saved = json.loads((tmp_path / "summary.json").read_text())["run"]["ledger"]
+    assert saved == again["run"]["ledger"]
+    assert saved["currency"] == "EUR"
+    assert digest_of_results(tmp_path) == digest, "an evaluation of these results stays valid"
+    assert work_of(dearer, SeedFile(dearer.seeds).scan()).left is Left.nothing
+
+
+def digest_of_results(run_dir: Path) -> str:
+    manifest = read_manifest(run_dir)
+    assert manifest is not None
+    return results_digest(manifest)
 
 
 async def test_gpus_by_the_hour_are_in_the_budget(tmp_path: Path) -> None:
@@ -145,6 +187,15 @@ async def test_flat_rewards_end_a_run_with_patience(tmp_path: Path) -> None:
     assert stopped["rule"] == "run.patience"
     assert summary["funnel"]["finished"] % 5 == 3, "decided at a multiple of 5, with 3 more in work"
     assert "not above" in stopped["detail"]
+
+
+async def test_patience_ends_a_run_at_the_same_seed_if_another_limit_changes(tmp_path: Path) -> None:
+    for limit in ("run.max_tokens=1000000", "run.max_tokens=2000000"):
+        summary = await local_run(config(tmp_path, "run.patience=3", limit))
+        assert summary["run"]["stopped"]["rule"] == "run.patience"
+        assert summary["run"]["stopped"]["seeds"] == summary["funnel"]["finished"] == 9
+    longer = await local_run(config(tmp_path, "run.patience=4", "run.max_tokens=2000000"))
+    assert longer["funnel"]["finished"] > 9
 
 
 def feed(rules: StopRules, rewards: list[float]) -> int | None:

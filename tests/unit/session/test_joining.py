@@ -15,6 +15,7 @@ from typing import Any
 import grpc
 import pytest
 
+from actors.actor_names import coordinator_name
 from cluster.driver.running_job import joined
 from cluster.session import ray_session
 from cluster.session.ray_session import join
@@ -31,8 +32,12 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+NAME = "5f3a0c1e"
+
+
 def announce(run: Path, address: str) -> None:
-    (run / SESSION).write_text(json.dumps({"address": address, "loopback": True, "token": False}))
+    session = {"name": NAME, "address": address, "loopback": True, "token": False}
+    (run / SESSION).write_text(json.dumps(session))
 
 
 def refused(run: Path) -> str:
@@ -64,6 +69,20 @@ def test_a_run_on_this_machine_is_joined(run: Path, joins: list[str], address: s
     announce(run, address)
     assert refused(run) == "noted"
     assert joins == [address]
+
+
+@pytest.mark.parametrize("spelling", ["{run}", "{run}/../{run.name}", "{link}"])
+def test_a_run_is_asked_for_by_the_name_that_it_announced(
+    run: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, spelling: str
+) -> None:
+    link = tmp_path_factory.mktemp("links") / "link"
+    link.symlink_to(run)
+    actors: list[str] = []
+    monkeypatch.setattr("cluster.session.ray_session.join", lambda address: None)
+    monkeypatch.setattr("ray.get_actor", lambda name, namespace: actors.append(name))
+    monkeypatch.setattr("ray.shutdown", lambda: None)
+    with joined(spelling.format(run=run, link=link)):
+        assert actors == [coordinator_name(NAME)]
 
 
 @pytest.mark.parametrize(
