@@ -26,6 +26,7 @@ from staragents.analysis.saved_run import SavedRun
 from staragents.base.generation import Generation, GenerationRequest
 from staragents.config import Config
 from staragents.data.formats.known import FORMATS
+from staragents.data.seed_file import SeedFile
 from staragents.export.exporter import export
 from staragents.export.recipes import write_recipes
 from staragents.report.dataset_card import write_card
@@ -156,10 +157,12 @@ def test_no_judge_prompt_has_a_verdict_or_a_second_end_of_its_fence(attacked: At
 def test_the_dataset_has_the_seeds_own_texts(attacked: Attacked) -> None:
     kept = [json.loads(line) for line in (attacked.folder / "dataset.jsonl").read_text().split("\n") if line]
 
+    # An answer with the tags of a thought is read without it.
+    own = {seed.messages[-1].content for seed in SeedFile(attacked.config.seeds).seeds()}
+    assert sum(any(attack.strip() in text for attack in ATTACKS) for text in own) == len(ATTACKS)
+
     assert len(kept) == len(ATTACKS) + 1
-    for row in kept:
-        if row["source"] == "seed":
-            assert any(attack.strip() in row["messages"][-1]["content"] for attack in ATTACKS)
+    assert {row["messages"][-1]["content"] for row in kept if row["source"] == "seed"} <= own
 
 
 def flat(tokens: list[Token]) -> list[Token]:
