@@ -126,15 +126,17 @@ def _soft(logprobs: tuple[TokenLogprobs, ...], answer: str, verdict: re.Match[st
     for token in logprobs:
         end += len(token.text)
         if end > position:
-            return _renormalised(token.top)
+            return _renormalised(token.top, lower=found[_group(found)] in ("a", "b"))
     return None
 
 
-def _renormalised(top: dict[str, float]) -> float | None:
+def _renormalised(top: dict[str, float], lower: bool) -> float | None:
+    """`lower`: the verdict is `a` or `b`. Beside any other verdict, `a` is an article."""
+    names = ("A", "B", "a", "b") if lower else ("A", "B")
     mass = dict.fromkeys(LABELS, 0.0)
     for text, logprob in top.items():
         word = text.strip(" \t\n\"'[]{},:")
-        if word.upper() in ("A", "B"):
+        if word in names:
             mass[cast("Label", word.upper())] += math.exp(min(logprob, 0.0))
         elif word and "tie".startswith(word.lower()):
             mass["tie"] += math.exp(min(logprob, 0.0))

@@ -167,6 +167,9 @@ def tokens_for(verdict_token: str, top: dict[str, float], before: str, after: st
         # As the model writes it, in lower case.
         (tokens_for(" b", {" b": 0.75, " A": 0.2, " B": 0.05, " a": 0.0001}, "Verdict:", ""), 0.2),
         (tokens_for("b", {"b": 0.75, "a": 0.25}, "verdict: ", ""), 0.25),
+        # The article of "a tie" and "a better answer".
+        (tokens_for(" tie", {" tie": 0.5, " a": 0.4, " A": 0.02, " B": 0.02}, "Verdict:", ""), 0.5),
+        (tokens_for(" B", {" B": 0.45, " a": 0.4, " A": 0.05}, "Verdict:", ""), 0.1),
         (tokens_for("A", {"A": 0.75, "B": 0.25}, "A is good, B is not. [[", "]]"), 0.75),
     ],
 )
