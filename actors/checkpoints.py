@@ -15,7 +15,7 @@ from staragents.base.records import Candidate
 from staragents.config import Config
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_lock import check_session
-from staragents.run_directory.run_state import RunState, Shard, shard_rows
+from staragents.run_directory.run_state import RunState, Shard, naming, shard_rows
 from staragents.run_directory.salvage import Salvage, set_aside
 from staragents.run_directory.unwritable import unwritable
 
@@ -64,7 +64,7 @@ class Checkpoints:
             raise RunFailed(f"output.dir: {self._run.path} no longer holds a run")
         self._run.remove_temporary()
         self._shards = state["shards"]
-        self._named: dict[str, Any] = {key: state[key] for key in ("name", "home") if key in state}
+        self._naming = naming(state)
         set_aside(self._run.path, self._run.unnamed_shards(self._shards))
         self._salvage = Salvage(self._run.path, self._pairs)
         return state
@@ -146,7 +146,7 @@ class Checkpoints:
         if rows:
             name = f"part-{len(self._shards):06d}.parquet"
             self._shards.append(await self.write(self._run.write_shard, name, rows))
-        state |= {**self._named, "shards": list(self._shards)}
+        state |= {**self._naming, "shards": list(self._shards)}
         await self.write(self._run.write_state, cast("RunState", state))
         self._rows, self._kept = [], 0
         self._saved = self._stated = time.monotonic()

@@ -89,8 +89,11 @@ def generation_of(
     logprobs = read_logprobs(choice.logprobs, chat, note)
     # What only the total contains may be all of it.
     expected = 0 if beside else len(logprobs) or estimate(reasoning + text)
+    counted = _counted(usage.get("completion_tokens"), expected)
     tokens_out = _count(usage.get("completion_tokens"), expected, note) + beside
-    reason = finish_reason(choice.finish_reason, tokens_out, asked, note)
+    # Not an estimate: that of a whole answer may be above the limit.
+    counted_out = (len(logprobs) if counted is None else counted) + beside
+    reason = finish_reason(choice.finish_reason, counted_out, asked, note)
     if reason == "stop" and isinstance(choice, ChatChoice) and choice.message is None:
         raise NotTheApi("not an answer of the API: its choice has no message")
     return Generation(
@@ -174,13 +177,18 @@ def _whole(value: Any) -> int | None:
     return value if is_whole and 0 <= value <= MOST_TOKENS else None
 
 
-def _count(value: Any, estimate: int, note: Note) -> int:
-    """The token count from the server, or the estimate if that is no valid count, or 0 for a text: some
-    servers count nothing and say so with zeros."""
+def _counted(value: Any, estimate: int) -> int | None:
+    """The token count from the server; None if that is no valid count, or 0 for a text: some servers count
+    nothing and say so with zeros."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     counted = _whole(value)
-    if counted is not None and (counted or not estimate):
+    return counted if counted or not estimate else None
+
+
+def _count(value: Any, estimate: int, note: Note) -> int:
+    """The token count from the server, or the estimate if it has none."""
+    if (counted := _counted(value, estimate)) is not None:
         return counted
     note("returns no usable token counts (usage); they are estimated from the texts")
     return estimate

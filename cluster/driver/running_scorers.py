@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 import ray
 
-from actors.clean_up import kill_named, quietly
+from actors.clean_up import quietly
 from actors.starting import started
 from cluster.driver.live_config import LiveConfig
 from cluster.pools.scorers import scorer_name, start_scorer
@@ -26,6 +27,9 @@ class RunningScorers:
         """Names by role."""
         self._starting: dict[str, dict[str, Any]] = {role: {} for role in self.loaded}
         """By role and name, the call that loads the model."""
+        # A name is never given again: whoever reads the names of the pools would take a scorer that is still
+        # starting for the removed one.
+        self._indices = {role: count(len(names)) for role, names in self.loaded.items()}
         self._actors: dict[str, Any] = {}
         """The handles of those that were started here."""
 
@@ -72,12 +76,10 @@ class RunningScorers:
             quietly(ray.kill, actor)
 
     def _start(self, role: str) -> None:
-        taken, run_name = {*self.loaded[role], *self._starting[role]}, self._live.pools.run_name
-        name = next(n for i in range(len(taken) + 1) if (n := scorer_name(role, i, run_name)) not in taken)
+        name = scorer_name(role, next(self._indices[role]), self._live.pools.run_name)
         actor = self._actors[name] = start_scorer(self._live.config.scoring, role, name)
         self._starting[role][name] = actor.start.remote()
 
     def _stop(self, name: str) -> None:
-        """Kill a scorer, so that another may have its name."""
         actor = self._actors.pop(name, None)
-        quietly(lambda: kill_named({name: actor if actor is not None else ray.get_actor(name)}))
+        quietly(lambda: ray.kill(actor if actor is not None else ray.get_actor(name)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from staragents.agents.prompt_leak import SPEAKER
+from staragents.agents.labelled_turns import is_conversation
 
 # "Sure! Here's a rewritten version of the instruction:"
 _INTRO = re.compile(
@@ -32,8 +32,8 @@ def clean_instruction(text: str) -> str:
     label = _LABEL.match(text)
     text = text[label.end() :] if label else text
     user = _USER.match(text)
-    # Further labels make it a conversation, which may be the seed's own.
-    text = text[user.end() :] if user and not SPEAKER.search(text, user.end()) else text
+    # A conversation may be the seed's own.
+    text = text[user.end() :] if user and not is_conversation(text) else text
     return _unquoted(_unfenced(text.strip()), commented=intro is not None).strip()
 
 

@@ -38,21 +38,22 @@ _NAME = r"(?:(?:the[ ]+)?(?:sample|response|answer|option|assistant|candidate)[ 
 _COMPARISON = r"(?:>=|[<=!~\u2248\u2243\u2245\u2260\u2264\u2265])[<=>]*"
 _MORE = rf"""(?:["'*`\s]*(?:[/|]|or\b|and\b|vs\b)["'*`\s]*|["'*` ]*{_COMPARISON}["'*` ]*)"""
 _NOT_ONE = rf"""(?:{_MORE}|["'*`\s]*,["'*`\s]*(?:A|B|tie){_MORE}){_NAME}(?:A|B|tie)\b"""
-# "A isn't better than B", "A is worse", "A loses".
+# "A isn't better than B", "A is worse", "A loses"; not "A is not only better", "A is not perfect but good".
 _WORSE = (
     r"""["'*`]*[ ]+(?:"""
     r"(?:(?:is|was|does|did|would|could)(?:n['\u2019]?t|[ ]+not|[ ]+no)|cannot|can['\u2019]t)[ ]+"
-    r"(?:\w+[ ]+){0,3}?"
+    r"(?:(?!(?:only|just|merely|simply|doubt|but|yet)\b)\w+[ ]+){0,3}?"
     r"(?:better|best|good|correct|right|superior|stronger|preferred|preferable|winner|win|beat)"
     r"|(?:is|was|seems|looks|performs)[ ]+(?:\w+[ ]+)?(?:worse|worst|inferior|weaker|poorer|wrong|incorrect)"
     r"|loses|lost|fails|failed)\b"
 )
+_OPPOSITE = re.compile(rf"{_NOT_ONE}|{_WORSE}", re.IGNORECASE)
+"""What makes a label before it no verdict for that label."""
 
 
 def _one_label(group: str) -> str:
-    """The pattern of a label that is the verdict, as the group of this name."""
-    label = rf"(?P<{group}>(?:A(?!{_ARTICLE})|B|tie)\b)"
-    return rf"(?:an?[ ]+(?=tie)|{_NAME}){label}(?!{_NOT_ONE})(?!{_WORSE})"
+    """The pattern of a label, as the group of this name."""
+    return rf"(?:an?[ ]+(?=tie)|{_NAME})(?P<{group}>(?:A(?!{_ARTICLE})|B|tie)\b)"
 
 
 _WRITTEN_VERDICT = re.compile(
@@ -71,6 +72,7 @@ def parse_verdict(generation: Generation, config: JudgeConfig) -> OrderVerdict |
     """Parse the verdict from the judge's output, JSON or not; None if there is none. Never raises.
 
     Uses the `verdict` key of a JSON object, else the last mention, as the reason may quote labels before it.
+    An earlier mention does not count where the last one names no label or means the opposite.
     """
     text = generation.text
     found = _written(text)
@@ -85,7 +87,8 @@ def parse_verdict(generation: Generation, config: JudgeConfig) -> OrderVerdict |
 def _written(text: str) -> re.Match[str] | None:
     mentions = list(_JSON_VERDICT.finditer(text)) if _OBJECT.match(text) else []
     mentions = mentions or list(_WRITTEN_VERDICT.finditer(text))
-    return mentions[-1] if mentions else _BARE_VERDICT.fullmatch(text)
+    found = mentions[-1] if mentions else _BARE_VERDICT.fullmatch(text)
+    return None if found is None or _OPPOSITE.match(text, found.end()) else found
 
 
 def _label(found: re.Match[str]) -> Label:
@@ -123,15 +126,17 @@ def _soft(logprobs: tuple[TokenLogprobs, ...], answer: str, verdict: re.Match[st
     for token in logprobs:
         end += len(token.text)
         if end > position:
-            return _renormalised(token.top)
+            return _renormalised(token.top, lower=found[_group(found)] in ("a", "b"))
     return None
 
 
-def _renormalised(top: dict[str, float]) -> float | None:
+def _renormalised(top: dict[str, float], lower: bool) -> float | None:
+    """`lower`: the verdict is `a` or `b`. Beside any other verdict, `a` is an article."""
+    names = ("A", "B", "a", "b") if lower else ("A", "B")
     mass = dict.fromkeys(LABELS, 0.0)
     for text, logprob in top.items():
         word = text.strip(" \t\n\"'[]{},:")
-        if word.upper() in ("A", "B"):
+        if word in names:
             mass[cast("Label", word.upper())] += math.exp(min(logprob, 0.0))
         elif word and "tie".startswith(word.lower()):
             mass["tie"] += math.exp(min(logprob, 0.0))

@@ -6,24 +6,21 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
+from staragents.agents.labelled_turns import leaks_conversation, leaks_turn
 from staragents.agents.prompt_templates import load_prompt, shipped_prompts
 from staragents.text.words import words
 
 # Narrower than in untrusted_text: a false reject loses work, while a space inserted there does no harm.
 _CONTROL = r"<[|\uff5c][^<>\n]{1,30}[|\uff5c]>|</?s>|\[/?INST\]|<(?:start|end)_of_turn>|<unused\d+>"
 
-# Not \W*, which would scan from every line to the next word: quadratic in empty lines.
-_LINE_START = r"^[^\w\n]*"
-
-SPEAKER = re.compile(rf"{_LINE_START}(?:user|human|assistant)\**:", re.IGNORECASE | re.MULTILINE)
-"""The label of a turn in a conversation that is written as text."""
 _REWRITE_MARKERS = re.compile(
-    rf"{_CONTROL}|{SPEAKER.pattern}|\b(?:new|rewritten|revised|given|original|last) instructions?\b"
+    rf"{_CONTROL}|\b(?:new|rewritten|revised|given|original|last) instructions?\b"
     r"|\brewrite (?:each|the|this) instruction\b|\bdo not answer it\b|\bthe instruction(?: is|:)",
-    re.IGNORECASE | re.MULTILINE,
+    re.IGNORECASE,
 )
 _ANSWER_MARKERS = re.compile(
-    rf"{_CONTROL}|{SPEAKER.pattern}|{_LINE_START}instruction:|reply with the new instruction",
+    # Not \W*, which would scan from every line to the next word: quadratic in empty lines.
+    rf"{_CONTROL}|^[^\w\n]*instruction:|reply with the new instruction",
     re.IGNORECASE | re.MULTILINE,
 )
 
@@ -37,14 +34,16 @@ PHRASE_WORDS = 8
 def leaks_in_rewrite(rewritten: str, seed_instruction: str) -> bool:
     """Whether a rewrite contains a marker of its prompt that the seed's instruction does not, or a phrase of
     the prompts' examples."""
-    if _leaks(rewritten, seed_instruction, _REWRITE_MARKERS):
+    if _leaks(rewritten, seed_instruction, _REWRITE_MARKERS) or leaks_conversation(
+        rewritten, seed_instruction
+    ):
         return True
     return bool(_example_phrases() & set(_phrases(rewritten)))
 
 
 def leaks_in_answer(answer: str, instruction: str) -> bool:
     """Whether an answer contains a marker of its prompt that the instruction does not."""
-    return _leaks(answer, instruction, _ANSWER_MARKERS)
+    return _leaks(answer, instruction, _ANSWER_MARKERS) or leaks_turn(answer, instruction)
 
 
 def _leaks(text: str, source: str, markers: re.Pattern[str]) -> bool:

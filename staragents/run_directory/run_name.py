@@ -25,19 +25,29 @@ def name_of(folder: Path, state: RunState | None) -> str:
 
 
 def at_home(folder: Path, state: RunState) -> RunState:
-    """The state, with the run's name and folder. A folder that was moved keeps its name. A copy gets a new
-    one while the original is there: both may run at once, on one cluster and with one memory server."""
-    home = str(folder.resolve())
-    if state.get("home") == home:
+    """The state, with the run's name and folder. A folder that was moved keeps its name, and a copy gets a
+    new one: both may run at once, on one cluster and with one memory server. Raises OSError."""
+    home, home_id = str(folder.resolve()), _identity(folder)
+    if (state.get("home"), state.get("home_id")) == (home, home_id):
         return state
-    name = new_name() if _is_copy(folder, state) else name_of(folder, state)
-    return {**state, "name": name, "home": home}
+    # With another identity, it was put back where it was.
+    is_copy = state.get("home") != home and _is_copy(folder, home_id, state)
+    name = new_name() if is_copy else name_of(folder, state)
+    return {**state, "name": name, "home": home, "home_id": home_id}
 
 
-def _is_copy(folder: Path, state: RunState) -> bool:
-    """Whether another folder has the same run, at the path where this state was written."""
+def _identity(folder: Path) -> str:
+    found = folder.stat()
+    return f"{found.st_dev}:{found.st_ino}"
+
+
+def _is_copy(folder: Path, home_id: str, state: RunState) -> bool:
+    """Whether this is another folder than the one in which the state was written, or that one is still at its
+    path: then it was moved away from there, and copied back."""
     if "home" not in state:
         return False
+    if state.get("home_id", home_id) != home_id:
+        return True
     original = Path(state["home"])
     try:
         if original.samefile(folder):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict, cast
 
 from staragents.agents.agents import prompt_hashes
 from staragents.config import Config
@@ -32,7 +32,17 @@ class Shard(FileFacts):
     name: str
 
 
-class RunState(TypedDict):
+class Naming(TypedDict, total=False):
+    """The run's name, and where it holds. Runs of earlier versions lack it until they resume."""
+
+    name: str
+    home: str
+    """The folder in which the run has this name."""
+    home_id: str
+    """Device and inode of that folder. A move within a file system keeps them, and a copy has others."""
+
+
+class RunState(Naming):
     """The run after its first `cursor` seeds. The first checkpoint adds the optional keys."""
 
     format: Format
@@ -60,10 +70,6 @@ class RunState(TypedDict):
     inputs: NotRequired[Literal["apart"]]
     """How rows with an input in a column of its own are scored. Runs of earlier versions lack it: they joined
     it to the instruction by an empty line."""
-    name: NotRequired[str]
-    """The run's short name. Runs of earlier versions lack it until they resume."""
-    home: NotRequired[str]
-    """The folder in which the run has this name."""
     facts: NotRequired[dict[str, Any]]
     """Facts for the summary that are not in the candidates."""
 
@@ -98,6 +104,11 @@ def with_config(state: RunState, config: Config, given: Config) -> RunState:
     return changed
 
 
+def naming(state: RunState) -> Naming:
+    """The part that no progress changes."""
+    return cast("Naming", {key: value for key, value in state.items() if key in Naming.__annotations__})
+
+
 NOTHING_COMMITTED = {"seeds": 0, "tokens": 0, "block": [0.0, 0.0], "before": None, "flat": ""}
 """What the stop rules have seen of a run that commits its seeds again."""
 
@@ -119,8 +130,7 @@ def started_anew(state: RunState) -> RunState:
         anew["given"] = state["given"]
     if "inputs" in state:
         anew["inputs"] = state["inputs"]
-    if "name" in state and "home" in state:
-        anew["name"], anew["home"] = state["name"], state["home"]
+    anew.update(cast("RunState", naming(state)))
     if "seconds" in state:
         anew["seconds"] = state["seconds"]
     if "stopping" in state:

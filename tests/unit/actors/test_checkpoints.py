@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -15,6 +15,7 @@ from staragents.base.records import Candidate, Stage
 from staragents.data.seed_file import SeedFile
 from staragents.run.inspection import inspect
 from staragents.run_directory.run_directory import RunDirectory
+from staragents.run_directory.run_state import Naming, RunState, naming
 from staragents.run_directory.salvage import FOLDER, is_settled, unreadable
 from staragents.validation.loading import load_config
 from tests.support.paths import FAKE
@@ -68,6 +69,14 @@ async def test_seeds_that_wait_for_their_commit_are_restored_as_they_were(folder
     resumed = opened(folder)
     assert await taken(resumed, range(1, 6)) == [None, *map(finished, (2, 3, 4)), None]
     assert await taken(resumed, [2]) == [None], "returned once"
+
+
+async def test_a_checkpoint_keeps_all_that_names_the_run(folder: RunDirectory) -> None:
+    before = naming(cast("RunState", state_of(folder, 0)))
+    progress = {key: value for key, value in state_of(folder, 1).items() if key not in before}
+    await opened(folder).save(progress)
+    assert naming(cast("RunState", state_of(folder, 1))) == before
+    assert set(before) == set(Naming.__annotations__)
 
 
 async def test_a_file_of_waiting_seeds_goes_once_a_state_has_all_of_them(folder: RunDirectory) -> None:

@@ -19,6 +19,10 @@ from staragents.agents.clean_instruction import clean_instruction
         ('New instruction: "Name two."', "Name two."),
         ("User: Name two.", "Name two."),
         ("**User:** Name two.", "Name two."),
+        (
+            "User: Name two of these.\n- User: Ann\n- Admin: Bo",
+            "Name two of these.\n- User: Ann\n- Admin: Bo",
+        ),
         ("**Human**: Name two.", "Name two."),
         ('New instruction: user: "Name two."', "Name two."),
         ("```\nName two.\n```", "Name two."),

@@ -126,6 +126,54 @@ def test_a_conversation_within_the_seeds_own_instruction_is_no_leak() -> None:
     assert of_rewrite(f"{seed}\nUser: And how long will it take to heat it for 240 pupils?", seed) is None
 
 
+@pytest.mark.parametrize(
+    ("seed", "text"),
+    [
+        (
+            "Design a database schema for a bookshop.",
+            "Design a database schema for a bookshop with these tables.\n- User: id, name\n- Order: id, date",
+        ),
+        (
+            "Design a schema.",
+            "Design a schema for three tables and explain them.\n* Assistant: id\n* Shop: id",
+        ),
+        (
+            "Design a schema.",
+            "Design a schema for these two tables.\nManager: id, name\nAssistant: id, manager",
+        ),
+        (
+            "Explain CSS selectors.",
+            "Explain these CSS selectors, and why one wins.\n.user::before\nuser:hover",
+        ),
+        (
+            "Write a short dialogue with a chatbot.",
+            "Write a short dialogue with a chatbot in this format:\nHuman: ...\nAssistant: ...\nUse 6 lines.",
+        ),
+        ("Write a form letter.", "Write the last line of a form letter in this format:\n\nAssistant: ..."),
+        ("Compare people and machines.", "Compare how both learn in two columns.\nHuman:\nMachine:"),
+        ("Go on: User: Hi! Assistant: Hi!", "User: Hi!\nAssistant: Hi!\nUser: How do I get to the harbour?"),
+    ],
+)
+def test_labels_without_an_assistants_turn_are_no_leak(seed: str, text: str) -> None:
+    assert of_rewrite(text, seed) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "User: Write a manual.\nAssistant: Sure: open the box.\nUser: Thanks, now make it shorter please",
+        "### Human:\nWrite a manual for a lamp.\n\n### Assistant:\nOpen the box.",
+        "Write a manual for a lamp in ten lines.\nAssistant: Open the box.",
+        "Assistant: Write a manual for a lamp in ten lines.",
+    ],
+)
+def test_words_of_the_seed_are_no_labels_of_its_own(text: str) -> None:
+    assert (
+        of_rewrite(text, "Write a user manual with the help of an assistant, human readable.")
+        == "prompt_leak"
+    )
+
+
 def test_a_rewrite_must_not_lose_the_text_it_is_about() -> None:
     seed = "Correct the grammar of this sentence.\n\nHe go to school every days with her brothers."
     kept = "Correct this sentence and explain each change: He go to school every days with her brothers."
@@ -158,6 +206,9 @@ def test_one_word_is_a_change_in_a_short_instruction(seed: str, text: str) -> No
         ("echo", "plan a weekly lunch menu for a school, with a main dish for each day!"),
         ("prompt_leak", "Lentil soup.\nUser: And on Tuesday?"),
         ("prompt_leak", "Assistant: Lentil soup."),
+        ("prompt_leak", "**Assistant**: Lentil soup.\nNote: it has salt."),
+        ("prompt_leak", "Lentil soup.\n**User**: And on Tuesday?\nAnswer: Pasta."),
+        ("prompt_leak", "User: And on Tuesday?\nAssistant: Pasta."),
         ("prompt_leak", "Lentil soup.\n### Instruction: Name a soup."),
         ("prompt_leak", "Lentil soup.<|im_start|>user"),
         ("damaged", "Monday: cr\ufffdpes with lentils. Tuesday: soup."),
@@ -184,6 +235,13 @@ def test_an_answer_that_failed_has_its_reason(reason: str, text: str) -> None:
         ("Correct: He go to school with his older brothers.", "He goes to school with his older brothers."),
         ("Soup is on Monday and pasta on Tuesday. Fix typos.", "Soup is on Monday and pasta on Tuesday."),
         ("Write a dialogue between a user and a bot.", "User: Hi!\nBot: Hello."),
+        (
+            "Write a dialogue of a person and a chatbot.",
+            "**Human**: Hi!\n**Chatbot**: Hello!\n**Human**: Bye!",
+        ),
+        ("Write a dialogue of a person and a chatbot.", "Here it is:\n\n**Human:** Hi!\n**Chatbot:** Hello!"),
+        ("Write a dialogue in a shop.", "Shop owner: Hi!\nAssistant: Hello!\nShop owner: To work!"),
+        ("Design tables for a bookshop.", "These are the tables.\n- User: id, name\n- Order: id, date"),
         ("Sing for Ann.", f"{'Happy birthday to you, ' * 2}happy birthday, dear Ann, happy birthday to you!"),
         ("A 4x3 zero matrix?", "[[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]"),
         ("Show a discount in HTML.", "Use a tag: <p>Now <s>20</s> 15 euros</p>"),

@@ -99,15 +99,19 @@ def coordinator(monkeypatch: pytest.MonkeyPatch) -> FakeCoordinator:
     def get(calls: Any) -> Any:
         return [fake.get(call) for call in calls] if isinstance(calls, list) else fake.get(calls)
 
-    calls = SimpleNamespace(wait=fake.wait, get=get, kill=lambda actor: None)
+    calls = SimpleNamespace(
+        wait=fake.wait,
+        get=get,
+        kill=lambda actor: fake.killed.append(actor.name),
+        get_actor=lambda name: SimpleNamespace(name=name),
+    )
     for module in (scaling, running_scorers, starting):
         monkeypatch.setattr(module, "ray", calls)
     monkeypatch.setattr(scaling, "LOAD_EVERY_S", 0.0)
-    monkeypatch.setattr(running_scorers, "kill_named", lambda actors: fake.killed.extend(actors))
     monkeypatch.setattr(
         running_scorers,
         "start_scorer",
-        lambda scoring, role, name: SimpleNamespace(start=SimpleNamespace(remote=lambda: name)),
+        lambda scoring, role, name: SimpleNamespace(name=name, start=SimpleNamespace(remote=lambda: name)),
     )
     return fake
 
@@ -256,6 +260,22 @@ def test_a_scorer_that_fails_to_start_leaves_the_pool_as_it_was(
         assert answer.lines == ("scoring.target: another scorer did not start: its GPU is gone",)
         assert set(coordinator.killed) == {name(1), name(2)}
         assert attending._sizes["scoring.target"] == (1, 4)
+
+
+def test_a_scorer_never_gets_the_name_of_another_one(
+    coordinator: FakeCoordinator, scorers: LiveConfig
+) -> None:
+    """A new coordinator and its workers look for the names that the run began with."""
+    scorers.pools.target.append(name(1))
+    coordinator.scorers += scorers.pools.target
+    with Scaling(scorers, lambda line: None) as attending:
+        attending.attend(coordinator)
+        for size in (1, 2, 1, 2):
+            coordinator.asked.put(ScaleRequest("scoring.target", size, size))
+            until(lambda size=size: attending._scorers.size("target") == size)  # type: ignore[misc]
+        assert set(attending._scorers._starting["target"]).isdisjoint(scorers.pools.target)
+        until(lambda: coordinator.killed == [name(1), name(2)])
+        assert list(attending._scorers._starting["target"]) == [name(3)]
 
 
 @pytest.mark.parametrize("low", [2, 4])

@@ -32,6 +32,38 @@ async def test_a_finish_reason_is_read_by_its_words(
     assert (await engine.generate(request())).finish_reason == expected
 
 
+ZEROS = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        (ZEROS, "stop"),
+        (None, "stop"),
+        ({"prompt_tokens": 7, "completion_tokens": 63}, "stop"),
+        ({"prompt_tokens": 7, "completion_tokens": 64}, "length"),
+        ({"prompt_tokens": 7, "completion_tokens": 0, "total_tokens": 71}, "length"),
+    ],
+)
+async def test_without_a_finish_reason_only_the_servers_own_count_shows_a_cut(
+    peer: Peer, engine: OpenAIEngine, usage: dict[str, int] | None, expected: str
+) -> None:
+    answer = {"content": "\u6cb3\u6d41\u5f88\u957f\u3002" * 20}
+    peer.reply = lambda _: web.json_response(
+        {**chat_body(message=answer, finish_reason=None), "usage": usage}
+    )
+    assert (await engine.generate(request())).finish_reason == expected
+
+
+async def test_log_probabilities_count_the_tokens_of_an_answer_that_was_cut_off(
+    peer: Peer, engine: OpenAIEngine
+) -> None:
+    logprobs = {"content": [{"token": "A", "logprob": -0.2}] * 64}
+    body = {**chat_body(logprobs=logprobs, finish_reason=None), "usage": ZEROS}
+    peer.reply = lambda _: web.json_response(body)
+    assert (await engine.generate(request(top_logprobs=1))).finish_reason == "length"
+
+
 @pytest.mark.parametrize(
     "reason", ["error", "abort", "network_error", "user_cancelled", "timeout", 7, ["stop"]]
 )

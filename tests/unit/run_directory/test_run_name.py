@@ -11,7 +11,7 @@ import pytest
 from staragents.base.records import stable_id
 from staragents.data.seed_file import SeedFile
 from staragents.run_directory.run_directory import RunDirectory
-from staragents.run_directory.run_state import started_anew
+from staragents.run_directory.run_state import Naming, naming, started_anew
 from staragents.validation.loading import load_config
 from tests.support.paths import FAKE
 
@@ -44,7 +44,7 @@ def test_a_moved_run_keeps_its_name_and_its_old_path_is_free(tmp_path: Path) -> 
     assert begun(tmp_path / "after").name == name
 
 
-def test_a_copy_gets_its_own_name_while_the_original_is_there(tmp_path: Path) -> None:
+def test_a_copy_gets_its_own_name(tmp_path: Path) -> None:
     name = begun(tmp_path / "original").name
     for copy in ("copy", "backup"):
         shutil.copytree(tmp_path / "original", tmp_path / copy)
@@ -53,14 +53,42 @@ def test_a_copy_gets_its_own_name_while_the_original_is_there(tmp_path: Path) ->
     assert begun(tmp_path / "copy").name == copied
     assert begun(tmp_path / "original").name == name
     shutil.rmtree(tmp_path / "original")
-    assert begun(tmp_path / "backup").name == name, "it is what is left of the run"
+    assert begun(tmp_path / "backup").name not in (name, copied)
+
+
+def test_a_copy_of_a_moved_run_gets_its_own_name(tmp_path: Path) -> None:
+    name = begun(tmp_path / "before").name
+    os.rename(tmp_path / "before", tmp_path / "after")
+    shutil.copytree(tmp_path / "after", tmp_path / "copy")
+    assert begun(tmp_path / "copy").name != name
+    assert begun(tmp_path / "after").name == name
+
+
+@pytest.mark.parametrize("first", ["here", "away"])
+def test_only_one_of_a_run_that_was_moved_and_copied_back_keeps_its_name(tmp_path: Path, first: str) -> None:
+    name = begun(tmp_path / "here").name
+    os.rename(tmp_path / "here", tmp_path / "away")
+    shutil.copytree(tmp_path / "away", tmp_path / "here")
+    begun(tmp_path / first)
+    assert begun(tmp_path / "here").name == name
+    assert begun(tmp_path / "away").name != name
+
+
+def test_a_run_that_is_put_back_from_a_backup_keeps_its_name(tmp_path: Path) -> None:
+    name = begun(tmp_path / "run").name
+    shutil.copytree(tmp_path / "run", tmp_path / "backup")
+    shutil.rmtree(tmp_path / "run")
+    shutil.copytree(tmp_path / "backup", tmp_path / "run")
+    assert begun(tmp_path / "run").name == name
+    os.rename(tmp_path / "run", tmp_path / "moved")
+    assert begun(tmp_path / "moved").name == name
 
 
 def test_a_run_of_an_earlier_version_keeps_the_name_of_its_path(tmp_path: Path) -> None:
     run = begun(tmp_path / "run")
     state = run.state()
     assert state is not None
-    run.write_state({key: value for key, value in state.items() if key not in ("name", "home")})  # type: ignore[arg-type]
+    run.write_state({key: value for key, value in state.items() if key not in Naming.__annotations__})  # type: ignore[arg-type]
     earlier = stable_id(str(run.path.absolute()))[:8]
     assert run.name == earlier
     assert begun(run.path).name == earlier
@@ -74,6 +102,10 @@ def test_a_repaired_run_keeps_its_name(tmp_path: Path) -> None:
     assert state is not None
     run.write_state(started_anew(state))
     assert run.name == name
+    anew = run.state()
+    assert anew is not None
+    assert naming(anew) == naming(state)
+    assert set(naming(anew)) == set(Naming.__annotations__)
 
 
 def test_a_damaged_state_does_not_keep_a_run_from_having_a_name(tmp_path: Path) -> None:
