@@ -10,7 +10,6 @@ from cluster.driver.evaluation_files import check_folder, write_evaluation
 from cluster.driver.student_judge import StudentJudge
 from cluster.driver.students import CHECKPOINTS, Students
 from staragents.base.digest import digest_of
-from staragents.base.environment import ray_address
 from staragents.base.errors import BadInput
 from staragents.config import ColumnsConfig, Config, EvaluationConfig, FiltersConfig
 from staragents.evaluation.arms import Arms, arms_of
@@ -25,7 +24,6 @@ from staragents.evaluation.packages import check_packages
 from staragents.evaluation.plan import Plan, plan_of
 from staragents.evaluation.power import Power, power_of
 from staragents.evaluation.student import Student
-from staragents.evaluation.training_memory import check_free
 from staragents.evaluation.training_time import seconds_for
 from staragents.models.model_names import resolve_model
 from staragents.run_directory.run_lock import command_lock
@@ -121,8 +119,6 @@ class Evaluating:
             path = resolve_model(settings.student)
         except BadInput as error:
             raise BadInput(f"--student: {error}") from error
-        if not settings.num_gpus and not ray_address():
-            check_free(path, settings)
         student = Student(path, settings.template, settings.max_length)
         settings = replace(
             completed(settings, path, student.revision),
