@@ -88,6 +88,7 @@ class Evaluating:
         held_out, seen = without_contaminated(arms.arms, held_out, question.held_out, FiltersConfig().ngram)
         arms = replace(arms, warnings=(*notes, *arms.warnings, *seen))
         settings, plan = self._planned(arms, held_out)
+        arms = arms.without(plan.too_long)
         prompts = prompts_of(plan.held_out)
         self._check_power(power_of(plan.conversations, settings.training_seeds, arms.compared))
         left_out = [*_too_long(plan, len(held_out)), *about_prompts(prompts)]
@@ -189,7 +190,7 @@ def _facts(path: str, held_out: Sequence[HeldOut]) -> HeldOutFacts:
 def _too_long(plan: Plan, held_out: int) -> list[str]:
     """What is left out of `held_out` conversations and of the seeds."""
     left_out = {
-        "seeds are in no arm": plan.too_long,
+        "seeds are in no arm": len(plan.too_long),
         "held-out conversations are not measured": held_out - len(plan.held_out),
     }
     return [
