@@ -177,7 +177,7 @@ def _to_judge(plan: Plan, judge: StudentJudge) -> str:
     return (
         f"each student answers {len(plan.asked)} prompts with at most {settings.answer_tokens} tokens; the "
         f"judge, {judge.name}, compares them with the untrained student's: at most "
-        f"{2 * students * len(plan.asked):,} requests"
+        f"{judge.most_requests * students * len(plan.asked):,} requests"
     )
 
 

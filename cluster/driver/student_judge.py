@@ -73,6 +73,11 @@ class StudentJudge:
         """The judge's model, or its kind of engine."""
         return judge_name(self._config)
 
+    @property
+    def most_requests(self) -> int:
+        """About one comparison: in both orders, and again where a verdict can't be read."""
+        return 2 * (1 + self._config.judge.retries)
+
     def judged(
         self, held_out: Sequence[HeldOut], results: Sequence[CellResult], answer_tokens: int
     ) -> Judged:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -80,3 +81,14 @@ def test_seeds_that_are_too_long_count_in_no_row_of_the_result(
     assert result.seeds == 4
     assert "arm dataset: 4 rows, 2 of them unchanged seeds" in said
     assert "note: 6 seeds are in no arm: the prompt leaves no room within evaluation.max_length" in said
+
+
+def test_the_most_requests_to_the_judge_are_said_with_its_repeats() -> None:
+    held_out = [HeldOut(name, (Message("user", f"Name {name}."),), {"x": "An oak."}) for name in ("a", "bb")]
+    arm = Arm("seeds", (row("s", filled=False),))
+    settings = EvaluationConfig(training_seeds=3, answer_tokens=3)
+    plan = plan_of([arm], held_out, FakeStudent(10), settings, Path("work"), judged=True)  # type: ignore[arg-type]
+    judge: Any = SimpleNamespace(name="fake", most_requests=4)
+    assert evaluate._to_judge(plan, judge).endswith(
+        "; the judge, fake, compares them with the untrained student's: at most 24 requests"
+    )

@@ -172,7 +172,9 @@ def test_only_missing_verdicts_are_asked_for(judging: Judging, tmp_path: Path) -
     assert requests == 2 * 2
 
 
-def test_unreadable_verdicts_are_counted_kept_and_left_out(judging: Judging) -> None:
+def test_unreadable_verdicts_are_counted_kept_and_left_out(
+    config: Config, judging: Judging, tmp_path: Path
+) -> None:
     mumbled = Generation("Well.", "stop", 1, 1, 0.0)
     judged, requests, _ = judging(handle=lambda real: Breaking(real, ["a hut", "a web"], mumbled))
     assert judged.facts.unreadable == 3
@@ -181,6 +183,10 @@ def test_unreadable_verdicts_are_counted_kept_and_left_out(judging: Judging) -> 
         FEW,
     ]
     assert requests == 3 * 2 + 2 * 2 * 2  # each unreadable pair is asked twice
+    for retries, most in ((1, 4), (2, 6)):
+        judge = dataclasses.replace(config.judge, retries=retries)
+        asked = StudentJudge(dataclasses.replace(config, judge=judge), tmp_path, tmp_path, print)
+        assert asked.most_requests == most
     again, requests, _ = judging()
     assert (again, requests) == (judged, 0)
 
