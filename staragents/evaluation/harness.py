@@ -76,6 +76,7 @@ def task_scores(model: Any, tokenizer: Any, tasks: HarnessTasks, chat: bool) -> 
             batch_size=BATCH_ROWS,
             trust_remote_code=False,
             chat_template_args={"strftime_now": date_in_template},
+            think_end_token=tasks.thought_end,
         )
         return {name: _task_score(student, name, tasks, manager, chat) for name in tasks.names}
 

@@ -99,9 +99,10 @@ def plan_of(
             _job(Cell(name, seed), steps[name], some, student, settings, identity, folder)
             for name, some in kept.items()
         ]
+    scored = None if tasks is None else tasks.after_thoughts(student.thought_end)
     asked = judged_prompts(measurable, student, settings) if judged else ()
     return Plan(
-        jobs=tuple(replace(job, asked=asked, tasks=tasks) for job in jobs),
+        jobs=tuple(replace(job, asked=asked, tasks=scored) for job in jobs),
         held_out=measurable,
         rows=max(map(len, kept.values())),
         too_long=too_long,

@@ -11,6 +11,7 @@ from staragents.base.messages import Conversation, Message, with_exchange
 from staragents.config import EvaluationConfig
 from staragents.evaluation.arm import Arm, TrainingRow
 from staragents.evaluation.cell import BASE, Cell
+from staragents.evaluation.harness_tasks import HarnessTasks
 from staragents.evaluation.held_out import HeldOut
 from staragents.evaluation.plan import Plan, cell_name, plan_of
 from staragents.scoring.conventions import Span
@@ -134,3 +135,11 @@ def test_names_of_files_are_plain_and_differ() -> None:
     assert names[:2] == ["dataset-0", "dataset-1"]
     assert all("/" not in name and len(name) < 120 for name in names)
     assert all(len(f".{name}.json.01234567.tmp".encode()) <= 255 for name in names)
+
+
+def test_tasks_read_what_a_student_writes_after_its_thoughts() -> None:
+    tasks = HarnessTasks({"planted": "p"})
+    for end in (None, 7):
+        student = FakeStudent(10, thought_end=end)
+        made = plan_of([SHORT], HELD_OUT, student, EvaluationConfig(), Path("work"), tasks=tasks)  # type: ignore[arg-type]
+        assert all(job.tasks == tasks.after_thoughts(end) for job in made.jobs)
