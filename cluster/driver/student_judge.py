@@ -85,9 +85,10 @@ class StudentJudge:
         an answer.
 
         Prompts to which the untrained student answers nothing are left out, and a warning counts empty
-        answers. Verdicts are saved after each student. A request that fails leaves its comparison without one, for the
-        next call to ask. Raises RunFailed if the judge does not start, or after the first students if all
-        requests fail and no earlier call has a verdict, and BadInput if there is no room for it.
+        answers. Verdicts are saved after each student. A request that fails leaves its comparison without
+        one, for the next call to ask. Raises RunFailed if the judge does not start, or after the first
+        students if all requests fail and no earlier call has a verdict, and BadInput if there is no room for
+        it.
         """
         pairs = _pairs(held_out, results)
         weights = self._weights()
@@ -236,7 +237,7 @@ def _about_empty(results: Sequence[CellResult], answer_tokens: int) -> Iterator[
         if untrained[name]
     ]
     if nothing := len(trained) - sum(map(bool, trained)):
-        yield f"trained students' answers without text: {nothing} of {len(trained)} that are judged; {because}"
+        yield f"trained students' answers without text: {nothing} of {len(trained)} judged ones; {because}"
 
 
 def _compared(pair: AnswerPair) -> tuple[str, Conversation, Conversation]:

@@ -85,8 +85,8 @@ class Students:
         return todo
 
     def _check_room(self, todo: list[CellJob]) -> None:
-        """Raises BadInput if a student to train does not fit into what is free here. On a cluster and on GPUs,
-        that is for the worker to say."""
+        """Raises BadInput if a student to train does not fit into what is free here. On a cluster and on
+        GPUs, its worker says so."""
         if any(job.steps for job in todo) and not self._settings.num_gpus and not ray_address():
             check_free(todo[0].path, self._settings)
 

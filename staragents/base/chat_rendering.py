@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 TODAY = datetime(2024, 7, 26)
-"""What templates that print today's date (Llama 3.2, SmolLM3, gpt-oss) print: the date that those of Llama have
-where they are not told any. With the real one, the same command on another day would train and measure
-students, score rows and ask a judge on other prompts."""
+"""What templates that print today's date (Llama 3.2, SmolLM3, gpt-oss) print: the date that Llama's have
+where they are told none. With the real one, the same command would train and measure students, score rows
+and ask a judge on other prompts every day."""
 
 
 def date_in_template(form: str) -> str:

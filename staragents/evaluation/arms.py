@@ -22,9 +22,9 @@ from staragents.evaluation.run_rows import RunRows
 @dataclass(frozen=True, slots=True)
 class Arms:
     """`arms` in the order that was asked for. `pairs`: what the runs measured about the pair of each arm
-    `pair:NAME`, by the name of the arm. `seed_ids`: of the seeds that the arms share. `results`: the checksum of each
-    run's results. `same`: arms with the rows of an earlier one, and the name of that one, whose students are
-    theirs too."""
+    `pair:NAME`, by the name of the arm. `seed_ids`: of the seeds that the arms share. `results`: the checksum
+    of each run's results. `same`: arms with the rows of an earlier one, and the name of that one, whose
+    students are theirs too."""
 
     arms: tuple[Arm, ...]
     pairs: Mapping[str, PairMeasures]

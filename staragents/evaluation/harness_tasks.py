@@ -16,8 +16,8 @@ from staragents.evaluation.packages import check_harness
 class HarnessTasks:
     """Checked tasks. `fingerprints`: by name, in the order in which they were asked for, of everything that
     determines a student's score. `files`: by name of a task, its file, which may be relative to the harness's
-    own; groups have none. `folder`: further task files, an absolute path. `limit`: rows a task. `thought_end`:
-    the token of the students up to which a task does not read what they write."""
+    own; groups have none. `folder`: further task files, an absolute path. `limit`: rows a task.
+    `thought_end`: the token of the students up to which a task does not read what they write."""
 
     fingerprints: Mapping[str, str]
     files: Mapping[str, str] = field(default_factory=dict)

@@ -13,7 +13,7 @@ def set_date(monkeypatch: pytest.MonkeyPatch, year: int, month: int, day: int) -
 
     class Day(datetime):
         @classmethod
-        def now(cls, tz: object = None) -> datetime:
-            return datetime(year, month, day)
+        def now(cls, tz: object = None) -> Day:
+            return cls(year, month, day)
 
     monkeypatch.setattr(chat_template_utils, "datetime", Day)

@@ -214,7 +214,7 @@ def test_answers_without_text_are_counted(judging: Judging) -> None:
     assert requests == 2 * 2
     untrained, trained = judged.warnings[:2]
     assert "answered nothing to 1 of 4 prompts" in untrained
-    assert trained.startswith(f"trained students' answers without text: 2 of 3 that are judged; {THOUGHT}")
+    assert trained.startswith(f"trained students' answers without text: 2 of 3 judged ones; {THOUGHT}")
 
 
 DOWN = Failure("EngineError", "the server is down", retryable=False)

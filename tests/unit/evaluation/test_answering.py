@@ -26,7 +26,8 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> PreTrainedTokenizerFa
         ("[THINK]A fruit.[/THINK]An apple.</s>", "An apple."),
         ("<seed:think>A fruit.</seed:think>\nAn apple.</s></s>", "An apple."),
         (
-            "<|channel|>analysis<|message|>A fruit.<|start|>assistant<|channel|>final<|message|>An apple.</s>",
+            "<|channel|>analysis<|message|>A fruit."
+            "<|start|>assistant<|channel|>final<|message|>An apple.</s>",
             "An apple.",
         ),
         ("[THINK]A fruit. Let me see", ""),
