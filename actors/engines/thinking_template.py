@@ -11,6 +11,7 @@ from typing import Any
 
 from jinja2 import Environment, TemplateError, meta, nodes
 
+from staragents.base.chat_rendering import rendered
 from staragents.base.errors import EngineDead
 from staragents.base.messages import Conversation, Message
 from staragents.config import ModelConfig, Reasoning
@@ -71,26 +72,26 @@ def thinking_mode(tokenizer: Any, config: ModelConfig) -> ThinkingMode:
     _check_names(config, names)
     asked = config.reasoning
     given = config.chat_template_kwargs
-    ways = _switch(source, names, lambda way: _rendered(tokenizer, {**given, **way}))
+    ways = _switch(source, names, lambda way: _prompt(tokenizer, {**given, **way}))
     switch = {} if asked is Reasoning.auto else ways and ways[0 if asked is Reasoning.on else 1]
     flag = "" if switch or asked is Reasoning.auto else _flag(source, asked is Reasoning.on)
     variables = {**(switch or {}), **given}
-    rendered = _rendered(tokenizer, variables, flag)
-    if rendered is None:
+    prompt = _prompt(tokenizer, variables, flag)
+    if prompt is None:
         raise EngineDead(
             f"the chat template of {config.model} can't be rendered with {variables}: see "
             "chat_template_kwargs and reasoning"
         )
-    opened = opening_tag(rendered)
+    opened = opening_tag(prompt)
     can_think = bool(opened) or mentions_thoughts(source)
     if asked is Reasoning.on:
         # What its template does not mention the model may have learned, or the user knows better.
         can_think = can_think or _PARSER in config.engine_args or tokenizer.get_vocab().keys() >= _TAGS
     if switch is None and not flag:
         _check_switch(config, can_think, opened)
-    thinks = can_think and _thinks(tokenizer, config, ways[1] if ways else {}, rendered, bool(switch or flag))
+    thinks = can_think and _thinks(tokenizer, config, ways[1] if ways else {}, prompt, bool(switch or flag))
     if _PARSER in config.engine_args and asked is not Reasoning.off:
-        thinks = thinks or not closes_thought(rendered)
+        thinks = thinks or not closes_thought(prompt)
     return ThinkingMode(variables, thinks, flag, opened)
 
 
@@ -173,7 +174,7 @@ def _thinks(
     tokenizer: Any,
     config: ModelConfig,
     off: Mapping[str, Any],
-    rendered: str,
+    prompt: str,
     is_switched: bool,
 ) -> bool:
     """Whether the model may think in the way that is asked for. `off`: the variable that turns it off."""
@@ -184,22 +185,20 @@ def _thinks(
         elif not is_switched:
             logger.warning("the chat template of %s has no variable for reasoning=off", config.model)
         return always or not is_switched
-    if opening_tag(rendered):
+    if opening_tag(prompt):
         return True
-    if closes_thought(rendered):
+    if closes_thought(prompt):
         return False
     if config.reasoning is Reasoning.on or not off or always:
         return True
     # Off by default: the same prompt as with the switch off.
-    return rendered != _rendered(tokenizer, {**config.chat_template_kwargs, **off})
+    return prompt != _prompt(tokenizer, {**config.chat_template_kwargs, **off})
 
 
-def _rendered(tokenizer: Any, variables: Mapping[str, Any], flag: str = "") -> str | None:
+def _prompt(tokenizer: Any, variables: Mapping[str, Any], flag: str = "") -> str | None:
     """The prompt of a short turn; None if the template raises."""
     turns = [{"role": "user", "content": f"Hi. {flag}".rstrip()}]
     try:
-        return str(
-            tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True, **variables)
-        )
+        return str(rendered(tokenizer, turns, tokenize=False, add_generation_prompt=True, **variables))
     except Exception:  # a template can raise anything
         return None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from actors.engines.core_log import CoreLog
 from actors.engines.vllm_thinking import VllmThinking, model_type
+from staragents.base.chat_rendering import rendered
 from staragents.base.errors import EngineDead, EngineError, PromptTooLong
 from staragents.base.generation import Generation, GenerationRequest, Sampling, TokenLogprobs
 from staragents.base.messages import as_dicts
@@ -181,7 +182,8 @@ class VllmEngine:
             )
         messages = self._thinking.mode.flagged(chat_turns(request.messages, self._tokenizer))
         return list(
-            self._tokenizer.apply_chat_template(
+            rendered(
+                self._tokenizer,
                 as_dicts(messages),
                 add_generation_prompt=True,
                 tokenize=True,

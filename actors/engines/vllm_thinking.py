@@ -14,6 +14,7 @@ from actors.engines.thinking_template import ThinkingMode, thinking_mode
 from staragents.base.errors import EngineDead
 from staragents.base.generation import Generation, Sampling
 from staragents.config import ModelConfig
+from staragents.text.special_tokens import special_tokens, without_tokens
 from staragents.text.thinking import Thinking, split_thinking
 
 logger = logging.getLogger(__name__)
@@ -132,7 +133,8 @@ class VllmThinking:
             ours = self._parsed(text) or ours
         if not self.mode.thinks:
             return ours
-        answer, reasoning = map(self._without_special, (ours.answer, ours.reasoning))
+        # vLLM keeps special tokens in the text of a model that thinks, as they may mark its thoughts.
+        answer, reasoning = (without_tokens(part, self._special) for part in (ours.answer, ours.reasoning))
         return replace(ours, answer=answer, reasoning=reasoning)
 
     def _tokens_before(self, token_ids: Sequence[int], start: int) -> int:
@@ -143,13 +145,6 @@ class VllmThinking:
         return bisect_left(
             range(len(ids)), start + 1, key=lambda count: len(self._text(ids[: count + 1]))
         )  # fmt: skip
-
-    def _without_special(self, text: str) -> str:
-        """vLLM keeps special tokens in the text of a model that thinks, as they may mark its thoughts."""
-        for token in self._special:
-            if token in text:
-                text = text.replace(token, "")
-        return text
 
     def _text(self, token_ids: list[int]) -> str:
         return str(self._tokenizer.decode(token_ids, skip_special_tokens=False))
@@ -199,7 +194,7 @@ class VllmThinking:
 
     @cached_property
     def _special(self) -> tuple[str, ...]:
-        return tuple(self._tokenizer.all_special_tokens)
+        return special_tokens(self._tokenizer)
 
 
 def model_type(model_path: str, revision: str | None = None) -> str:

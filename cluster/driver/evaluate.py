@@ -10,7 +10,6 @@ from cluster.driver.evaluation_files import check_folder, write_evaluation
 from cluster.driver.student_judge import StudentJudge
 from cluster.driver.students import CHECKPOINTS, Students
 from staragents.base.digest import digest_of
-from staragents.base.environment import ray_address
 from staragents.base.errors import BadInput
 from staragents.config import ColumnsConfig, Config, EvaluationConfig, FiltersConfig
 from staragents.evaluation.arms import Arms, arms_of
@@ -25,7 +24,6 @@ from staragents.evaluation.packages import check_packages
 from staragents.evaluation.plan import Plan, plan_of
 from staragents.evaluation.power import Power, power_of
 from staragents.evaluation.student import Student
-from staragents.evaluation.training_memory import check_free
 from staragents.evaluation.training_time import seconds_for
 from staragents.models.model_names import resolve_model
 from staragents.run_directory.run_lock import command_lock
@@ -90,6 +88,7 @@ class Evaluating:
         held_out, seen = without_contaminated(arms.arms, held_out, question.held_out, FiltersConfig().ngram)
         arms = replace(arms, warnings=(*notes, *arms.warnings, *seen))
         settings, plan = self._planned(arms, held_out)
+        arms = arms.without(plan.too_long)
         prompts = prompts_of(plan.held_out)
         self._check_power(power_of(plan.conversations, settings.training_seeds, arms.compared))
         left_out = [*_too_long(plan, len(held_out)), *about_prompts(prompts)]
@@ -121,8 +120,6 @@ class Evaluating:
             path = resolve_model(settings.student)
         except BadInput as error:
             raise BadInput(f"--student: {error}") from error
-        if not settings.num_gpus and not ray_address():
-            check_free(path, settings)
         student = Student(path, settings.template, settings.max_length)
         settings = replace(
             completed(settings, path, student.revision),
@@ -180,7 +177,7 @@ def _to_judge(plan: Plan, judge: StudentJudge) -> str:
     return (
         f"each student answers {len(plan.asked)} prompts with at most {settings.answer_tokens} tokens; the "
         f"judge, {judge.name}, compares them with the untrained student's: at most "
-        f"{2 * students * len(plan.asked):,} requests"
+        f"{judge.most_requests * students * len(plan.asked):,} requests"
     )
 
 
@@ -193,7 +190,7 @@ def _facts(path: str, held_out: Sequence[HeldOut]) -> HeldOutFacts:
 def _too_long(plan: Plan, held_out: int) -> list[str]:
     """What is left out of `held_out` conversations and of the seeds."""
     left_out = {
-        "seeds are in no arm": plan.too_long,
+        "seeds are in no arm": len(plan.too_long),
         "held-out conversations are not measured": held_out - len(plan.held_out),
     }
     return [

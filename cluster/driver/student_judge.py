@@ -73,15 +73,22 @@ class StudentJudge:
         """The judge's model, or its kind of engine."""
         return judge_name(self._config)
 
+    @property
+    def most_requests(self) -> int:
+        """About one comparison: in both orders, and again where a verdict can't be read."""
+        return 2 * (1 + self._config.judge.retries)
+
     def judged(
         self, held_out: Sequence[HeldOut], results: Sequence[CellResult], answer_tokens: int
     ) -> Judged:
         """The results, of which all but the untrained student's get `wins`. `answer_tokens`: the maximum of
         an answer.
 
-        Verdicts are saved after each student. A request that fails leaves its comparison without one, for the
-        next call to ask. Raises RunFailed if the judge does not start, or after the first students if all
-        requests fail and no earlier call has a verdict, and BadInput if there is no room for it.
+        Prompts to which the untrained student answers nothing are left out, and a warning counts empty
+        answers. Verdicts are saved after each student. A request that fails leaves its comparison without
+        one, for the next call to ask. Raises RunFailed if the judge does not start, or after the first
+        students if all requests fail and no earlier call has a verdict, and BadInput if there is no room for
+        it.
         """
         pairs = _pairs(held_out, results)
         weights = self._weights()
@@ -98,7 +105,7 @@ class StudentJudge:
         return Judged(
             [replace(one, wins=wins.get(one.cell)) for one in results],
             self._facts(pairs, answer_tokens),
-            list(self._warnings(pairs, failure)),
+            [*_about_empty(results, answer_tokens), *self._warnings(pairs, failure)],
         )
 
     async def _ask(
@@ -191,17 +198,46 @@ class StudentJudge:
 
 
 def _pairs(held_out: Sequence[HeldOut], results: Sequence[CellResult]) -> Pairs:
-    """Of every trained student, in the order of its answers."""
+    """Of every trained student, in the order of its answers, to prompts that the untrained one answers."""
     prompts = {one.conversation_id: one.prompt for one in held_out}
-    untrained = next(one.answers or {} for one in results if one.cell.arm == BASE)
+    untrained = _untrained(results)
     return {
         one.cell: [
             AnswerPair(name, prompts[name], answer, untrained[name])
             for name, answer in (one.answers or {}).items()
+            if untrained[name]
         ]
         for one in results
         if one.cell.arm != BASE
     }
+
+
+def _untrained(results: Sequence[CellResult]) -> Mapping[str, str]:
+    """What the untrained student answers."""
+    return next(one.answers or {} for one in results if one.cell.arm == BASE)
+
+
+def _about_empty(results: Sequence[CellResult], answer_tokens: int) -> Iterator[str]:
+    """Answers without text, such as those of a student that was still thinking at the maximum."""
+    untrained = _untrained(results)
+    because = (
+        f"a thought that does not end within evaluation.answer_tokens={answer_tokens} leaves no answer, so "
+        "raise it for a student that thinks"
+    )
+    if empty := [name for name, answer in untrained.items() if not answer]:
+        yield (
+            f"the untrained student answered nothing to {len(empty)} of {len(untrained)} prompts, which are "
+            f"not judged: {because}"
+        )
+    trained = [
+        answer
+        for one in results
+        if one.cell.arm != BASE
+        for name, answer in (one.answers or {}).items()
+        if untrained[name]
+    ]
+    if nothing := len(trained) - sum(map(bool, trained)):
+        yield f"trained students' answers without text: {nothing} of {len(trained)} judged ones; {because}"
 
 
 def _compared(pair: AnswerPair) -> tuple[str, Conversation, Conversation]:

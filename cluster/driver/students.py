@@ -13,12 +13,14 @@ from cluster.driver.student_room import StudentRoom
 from cluster.driver.student_tasks import StudentTasks
 from cluster.session.ray_session import ray_session
 from cluster.terminal.stop_signals import restore_sigterm
+from staragents.base.environment import ray_address
 from staragents.base.errors import RunFailed
 from staragents.config import EvaluationConfig
 from staragents.evaluation.cell import Cell, CellResult
 from staragents.evaluation.cell_job import CellJob
 from staragents.evaluation.plan import Plan, cell_name
 from staragents.evaluation.saved_cell import SavedCell
+from staragents.evaluation.training_memory import check_free
 from staragents.files.atomic_file import write_text
 
 CELLS = "cells"
@@ -49,6 +51,7 @@ class Students:
         fails; finished cells stay, also after Ctrl-C.
         """
         if todo := self._todo():
+            self._check_room(todo)
             self._make_folders()
             # Ray prints a worker's death to standard output, which may carry JSON.
             with redirect_stdout(sys.stderr), ray_session(self._room.demand):
@@ -80,6 +83,12 @@ class Students:
                 "weights are not kept"
             )
         return todo
+
+    def _check_room(self, todo: list[CellJob]) -> None:
+        """Raises BadInput if a student to train does not fit into what is free here. On a cluster and on
+        GPUs, its worker says so."""
+        if any(job.steps for job in todo) and not self._settings.num_gpus and not ray_address():
+            check_free(todo[0].path, self._settings)
 
     def _train(self, todo: list[CellJob]) -> None:
         """Run all cells that are not done."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Role = Literal["system", "user", "assistant", "tool"]
@@ -62,6 +62,11 @@ def with_inputs(messages: Conversation, known: Conversation) -> Conversation:
     """`messages` in which each turn that equals one of `known` has its input."""
     inputs = {turn: turn for turn in known if turn.input}
     return tuple(inputs.get(turn, turn) for turn in messages) if inputs else messages
+
+
+def without_inputs(messages: Conversation) -> Conversation:
+    """`messages` as a saved run has them: an input is only a part of its turn's content."""
+    return tuple(replace(turn, input=None) if turn.input else turn for turn in messages)
 
 
 def last_exchange(messages: Conversation) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from staragents.base.chat_rendering import rendered
 from staragents.base.messages import Conversation, Message, as_dicts
 
 _PROBE = (Message("system", "A word: quokka."), Message("user", "Hi."))
@@ -29,7 +30,7 @@ def without_system(messages: Conversation) -> Conversation:
 def _supports_system(tokenizer: Any) -> bool:
     # Rendered, not searched for "system", as a template that raises on the role also contains the word.
     try:
-        text = tokenizer.apply_chat_template(as_dicts(_PROBE), tokenize=False, add_generation_prompt=True)
+        text = rendered(tokenizer, as_dicts(_PROBE), tokenize=False, add_generation_prompt=True)
     except Exception:  # A template can raise anything.
         return False
     return "quokka" in str(text)

@@ -10,6 +10,7 @@ from transformers import GenerationConfig
 
 from staragents.evaluation.judged_prompt import JudgedPrompt
 from staragents.scoring.packing import pack_padded
+from staragents.text.special_tokens import special_tokens, without_tokens
 from staragents.text.storable import storable
 from staragents.text.thinking import split_thinking
 
@@ -75,5 +76,10 @@ def _padded(batch: Sequence[JudgedPrompt], pad: int, device: torch.device) -> di
 
 def _text(ids: list[int], ends: set[int], tokenizer: Any) -> str:
     end = next((index for index, one in enumerate(ids) if one in ends), None)
-    text = storable(tokenizer.decode(ids[:end], skip_special_tokens=True))
-    return split_thinking(text, truncated=end is None).answer.strip()
+    written = ids[:end]
+    # Special tokens may mark a thought. A text may also spell one out, as HTML does with <s>.
+    text = storable(tokenizer.decode(written, skip_special_tokens=False))
+    answer = split_thinking(text, truncated=end is None).answer
+    generated = {*tokenizer.convert_ids_to_tokens(sorted(set(written)))}
+    special = [token for token in special_tokens(tokenizer) if token in generated]
+    return without_tokens(answer, special).strip()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from staragents.base.errors import BadInput
@@ -22,16 +22,32 @@ from staragents.evaluation.run_rows import RunRows
 @dataclass(frozen=True, slots=True)
 class Arms:
     """`arms` in the order that was asked for. `pairs`: what the runs measured about the pair of each arm
-    `pair:NAME`, by the name of the arm. `seeds`: how many the arms share. `results`: the checksum of each
-    run's results. `same`: arms with the rows of an earlier one, and the name of that one, whose students are
-    theirs too."""
+    `pair:NAME`, by the name of the arm. `seed_ids`: of the seeds that the arms share. `results`: the checksum
+    of each run's results. `same`: arms with the rows of an earlier one, and the name of that one, whose
+    students are theirs too."""
 
     arms: tuple[Arm, ...]
     pairs: Mapping[str, PairMeasures]
-    seeds: int
+    seed_ids: frozenset[str]
     warnings: tuple[str, ...]
     results: tuple[str, ...] = ()
     same: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def seeds(self) -> int:
+        """How many seeds the arms share."""
+        return len(self.seed_ids)
+
+    def without(self, seed_ids: Container[str]) -> Arms:
+        """The arms without their rows of these seeds, such as those that are too long for the student."""
+        kept = [
+            Arm(arm.name, tuple(row for row in arm.rows if row.seed_id not in seed_ids)) for arm in self.arms
+        ]
+        return replace(
+            self,
+            arms=tuple(kept),
+            seed_ids=frozenset(one for one in self.seed_ids if one not in seed_ids),
+        )
 
     @property
     def distinct(self) -> tuple[Arm, ...]:
@@ -186,7 +202,7 @@ class _Building:
         return Arms(
             tuple(self._arms.values()),
             self._pairs,
-            len(self._seeds),
+            frozenset(self._seeds),
             tuple(self._warnings),
             tuple(run.results for run in self._runs),
             same,

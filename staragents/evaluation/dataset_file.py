@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from staragents.base.errors import BadInput
-from staragents.base.messages import Conversation
+from staragents.base.messages import Conversation, without_inputs
 from staragents.config import ColumnsConfig
 from staragents.data.readers.raw_row import BadRow, RawRow
 from staragents.data.seed_row import parse_row
@@ -30,7 +30,8 @@ def file_rows(
     path: Path, setting: str, columns: ColumnsConfig | None = None, told: Callable[[str], None] | None = None
 ) -> list[FileRow]:
     """All rows of a file in any format that seeds may have. `setting` names the source of the path,
-    `columns` are the user's names. `told` receives what the user should know about how it was read.
+    `columns` are the user's names. `told` receives what the user should know about how it was read. An
+    input in a column of its own is a part of the instruction, as in the rows of a run.
 
     Raises BadInput with the first bad row, as file:row:field, if the file is empty, or if two rows have the
     same `seed_id`.
@@ -49,7 +50,7 @@ def file_rows(
                 where = f"row {row}" if first == file else f"{first}:{row}"
                 raise BadInput(f"{file}:{raw.row}:{SEED_ID}: expected one row per seed, {where} has the same")
             places[seed_id] = file, raw.row
-        rows.append(FileRow(parsed.seed(0).seed_id, parsed.messages, seed_id))
+        rows.append(FileRow(parsed.seed(0).seed_id, without_inputs(parsed.messages), seed_id))
     if not rows:
         raise BadInput(f"{setting}: expected rows, got an empty file: {path}")
     if told is not None:

@@ -20,6 +20,7 @@ class HeldOutFacts:
 
     path: str
     sha256: str
+    """Of the ids and writers of the conversations that students were measured on, not of the file."""
     conversations: int
     """Conversations with a loss in every student; those of one prompt count once."""
     writers: list[str]

@@ -13,6 +13,7 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from staragents.base.chat_rendering import date_in_template
 from staragents.base.digest import digest_of
 from staragents.base.errors import BadInput, RunFailed
 from staragents.data.readers.raw_row import shown
@@ -74,6 +75,8 @@ def task_scores(model: Any, tokenizer: Any, tasks: HarnessTasks, chat: bool) -> 
             tokenizer=copy.deepcopy(tokenizer),
             batch_size=BATCH_ROWS,
             trust_remote_code=False,
+            chat_template_args={"strftime_now": date_in_template},
+            think_end_token=tasks.thought_end,
         )
         return {name: _task_score(student, name, tasks, manager, chat) for name in tasks.names}
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from staragents.base.errors import BadInput
-from staragents.base.messages import as_dicts
+from staragents.base.messages import as_dicts, without_inputs
 from staragents.base.records import stable_id, stable_seed
 from staragents.config import ColumnsConfig
 from staragents.data.bad_rows import BadRows
@@ -36,7 +36,8 @@ def read_held_out(
 
     Repeated conversations are read once; several rows with the same prompt and writers stay apart. `rows`
     draws that many at random, the same in every call, in the order of the file. `columns` are the user's
-    names. `told` receives what the user should know about how the file was read.
+    names. `told` receives what the user should know about how the file was read. An input in a column of its
+    own is a part of the instruction, as in the rows that students are trained on.
 
     Raises BadInput with file:row:field for a bad row, and if there are no rows.
     """
@@ -76,8 +77,9 @@ def _held_out(raw: RawRow, reader: RowReader) -> HeldOut:
         # In place of the answers, so that the prompt is read as it is with a single one.
         response = reader.named.response or RESPONSE
         _, messages = reader.read({**rest, response: next(iter(answers.values()))})
-    said = json.dumps([as_dicts(messages[:-1]), sorted(answers.items())])
-    return HeldOut(stable_id(said), messages[:-1], answers)
+    prompt = without_inputs(messages[:-1])
+    said = json.dumps([as_dicts(prompt), sorted(answers.items())])
+    return HeldOut(stable_id(said), prompt, answers)
 
 
 def _is_squad(value: Any) -> bool:

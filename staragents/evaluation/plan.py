@@ -32,8 +32,8 @@ class Plan:
     jobs: tuple[CellJob, ...]
     held_out: tuple[HeldOut, ...]
     rows: int
-    too_long: int
-    """Seeds that no arm has, because in one of them the prompt leaves no room for an answer."""
+    too_long: frozenset[str]
+    """Ids of seeds that no arm has, because in one of them the prompt leaves no room for an answer."""
     tokens: int
     steps: int
     answer_tokens: Mapping[str, float]
@@ -76,7 +76,7 @@ def plan_of(
     tokens_of = cache(student.tokens)
     # Not by id: the rows of a file may be equal, and each counts.
     spans = {arm.name: [(row.seed_id, tokens_of(row.messages)) for row in arm.rows] for arm in arms}
-    too_long = {seed_id for some in spans.values() for seed_id, span in some if span is None}
+    too_long = frozenset(seed_id for some in spans.values() for seed_id, span in some if span is None)
     kept = {
         name: [span for seed_id, span in some if span is not None and seed_id not in too_long]
         for name, some in spans.items()
@@ -99,12 +99,13 @@ def plan_of(
             _job(Cell(name, seed), steps[name], some, student, settings, identity, folder)
             for name, some in kept.items()
         ]
+    scored = None if tasks is None else tasks.after_thoughts(student.thought_end)
     asked = judged_prompts(measurable, student, settings) if judged else ()
     return Plan(
-        jobs=tuple(replace(job, asked=asked, tasks=tasks) for job in jobs),
+        jobs=tuple(replace(job, asked=asked, tasks=scored) for job in jobs),
         held_out=measurable,
         rows=max(map(len, kept.values())),
-        too_long=len(too_long),
+        too_long=too_long,
         tokens=tokens,
         steps=len(jobs[-1].steps),
         answer_tokens={name: mean(some) for name, some in lengths.items()},

@@ -11,6 +11,7 @@ from staragents.scoring.conventions import Span, exact
 from staragents.scoring.identity import model_identity
 from staragents.scoring.model_loading import load_failure
 from staragents.scoring.row_texts import row_texts
+from staragents.text.thought_end import thought_end
 
 
 class Student:
@@ -53,6 +54,11 @@ class Student:
     def identity(self) -> str:
         """Changes with the student's weights."""
         return model_identity(self.path, self.revision)
+
+    @property
+    def thought_end(self) -> int | None:
+        """The token with which it ends a thought, if it has one."""
+        return thought_end(self._tokenizer)
 
     def tokens(self, messages: Conversation) -> Span | None:
         """BOS, prompt, answer and EOS of a conversation; only answer and EOS are trained.

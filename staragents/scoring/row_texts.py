@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
+from staragents.base.chat_rendering import rendered
 from staragents.base.messages import REASONING, Conversation, as_dicts
 from staragents.base.system_turn import chat_turns
 from staragents.config import ScoredReasoning, Template
@@ -43,16 +44,16 @@ def row_texts(
     prompt = prompt_text(tuple(before), template, tokenizer)
     if not thought or not thought.strip():
         return RowTexts(prompt + _closing(prompt, template), last.content)
-    rendered = None
+    written = None
     if template is Template.chat and prompt:
-        rendered = _rendered(tuple(before), last.content, thought, prompt, tokenizer)
-    prompt, thought = rendered or (prompt, _tagged(prompt, template, thought))
+        written = _written(tuple(before), last.content, thought, prompt, tokenizer)
+    prompt, thought = written or (prompt, _tagged(prompt, template, thought))
     if reasoning is ScoredReasoning.context:
         return RowTexts(prompt + thought, last.content)
     return RowTexts(prompt, thought + last.content if last.content.strip() else last.content)
 
 
-def _rendered(
+def _written(
     before: Conversation, answer: str, thought: str, prompt: str, tokenizer: Any
 ) -> tuple[str, str] | None:
     """The prompt, and the reasoning as the chat template writes it before the answer; None if it does not."""
@@ -60,7 +61,7 @@ def _rendered(
     for key in _KEYS:
         turn = {"role": "assistant", "content": answer, key: thought}
         try:
-            whole = str(tokenizer.apply_chat_template([*turns, turn], tokenize=False))
+            whole = str(rendered(tokenizer, [*turns, turn], tokenize=False))
         except Exception:  # A template can raise anything.
             continue
         shared = _common_start(prompt, whole)

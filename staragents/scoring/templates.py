@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from staragents.base.chat_rendering import rendered
 from staragents.base.messages import Conversation, Message, as_dicts
 from staragents.base.system_turn import chat_turns
 from staragents.config import Template
@@ -32,7 +33,7 @@ def prompt_text(messages: Conversation, template: Template, tokenizer: Any) -> s
         return ""
     if template is Template.chat:
         turns = as_dicts(chat_turns(messages, tokenizer))
-        return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+        return str(rendered(tokenizer, turns, tokenize=False, add_generation_prompt=True))
     if template is Template.alpaca:
         return _alpaca(messages)
     return "".join(f"{line}\n" for message in messages for line in _lines(message))

@@ -99,7 +99,7 @@ def test_results_are_those_of_one_process_even_if_a_worker_dies_and_are_kept(
 def printed(made: Plan, results: list[CellResult]) -> str:
     """The table that `staragents evaluate` shows."""
     evaluation = evaluation_of(
-        Arms(tuple(ARMS), {}, made.rows, ()),
+        Arms(tuple(ARMS), {}, frozenset(row.seed_id for row in ARMS[0].rows), ()),
         results,
         student="tiny",
         runs=[],

@@ -18,6 +18,7 @@ class FakeStudent:
     template: Template = Template.plain
     revision: str | None = None
     identity: str = "id"
+    thought_end: int | None = None
 
     def tokens(self, messages: Conversation) -> Span | None:
         prompt = [len(word) for turn in messages[:-1] for word in turn.content.split()]

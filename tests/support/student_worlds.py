@@ -62,7 +62,7 @@ def arms_named(names: Sequence[str], rows: int = 40, filled: int = 0) -> Arms:
         Arm(name, tuple(TrainingRow(str(number), (), number < filled) for number in range(rows)))
         for name in names
     )
-    return Arms(made, {}, rows, ())
+    return Arms(made, {}, frozenset(map(str, range(rows))), ())
 
 
 def evaluated(

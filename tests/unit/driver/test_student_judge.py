@@ -172,7 +172,9 @@ def test_only_missing_verdicts_are_asked_for(judging: Judging, tmp_path: Path) -
     assert requests == 2 * 2
 
 
-def test_unreadable_verdicts_are_counted_kept_and_left_out(judging: Judging) -> None:
+def test_unreadable_verdicts_are_counted_kept_and_left_out(
+    config: Config, judging: Judging, tmp_path: Path
+) -> None:
     mumbled = Generation("Well.", "stop", 1, 1, 0.0)
     judged, requests, _ = judging(handle=lambda real: Breaking(real, ["a hut", "a web"], mumbled))
     assert judged.facts.unreadable == 3
@@ -181,8 +183,38 @@ def test_unreadable_verdicts_are_counted_kept_and_left_out(judging: Judging) -> 
         FEW,
     ]
     assert requests == 3 * 2 + 2 * 2 * 2  # each unreadable pair is asked twice
+    for retries, most in ((1, 4), (2, 6)):
+        judge = dataclasses.replace(config.judge, retries=retries)
+        asked = StudentJudge(dataclasses.replace(config, judge=judge), tmp_path, tmp_path, print)
+        assert asked.most_requests == most
     again, requests, _ = judging()
     assert (again, requests) == (judged, 0)
+
+
+THOUGHT = "a thought that does not end within evaluation.answer_tokens=9 leaves no answer, so raise it"
+
+
+def test_prompts_that_the_untrained_student_leaves_unanswered_are_not_judged(judging: Judging) -> None:
+    """A thought that was cut off is an empty answer: two of them are no tie."""
+    nothing = [""] * 4
+    results = [student(BASE, 0, nothing), student("dataset", 0, nothing), *RESULTS[2:]]
+    judged, requests, _ = judging(results)
+    assert [one.wins for one in judged.results] == [None, {}, {}]
+    assert (requests, judged.facts.prompts, judged.facts.comparisons) == (0, 0, 0)
+    assert judged.warnings[0].startswith(
+        f"the untrained student answered nothing to 4 of 4 prompts, which are not judged: {THOUGHT}"
+    )
+
+
+def test_answers_without_text_are_counted(judging: Judging) -> None:
+    results = [student(BASE, 0, ["an oak", "", "the sea", "fog"]), student("dataset", 0, ["", "", "", "fog"])]
+    judged, requests, _ = judging(results)
+    assert judged.results[1].wins is not None
+    assert list(judged.results[1].wins) == ["c0", "c2", "c3"]
+    assert requests == 2 * 2
+    untrained, trained = judged.warnings[:2]
+    assert "answered nothing to 1 of 4 prompts" in untrained
+    assert trained.startswith(f"trained students' answers without text: 2 of 3 judged ones; {THOUGHT}")
 
 
 DOWN = Failure("EngineError", "the server is down", retryable=False)

@@ -13,11 +13,12 @@ import pytest
 
 from cluster.driver import students
 from cluster.driver.students import CHECKPOINTS, Students
-from staragents.base.errors import RunFailed
+from staragents.base.errors import BadInput, RunFailed
 from staragents.config import EvaluationConfig, Template
 from staragents.evaluation.cell import Cell, CellResult
 from staragents.evaluation.cell_job import CellJob
 from staragents.evaluation.judged_prompt import JudgedPrompt
+from staragents.scoring.conventions import Span
 
 RESULT = CellResult(Cell("real", 0), {}, 1, 1, 1, 1.0, 1.0)
 
@@ -67,6 +68,26 @@ def test_checkpoints_stay_if_their_result_cannot_be_saved(
     with pytest.raises(RunFailed, match="can't write"):
         trained.results()
     assert FakeTasks.left
+
+
+def test_memory_counts_only_where_a_student_is_trained(
+    trained: Students, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def short(model: str, settings: EvaluationConfig) -> None:
+        raise BadInput(f"evaluation.student: {model} does not fit")
+
+    monkeypatch.setattr(students, "check_free", short)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    plan = trained._plan
+    (job,) = plan.jobs
+    steps = ((Span((1, 2, 3), 1),),)
+    training: Any = SimpleNamespace(jobs=(replace(job, steps=steps),), held_out=(), work=plan.work)
+    with pytest.raises(BadInput, match=r"^evaluation.student: no/model does not fit$"):
+        Students(training, EvaluationConfig(), tmp_path, print).results()
+    with monkeypatch.context() as roomy:
+        roomy.setattr(students, "check_free", lambda *_: None)
+        Students(training, EvaluationConfig(), tmp_path, print).results()
+    assert Students(training, EvaluationConfig(), tmp_path, print).results() == [RESULT]
 
 
 def test_a_student_that_diverges_when_it_is_trained_again_keeps_its_losses(

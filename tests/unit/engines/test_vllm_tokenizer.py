@@ -14,7 +14,8 @@ from staragents.base.errors import EngineDead
 from staragents.base.generation import GenerationRequest, Sampling
 from staragents.base.messages import Message
 from staragents.config import ModelConfig
-from tests.support.chat_tokenizer import chat_tokenizer
+from tests.support.chat_tokenizer import DATED, chat_tokenizer
+from tests.support.clock import set_date
 from tests.support.hub_cache import HubCache
 from tests.support.tekken import save_tekken
 from tests.support.tiny_models import save_tokenizer
@@ -51,6 +52,20 @@ def test_a_chat_template_that_fails_ends_the_start(tmp_path: Path) -> None:
     chat_tokenizer(template).save_pretrained(tmp_path)
     with pytest.raises(EngineDead, match="could not start org/name: no greetings"):
         read(tmp_path, CHAT)
+
+
+def test_a_template_that_prints_the_date_asks_the_same_on_another_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "llama"}))
+    tokenizer = save_tokenizer(tmp_path)
+    tokenizer.chat_template = DATED
+    tokenizer.save_pretrained(tmp_path)
+    asked = []
+    for day in (1, 2):
+        set_date(monkeypatch, 2027, 1, day)
+        asked.append(tokenizer.decode(read(tmp_path)._prompt_ids(CHAT)))
+    assert asked == ["<26 Jul 2024><user>Hello<assistant>"] * 2
 
 
 @pytest.mark.parametrize(

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from tokenizers import AddedToken
 
 from staragents.base.errors import BadInput
 from staragents.config import EvaluationConfig, Template
 from staragents.evaluation import harness_tasks
 from staragents.evaluation.cell import Cell
 from staragents.evaluation.cell_job import CellJob
-from staragents.evaluation.harness import checked_tasks, local_data
+from staragents.evaluation.harness import checked_tasks, local_data, task_scores
 from staragents.evaluation.harness_tasks import HarnessTasks
+from staragents.text.thought_end import thought_end
+from tests.support.chat_tokenizer import chat_tokenizer
 
 TASK = """\
 task: planted
@@ -44,6 +50,42 @@ def test_a_missing_package_is_one_line_with_the_command(monkeypatch: pytest.Monk
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(BadInput, match=r"^--tasks: expected the package lm_eval: pip .*'\.\[harness\]'"):
         checked_tasks(["ifeval"], None, None)
+
+
+def test_thoughts_are_left_out_and_prompts_have_a_fixed_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {}
+    fake = SimpleNamespace(
+        HFLM=lambda **options: given.update(options),
+        TaskManager=lambda **_: SimpleNamespace(task_index={}),
+    )
+    for name in ("lm_eval", "lm_eval.models", "lm_eval.models.huggingface", "lm_eval.tasks"):
+        monkeypatch.setitem(sys.modules, name, cast(ModuleType, fake))
+    assert task_scores(None, "tokenizer", HarnessTasks({}, thought_end=7), chat=True) == {}
+    assert given["think_end_token"] == 7
+    assert given["chat_template_args"]["strftime_now"]("%d %b %Y") == "26 Jul 2024"
+
+
+def test_scores_of_students_without_thoughts_are_used_again() -> None:
+    tasks = HarnessTasks({"planted": "p"})
+    assert tasks.after_thoughts(None) == tasks
+    thinks = tasks.after_thoughts(7)
+    assert (thinks.thought_end, thinks.names) == (7, ["planted"])
+    assert thinks.fingerprints != tasks.fingerprints
+    assert thinks.only(["planted"]) == thinks
+
+
+@pytest.mark.parametrize(
+    ("tokens", "end"),
+    [
+        (("<think>", "</think>"), "</think>"),
+        (("[THINK]", "[/THINK]"), "[/THINK]"),
+        (("<|im_start|>", "<|im_end|>"), None),
+    ],
+)
+def test_the_end_of_a_thought_is_a_token_of_the_student(tokens: tuple[str, ...], end: str | None) -> None:
+    tokenizer = chat_tokenizer()
+    tokenizer.add_tokens([AddedToken(token) for token in tokens])
+    assert thought_end(tokenizer) == (None if end is None else tokenizer.convert_tokens_to_ids(end))
 
 
 @pytest.fixture

@@ -12,10 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from staragents.base.errors import BadInput
-from staragents.base.messages import Message
-from staragents.config import ColumnsConfig
+from staragents.base.messages import Message, as_dicts, conversation
+from staragents.config import ColumnsConfig, Template
+from staragents.evaluation.dataset_file import file_rows
 from staragents.evaluation.held_out import ANSWER, about_prompts, prompts_of
 from staragents.evaluation.held_out_file import read_held_out
+from staragents.scoring.templates import prompt_text
 
 
 def written(folder: Path, *rows: Any, name: str = "held.jsonl") -> str:
@@ -38,6 +40,24 @@ def test_a_dataset_has_one_writer_and_repeats_are_read_once(tmp_path: Path) -> N
     assert first.answers == {ANSWER: "3"}
     assert [turn.content for turn in second.prompt] == ["Hi", "Hello", "Bye"]
     assert second.answers == {ANSWER: "See you"}
+
+
+@pytest.mark.parametrize("template", [Template.plain, Template.alpaca])
+def test_a_row_with_an_input_has_the_prompt_of_a_run_that_read_it_as_a_seed(
+    tmp_path: Path, template: Template
+) -> None:
+    """Shards keep no input, so that the run's own arms are trained without it."""
+    seed = conversation(as_dicts((Message.with_input("Add.", "1 and 2"),)))
+    expected = prompt_text(seed, template, None)
+    apart = {"instruction": "Add.", "input": "1 and 2"}
+    joined = {"instruction": "Add.\n\n1 and 2"}
+    for answer in ({"output": "3"}, {"answers": {"one": "3", "two": "Three"}}):
+        for rows in ((apart, joined), (joined, apart)):
+            (held_out,) = read_held_out(written(tmp_path, *({**row, **answer} for row in rows)))
+            assert prompt_text(held_out.prompt, template, None) == expected
+    for asked in (apart, joined):
+        (row,) = file_rows(Path(written(tmp_path, {**asked, "output": "3"})), "--arm file")
+        assert prompt_text(row.messages[:-1], template, None) == expected
 
 
 def test_several_writers_of_a_compressed_file(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from staragents.base.messages import Conversation, Message, with_exchange
 from staragents.config import EvaluationConfig
 from staragents.evaluation.arm import Arm, TrainingRow
 from staragents.evaluation.cell import BASE, Cell
+from staragents.evaluation.harness_tasks import HarnessTasks
 from staragents.evaluation.held_out import HeldOut
 from staragents.evaluation.plan import Plan, cell_name, plan_of
 from staragents.scoring.conventions import Span
@@ -40,7 +41,8 @@ def test_arms_do_equal_work_and_seeds_that_do_not_fit_in_one_are_in_none() -> No
     assert [(job.cell.arm, job.cell.training_seed) for job in made.jobs] == [
         (BASE, 0), ("short", 0), ("long", 0), ("short", 1), ("long", 1)
     ]  # fmt: skip
-    assert (made.rows, made.too_long, made.tokens) == (2, 1, 4)  # answers of short: one + EOS, two + EOS
+    assert (made.rows, made.too_long) == (2, {"seed 2"})
+    assert made.tokens == 4  # answers of short: one + EOS, two + EOS
     assert made.answer_tokens == {"short": 2, "long": 5}
     assert {job.tokens for job in made.jobs[1:]} == {4}
     assert {len(job.steps) for job in made.jobs[1:]} == {made.steps}
@@ -133,3 +135,11 @@ def test_names_of_files_are_plain_and_differ() -> None:
     assert names[:2] == ["dataset-0", "dataset-1"]
     assert all("/" not in name and len(name) < 120 for name in names)
     assert all(len(f".{name}.json.01234567.tmp".encode()) <= 255 for name in names)
+
+
+def test_tasks_read_what_a_student_writes_after_its_thoughts() -> None:
+    tasks = HarnessTasks({"planted": "p"})
+    for end in (None, 7):
+        student = FakeStudent(10, thought_end=end)
+        made = plan_of([SHORT], HELD_OUT, student, EvaluationConfig(), Path("work"), tasks=tasks)  # type: ignore[arg-type]
+        assert all(job.tasks == tasks.after_thoughts(end) for job in made.jobs)

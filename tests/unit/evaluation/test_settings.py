@@ -27,6 +27,16 @@ def test_the_student_is_the_target_of_scoring_if_none_is_set() -> None:
         evaluation_settings(config, [], {})
 
 
+def test_a_target_with_an_adapter_is_no_student_but_one_may_be_named() -> None:
+    config = Config()
+    config.scoring.target.model, config.scoring.target.adapter = "org/base", "org/lora"
+    with pytest.raises(BadInput, match=r"^--student: .* has the adapter org/lora, .* or org/base itself$"):
+        evaluation_settings(config, [], {})
+    for named in ([], ["evaluation.student=org/base"]):
+        options = {} if named else {"student": "org/base"}
+        assert evaluation_settings(config, named, options).student == "org/base"
+
+
 @pytest.mark.parametrize(
     ("override", "problem"),
     [

@@ -51,6 +51,8 @@ def test_the_page_is_escaped_and_complete(result: Evaluation) -> None:
     assert "&lt;b&gt;worse&lt;/b&gt;" in page
     assert "http://" not in page.split('id="plotly"')[0]
     assert "<strong>-0.1" in page
+    assert "<dt>held-out file</dt><dd>held.jsonl</dd>" in page  # the checksum is not that of the file
+    assert f"<dt>measured conversations</dt><dd>SHA-256 of their ids and writers: {'0' * 64}</dd>" in page
     assert "Does the reward predict training?" in page
     for chart in charts(result):
         assert f'id="chart-{chart.name}"' in page

@@ -6,7 +6,8 @@ from staragents.base.messages import Conversation, Message
 from staragents.config import Template
 from staragents.data.readers.row_messages import RowReader
 from staragents.scoring.templates import prompt_text
-from tests.support.chat_tokenizer import chat_tokenizer
+from tests.support.chat_tokenizer import DATED, chat_tokenizer
+from tests.support.clock import set_date
 
 SYSTEM = Message("system", "Be brief.")
 FIRST = (Message("user", "Hi"), Message("assistant", "Hello"))
@@ -25,6 +26,17 @@ def test_plain_writes_every_turn_before_the_answer() -> None:
 def test_chat_asks_the_tokenizer_for_a_generation_prompt() -> None:
     text = prompt_text((SYSTEM, LAST), Template.chat, chat_tokenizer())
     assert text == "<system>Be brief.<user>Name a fruit.\nA red one.<assistant>"
+
+
+def test_a_template_that_prints_the_date_is_the_same_on_another_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokenizer, texts = chat_tokenizer(DATED), set()
+    for day in (1, 2):
+        set_date(monkeypatch, 2027, 1, day)
+        assert f"0{day} Jan 2027" in str(
+            tokenizer.apply_chat_template([{"role": "user", "content": "Hi"}], tokenize=False)
+        )
+        texts.add(prompt_text((Message("user", "Hi"),), Template.chat, tokenizer))
+    assert texts == {"<26 Jul 2024><user>Hi<assistant>"}
 
 
 def test_alpaca_has_its_headers_and_keeps_earlier_turns() -> None:

@@ -13,6 +13,7 @@ from staragents.base.messages import Message
 from staragents.config import ScoredReasoning, Template
 from staragents.scoring.row_texts import RowTexts, row_texts
 from tests.support.chat_tokenizer import chat_tokenizer
+from tests.support.clock import set_date
 
 ASK, ANSWER, THOUGHT = "What is 2 + 2?", "It is 4.", "Two and two.\nSo four."
 CHATML = (
@@ -143,3 +144,17 @@ def test_an_answer_that_its_reasoning_repeats_is_found_at_its_own_place() -> Non
     thought = f"Say it: {ANSWER} Yes, {ANSWER}"
     found = texts(QWEN3, ScoredReasoning.context, thought)
     assert found == RowTexts(f"{CHAT}<think>\n{thought}\n</think>\n\n", ANSWER)
+
+
+def test_the_reasoning_of_a_template_that_prints_the_date_is_the_same_on_another_day(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tokenizer = chat_tokenizer("{{ strftime_now('%d %b %Y') }}\n" + QWEN3)
+    messages = (Message("user", ASK), Message("assistant", ANSWER, THOUGHT))
+    found = []
+    for day in (1, 2):
+        set_date(monkeypatch, 2027, 1, day)
+        found.append(row_texts(messages, Template.chat, ScoredReasoning.context, tokenizer))
+    assert found[0] == found[1]
+    assert found[0].prompt.startswith("26 Jul 2024\n")
+    assert found[0].prompt.endswith(f"<think>\n{THOUGHT}\n</think>\n\n")
