@@ -122,5 +122,7 @@ def show(exported: Exported) -> None:
         say(f"removed    {path}, of the earlier export to this name")
     for path in exported.kept:
         say(f"note: {path} is not of this export: it may have the same rows as {exported.train}")
+    for path in exported.edited:
+        say(f"note: {path} was edited and stays as it is: delete it for a config of this export")
     if exported.fake:
         say(f"note: fake engines were used ({', '.join(exported.fake)}): don't train on these texts")
