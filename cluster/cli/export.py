@@ -86,8 +86,9 @@ def export(
         show(exported)
     if repo is not None:
         push = Push.of(run, exported, repo, private=not public)
-        told["push"] = {"repo": repo, "files": push.sizes(), "dry_run": dry_run}
-        told["push"]["url"] = None if dry_run else push.send()
+        url, deleted = (None, push.outdated) if dry_run else push.send()
+        sizes = push.sizes()
+        told["push"] = {"repo": repo, "files": sizes, "deleted": deleted, "dry_run": dry_run, "url": url}
         if not as_json:
             show_push(told["push"])
     if as_json:
@@ -97,6 +98,8 @@ def export(
 def show_push(push: dict[str, Any]) -> None:
     for name, size in push["files"].items():
         say(f"upload     {name}, {size:,} bytes")
+    for name in push["deleted"]:
+        say(f"delete     {name}{', if the repository has it' if push['dry_run'] else ''}")
     say(
         f"dry run: nothing was uploaded to {push['repo']}" if push["dry_run"] else f"pushed     {push['url']}"
     )
