@@ -36,8 +36,24 @@ def test_a_variant_with_another_setting_is_another_comparison(tmp_path: Path, ch
     identity = before._identity(scan)
     assert comparing(tmp_path, "filters: {length: flag}")._identity(scan) == identity
     assert comparing(tmp_path, changed)._identity(scan) != identity
-    titled = comparing(tmp_path, "filters: {length: flag}", ("seeds.limit=4", "output.title=Another"))
-    assert titled._identity(scan) == identity
+
+
+def test_settings_that_no_result_depends_on_are_not_another_comparison(tmp_path: Path) -> None:
+    before = comparing(tmp_path, "filters: {length: flag}")
+    scan = SeedFile(before._config.seeds).scan()
+    same = (
+        "output.title=Another",
+        "evaluation.answer_tokens=99",
+        "run.metrics=false",
+        "models.writer.max_replicas=3",
+        "models.writer.silence_s=7",
+        "memory.timeout_s=5",
+    )
+    edited = comparing(tmp_path, "filters: {length: flag}", ("seeds.limit=4", *same))
+    assert edited._identity(scan) == before._identity(scan)
+    for changed in ("models.writer.price_in=3", "run.max_minutes=9", "reward.margin=0.3"):
+        other = comparing(tmp_path, "filters: {length: flag}", ("seeds.limit=4", changed))
+        assert other._identity(scan) != before._identity(scan)
 
 
 @pytest.mark.parametrize(
