@@ -11,7 +11,7 @@ from actors.failure_rules import FailureRules
 from actors.progress import Progress
 from staragents.base.records import Candidate
 from staragents.config import Config
-from staragents.evolution.drawn_pairs import SAVED, DrawnPairs, continued
+from staragents.evolution.drawn_pairs import SAVED, DrawnPairs, continued, drawn_pairs_of, with_kept
 from staragents.evolution.evolution import Committed, Evolution
 from staragents.run.ledger import Ledger
 from staragents.run.stopping import stop_rules
@@ -25,6 +25,8 @@ class CommittedState:
         self._config = config
         self.evolution = Evolution(config, config.pairs, total_seeds=seeds)
         self._drawn_pairs = [DrawnPairs.of(config)]
+        self._changes_pairs = False
+        """Whether this process draws from other pairs than the one before."""
         self.progress = Progress(total_seeds=seeds)
         self.stopping = stop_rules(config)
         self.cursor = self.resumed_at = 0
@@ -37,15 +39,16 @@ class CommittedState:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Restore what `state` returned in an earlier process. A run that commits its seeds again after a
-        repair has only its running time and where it ends."""
+        repair has only its running time, where it ends and which pairs it drew from."""
         self.cursor = self.resumed_at = state["cursor"]
         self._seconds_before = state.get("seconds", 0.0)
         if "stopping" in state:
             self.stopping.restore(state["stopping"])
+        self._drawn_pairs = continued(state, self._config)
+        self._changes_pairs = len(self._drawn_pairs) > max(1, len(drawn_pairs_of(state)))
         if "evolution" not in state:
             return
         self.evolution.restore(state["evolution"])
-        self._drawn_pairs = continued(state, self._config)
         self.progress.restore(state["progress"])
         self._failing.resume()
         self._ledger.restore(state["ledger"])
@@ -63,6 +66,11 @@ class CommittedState:
         self._ledger.add(candidates)
         self.cursor += 1
         return committed
+
+    def keep_draw(self, number: int) -> None:
+        """Seed `number`, from 0, was finished by an earlier process, and keeps its draw."""
+        if self._changes_pairs:
+            self._drawn_pairs = with_kept(self._drawn_pairs, number)
 
     def decide(self, number: int) -> None:
         """Decide whether seed `number`, from 0, may still start."""

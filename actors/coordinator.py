@@ -220,6 +220,7 @@ class Coordinator:
         else:
             draws = [Draw(candidate.pair, candidate.propensity) for candidate in finished]
             context = context_of(finished)
+            self._committed.keep_draw(self._next_number)
         self._committed.decide(self._next_number)
         self._admit(Admitted(seed, draws, context), finished)
 

@@ -86,8 +86,9 @@ def export(
         show(exported)
     if repo is not None:
         push = Push.of(run, exported, repo, private=not public)
-        told["push"] = {"repo": repo, "files": push.sizes(), "dry_run": dry_run}
-        told["push"]["url"] = None if dry_run else push.send()
+        url, deleted = (None, push.outdated) if dry_run else push.send()
+        sizes = push.sizes()
+        told["push"] = {"repo": repo, "files": sizes, "deleted": deleted, "dry_run": dry_run, "url": url}
         if not as_json:
             show_push(told["push"])
     if as_json:
@@ -97,6 +98,8 @@ def export(
 def show_push(push: dict[str, Any]) -> None:
     for name, size in push["files"].items():
         say(f"upload     {name}, {size:,} bytes")
+    for name in push["deleted"]:
+        say(f"delete     {name}{', if the repository has it' if push['dry_run'] else ''}")
     say(
         f"dry run: nothing was uploaded to {push['repo']}" if push["dry_run"] else f"pushed     {push['url']}"
     )
@@ -122,5 +125,7 @@ def show(exported: Exported) -> None:
         say(f"removed    {path}, of the earlier export to this name")
     for path in exported.kept:
         say(f"note: {path} is not of this export: it may have the same rows as {exported.train}")
+    for path in exported.edited:
+        say(f"note: {path} was edited and stays as it is: delete it for a config of this export")
     if exported.fake:
         say(f"note: fake engines were used ({', '.join(exported.fake)}): don't train on these texts")

@@ -83,13 +83,15 @@ def replay(
     if not sources:
         raise BadInput("expected a table of recorded agents or a run directory, got only settings")
     names = _names(policies)
-    configs = [settings(overrides, policy, memory) for policy in names]
     runs = [source for source in sources if source.is_dir()]
     if runs:
         check_for_runs(overrides)
     if len(runs) == len(sources):
         _check_no_table_options(click.get_current_context())
-    tables = _tables([source for source in sources if source not in runs], draws, configs)
+    # The default settings hold for tables; a run has its own.
+    paths = [source for source in sources if source not in runs]
+    configs = [settings(overrides, policy, memory) for policy in names] if paths else []
+    tables = _tables(paths, draws, configs)
     estimates = [(run, estimated(run, overrides, name, memory)) for run in runs for name in names]
     results: list[dict[str, Any]] = [estimate.as_dict() for _, estimate in estimates]
     if tables:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cluster.cli.replay_settings import settings
 from cluster.terminal.terminal import say
 from staragents.analysis.saved_run import SavedRun
 from staragents.base.errors import BadInput
-from staragents.base.records import Candidate
-from staragents.evolution.policy import NO_CONTEXT, keep_context
 from staragents.replay.off_policy import OffPolicy, estimate
 
 
@@ -30,17 +27,8 @@ def estimated(source: Path, overrides: tuple[str, ...], policy: str | None, memo
     """Off-policy estimates for a run directory, for the run's own settings with these changes."""
     run = SavedRun.open(source)
     config = settings(overrides, policy, own=run.config) if overrides or policy else run.config
-    seeds = run.folder.seeds()
     total = run.summary["funnel"]["seeds"]
-    return estimate(seeds if memory else _without_memory(seeds), config, total, run.drawn_pairs)
-
-
-def _without_memory(seeds: Iterable[list[Candidate]]) -> Iterator[list[Candidate]]:
-    """As if nothing had been recalled for any seed."""
-    for candidates in seeds:
-        for candidate in candidates:
-            keep_context(candidate, NO_CONTEXT)
-        yield candidates
+    return estimate(run.folder.seeds(), config, total, run.drawn_pairs, run.config, memory)
 
 
 def show_estimate(source: Path, result: OffPolicy) -> None:

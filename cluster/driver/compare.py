@@ -25,7 +25,8 @@ from staragents.comparison.measured import Measured, chosen_candidates, measured
 from staragents.comparison.same_draws import check_same_draws
 from staragents.comparison.variant import Variant
 from staragents.config import Config
-from staragents.config.tree import as_dict
+from staragents.config.marks import Mark
+from staragents.config.tree import Key, as_dict, leaves, marks
 from staragents.data.seed_file import SeedFile
 from staragents.data.seed_scan import SeedScan
 from staragents.files.atomic_file import write_json, write_text
@@ -34,6 +35,17 @@ from staragents.run.work import finish, work_of
 from staragents.run_directory.continued import about_kept
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.run_directory.run_lock import command_lock
+
+WITHOUT_EFFECT: tuple[Key, ...] = (
+    ("evaluation",),
+    ("run", "attempts"),
+    ("run", "checkpoint_s"),
+    ("run", "deadline_s"),
+    ("run", "max_error_rate"),
+    ("run", "metrics"),
+    ("run", "workers"),
+)
+"""Of the settings that may change while a run is running: those that a finished run has no use for."""
 
 
 class Interrupted(Exception):
@@ -169,6 +181,10 @@ class Comparing:
         return digest_of([shared, variants, self._reference.name, self._tokens, self._judge, scan.sha256])
 
 
-def _settings(config: Config) -> dict[str, Any]:
-    """All settings but those of the folder."""
-    return {section: values for section, values in as_dict(config).items() if section != "output"}
+def _settings(config: Config) -> list[Any]:
+    """All settings but those that change neither a finished run nor its measures, in the config's order."""
+    return [[key, value] for key, value in leaves(as_dict(config)) if not _without_effect(key)]
+
+
+def _without_effect(key: Key) -> bool:
+    return Mark.on_resume in marks(key) or any(key[: len(one)] == one for one in WITHOUT_EFFECT)

@@ -72,8 +72,7 @@ def optimise(config: Config, watcher: Watcher, overwrite: bool = False) -> Outco
     scan = SeedFile(config.seeds).scan()
     run = RunDirectory(config.output.dir)
     with run.claimed() as session:
-        if overwrite:
-            run.discard()
+        name = run.discard() if overwrite else None
         work = work_of(config, scan)
         for line in about_kept(work.kept):
             watcher.say(line)
@@ -83,10 +82,11 @@ def optimise(config: Config, watcher: Watcher, overwrite: bool = False) -> Outco
             watcher.say(f"{run.path}: {work.done} of {scan.seeds} seeds are done; writing the results")
         if (summary := finish(work)) is not None:
             return Outcome(summary, interrupted=False)
-        return _with_models(work, session, watcher)
+        return _with_models(work, session, watcher, name)
 
 
-def _with_models(work: Work, session: str, watcher: Watcher) -> Outcome:
+def _with_models(work: Work, session: str, watcher: Watcher, name: str | None) -> Outcome:
+    """`name`: for a new run in the place of a discarded one."""
     config, run = work.config, work.run
     watcher.seeds(work.scan, work.done)
     if work.scan.with_system or work.scan.multi_turn:
@@ -99,7 +99,7 @@ def _with_models(work: Work, session: str, watcher: Watcher) -> Outcome:
     if added := additions_to(run, config):
         watcher.say(f"new since the last start of this run: {', '.join(added)}")
     with ray_session(demand_of(config)):
-        run.create(config, work.scan)
+        run.create(config, work.scan, name)
         if ray_address():
             watcher.say(f"the run's name on this cluster is {run.name}: staragents status {run.name}")
         with loaded_pools(config, run.name, [config], watcher) as pools:

@@ -73,10 +73,11 @@ class Evidence:
             self.ifd.add(candidate)
 
     def _learned(self, candidates: list[Candidate]) -> list[Candidate]:
-        """The next seed's candidates, whose reward is the value that the policy learnt."""
+        """The next seed's candidates, whose reward, if any, is the value that the policy learnt."""
         if self._kind is Cost.none:
             return candidates
-        return [replace(one, reward=value) for one, value in self._cost.learned(candidates)]
+        values = {one.candidate_id: value for one, value in self._cost.learned(candidates)}
+        return [replace(one, reward=values.get(one.candidate_id)) for one in candidates]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from staragents.analysis.policy_history import PolicyHistory
 from staragents.base.records import Candidate, stable_seed
 from staragents.config import Config
-from staragents.evolution.drawn_pairs import DrawnPairs, periods
+from staragents.evolution.drawn_pairs import DrawnPairs
 from staragents.evolution.policy import NO_CONTEXT, DrawContext, context_of
 
 # Of a propensity: the run may have computed its own on another machine.
@@ -23,7 +23,6 @@ class DrawHistory:
         """`saved`: the pairs of the run's state, if agents were added or retired meanwhile."""
         self._config = config
         self._history = PolicyHistory(config, total_seeds, saved)
-        self._drawn_pairs = periods(saved, config)
         self._waiting: deque[list[Candidate]] = deque()
         self._seeds = 0
 
@@ -45,9 +44,9 @@ class DrawHistory:
 
         Without memory: what it would have been if the same policy had recalled nothing for this seed.
         """
-        config, policy = self._config, self._history.policy
+        config = self._config
         found = {pair: 1.0 for pair in config.pairs if pair in config.agents.base_pairs}
-        now = [one for one in self._drawn_pairs if one.drawn <= self._seeds][-1]
+        now, policy = self._history.drawing(self._seeds)
         draws = min(config.evolution.draws, len(now.pairs) - len(now.retired))
         if policy is None or not draws:
             return found

@@ -17,8 +17,11 @@ def check_same_draws(run: RunDirectory, config: Config) -> None:
     saved = run.state()
     if saved is None:
         return
-    changed = changed_keys(saved["config"], as_dict(config))
-    if saved["config"]["agents"]["retired"] != config.agents.retired:
+    # A model that was only added, such as another judge of the comparison, draws nothing.
+    before, now = saved["config"], as_dict(config)
+    now["models"] = {name: model for name, model in now["models"].items() if name in before["models"]}
+    changed = changed_keys(before, now)
+    if before["agents"]["retired"] != config.agents.retired:
         changed.append(RETIRED)
     if changed:
         raise BadInput(

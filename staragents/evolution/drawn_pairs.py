@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from staragents.config import Config
@@ -16,7 +16,8 @@ SAVED = "drawn_pairs"
 class DrawnPairs:
     """The pairs between two changes: seeds from number `drawn` on, from 0, draw from `pairs`, not `retired`.
 
-    Their policy took over what the earlier one had learnt from `learnt` seeds.
+    Their policy took over what the earlier one had learnt from `learnt` seeds; 0 if it began without, as
+    after a repair.
     """
 
     pairs: tuple[str, ...]
@@ -48,12 +49,21 @@ def drawn_pairs_of(state: Mapping[str, Any]) -> list[DrawnPairs]:
 
 
 def continued(state: Mapping[str, Any], config: Config) -> list[DrawnPairs]:
-    """Those of a state with a checkpoint, and those of `config` if a run that resumes from it draws from
-    others."""
-    before = drawn_pairs_of(state) or [_of_earlier_version(state)]
-    cursor = state["cursor"]
+    """Those of a state, and those of `config` if a run that resumes from it draws from others, or by a policy
+    that has not learnt what the earlier one had: without a checkpoint, seeds are committed again."""
+    learnt = "evolution" in state
+    before = drawn_pairs_of(state) or ([_of_earlier_version(state)] if learnt else [])
+    if not before:
+        return [DrawnPairs.of(config)]
+    cursor, last = state["cursor"], before[-1]
     now = DrawnPairs.of(config, drawn=cursor + len(state.get("pending", ())), learnt=cursor)
-    return before if before[-1].same(now) else [*before, now]
+    return before if last.same(now) and (learnt or not last.learnt) else [*before, now]
+
+
+def with_kept(pairs: Sequence[DrawnPairs], seed: int) -> list[DrawnPairs]:
+    """The same, where seed number `seed` keeps the draw that was made before the last change."""
+    *before, last = pairs
+    return [*before, replace(last, drawn=max(last.drawn, seed + 1))]
 
 
 def _of_earlier_version(state: Mapping[str, Any]) -> DrawnPairs:

@@ -1,7 +1,8 @@
-"""What an earlier export to the same name wrote, known by the first lines of its training configs."""
+"""What an earlier export to the same name wrote, known by the comments in its training configs."""
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from staragents.files.user_files import open_file
@@ -10,11 +11,23 @@ from staragents.text.printable import one_line
 
 MADE_BY = "Made by staragents export."
 TRAINERS = ("trl", "axolotl", "llamafactory")
-HEAD_BYTES = 64 << 10
+SEAL = "Above this line, sha256"
+MAX_BYTES = 64 << 10
+"""Of a training config."""
 
 
 def recipe_path(train: Path, trainer: str) -> Path:
     return train.with_suffix(f".{trainer}.yaml")
+
+
+def sealed(text: str) -> str:
+    """A training config with a last line by which a later export knows whether it was edited."""
+    return f"{text}# {SEAL} {hashlib.sha256(text.encode()).hexdigest()}\n"
+
+
+def _is_sealed(text: str) -> bool:
+    above, _, _ = text.rpartition(f"# {SEAL} ")
+    return sealed(above) == text
 
 
 def file_line(split: str, path: Path) -> str:
@@ -28,17 +41,27 @@ def _named(split: str, path: Path) -> str:
 
 class EarlierExport:
     """The earlier export to `train`, if any. Files that it did not write, or that were changed since, are not
-    its own."""
+    its own.
+
+    `recipes` are its training configs. `edited` are those at their paths that were changed, also of an export
+    with another suffix, and those without a seal, of earlier versions.
+    """
 
     def __init__(self, train: Path) -> None:
         self.recipes: list[Path] = []
+        self.edited: list[Path] = []
         self._lines: set[str] = set()
         for trainer in TRAINERS:
             path = recipe_path(train, trainer)
-            lines = _head(path)
-            if any(line.startswith(_named("train", train)) for line in lines):
-                self.recipes.append(path)
+            text = _recipe(path)
+            lines = [line[2:] for line in text.split("\n") if line.startswith("# ")]
+            is_of_this = any(line.startswith(_named("train", train)) for line in lines)
+            if is_of_this:
                 self._lines.update(lines)
+            if text and not _is_sealed(text):
+                self.edited.append(path)
+            elif is_of_this:
+                self.recipes.append(path)
 
     def wrote(self, split: str, path: Path) -> bool:
         """Whether the existing file is the split as that export wrote it. Raises OSError."""
@@ -46,13 +69,11 @@ class EarlierExport:
         return any(line.startswith(named) for line in self._lines) and file_line(split, path) in self._lines
 
 
-def _head(path: Path) -> list[str]:
-    """The comment lines with which a training config of ours begins; none of another file."""
+def _recipe(path: Path) -> str:
+    """A training config of ours; an empty text for another file."""
     try:
         with open_file(path) as file:
-            text = file.read(HEAD_BYTES).decode("utf-8", errors="replace")
+            text: str = file.read(MAX_BYTES).decode("utf-8", errors="replace")
     except OSError:
-        return []
-    if not text.startswith(f"# {MADE_BY}"):
-        return []
-    return [line[2:] for line in text.split("\n") if line.startswith("# ")]
+        return ""
+    return text if text.startswith(f"# {MADE_BY}") else ""

@@ -22,7 +22,8 @@ class Exported:
 
     Of the rows, `reasoning` have reasoning in a field of its own, and `reasoning_dropped` lost theirs, as the
     format has no such field. `removed` are files of an earlier export to the same name that this one lacks,
-    `kept` those of other splits that no export of ours wrote.
+    `kept` those of other splits that no export of ours wrote, `edited` training configs that the user has
+    changed, which stay.
     """
 
     format: str
@@ -35,6 +36,7 @@ class Exported:
     recipes: list[Path] = field(default_factory=list)
     removed: list[Path] = field(default_factory=list)
     kept: list[Path] = field(default_factory=list)
+    edited: list[Path] = field(default_factory=list)
 
     @property
     def train(self) -> Path:
@@ -56,6 +58,7 @@ class Exported:
             "recipes": [str(path) for path in self.recipes],
             "removed": [str(path) for path in self.removed],
             "kept": [str(path) for path in self.kept],
+            "edited": [str(path) for path in self.edited],
         }
 
 

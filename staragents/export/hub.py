@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import CommitOperationAdd, HfApi
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 
@@ -16,6 +16,7 @@ from staragents.base.environment import hub_token
 from staragents.base.errors import BadInput, RunFailed
 from staragents.data.formats.known import FORMATS
 from staragents.export.exporter import Exported
+from staragents.export.split_file import SPLITS, SUFFIXES
 from staragents.report.dataset_card import Contents, card_text
 
 OPTION = "--push-to-hub"
@@ -28,7 +29,10 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """The repository's files: `README.md` and `data/SPLIT.SUFFIX`. Nothing is uploaded before `send`."""
+    """The repository's files: `README.md` and `data/SPLIT.SUFFIX`. Nothing is uploaded before `send`.
+
+    Files of these names that this export lacks are deleted: their rows may be in another split now.
+    """
 
     repo: str
     private: bool
@@ -47,26 +51,34 @@ class Push:
             **{name: path.stat().st_size for name, path in self.files.items()},
         }
 
-    def send(self) -> str:
-        """Create the repository if needed and make one commit; returns its URL.
+    @property
+    def outdated(self) -> list[str]:
+        """The files to delete where the repository has them."""
+        names = (f"data/{split}{suffix}" for split in SPLITS for suffix in SUFFIXES)
+        return [name for name in names if name not in self.files]
+
+    def send(self) -> tuple[str, list[str]]:
+        """Create the repository if needed and make one commit; returns its URL and the deleted files.
 
         Raises BadInput without a token, RunFailed if the hub rejects the upload or can't be reached.
         """
         api = HfApi(token=_token(), library_name="staragents", library_version=staragents.__version__)
         files: dict[str, bytes | Path] = {"README.md": self.card.encode(), **self.files}
-        operations = [CommitOperationAdd(name, content) for name, content in files.items()]
+        added = [CommitOperationAdd(name, content) for name, content in files.items()]
         try:
             url = api.create_repo(self.repo, repo_type="dataset", private=self.private, exist_ok=True)
+            # The name may have been given without its owner.
+            present = set(api.list_repo_files(url.repo_id, repo_type="dataset"))
+            deleted = [name for name in self.outdated if name in present]
             api.create_commit(
-                # The name may have been given without its owner.
                 url.repo_id,
-                operations,
+                [*added, *(CommitOperationDelete(name) for name in deleted)],
                 commit_message=f"Dataset made with staragents {staragents.__version__}",
                 repo_type="dataset",
             )
         except (OSError, ValueError) as error:
             raise RunFailed(f"{OPTION}: the hub did not accept {self.repo}: {_first_line(error)}") from error
-        return str(url)
+        return str(url), deleted
 
 
 def check_push(repo: str, dry_run: bool) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from staragents.base.messages import REASONING
-from staragents.export.earlier_export import MADE_BY
+from staragents.export.earlier_export import MADE_BY, sealed
 from staragents.export.exporter import Exported
 from staragents.text.printable import one_line
 
@@ -33,9 +33,8 @@ class Recipe:
         """The content of the config at `path`. `file_lines` identify the exported files."""
         start = self.command.format(path=shlex.quote(str(path)))
         head = [f"{MADE_BY} Start: {start}", *self.notes, *file_lines]
-        return "".join(f"# {one_line(line)}\n" for line in head) + yaml.safe_dump(
-            self.settings, sort_keys=False, allow_unicode=True, width=1_000
-        )
+        settings = yaml.safe_dump(self.settings, sort_keys=False, allow_unicode=True, width=1_000)
+        return sealed("".join(f"# {one_line(line)}\n" for line in head) + settings)
 
 
 def thinking_key(model: str) -> str:

@@ -37,15 +37,18 @@ def write_recipes(exported: Exported, model: str) -> list[Path]:
     """Write `F.TRAINER.yaml` for every trainer that reads the format, and LLaMA-Factory's dataset_info.json.
 
     Paths have the form of the export's own: relative to its working directory if it was given so. Configs of
-    an earlier export to the same name that this one lacks are removed and added to `exported.removed`; its
-    entries in dataset_info.json are removed, and others stay. Returns the written paths. Raises BadInput if
-    that file can't be read.
+    an earlier export to the same name that this one lacks are removed and added to `exported.removed`; those
+    that the user has edited stay and are added to `exported.edited`. Its entries in dataset_info.json are
+    removed, and others stay. Returns the written paths. Raises BadInput if that file can't be read.
     """
     earlier = EarlierExport(exported.train)
+    exported.edited += earlier.edited
     lines = [file_line(split, path) for split, (path, _) in exported.files.items()]
     written = []
     for recipe in _recipes(exported, model):
         path = recipe_path(exported.train, recipe.trainer)
+        if path in earlier.edited:
+            continue
         write_text(path, recipe.text(path, lines))
         written.append(path)
     for path in earlier.recipes:

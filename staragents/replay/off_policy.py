@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from staragents.analysis.draw_history import DrawHistory
+from staragents.analysis.draw_history import DrawHistory, reproduces
 from staragents.base.errors import BadInput
 from staragents.base.records import Candidate
 from staragents.base.statistics import Z_95
 from staragents.config import Config
 from staragents.evolution.drawing import FloatArray
 from staragents.evolution.drawn_pairs import DrawnPairs
+from staragents.evolution.policy import NO_CONTEXT, keep_context
 
 # With fewer effective draws, neither the estimate nor its interval is reliable.
 MIN_EFFECTIVE = 100.0
@@ -33,12 +34,15 @@ class MeanReward:
 
 @dataclass(frozen=True, slots=True)
 class OffPolicy:
-    """`effective_draws` is (sum w)^2 / sum w^2 over the run's draws; `warning` is set if it is too small."""
+    """`effective_draws` is (sum w)^2 / sum w^2 over the run's draws; `warning` is set if it is too small, or
+    if some draws are `not_reproduced`."""
 
     policy: str
     seeds: int
     recalled: int
     """Seeds for which the run recalled similar instructions: the policy's draw knows them too."""
+    not_reproduced: int
+    """Seeds whose logged propensities do not follow from the run's own settings."""
     draws: int
     missing: int
     logged: MeanReward
@@ -51,10 +55,16 @@ class OffPolicy:
 
 
 def estimate(
-    seeds: Iterable[list[Candidate]], config: Config, total_seeds: int, saved: Sequence[DrawnPairs] = ()
+    seeds: Iterable[list[Candidate]],
+    config: Config,
+    total_seeds: int,
+    saved: Sequence[DrawnPairs] = (),
+    own: Config | None = None,
+    with_memory: bool = True,
 ) -> OffPolicy:
     """Inverse propensity (IPS), self-normalised and doubly robust estimates for the policy of `config`, which
-    is the run's config with another `evolution` section. `saved`: the pairs of the run's state.
+    is the run's config, `own`, with another `evolution` section. `saved`: the pairs of the run's state.
+    Without memory: as if nothing had been recalled for any seed.
 
     The policy observes the run's outcomes with the run's delay (`DrawHistory`); before each seed it gives its
     inclusion probabilities, with what the run recalled for that seed: contexts are saved with the candidates.
@@ -65,10 +75,13 @@ def estimate(
 
     Raises BadInput for candidates of pairs that the config lacks.
     """
-    history = DrawHistory(config, total_seeds, saved)
+    history, logged = (DrawHistory(one, total_seeds, saved) for one in (config, own or config))
     pairs = config.drawn_pairs
     logs, recalled = _Logs(pairs), 0
-    for candidates in seeds:
+    for recorded in seeds:
+        logs.not_reproduced += not reproduces(logged.probabilities(recorded), recorded)
+        logged.add_seed(recorded)
+        candidates = recorded if with_memory else _without_memory(recorded)
         drawn = [candidate for candidate in candidates if not candidate.base]
         known = [_checked(candidate, pairs) for candidate in drawn if candidate.reward is not None]
         logs.draws += len(drawn)
@@ -80,6 +93,14 @@ def estimate(
     if not logs.weights:
         raise BadInput("candidates: expected drawn candidates with rewards, got none")
     return logs.result(config.evolution.policy.value, recalled)
+
+
+def _without_memory(candidates: list[Candidate]) -> list[Candidate]:
+    """Copies that recalled nothing."""
+    copies = [replace(candidate) for candidate in candidates]
+    for copy in copies:
+        keep_context(copy, NO_CONTEXT)
+    return copies
 
 
 def _checked(candidate: Candidate, pairs: Sequence[str]) -> Candidate:
@@ -104,7 +125,7 @@ class _Logs:
         self._robust: list[float] = []
         self._weight_sums: list[float] = []
         self.weights: list[float] = []
-        self.draws = self.missing = 0
+        self.draws = self.missing = self.not_reproduced = 0
 
     def add_seed(self, known: Sequence[Candidate], drawn: int, inclusion: Mapping[str, float]) -> None:
         """`known`: the seed's candidates with a reward, of `drawn`; `inclusion`: the other policy's
@@ -132,6 +153,7 @@ class _Logs:
             policy=policy,
             seeds=len(self._ips),
             recalled=recalled,
+            not_reproduced=self.not_reproduced,
             draws=self.draws,
             missing=self.missing,
             logged=_mean("the run itself", np.array(self._logged)),
@@ -141,8 +163,23 @@ class _Logs:
                 _mean("doubly robust", np.array(self._robust)),
             ),
             effective_draws=effective,
-            warning=_warning(effective, len(weights)),
+            warning=" ".join(self._warnings(effective)) or None,
         )
+
+    def _warnings(self, effective: float) -> Iterator[str]:
+        draws = len(self.weights)
+        if effective < MIN_EFFECTIVE or effective < MIN_SHARE * draws:
+            yield (
+                f"the estimates rest on {effective:.0f} effective draws of {draws}: this policy prefers "
+                "pairs that the run rarely drew. Record a run with a larger evolution.floor or "
+                "policy=uniform."
+            )
+        if self.not_reproduced:
+            yield (
+                f"the draws of {self.not_reproduced} seeds do not follow from the run's settings: another "
+                "version or machine made them, or a repair drew lost seeds again. What any policy would have "
+                "drawn there is uncertain."
+            )
 
     def _reward_model(self) -> FloatArray:
         """Each pair's mean reward so far; a pair without observations gets the mean of the others."""
@@ -160,12 +197,3 @@ def _ratio(name: str, values: FloatArray, weights: FloatArray) -> MeanReward:
     ratio = float(values.sum() / weights.sum())
     residual = _mean(name, (values - ratio * weights) / float(weights.mean()))
     return MeanReward(name, ratio, residual.half_width)
-
-
-def _warning(effective: float, draws: int) -> str | None:
-    if effective >= MIN_EFFECTIVE and effective >= MIN_SHARE * draws:
-        return None
-    return (
-        f"the estimates rest on {effective:.0f} effective draws of {draws}: this policy prefers pairs that "
-        "the run rarely drew. Record a run with a larger evolution.floor or policy=uniform."
-    )

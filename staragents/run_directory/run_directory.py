@@ -107,9 +107,9 @@ class RunDirectory:
                 f"output.dir: {self.path} is neither empty nor a run directory (it contains {strangers[0]!r})"
             )
 
-    def create(self, config: Config, scan: SeedScan) -> None:
+    def create(self, config: Config, scan: SeedScan, name: str | None = None) -> None:
         """Write the resolved config and, for a new run, the first state, which makes it resumable. A run
-        whose folder was copied gets a new name.
+        whose folder was copied gets a new name. `name`: of a new run, as `discard` returns it.
 
         Results of a different config become incomplete. Raises BadInput if a new run can't be written to the
         folder, RunFailed for one that has begun.
@@ -119,7 +119,7 @@ class RunDirectory:
         try:
             self.candidates.mkdir(parents=True, exist_ok=True)
             self._write_config(to_yaml(config))
-            named = at_home(self.path, state or {**first_state(config, scan), "name": new_name()})
+            named = at_home(self.path, state or {**first_state(config, scan), "name": name or new_name()})
             if named is not state:
                 self.write_state(named)
         except OSError as error:
@@ -137,20 +137,31 @@ class RunDirectory:
             sync(temporary)
             remove_manifest(self.path)
 
-    def discard(self) -> None:
+    def discard(self) -> str | None:
         """Delete the run, on the user's request: the state first, so that a partly deleted run is not
         resumed.
 
-        Raises BadInput if the folder can't be written to.
+        Returns the name for the run that takes its place, which then owns its points on a memory server; None
+        if there is none or it is not known. Raises BadInput if the folder can't be written to.
         """
+        name = self._name_to_keep()
         try:
-            for name in (MANIFEST, EARLIER_STATE, STATE, *RESULTS, *EXTRA):
-                (self.path / name).unlink(missing_ok=True)
+            for file in (MANIFEST, EARLIER_STATE, STATE, *RESULTS, *EXTRA):
+                (self.path / file).unlink(missing_ok=True)
             for folder in (self.candidates, self.path / SALVAGE, self.memory, self.sidelined):
                 if folder.is_dir():
                     shutil.rmtree(folder)
         except OSError as error:
             raise BadInput(f"--overwrite: can't delete {error.filename}: {error.strerror}") from error
+        return name
+
+    def _name_to_keep(self) -> str | None:
+        """The run's name, unless it is that of another folder, of which this one is a copy."""
+        try:
+            state = self.state()
+        except BadInput:  # its name can't be read
+            return None
+        return at_home(self.path, state)["name"] if state is not None else None
 
     # -- state and results -------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from staragents.agents.agents import prompt_hashes
 from staragents.config import Config
 from staragents.config.tree import as_dict
 from staragents.data.seed_scan import SeedScan
+from staragents.evolution.drawn_pairs import DrawnPairs
 from staragents.run_directory.file_facts import FileFacts
 from staragents.validation.loading import fingerprint
 
@@ -61,7 +62,7 @@ class RunState(Naming):
     evolution: NotRequired[dict[str, Any]]
     drawn_pairs: NotRequired[list[dict[str, Any]]]
     """The pairs that seeds were drawn from, with the first seed of each change. Runs of earlier versions lack
-    it until they resume."""
+    it until they resume. The first state has it: seeds may be finished before the first checkpoint."""
     progress: NotRequired[dict[str, Any]]
     stopping: NotRequired[dict[str, Any]]
     ledger: NotRequired[dict[str, Any]]
@@ -86,6 +87,7 @@ def first_state(config: Config, scan: SeedScan, given: Config | None = None) -> 
         inputs="apart",
         cursor=0,
         shards=[],
+        drawn_pairs=[DrawnPairs.of(config).state()],
     )
     return with_config(state, config, given or config)
 
@@ -115,7 +117,7 @@ NOTHING_COMMITTED = {"seeds": 0, "tokens": 0, "block": [0.0, 0.0], "before": Non
 
 def started_anew(state: RunState) -> RunState:
     """The same run without committed seeds: finished ones are committed again from their files. Its running
-    time and its decision to end stay, since no file has them."""
+    time, its decision to end and what the seeds were drawn from stay, since no file has them."""
     anew = RunState(
         format=FORMAT,
         fingerprint=state["fingerprint"],
@@ -130,6 +132,8 @@ def started_anew(state: RunState) -> RunState:
         anew["given"] = state["given"]
     if "inputs" in state:
         anew["inputs"] = state["inputs"]
+    if "drawn_pairs" in state:
+        anew["drawn_pairs"] = state["drawn_pairs"]
     anew.update(cast("RunState", naming(state)))
     if "seconds" in state:
         anew["seconds"] = state["seconds"]

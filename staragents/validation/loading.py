@@ -40,7 +40,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = (), above: Path | N
 def with_overrides(config: Config, overrides: Sequence[str]) -> Config:
     """The config with `a.b=c` overrides applied. Raises BadInput like `load_config`."""
     problems: list[str] = []
-    return _checked(read_overrides(overrides, problems, as_dict(config)), problems, unread=False)
+    return _checked(read_overrides(overrides, problems, escaped(as_dict(config))), problems, unread=False)
 
 
 def config_of(tree: Tree) -> Config:

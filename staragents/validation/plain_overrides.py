@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from staragents.base.errors import BadInput
 from staragents.config import Config
-from staragents.config.tree import as_dict
+from staragents.config.tree import as_dict, escaped
 from staragents.validation.config_builder import typed
 from staragents.validation.merging import read_overrides
 from staragents.validation.tree_merge import Tree, merge
@@ -22,7 +22,7 @@ def plain_overrides(
     Raises BadInput with `problems` and those of the overrides.
     """
     tree = read_overrides(overrides, problems)
-    config = typed(merge(as_dict(below), tree) if below is not None else tree, problems)
+    config = typed(merge(escaped(as_dict(below)), tree) if below is not None else tree, problems)
     problems += out_of_bounds(config)
     if problems:
         raise BadInput(problems)

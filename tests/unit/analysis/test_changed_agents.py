@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,10 @@ from staragents.analysis.saved_run import SavedRun
 from staragents.analysis.timeline import Snapshot, Timeline
 from staragents.base.records import Candidate
 from staragents.config import Config
+from staragents.data.seed_file import SeedFile
 from staragents.evolution.policy import PairStats
 from staragents.replay.off_policy import estimate
+from staragents.run.repair import repair
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import load_config
 from tests.support.local_run import drained_run, local_run
@@ -101,6 +104,56 @@ async def test_a_state_of_an_earlier_version_resumes_and_keeps_what_it_drew_from
     run = SavedRun.open(folder.path)
     assert len(run.drawn_pairs) == 2
     assert all(reproduces(*one) for one in draws(run))
+
+
+async def test_a_repaired_run_still_knows_what_its_seeds_were_drawn_from(tmp_path: Path) -> None:
+    run = await changed_run(tmp_path / "run", BRIEF, RETIRED)
+    run.folder.shards()[-1].write_bytes(b"")
+    with run.folder.claimed():
+        repaired = repair(run.folder)
+    assert (repaired.restarted, bool(repaired.lost)) == (True, True)
+    await local_run(config_of(run.folder.path, BRIEF, RETIRED))
+    run = SavedRun.open(run.folder.path)
+    assert all(reproduces(*one) for one in draws(run))
+    own = estimate(run.folder.seeds(), run.config, SEEDS, run.drawn_pairs)
+    assert own.estimates[0].mean == pytest.approx(own.logged.mean)
+    assert own.not_reproduced == 0
+
+
+async def test_seeds_that_were_lost_before_the_change_count_as_not_reproduced(tmp_path: Path) -> None:
+    """What later draws had learnt from them is lost too."""
+    run = await changed_run(tmp_path / "run", BRIEF, RETIRED)
+    run.folder.shards()[0].write_bytes(b"")
+    with run.folder.claimed():
+        repair(run.folder)
+    await local_run(config_of(run.folder.path, BRIEF, RETIRED))
+    run = SavedRun.open(run.folder.path)
+    for with_memory in (True, False):
+        other = replace(run.config, evolution=replace(run.config.evolution, exploration=0.4))
+        found = estimate(run.folder.seeds(), other, SEEDS, run.drawn_pairs, run.config, with_memory)
+        assert found.not_reproduced > 0
+        assert f"the draws of {found.not_reproduced} seeds do not follow" in (found.warning or "")
+
+
+@pytest.mark.parametrize("committed", [10, 0])
+async def test_seeds_that_a_kill_left_without_a_state_keep_the_pairs_of_their_draw(
+    tmp_path: Path, committed: int
+) -> None:
+    """Of 0 committed seeds there is the first state alone."""
+    run = RunDirectory(tmp_path / "run")
+    config = config_of(run.path)
+    if committed:
+        await drained_run(config, committed)
+    else:
+        run.create(config, SeedFile(config.seeds).scan())
+    old = (run.path / "run_state.json").read_bytes()
+    await drained_run(config, 24)
+    (run.path / "run_state.json").write_bytes(old)
+    await local_run(config_of(run.path, BRIEF, RETIRED))
+    saved = SavedRun.open(run.path)
+    assert len(saved.drawn_pairs) == 2
+    assert saved.drawn_pairs[1].drawn > 24 > saved.drawn_pairs[1].learnt
+    assert all(reproduces(*one) for one in draws(saved))
 
 
 def test_a_policy_that_has_no_other_pair_left_is_not_locked_in() -> None:

@@ -175,6 +175,31 @@ def test_what_pairs_earn_is_what_the_policy_learns(run_writer: Callable[..., Pat
     assert said[-1].endswith("what the policy learns: reward / (1 + tokens / mean tokens).")
 
 
+class RecallMovesEveryDraw:
+    """In place of `DrawHistory`: without recall, other pairs would have been drawn."""
+
+    def probabilities(self, candidates: list[Candidate], with_memory: bool = True) -> dict[str, float]:
+        if not with_memory:
+            return {"other+pair": sum(one.propensity for one in candidates)}
+        return {one.pair: one.propensity for one in candidates} | {"other+pair": 0.0}
+
+    def add_seed(self, candidates: list[Candidate]) -> None: ...
+
+
+@pytest.mark.parametrize("cost", Cost)
+def test_draws_without_a_reward_are_draws(run_writer: Callable[..., Path], cost: Cost) -> None:
+    run = SavedRun.open(run_writer(seeds=20))
+    run.config.reward.cost = cost
+    evidence = Evidence(run.config, 20, 20)
+    evidence._draws = RecallMovesEveryDraw()  # type: ignore[assignment]
+    for candidates in run.folder.seeds():
+        for number, one in enumerate(candidates):
+            one.base, one.propensity, one.reward = False, 1.0, None if number else 0.5
+        evidence.add_seed(candidates)
+    assert len(candidates) > 1
+    assert evidence.memory.summary()["moved"] == pytest.approx(1.0)
+
+
 def standing(pair: str, probability: float, low: float, high: float) -> PairStats:
     return PairStats(pair, probability, (low + high) / 2, low, high, 5)
 

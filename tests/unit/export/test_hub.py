@@ -12,7 +12,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 from datasets import load_dataset
-from huggingface_hub import CommitOperationAdd, HfApi
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.errors import RepositoryNotFoundError
 
 from cluster.job import cli
@@ -31,6 +31,8 @@ class FakeHub:
         self.commits: list[dict] = []
         self.tokens: list[str] = []
         self.refuses: Exception | None = None
+        self.files = {".gitattributes", "data/mine.jsonl"}
+        self.listed: list[dict] = []
 
     def api(self, token: str, **about: str) -> FakeHub:
         assert set(about) == {"library_name", "library_version"}
@@ -49,7 +51,16 @@ class FakeHub:
         url.repo_id = repo_id  # type: ignore[attr-defined]
         return url
 
-    def create_commit(self, repo_id: str, operations: list[CommitOperationAdd], **settings: object) -> None:
+    def list_repo_files(self, repo_id: str, **settings: object) -> list[str]:
+        self.listed.append({"repo_id": repo_id, **settings})
+        return sorted(self.files)
+
+    def create_commit(
+        self, repo_id: str, operations: list[CommitOperationAdd | CommitOperationDelete], **settings: object
+    ) -> None:
+        for one in operations:
+            change = self.files.discard if isinstance(one, CommitOperationDelete) else self.files.add
+            change(one.path_in_repo)
         self.commits.append({"repo_id": repo_id, "operations": operations, **settings})
 
 
@@ -74,7 +85,11 @@ def export(finished_run: Path, tmp_path: Path) -> Callable[..., Result]:
 
 def test_the_real_hub_takes_the_same_calls(fake_hub: FakeHub, export: Callable[..., Result]) -> None:
     assert export().exit_code == 0
-    for method, calls in ((HfApi.create_repo, fake_hub.repos), (HfApi.create_commit, fake_hub.commits)):
+    for method, calls in (
+        (HfApi.create_repo, fake_hub.repos),
+        (HfApi.list_repo_files, fake_hub.listed),
+        (HfApi.create_commit, fake_hub.commits),
+    ):
         (recorded,) = calls
         inspect.signature(method).bind(None, **recorded)
     HfApi(token=TOKEN, library_name="staragents", library_version="1")
@@ -95,6 +110,24 @@ def test_a_push_is_one_commit_of_card_and_files(
     assert set(sent) == {"README.md", "data/train.jsonl", "data/validation.jsonl"}
     assert Path(sent["data/train.jsonl"]).read_bytes() == (tmp_path / "data.jsonl").read_bytes()
     assert "https://hub.invalid/datasets/me/mine" in told.output
+
+
+def test_a_later_push_leaves_no_file_of_an_earlier_one(
+    fake_hub: FakeHub, export: Callable[..., Result]
+) -> None:
+    others = {"README.md", ".gitattributes", "data/mine.jsonl"}
+    assert json.loads(export("--json").output)["push"]["deleted"] == []
+    assert fake_hub.files == {*others, "data/train.jsonl", "data/validation.jsonl"}
+    told = export("--validation", "0")
+    assert "delete     data/validation.jsonl\n" in told.output
+    assert fake_hub.files == {*others, "data/train.jsonl"}
+    assert (
+        "delete     data/train.jsonl, if the repository has it"
+        in export("--dry-run", file="data.parquet").output
+    )
+    export(file="data.parquet")
+    assert fake_hub.files == {*others, "data/train.parquet", "data/validation.parquet"}
+    assert len(fake_hub.commits) == 3
 
 
 def test_the_pushed_repository_loads_through_its_card(

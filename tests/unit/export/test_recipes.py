@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema
@@ -146,6 +147,33 @@ def test_an_export_in_another_format_removes_configs_and_entries_of_the_earlier_
         "data.validation.jsonl",
     ]
     assert {path.name for path in done.removed} == {"data.axolotl.yaml", "data.llamafactory.yaml"}
+
+
+@pytest.mark.parametrize(
+    ("later", "suffix"), [("kto", "jsonl"), ("messages", "jsonl"), ("messages", "parquet")]
+)
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda text: text.replace("num_epochs: 1", "num_epochs: 7"),
+        lambda text: text + "wandb_project: mine\n",
+        lambda text: f"{text.splitlines()[0]}\n# mine\n" + text.partition("\n")[2],
+        lambda text: "\n".join(text.splitlines()[:-1]) + "\n",
+    ],
+)
+def test_a_config_that_was_edited_stays(
+    finished_run: Path, tmp_path: Path, edit: Callable[[str], str], later: str, suffix: str
+) -> None:
+    first = exported(finished_run, tmp_path, "messages")
+    config = tmp_path / "data.axolotl.yaml"
+    edited = edit(config.read_text())
+    assert edited != config.read_text()
+    config.write_text(edited)
+    done = exported(finished_run, tmp_path, later, suffix)
+    assert config.read_text() == edited
+    assert done.edited == [config]
+    assert config not in [*done.removed, *done.recipes]
+    assert first.edited == []
 
 
 def test_configs_and_entries_of_others_outlive_an_export_in_another_format(

@@ -267,7 +267,8 @@ def logged_run(seeds: int, means: dict[str, float]) -> list[list[Candidate]]:
 def test_off_policy_estimates_agree_with_running_the_policy() -> None:
     means = {"a+x": 0.7, "b+x": 0.5, "c+x": 0.3, "d+x": 0.1}
     run = logged_run(1500, means)
-    result = estimate(run, config_of(list(means), PolicyName.thompson), len(run))
+    own = config_of(list(means), PolicyName.uniform)
+    result = estimate(run, config_of(list(means), PolicyName.thompson), len(run), own=own)
     # It soon draws the two best.
     for one in result.estimates:
         assert one.mean == pytest.approx(0.6, abs=max(3 * one.half_width, 0.03)), one.name

@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 from cluster.cli.replay_settings import settings
-from staragents.config import Config, Credit, EvolutionConfig, PolicyName
+from staragents.config import Config, Credit, EvolutionConfig, OutputConfig, PolicyName
+from staragents.validation.loading import load_config
+from tests.support.local_run import local_run
+from tests.support.paths import FAKE
 from tests.support.program import staragents
 
 pytestmark = pytest.mark.slow
@@ -51,6 +54,12 @@ def test_the_settings_of_a_run_are_changed_and_not_replaced() -> None:
     assert (paper.credit, paper.floor, paper.draws) == (Credit.winner, 0.05, 3)
 
 
+def test_a_run_may_have_any_text_in_its_settings() -> None:
+    own = replace(Config(), output=OutputConfig(title="Price in ${USD}"))
+    changed = settings(("evolution.exploration=0.4",), None, own=own)
+    assert changed.output.title == "Price in ${USD}"
+
+
 def test_another_policy_does_not_get_what_the_papers_learns_from() -> None:
     evolution = EvolutionConfig(policy=PolicyName.paper, credit=Credit.winner, floor=0.01, rate=9)
     own = replace(Config(), evolution=evolution)
@@ -63,6 +72,15 @@ def test_a_setting_of_a_runs_own_policy_changes_the_estimate(replayed: Replay) -
     own, same = replayed(), replayed("evolution.policy=thompson")
     assert same == own
     assert mean(replayed("evolution.exploration=0.6")) != mean(own)
+
+
+async def test_settings_are_checked_for_the_policy_of_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of the default policy do not matter."""
+    run = tmp_path / "run"
+    await local_run(load_config(FAKE, [f"output.dir={run}", "seeds.limit=12", "evolution.policy=exp3"]))
+    assert staragents(monkeypatch, "replay", str(run), "evolution.credit=winner") == 0
 
 
 @pytest.mark.parametrize(

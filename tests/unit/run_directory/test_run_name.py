@@ -108,6 +108,24 @@ def test_a_repaired_run_keeps_its_name(tmp_path: Path) -> None:
     assert set(naming(anew)) == set(Naming.__annotations__)
 
 
+def test_a_run_that_replaces_another_has_its_name(tmp_path: Path) -> None:
+    run = begun(tmp_path / "run")
+    name, config = run.name, load_config(FAKE, ["seeds.limit=2", f"output.dir={run.path}"])
+    scan = SeedFile(config.seeds).scan()
+    shutil.copytree(run.path, tmp_path / "copy")
+    copy = RunDirectory(tmp_path / "copy")
+    kept = copy.discard()
+    copy.create(config, scan, kept)
+    assert copy.name != name, "the original may be running under that name"
+    kept = run.discard()
+    assert not (run.path / "run_state.json").exists()
+    run.create(config, scan, kept)
+    assert run.name == name
+    (run.path / "run_state.json").write_text("{")
+    assert run.discard() is None
+    assert run.discard() is None, "an empty folder has no run"
+
+
 def test_a_damaged_state_does_not_keep_a_run_from_having_a_name(tmp_path: Path) -> None:
     run = begun(tmp_path / "run")
     (run.path / "run_state.json").write_text("{")

@@ -17,7 +17,7 @@ from staragents.base.errors import BadInput
 from staragents.config import Config, EngineKind, ModelConfig, OutputConfig, PolicyName
 from staragents.config.tree import declared, entry_kind, leaves
 from staragents.data.seed_file import SeedFile
-from staragents.validation.loading import from_yaml, load_config, to_yaml
+from staragents.validation.loading import from_yaml, load_config, to_yaml, with_overrides
 from staragents.validation.merging import read_file, read_overrides
 from tests.support.paths import FAKE
 
@@ -381,6 +381,13 @@ def test_any_text_survives_saving(text: str) -> None:
     assume(text != "???")
     config = Config(models={"a.b": ModelConfig(engine_args={"text": text})}, output=OutputConfig(title=text))
     assert from_yaml(to_yaml(config)) == config
+
+
+def test_any_text_survives_a_change_of_another_setting() -> None:
+    config = load_config("valid.yaml", [r"output.title='Price in \\\${USD}'"])
+    assert "${USD}" in config.output.title
+    changed = with_overrides(config, ["run.seed=7"])
+    assert (changed.output.title, changed.run.seed) == (config.output.title, 7)
 
 
 def test_a_damaged_saved_config_is_bad_input() -> None:
