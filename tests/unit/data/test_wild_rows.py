@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from staragents.config import RowFormat
+from staragents.config import ColumnsConfig, RowFormat
 from staragents.data.readers.raw_row import InvalidRow
 from staragents.data.readers.row_messages import RowReader
 from tests.support.read_row import read_row
@@ -480,6 +480,36 @@ def test_a_row_has_its_columns_whatever_an_earlier_row_left_empty(
     reader = RowReader(rewritable=True)
     reader.read(first)
     assert tuple((turn.role, turn.content) for turn in reader.read(second)[1]) == said
+
+
+@pytest.mark.parametrize(
+    "rest", [{"question": Q, "answer": A}, {"messages": [USER, ANSWER]}, {"instruction": Q, "output": A}]
+)
+@pytest.mark.parametrize(
+    ("beside", "system"),
+    [
+        ({"system": None, "system_prompt": "S"}, "S"),
+        ({"system": float("nan"), "system_prompt": "S"}, "S"),
+        ({"system_prompt": "S"}, "S"),
+        ({"system": None, "system_prompt": None, "sys_prompt": "S"}, "S"),
+        ({"system": "S2", "system_prompt": "S"}, "S2"),
+        ({"system": "", "system_prompt": "S"}, ""),
+        ({"system": None, "system_prompt": None}, ""),
+    ],
+)
+def test_another_system_prompt_takes_the_place_of_a_named_one_that_is_null(
+    beside: dict[str, Any], system: str, rest: dict[str, Any]
+) -> None:
+    said = (("system", system), *SAID) if system else SAID
+    reader = RowReader(ColumnsConfig(system="system"), rewritable=True)
+    reader.read({**dict.fromkeys(beside), **dict.fromkeys(["system"]), **rest})  # the same columns, first
+    reader.read({**beside, "system": "S3", "system_prompt": None, **rest})
+    assert tuple((turn.role, turn.content) for turn in reader.read({**beside, **rest})[1]) == said
+
+
+def test_a_named_system_prompt_that_no_row_has_is_an_error() -> None:
+    with pytest.raises(InvalidRow, match=r"system: expected the column that seeds\.columns\.system names"):
+        read_row({"question": Q, "answer": A}, system="system")
 
 
 def test_an_instruction_with_an_uncommon_answer_is_no_history() -> None:
