@@ -28,6 +28,7 @@ from staragents.data.readers.pair_names import (
     SPEAKERS,
     SYSTEMS,
     THOUGHTS,
+    says_nothing,
 )
 from staragents.data.readers.raw_row import InvalidRow, shown_columns
 
@@ -217,7 +218,8 @@ def _context(
     if named is not None:
         return present(part, row, named, setting) if named else None
     found = [name for name in names if name in row]
-    return _one(part, row, [name for name in found if row[name] != "[]"] or found, setting) if found else None
+    said = [name for name in found if not (isinstance(row[name], str) and says_nothing(row[name]))]
+    return _one(part, row, said or found, setting) if found else None
 
 
 def system_column(row: dict[str, Any], named: ColumnsConfig, setting: str) -> str | None:
