@@ -78,8 +78,8 @@ def compared(found: list[str], length: int) -> Iterator[str]:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """All texts of a row, also keys, bytes that are text, and what a text spells as JSON or as Python prints
-    it."""
+    """All texts of a row, also keys, bytes that are text, and the parts of what a text spells as JSON or as
+    Python prints it."""
     waiting = [value]
     while waiting:
         one = waiting.pop()
@@ -87,10 +87,8 @@ def _texts(value: Any) -> Iterator[str]:
             with suppress(UnicodeDecodeError):
                 waiting.append(one.decode())
         elif isinstance(one, str):
-            if (parsed := parsed_list(one) or parsed_objects([one])) is None:
-                yield one
-            else:
-                waiting.append(parsed)
+            yield one
+            waiting += parsed_list(one) or parsed_objects([one]) or ()
         elif isinstance(one, dict):
             waiting += [*one, *one.values()]
         elif isinstance(one, list | tuple):

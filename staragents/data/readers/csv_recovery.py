@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
+from math import inf
 
 from staragents.data.readers.csv_lines import CsvLines
+from staragents.data.readers.csv_loose_rows import LooseRows
 from staragents.data.readers.csv_row_scan import RowScan
+from staragents.data.readers.csv_whole_row import WholeRow
 
 LOOKAHEAD_CHARACTERS = 1 << 20
 """A text of several lines that is longer than this, and looks like rows, is rows."""
@@ -13,57 +17,106 @@ LOOKAHEAD_CHARACTERS = 1 << 20
 
 class CsvRecovery:
     """After a quote within a quoted text that is not written twice, the next line is either within the text
-    or a row. Both are tried until the lines contradict one of them."""
+    or a row. Both are tried until the lines contradict one of them.
+
+    If the bad row looks whole, a few lines that no program writes as rows do not contradict that rows follow
+    it: most lines decide.
+    """
 
     def __init__(self, separator: str, spaced: bool, width: int) -> None:
         """`width` is the number of columns."""
-        self._separator = separator
+        self.separator = separator
         self._spaced = spaced
         self._width = width
 
-    def skip(self, lines: CsvLines) -> None:
-        """Skip what may belong to the row whose lines were read last, up to such a quote. Raises csv.Error if
-        that can't be told."""
-        bad = lines.row
-        while bad:
-            bad = self._skip(lines, bad)
+    def skip(self, lines: CsvLines, before: Iterable[str]) -> list[int]:
+        """Skip what may belong to the row whose lines were read last, up to such a quote; `before` has the
+        values of the row before it. Returns the numbers of skipped lines that may as well be rows. Raises
+        csv.Error if that can't be told."""
+        self._spaced |= any(value.startswith(" ") for value in before)
+        lost: list[int] = []
+        doubts = self._doubts(lines.row)
+        while (line := self._skip(lines, doubts, lost)) is not None:
+            doubts = min(self._doubts([line]), self._doubts([line], is_tail=True))
+        return lost
 
-    def _skip(self, lines: CsvLines, bad: list[str]) -> list[str]:
-        """The line that can be neither within a text nor of a row, empty if the next line begins a row."""
+    def _skip(self, lines: CsvLines, doubts: float, lost: list[int]) -> str | None:
+        """The line that can be neither within a text nor of a row, None if the next line begins a row."""
         inside: _Rows | None = self._rows(is_quoted=True)
         outside: _Rows | None = None
-        held: list[str] = []
-        size = 0
+        all_rows = LooseRows(self.separator, self._spaced, self._width, doubts)
+        before = lines.number
+        since: list[str] = []
+        size = begin = begin_size = end = 0
         for line in lines:
             if outside is None:
-                outside, held, size = self._rows(), [], 0
-            held.append(line)
+                outside, begin, begin_size = self._rows(), len(since), size
+            since.append(line)
             size += len(line)
+            all_rows.add(line)
             if not outside.add(line):
                 outside = None
             if inside is not None and not inside.add(line):
                 inside = None
+            if inside is not None and inside.is_between:
+                end = end or len(since)
             if inside is None and outside is None:
-                return [line]
+                number = len(since)
+                if doubts < inf and self._are_likely(all_rows, lines, since):
+                    lines.give_back(since)
+                    return None
+                lines.give_back(since[number:])
+                lost += [before + 1 + index for index in all_rows.full if index < number - 1]
+                return line
             if inside is None and outside is not None and outside.has_row:
-                lines.give_back(held)
-                return []
+                begin = 0 if all_rows.are_likely else begin
+                lines.give_back(since[begin:])
+                lost += [before + 1 + index for index in all_rows.full if index < begin]
+                return None
             if inside is not None and inside.is_between and (outside is None or outside.is_between):
-                return []
-            if outside is not None and outside.is_between and size > LOOKAHEAD_CHARACTERS:
+                if outside is None and not all_rows.are_likely:
+                    # The text has ended; rows may have followed it.
+                    lines.give_back(since[end:])
+                else:
+                    lost += [before + 1 + index for index in all_rows.full]
+                return None
+            if size > LOOKAHEAD_CHARACTERS and all_rows.are_likely:
                 break
-        if held and (outside is None or not outside.is_between or not self._looks_whole(bad)):
+            if outside is not None and outside.is_between and size - begin_size > LOOKAHEAD_CHARACTERS:
+                break
+        else:
+            if inside is not None and inside.is_between:
+                lines.give_back(since[end:])
+                return None
+        if since and not all_rows.are_likely:
             raise csv.Error("the end of a row can't be told after a single quote within a text")
-        lines.give_back(held)
-        return []
+        lines.give_back(since)
+        return None
 
     def _rows(self, is_quoted: bool = False) -> _Rows:
-        return _Rows(self._separator, self._spaced, self._width, is_quoted)
+        return _Rows(self.separator, self._spaced, self._width, is_quoted)
 
-    def _looks_whole(self, bad: list[str]) -> bool:
-        """Whether a row is complete if each quote that could end a text does."""
-        scan = RowScan(self._separator, self._spaced, is_forgiving=True)
-        return all(scan.add(line) for line in bad) and scan.is_whole and len(scan.fields) == self._width
+    def _are_likely(self, rows: LooseRows, lines: CsvLines, since: list[str]) -> bool:
+        """Whether the lines since the bad row are rows. Reads the last one to its end."""
+        size = 0
+        while (
+            not rows.is_between and size <= LOOKAHEAD_CHARACTERS and (line := next(lines, None)) is not None
+        ):
+            since.append(line)
+            size += len(line)
+            rows.add(line)
+        rows.end()
+        return rows.are_likely
+
+    def _doubts(self, bad: list[str], is_tail: bool = False) -> float:
+        """What speaks against that rows follow these lines: nothing if they may be whole, little if they are
+        a row with quotes as texts have them."""
+        whole = WholeRow(self.separator, self._width, is_tail)
+        if [whole.add(line) for line in bad][-1]:
+            return 0
+        row = RowScan(self.separator, self._spaced)
+        is_row = all(row.add(line) for line in bad) and row.is_whole and len(row.fields) == self._width
+        return 1 if is_row else inf
 
 
 class _Rows:

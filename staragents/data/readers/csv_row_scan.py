@@ -15,8 +15,9 @@ _OPENING = re.compile(r' *"')
 class RowScan:
     """Reads what `csv.reader` reads, also spaces between a closing quote and the next separator.
 
-    `fields` are those that have ended. `is_clean` is False if a field without quotes holds a quote or, unless
-    fields are `spaced`, begins with a space, as parts of a text do.
+    `fields` are those that have ended. `has_quote` says whether a field without quotes holds one. `is_clean`
+    is False then, and if such a field begins with a space, unless fields are `spaced`, as parts of a text do.
+    `is_forgiven` says whether a quoted text holds a single quote.
     """
 
     def __init__(
@@ -27,6 +28,8 @@ class RowScan:
         self.fields: list[str] = []
         self.is_whole = False
         self.is_clean = True
+        self.has_quote = False
+        self.is_forgiven = False
         self._separator = separator
         self._spaced = spaced
         self._is_forgiving = is_forgiving
@@ -57,7 +60,8 @@ class RowScan:
         found = self._bare.match(line, at)
         assert found is not None
         text = found[0]
-        if '"' in text or (text.startswith(" ") and not self._spaced):
+        self.has_quote |= '"' in text
+        if self.has_quote or (text.startswith(" ") and not self._spaced):
             self.is_clean = False
         self.fields.append(text.lstrip(" "))
         return found.end()
@@ -81,5 +85,6 @@ class RowScan:
                 return closing.end()
             if not self._is_forgiving:
                 return None
+            self.is_forgiven = True
             self._open.append('"')
             at += 1

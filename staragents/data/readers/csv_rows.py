@@ -20,7 +20,7 @@ SEPARATORS = ",\t;|"
 WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 """The first bytes of Excel's own formats."""
 
-Fields = list[str] | BadRow | None
+Fields = list[str] | tuple[BadRow, ...] | None
 
 _EXCEL = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 _QUOTED = re.compile(r'"[^"]*"')
@@ -56,10 +56,13 @@ def csv_rows(stream: IO[bytes], name: str, columns: Collection[str] = ()) -> Ite
         header = [column.strip() for column in header]
         header = _unique(header, columns, f"{name}:{skipped}")
         line = skipped + lines.number
-        while (fields := _next(reader, lines, separator, spaced, len(header), line)) is not None:
-            if isinstance(fields, BadRow):
-                yield fields
+        recovery = CsvRecovery(separator, spaced, len(header))
+        before: list[str] = []
+        while (fields := _next(reader, lines, recovery, before, line)) is not None:
+            if isinstance(fields, tuple):
+                yield from fields
             elif any(fields):
+                before = fields
                 yield _row(header, fields, line)
             line = skipped + lines.number
     except csv.Error as error:
@@ -84,9 +87,9 @@ def _unique(header: list[str], columns: Collection[str], place: str) -> list[str
     return found
 
 
-def _next(reader: Any, lines: CsvLines, separator: str, spaced: bool, width: int, line: int) -> Fields:
+def _next(reader: Any, lines: CsvLines, recovery: CsvRecovery, before: list[str], line: int) -> Fields:
     """The next row's values, None at the end. In a row with a quote within a quoted text, the end of the text
-    can't be told: it is bad, and so is all that may belong to it. Raises csv.Error."""
+    can't be told: it is bad, and so are all rows that may belong to it. Raises csv.Error."""
     lines.begin()
     try:
         found: list[str] | None = next(reader, None)
@@ -96,9 +99,9 @@ def _next(reader: Any, lines: CsvLines, separator: str, spaced: bool, width: int
             raise
     lines.give_back(lines.row)
     lines.begin()
-    before = lines.number
+    start = line - lines.number - 1
     # Some writers pad columns after the quotes.
-    padded = RowScan(separator, spaced=True)
+    padded = RowScan(recovery.separator, spaced=True)
     for text in lines:
         if not padded.add(text):
             break
@@ -106,11 +109,13 @@ def _next(reader: Any, lines: CsvLines, separator: str, spaced: bool, width: int
             return padded.fields
     else:
         raise csv.Error("unexpected end of data")
-    CsvRecovery(separator, spaced, width).skip(lines)
-    last = line + lines.number - before - 1
+    lost = recovery.skip(lines, before)
+    last = start + lines.number
     reason = "expected quotes within a quoted text to be written twice"
     hint = f"; what may belong to it is left out, up to line {last}" if last > line else ""
-    return BadRow(line, Problem("row", reason, 'one " within it', hint))
+    within = f"a row that may be a part of the text in line {line}"
+    others = (BadRow(start + number, Problem("row", reason, within)) for number in lost)
+    return BadRow(line, Problem("row", reason, 'one " within it', hint)), *others
 
 
 def _first_line(text: TextIOWrapper) -> tuple[str, int]:

@@ -28,6 +28,7 @@ from staragents.data.readers.pair_names import (
     SPEAKERS,
     SYSTEMS,
     THOUGHTS,
+    says_nothing,
 )
 from staragents.data.readers.raw_row import InvalidRow, shown_columns
 
@@ -63,7 +64,7 @@ def pair_columns(row: dict[str, Any], wanted: RowFormat, named: ColumnsConfig, s
         present("input", row, named.input, setting) if named.input else next(iter(inputs), None),
         response,
         history,
-        _context("system", row, SYSTEMS, named.system, setting),
+        _context("system", row, SYSTEMS, _named_system(row, named), setting),
         reasoning_columns(row, response, named, setting),
     )
 
@@ -114,7 +115,7 @@ def depends_on_values(row: dict[str, Any], named: ColumnsConfig) -> bool:
         or (len(answers) > 1 and not named.response)
         or (len(inputs) > 1 and not named.input)
         or (named.history is None and sum(name in row for name in HISTORIES) > 1)
-        or (named.system is None and sum(name in row for name in SYSTEMS) > 1)
+        or (named.system in (None, *SYSTEMS) and sum(name in row for name in SYSTEMS) > 1)
         or (DEFINITION in row and not named.instruction)
         or any(name in row for name in (*REASONED, *ARTICLES, "answers"))
         or has_choices(row)
@@ -217,14 +218,27 @@ def _context(
     if named is not None:
         return present(part, row, named, setting) if named else None
     found = [name for name in names if name in row]
-    return _one(part, row, [name for name in found if row[name] != "[]"] or found, setting) if found else None
+    said = [name for name in found if not (isinstance(row[name], str) and says_nothing(row[name]))]
+    return _one(part, row, said or found, setting) if found else None
 
 
 def system_column(row: dict[str, Any], named: ColumnsConfig, setting: str) -> str | None:
     """The column of the system prompt beside turns, or None. Raises InvalidRow if several could be it."""
-    if named.system is not None:
-        return named.system if named.system in row else None
+    name = _named_system(row, named)
+    if name is not None:
+        return name if name in row else None
     return _context("system", row, SYSTEMS, None, setting)
+
+
+def _named_system(row: dict[str, Any], named: ColumnsConfig) -> str | None:
+    """The column that the user named, or None if another one of a system prompt has to take its place."""
+    # Merged datasets have the columns of both, with one set null or missing.
+    is_null = named.system in SYSTEMS and _is_null(row.get(named.system))
+    return None if is_null and any(not _is_null(row.get(name)) for name in SYSTEMS) else named.system
+
+
+def _is_null(cell: Any) -> bool:
+    return cell is None or cell != cell
 
 
 def present(part: str, row: dict[str, Any], name: str, setting: str) -> str:

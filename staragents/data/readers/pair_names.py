@@ -14,6 +14,8 @@ RESPONSES = ("output", "response", "answer", "completion", "solution", "target",
 INPUTS = ("input", "inputs", "text_input", "input_text", "context")
 NO_INPUT = ("<noinput>", "<no input>")
 """What models were told to write into an `input` that stays empty."""
+NOTHING = ("none", "null", "nan", "n/a")
+"""What programs write into a cell of text that has no value."""
 HISTORIES = (
     "history", "chat_history", "conversation_history", "dialogue_history", "dialog_history",
     "previous_messages", "previous_turns",
@@ -74,3 +76,8 @@ PAIR_NAMES = frozenset(
     REASONINGS,
 )
 """All columns that an exchange may use."""
+
+
+def says_nothing(text: str) -> bool:
+    """Whether a text stands for no value or for an empty list."""
+    return text.strip().lower() in ("", "[]", *NOTHING)

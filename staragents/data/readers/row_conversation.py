@@ -24,7 +24,7 @@ from staragents.data.readers.texts import Texts
 from staragents.data.readers.transcripts import transcript
 from staragents.data.readers.turn_parts import THOUGHT_ROLES, joined, messages_in, role_of
 from staragents.data.readers.turns import conversation_of
-from staragents.data.readers.whole_conversation import answer_in, are_repeated
+from staragents.data.readers.whole_conversation import answer_in, are_repeated, earlier_turns
 
 NEXT_TURNS = ("chosen", "response", "output", "completion", "answer")
 """Columns of the answer to a list of turns that ends with the user's."""
@@ -210,10 +210,8 @@ class RowConversation:
         return self._texts.optional(cell, column)
 
     def _history(self, value: dict[str, Any], column: str | None) -> Conversation:
-        history = value[column] if column is not None else None
-        if isinstance(history, str):
-            history = parsed_list(history) or history.strip()
-        if not history or history == "[]":
+        history = earlier_turns(value[column]) if column is not None else None
+        if not history:
             return ()
         if not isinstance(history, list):
             raise InvalidRow(str(column), "expected a list of exchanges", shown(history))

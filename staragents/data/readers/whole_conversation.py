@@ -7,9 +7,18 @@ from typing import Any
 
 from staragents.config import ColumnsConfig
 from staragents.data.readers.cell_values import parsed_list
-from staragents.data.readers.pair_names import ARTICLES, HISTORIES, NO_INPUT, SYSTEMS
+from staragents.data.readers.column_names import plain
+from staragents.data.readers.pair_names import (
+    ARTICLES,
+    HISTORIES,
+    NO_INPUT,
+    NOTHING,
+    SYSTEMS,
+    says_nothing,
+)
 from staragents.data.readers.raw_row import InvalidRow, shown
 from staragents.data.readers.thinking import spoken
+from staragents.data.readers.transcripts import turns_of_text
 from staragents.data.readers.turn_parts import ANSWERED, ASKED, CONTENTS, ROLE_KEYS, role_of
 
 BESIDE_TURNS = ("instruction", "input", "context", *ARTICLES)
@@ -17,7 +26,8 @@ BESIDE_TURNS = ("instruction", "input", "context", *ARTICLES)
 _BESIDE_TURNS = frozenset((*BESIDE_TURNS, *HISTORIES))
 FINISHED = ("response", "output", "completion")
 """Columns that would answer the turns of another one, had these no answer."""
-NO_PARENT = ("none", "null", "nan", "-1", "0", "0.0", "root")
+NO_PARENT = (*NOTHING, "-1", "0", "0.0", "root")
+_NO_TEXT = (*NOTHING, *NO_INPUT)
 _NO_TEXTS = (*ROLE_KEYS, "type")
 
 
@@ -34,14 +44,25 @@ def check_is_whole(row: dict[str, Any], column: str, turns: Any, named: ColumnsC
     said = "\n".join(_texts([turns, [row[name] for name in SYSTEMS if name in row]]))
     for name in dict.fromkeys((*mine, *beside)):
         cell = row[name]
-        if isinstance(cell, str) and name in HISTORIES:
-            cell = parsed_list(cell) or cell.strip().removeprefix("[]")
-        texts = _texts(cell) if name in mine or not isinstance(cell, dict) else ()
-        if any(text.strip() not in said and text.strip().lower() not in NO_INPUT for text in texts):
+        if name in HISTORIES or name == named.history:
+            before = earlier_turns(cell)
+            before = before if isinstance(before, list) else [before]
+            texts = [text for turn in before for text in _contents(turn)]
+        else:
+            texts = list(_texts(cell)) if name in mine or not isinstance(cell, dict) else []
+        if any(text.strip() not in said and text.strip().lower() not in _NO_TEXT for text in texts):
             hint = f": set {setting.format('messages')} to {column} to leave {name} out"
             if name in beside or name == named.input:
                 hint += f", or {setting.format('system')} to {name}"
             raise InvalidRow(name, f"expected a text that is part of {column}", shown(row[name]), hint)
+
+
+def earlier_turns(cell: Any) -> Any:
+    """The turns before a row's own: a list, or the list or transcript that a text spells, empty for a cell
+    that says nothing. Any other cell as it is."""
+    if cell is None or cell != cell or (isinstance(cell, str) and says_nothing(cell)):
+        return []
+    return parsed_list(cell) or turns_of_text(cell) or cell if isinstance(cell, str) else cell
 
 
 def are_repeated(before: list[Any], turns: list[Any]) -> bool:
@@ -60,7 +81,7 @@ def answer_in(before: list[Any], answered: Any, cell: Any) -> Any:
 
 
 def _words(turn: Any) -> str:
-    return " ".join("\n".join(_texts(turn)).split())
+    return " ".join("\n".join(_contents(turn)).split())
 
 
 def check_is_chosen(row: dict[str, Any], column: str, chosen: Any, setting: str) -> None:
@@ -69,7 +90,8 @@ def check_is_chosen(row: dict[str, Any], column: str, chosen: Any, setting: str)
     if not chosen or isinstance(chosen, bool) or not _are_answered(turns):
         return
     said = "\n".join(_texts(turns[-1]))
-    answers = list(_texts(chosen[-1] if isinstance(chosen, list) else chosen))
+    last = chosen[-1] if isinstance(chosen, list) else chosen
+    answers = [spoken(last).content] if isinstance(last, str) else list(_contents(last))
     if answers and answers[-1].strip() not in said:
         hint = f": set {setting.format('messages')} to one of them"
         raise InvalidRow("chosen", f"{column}, chosen could each be the conversation", hint=hint)
@@ -122,8 +144,9 @@ def _are_turns(cell: Any) -> bool:
 def _contents(turn: Any) -> Iterator[str]:
     """The texts of a turn without its id, time and the like."""
     if isinstance(turn, dict):
-        names = (*ASKED, *ANSWERED, "system") if role_of(turn) is None else CONTENTS
-        turn = [turn[name] for name in names if name in turn]
+        cells = {plain(name) if isinstance(name, str) else name: cell for name, cell in turn.items()}
+        names = CONTENTS if role_of(turn) is not None else (*ASKED, *ANSWERED, "system", *CONTENTS)
+        turn = [cells[name] for name in names if name in cells] or turn
     return _texts(turn)
 
 

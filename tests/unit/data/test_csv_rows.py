@@ -7,6 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from staragents.base.errors import BadInput
 from staragents.data.readers.csv_rows import csv_rows
@@ -103,7 +105,6 @@ SINGLE = {
     "in the first column": '"he said "yes", and left.\nThe end,or so\nfin","A"\n',
     "in most lines": '"Write JSON","{\n"a": 1,\n"b": "x",\n\n"c": 1,2\n}"\n',
     "on one line": '"say "Ask 0." now",no\n',
-    "in two rows": '"say "Ask 0." now",no\n"say "Ask 1." now","no"\n',
     "in a row that is never closed": '"Ask 0.,no\nAsk 1.,"No."\n',
 }
 
@@ -128,6 +129,111 @@ def test_a_single_quote_within_a_text_costs_its_row_and_makes_up_no_other(name: 
 def test_rows_without_quotes_follow_a_row_that_looks_whole() -> None:
     found = read(f'{HEAD}"say "Ask 0." now",no\nAsk 1.,Yes.\n\nAsk 2.,No.\n')
     assert [row.row for row in found] == [2, 3, 5]
+
+
+PLAIN = [f"Question {number},Answer {number}\n" for number in range(2, 502)]
+"""The rows of lines 2 to 501."""
+BAD_ROW = '"He said "hi" to me",yes\n'
+AMONG_PLAIN = {
+    "two bad rows": ({11: BAD_ROW, 401: BAD_ROW}, [11, 401]),
+    "two bad rows that follow each other": ({11: BAD_ROW, 12: BAD_ROW}, [11, 12]),
+    "two that end with a quoted word": (dict.fromkeys((11, 401), 'Ask,"He said "hi""\n'), [11, 401]),
+    "a comma after the quote": ({11: 'Ask,"He said "hi", and left."\n'}, [11]),
+    "a short row at the end": ({11: BAD_ROW, 501: "Question 501\n"}, [11]),
+    "a short row alone after it": ({500: BAD_ROW, 501: "Question 501\n"}, [500]),
+    "a space after a separator": ({11: BAD_ROW, 501: "Question 501, Answer 501\n"}, [11]),
+    "a space after each separator": (
+        {11: BAD_ROW} | {n: PLAIN[n - 2].replace(",", ", ") for n in range(2, 502) if n != 11},
+        [11],
+    ),
+    "too many values": ({11: BAD_ROW, 301: "Question 301, a, b\n"}, [11, 301]),
+    "a quote without quotes around it": ({11: BAD_ROW, 301: 'Question 301,a 5" pipe\n'}, [11]),
+    "a row in quotes after a short one": (
+        {11: BAD_ROW, 301: "Question 301\n", 401: 'Question 401,"a, b"\n'},
+        [11],
+    ),
+}
+"""Rows in the place of others, by line, and the lines of those that are bad."""
+
+
+@pytest.mark.parametrize("name", AMONG_PLAIN)
+def test_a_bad_row_that_looks_whole_costs_no_other(name: str) -> None:
+    others, lines = AMONG_PLAIN[name]
+    found = read(HEAD + "".join(others.get(number, row) for number, row in enumerate(PLAIN, start=2)))
+    assert [row.row for row in found if isinstance(row, BadRow)] == lines
+    assert [row.row for row in found] == list(range(2, 502))
+
+
+TALK = '"Write a talk","He said "hi"\nwell,then\nAnd, so it ended.\n"bye" he said,and "well"\nThe end."\n'
+
+
+def test_lines_of_a_text_that_look_like_rows_are_counted_as_bad_ones() -> None:
+    found = read(f"{HEAD}{TALK}{GOOD}")
+    problems = {row.row: str(row.problem.got) for row in found if isinstance(row, BadRow)}
+    assert problems == {2: 'one " within it', 3: "a row that may be a part of the text in line 2"}
+    assert [row.row for row in found if isinstance(row, RawRow)] == [7]
+
+
+def test_rows_that_a_text_may_hold_are_counted_as_bad_ones() -> None:
+    rows = "".join(PLAIN[:20])
+    found = read(f'{HEAD}"Make CSV","Here is "it"\n{rows}so,a 5"\n{GOOD}')
+    assert [row.row for row in found if isinstance(row, RawRow)] == [24]
+    assert [row.row for row in found if isinstance(row, BadRow)] == list(range(2, 23))
+
+
+def test_rows_that_follow_the_end_of_a_text_are_read() -> None:
+    found = read(f'{HEAD}"Write a talk","He "said" so\n"\n{"".join(PLAIN[:3])}')
+    assert [row.row for row in found] == [2, 4, 5, 6]
+
+
+CELLS = st.lists(st.sampled_from(["hi", "to me", "a,b", "so, then", 'a ""b"" c']), min_size=1, max_size=3)
+TEXTS = CELLS.map("\n".join)
+STRAY = ['he said "hi" to me', 'a 5" pipe', 'a "b c" d, then', '"hi" he said']
+
+
+@st.composite
+def csv_rows_of_two(draw: st.DrawFn) -> tuple[str, list[str] | None, bool]:
+    """A row as text, its values if it is good, and whether it looks whole up to the first single quote."""
+    kind = draw(st.sampled_from(["plain", "good", "bad"]))
+    if kind == "plain":
+        values = [draw(st.sampled_from(["hi", "to me", ""])), draw(st.sampled_from(["hi", "to me"]))]
+        return ",".join(values) + "\n", values, True
+    if kind == "good":
+        texts = draw(st.lists(st.sampled_from(["hi", "to me"]) | TEXTS, min_size=2, max_size=2))
+        return (
+            ",".join(f'"{text}"' for text in texts) + "\n",
+            [text.replace('""', '"') for text in texts],
+            True,
+        )
+    lines = draw(st.lists(st.sampled_from(["hi", "to me"]), min_size=1, max_size=3))
+    at = draw(st.integers(0, len(lines) - 1))
+    lines[at] = f"so {draw(st.sampled_from(STRAY))} then"
+    cells = draw(st.permutations(['"' + "\n".join(lines) + '"', draw(st.sampled_from(["yes", '"no, no"']))]))
+    return ",".join(cells) + "\n", None, at == len(lines) - 1
+
+
+@given(st.lists(csv_rows_of_two(), max_size=12))
+def test_no_row_is_made_up_and_none_is_lost_after_a_bad_row_that_looks_whole(
+    rows: list[tuple[str, list[str] | None, bool]],
+) -> None:
+    good: dict[int, list[str]] = {}
+    kept: set[int] = set()
+    line, is_sure = 2, True
+    for text, values, looks_whole in rows:
+        if values is None:
+            is_sure = looks_whole
+        else:
+            good[line] = values
+            kept |= {line} if is_sure else set()
+        line += text.count("\n")
+    try:
+        found = read(HEAD + "".join(text for text, _, _ in rows))
+    except BadInput:
+        assert not all(looks_whole for _, _, looks_whole in rows)
+        return
+    read_rows = {row.row: list(row.value.values()) for row in found if isinstance(row, RawRow)}
+    assert read_rows.items() <= good.items()
+    assert kept <= read_rows.keys()
 
 
 @pytest.mark.parametrize("after", ["About 1,000 people came.\n", "and left\n", "\n"])
@@ -168,7 +274,16 @@ def test_any_separator_that_the_first_line_names_may_have_padding() -> None:
 
 
 @pytest.mark.parametrize(
-    "row", ['"a","b "c"\n', '"say "x" now",no\n', 'a,"b\n"c"\n', '"a" ,"b\n', 'a,b\n"c "d",e\n']
+    "row",
+    [
+        '"a","b "c"\n',
+        '"say "x" now",no\n',
+        'a,"b\n"c"\n',
+        '"a" ,"b\n',
+        'a,b\n"c "d",e\n',
+        '"say "x" now",no\na,b\n"c "d\n',
+        '"say "x" now",no\na\n5" pipe,b\n',
+    ],
 )
 def test_bad_rows_take_linear_time(row: str) -> None:
     def work(size: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from staragents.config import RowFormat
+from staragents.config import ColumnsConfig, RowFormat
 from staragents.data.readers.raw_row import InvalidRow
 from staragents.data.readers.row_messages import RowReader
 from tests.support.read_row import read_row
@@ -148,6 +148,62 @@ ROWS: dict[str, tuple[Any, tuple[tuple[str, str], ...]]] = {
     "turns that repeat their history": (
         {"history": [["Hello.", "Hi."]], "messages": [*GREETING, USER, ANSWER]},
         (*EARLIER, *SAID),
+    ),
+    "turns that repeat a history with ids": (
+        {
+            "history": [
+                {**GREETING[0], "id": "x1", "timestamp": "9:00"},
+                {"from": "gpt", "value": "Hi.", "language": "en"},
+            ],
+            "messages": [*GREETING, USER, ANSWER],
+        },
+        (*EARLIER, *SAID),
+    ),
+    "turns that repeat a history of exchanges": (
+        {
+            "history": [{"instruction": "Hello.", "response": "Hi.", "ts": "9"}],
+            "messages": [*GREETING, USER, ANSWER],
+        },
+        (*EARLIER, *SAID),
+    ),
+    "turns that repeat a history with ids as text": (
+        {
+            "history": json.dumps([{"Human": "Hello.", "Assistant": "Hi.", "ts": "9"}]),
+            "messages": [*GREETING, USER, ANSWER],
+        },
+        (*EARLIER, *SAID),
+    ),
+    "turns that repeat a history by its types": (
+        {
+            "history": [{"type": "human", "content": "Hello.", "id": "x1"}],
+            "messages": [*GREETING, USER, ANSWER],
+        },
+        (*EARLIER, *SAID),
+    ),
+    "turns that repeat a transcript": (
+        {"history": "User: Hello.\nAssistant: Hi.", "messages": [*GREETING, USER, ANSWER]},
+        (*EARLIER, *SAID),
+    ),
+    "a transcript before an exchange": (
+        {"history": "User: Hello.\nAssistant: Hi.", "question": Q, "answer": A},
+        (*EARLIER, *SAID),
+    ),
+    "no history in words beside another": (
+        {"history": "None", "chat_history": GREETING, "question": Q, "answer": A},
+        (*EARLIER, *SAID),
+    ),
+    "no context in words beside turns": ({"context": "nan", "messages": [USER, ANSWER]}, SAID),
+    "turns that end with the chosen message": (
+        {"messages": [USER, ANSWER], "chosen": [USER, {**ANSWER, "id": "x1"}], "rejected": []},
+        SAID,
+    ),
+    "turns that end with the chosen text after its thought": (
+        {"messages": [USER, ANSWER], "chosen": f"<think>T</think>{A}"},
+        SAID,
+    ),
+    "a chosen conversation that repeats its prompt with an id": (
+        {"prompt": [{**USER, "id": "x1"}], "chosen": [USER, ANSWER], "rejected": []},
+        SAID,
     ),
     "the same turns twice": (
         {
@@ -343,6 +399,18 @@ LINES: dict[str, tuple[dict[str, Any], str]] = {
         {"history": [["Hello.", "Hi."]], "chat_history": [["No.", "Yes."]], "question": Q, "answer": A},
         "history: history, chat_history could each be the history: set seeds.columns.history",
     ),
+    "turns without their history as a transcript": (
+        {"history": "User: No.\nAssistant: Hi.", "messages": [*GREETING, USER, ANSWER]},
+        "history: expected a text that is part of messages, got 'User: No.",
+    ),
+    "turns without a history of unknown form": (
+        {"history": [{"first": "Hello.", "then": "No."}], "messages": [*GREETING, USER, ANSWER]},
+        "history: expected a text that is part of messages",
+    ),
+    "a chosen message that the turns lack": (
+        {"messages": [USER, ANSWER], "chosen": [USER, {**ANSWER, "content": B, "id": A}]},
+        "chosen: messages, chosen could each be the conversation",
+    ),
     "turns without their history": (
         {"chat_history": '[["Hello.", "Hi."]]', "messages": [USER, ANSWER]},
         'chat_history: expected a text that is part of messages, got \'[["Hello.", "Hi."]]\': set '
@@ -482,8 +550,45 @@ def test_a_row_has_its_columns_whatever_an_earlier_row_left_empty(
     assert tuple((turn.role, turn.content) for turn in reader.read(second)[1]) == said
 
 
+@pytest.mark.parametrize(
+    "rest", [{"question": Q, "answer": A}, {"messages": [USER, ANSWER]}, {"instruction": Q, "output": A}]
+)
+@pytest.mark.parametrize(
+    ("beside", "system"),
+    [
+        ({"system": None, "system_prompt": "S"}, "S"),
+        ({"system": float("nan"), "system_prompt": "S"}, "S"),
+        ({"system_prompt": "S"}, "S"),
+        ({"system": None, "system_prompt": None, "sys_prompt": "S"}, "S"),
+        ({"system": "S2", "system_prompt": "S"}, "S2"),
+        ({"system": "", "system_prompt": "S"}, ""),
+        ({"system": None, "system_prompt": None}, ""),
+    ],
+)
+def test_another_system_prompt_takes_the_place_of_a_named_one_that_is_null(
+    beside: dict[str, Any], system: str, rest: dict[str, Any]
+) -> None:
+    said = (("system", system), *SAID) if system else SAID
+    reader = RowReader(ColumnsConfig(system="system"), rewritable=True)
+    reader.read({**dict.fromkeys(beside), **dict.fromkeys(["system"]), **rest})  # the same columns, first
+    reader.read({**beside, "system": "S3", "system_prompt": None, **rest})
+    assert tuple((turn.role, turn.content) for turn in reader.read({**beside, **rest})[1]) == said
+
+
+def test_a_named_system_prompt_that_no_row_has_is_an_error() -> None:
+    with pytest.raises(InvalidRow, match=r"system: expected the column that seeds\.columns\.system names"):
+        read_row({"question": Q, "answer": A}, system="system")
+
+
 def test_an_instruction_with_an_uncommon_answer_is_no_history() -> None:
     assert RowReader().read({"instruction": Q, "targets": A})[0] is RowFormat.question_answer
+
+
+@pytest.mark.parametrize("nothing", ["None", "nan", " null ", "N/A", "", "[]", [], None, float("nan")])
+@pytest.mark.parametrize("rest", [{"messages": [USER, ANSWER]}, {"question": Q, "answer": A}])
+def test_a_history_that_says_nothing_is_none(nothing: Any, rest: dict[str, Any]) -> None:
+    assert read_row({"history": nothing, **rest}) == SAID
+    assert read_row({"more": nothing, **rest}, history="more") == SAID
 
 
 @pytest.mark.parametrize("part", ["input", "history"])

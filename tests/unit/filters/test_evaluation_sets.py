@@ -170,6 +170,36 @@ def test_json_in_a_cell_is_read_as_json(tmp_path: Path, cell: str) -> None:
     assert found(path, "Now. " + " ".join(ASKED.split()[:12])) == f"also in {path}:2"
 
 
+ANSWERS = {
+    "a call of a tool": json.dumps(
+        [
+            {
+                "name": "get_current_weather",
+                "arguments": {
+                    "location": "Boston, MA",
+                    "unit": "celsius",
+                    "days": 3,
+                    "hourly": True,
+                    "alerts": None,
+                },
+            }
+        ]
+    ),
+    "short texts": json.dumps([f"fruit{number}" for number in range(13)]),
+    "short texts as Python prints them": str([f"fruit{number}" for number in range(13)]),
+    "numbers": "[[1, 2, 3, 4, 5], [6, 7, 8, 9, 10], [11, 12, 13, 14, 15]]",
+    "one object": json.dumps({f"key{number}": number for number in range(7)}),
+}
+"""Answers of at least 13 words that JSON holds as texts of fewer than 5, or as numbers."""
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_an_answer_in_json_is_found_as_it_is_written(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "eval.jsonl"
+    path.write_text(json.dumps({"answer": ANSWERS[name]}))
+    assert found(path, ANSWERS[name]) == f"also in {path}:1"
+
+
 def test_each_row_has_its_own_number(tmp_path: Path) -> None:
     lines, cells = tmp_path / "eval.jsonl", tmp_path / "eval.csv"
     lines.write_text(f"{line(OTHER)}\n\n{line(ASKED)}")
