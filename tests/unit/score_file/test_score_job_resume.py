@@ -64,8 +64,8 @@ def test_a_command_whose_output_lies_in_its_data_folder_resumes(tmp_path: Path, 
         again = Silent()
         job(str(path), output, watch=again)
         assert again.lines == [f"{output.name} is already finished"]
-        for file in folder.glob("train*"):
-            file.unlink()
+        for written in folder.glob("train*"):
+            written.unlink()
 
 
 def test_a_kill_before_the_parts_are_removed_is_finished_by_the_same_command(
