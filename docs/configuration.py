@@ -25,10 +25,11 @@ HEAD = """# Every setting
 
 Written by `python docs/configuration.py` from `staragents/config/`. `*` stands for a name that you choose.
 Set any of them in a file, or on the command line as `key=value`; what a run uses in the end is in its
-`config.yaml`. The value is YAML, but where a setting is a text, `01` and `yes` are texts too. `key=` is the
-empty text, if that has a meaning, else null. A file that `extends` another, and the command line, change
-single settings of what is below; `null` removes an entry (`models.judge=null`) and empties a mapping such
-as `models.*.engine_args`. A new entry whose name has a dot is `models[qwen2.5]={...}`.
+`config.yaml`. The value is YAML, but where a setting is a text, `01` and `yes` are texts too, and on the
+command line ` #` belongs to a text without quotes (`output.title=Data # 2`). `key=` is the empty text, if
+that has a meaning, else null. A file that `extends` another, and the command line, change single settings of
+what is below; `null` removes an entry (`models.judge=null`) and empties a mapping such as
+`models.*.engine_args`. A new entry whose name has a dot is `models[qwen2.5]={...}`.
 
 The column *may change* is about a run that exists: *on resume* means when it resumes, *any time* also while
 it is running (`staragents change`), *additions* that entries may be added at any time. All other settings

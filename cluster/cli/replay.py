@@ -10,6 +10,7 @@ import click
 import numpy as np
 from click.core import ParameterSource
 
+from cluster.cli.output_path import OutputPath
 from cluster.cli.replay_settings import settings
 from cluster.terminal.terminal import say, say_json
 from staragents.base.errors import BadInput
@@ -46,7 +47,7 @@ TABLE_OPTIONS = ("draws", "passes", "orders", "shuffle_embeddings", "chart")
 )
 @click.option("--memory/--no-memory", default=True, show_default=True, help="Recall similar instructions.")
 @click.option("--shuffle-embeddings", is_flag=True, help="Give each instruction the embedding of another.")
-@click.option("--chart", type=click.Path(path_type=Path), help="Write an HTML chart of reward against draws.")
+@click.option("--chart", type=OutputPath(dir_okay=False), help="Write an HTML chart of reward against draws.")
 @click.option("--json", "as_json", is_flag=True, help="Print all numbers as JSON: a list, one result each.")
 def replay(
     arguments: tuple[str, ...],

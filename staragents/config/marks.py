@@ -64,6 +64,14 @@ class Was:
     value: Any
 
 
+@dataclass(frozen=True, slots=True)
+class ReadBy:
+    """Only models of this `kind` read the setting. Others may have inherited it, and their fingerprint holds
+    its default."""
+
+    kind: str
+
+
 ONE_OR_MORE = Range(1)
 ZERO_OR_MORE = Range(0)
 POSITIVE = Range(0, above=True)

@@ -6,7 +6,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any
 
-from staragents.config.marks import ONE_OR_MORE, POSITIVE, POSITIVE_SHARE, SHARE, ZERO_OR_MORE, Location, Mark
+from staragents.config.marks import (
+    ONE_OR_MORE,
+    POSITIVE,
+    POSITIVE_SHARE,
+    SHARE,
+    ZERO_OR_MORE,
+    Location,
+    Mark,
+    ReadBy,
+)
 
 
 class EngineKind(StrEnum):
@@ -52,7 +61,7 @@ class ModelConfig:
     model: Annotated[str, Location()] = ""
     """A hub id, a local folder, or `packaged:smollm2-135m-instruct`. For recorded: the name of an agent in
     the table, or `judge`."""
-    table: Annotated[str | None, Location()] = None
+    table: Annotated[str | None, Location(), ReadBy(EngineKind.recorded)] = None
     """For recorded: JSONL or .gz with `instruction` and `response` {agent: text}; for `judge` also with
     `reference`, the seed's response, and `win` {agent: 0 to 1}. Requests that are not in the table fail."""
     dtype: Dtype = Dtype.auto
@@ -81,14 +90,16 @@ class ModelConfig:
     kv_cache_gib: Annotated[int, ONE_OR_MORE, Mark.on_resume] = 1
     """KV cache size of vLLM on a CPU or a shared GPU (num_gpus below 1). On whole GPUs, the cache takes what
     the weights leave."""
-    engine_args: dict[str, Any] = field(default_factory=dict)
+    engine_args: Annotated[dict[str, Any], ReadBy(EngineKind.vllm)] = field(default_factory=dict)
     """Further keyword arguments, passed to vLLM's AsyncEngineArgs unchanged. tokenizer, revision,
     tokenizer_revision and trust_remote_code also hold for the tokenizer that makes the prompts."""
     silence_s: Annotated[float, POSITIVE, Mark.on_resume] = 300.0
     """A replica that has requests but finishes none for this long is replaced (vllm#53157)."""
-    base_url: Annotated[str | None, Mark.on_resume, Location(secret_in="api_key_env")] = None
+    base_url: Annotated[
+        str | None, Mark.on_resume, Location(secret_in="api_key_env"), ReadBy(EngineKind.openai)
+    ] = None
     """For openai: the server's address, such as http://127.0.0.1:8000/v1."""
-    api_key_env: Annotated[str | None, Mark.on_resume] = None
+    api_key_env: Annotated[str | None, Mark.on_resume, ReadBy(EngineKind.openai)] = None
     """For openai: the name of the environment variable that holds the key. Never the key itself."""
     price_in: Annotated[float, ZERO_OR_MORE, Mark.live] = 0.0
     """Price of a million prompt tokens. With prices, `plan`, `preview` and a run report the cost."""
@@ -106,9 +117,9 @@ class ModelConfig:
     judge."""
     chat_template_kwargs: Annotated[dict[str, Any], Mark.added] = field(default_factory=dict)
     """Further variables of the model's chat template, such as {reasoning_effort: low}."""
-    extra_body: Annotated[dict[str, Any], Mark.added] = field(default_factory=dict)
+    extra_body: Annotated[dict[str, Any], Mark.added, ReadBy(EngineKind.openai)] = field(default_factory=dict)
     """For openai: further fields of every request, passed to the server unchanged."""
-    fake: FakeConfig = field(default_factory=FakeConfig)
+    fake: Annotated[FakeConfig, ReadBy(EngineKind.fake)] = field(default_factory=FakeConfig)
 
     @property
     def thinking_budget(self) -> int:

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import re
-
 from staragents.base.errors import BadInput
 from staragents.base.messages import Conversation
 from staragents.files.user_files import read_text
+from staragents.filters.block_entries import is_of_words, listed_entries
 from staragents.text.words import folded, words
 
 MAX_BYTES = 64 << 20
-COMMENT = "#"
-# Writers differ in them, and `words` drops them.
-_JOINTS = re.compile(r"[\s'\u2019\u2010\u2011-]+")
 
 
 class BlockList:
-    """Matches whole words and phrases, ignoring case. The file has one per line; a line that begins with `#`
-    is a comment. An entry with signs, such as `C#`, matches only with these signs."""
+    """Matches whole words and phrases, ignoring case. The file has one per line; a line that begins with `#`,
+    and what follows ` # `, is a comment. An entry with signs, such as `C#`, matches only with these signs."""
 
     def __init__(self, path: str) -> None:
         """Raises BadInput if the file can't be read or is empty."""
         try:
-            lines = read_text(path, MAX_BYTES).splitlines()
+            entries = set(listed_entries(path, read_text(path, MAX_BYTES)))
         except BadInput as error:
             raise BadInput(f"filters.block_list: {error}") from error
-        listed = (line.strip() for line in lines)
-        entries = {" ".join(folded(line).split()) for line in listed if not line.startswith(COMMENT)} - {""}
         if not entries:
             raise BadInput(f"filters.block_list: expected one word or phrase per line, got none: {path}")
         self._phrases: set[tuple[str, ...]] = set()
@@ -34,7 +28,7 @@ class BlockList:
         """Entries with signs by their words, which a text that holds one has, too."""
         for entry in entries:
             found = tuple(words(entry))
-            if found and "".join(found) == _JOINTS.sub("", entry):
+            if is_of_words(entry):
                 self._phrases.add(found)
             else:
                 self._verbatim.setdefault(found, []).append(entry)

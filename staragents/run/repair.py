@@ -24,12 +24,12 @@ from staragents.run_directory.manifest import (
     state_file,
 )
 from staragents.run_directory.run_directory import RunDirectory
-from staragents.run_directory.run_state import RunState, first_state, started_anew
+from staragents.run_directory.run_state import RunState, first_state, is_of, started_anew
 from staragents.run_directory.salvage import seed_ids
 from staragents.run_directory.sealed_json import Unreadable, read_sealed
 from staragents.text.printable import one_line
 from staragents.validation.config_builder import typed
-from staragents.validation.loading import config_of, escaped, fingerprint, from_yaml
+from staragents.validation.loading import escaped, from_yaml, saved_config
 
 
 @dataclass(frozen=True)
@@ -83,14 +83,14 @@ def _saved_config(run: RunDirectory, state: RunState | None, damage: Sequence[Da
     path = run.path / "config.yaml"
     try:
         config = from_yaml(path.read_text(encoding="utf-8"))
-        known = state is None or fingerprint(config) == state["fingerprint"]
+        known = state is None or is_of(state, config)
         if known and path.name not in {one.file for one in damage}:
             return config
         problem = "it was changed"
     except (OSError, UnicodeDecodeError, BadInput) as error:
         problem = one_line(str(error))
     if state is not None:
-        return config_of(escaped(state["config"]))
+        return saved_config(escaped(state["config"]))
     raise BadInput(
         f"{run.path}: neither {STATE} nor config.yaml can be read; pass the config that the run was started "
         f"with: staragents repair {run.path} CONFIG [KEY=VALUE...] ({problem})"

@@ -10,7 +10,7 @@ from staragents.config import Config
 from staragents.config.marks import Mark
 from staragents.config.tree import Key, as_dict, escaped, marks
 from staragents.run_directory.run_state import RunState
-from staragents.validation.loading import config_of
+from staragents.validation.loading import saved_config
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def continued(saved: RunState, config: Config) -> Continued:
     tree = _merged(as_dict(config), ran, saved.get("given", ran), (), kept)
     if not kept:
         return Continued(config, ())
-    return Continued(config_of(escaped(tree)), tuple(".".join(key) for key in kept))
+    return Continued(saved_config(escaped(tree)), tuple(".".join(key) for key in kept))
 
 
 def _merged(now: Any, ran: Any, given: Any, key: Key, kept: list[Key]) -> Any:

@@ -8,8 +8,8 @@ from staragents.config import Config
 from staragents.config.tree import as_dict
 from staragents.run_directory.continued import Continued, continued
 from staragents.run_directory.run_directory import RunDirectory
-from staragents.run_directory.run_state import RunState
-from staragents.validation.loading import additions, changed_keys, fingerprint
+from staragents.run_directory.run_state import RunState, is_of
+from staragents.validation.loading import additions, changed_keys
 
 
 def check_resume(run: RunDirectory, config: Config) -> Continued | None:
@@ -35,7 +35,7 @@ def check_resume(run: RunDirectory, config: Config) -> Continued | None:
 def check_same_run(run: RunDirectory, saved: RunState, config: Config) -> None:
     """Raises BadInput if a config that makes other results than the saved one, or an edited prompt, would
     continue the run."""
-    if saved["fingerprint"] != fingerprint(config) and not additions(saved["config"], as_dict(config)):
+    if not is_of(saved, config) and not additions(saved["config"], as_dict(config)):
         changed = changed_keys(saved["config"], as_dict(config))
         raise BadInput(
             f"output.dir: {run.path} belongs to a different config; changed: {', '.join(changed)}. "

@@ -10,7 +10,7 @@ from staragents.config.tree import as_dict
 from staragents.data.seed_scan import SeedScan
 from staragents.evolution.drawn_pairs import DrawnPairs
 from staragents.run_directory.file_facts import FileFacts
-from staragents.validation.loading import fingerprint
+from staragents.validation.loading import changed_keys, fingerprint
 
 Format = Literal[1]
 """Increment it when the meaning of a key changes."""
@@ -109,6 +109,12 @@ def with_config(state: RunState, config: Config, given: Config) -> RunState:
 def naming(state: RunState) -> Naming:
     """The part that no progress changes."""
     return cast("Naming", {key: value for key, value in state.items() if key in Naming.__annotations__})
+
+
+def is_of(state: RunState, config: Config) -> bool:
+    """Whether a run with this config makes the results of the saved one. The rule by which a fingerprint was
+    saved may be an earlier one, so the saved settings decide where it differs."""
+    return state["fingerprint"] == fingerprint(config) or not changed_keys(state["config"], as_dict(config))
 
 
 NOTHING_COMMITTED = {"seeds": 0, "tokens": 0, "block": [0.0, 0.0], "before": None, "flat": ""}

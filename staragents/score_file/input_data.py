@@ -23,7 +23,9 @@ def opened_input(settings: ScoreSettings, columns: Collection[str], copy: Path) 
     Raises BadInput if the output is one of the files or `copy` can't be written.
     """
     if settings.data != STDIN:
-        data = DataFiles(settings.data, columns, settings.limit, encoding=settings.encoding)
+        data = DataFiles(
+            settings.data, columns, settings.limit, encoding=settings.encoding, output=settings.output
+        )
         if settings.output.absolute() in (file.path.absolute() for file in data.files if file.path):
             raise BadInput(f"-o: expected a file that is not in DATA, got {settings.output}")
         yield data

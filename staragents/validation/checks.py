@@ -18,7 +18,6 @@ from staragents.filters import near_duplicates
 from staragents.filters.row_filters import RowFilters
 from staragents.models import vllm_build
 from staragents.validation.agent_checks import check_agents, check_pairs
-from staragents.validation.kind_checks import check_kind
 from staragents.validation.message_parts import shown
 from staragents.validation.network_checks import check_network
 from staragents.validation.secret_checks import check_secrets
@@ -73,7 +72,6 @@ def _models(config: Config) -> Iterator[str]:
     yield from check_names("models", config.models)
     for name, model in config.models.items():
         key = f"models.{name}"
-        yield from check_kind(key, model)
         yield from check_thinking(key, model)
         if model.kind is EngineKind.vllm:
             unknown = list(check_model_name(f"{key}.model", model.model))

@@ -1,31 +1,33 @@
-"""Settings of a model that only another kind of engine reads."""
+"""Settings that say that a model is of another kind."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from staragents.config import EngineKind, FakeConfig, ModelConfig
+from staragents.config import Config, EngineKind, ModelConfig
+from staragents.config.marks import ReadBy
+from staragents.config.tree import declared
 from staragents.validation.message_parts import shown
 
-READ_BY = {
-    "base_url": EngineKind.openai,
-    "api_key_env": EngineKind.openai,
-    "table": EngineKind.recorded,
-    "engine_args": EngineKind.vllm,
-}
+OF_OTHER_KINDS = ("base_url", "api_key_env", "table")
 
 
-def check_kind(key: str, model: ModelConfig) -> Iterator[str]:
-    """A line for each, because it would be ignored: an entry with a server's address but without `kind` loads
-    a model. A fake engine may replace one of any kind, whose settings stay."""
-    if model.kind is EngineKind.fake:
-        return
-    for name, kind in READ_BY.items():
-        if (value := getattr(model, name)) and model.kind is not kind:
-            yield f"{key}.{name}: {_expected(model, kind)}, got {shown(value, name)}"
-    if model.fake != FakeConfig():
-        yield f"{key}.fake: {_expected(model, EngineKind.fake)}, got settings of a fake engine"
+def check_kinds(config: Config) -> Iterator[str]:
+    """A line for every setting that shows that an entry lacks its `kind`: without it, a model is loaded
+    instead of a server asked or a table read.
+
+    Any other kind than the default was written, so what it ignores is what it replaces: a server may take the
+    place of a preset's vLLM, whose `engine_args` stay.
+    """
+    for name, model in config.models.items():
+        if model.kind is EngineKind.vllm:
+            yield from _ignored(f"models.{name}", model)
 
 
-def _expected(model: ModelConfig, kind: EngineKind) -> str:
-    return f"expected nothing for kind {model.kind}, which ignores it (set kind: {kind})"
+def _ignored(key: str, model: ModelConfig) -> Iterator[str]:
+    for name in OF_OTHER_KINDS:
+        if value := getattr(model, name):
+            (kind,) = (mark.kind for mark in declared(ModelConfig)[name].marks if isinstance(mark, ReadBy))
+            instead = f"set kind: {kind}, or {key}.{name}=null"
+            expected = f"expected nothing for kind {model.kind}, which ignores it ({instead})"
+            yield f"{key}.{name}: {expected}, got {shown(value, name)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,11 @@ from staragents.base.digest import digest_of
 from staragents.base.errors import BadInput
 from staragents.base.redaction import redacted
 from staragents.config import Config
-from staragents.config.marks import Mark, Was
+from staragents.config.marks import Mark, ReadBy, Was
 from staragents.config.tree import Key, as_dict, default, different, escaped, leaves, marks
 from staragents.validation.checks import check_config
 from staragents.validation.config_builder import ConfigBuilder, typed
+from staragents.validation.kind_checks import check_kinds
 from staragents.validation.merging import UNREADABLE, parse_yaml, read_file, read_overrides
 from staragents.validation.tree_merge import Tree, merge
 from staragents.validation.yaml_problem import yaml_problem
@@ -40,7 +41,8 @@ def load_config(path: str | Path, overrides: Sequence[str] = (), above: Path | N
 def with_overrides(config: Config, overrides: Sequence[str]) -> Config:
     """The config with `a.b=c` overrides applied. Raises BadInput like `load_config`."""
     problems: list[str] = []
-    return _checked(read_overrides(overrides, problems, escaped(as_dict(config))), problems, unread=False)
+    tree = read_overrides(overrides, problems, escaped(as_dict(config)))
+    return _checked(tree, problems, unread=False, accepted=list(check_kinds(config)))
 
 
 def config_of(tree: Tree) -> Config:
@@ -48,7 +50,14 @@ def config_of(tree: Tree) -> Config:
     return _checked(tree, [], unread=False)
 
 
-def _checked(tree: Tree, problems: list[str], unread: bool) -> Config:
+def saved_config(tree: Tree) -> Config:
+    """The config of a run from its saved values. Raises BadInput like `load_config`, but not for settings
+    that the run's models ignore, as earlier versions accepted them."""
+    return _checked(tree, [], unread=False, accepted=list(check_kinds(typed(tree, []))))
+
+
+def _checked(tree: Tree, problems: list[str], unread: bool, accepted: Collection[str] = ()) -> Config:
+    """`accepted`: problems of kinds that the run already has."""
     builder = ConfigBuilder(problems)
     config = builder.build(tree)
     config.output.dir = os.path.expanduser(config.output.dir)
@@ -57,7 +66,8 @@ def _checked(tree: Tree, problems: list[str], unread: bool) -> Config:
     # those that were already reported.
     if not unread:
         known = builder.meant | {line.partition(": ")[0] for line in problems}
-        problems += [line for line in check_config(config) if line.partition(": ")[0] not in known]
+        found = [*check_config(config), *(line for line in check_kinds(config) if line not in accepted)]
+        problems += [line for line in found if line.partition(": ")[0] not in known]
     if problems:
         raise BadInput(problems)
     return config
@@ -152,8 +162,15 @@ def _addition(key: Key, before: dict[Key, Any], after: dict[Key, Any]) -> Key | 
 
 
 def _decisive(tree: dict[str, Any]) -> dict[Key, Any]:
-    found = ((key, _as_before(key, value)) for key, value in leaves(tree))
-    return {key: value for key, value in found if _is_decisive(key, value)}
+    found = ((key, _as_before(key, _as_read(key, value, tree))) for key, value in leaves(tree))
+    return {key: value for key, value in found if value is not ... and _is_decisive(key, value)}
+
+
+def _as_read(key: Key, value: Any, tree: dict[str, Any]) -> Any:
+    """The default where a model ignores the setting; `...` if it has none, as a key of `engine_args`."""
+    read_by = next((mark.kind for mark in marks(key) if isinstance(mark, ReadBy)), None)
+    is_ignored = read_by is not None and tree["models"][key[1]].get("kind") != read_by
+    return default(key) if is_ignored else value
 
 
 def _as_before(key: Key, value: Any) -> Any:

@@ -27,9 +27,11 @@ def override_tree(key: str, value: str) -> dict[str, Any]:
     for name in path[:-1]:
         section = section[name]
     if value.strip():
-        written = yaml.load(value, Loader=yaml.BaseLoader)
-        whole = value.strip() if _is_text(hint_of(path)) and _is_plain(value) else None
-        section[path[-1]] = whole or _as_declared(section[path[-1]], written, hint_of(path))
+        read, hint = section[path[-1]], hint_of(path)
+        if _is_text(hint) and isinstance(read, str | int | float) and _is_plain(value):
+            section[path[-1]] = value.strip()
+        else:
+            section[path[-1]] = _as_declared(read, yaml.load(value, Loader=yaml.BaseLoader), hint)
     elif _takes_nothing(path):
         section[path[-1]] = ""
     return tree

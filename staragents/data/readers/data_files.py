@@ -66,16 +66,18 @@ class DataFiles:
         max_unpacked_bytes: int = MAX_UNPACKED_BYTES,
         encoding: str | None = None,
         everything: bool = False,
+        output: Path | None = None,
     ) -> None:
         """`columns` are the columns that a conversation may use: only these are read from Parquet. `limit` is
         a number of rows, bad rows included; `setting` names the source of `path` in messages. `encoding` is
         that of text files; None: UTF-8, or guessed where it is not. `everything` reads all splits of a folder
-        or a JSON object, and what such an object has beside its rows; otherwise the one to train on. Raises
-        BadInput if there are no such files."""
+        or a JSON object, and what such an object has beside its rows; otherwise the one to train on. What a
+        score command with this `output` has written is no data of a folder or pattern. Raises BadInput if
+        there are no such files."""
         self.path = str(path)
         self.notes = Notes()
         """What a user should know about how the files were read; complete after `blocks`."""
-        self.files = data_files(self.path, setting, self.notes, everything)
+        self.files = data_files(self.path, setting, self.notes, everything, output)
         self._encoding = encoding
         self._encoding_setting = ENCODINGS.get(setting)
         self._input_setting = SEEDS_INPUT if setting == SEEDS else "--columns input=..."

@@ -15,7 +15,6 @@ import yaml
 
 from staragents.base.errors import BadInput
 from staragents.data.readers.notes import Notes
-from staragents.data.readers.own_outputs import without_outputs
 from staragents.data.readers.splits import HELD_OUT, KEYWORDS, TRAIN, split_of, training_name
 
 SAVED_DATASET = "state.json"
@@ -38,13 +37,12 @@ def chosen_files(
     names: Iterable[str], read: Read, folder: str, setting: str, notes: Notes, everything: bool = False
 ) -> list[str]:
     """The relative `names` of data files below `folder` to read, sorted: those of the training split or
-    `everything`. Hidden files are not among them.
+    `everything`. Hidden files and outputs of commands are not among them.
 
     Raises BadInput, which names them, if the folder has several splits and none of them is for training, or
     if it lacks files that the state of a saved dataset lists.
     """
-    names = set(names)
-    names = sorted(without_outputs(names, names.__contains__))
+    names = sorted(names)
     card = None if everything else _of_card(names, read, folder, setting, notes)
     if card is not None:
         return card

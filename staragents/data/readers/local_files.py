@@ -7,11 +7,9 @@ import difflib
 import os
 import re
 from collections.abc import Iterable
-from itertools import takewhile
 from pathlib import Path
 
 from staragents.base.errors import BadInput
-from staragents.data.readers.own_outputs import without_outputs
 from staragents.data.readers.raw_row import shown
 
 EXPECTED = "a file, a folder, a pattern, a URL such as s3://bucket/file, or hf:dataset"
@@ -29,16 +27,10 @@ def files_below(folder: Path) -> Iterable[Path]:
 
 
 def files_matching(pattern: Path) -> list[Path]:
-    """The files and broken links that a pattern means. `**` stands for no folders of runs and score
-    commands."""
+    """The files and broken links that a pattern means."""
     relative = pattern.relative_to(pattern.anchor)
     # Unlike glob.glob, Path.glob follows no symbolic links for **, so it can't loop.
-    found = [file for file in Path(pattern.anchor).glob(str(relative)) if _is_file_or_broken(file)]
-    if "**" in pattern.parts:
-        above = Path(*takewhile(lambda part: not MAGIC.search(part), pattern.parts))
-        names = [file.relative_to(above).as_posix() for file in found]
-        found = [above / name for name in without_outputs(names, lambda name: (above / name).is_file())]
-    return sorted(found)
+    return sorted(file for file in Path(pattern.anchor).glob(str(relative)) if _is_file_or_broken(file))
 
 
 def newest_snapshot(folder: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,6 +23,7 @@ from staragents.data.readers.local_files import (
     similar_name,
 )
 from staragents.data.readers.notes import Notes
+from staragents.data.readers.own_outputs import matching_without_outputs, without_outputs, written_for
 from staragents.files.user_files import MOST_TEXT_BYTES, open_file
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".arrow", ".feather")
@@ -35,21 +37,27 @@ FSSPEC = "fsspec's own configuration (~/.config/fsspec/*.json or FSSPEC_* variab
 
 
 def data_files(
-    path: str, setting: str, notes: Notes | None = None, everything: bool = False
+    path: str,
+    setting: str,
+    notes: Notes | None = None,
+    everything: bool = False,
+    output: Path | None = None,
 ) -> list[DataFile]:
     """The files, sorted by name. Raises BadInput with a message that begins with `setting` if there are none.
 
     A folder stands for the files below it with a known data suffix, except hidden ones, folders behind
     symbolic links, and what `chosen_files` leaves out, which `notes` receives. A dataset of the hub stands
-    for its training split. With `everything`, both stand for all splits.
+    for its training split. With `everything`, both stand for all splits. Folders and patterns don't mean what
+    a score command with this `output` has written.
     """
     notes = notes or Notes()
     _check_secrets(path, setting)
     try:
         if path.startswith(_HUB):
             return _of_hub(path, setting, everything)
-        found = _behind_url if is_url(path) else _local
-        return found(path, setting, notes, everything)
+        if is_url(path):
+            return _behind_url(path, setting, notes, everything)
+        return _local(path, setting, notes, everything, output)
     except (OSError, ValueError, RuntimeError) as error:
         # The name is too long, contains a null byte, or is ~user of an unknown user.
         raise BadInput(f"{setting}: expected {EXPECTED}, got {path}: {error}") from error
@@ -78,13 +86,15 @@ def suffix_of(name: str) -> str:
     return (path.with_suffix("") if path.suffix in PACKED_SUFFIXES else path).suffix
 
 
-def _local(path: str, setting: str, notes: Notes, everything: bool) -> list[DataFile]:
-    location = Path(path).expanduser()
+def _local(path: str, setting: str, notes: Notes, everything: bool, output: Path | None) -> list[DataFile]:
+    location, is_own = Path(path).expanduser(), written_for(output)
     if location.is_file():
         return [local_file(location, path)]
     if location.is_dir():
         location = newest_snapshot(location)
-        names = _wanted(found.relative_to(location).as_posix() for found in files_below(location))
+        others = (file for file in files_below(location) if not is_own(file))
+        names = _wanted(file.relative_to(location).as_posix() for file in others)
+        names = without_outputs(names, lambda name: (location / name).is_file())
 
         def read(name: str) -> bytes:
             return read_bytes_of(location / name)
@@ -92,10 +102,11 @@ def _local(path: str, setting: str, notes: Notes, everything: bool) -> list[Data
         names = chosen_files(names, read, str(location), setting, notes, everything)
         files = sorted(str(location / name) for name in names)
         check_links(map(Path, files), setting)
-        others = "" if files else first_names(location)
-        return _some([local_file(Path(found), found) for found in files], path, setting, others)
+        instead = "" if files else first_names(location)
+        return _some([local_file(Path(found), found) for found in files], path, setting, instead)
     if not location.exists() and MAGIC.search(path):
-        found = files_matching(location)
+        every = (str(file) for file in files_matching(location) if not is_own(file))
+        found = [Path(name) for name in matching_without_outputs(every, str(location), os.path.isfile)]
         check_links(found, setting)
         note_mixture([str(file) for file in found], path, notes)
         return _some([local_file(file, str(file)) for file in found], path, setting)
@@ -120,20 +131,21 @@ def _behind_url(url: str, setting: str, notes: Notes, everything: bool) -> list[
         if system.isfile(root):
             found = [root]
         elif MAGIC.search(root):
-            found = sorted(path for path in system.glob(root) if system.isfile(path))
+            every = sorted(path for path in system.glob(root) if system.isfile(path))
+            found = matching_without_outputs(every, root, system.isfile)
             note_mixture(found, redacted(url), notes)
         else:
             every = system.find(root)
-            found = _wanted(every)
-            below = {path.removeprefix(root).lstrip("/"): path for path in found}
+            below = {path.removeprefix(root).lstrip("/"): path for path in every}
+            names = without_outputs(_wanted(below), below.__contains__)
             shown = redacted(url)
 
             def read(name: str) -> bytes:
-                if (path := f"{root.rstrip('/')}/{name}") not in every:
-                    raise FileNotFoundError(path)
-                return bytes(system.cat_file(path, end=MOST_TEXT_BYTES))
+                if name not in below:
+                    raise FileNotFoundError(name)
+                return bytes(system.cat_file(below[name], end=MOST_TEXT_BYTES))
 
-            names = chosen_files(below, read, shown, setting, notes, everything)
+            names = chosen_files(names, read, shown, setting, notes, everything)
             found = sorted(below[name] for name in names)
     except BadInput:
         raise

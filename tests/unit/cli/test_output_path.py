@@ -11,29 +11,31 @@ from cluster.cli.command_group import COMMANDS, CommandGroup
 from cluster.cli.output_path import OutputPath
 from staragents.base.errors import BadInput
 
+CONFIG, RUN = "config", "run_dir"
+READ = {
+    *((command, CONFIG) for command in ("run", "preview", "validate", "doctor", "plan", "compare", "repair")),
+    *((command, RUN) for command in ("repair", "report", "diagnose", "explain", "export", "memory")),
+    *((command, "run") for command in ("status", "scale", "change")),
+    ("plan", "like"),
+    ("score", "data"),
+    ("evaluate", "tasks_folder"),
+}
+"""Options and arguments for what a command reads."""
 
-def written(command: str) -> list[click.Parameter]:
+
+def paths(command: str) -> list[click.Parameter]:
     context = click.Context(click.Command("staragents"))
     found = CommandGroup().get_command(context, command)
     assert found is not None
-    return [one for one in found.params if isinstance(one.type, OutputPath)]
+    return [one for one in found.params if isinstance(one.type, click.Path)]
 
 
-WRITTEN = [(command, one) for command in COMMANDS for one in written(command)]
+PATHS = [(command, one) for command in COMMANDS for one in paths(command)]
+WRITTEN = [(command, one) for command, one in PATHS if isinstance(one.type, OutputPath)]
 
 
-def test_every_command_that_writes_a_file_has_such_an_option() -> None:
-    named = {(command, one.name) for command, one in WRITTEN}
-    assert named == {
-        ("init", "file"),
-        ("score", "output"),
-        ("score", "histogram"),
-        ("score", "cache"),
-        ("export", "output"),
-        ("compare", "output"),
-        ("evaluate", "output"),
-        ("memory", "export"),
-    }
+def test_a_path_that_is_not_read_is_of_the_type_for_outputs() -> None:
+    assert {(command, one.name) for command, one in PATHS if (command, one) not in WRITTEN} == READ
 
 
 @pytest.mark.parametrize(("command", "param"), WRITTEN, ids=lambda one: getattr(one, "name", one))

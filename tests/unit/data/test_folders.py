@@ -8,11 +8,14 @@ from pathlib import Path
 import fsspec
 import pytest
 
+from cluster.driver import student_judge, students
 from staragents.base.errors import BadInput
+from staragents.comparison import comparison
 from staragents.data.readers import own_outputs
 from staragents.data.readers.locations import data_files
 from staragents.data.readers.notes import Notes
-from staragents.run_directory import manifest
+from staragents.evaluation import evaluation
+from staragents.run_directory import manifest, run_lock
 from staragents.score_file import parts
 
 CARD = """---
@@ -168,21 +171,52 @@ def test_the_folder_of_a_run_means_its_dataset(tmp_path: Path) -> None:
     assert chosen(tmp_path)[0] == ["dataset.parquet"]
 
 
+EVALUATION = [
+    "graded/evaluate.html",
+    "graded/evaluate.json",
+    "graded/cells/a-1.json",
+    "open/.writer.lock",
+    "open/verdicts/a-1.json",
+]
 RUN = ("run_state.json", "manifest.json", "dataset.jsonl", "candidates/part-0.parquet")
 PARTS = ("command.json", "part-0-8.parquet", "damaged/part-8-16.parquet")
+
+OUTPUTS = [
+    *(f"runs/mine/{name}" for name in RUN),
+    *(f"runs/old/{name}" for name in ("state.json", "config.yaml", "dataset.jsonl")),
+    *(f"out.jsonl.parts/{name}" for name in PARTS),
+    "z.jsonl.quarantine.jsonl",
+    "z.jsonl.summary.json",
+    "compared/compare.html",
+    "compared/compare.json",
+    *EVALUATION,
+]
 
 
 def test_the_names_of_outputs_are_those_that_are_written() -> None:
     assert (own_outputs.PARTS_FACTS, own_outputs.RUN_STATE) == (parts.MANIFEST, manifest.STATE)
+    assert own_outputs.EARLIER_STATE[0] == manifest.EARLIER_STATE
+    assert own_outputs.EARLIER_STATE[1] in manifest.RESULTS
+    assert own_outputs.LOCK == run_lock.WRITER
+    assert [f"{name}.json" for name in own_outputs.RESULTS] == [comparison.RESULT, evaluation.RESULT]
+    assert own_outputs.RESULT_FOLDERS == (students.CELLS, student_judge.VERDICTS)
 
 
 def test_what_a_run_or_a_score_command_writes_below_a_folder_is_not_its_data(tmp_path: Path) -> None:
-    outputs = [f"runs/mine/{name}" for name in RUN] + [f"out.jsonl.parts/{name}" for name in PARTS]
-    others = ["sub/a.jsonl", "spare.parts/b.jsonl", "z.jsonl"]
-    tree(tmp_path, *outputs, *others)
+    others = ["graded/own.jsonl", "sub/a.jsonl", "spare.parts/b.jsonl", "sub/cells/c.json", "z.jsonl"]
+    tree(tmp_path, *OUTPUTS, *others)
     assert chosen(tmp_path)[0] == sorted(others)
-    found = data_files(f"{tmp_path}/**/*.*l*", "seeds.path")
+    found = data_files(f"{tmp_path}/**/*.json*", "seeds.path")
     assert [file.path for file in found] == [tmp_path / name for name in sorted(others)]
+
+
+def test_the_same_is_no_data_behind_a_url() -> None:
+    files = fsspec.filesystem("memory")
+    for name in (*OUTPUTS, "sub/a.jsonl", "z.jsonl"):
+        files.pipe(f"/outputs/{name}", b"{}")
+    for path in ("memory://outputs", "memory://outputs/**/*.json*"):
+        found = [file.name for file in data_files(path, "seeds.path")]
+        assert found == ["memory:///outputs/sub/a.jsonl", "memory:///outputs/z.jsonl"]
 
 
 def test_a_run_that_is_named_is_data(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from staragents.config import ScoredReasoning
 from staragents.data.readers.row_messages import RowReader
 from staragents.score_file import parts
 from staragents.score_file.loading import load
+from staragents.score_file.parts import Parts
 from staragents.score_file.selection import Selection
 from staragents.score_file.settings import ScoreSettings
 from staragents.scoring.fake_ifd_model import FakeIfdModel
@@ -50,15 +51,49 @@ def test_a_command_whose_output_lies_in_its_data_folder_resumes(tmp_path: Path, 
     folder = tmp_path / "set"
     folder.mkdir()
     data.rename(folder / "data.jsonl")
-    for path in (str(folder), str(folder / "**" / "*")):
-        output = folder / "s.parquet"
+    with (folder / "data.jsonl").open("ab") as file:
+        file.write(b"bad\n")
+    for number, path in enumerate((folder, folder / "**" / "*", folder / "*.jsonl")):
+        output = folder / f"train-{number}.jsonl"
         with pytest.raises(KeyboardInterrupt):
-            job(path, output, lambda role, path, s: Stops(role, 30))
+            job(str(path), output, lambda role, path, s: Stops(role, 30))
         watch = Silent()
-        job(path, output, watch=watch)
-        assert watch.scored == 60 - 30 // 8 * 8
-        for name in ("s.parquet", "s.parquet.summary.json"):
-            (folder / name).unlink()
+        job(str(path), output, watch=watch)
+        assert 0 < watch.scored < 60
+        assert (folder / f"{output.name}.quarantine.jsonl").exists()
+        again = Silent()
+        job(str(path), output, watch=again)
+        assert again.lines == [f"{output.name} is already finished"]
+        for written in folder.glob("train*"):
+            written.unlink()
+
+
+def test_a_kill_before_the_parts_are_removed_is_finished_by_the_same_command(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    data.rename(folder / "data.jsonl")
+
+    def killed(parts: Parts) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Parts, "remove", killed)
+        with pytest.raises(KeyboardInterrupt):
+            job(folder, folder / "s.jsonl")
+    assert (folder / "s.jsonl").exists()
+    assert (folder / "s.jsonl.parts").exists()
+    job(folder, folder / "s.jsonl")
+    assert len(read(folder / "s.jsonl")) == 60
+
+
+def test_a_file_of_the_data_is_no_output(tmp_path: Path, data: Path) -> None:
+    before = data.read_bytes()
+    for path in (data, tmp_path, tmp_path / "*.jsonl"):
+        with pytest.raises(BadInput, match=r"^-o: expected a file that is not in DATA"):
+            job(path, data, overwrite=True)
+    assert data.read_bytes() == before
 
 
 def test_parts_left_half_joined_by_a_kill_are_read_once(

@@ -8,7 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from staragents.config import AgentConfig, AgentsConfig, Config, Keep, ModelConfig, PolicyName, Reasoning
+from staragents.config import (
+    AgentConfig,
+    AgentsConfig,
+    Config,
+    EngineKind,
+    FakeConfig,
+    Keep,
+    ModelConfig,
+    PolicyName,
+    Reasoning,
+)
 from staragents.config.tree import as_dict
 from staragents.validation.config_builder import typed
 from staragents.validation.loading import (
@@ -184,3 +194,19 @@ def test_a_run_resumes_under_a_default_that_has_changed_since() -> None:
     other.memory.neighbours = 20
     assert changed_keys(saved, as_dict(other)) == ["memory.neighbours"]
     assert fingerprint(other) != fingerprint(config)
+
+
+def test_what_a_model_ignores_ties_no_run() -> None:
+    config, other = make_config(), make_config()
+    config.models["writer"] = ModelConfig(
+        EngineKind.openai, "m", engine_args={"a": {"b": 1}}, table="x", fake=FakeConfig(refusal_rate=0.5)
+    )
+    other.models["writer"] = ModelConfig(EngineKind.openai, "m")
+    assert fingerprint(config) == fingerprint(other)
+    assert changed_keys(as_dict(config), as_dict(other)) == []
+    assert changed_keys(as_dict(other), as_dict(config)) == []
+    config.models["writer"].kind = other.models["writer"].kind = EngineKind.vllm
+    assert fingerprint(config) != fingerprint(other)
+    assert changed_keys(as_dict(config), as_dict(other)) == ["models.writer.engine_args.a.b"]
+    config.models["writer"].kind = other.models["writer"].kind = EngineKind.fake
+    assert changed_keys(as_dict(config), as_dict(other)) == ["models.writer.fake.refusal_rate"]
