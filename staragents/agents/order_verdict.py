@@ -47,6 +47,8 @@ _WORSE = (
     r"|(?:is|was|seems|looks|performs)[ ]+(?:\w+[ ]+)?(?:worse|worst|inferior|weaker|poorer|wrong|incorrect)"
     r"|loses|lost|fails|failed)\b"
 )
+_JOINED = re.compile(rf"""["'*` ]*(?P<more>>+)["'*` ]*|{_MORE}""", re.IGNORECASE)
+"""What makes one statement of two mentions of a label; with `more`, the first one is preferred."""
 _OPPOSITE = re.compile(rf"{_NOT_ONE}|{_WORSE}", re.IGNORECASE)
 """What makes a label before it no verdict for that label."""
 
@@ -87,6 +89,10 @@ def parse_verdict(generation: Generation, config: JudgeConfig) -> OrderVerdict |
 def _written(text: str) -> re.Match[str] | None:
     mentions = list(_JSON_VERDICT.finditer(text)) if _OBJECT.match(text) else []
     mentions = mentions or list(_WRITTEN_VERDICT.finditer(text))
+    if len(mentions) > 1 and (joined := _JOINED.fullmatch(text, mentions[-2].end(), mentions[-1].start())):
+        if not joined["more"]:
+            return None
+        mentions.pop()  # "[[A]] > [[B]]"
     found = mentions[-1] if mentions else _BARE_VERDICT.fullmatch(text)
     return None if found is None or _OPPOSITE.match(text, found.end()) else found
 
