@@ -62,16 +62,20 @@ def entry_kind(hint: Any) -> Any | None:
     return arguments[1] if typing.get_origin(hint) is dict and is_dataclass(arguments[1]) else None
 
 
+def declared_below(hint: Any, name: str) -> Declared | None:
+    """What is declared for `name` in a section of type `hint`; None if that is no key of ours."""
+    if (entry := entry_kind(hint)) is not None:
+        return Declared(entry)
+    return declared(typing.cast(type, hint)).get(name) if is_dataclass(hint) else None
+
+
 def hint_of(key: Key) -> Any | None:
     """The type of a setting or section, None if there is none."""
     hint: Any = Config
     for name in key:
-        if (entry := entry_kind(hint)) is not None:
-            hint = entry
-        elif is_dataclass(hint) and (field := declared(typing.cast(type, hint)).get(name)):
-            hint = field.hint
-        else:
+        if (field := declared_below(hint, name)) is None:
             return None
+        hint = field.hint
     return hint
 
 
@@ -95,13 +99,10 @@ def marks(key: Key) -> tuple[Any, ...]:
     found: tuple[Any, ...] = ()
     hint: Any = Config
     for name in key:
-        if (entry := entry_kind(hint)) is not None:
-            hint = entry
-        elif is_dataclass(hint) and (field := declared(typing.cast(type, hint)).get(name)):
-            hint = field.hint
-            found += field.marks
-        else:
+        if (field := declared_below(hint, name)) is None:
             break
+        hint = field.hint
+        found += field.marks
     return found
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import typing
-from dataclasses import is_dataclass
 from typing import Any
 
 from omegaconf import OmegaConf
 
 from staragents.config import Config
-from staragents.config.tree import declared, entry_kind
+from staragents.config.tree import declared_below, entry_kind
 from staragents.validation.message_parts import shown
 from staragents.validation.tree_merge import Tree, emptied, merge
 
@@ -37,13 +36,12 @@ def with_brackets(key: str, tree: Tree) -> str:
     while rest:
         name = rest.partition(".")[0]
         names = below if isinstance(below, dict) else {}
-        if entry := entry_kind(hint):
+        if entry_kind(hint):
             fitting = [one for one in map(str, names) if rest == one or rest.startswith(f"{one}.")]
-            name, hint = max([name, *fitting], key=len), entry
-        elif is_dataclass(hint) and (field := declared(typing.cast(type, hint)).get(name)):
-            hint = field.hint
-        else:
+            name = max([name, *fitting], key=len)
+        if (field := declared_below(hint, name)) is None:
             break
+        hint = field.hint
         below = names.get(name)
         found += f"[{name}]" if "." in name else f"{'.' * bool(found)}{name}"
         rest = rest[len(name) :].removeprefix(".")

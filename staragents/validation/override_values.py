@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import types
 import typing
-from dataclasses import is_dataclass
 from typing import Any
 
 import yaml
 from omegaconf import OmegaConf
 
 from staragents.config.marks import Mark
-from staragents.config.tree import Key, declared, entry_kind, hint_of, leaves, marks
+from staragents.config.tree import Key, declared_below, hint_of, leaves, marks
 
 
 def override_tree(key: str, value: str) -> dict[str, Any]:
@@ -66,9 +65,7 @@ def _is_plain(value: str) -> bool:
 
 
 def _below(hint: Any, name: Any) -> Any:
-    if (entry := entry_kind(hint)) is not None:
-        return entry
-    known = declared(typing.cast(type, hint)).get(name) if is_dataclass(hint) else None
+    known = declared_below(hint, name)
     return known.hint if known else None
 
 

@@ -8,7 +8,7 @@ from dataclasses import is_dataclass
 from typing import Any
 
 from staragents.config import Config
-from staragents.config.tree import declared, entry_kind
+from staragents.config.tree import declared, declared_below, entry_kind
 
 Tree = dict[str, Any]
 
@@ -51,9 +51,7 @@ def emptied(tree: Tree, hint: Any = Config) -> Iterator[str]:
 
 def _hint_of(hint: Any, name: str) -> Any:
     """The type of the value `name` in a section; None if it is not ours."""
-    if (entry := entry_kind(hint)) is not None:
-        return entry
-    field = declared(typing.cast(type, hint)).get(name) if is_dataclass(hint) else None
+    field = declared_below(hint, name)
     return None if field is None else field.hint
 
 
