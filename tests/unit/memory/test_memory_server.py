@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import uuid
-from typing import Any
 
 import pytest
 from qdrant_client import AsyncQdrantClient, models
@@ -24,14 +23,6 @@ QDRANT_URL = os.environ.get("STARAGENTS_TEST_QDRANT_URL")
 @pytest.fixture(autouse=True)
 def _key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(KEY_NAME, KEY)
-
-
-@pytest.fixture
-async def peer() -> Any:
-    qdrant = QdrantPeer()
-    await qdrant.server.start_server()
-    yield qdrant
-    await qdrant.server.close()
 
 
 async def test_runs_of_a_shared_collection_know_nothing_of_each_other(peer: QdrantPeer) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from staragents.memory.memory import Memory
@@ -12,14 +10,6 @@ from tests.support.memory_banks import memory, of_earlier_run, opened, recalled,
 from tests.support.qdrant_peer import QdrantPeer
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-async def peer() -> Any:
-    qdrant = QdrantPeer()
-    await qdrant.server.start_server()
-    yield qdrant
-    await qdrant.server.close()
 
 
 def test_stored_seeds_are_known_up_to_the_first_that_is_missing() -> None:
