@@ -15,12 +15,10 @@ from hypothesis import strategies as st
 
 from staragents.analysis.one_pass import one_pass
 from staragents.base.errors import BadInput
-from staragents.base.messages import Conversation, Message
+from staragents.base.messages import Conversation
 from staragents.config import Config, Fallback, FilterAction, FiltersConfig
 from staragents.data.seed_file import SeedFile
-from staragents.filters.block_list import BlockList
 from staragents.filters.contamination import Contamination
-from staragents.filters.duplicates import ExactDuplicates
 from staragents.filters.personal_data import personal_data
 from staragents.filters.row_filters import RowFilters
 from staragents.filters.secrets import secrets
@@ -30,6 +28,7 @@ from staragents.run.work import Left, work_of
 from staragents.run_directory.resume_check import check_resume
 from staragents.run_directory.run_directory import RunDirectory
 from staragents.validation.loading import load_config
+from tests.support.filtered_talks import only, talk
 from tests.support.growth import assert_linear
 from tests.support.local_run import decided, local_run
 from tests.support.paths import ROOT, SHARED
@@ -38,20 +37,6 @@ pytestmark = pytest.mark.slow
 
 EVALUATION = SHARED / "eval"
 LONG = "Compose an engaging travel blog post about a recent trip to the coast, with sights to see there."
-
-
-def talk(response: str, instruction: str = "Tell me something about pumps.") -> Conversation:
-    return Message("user", instruction), Message("assistant", response)
-
-
-def only(**settings: object) -> FiltersConfig:
-    """A config with only the named filters on."""
-    off = {
-        name: FilterAction.off
-        for name, value in vars(FiltersConfig()).items()
-        if isinstance(value, FilterAction)
-    }
-    return FiltersConfig(**{**off, **settings})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -120,133 +105,6 @@ def test_a_loop_is_found_and_a_list_is_not() -> None:
     assert not repetition(talk("A pump moves water. A fan moves air. A belt moves goods."))
 
 
-def test_duplicates_differ_in_case_and_punctuation_only() -> None:
-    seen = ExactDuplicates()
-    assert seen.find(talk("It moves heat.")) is None
-    assert seen.find(talk("It moves heat.")) is None, "not kept yet"
-    seen.keep()
-    assert seen.find(talk("it moves  HEAT", "tell me something about pumps"))
-    assert seen.find(talk("It moves water.")) is None
-    assert seen.find((Message("system", "Be brief."), *talk("It moves heat."))) is None
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("दिन का अर्थ क्या है?", "दान का अर्थ क्या है?"),
-        ("दिन का अर्थ क्या है?", "दीन का अर्थ क्या है?"),
-        ("वह जाता है", "वह जाती है"),
-        ("What is 2 + 2?", "What is 2 * 2?"),
-        ("What is 2 * 2?", "What is 2 / 2?"),
-        ("What is 2*2?", "What is 2**2?"),
-        ("What is the absolute value of -5?", "What is the absolute value of 5?"),
-        ("What is -5 and 6?", "What is 5 and -6?"),
-        ("What is 9 - 4?", "What is 9 4?"),
-        ("What is 9 - (4)?", "What is 9 + (4)?"),
-        ("It costs $5.", "It costs €5."),
-        ("Is a < b?", "Is a > b?"),
-        ("Is a != b?", "Is a = b?"),
-        ("It fell by 5 %.", "It fell by 5."),
-        ("What is C#?", "What is C?"),
-        ("What is C++?", "What is C?"),
-        ("Which are <5?", "Which are >5?"),
-        ("Those (> 5)", "Those (< 5)"),
-        ("x>=y", "x<=y"),
-        ("Is y < |x|?", "Is y > |x|?"),
-        ("Solve |x - 3| = 5", "Solve x - 3 = 5"),
-        ("What is P(A|B)?", "What is P(A, B)?"),
-        ("What is 6 | 3?", "What is 6, 3?"),
-        ("a ~ b", "a b"),
-        ("a == b", "a = b"),
-        ("2+2", "2 2"),
-        ("Is x \u2265 2?", "Is x \u2264 2?"),
-    ],
-)
-def test_texts_that_differ_in_a_sign_are_no_duplicates(one: str, other: str) -> None:
-    seen = ExactDuplicates()
-    seen.find(talk("4", one))
-    seen.keep()
-    assert seen.find(talk("4", other)) is None
-    assert seen.find(talk("4", one))
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("Say **yes** or *no*, please.", "say yes or no -- please!"),
-        ("- 5 apples\n- 3 pears", "* 5 apples\n* 3 pears"),
-        ("From 2019-2020, at \u22125 degrees.", "from 2019\u20132020 at -5 degrees"),
-        ("9 - 4", "9 \u2212 4"),
-        ("COVID-19", "covid 19"),
-        ("cafe\u0301", "caf\u00e9"),
-        ("> quote\n>> in it", "quote in it"),
-        ("He said\n> quote", "He said quote"),
-        ("~~x~~ and ~~y~~, too", "x and y, too"),
-        ("Title\n=====\nText", "# Title\nText"),
-        ("Title\n===\nText", "Title\nText"),
-        ("== Title ==", "Title"),
-        ("+ one\n+ two", "- one\n- two"),
-        ("~~~\nx = 5\n~~~", "```\nx = 5\n```"),
-        ("| a | b |\n|---|:-:|\n| 1 | 2 |", "a b\n1 2"),
-        ("a | b\n--- | ---\n1 | 2", "a b\n1 2"),
-        ("|a|b|\n|1|2|", "a b\n1 2"),
-        ("x  =  5", "x = 5"),
-        ("x = -5", "x = \u22125"),
-        ("See <https://a.b/c>.", "See https://a.b/c."),
-    ],
-)
-def test_the_same_text_in_another_typography_is_a_duplicate(one: str, other: str) -> None:
-    seen = ExactDuplicates()
-    seen.find(talk("4", one))
-    seen.keep()
-    assert seen.find(talk("4", other))
-
-
-def test_texts_without_words_are_distinguished() -> None:
-    seen = ExactDuplicates()
-    seen.find(talk("+++"))
-    seen.keep()
-    assert seen.find(talk("---")) is None
-
-
-def test_near_duplicates_by_minhash() -> None:
-    pytest.importorskip("datasketch", reason="needs the package datasketch")
-    filters = RowFilters(only(near_duplicates=FilterAction.drop))
-    answer = (
-        "A heat pump boils a refrigerant at low pressure outside, compresses it and condenses it inside. "
-    )
-    first = talk(answer * 2 + "It needs power for the compressor only.")
-    other = talk(
-        "Bread needs flour, water, salt and time; knead it well, let it rise and bake it hot until brown."
-    )
-    assert filters.look(first).dropped_by is None
-    assert filters.look(other).dropped_by is None
-    finding = filters.look(talk(answer * 2 + "It needs power for the compressor only, though."))
-    assert finding.dropped_by == "near_duplicate"
-    assert finding.detail
-    assert finding.detail.startswith("an earlier row is 0.")
-    assert filters.look(talk("Yes.", "Is it?")).dropped_by is None
-    assert filters.look(talk("Yes.", "Is it?")).dropped_by is None, "too short to be alike"
-
-
-def test_near_duplicates_are_measured_about_right() -> None:
-    pytest.importorskip("datasketch", reason="needs the package datasketch")
-    names = [f"word{number}" for number in range(400)]
-    for shared, expected in ((360, True), (280, False)):
-        filters = RowFilters(only(near_duplicates=FilterAction.drop))
-        filters.look(talk(" ".join(names)))
-        changed = names[:shared] + [f"other{number}" for number in range(400 - shared)]
-        assert (filters.look(talk(" ".join(changed))).dropped_by is not None) == expected
-
-
-def test_nothing_is_a_duplicate_of_a_dropped_row() -> None:
-    filters = RowFilters(only(duplicates=FilterAction.drop, length=FilterAction.drop, max_words=3))
-    assert filters.look(talk("It moves a lot of heat.")).dropped_by == "length"
-    assert filters.look(talk("It moves heat.")).dropped_by is None
-    assert filters.look(talk("It moves heat!")).dropped_by == "duplicate"
-    assert (filters.filtered, filters.flagged) == ({"length": 1, "duplicate": 1}, {})
-
-
 def test_a_flag_marks_and_keeps() -> None:
     filters = RowFilters(only(pii=FilterAction.flag, duplicates=FilterAction.flag))
     row = talk("Mail me: jane@pumps.de")
@@ -301,110 +159,6 @@ def test_real_evaluation_sets_are_found_and_plain_questions_are_not() -> None:
     assert contamination(talk("A heat pump moves heat.", "What is a heat pump?")) is None
     seeds = SeedFile(load_config(ROOT / "configs/fake.yaml", ["seeds.limit=60"]).seeds).seeds()
     assert sum(contamination(seed.messages) is not None for seed in seeds) == 0
-
-
-def test_a_block_list_is_of_words_and_phrases(tmp_path: Path) -> None:
-    path = tmp_path / "blocked.txt"
-    path.write_text("# mine\nbadword\n very bad phrase \n  # more\n")
-    blocked = BlockList(str(path))
-    assert blocked(talk("A BadWord!")) == "a listed word in a turn of the assistant"
-    assert blocked(talk("Fine.", "a very, bad phrase")) == "a listed phrase in a turn of the user"
-    assert blocked(talk("badwords and a bad phrase")) is None
-    with pytest.raises(BadInput, match=r"filters\.block_list"):
-        BlockList(str(tmp_path / "none.txt"))
-
-
-@pytest.mark.parametrize(
-    ("entry", "said", "unsaid"),
-    [
-        ("a$$", ["You A$$!", "a$$", "an a$$-hat"], ["Name a fruit.", "a $$", "na$$", "a$$es"]),
-        ("@$$", ["kick @$$.", "@$$"], ["$$", "Name a fruit.", "x@$$"]),
-        ("C#", ["I like c#.", "(C#)"], ["C is old.", "c #", "C#m"]),
-        ("b!tch", ["B!TCH"], ["b tch", "bitch"]),
-        ("kick  @$$!", ["So kick\n@$$."], ["kick", "@$$"]),
-        ("'a$$',", ["a$$"], ["a"]),
-        ("(((them)))", ["(((them)))"], ["them", "(them)"]),
-        ("s***", ["s***"], ["s"]),
-        (".NET", [".net"], ["net"]),
-        (":-)", ["Yes :-)"], ["Yes :-("]),
-        ("bad_word", ["bad_word"], ["bad word"]),
-        ("don't", ["Don\u2019t.", "don t"], ["dont"]),
-        ("bad-word", ["bad word", "Bad\u2011Word"], ["bad"]),
-        ("cafe\u0301", ["CAF\u00c9"], ["cafe"]),
-        ("की", ["भारत की"], ["का क", "किताब"]),
-    ],
-)
-def test_an_entry_with_signs_is_matched_with_them(
-    tmp_path: Path, entry: str, said: list[str], unsaid: list[str]
-) -> None:
-    path = tmp_path / "blocked.txt"
-    path.write_text(f"{entry}\n", encoding="utf-8")
-    blocked = BlockList(str(path))
-    assert all(blocked(talk(text)) for text in said)
-    assert not any(blocked(talk(text)) for text in unsaid)
-
-
-@pytest.mark.parametrize(
-    ("entry", "said"),
-    [
-        ("slur  # why", "a slur"),
-        ("slur ## why", "a slur"),
-        ("C# # why", "c#"),
-        ("kill yourself.", "kill yourself"),
-        ("kill yourself, now!", "Kill yourself now"),
-        ('"bad word"', "bad word"),
-        ('"bad word",', "bad word"),
-        ("\u201cbad\u201d word", "bad word"),
-        ("foo,", "foo"),
-        ("(foo)", "foo"),
-        ("*slur*", "slur"),
-        ("**slur**", "slur"),
-        ("__slur__", "slur"),
-        ("slur*", "slur"),
-        ("* slur", "slur"),
-        ("\u2022 slur", "slur"),
-        ("\u200bslur", "slur"),
-        ("bad\u200bword", "bad\u200bword"),
-        ("bad \u2013 word", "bad word"),
-        ("\u6076\u3002", "\u6076"),
-    ],
-)
-def test_an_entry_written_as_in_a_sentence_or_with_a_comment_matches_its_words(
-    tmp_path: Path, entry: str, said: str
-) -> None:
-    path = tmp_path / "blocked.txt"
-    path.write_text(f"{entry}\n", encoding="utf-8")
-    blocked = BlockList(str(path))
-    assert blocked(talk(f"So {said}."))
-    assert not blocked(talk("Why, they fell."))
-
-
-@pytest.mark.parametrize("entry", ["slur #why", "slur  #", "kick #it # why"])
-def test_an_entry_that_may_end_in_a_comment_is_refused(tmp_path: Path, entry: str) -> None:
-    """It would match nothing in silence."""
-    path = tmp_path / "blocked.txt"
-    path.write_text(f"# mine\nfoo\n{entry}\n", encoding="utf-8")
-    with pytest.raises(BadInput, match=r"^filters\.block_list: .*blocked\.txt:3: expected a space after #"):
-        BlockList(str(path))
-
-
-def test_signs_name_a_word_or_a_phrase(tmp_path: Path) -> None:
-    path = tmp_path / "blocked.txt"
-    path.write_text("@$$\nkick @$$\n# kick a$$\n")
-    blocked = BlockList(str(path))
-    assert blocked(talk("@$$")) == "a listed word in a turn of the assistant"
-    path.write_text("kick @$$\n")
-    assert BlockList(str(path))(talk("kick @$$")) == "a listed phrase in a turn of the assistant"
-    path.write_text("# only comments\n \n")
-    with pytest.raises(BadInput, match="expected one word or phrase per line, got none"):
-        BlockList(str(path))
-
-
-def test_signs_are_searched_in_linear_time(tmp_path: Path) -> None:
-    path = tmp_path / "blocked.txt"
-    path.write_text("a$$\n$$\n")
-    blocked = BlockList(str(path))
-    assert_linear(lambda size: blocked(talk("a $x$$y a$$b " * size)), 3000)
 
 
 @settings(deadline=None)
